@@ -1,0 +1,64 @@
+# Everything starts here, from a fresh clone, with Python 3.11 or newer and make.
+#
+#   make up      the whole of linekey on this machine: lab CA, server, one phone
+#   make test    every test (foreign peers skip when absent; CI=true makes that a failure)
+#   make check   lint, types and the fast tests: run it before each commit
+#   make peers   install the foreign software the live tests talk to (Debian/Ubuntu)
+#   make bench   measurements, side by side; writes docs/explanation/performance.md
+#   make docs    regenerate the reference pages that come from code
+#   make lock    re-pin requirements/*.txt (hashes, no addresses)
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+ARGS   ?=
+
+.PHONY: up test check peers bench docs lock setup setup-run clean
+
+$(VENV)/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: linekey needs Python 3.11 or newer; this is " + sys.version.split()[0] + "\nhint: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements/build.txt
+	$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
+	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	touch $@
+
+setup-run: $(VENV)/run.stamp
+
+setup: $(VENV)/test.stamp
+
+up: setup-run
+	$(BIN)/linekey up $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n auto tests/unit tests/pair tests/docs $(ARGS)
+
+peers:
+	./tools/install-peers
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
+
+docs: setup
+	$(BIN)/python tools/make_docs.py
+
+lock:
+	test -x $(VENV)-lock/bin/pip-compile || ($(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet -r requirements/lock.in)
+	for part in build run test; do \
+	  $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    -o requirements/$$part.txt requirements/$$part.in || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,53 @@
+"""What every verb prints with: results to stdout, all else to stderr.
+
+Rules: a result is the only thing on stdout; errors are ``error: …`` and
+``hint: …`` on stderr; ``--json`` prints one JSON document and nothing else.
+"""
+
+import json
+import sys
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from linekey.errors import LinekeyError
+
+console = Console(highlight=False)
+"""Results, for people (stdout)."""
+err_console = Console(stderr=True, highlight=False)
+"""Progress, notes, warnings and errors (stderr)."""
+
+
+def emit_json(document: Any) -> None:
+    """Print one JSON document to stdout, dates in ISO 8601, other values by ``str``."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        return sorted(value, key=str) if not isinstance(value, tuple) else list(value)
+    return str(value)
+
+
+def note(text: str) -> None:
+    """Say something that is no result, on stderr."""
+    err_console.print(text, markup=False)
+
+
+def warn(text: str, hint: str = "") -> None:
+    """Warn on stderr, with the cure where there is one."""
+    err_console.print(f"warning: {text}", style="yellow", markup=False)
+    if hint:
+        err_console.print(f"hint: {hint}", markup=False)
+
+
+def fail(error: LinekeyError) -> NoReturn:
+    """Print an error with its hint on stderr and leave with its exit code."""
+    err_console.print(f"error: {error.message}", style="red", markup=False)
+    if error.hint:
+        err_console.print(f"hint: {error.hint}", markup=False)
+    raise typer.Exit(error.exit_code)

@@ -1,0 +1,62 @@
+"""The address of a phone, as a value.
+
+A ``Mac`` prints as 12 upper-case hex digits without separators, the form that a
+device certificate's CN carries. Two MACs are equal when their digits are; nothing
+here looks at what stands around a MAC in a longer text, since a MAC found *inside*
+another string proves nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from linekey.errors import InputError
+
+_BARE = re.compile(r"[0-9A-Fa-f]{12}", re.ASCII)
+_SEPARATED = re.compile(
+    r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
+    r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mac:
+    """A MAC address; ``digits`` is 12 upper-case hex digits."""
+
+    digits: str
+
+    def __post_init__(self) -> None:
+        if not _BARE.fullmatch(self.digits) or self.digits != self.digits.upper():
+            raise ValueError(f"not 12 upper-case hex digits: {self.digits!r}")
+
+    def __str__(self) -> str:
+        return self.digits
+
+    @property
+    def oui(self) -> str:
+        """The first six digits: who was given the address block. A hint, no proof."""
+        return self.digits[:6]
+
+    @classmethod
+    def from_bare(cls, text: str) -> Self | None:
+        """Read exactly 12 hex digits, either case, nothing around them; else None.
+
+        The form in certificates (facts: CN = 12 hex digits, no separators, either
+        case) and in file names.
+        """
+        return cls(text.upper()) if _BARE.fullmatch(text) else None
+
+
+def parse_mac(text: str) -> Mac:
+    """Read what an operator types: bare, ``00:04:13:..``, ``00-04-..``, ``0004.13..``.
+
+    Raises InputError for anything else, also for mixed separators.
+    """
+    stripped = text.strip()
+    if _BARE.fullmatch(stripped) or _SEPARATED.fullmatch(stripped):
+        return Mac(re.sub(r"[:.-]", "", stripped).upper())
+    raise InputError(
+        f"not a MAC address: {text!r}",
+        hint="write 12 hex digits, such as 000413AABBCC or 00:04:13:AA:BB:CC",
+    )

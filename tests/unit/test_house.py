@@ -1,0 +1,85 @@
+"""The house stands: imports point one way, pure packages touch no edge, files stay small."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[2] / "src" / "linekey"
+
+# Top to bottom: a module may import from its own row and from the rows above it.
+ORDER = [
+    "errors", "mac", "xmldoc", "settings",
+    "certs", "tls", "catalog", "trust", "provisioning", "phone", "authority", "check",
+    "net", "store", "web", "lab", "cli",
+]  # fmt: skip
+PURE = ORDER[: ORDER.index("net")]
+STRANGERS = {("phone", "provisioning"), ("provisioning", "phone")}
+
+# What a pure package may not import: sockets, files, clocks, processes, event loops.
+EDGES = {
+    "asyncio", "socket", "ssl", "select", "selectors", "subprocess", "threading",
+    "multiprocessing", "time", "os", "shutil", "tempfile", "sqlite3", "sqlalchemy",
+    "uvicorn", "starlette", "httpx", "uvloop", "typer", "rich", "signal",
+}  # fmt: skip
+# Reading data that ships with the package is not I/O in this sense (importlib.resources).
+CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
+
+
+def modules() -> list[Path]:
+    return sorted(p for p in SRC.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SRC).with_suffix("").parts[0]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+            yield from ((f"{node.module}.{a.name}", node.lineno) for a in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def test_imports_point_up_the_house(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        return
+    assert here in ORDER, f"{path}: no such room; add it to ORDER where it belongs"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for name, line in imports(tree):
+        parts = name.split(".")
+        if parts[0] == "linekey" and len(parts) > 1 and parts[1] in ORDER:
+            there = parts[1]
+            assert ORDER.index(there) <= ORDER.index(here), (
+                f"{path}:{line}: {here} may not import {there}"
+            )
+            assert (here, there) not in STRANGERS, (
+                f"{path}:{line}: {here} and {there} meet on the wire only"
+            )
+        if here in PURE:
+            assert parts[0] not in EDGES, f"{path}:{line}: {here} is pure; {name} is not"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def test_pure_rooms_read_no_clock_and_open_no_file(path: Path) -> None:
+    if room(path) not in PURE:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name):
+            assert node.func.id != "open", f"{path}:{node.lineno}: opens a file"
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            call = (node.func.value.id, node.func.attr)
+            assert call not in CLOCKS, f"{path}:{node.lineno}: reads a clock"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def test_files_stay_small(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 600, f"{path}: {lines} lines; it probably is two files"
