@@ -1,0 +1,96 @@
+"""``linekey``: the verbs, each a module of its own, put together here.
+
+Rules: no verb is imported before it is called for more than its help, so that
+``linekey --help`` stays quick; bad input never ends in a traceback.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from linekey import __version__
+from linekey.errors import LinekeyError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "up": ("linekey.cli.up", "Run everything on this machine: lab CA, server, a phone."),
+    "serve": ("linekey.cli.serve", "Run the provisioning server, for production."),
+    "device": ("linekey.cli.device", "The phones that may fetch a configuration."),
+    "layer": ("linekey.cli.layer", "What fleet, model and device configurations hold."),
+    "trust": ("linekey.cli.trust", "The vendors' CAs whose certificates are believed."),
+    "log": ("linekey.cli.log", "Who asked for what, what was decided, and why."),
+    "models": ("linekey.cli.models", "What a model with a firmware can do in TLS."),
+    "phone": ("linekey.cli.phone", "A virtual phone, and its state."),
+    "check": ("linekey.cli.check", "Would these phones accept this server? Why not?"),
+    "lab": ("linekey.cli.lab", "Lab certificates, shaped like the vendor's."),
+}
+"""Verb → its module and its line in the help, in the order a newcomer meets them."""
+
+
+class _Verbs(TyperGroup):
+    """Knows every verb's line for the help, and loads its module when it is called."""
+
+    calling = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.calling = True
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module, line = VERBS[cmd_name]
+        if not self.calling:
+            return TyperCommand(cmd_name, help=line)
+        command = typer.main.get_command(import_module(module).app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"linekey {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _linekey(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """TLS for IP phones, both ends.
+
+    Start with `linekey up`: it runs a lab CA, the provisioning server and one
+    virtual phone on this machine, and tells what happens.
+    """
+
+
+def main() -> None:
+    """Run the command line; leave with the exit code of what happened."""
+    from linekey.cli.output import fail
+
+    try:
+        try:
+            app(standalone_mode=True)
+        except LinekeyError as error:
+            fail(error)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,46 @@
+"""Shared by all tests: foreign peers are there, or said to be missing.
+
+A test that needs one is marked ``@pytest.mark.peer("nginx")``. Without the program it
+skips and says what is missing; with ``CI=true`` that is a failure, so a green run on
+the build machine means that every peer was met.
+"""
+
+import os
+import shutil
+
+import pytest
+
+# Program looked for, and what installs it (make peers).
+PEERS = {
+    "nginx": ["nginx"],
+    "haproxy": ["haproxy"],
+    "apache": ["apache2"],
+    "kamailio": ["kamailio"],
+    "slapd": ["slapd"],
+    "freeradius": ["freeradius"],
+    "eapol_test": ["eapol_test"],
+    "openssl": ["openssl"],
+    "curl": ["curl"],
+    "chromium": ["chromium"],
+    "postgres": ["postgres", "initdb"],
+}
+PLACES = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/postgresql/15/bin",
+     "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"]
+)  # fmt: skip
+
+
+def peer_path(program: str) -> str | None:
+    """Where a foreign program lies; Debian keeps daemons outside a user's PATH."""
+    return shutil.which(program, path=PLACES)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("peer"):
+        for name in mark.args:
+            absent = [p for p in PEERS[name] if peer_path(p) is None]
+            if absent:
+                message = f"{name} is not installed ({', '.join(absent)}); run: make peers"
+                if os.environ.get("CI") == "true":
+                    pytest.fail(message, pytrace=False)
+                pytest.skip(message)
