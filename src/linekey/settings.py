@@ -1,0 +1,356 @@
+"""linekey's own settings: one file, the environment, options; later ones win.
+
+Rules: nothing here opens a file or reads the process's environment; both come in as
+values (``parse_settings``). An unknown key is an error that names the nearest known
+one, so that a typing mistake in a limit or a rule never passes for its default. Every
+field has a docstring with its unit; ``docs/reference/settings.md`` is made from them.
+
+The file is ``linekey.toml`` in the state folder. In the environment a field is
+``LINEKEY_`` and its name in capitals, with two underscores for the dot:
+``limits.body_bytes`` is ``LINEKEY_LIMITS__BODY_BYTES``; lists are comma-separated.
+What a phone fetches is a *phone configuration* and has nothing to do with this.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import field_validator as validated
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from linekey.errors import InputError
+
+ENVIRONMENT_PREFIX = "LINEKEY_"
+OTHER_VARIABLES = frozenset({"LINEKEY_STATE"})
+"""Variables with our prefix that are no settings: where the state folder is."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+
+class StatusSettings(_Section):
+    """The status page: plain HTTP, on loopback only."""
+
+    host: str = "127.0.0.1"
+    """Loopback address to listen on. Any other is refused: the page has no log-in."""
+    port: Port = 8480
+    """TCP port; 0 takes a free one."""
+    enabled: bool = True
+    """Whether there is a status page at all."""
+
+    @validated("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if not is_loopback(host):
+            raise ValueError(
+                f"{host!r} is not a loopback address; the status page has no log-in: "
+                "reach it through ssh -L, or put a proxy with a log-in before it"
+            )
+        return host
+
+
+class LimitSettings(_Section):
+    """What one peer, or all of them together, may use up."""
+
+    half_open: Count = 512
+    """Connections, in each worker, that may be before the end of their handshake. Above
+    it new ones wait in the kernel's backlog; precedent: nginx's worker_connections,
+    768 in Debian's packaging."""
+    connections: Count = 10_000
+    """Connections, in each worker, in all. At the limit the longest idle one is closed
+    for a new one; if none is idle, new ones wait in the backlog."""
+    backlog: Count = 2048
+    """Connections the kernel keeps waiting; it caps this at net.core.somaxconn."""
+    hello_bytes: Annotated[int, Field(ge=512)] = 16_384
+    """Bytes of a ClientHello with its record headers. Real ones have 100 to 2,000; a
+    TLS record carries 16,384 at most (RFC 8446 §5.1)."""
+    flight_bytes: Annotated[int, Field(ge=8_192)] = 131_072
+    """Bytes a client may send before the handshake's end, its certificates included.
+    OpenSSL allows 102,400 for a certificate list (SSL_MAX_CERT_LIST_DEFAULT)."""
+    handshake_s: Seconds = 10.0
+    """Seconds from accept to the handshake's end, however steadily bytes drip in. An
+    RSA-1024 phone of 2008 signs in about one second."""
+    shed_after_s: Seconds = 2.0
+    """Seconds after which, while the half-open limit is reached, the oldest connection
+    without a complete ClientHello is closed for one that waits."""
+    request_s: Seconds = 15.0
+    """Seconds from a request's first byte (the first one: from the handshake's end) to
+    its last."""
+    write_s: Seconds = 20.0
+    """Seconds in which a peer that stopped reading must read on."""
+    keep_alive_s: Seconds = 15.0
+    """Seconds a connection may idle between two requests; nginx has 75, Apache 5."""
+    header_bytes: Annotated[int, Field(ge=1_024)] = 16_384
+    """Bytes of a request line with its headers; nginx allows 4 × 8 kB. More: 431."""
+    header_count: Annotated[int, Field(ge=8)] = 64
+    """Headers of a request. More: 431."""
+    body_bytes: Annotated[int, Field(ge=0)] = 65_536
+    """Bytes of a request's body. Phones fetch and send none; more: 413."""
+    refusal_queue: Count = 1_000
+    """Refused handshakes waiting to be written to the log, in each worker. What does
+    not fit is counted and the count logged, so that a flood cannot fill memory."""
+
+
+class RuleSettings(_Section):
+    """What the operator may decide about who gets what."""
+
+    blanked_for_shared: bool = False
+    """Whether a phone that proves only its vendor (a shared certificate) gets its file
+    with every secret blanked. Off: it gets nothing without its second factor."""
+    second_factor_without_certificate: bool = False
+    """Whether a client without any certificate may come with a second factor alone
+    (one-time token, HTTP digest). Off: its handshake is refused."""
+
+
+class ProxySettings(_Section):
+    """Behind a proxy that ends TLS and forwards the phone's certificate."""
+
+    behind_proxy: bool = False
+    """Whether requests come through such a proxy. Then this server speaks plain HTTP to
+    the listed addresses only and takes identity from the proxy's headers."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks (``192.0.2.10``, ``10.0.0.0/8``) of the proxies."""
+
+    @validated("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for text in given:
+            ipaddress.ip_network(text, strict=False)
+        return given
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, checked. Sections hold what belongs together."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    host: str = "0.0.0.0"  # noqa: S104 - phones come from the network; that is the job
+    """Address to listen on for phones; ``::`` for IPv6 and IPv4 together."""
+    port: Port = 8443
+    """TCP port for phones; 0 takes a free one. 443 needs CAP_NET_BIND_SERVICE."""
+    certificate: Path | None = None
+    """PEM file with the server's certificate first, then its intermediates. A relative
+    path starts at the state folder."""
+    key: Path | None = None
+    """PEM file with the certificate's private key, mode 0600."""
+    names: tuple[str, ...] = ()
+    """Host names that phones use for this server. Each must be in the certificate;
+    empty: the certificate's own names."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that serve phones. One per core is the most that helps."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL such as ``postgresql+psycopg://linekey@db/linekey``; not set:
+    SQLite in the state folder. It may hold a password and is never printed."""
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    """Least level that is logged to stderr: debug, info, warning, error."""
+    log_format: Annotated[str, Field(pattern="^(auto|json|text)$")] = "auto"
+    """``json``: an object a line; ``text``: for people; ``auto``: by terminal."""
+    status: StatusSettings = StatusSettings()
+    """The status page."""
+    limits: LimitSettings = LimitSettings()
+    """Limits against peers that send too much, too slowly, or too often."""
+    rules: RuleSettings = RuleSettings()
+    """Who gets what, where the operator has a choice."""
+    proxy: ProxySettings = ProxySettings()
+    """Behind a proxy that ends TLS."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values as given only: ``parse_settings`` layers them, purely."""
+        return (init_settings,)
+
+
+def parse_settings(
+    toml: str = "",
+    environment: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    file: str = "linekey.toml",
+) -> Settings:
+    """Layer the file's text, the environment and the options into one.
+
+    ``environment`` may be the whole process environment: only ``LINEKEY_`` names are
+    looked at. ``options`` maps names with dots to values; None means "not given".
+    ``file`` is only used in messages. Raises InputError for text that is no TOML, an
+    unknown key (naming the nearest), and a value that cannot be right.
+    """
+    try:
+        merged = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: not TOML: {error}", hint="see toml.io") from error
+    _refuse_unknown(merged, Settings, file)
+    for name, text in sorted((environment or {}).items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in OTHER_VARIABLES:
+            dotted = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            _place(merged, dotted, _from_text(dotted, text), f"environment {name}")
+    for dotted, value in (options or {}).items():
+        if value is not None:
+            _place(merged, dotted, value, "option")
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"setting {where!r}: {said[:1].lower()}{said[1:]}",
+            hint=f"{where}: {describe_field(where)}" if where in _names() else "",
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` can only be reached from this machine: 127/8, ::1, localhost."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def fields() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (dotted name, type, default, meaning) for each setting, in order."""
+    yield from _walk(Settings, "")
+
+
+def describe_field(dotted: str) -> str:
+    """Return one setting's meaning with its unit, in one line."""
+    return next(text for name, _, _, text in fields() if name == dotted)
+
+
+def reference() -> str:
+    """Return ``docs/reference/settings.md``."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Made by `make docs` from src/linekey/settings.py. -->",
+        "",
+        "linekey reads `linekey.toml` in its state folder, then the environment, then",
+        "options; later ones win. An unknown key is an error. In the environment",
+        "`limits.body_bytes` is `LINEKEY_LIMITS__BODY_BYTES`; lists are separated by",
+        "commas. `LINEKEY_STATE` names the state folder itself.",
+        "",
+    ]
+    section = None
+    for name, kind, default, text in fields():
+        head = name.rpartition(".")[0]
+        if head != section:
+            section = head
+            title = f"`[{head}]`" if head else "At the top"
+            lines += ["", f"## {title}", ""]
+            lines += ["| setting | type | default | meaning |", "|---|---|---|---|"]
+        leaf = name.rpartition(".")[2]
+        kind = kind.replace("|", "\\|")
+        lines.append(f"| `{leaf}` | {kind} | `{default}` | {text} |")
+    return "\n".join(_one_blank(lines)) + "\n"
+
+
+def _one_blank(lines: list[str]) -> Iterator[str]:
+    previous = None
+    for line in lines:
+        if line or previous:
+            yield line
+        previous = line
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    sections = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            sections.append((kind, f"{prefix}{name}."))
+            continue
+        text = " ".join((field.description or "").split())
+        yield f"{prefix}{name}", _type_name(kind), _shown(field.default), text
+    for kind, inner in sections:
+        yield from _walk(kind, inner)
+
+
+def _type_name(kind: Any) -> str:
+    if isinstance(kind, type):
+        return {"str": "text", "Path": "file", "SecretStr": "text"}.get(
+            kind.__name__, kind.__name__
+        )
+    text = str(kind).replace("pathlib.Path", "file").replace("pydantic.types.", "")
+    if text.startswith("tuple"):
+        return "list of texts"
+    return text.replace("SecretStr", "text").replace(" | None", "")
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return "not set"
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return "[" + ", ".join(map(str, default)) + "]"
+    return str(default) or '""'
+
+
+def _names() -> list[str]:
+    return [name for name, _, _, _ in fields()]
+
+
+def _unknown(dotted: str, where: str) -> InputError:
+    near = difflib.get_close_matches(dotted, _names(), n=1, cutoff=0.5)
+    return InputError(
+        f"{where}: unknown setting {dotted!r}",
+        hint=f"did you mean {near[0]!r}?" if near else "see docs/reference/settings.md",
+    )
+
+
+def _refuse_unknown(
+    given: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str = ""
+) -> None:
+    for name, value in given.items():
+        field = model.model_fields.get(name)
+        if field is None:
+            raise _unknown(prefix + name, where)
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            if not isinstance(value, Mapping):
+                raise InputError(
+                    f"{where}: {prefix + name!r} is a section, not a value",
+                    hint=f"write [{prefix}{name}] on a line of its own",
+                )
+            _refuse_unknown(value, kind, where, f"{prefix}{name}.")
+
+
+def _place(tree: dict[str, Any], dotted: str, value: Any, where: str) -> None:
+    if dotted not in _names():
+        raise _unknown(dotted, where)
+    *sections, leaf = dotted.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[leaf] = value
+
+
+def _from_text(dotted: str, text: str) -> Any:
+    kind = next((k for n, k, _, _ in fields() if n == dotted), "text")
+    if kind == "list of texts":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
