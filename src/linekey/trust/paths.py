@@ -1,0 +1,317 @@
+"""The path from the leaf to something the phone trusts, and why there is none.
+
+OpenSSL proves it (``certs.path``); this module chooses what stands for the phone's
+trust (``trust.store``), reads OpenSSL's numbers as rules, and tells the cases apart
+that OpenSSL calls by one number: a missing intermediate, an unknown root, a root that
+this firmware does not have yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.path import PathProblem, prove
+from linekey.trust.findings import Finding, failed, held
+from linekey.trust.shape import issued, same_holder, walk
+from linekey.trust.store import TrustStore
+
+NO_PATH: Final = frozenset({2, 18, 19, 20, 21, 27})
+"""OpenSSL's numbers that mean: no path to anything trusted."""
+
+DATES: Final = frozenset({9, 10, 13, 14})
+"""OpenSSL's numbers for validity, which ``trust.validity`` tells in full."""
+
+_RULE_OF: Final = {
+    4: "chain.signature",
+    6: "chain.malformed",
+    7: "chain.signature",
+    24: "chain.issuer-not-ca",
+    25: "chain.path-length",
+    26: "chain.purpose",
+    32: "chain.issuer-not-ca",
+    34: "chain.critical-extension",
+    37: "chain.issuer-not-ca",
+    47: "chain.name-constraints",
+    48: "chain.name-constraints",
+    49: "chain.name-constraints",
+    51: "chain.name-constraints",
+    52: "chain.name-constraints",
+    53: "chain.name-constraints",
+    79: "chain.issuer-not-ca",
+}
+
+_CURES: Final = {
+    "chain.signature": "the certificate or its issuer was altered or swapped; take "
+    "both afresh from the CA",
+    "chain.issuer-not-ca": "have the leaf issued by a CA certificate (basicConstraints "
+    "CA:TRUE, keyUsage keyCertSign)",
+    "chain.path-length": "have it issued by a CA whose path length allows it",
+    "chain.critical-extension": "have it issued without that extension, or with the "
+    "extension not critical",
+    "chain.name-constraints": "have it issued by a CA that may issue for this name",
+    "chain.purpose": "issue the leaf with extendedKeyUsage serverAuth and keyUsage "
+    "digitalSignature, keyEncipherment",
+    "chain.malformed": "have the certificate issued anew",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of the search for a path.
+
+    ``path`` is leaf first: proved where ``ok``, else as far as names lead.
+    ``anchored`` is true where its last certificate is one the phone trusts.
+    """
+
+    ok: bool
+    path: tuple[Certificate, ...]
+    anchored: bool
+    findings: tuple[Finding, ...]
+
+
+def find_path(
+    chain: Sequence[Certificate],
+    store: TrustStore,
+    now: datetime,
+    known: Sequence[Certificate] = (),
+) -> Proof:
+    """Search a path for a non-empty chain; all problems, not the first.
+
+    ``known`` are certificates known from elsewhere (Mozilla's roots of any date,
+    intermediates of other servers): they vouch for nothing, and only help to say what
+    is missing.
+    """
+    leaf, sent = chain[0], tuple(dict.fromkeys(chain[1:]))
+    entry = store.entry(leaf)
+    on_shelf = entry is not None and not store.is_exception(leaf)
+    anchors = _near(leaf, sent, store.anchors)
+    roots = (leaf, *anchors) if on_shelf else anchors
+    result = prove(leaf, sent, roots, at=now, purpose="server", partial_chain=True)
+    problems = [p for p in result.problems if p.code not in DATES]
+    pathless = [p for p in problems if p.code in NO_PATH]
+    findings = [_told(p) for p in problems if p.code not in NO_PATH]
+    path = result.path or (leaf,)
+    if pathless:
+        path = walk(leaf, (*sent, *anchors))
+        findings.append(_missing(chain, path, store, now, known, pathless[0]))
+    elif on_shelf and path == (leaf,):
+        findings.append(
+            held(
+                "chain.shelf-leaf",
+                "the leaf itself is on the phone's Server Certificates shelf",
+                str(leaf.subject),
+            )
+        )
+    else:
+        findings.append(
+            held("chain.untrusted", f"the path ends at {path[-1].subject}", _said(path))
+        )
+        findings += _cross_signs(path, sent, store, now, known)
+    return Proof(
+        result.ok,
+        path,
+        not pathless and path[-1] in set(roots),
+        tuple(findings),
+    )
+
+
+def _said(path: Sequence[Certificate]) -> str:
+    return " ← ".join(str(c.subject) for c in path)
+
+
+def _near(
+    leaf: Certificate, sent: Sequence[Certificate], anchors: Sequence[Certificate]
+) -> tuple[Certificate, ...]:
+    """The anchors that can matter: those whose name an issuer field bears.
+
+    A phone has some 140 authorities and a chain speaks of two or three.
+    """
+    chosen: dict[Certificate, None] = {}
+    wanted = [leaf, *sent]
+    while wanted:
+        below = wanted.pop()
+        for anchor in anchors:
+            if anchor not in chosen and anchor.subject.matches(below.issuer):
+                chosen[anchor] = None
+                if not anchor.self_issued:
+                    wanted.append(anchor)
+    for anchor in anchors:  # what was sent and is an anchor itself ends a path, too
+        if anchor in sent:
+            chosen[anchor] = None
+    return tuple(chosen)
+
+
+def _told(problem: PathProblem) -> Finding:
+    rule = _RULE_OF.get(problem.code, "chain.malformed")
+    subject = problem.certificate.subject if problem.certificate else "the path"
+    said = {
+        "chain.signature": f"the signature on {subject} does not verify",
+        "chain.issuer-not-ca": f"{subject} issued a certificate and is no CA",
+        "chain.path-length": f"{subject} may not have CAs that deep below it",
+        "chain.critical-extension": f"{subject} has a critical extension that is not "
+        "understood",
+        "chain.name-constraints": f"{subject} lies outside the names its CA may issue "
+        "for",
+        "chain.purpose": f"{subject} may not be used for a TLS server",
+    }.get(rule, f"{subject} cannot be used: {problem.name}")
+    return failed(
+        rule,
+        said,
+        evidence=f"OpenSSL {problem.code} ({problem.name}) at depth {problem.depth}",
+        cure=_CURES[rule],
+        x509_error=problem.code,
+    )
+
+
+def _missing(
+    chain: Sequence[Certificate],
+    path: Sequence[Certificate],
+    store: TrustStore,
+    now: datetime,
+    known: Sequence[Certificate],
+    problem: PathProblem,
+) -> Finding:
+    leaf, top = path[0], path[-1]
+    evidence = (
+        f"{_said(path)}; issuer of the last: {top.issuer}; OpenSSL {problem.code} "
+        f"({problem.name})"
+    )
+    provision = (
+        "provision the CA to the phones in <certificates>, or use a certificate from "
+        "an authority they have"
+    )
+    if leaf.self_issued:
+        return failed(
+            "chain.self-signed",
+            f"{leaf.subject} is signed by itself, and is not on the phone",
+            evidence=evidence,
+            cure="provision this certificate to the phones in <certificates>, add it "
+            "as an exception on the phone's Certificates page, or use a certificate "
+            "from an authority they have",
+            x509_error=problem.code,
+        )
+    if top.self_issued:
+        return failed(
+            "chain.untrusted",
+            f"the path ends at {top.subject}, which is not on the phone",
+            evidence=evidence,
+            cure=provision,
+            x509_error=problem.code,
+        )
+    bridge = _bridge(chain, store, now, known)
+    if bridge:
+        return failed(
+            "chain.incomplete",
+            "the server does not send "
+            + " and ".join(str(c.subject) for c in bridge)
+            + ", and the phone does not have it",
+            evidence=evidence,
+            cure="append the missing certificate to the server's chain file",
+            x509_error=problem.code,
+        )
+    if any(issued(root, top) for root in known if root.self_issued):
+        return failed(
+            "chain.untrusted",
+            f"the path leads to {top.issuer}, which is not among this phone's "
+            "authorities",
+            evidence=evidence,
+            cure=provision + "; a newer firmware may have it",
+            x509_error=problem.code,
+        )
+    if top == leaf:
+        return failed(
+            "chain.incomplete",
+            f"{top.issuer}, which issued the leaf, is neither sent nor on the phone",
+            evidence=evidence,
+            cure="append the CA's intermediate certificates to the server's chain "
+            "file; if the CA is your own root, " + provision,
+            x509_error=problem.code,
+        )
+    return failed(
+        "chain.untrusted",
+        f"the path leads to {top.issuer}, which is neither sent nor on the phone",
+        evidence=evidence,
+        cure=provision,
+        x509_error=problem.code,
+    )
+
+
+def _bridge(
+    chain: Sequence[Certificate],
+    store: TrustStore,
+    now: datetime,
+    known: Sequence[Certificate],
+) -> tuple[Certificate, ...]:
+    """The certificates of ``known`` that would complete the path, if they do."""
+    more = tuple(c for c in known if not c.self_issued and c.is_ca)
+    if not more:
+        return ()
+    pool = (*chain[1:], *more)
+    anchors = _near(chain[0], pool, store.anchors)
+    result = prove(
+        chain[0], pool, anchors, at=now, purpose="server", partial_chain=True
+    )
+    if any(p.code in NO_PATH for p in result.problems):
+        return ()
+    have = {*chain, *anchors}
+    return tuple(c for c in result.path if c not in have)
+
+
+def missing_intermediates(
+    chain: Sequence[Certificate],
+    store: TrustStore,
+    now: datetime,
+    known: Sequence[Certificate],
+) -> tuple[Certificate, ...]:
+    """What to append to the server's chain file, lowest first; empty if not known."""
+    return _bridge(chain, store, now, known) if chain else ()
+
+
+def _cross_signs(
+    path: Sequence[Certificate],
+    sent: Sequence[Certificate],
+    store: TrustStore,
+    now: datetime,
+    known: Sequence[Certificate],
+) -> list[Finding]:
+    findings = []
+    for certificate in path[1:-1]:
+        if any(r.self_issued and same_holder(r, certificate) for r in known):
+            above = path[list(path).index(certificate) + 1]
+            findings.append(
+                failed(
+                    "chain.cross-sign",
+                    f"the phone does not have the root {certificate.subject}; the path "
+                    f"holds only through its cross-sign by {above.subject}, until "
+                    f"{min(certificate.not_after, above.not_after).date()}",
+                    severity="warning",
+                    evidence=_said(path),
+                    cure="keep sending the cross-signed certificate, and provision the "
+                    "root itself to these phones before that day",
+                )
+            )
+    used = set(path)
+    for certificate in sent:
+        if certificate in used or certificate.self_issued:
+            continue
+        if not any(same_holder(anchor, certificate) for anchor in path):
+            continue
+        above_all = [a for a in store.anchors if issued(a, certificate)]
+        if any(a.not_before <= now <= a.not_after for a in above_all):
+            continue
+        findings.append(
+            failed(
+                "chain.cross-sign",
+                f"the server sends {certificate.subject} as cross-signed by "
+                f"{certificate.issuer}, which the phone has no valid copy of; OpenSSL "
+                "1.0.1 and older follow the cross-sign and fail, newer ones take the "
+                "phone's own root",
+                severity="warning",
+                evidence=f"firmware's OpenSSL version is not published; {_said(path)}",
+                cure="take the cross-signed certificate out of the server's chain file",
+                confidence="L",
+            )
+        )
+    return findings

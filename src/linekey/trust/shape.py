@@ -1,0 +1,113 @@
+"""The chain as it was sent: order, repetition, strangers, what is missing.
+
+TLS below 1.3 wants each certificate to certify the one before it (RFC 5246 §7.4.2);
+TLS 1.3 lets receivers sort (RFC 8446 §4.4.2). OpenSSL always sorted, so nothing here
+refuses: it warns, since other phones and other clients are stricter.
+"""
+
+from collections.abc import Sequence
+
+from linekey.certs.certificate import Certificate
+from linekey.trust.findings import Finding, failed, held
+
+
+def issued(issuer: Certificate, subject: Certificate) -> bool:
+    """Whether the names and key identifiers say that ``issuer`` signed ``subject``.
+
+    OpenSSL's X509_check_issued without the signature: names, and the authority key
+    identifier where both certificates carry one.
+    """
+    if not issuer.subject.matches(subject.issuer):
+        return False
+    wanted, found = subject.authority_key_id, issuer.subject_key_id
+    return not wanted or not found or wanted == found
+
+
+def same_holder(one: Certificate, other: Certificate) -> bool:
+    """Whether two certificates name one holder with one key: a cross-sign's mark."""
+    return one.subject.matches(other.subject) and one.key == other.key
+
+
+def walk(
+    leaf: Certificate, pool: Sequence[Certificate], limit: int = 16
+) -> tuple[Certificate, ...]:
+    """Leaf upward, through ``pool``, by names alone, for want of a proved path.
+
+    Stops at a self-issued certificate, at one whose issuer is not in the pool, and
+    after ``limit`` steps (OpenSSL's default depth is 100; no phone chain has 16).
+    """
+    path = [leaf]
+    while len(path) < limit and not path[-1].self_issued:
+        above = next(
+            (c for c in pool if c not in path and issued(c, path[-1])),
+            None,
+        )
+        if above is None:
+            break
+        path.append(above)
+    return tuple(path)
+
+
+def look_at_shape(
+    chain: Sequence[Certificate], path: Sequence[Certificate]
+) -> list[Finding]:
+    """What can be said of a non-empty chain without asking whom the phone trusts.
+
+    ``path`` is the proved path, or the best that could be walked.
+    """
+    findings: list[Finding] = []
+    distinct = list(dict.fromkeys(chain))
+    if len(distinct) != len(chain):
+        twice = [c for c in distinct if list(chain).count(c) > 1]
+        findings.append(
+            failed(
+                "chain.duplicate",
+                f"the server sends {len(chain) - len(distinct)} certificate(s) twice",
+                severity="note",
+                evidence="; ".join(str(c.subject) for c in twice),
+                cure="remove the repeated blocks from the server's chain file",
+            )
+        )
+    wanted = set(path)
+    strangers = [c for c in distinct if c not in wanted]
+    roots = [c for c in distinct[1:] if c.self_issued]
+    foreign = [c for c in strangers if c not in roots]
+    if foreign:
+        findings.append(
+            failed(
+                "chain.extra",
+                f"the server sends {len(foreign)} certificate(s) outside the path",
+                severity="note",
+                evidence="; ".join(str(c.subject) for c in foreign),
+                cure="remove them from the server's chain file: they cost every "
+                "handshake, and some phones try to use them",
+            )
+        )
+    if roots:
+        findings.append(
+            failed(
+                "chain.root-sent",
+                "the server sends a root along; the phone uses its own copy or none",
+                severity="note",
+                evidence="; ".join(str(c.subject) for c in roots),
+                cure="remove the root from the server's chain file",
+            )
+        )
+    used = [c for c in distinct if c in wanted]
+    expected = [c for c in path if c in set(used)]
+    if used != expected:
+        findings.append(
+            failed(
+                "chain.order",
+                "the server sends its certificates in the wrong order",
+                severity="warning",
+                evidence="sent: " + " | ".join(str(c.subject) for c in chain),
+                cure="order the chain file from the leaf upward: "
+                + " | ".join(str(c.subject) for c in expected),
+            )
+        )
+    if not any(f.rule == "chain.order" for f in findings) and len(used) > 1:
+        findings.append(
+            held("chain.order", "each certificate certifies the one before it")
+        )
+    return findings

@@ -1,0 +1,165 @@
+"""Keys and hashes: what the model can compute with, and what still protects.
+
+Two questions that are easily confused and never are here: can the phone use it (from
+the seed's tables of hashes and cipher suites; refuses), and should anybody (RFC 9325,
+RFC 6151, RFC 9155; warns). The anchor's own signature is not looked at, since nobody
+verifies it; its key is.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from linekey.catalog.profile import Profile
+from linekey.certs.certificate import Certificate
+from linekey.tls.suites import SUITES
+from linekey.trust.findings import Finding, failed, held
+
+SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
+"""The family that the seed calls SHA-2: a phone knows all of it or none of it (L)."""
+
+SOUND_BITS: Final = {"rsa": 2048, "dsa": 2048, "ec": 224}
+"""Key sizes in bits below which a warning is given (RFC 9325 §4.5)."""
+
+_AUTHENTICATION: Final = {"rsa": "RSA", "ec": "ECDSA", "dsa": "DSS"}
+_KIND_NAMES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
+
+
+def known_kinds(profile: Profile) -> frozenset[str]:
+    """The kinds of key the phone's suites authenticate with: "rsa", "ec", "dsa"."""
+    words = {
+        SUITES[number].authentication for number in profile.suites if number in SUITES
+    }
+    return frozenset(
+        kind for kind, word in _AUTHENTICATION.items() if word in words
+    ) | (frozenset({"rsa", "ec"}) if "any" in words else frozenset())
+
+
+def knows_hash(profile: Profile, name: str) -> bool:
+    """Whether the phone can verify a signature made with this hash."""
+    if name in SHA2:
+        return bool(SHA2 & set(profile.hashes))
+    return name in profile.hashes
+
+
+def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]:
+    """Kind and size of every key in the path, leaf first."""
+    findings: list[Finding] = []
+    kinds = known_kinds(profile)
+    usable = " and ".join(_KIND_NAMES[k] for k in sorted(kinds)) or "no"
+    for depth, certificate in enumerate(path):
+        key = certificate.key
+        if key.kind not in kinds:
+            findings.append(
+                failed(
+                    "key.kind" if depth == 0 else "key.issuer-kind",
+                    f"the phone knows {usable} keys only, and "
+                    f"{certificate.subject} has an {certificate.key.text} key",
+                    evidence=f"{certificate.key.text} at depth {depth}",
+                    cure="issue the certificate for an RSA 2048 key, by an RSA CA "
+                    "(nginx and HAProxy can serve an RSA and an ECDSA certificate "
+                    "side by side)",
+                    x509_error=None if depth == 0 else 7,
+                )
+            )
+            continue
+        limit = profile.max_key_bits
+        if key.kind == "rsa" and limit is not None and key.bits > limit:
+            findings.append(
+                failed(
+                    "key.large",
+                    f"{certificate.subject} has an RSA key of {key.bits} bits; the "
+                    f"phone uses at most {limit}",
+                    evidence=f"{certificate.key.text} at depth {depth}",
+                    cure=f"issue it for an RSA key of at most {limit} bits",
+                )
+            )
+        floor = profile.min_key_bits
+        if key.kind == "rsa" and floor is not None and key.bits < floor:
+            findings.append(
+                failed(
+                    "key.small",
+                    f"{certificate.subject} has an RSA key of {key.bits} bits; the "
+                    f"phone takes no fewer than {floor}",
+                    evidence=f"{certificate.key.text} at depth {depth}",
+                    cure="issue it for an RSA key of 2048 bits",
+                    x509_error=66 if depth == 0 else 67,
+                )
+            )
+        elif key.bits < SOUND_BITS.get(key.kind, 0):
+            findings.append(
+                failed(
+                    "key.weak",
+                    f"{certificate.subject} has a weak key: {certificate.key.text}",
+                    severity="warning",
+                    evidence=f"{certificate.key.text} at depth {depth}",
+                    cure="issue it for an RSA key of 2048 bits: every phone of the "
+                    "catalogue that knows SHA-2 takes it",
+                )
+            )
+    if not any(f.rule.startswith("key.") and f.refuses for f in findings) and path:
+        findings.append(
+            held(
+                "key.kind", "the phone can use every key of the path", path[0].key.text
+            )
+        )
+    return findings
+
+
+def look_at_hashes(
+    path: Sequence[Certificate], profile: Profile, *, anchored: bool
+) -> list[Finding]:
+    """The hash of every signature that is verified: all but a final anchor's."""
+    findings: list[Finding] = []
+    signed = path[:-1] if anchored else path
+    for depth, certificate in enumerate(signed):
+        name = certificate.signature_hash
+        what = f"{certificate.subject} is signed with {certificate.signature_algorithm}"
+        evidence = f"{certificate.signature_algorithm} at depth {depth}"
+        if name is None:  # Ed25519 and the like hash inside: no phone's table has them
+            findings.append(
+                failed(
+                    "hash.unsupported",
+                    f"{what}, which no phone of the catalogue knows",
+                    evidence=evidence,
+                    cure="have it signed with sha256WithRSAEncryption",
+                    x509_error=7,
+                )
+            )
+        elif not knows_hash(profile, name):
+            since = profile.sha2_since if name in SHA2 else None
+            findings.append(
+                failed(
+                    "hash.md5" if name == "md5" else "hash.unsupported",
+                    f"{what}, and this phone knows "
+                    f"{', '.join(sorted(profile.hashes))} only",
+                    evidence=evidence,
+                    cure=(
+                        f"update the phone's firmware to {since} or newer"
+                        if since
+                        else "serve these phones a chain signed with SHA-1, on a name "
+                        "or port of their own, from a CA you provision to them"
+                    )
+                    if name in SHA2
+                    else "have it signed with SHA-256",
+                    x509_error=7,
+                )
+            )
+        elif name in ("md5", "sha1"):
+            findings.append(
+                failed(
+                    f"hash.{name}",
+                    f"{what}, which no longer protects",
+                    severity="warning",
+                    evidence=evidence,
+                    cure="have it signed with SHA-256 once no SHA-1-only phone is left",
+                )
+            )
+    if signed and not findings:
+        findings.append(
+            held(
+                "hash.unsupported",
+                "the phone knows every signature hash in the path",
+                ", ".join(sorted({c.signature_hash or "?" for c in signed})),
+            )
+        )
+    return findings

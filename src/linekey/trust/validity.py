@@ -1,0 +1,120 @@
+"""Dates: what is not valid yet or no longer, whose clock says so, what runs out next.
+
+``now`` is the phone's clock. A phone without a time server starts in 1970 (or at its
+firmware's own date), and then a good chain is "not yet valid": that is said as what it
+is. Nothing here reads a clock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from linekey.certs.certificate import Certificate
+from linekey.trust.findings import Finding, failed, held
+
+CLOCK_FLOOR_YEAR: Final = 2010
+"""A phone that says it is earlier has not been told the time: firmware 8 is later."""
+
+SOON: Final = timedelta(days=30)
+"""A leaf that ends sooner is warned of: ACME clients renew 30 days ahead."""
+
+ANCHOR_SOON: Final = timedelta(days=365)
+"""A CA of the path that ends sooner is warned of: to change what every phone of a
+fleet trusts takes a provisioning round and, for roots, a firmware."""
+
+
+def day(moment: datetime) -> str:
+    """A date as it is printed everywhere: ``2026-11-23``."""
+    return moment.date().isoformat()
+
+
+def _second(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
+    """Validity of every certificate of the path at ``now`` (aware)."""
+    findings: list[Finding] = []
+    early = [c for c in path if now < c.not_before]
+    late = [c for c in path if now > c.not_after]
+    if now.year < CLOCK_FLOOR_YEAR and path:
+        findings.append(
+            failed(
+                "clock.wrong",
+                f"the phone's clock says {day(now)}: it has not been told the time",
+                severity="warning",
+                evidence=f"phone's clock {_second(now)}; "
+                f"leaf valid from {_second(path[0].not_before)}",
+                cure="give the phone a time server it can reach before its first TLS "
+                "connection: DHCP option 42, or the setting ntp_server",
+            )
+        )
+    findings.extend(
+        failed(
+            "chain.not-yet-valid",
+            f"{certificate.subject} is not valid before "
+            f"{_second(certificate.not_before)}",
+            evidence=f"phone's clock {_second(now)}",
+            cure="set the phone's clock"
+            if now.year < CLOCK_FLOOR_YEAR
+            else "wait for it, or serve the certificate it is to replace",
+            x509_error=9,
+        )
+        for certificate in early
+    )
+    for certificate in late:
+        depth = list(path).index(certificate)
+        findings.append(
+            failed(
+                "chain.expired",
+                f"{certificate.subject} expired on {_second(certificate.not_after)}",
+                evidence=f"phone's clock {_second(now)}",
+                cure="renew it and reload the server"
+                if depth == 0
+                else "serve a chain through the CA's newer certificate, or provision "
+                "a CA that is valid to the phones",
+                x509_error=10,
+            )
+        )
+    if path and not early and not late:
+        ends = min(c.not_after for c in path)
+        findings.append(
+            held("chain.expired", f"the whole path is valid until {day(ends)}")
+        )
+    return findings + _ahead(path, now)
+
+
+def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
+    findings: list[Finding] = []
+    for depth, certificate in enumerate(path):
+        left = certificate.not_after - now
+        if left < timedelta(0):
+            continue
+        if depth == 0 and left < SOON:
+            findings.append(
+                failed(
+                    "chain.expires-soon",
+                    f"the leaf expires in {left.days} days, "
+                    f"on {day(certificate.not_after)}",
+                    severity="warning",
+                    evidence=str(certificate.subject),
+                    cure="renew it now, and reload the server",
+                )
+            )
+        if depth > 0 and (
+            left < ANCHOR_SOON or certificate.not_after < path[0].not_after
+        ):
+            before_leaf = certificate.not_after < path[0].not_after
+            findings.append(
+                failed(
+                    "chain.anchor-expires-soon",
+                    f"{certificate.subject} expires on {day(certificate.not_after)}"
+                    + (", before the leaf it vouches for" if before_leaf else ""),
+                    severity="warning",
+                    evidence=f"depth {depth}; leaf valid until "
+                    f"{day(path[0].not_after)}",
+                    cure="plan the move to another CA, and provision it to the phones "
+                    "before that day",
+                )
+            )
+    return findings
