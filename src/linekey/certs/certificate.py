@@ -1,0 +1,653 @@
+"""One certificate, as a value.
+
+Rules kept here:
+
+- ``Certificate.from_der`` reads any bytes into a Certificate or raises
+  CertificateError, and nothing else. What it checks is the frame: the fields of RFC
+  5280 §4.1, both names, both dates.
+- Everything inside is read when asked for, and never raises: an extension or a key
+  that cannot be read counts as absent, as OpenSSL's X509_get_ext_d2i has it, and
+  ``defects`` says so.
+- The reader is our own, since `cryptography` refuses what phones and OpenSSL take
+  (a negative serial number, an RSA key below 1024 bits, a bad country code); ``x509``
+  and ``openssl`` load the certificate there, and may refuse it.
+
+Two certificates are equal when their DER is. Nothing here judges.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property, lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple, TypeVar, final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
+from OpenSSL import crypto
+
+from linekey.certs import algorithms as alg
+from linekey.certs import der as asn1
+from linekey.certs.name import Name
+from linekey.errors import CertificateError
+
+MAX_CERTIFICATE_BYTES = 102_400
+"""OpenSSL's default limit for a whole chain (SSL_CTX_set_max_cert_list)."""
+
+MAX_SERIAL_BYTES = 64
+"""RFC 5280 §4.1.2.2 allows 20; some are longer, none that long."""
+
+_MAX_KEY_BITS = 16_384  # OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """A public key, as far as rules ask for it.
+
+    ``kind`` is "rsa", "ec", "dsa", "ed25519", "ed448", the dotted identifier of
+    another algorithm, or "unreadable". ``bits`` is the size of modulus, curve or
+    prime, 0 when unknown. ``curve`` is the curve's name or dotted identifier.
+    """
+
+    kind: str
+    bits: int
+    curve: str | None = None
+    modulus: int | None = field(default=None, repr=False)
+    exponent: int | None = None
+
+    @property
+    def text(self) -> str:
+        """For people: ``RSA-2048``, ``EC secp256r1``, ``ED25519``."""
+        if self.kind == "ec":
+            return f"EC {self.curve}"
+        if self.kind in {"rsa", "dsa"}:
+            return f"{self.kind.upper()}-{self.bits}"
+        return self.kind.upper() if self.kind.startswith("ed") else self.kind
+
+
+class Extension(NamedTuple):
+    """An extension's criticality and the DER of its value."""
+
+    critical: bool
+    value: bytes
+
+
+class _Fields(NamedTuple):
+    """The frame: content spans into the DER, and what is read at once."""
+
+    version: int
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    tbs: tuple[int, int]
+    issuer: tuple[int, int]
+    subject: tuple[int, int]
+    key: tuple[int, int]
+    inner_algorithm: tuple[int, int]
+    algorithm: tuple[int, int]
+    algorithm_oid: str
+    signature: tuple[int, int]
+    extensions: dict[bytes, Extension | None]
+
+
+class _AltNames(NamedTuple):
+    dns: tuple[str, ...] = ()
+    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+    uris: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    odd_addresses: bool = False
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Certificate:
+    """An X.509 certificate; make one with ``from_der``."""
+
+    der: bytes
+    """The whole certificate, byte for byte as it came."""
+    subject: Name = field(compare=False)
+    issuer: Name = field(compare=False)
+    _fields: _Fields = field(compare=False)
+
+    @classmethod
+    def from_der(cls, der: bytes) -> "Certificate":
+        """Read one certificate that fills ``der`` exactly.
+
+        Raises CertificateError for anything else, and only that. The last 512 are
+        kept: a server sees the same intermediates with every phone.
+        """
+        return _load(bytes(der))
+
+    @classmethod
+    def from_openssl(cls, certificate: crypto.X509) -> "Certificate":
+        """Read what pyOpenSSL holds, a peer's certificate for one.
+
+        Raises CertificateError, for what OpenSSL takes and we do not.
+        """
+        made = cls.from_der(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
+        made.__dict__.setdefault("openssl", certificate)  # it is loaded already
+        return made
+
+    @property
+    def serial(self) -> int:
+        """The serial number; negative when its DER says so."""
+        return self._fields.serial
+
+    @property
+    def version(self) -> int:
+        """1, 2 or 3, as people count them (the DER says one less)."""
+        return self._fields.version
+
+    @property
+    def not_before(self) -> datetime:
+        """First second of validity, UTC."""
+        return self._fields.not_before
+
+    @property
+    def not_after(self) -> datetime:
+        """Last second of validity, UTC."""
+        return self._fields.not_after
+
+    @property
+    def tbs(self) -> bytes:
+        """The signed part, DER."""
+        return self.der[slice(*self._fields.tbs)]
+
+    @property
+    def public_key_der(self) -> bytes:
+        """SubjectPublicKeyInfo, DER."""
+        return self.der[slice(*self._fields.key)]
+
+    @cached_property
+    def signature(self) -> bytes:
+        """The signature's bytes, without the BIT STRING's leading count."""
+        return self.der[slice(*self._fields.signature)]
+
+    @cached_property
+    def x509(self) -> x509.Certificate:
+        """As `cryptography` has it. Raises CertificateError where it refuses."""
+        try:
+            with warnings.catch_warnings():
+                # It warns of a serial number 0, which roots in use have.
+                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                return x509.load_der_x509_certificate(self.der)
+        except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+            raise CertificateError(f"certificate cannot be loaded: {error}") from error
+
+    @cached_property
+    def openssl(self) -> crypto.X509:
+        """As OpenSSL has it. Raises CertificateError where it refuses."""
+        try:
+            return crypto.load_certificate(crypto.FILETYPE_ASN1, self.der)
+        except crypto.Error as error:
+            raise CertificateError(
+                f"certificate cannot be loaded by OpenSSL: {_reasons(error)}"
+            ) from error
+
+    # -- fingerprints ---------------------------------------------------------
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the DER, lower-case hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def sha1(self) -> str:
+        """SHA-1 of the DER, lower-case hex: what the phone's pages print."""
+        return hashlib.sha1(self.der, usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def md5(self) -> str:
+        """MD5 of the DER, lower-case hex: what the phone's pages print."""
+        return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
+
+    # -- names ----------------------------------------------------------------
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """Every CN of the subject, in order."""
+        return self.subject.values("CN")
+
+    @property
+    def self_issued(self) -> bool:
+        """Subject and issuer are the same name (RFC 5280 §6.1). No proof of a root."""
+        return self.subject.matches(self.issuer)
+
+    @cached_property
+    def _alt_names(self) -> _AltNames:
+        return self._read(alg.SUBJECT_ALT_NAME, _read_alt_names) or _AltNames()
+
+    @property
+    def dns_names(self) -> tuple[str, ...]:
+        """SAN dNSName values, each byte one character (Latin-1), NULs and all."""
+        return self._alt_names.dns
+
+    @property
+    def ip_addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """SAN iPAddress values; those of another length than 4 or 16 are left out."""
+        return self._alt_names.addresses
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """SAN uniformResourceIdentifier values (RFC 5922: SIP domains)."""
+        return self._alt_names.uris
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """SAN rfc822Name values."""
+        return self._alt_names.emails
+
+    # -- key and signature ----------------------------------------------------
+
+    @cached_property
+    def key(self) -> KeyInfo:
+        """The subject's public key."""
+        try:
+            return _read_key(self.public_key_der)
+        except CertificateError:
+            return KeyInfo("unreadable", 0)
+
+    @cached_property
+    def _signature_names(self) -> tuple[str, str | None]:
+        oid = self._fields.algorithm_oid
+        if oid == alg.RSASSA_PSS:
+            start, stop = self._fields.algorithm
+            _, _, start = asn1.read_span(self.der, start, stop)
+            return "rsassaPss", _read_pss_hash(self.der[start:stop])
+        return alg.SIGNATURES.get(oid, (oid, None))
+
+    @property
+    def signature_algorithm(self) -> str:
+        """OpenSSL's long name (``sha1WithRSAEncryption``), else dotted."""
+        return self._signature_names[0]
+
+    @property
+    def signature_hash(self) -> str | None:
+        """ "sha1", "sha256", "md5" …; None for Ed25519 and for unknown algorithms."""
+        return self._signature_names[1]
+
+    # -- extensions -----------------------------------------------------------
+
+    @property
+    def extensions(self) -> dict[str, Extension]:
+        """By dotted identifier, in the certificate's order; without those that stand
+        twice.
+        """
+        return {
+            asn1.dotted(oid): extension
+            for oid, extension in self._fields.extensions.items()
+            if extension is not None
+        }
+
+    def _read(self, oid: bytes, reader: Callable[[bytes], _T]) -> _T | None:
+        extension = self._fields.extensions.get(oid)
+        if extension is None:
+            return None
+        try:
+            return reader(extension.value)
+        except CertificateError:
+            return None  # ``defects`` tells
+
+    @cached_property
+    def _basic_constraints(self) -> tuple[bool, int | None] | None:
+        return self._read(alg.BASIC_CONSTRAINTS, _read_basic_constraints)
+
+    @property
+    def is_ca(self) -> bool | None:
+        """BasicConstraints' cA; None without (readable) basicConstraints."""
+        return None if self._basic_constraints is None else self._basic_constraints[0]
+
+    @property
+    def path_length(self) -> int | None:
+        """BasicConstraints' pathLenConstraint; None when there is none."""
+        return None if self._basic_constraints is None else self._basic_constraints[1]
+
+    @property
+    def subject_key_id(self) -> bytes | None:
+        """SubjectKeyIdentifier, or None."""
+        return self._read(alg.SUBJECT_KEY_ID, _read_octets)
+
+    @property
+    def authority_key_id(self) -> bytes | None:
+        """AuthorityKeyIdentifier's keyIdentifier, or None."""
+        return self._read(alg.AUTHORITY_KEY_ID, _read_authority_key_id)
+
+    @cached_property
+    def key_usage(self) -> frozenset[str] | None:
+        """KeyUsage by RFC 5280's names; None without the extension."""
+        return self._read(alg.KEY_USAGE, _read_key_usage)
+
+    @cached_property
+    def extended_key_usage(self) -> tuple[str, ...] | None:
+        """ExtendedKeyUsage (``serverAuth``, else dotted); None without it."""
+        return self._read(alg.EXTENDED_KEY_USAGE, _read_extended_key_usage)
+
+    @cached_property
+    def defects(self) -> tuple[str, ...]:
+        """What is odd or cannot be read, one clause each; empty for a sound one."""
+        return tuple(_find_defects(self))
+
+    def __repr__(self) -> str:
+        return f"<Certificate {self.subject} sha256={self.sha256[:16]}>"
+
+
+@lru_cache(maxsize=512)
+def _load(der: bytes) -> Certificate:
+    if len(der) > MAX_CERTIFICATE_BYTES:
+        raise CertificateError(
+            f"certificate of {len(der)} bytes; the limit is {MAX_CERTIFICATE_BYTES}"
+        )
+    fields = _read_fields(der)
+    return Certificate(
+        der,
+        Name.from_der(der[slice(*fields.subject)]),
+        Name.from_der(der[slice(*fields.issuer)]),
+        fields,
+    )
+
+
+def _reasons(error: crypto.Error) -> str:
+    """pyOpenSSL's error stack as one clause."""
+    entries = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return "; ".join(entry[2] or entry[0] for entry in entries) or "no reason given"
+
+
+def _read_fields(der: bytes) -> _Fields:
+    """The frame of RFC 5280 §4.1, strictly in its order."""
+    if not der:
+        raise CertificateError("no certificate: empty input")
+    if der[0] != asn1.SEQUENCE:
+        raise CertificateError(
+            f"not a DER certificate: it begins with {der[:12]!r}",
+            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+        )
+    size = len(der)
+    start, stop = asn1.read_tagged(der, 0, size, asn1.SEQUENCE, "certificate")
+    if stop != size:
+        raise CertificateError(f"{size - stop} bytes after the certificate's end")
+    at, tbs_stop = asn1.read_tagged(der, start, stop, asn1.SEQUENCE, "TBSCertificate")
+    tbs = (start, tbs_stop)
+    algorithm = asn1.read_tagged(
+        der, tbs_stop, stop, asn1.SEQUENCE, "signature algorithm"
+    )
+    signature = asn1.read_tagged(der, algorithm[1], stop, asn1.BIT_STRING, "signature")
+    if signature[1] != stop:
+        raise CertificateError("bytes after the signature")
+    if signature[0] == signature[1] or der[signature[0]] > 7:
+        raise CertificateError("signature: malformed BIT STRING")
+    signature = (signature[0] + 1, signature[1])
+
+    version = 1
+    tag, here, after = asn1.read_span(der, at, tbs_stop)
+    if tag == 0xA0:
+        number = asn1.read_tagged(der, here, after, asn1.INTEGER, "version")
+        version = asn1.read_integer(der[slice(*number)], "version") + 1
+        if not 1 <= version <= 3 or number[1] != after:
+            raise CertificateError(f"unknown certificate version {version}")
+        tag, here, after = asn1.read_span(der, after, tbs_stop)
+    if tag != asn1.INTEGER:
+        raise CertificateError(f"serial number: found DER tag 0x{tag:02x}")
+    if after - here > MAX_SERIAL_BYTES:
+        raise CertificateError(f"serial number of {after - here} bytes")
+    serial = asn1.read_integer(der[here:after], "serial number")
+
+    inner_algorithm = asn1.read_tagged(
+        der, after, tbs_stop, asn1.SEQUENCE, "inner signature algorithm"
+    )
+    issuer_at = inner_algorithm[1]
+    _, issuer_stop = asn1.read_tagged(der, issuer_at, tbs_stop, asn1.SEQUENCE, "issuer")
+    at, validity_stop = asn1.read_tagged(
+        der, issuer_stop, tbs_stop, asn1.SEQUENCE, "validity"
+    )
+    tag, here, after = asn1.read_span(der, at, validity_stop)
+    not_before = asn1.read_time(tag, der[here:after], "notBefore")
+    tag, here, after = asn1.read_span(der, after, validity_stop)
+    not_after = asn1.read_time(tag, der[here:after], "notAfter")
+    if after != validity_stop:
+        raise CertificateError("validity: bytes after notAfter")
+    _, subject_stop = asn1.read_tagged(
+        der, validity_stop, tbs_stop, asn1.SEQUENCE, "subject"
+    )
+    _, key_stop = asn1.read_tagged(
+        der, subject_stop, tbs_stop, asn1.SEQUENCE, "public key"
+    )
+    return _Fields(
+        version,
+        serial,
+        not_before,
+        not_after,
+        tbs,
+        (issuer_at, issuer_stop),
+        (validity_stop, subject_stop),
+        (subject_stop, key_stop),
+        inner_algorithm,
+        algorithm,
+        _read_oid(der, *algorithm, "signature algorithm"),
+        signature,
+        _read_rest(der, key_stop, tbs_stop),
+    )
+
+
+def _read_oid(der: bytes, start: int, stop: int, what: str) -> str:
+    start, stop = asn1.read_tagged(der, start, stop, asn1.OBJECT_IDENTIFIER, what)
+    return asn1.dotted(der[start:stop])
+
+
+def _read_rest(der: bytes, at: int, stop: int) -> dict[bytes, Extension | None]:
+    """What may follow the key: unique identifiers, then the extensions."""
+    found: dict[bytes, Extension | None] = {}
+    last = 0x80
+    while at < stop:
+        tag, start, at = asn1.read_span(der, at, stop)
+        if tag & 0x9F <= last or tag not in {0x81, 0xA1, 0x82, 0xA2, 0xA3}:
+            raise CertificateError(f"unexpected field with DER tag 0x{tag:02x}")
+        last = tag & 0x9F
+        if tag != 0xA3:
+            continue
+        start, end = asn1.read_tagged(der, start, at, asn1.SEQUENCE, "extensions")
+        if end != at:
+            raise CertificateError("bytes after the extensions")
+        while start < end:
+            here, start = asn1.read_tagged(der, start, end, asn1.SEQUENCE, "extension")
+            oid_start, oid_stop = asn1.read_tagged(
+                der, here, start, asn1.OBJECT_IDENTIFIER, "extension type"
+            )
+            oid = der[oid_start:oid_stop]
+            asn1.dotted(oid)  # refuses a malformed one
+            tag, here, after = asn1.read_span(der, oid_stop, start)
+            critical = False
+            if tag == asn1.BOOLEAN:
+                critical = der[here:after] != b"\x00"
+                tag, here, after = asn1.read_span(der, after, start)
+            if tag != asn1.OCTET_STRING or after != start:
+                raise CertificateError("extension: its value is no OCTET STRING")
+            extension = Extension(critical, der[here:after])
+            found[oid] = None if oid in found else extension
+    return found
+
+
+def _find_defects(certificate: Certificate) -> Iterator[str]:
+    fields = certificate._fields
+    if certificate.serial <= 0:
+        yield "the serial number is not positive"
+    if certificate.version < 3 and fields.extensions:
+        yield f"a version {certificate.version} certificate with extensions"
+    der = certificate.der
+    if der[slice(*fields.inner_algorithm)] != der[slice(*fields.algorithm)]:
+        yield "the two signature algorithms differ"
+    if certificate.not_after < certificate.not_before:
+        yield "it ends before it begins"
+    if certificate.key.kind == "unreadable":
+        yield "the public key cannot be read"
+    readers: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
+        alg.SUBJECT_ALT_NAME: ("subjectAltName", _read_alt_names),
+        alg.BASIC_CONSTRAINTS: ("basicConstraints", _read_basic_constraints),
+        alg.SUBJECT_KEY_ID: ("subjectKeyIdentifier", _read_octets),
+        alg.AUTHORITY_KEY_ID: ("authorityKeyIdentifier", _read_authority_key_id),
+        alg.KEY_USAGE: ("keyUsage", _read_key_usage),
+        alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", _read_extended_key_usage),
+    }
+    for oid, extension in fields.extensions.items():
+        name, reader = readers.get(oid, (asn1.dotted(oid), None))
+        if extension is None:
+            yield f"the extension {name} stands twice"
+        elif reader is not None:
+            try:
+                reader(extension.value)
+            except CertificateError as error:
+                yield f"{name} cannot be read: {error.message}"
+    for name in certificate.dns_names:
+        if "\x00" in name:
+            yield f"a NUL in the DNS name {name!r}"
+    for name in certificate.common_names:
+        if "\x00" in name:
+            yield f"a NUL in the common name {name!r}"
+    if certificate._alt_names.odd_addresses:
+        yield "an IP address that is neither 4 nor 16 bytes"
+
+
+def _whole(value: bytes, tag: int, what: str) -> tuple[int, int]:
+    start, stop = asn1.read_tagged(value, 0, len(value), tag, what)
+    if stop != len(value):
+        raise CertificateError(f"{what}: bytes after its end")
+    return start, stop
+
+
+def _read_octets(value: bytes) -> bytes:
+    return value[slice(*_whole(value, asn1.OCTET_STRING, "key identifier"))]
+
+
+def _read_authority_key_id(value: bytes) -> bytes | None:
+    start, stop = _whole(value, asn1.SEQUENCE, "authority key identifier")
+    for tag, at, end in asn1.read_all(value, start, stop):
+        if tag == 0x80:
+            return value[at:end]
+    return None
+
+
+def _read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
+    start, stop = _whole(value, asn1.SEQUENCE, "basic constraints")
+    is_ca, length = False, None
+    spans = asn1.read_all(value, start, stop)
+    if spans and spans[0][0] == asn1.BOOLEAN:
+        _, at, end = spans.pop(0)
+        is_ca = any(value[at:end])
+    if spans and spans[0][0] == asn1.INTEGER:
+        _, at, end = spans.pop(0)
+        length = asn1.read_integer(value[at:end], "path length")
+    if spans:
+        raise CertificateError("an unknown field")
+    return is_ca, length
+
+
+def _read_key_usage(value: bytes) -> frozenset[str]:
+    start, stop = _whole(value, asn1.BIT_STRING, "key usage")
+    if stop == start or stop - start > 5:
+        raise CertificateError("malformed BIT STRING")
+    bits = value[start + 1 : stop]
+    return frozenset(
+        name
+        for number, name in enumerate(alg.KEY_USAGES)
+        if number // 8 < len(bits) and bits[number // 8] & (0x80 >> number % 8)
+    )
+
+
+def _read_extended_key_usage(value: bytes) -> tuple[str, ...]:
+    start, stop = _whole(value, asn1.SEQUENCE, "extended key usage")
+    found = []
+    for tag, at, end in asn1.read_all(value, start, stop):
+        if tag != asn1.OBJECT_IDENTIFIER:
+            raise CertificateError("a usage that is no object identifier")
+        oid = asn1.dotted(value[at:end])
+        found.append(alg.EXTENDED_KEY_USAGES.get(oid, oid))
+    return tuple(found)
+
+
+def _read_alt_names(value: bytes) -> _AltNames:
+    start, stop = _whole(value, asn1.SEQUENCE, "alternative names")
+    dns, addresses, uris, emails = [], [], [], []
+    odd = False
+    for tag, at, end in asn1.read_all(value, start, stop):
+        content = value[at:end]
+        if tag == 0x82:
+            dns.append(content.decode("latin-1"))
+        elif tag == 0x87 and len(content) in {4, 16}:
+            addresses.append(ip_address(content))
+        elif tag == 0x87:
+            odd = True
+        elif tag == 0x86:
+            uris.append(content.decode("latin-1"))
+        elif tag == 0x81:
+            emails.append(content.decode("latin-1"))
+        elif tag & 0x80 == 0 or tag & 0x1F > 8:
+            raise CertificateError(f"no general name has DER tag 0x{tag:02x}")
+    return _AltNames(tuple(dns), tuple(addresses), tuple(uris), tuple(emails), odd)
+
+
+def _read_key(spki: bytes) -> KeyInfo:
+    start, stop = _whole(spki, asn1.SEQUENCE, "public key")
+    algorithm, end = asn1.read_tagged(spki, start, stop, asn1.SEQUENCE, "algorithm")
+    bits, bits_stop = asn1.read_tagged(spki, end, stop, asn1.BIT_STRING, "key")
+    oid_span = asn1.read_tagged(
+        spki, algorithm, end, asn1.OBJECT_IDENTIFIER, "key algorithm"
+    )
+    oid = asn1.dotted(spki[slice(*oid_span)])
+    if bits == bits_stop or spki[bits]:
+        raise CertificateError("key: malformed BIT STRING")
+    if oid in alg.RSA_KEYS:
+        return _read_rsa_key(spki[bits + 1 : bits_stop])
+    if oid == alg.EC_KEY:
+        tag, at, curve_stop = asn1.read_span(spki, oid_span[1], end)
+        if tag != asn1.OBJECT_IDENTIFIER:
+            return KeyInfo("ec", 0, "explicit parameters")
+        curve = asn1.dotted(spki[at:curve_stop])
+        name, size = alg.CURVES.get(curve, (curve, 0))
+        return KeyInfo("ec", size, name)
+    if oid == alg.DSA_KEY:
+        if oid_span[1] == end:
+            return KeyInfo("dsa", 0)  # parameters inherited from the issuer
+        at, _ = asn1.read_tagged(spki, oid_span[1], end, asn1.SEQUENCE, "DSA key")
+        at, number_stop = asn1.read_tagged(spki, at, end, asn1.INTEGER, "DSA prime")
+        return KeyInfo("dsa", _positive(spki[at:number_stop]).bit_length())
+    if oid in alg.EDWARDS_KEYS:
+        return KeyInfo(*alg.EDWARDS_KEYS[oid])
+    return KeyInfo(oid, 0)
+
+
+def _read_rsa_key(der: bytes) -> KeyInfo:
+    start, stop = _whole(der, asn1.SEQUENCE, "RSA key")
+    numbers = [
+        _positive(der[at:end])
+        for tag, at, end in asn1.read_all(der, start, stop)
+        if tag == asn1.INTEGER
+    ]
+    if len(numbers) != 2:
+        raise CertificateError("RSA key: not two numbers")
+    modulus, exponent = numbers
+    return KeyInfo("rsa", modulus.bit_length(), None, modulus, exponent)
+
+
+def _positive(content: bytes) -> int:
+    number = asn1.read_integer(content, "key")
+    if not 0 < number.bit_length() <= _MAX_KEY_BITS or number < 0:
+        raise CertificateError("key: a number out of bounds")
+    return number
+
+
+def _read_pss_hash(der: bytes) -> str | None:
+    """The hash of RSASSA-PSS-params (RFC 4055 §3.1); SHA-1 when it says none."""
+    try:
+        if not der:
+            return "sha1"
+        start, stop = asn1.read_tagged(der, 0, len(der), asn1.SEQUENCE, "PSS")
+        for tag, at, end in asn1.read_all(der, start, stop):
+            if tag == 0xA0:
+                at, end = asn1.read_tagged(der, at, end, asn1.SEQUENCE, "PSS hash")
+                return alg.HASHES.get(_read_oid(der, at, end, "PSS hash"))
+    except CertificateError:
+        return None
+    return "sha1"

@@ -1,0 +1,187 @@
+"""DER, read and written: as much of X.690 as certificates need.
+
+Reading keeps to offsets into the bytes it was given, so that a certificate is taken
+apart without copying. It takes lengths that are longer than they need be, since
+OpenSSL does; it refuses indefinite lengths and tags of several bytes, which no
+certificate has. Every refusal is a CertificateError. Nothing here knows what a
+certificate is, and nothing recurses.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from linekey.errors import CertificateError
+
+BOOLEAN = 0x01
+INTEGER = 0x02
+BIT_STRING = 0x03
+OCTET_STRING = 0x04
+NULL = 0x05
+OBJECT_IDENTIFIER = 0x06
+UTF8_STRING = 0x0C
+NUMERIC_STRING = 0x12
+PRINTABLE_STRING = 0x13
+T61_STRING = 0x14
+IA5_STRING = 0x16
+UTC_TIME = 0x17
+GENERALIZED_TIME = 0x18
+VISIBLE_STRING = 0x1A
+UNIVERSAL_STRING = 0x1C
+BMP_STRING = 0x1E
+SEQUENCE = 0x30
+SET = 0x31
+
+Span = tuple[int, int, int]
+"""Tag, then where the content starts and where it stops."""
+
+
+def read_span(data: bytes, at: int, end: int) -> Span:
+    """Read one element's head at ``at``; its content lies within ``end``.
+
+    Raises CertificateError when the head or the content would cross ``end``.
+    """
+    start = at + 2
+    if start > end:
+        raise CertificateError(f"truncated DER at byte {at}")
+    tag = data[at]
+    length = data[at + 1]
+    if tag & 0x1F == 0x1F:
+        raise CertificateError(f"DER tag of several bytes at byte {at}")
+    if length & 0x80:
+        count = length & 0x7F
+        if count == 0:
+            raise CertificateError(f"indefinite length at byte {at}: BER, not DER")
+        start += count
+        if count > 4 or start > end:
+            raise CertificateError(f"DER length out of bounds at byte {at}")
+        length = int.from_bytes(data[at + 2 : start], "big")
+    stop = start + length
+    if stop > end:
+        raise CertificateError(f"DER element at byte {at} runs past its end")
+    return tag, start, stop
+
+
+def read_tagged(data: bytes, at: int, end: int, tag: int, what: str) -> tuple[int, int]:
+    """Read one element that must have ``tag``; its content's start and stop.
+
+    ``what`` names it in the error. Raises CertificateError.
+    """
+    found, start, stop = read_span(data, at, end)
+    if found != tag:
+        raise CertificateError(
+            f"{what}: expected DER tag 0x{tag:02x}, found 0x{found:02x}"
+        )
+    return start, stop
+
+
+def read_all(data: bytes, start: int, stop: int) -> list[Span]:
+    """Read the elements that fill ``start`` to ``stop``. Raises CertificateError."""
+    spans = []
+    while start < stop:
+        span = read_span(data, start, stop)
+        spans.append(span)
+        start = span[2]
+    return spans
+
+
+def read_integer(content: bytes, what: str) -> int:
+    """A signed INTEGER's content. Raises CertificateError when empty."""
+    if not content:
+        raise CertificateError(f"{what}: an INTEGER without content")
+    return int.from_bytes(content, "big", signed=True)
+
+
+@lru_cache(maxsize=512)
+def dotted(content: bytes) -> str:
+    """An OBJECT IDENTIFIER's content in dotted form, such as ``2.5.4.3``.
+
+    Raises CertificateError when it is empty, cut off, or longer than 64 bytes.
+    """
+    if not content or content[-1] & 0x80 or len(content) > 64:
+        raise CertificateError(f"malformed object identifier: {content[:64].hex()!r}")
+    arcs = []
+    value = 0
+    for byte in content:
+        value = (value << 7) | (byte & 0x7F)
+        if not byte & 0x80:
+            arcs.append(value)
+            value = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def read_time(tag: int, content: bytes, what: str) -> datetime:
+    """A UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 writes it, in UTC.
+
+    Two-digit years from 50 on are 19xx. Raises CertificateError for any other form
+    and for dates that do not exist.
+    """
+    digits = content[:-1]
+    if content[-1:] == b"Z" and digits.isdigit():
+        if tag == UTC_TIME and len(digits) == 12:
+            digits = (b"19" if digits[:2] >= b"50" else b"20") + digits
+        elif tag != GENERALIZED_TIME or len(digits) != 14:
+            digits = b""
+        if digits:
+            try:
+                return datetime(
+                    int(digits[:4]),
+                    int(digits[4:6]),
+                    int(digits[6:8]),
+                    int(digits[8:10]),
+                    int(digits[10:12]),
+                    int(digits[12:14]),
+                    tzinfo=UTC,
+                )
+            except ValueError:
+                pass  # told below, with the bytes as they stand
+    raise CertificateError(f"{what} is no date of RFC 5280: {content[:32]!r}")
+
+
+def write(tag: int, *contents: bytes) -> bytes:
+    """One element with ``tag`` and the joined contents."""
+    content = b"".join(contents)
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def write_integer(value: int) -> bytes:
+    """An INTEGER, negative values too, in the fewest bytes."""
+    magnitude = value if value >= 0 else ~value
+    size = magnitude.bit_length() // 8 + 1
+    return write(INTEGER, value.to_bytes(size, "big", signed=True))
+
+
+def write_oid(text: str) -> bytes:
+    """An OBJECT IDENTIFIER from its dotted form. Raises CertificateError."""
+    arcs = text.split(".")
+    if len(arcs) < 2 or not all(arc.isascii() and arc.isdigit() for arc in arcs):
+        raise CertificateError(f"not a dotted object identifier: {text!r}")
+    first, second, *rest = map(int, arcs)
+    if first > 2 or (first < 2 and second > 39):
+        raise CertificateError(f"not an object identifier that DER can hold: {text!r}")
+    content = bytearray()
+    for arc in (first * 40 + second, *rest):
+        septets = [arc & 0x7F]
+        while arc := arc >> 7:
+            septets.append(0x80 | (arc & 0x7F))
+        content.extend(reversed(septets))
+    return write(OBJECT_IDENTIFIER, bytes(content))
+
+
+def write_time(when: datetime) -> bytes:
+    """A date as RFC 5280 §4.1.2.5 asks: UTCTime through 2049, then GeneralizedTime.
+
+    ``when`` must be aware; parts of a second are dropped. Raises CertificateError for
+    a naive date.
+    """
+    if when.tzinfo is None:
+        raise CertificateError(f"a date without time zone: {when.isoformat()!r}")
+    when = when.astimezone(UTC)
+    text = f"{when.year:04}{when:%m%d%H%M%S}Z"
+    if 1950 <= when.year < 2050:
+        return write(UTC_TIME, text[2:].encode("ascii"))
+    return write(GENERALIZED_TIME, text.encode("ascii"))

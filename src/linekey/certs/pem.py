@@ -1,0 +1,299 @@
+"""Certificates and keys as people hand them over: PEM, DER, bare base64.
+
+- Every form of a certificate that a phone or an operator uses is read: PEM with text
+  between the blocks, DER, and base64 with or without markers and with any white space
+  (seed, "Uploading Server Certificates via Provisioning"; facts: snom.md §4).
+- A private key in a bundle is kept apart in ``Bundle.keys`` and told in ``notes``;
+  no error, note or repr shows any of it.
+- Sizes are bounded before anything is decoded.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+
+from linekey.certs import der as asn1
+from linekey.certs.certificate import Certificate
+from linekey.errors import CertificateError
+
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | dsa.DSAPrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+)
+"""The private keys that a TLS identity can have."""
+
+MAX_BUNDLE_BYTES = 1_048_576
+"""Precedent: Mozilla's whole list of roots as PEM is some 250 kB."""
+
+MAX_BUNDLE_CERTIFICATES = 1_000
+MAX_KEY_BYTES = 65_536
+
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}
+_WHITESPACE = re.compile(rb"\s+")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a file held.
+
+    ``certificates`` keeps the file's order, each certificate once. ``keys`` are the
+    private keys as PEM or DER, unopened (they may need a password), out of every repr.
+    ``notes`` says in a clause each what else was found: keys, duplicates, garbage,
+    other blocks.
+    """
+
+    certificates: tuple[Certificate, ...]
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def parse_certificates(data: bytes) -> list[Certificate]:
+    """Read the certificates of a PEM bundle, a DER file or bare base64.
+
+    Duplicates are left out, order is kept; text around PEM blocks is ignored, and so
+    are private keys beside a certificate (``parse_bundle`` tells of both). Raises
+    CertificateError when there is no certificate, or one that cannot be read.
+    """
+    bundle = parse_bundle(data)
+    if bundle.certificates:
+        return list(bundle.certificates)
+    if bundle.keys:
+        raise CertificateError(
+            "a private key where a certificate is expected",
+            hint="give the certificate; the key stays where it is used",
+        )
+    found = f": {'; '.join(bundle.notes)}" if bundle.notes else ""
+    raise CertificateError(
+        f"no certificate found{found}",
+        hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+    )
+
+
+def parse_bundle(data: bytes) -> Bundle:
+    """Read all that a PEM bundle, a DER file or bare base64 holds.
+
+    Raises CertificateError for what is none of them, for a certificate block that
+    cannot be read (with its number), and beyond MAX_BUNDLE_BYTES or
+    MAX_BUNDLE_CERTIFICATES.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise CertificateError(
+            f"{len(data)} bytes of certificates; the limit is {MAX_BUNDLE_BYTES}"
+        )
+    if not data.strip():
+        raise CertificateError("no certificate: empty input")
+    if not data.strip(b"\x00"):
+        raise CertificateError(f"no certificate: {len(data)} bytes of zeros")
+    if data.startswith(b"\x30"):
+        return _parse_der(data)
+    text = _as_ascii(data)
+    if _BEGIN.search(text):
+        return _parse_pem(text)
+    return _parse_der(_decode_base64(text, "input"))
+
+
+def _as_ascii(data: bytes) -> bytes:
+    """Text as bytes: a byte order mark goes, UTF-16 (Windows editors) becomes UTF-8."""
+    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if data.startswith(mark):
+            return data[2:].decode(codec, "replace").encode("utf-8")
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _parse_der(data: bytes) -> Bundle:
+    try:
+        return Bundle((Certificate.from_der(data),))
+    except CertificateError:
+        if is_private_key_der(data):
+            return Bundle((), (data,), ("a private key in DER",))
+        raise
+
+
+def is_private_key_der(data: bytes) -> bool:
+    """Whether DER is a private key that opens without a password."""
+    if len(data) > MAX_KEY_BYTES:
+        return False
+    try:
+        serialization.load_der_private_key(data, None)
+    except TypeError:
+        return True  # encrypted PKCS #8
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _parse_pem(text: bytes) -> Bundle:
+    certificates: dict[Certificate, int] = {}
+    keys: list[bytes] = []
+    notes: list[str] = []
+    count = 0
+    for label, body, block in _blocks(text, notes):
+        if label in _CERTIFICATE_LABELS:
+            count += 1
+            if count > MAX_BUNDLE_CERTIFICATES:
+                raise CertificateError(
+                    f"more than {MAX_BUNDLE_CERTIFICATES} certificates in one file"
+                )
+            certificate = _parse_block(body, count, trusted=label[0:1] == b"T")
+            if certificate in certificates:
+                first = certificates[certificate]
+                notes.append(f"certificate {count} is the same as certificate {first}")
+            else:
+                certificates[certificate] = count
+        elif label.endswith(b"PRIVATE KEY"):
+            keys.append(block)
+            notes.append(f"a private key ({label.decode('ascii').lower()})")
+        else:
+            notes.append(f"a block of another kind ({label.decode('ascii').lower()})")
+    return Bundle(tuple(certificates), tuple(keys), tuple(notes))
+
+
+def _blocks(text: bytes, notes: list[str]) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield label, body and whole of every block; note what stands between them."""
+    at = 0
+    stray = 0
+    while begin := _BEGIN.search(text, at):
+        stray += len(text[at : begin.start()].strip())
+        label = begin[1]
+        end_mark = b"-----END " + label + b"-----"
+        end = text.find(end_mark, begin.end())
+        following = _BEGIN.search(text, begin.end())
+        if end < 0 or (following and following.start() < end):
+            raise CertificateError(
+                f"a {label.decode('ascii')} block without its END line",
+                hint="the file is cut off or was pasted in part; copy it whole",
+            )
+        at = end + len(end_mark)
+        yield label, text[begin.end() : end], text[begin.start() : at]
+    stray += len(text[at:].strip())
+    if stray:
+        notes.append(f"{stray} bytes of other text around the blocks")
+
+
+def _parse_block(body: bytes, number: int, *, trusted: bool) -> Certificate:
+    try:
+        der = _decode_base64(body, "certificate")
+        if trusted:  # OpenSSL's own form: the certificate, then its trust settings
+            _, _, stop = asn1.read_span(der, 0, len(der))
+            der = der[:stop]
+        return Certificate.from_der(der)
+    except CertificateError as error:
+        raise CertificateError(
+            f"certificate {number} of the file: {error.message}", hint=error.hint
+        ) from error
+
+
+def _decode_base64(text: bytes, what: str) -> bytes:
+    """Strict base64 but for white space; the error shows none of it."""
+    packed = _WHITESPACE.sub(b"", text)
+    if not _BASE64.fullmatch(packed):
+        bad = _first_stranger(text)
+        raise CertificateError(
+            f"{what} is neither DER, PEM nor base64: {bad}",
+            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+        )
+    packed = packed.rstrip(b"=")
+    try:
+        return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+    except binascii.Error as error:
+        raise CertificateError(
+            f"{what}: broken base64 ({len(packed)} characters: cut off?)",
+            hint="copy the certificate whole, from its first to its last character",
+        ) from error
+
+
+def _first_stranger(text: bytes) -> str:
+    """Where base64 ends, without showing what surrounds it."""
+    line, column = 1, 0
+    for byte in text:
+        column += 1
+        if byte == 0x0A:
+            line, column = line + 1, 0
+        elif not (chr(byte).isascii() and (chr(byte).isalnum() or byte in b"+/ \t\r")):
+            return f"byte 0x{byte:02x} in line {line}, column {column}"
+    return "padding in an unexpected place"
+
+
+def to_pem(certificate: Certificate) -> str:
+    """One PEM block with its final newline (RFC 7468, 64 columns)."""
+    return (
+        "-----BEGIN CERTIFICATE-----\n"
+        f"{to_base64(certificate)}\n"
+        "-----END CERTIFICATE-----\n"
+    )
+
+
+def to_base64(certificate: Certificate) -> str:
+    """Base64 without markers, 64 columns, no final newline.
+
+    The form of the phones' ``<certificate type="base64">`` (seed, "Uploading Server
+    Certificates via Provisioning", H).
+    """
+    text = base64.b64encode(certificate.der).decode("ascii")
+    return "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+
+
+def parse_private_key(data: bytes, password: bytes | None = None) -> PrivateKey:
+    """Read one private key, PEM (the first in the file) or DER, PKCS #1, #8 or SEC 1.
+
+    Raises CertificateError, which never shows any of it: no key, a wrong or missing
+    password, a kind that TLS cannot use.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise CertificateError(f"a key file of {len(data)} bytes")
+    if data.startswith(b"\x30"):
+        der = data
+        load = serialization.load_der_private_key
+    else:
+        der = _first_key_block(_as_ascii(data))
+        load = serialization.load_pem_private_key
+    try:
+        key = load(der, password)
+    except TypeError:
+        raise CertificateError(
+            "the private key is encrypted"
+            if password is None
+            else "the private key is not encrypted, yet a password was given",
+            hint="give its password" if password is None else "leave the password out",
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        # The library's message is left out: nothing of a key file is ever shown.
+        raise CertificateError(
+            "the private key cannot be read"
+            if password is None
+            else "the private key cannot be read with this password",
+            hint="it must be PEM or DER; `openssl pkey -in FILE -noout` checks it",
+        ) from None
+    if not isinstance(key, PrivateKey):
+        raise CertificateError(f"a TLS identity cannot have a {type(key).__name__}")
+    return key
+
+
+def _first_key_block(text: bytes) -> bytes:
+    for label, _, block in _blocks(text, []):
+        if label.endswith(b"PRIVATE KEY"):
+            return block
+    raise CertificateError(
+        "no private key found",
+        hint="it must be PEM or DER; this may be the certificate",
+    )
+
+
+def private_key_to_pem(key: PrivateKey) -> bytes:
+    """PKCS #8 PEM, not encrypted: for files of mode 0600 only."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
