@@ -153,7 +153,7 @@ _TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.NO_RENDERER: _refused(
         501,
-        "the phone may have this file, but linekey cannot write this vendor's format yet",
+        "the phone may have this file, but linekey has no renderer for its format yet",
         "provision this phone with another server; Snom's XML is the one format so far",
     ),
     Reason.NO_CERTIFICATE: _refused(
@@ -165,7 +165,7 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.SELF_SIGNED: _refused(
         403,
         "the certificate is signed by itself, so it proves nothing",
-        "use the phone's built-in certificate, or one from an authority in linekey trust",
+        "use the phone's built-in certificate, or one of an authority in linekey trust",
     ),
     Reason.ISSUER_NOT_TRUSTED: _refused(
         403,
@@ -175,7 +175,7 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.ISSUER_NOT_AN_AUTHORITY: _refused(
         403,
         "the certificate is signed with one that is no authority's",
-        "treat this phone as tampered with: nobody issues device certificates like this",
+        "treat this phone as tampered with: no vendor issues such certificates",
     ),
     Reason.CHAIN_NOT_PROVED: _refused(
         403,
@@ -200,7 +200,7 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.SEVERAL_NAMES: _refused(
         403,
         "the certificate holds several names where one MAC belongs",
-        "treat this phone as tampered with: nobody issues device certificates like this",
+        "treat this phone as tampered with: no vendor issues such certificates",
     ),
     Reason.NOT_YET_VALID: _refused(
         403,

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from linekey.catalog.secrecy import is_secret, is_secret_value
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
 from linekey.errors import InputError
-from linekey.provisioning.secrecy import is_secret, is_secret_value
 
 __all__ = [
     "CertificateEntry",
@@ -246,7 +246,7 @@ class Layer:
         return replace(self, certificates=tuple(merged))
 
     def without_certificate(self, sha256: str) -> Self:
-        """Remove the certificate with this SHA-256 (hex) over its DER, if it is there."""
+        """Remove the certificate with this SHA-256 (hex of the DER), if it is there."""
         kept = tuple(
             e for e in self.certificates if e.certificate.sha256 != sha256.lower()
         )
@@ -305,8 +305,8 @@ class Layer:
         """Read back what ``to_plain`` wrote.
 
         Never raises for a bad entry: it is skipped and named in ``unreadable``, so that
-        one damaged row does not keep a phone from its file. Without ``secrets`` (or with
-        some missing), the secret settings are skipped likewise.
+        one damaged row does not keep a phone from its file. Without ``secrets`` (or
+        with some missing), the secret settings are skipped likewise.
         """
         secrets = secrets or {}
         unreadable: list[str] = []

@@ -1,0 +1,180 @@
+"""HTTP digest authentication, the server's side (RFC 7616), without state.
+
+A nonce carries the time it was made and a keyed hash over it, so any worker that
+holds the key can check any nonce, and nothing is remembered between requests. What
+that leaves open: within a nonce's lifetime the same answer is taken again for the
+same method and URL, since no count is kept (RFC 7616 §5.12 allows it; here the answer
+travels inside TLS).
+
+MD5 is offered next to SHA-256, since phones of this age know nothing else; inside TLS
+it protects a password from the operator's own proxies, not from the network. Only
+``qop=auth`` is accepted. ``userhash`` is neither offered nor accepted.
+
+The header's grammar and the arithmetic are ``linekey.digest``'s, which the phone uses
+too; what is judged, and how, is here alone.
+
+Rule: ``now`` and the key come in; no password is ever seen here.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from linekey.digest import ALGORITHMS, parse_digest, response
+from linekey.provisioning.device import DigestCredential
+
+NONCE_LIFETIME_S = 300
+"""Seconds a nonce is good for. A phone answers within one; a proxy's queue in some."""
+
+
+class DigestOutcome(StrEnum):
+    """What an Authorization header came to."""
+
+    VERIFIED = "verified"
+    STALE = "stale"
+    """The answer is right, the nonce too old: a new challenge with stale=true."""
+    WRONG = "wrong"
+    """User name, password, URL or nonce is not right."""
+    MALFORMED = "malformed"
+    """Not a digest answer of RFC 7616, or one of a kind that is not offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestResult:
+    """The outcome, and for which credential it holds. ``detail`` holds no secret."""
+
+    outcome: DigestOutcome
+    detail: str = ""
+    credential: DigestCredential | None = field(default=None, repr=False)
+    """What the answer was held against; authorize compares it with the device's."""
+
+
+def make_nonce(key: bytes, now: datetime) -> str:
+    """Make a nonce: milliseconds since 1970 and a keyed hash over them, base64.
+
+    ``key`` is at least 16 random bytes that only the servers know; ``now`` is aware.
+    """
+    assert len(key) >= 16, "a nonce key of under 16 bytes can be guessed"
+    stamp = struct.pack(">Q", int(now.astimezone(UTC).timestamp() * 1000))
+    return base64.urlsafe_b64encode(stamp + _seal(key, stamp)).decode("ascii")
+
+
+def challenges(
+    realm: str,
+    key: bytes,
+    now: datetime,
+    *,
+    stale: bool = False,
+    algorithms: Sequence[str] = ALGORITHMS,
+) -> tuple[str, ...]:
+    """The values of the ``WWW-Authenticate`` headers for a 401, best first.
+
+    ``realm`` must be the one the credentials were made for.
+    """
+    quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
+    nonce = make_nonce(key, now)
+    return tuple(
+        f'Digest realm="{quoted}", qop="auth", algorithm={algorithm}, nonce="{nonce}"'
+        + (", stale=true" if stale else "")
+        for algorithm in algorithms
+    )
+
+
+def verify(
+    authorization: str,
+    *,
+    method: str,
+    target: str,
+    credential: DigestCredential,
+    key: bytes,
+    now: datetime,
+    lifetime_s: float = NONCE_LIFETIME_S,
+) -> DigestResult:
+    """Check an ``Authorization`` header's value against one device's credential.
+
+    ``target`` is the request target as it stood in the request line; the header's uri
+    must equal it (RFC 7616 §3.4.6). Never raises; see DigestOutcome.
+    """
+    parameters = parse_digest(authorization)
+    if parameters is None:
+        return _malformed("not a digest answer")
+    missing = _REQUIRED - parameters.keys()
+    if missing:
+        return _malformed(f"{', '.join(sorted(missing))} missing")
+    algorithm = parameters.get("algorithm", "MD5").upper()
+    if algorithm not in ALGORITHMS:
+        return _malformed("an algorithm that was not offered")
+    if parameters["qop"].lower() != "auth":
+        return _malformed("qop is not auth")
+    if parameters.get("userhash", "false").lower() != "false":
+        return _malformed("userhash was not offered")
+    if not re.fullmatch(r"[0-9a-fA-F]{8}", parameters["nc"]):
+        return _malformed("nc is not 8 hex digits")
+    # All is computed before anything is compared, whichever part is wrong.
+    known = hmac.compare_digest(
+        parameters["username"].encode(), credential.username.encode()
+    )
+    realm_fits = parameters["realm"] == credential.realm
+    expected = response(
+        algorithm,
+        ha1=credential.ha1_md5 if algorithm == "MD5" else credential.ha1_sha256,
+        nonce=parameters["nonce"],
+        nc=parameters["nc"],
+        cnonce=parameters["cnonce"],
+        method=method,
+        uri=parameters["uri"],
+    )
+    proved = hmac.compare_digest(
+        expected.encode(), parameters["response"].lower().encode()
+    )
+    made = _nonce_time(key, parameters["nonce"])
+    if not (known and realm_fits and proved):
+        return DigestResult(
+            DigestOutcome.WRONG, "user name or password", credential=credential
+        )
+    if parameters["uri"] != target:
+        return DigestResult(
+            DigestOutcome.WRONG, "the answer is for another URL", credential=credential
+        )
+    if made is None:
+        # Made by nobody here, or with a key that has been replaced since.
+        return DigestResult(
+            DigestOutcome.STALE, "a nonce of another key", credential=credential
+        )
+    age = now.timestamp() - made
+    if not 0 <= age <= lifetime_s:
+        return DigestResult(
+            DigestOutcome.STALE, "the nonce is too old", credential=credential
+        )
+    return DigestResult(DigestOutcome.VERIFIED, credential=credential)
+
+
+_REQUIRED = frozenset(
+    {"username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce"}
+)
+
+
+def _malformed(detail: str) -> DigestResult:
+    return DigestResult(DigestOutcome.MALFORMED, detail)
+
+
+def _seal(key: bytes, stamp: bytes) -> bytes:
+    return hmac.digest(key, b"linekey digest nonce" + stamp, "sha256")[:16]
+
+
+def _nonce_time(key: bytes, nonce: str) -> float | None:
+    """When a nonce was made, seconds since 1970; None if this key did not make it."""
+    try:
+        raw = base64.b64decode(nonce, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != 24 or not hmac.compare_digest(_seal(key, raw[:8]), raw[8:]):
+        return None
+    milliseconds: int = struct.unpack(">Q", raw[:8])[0]
+    return milliseconds / 1000

@@ -1,0 +1,286 @@
+"""What a request target names: one phone's file, a common file, or nothing.
+
+The raw target is read as bytes, before anything else has decoded or tidied it, and
+has one clear meaning or is refused with the reason. A phone asks plainly, so plain is
+all that is understood: letters, digits, ``.``, ``-``, ``_`` and single slashes. There
+is nothing to decode, hence no second decoding to disagree with the first.
+
+    /snomD785.htm                     the model's common file
+    /snomD785-000413AABBCC.htm        that phone's file; so are /000413AABBCC,
+    /000413AABBCC.xml                 /000413AABBCC/snomD785.htm and
+    /settings.xml?mac=000413AABBCC    … with ?mac= (the {mac} expansions)
+    /certificates/<sha256>.der        a certificate for phones to trust
+    /t/<token>/…                      any of these, with a one-time token
+
+Rule: a MAC counts only where a file-name convention puts it; two different MACs
+anywhere in one target are refused. Nothing here knows which phones exist.
+
+Sources: file names of facts snom.md §3 ``setting_server`` (H) and vendors.md (as
+there); Gigaset's own prefix is an inference from its Snom-derived firmware (L).
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from linekey.mac import Mac
+from linekey.provisioning.decision import Reason
+from linekey.provisioning.device import is_token
+
+MAX_TARGET = 1024
+"""Bytes of a whole target. A base path, a token and a file name need some 250."""
+
+SNOM_LIKE = frozenset({"snom", "gigaset"})
+"""Vendors whose phones read Snom's XML (facts snom.md §2, vendors.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    text: str
+    """The target as it may be shown: a token masked, odd bytes escaped."""
+    vendors: frozenset[str] = frozenset()
+    """Whose phones ask by such a name."""
+    token: str | None = field(default=None, repr=False)
+    """The one-time token of a ``/t/<token>/`` prefix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneFile(_Named):
+    """The configuration of one phone. ``model`` is what the name says, unproved."""
+
+    mac: Mac
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonFile(_Named):
+    """A file for every phone of a model, or of the fleet (``model`` is None)."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFile(_Named):
+    """A certificate by the SHA-256 of its DER (64 lower-case hex digits)."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFile(_Named):
+    """A phone's log, which some phones PUT. Understood, and refused."""
+
+    mac: Mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing(_Named):
+    """No file at all: NOTHING_THERE or AMBIGUOUS_REQUEST, and what is wrong."""
+
+    reason: Reason
+    detail: str
+
+
+Resource = PhoneFile | CommonFile | CertificateFile | UploadFile | Nothing
+
+
+class _Convention(NamedTuple):
+    pattern: re.Pattern[str]
+    kind: type[_Named]
+    vendors: frozenset[str]
+
+
+def _convention(pattern: str, kind: type[_Named], *vendors: str) -> _Convention:
+    expanded = pattern.replace("MAC", r"(?P<mac>[0-9a-f]{12})").replace(
+        "MODEL", r"(?P<model>[a-z0-9]{1,8})"
+    )
+    flags = re.ASCII | re.IGNORECASE
+    return _Convention(re.compile(expanded, flags), kind, frozenset(vendors))
+
+
+# The first that fits the whole file name counts; they do not overlap otherwise.
+_CONVENTIONS = (
+    _convention(r"0{12}\.cfg", CommonFile, "poly"),
+    _convention(r"y[0-9]{12}\.(?:boot|cfg)", CommonFile, "yealink"),
+    _convention(r"snom(?:MODEL)?-MAC\.(?:htm|xml)", PhoneFile, "snom"),
+    _convention(r"snom(?:MODEL)?\.(?:htm|xml)", CommonFile, "snom"),
+    _convention(r"gigaset(?:MODEL)?-MAC\.(?:htm|xml)", PhoneFile, "gigaset"),
+    _convention(r"gigaset(?:MODEL)?\.(?:htm|xml)", CommonFile, "gigaset"),
+    _convention(r"settings-MAC\.(?:htm|xml)", PhoneFile, "snom", "gigaset"),
+    _convention(r"settings\.(?:htm|xml)", CommonFile, "snom", "gigaset"),
+    _convention(r"MAC(?:\.htm)?", PhoneFile, "snom", "gigaset"),
+    _convention(r"MAC\.xml", PhoneFile, "snom", "gigaset", "cisco"),
+    _convention(r"MAC\.cfg", PhoneFile, "yealink", "poly"),
+    _convention(r"MAC\.boot", PhoneFile, "yealink"),
+    _convention(r"MAC-[a-z]{1,16}\.log", UploadFile, "poly"),
+    _convention(r"cfgMAC(?:\.xml)?", PhoneFile, "grandstream"),
+    _convention(r"SEPMAC\.cnf\.xml", PhoneFile, "cisco"),
+)
+_CERTIFICATE = re.compile(
+    r"/certificates/([0-9a-f]{64})\.der", re.ASCII | re.IGNORECASE
+)
+_FOLDER = re.compile(r"/([0-9a-f]{12})/([^/]+)", re.ASCII | re.IGNORECASE)
+_HOLDS_A_MAC_PARAMETER = re.compile(r"/(?:settings\.(?:htm|xml))?", re.IGNORECASE)
+
+_PLAIN_PATH = re.compile(rb"/[A-Za-z0-9._/-]*")
+_ANY_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12}(?![0-9A-Fa-f])", re.ASCII)
+
+# What is odd about a path that is not plain; the first that is found is said.
+_ODD_BYTES = (
+    (re.compile(rb"%25", re.IGNORECASE), "the path is percent-encoded twice"),
+    (re.compile(rb"%2f", re.IGNORECASE), "the path holds an encoded slash"),
+    (re.compile(rb"%5c", re.IGNORECASE), "the path holds an encoded backslash"),
+    (re.compile(rb"%00"), "the path holds an encoded NUL"),
+    (re.compile(rb"%"), "the path is percent-encoded, which no phone needs"),
+    (re.compile(rb"\\"), "the path holds a backslash"),
+    (re.compile(rb";"), "the path holds parameters after a semicolon"),
+    (re.compile(rb"#"), "the target holds a fragment"),
+    (re.compile(rb"[\x00-\x20\x7f]"), "the path holds a space or a control character"),
+    (re.compile(rb"[\x80-\xff]"), "the path holds bytes that are not ASCII"),
+)
+_ODD_SEGMENTS = (
+    (re.compile(r"//"), "the path holds an empty segment"),
+    (re.compile(r"/\.\.?(?:/|$)"), "the path holds a '.' or '..' segment"),
+    (re.compile(r"\.(?:/|$)"), "a name in the path ends with a dot"),
+)
+
+
+def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
+    """Read the request target of a GET, as it stood in the request line.
+
+    ``base`` is the path under which the files are served, without a slash at its end,
+    such as ``/prov``; empty for the root. Never raises: what has no clear meaning is
+    ``Nothing`` with AMBIGUOUS_REQUEST, what names no file is NOTHING_THERE, each with
+    its detail.
+    """
+    text = _shown(raw_target)
+    if len(raw_target) > MAX_TARGET:
+        return _ambiguous(text, f"the target is longer than {MAX_TARGET} bytes")
+    raw_path, _, raw_query = raw_target.partition(b"?")
+    if not raw_path.startswith(b"/"):
+        return _ambiguous(text, "the target is not a path: it starts without a slash")
+    if not _PLAIN_PATH.fullmatch(raw_path):
+        for pattern, detail in _ODD_BYTES:
+            if pattern.search(raw_path):
+                return _ambiguous(text, detail)
+        return _ambiguous(text, "the path holds punctuation that no file name here has")
+    path = raw_path.decode("ascii")
+    for odd, detail in _ODD_SEGMENTS:
+        if odd.search(path):
+            return _ambiguous(text, detail)
+    if base and not path.startswith(base + "/"):
+        return _nothing(text, f"files are served under {base}/")
+    path = path[len(base) :]
+    token = None
+    if path[:3].lower() == "/t/":
+        token, slash, rest = path[3:].partition("/")
+        if path[1] != "t":
+            return _ambiguous(text, "the token prefix is /t/, in lower case")
+        if not slash or not is_token(token):
+            return _nothing(text, "a /t/ prefix without a whole token and a file name")
+        path = "/" + rest
+    # A certificate's fingerprint may hold 12 digits between letters; it is no MAC.
+    if found := _CERTIFICATE.fullmatch(path):
+        if raw_query:
+            return _ambiguous(text, "a certificate is asked for with parameters")
+        return CertificateFile(text, token=token, sha256=found.group(1).lower())
+    if len({mac.upper() for mac in _ANY_MAC.findall(path)}) > 1:
+        return _ambiguous(text, "the path holds two different MACs")
+    named = _read_name(path, text)
+    try:
+        mac = _read_query(raw_query)
+    except _OddQueryError as error:
+        return _ambiguous(text, str(error))
+    if mac is not None:
+        named = _join(named, mac, path, text)
+    return replace(named, token=token)
+
+
+def _read_name(path: str, text: str) -> Resource:
+    """What the path alone names."""
+    folder = _FOLDER.fullmatch(path)
+    name = folder.group(2) if folder else path[1:]
+    for pattern, kind, vendors in _CONVENTIONS:
+        if not (found := pattern.fullmatch(name)):
+            continue
+        groups = found.groupdict()
+        model = (groups.get("model") or "").upper() or None
+        mac_digits = folder.group(1) if folder else groups.get("mac")
+        mac = Mac(mac_digits.upper()) if mac_digits else None
+        if kind is UploadFile and mac:
+            return UploadFile(text, vendors, mac=mac)
+        if mac:
+            # All in a phone's own folder is that phone's: /{mac}/snomD785.htm.
+            return PhoneFile(text, vendors, mac=mac, model=model)
+        return CommonFile(text, vendors, model=model)
+    return _nothing(text, "no phone asks for a file of this name")
+
+
+def _join(named: Resource, mac: Mac, path: str, text: str) -> Resource:
+    """Join what the path names with what ``?mac=`` says."""
+    if isinstance(named, PhoneFile | UploadFile):
+        if named.mac == mac:
+            return named
+        return _ambiguous(text, f"the path says {named.mac} and the parameter {mac}")
+    if _HOLDS_A_MAC_PARAMETER.fullmatch(path):
+        return PhoneFile(text, SNOM_LIKE, mac=mac)
+    if isinstance(named, Nothing):
+        return named
+    return _ambiguous(text, "the path names a common file and ?mac= one phone")
+
+
+class _OddQueryError(Exception):
+    """What is odd about a query; never leaves this module."""
+
+
+def _read_query(raw_query: bytes) -> Mac | None:
+    """The MAC of ``?mac=``; other parameters mean nothing and are passed over."""
+    if not raw_query:
+        return None
+    if not re.fullmatch(rb"[\x21-\x7e]*", raw_query) or b"#" in raw_query:
+        raise _OddQueryError("the query holds bytes that belong in no query")
+    if b";" in raw_query:
+        raise _OddQueryError("the query holds a semicolon")
+    macs = set()
+    for pair in raw_query.decode("ascii").split("&"):
+        key, _, value = pair.partition("=")
+        if "%" in key or "+" in key:
+            raise _OddQueryError("a parameter's name is percent-encoded")
+        if key.lower() != "mac":
+            continue
+        mac = Mac.from_bare(value)
+        if mac is None:
+            raise _OddQueryError("the parameter mac is not exactly 12 hex digits")
+        macs.add(mac)
+    if len(macs) > 1:
+        raise _OddQueryError("the query holds two different MACs")
+    return macs.pop() if macs else None
+
+
+def _nothing(text: str, detail: str) -> Nothing:
+    return Nothing(text, reason=Reason.NOTHING_THERE, detail=detail)
+
+
+def _ambiguous(text: str, detail: str) -> Nothing:
+    return Nothing(text, reason=Reason.AMBIGUOUS_REQUEST, detail=detail)
+
+
+_MASKS = (
+    (re.compile(r"(/+(?:t|%74|%54)(?:/|%2f)+)[^/?#]+", re.IGNORECASE), r"\1…"),
+    # A token may stand anywhere in a mistyped URL; no file name has such a run.
+    (re.compile(r"[A-Za-z0-9_]{24,}"), "…"),
+    (re.compile(r"\?(?!mac=[0-9A-Fa-f:-]{0,20}$).+", re.DOTALL), "?…"),
+)
+_MAX_SHOWN = 200
+
+
+def _shown(raw_target: bytes) -> str:
+    """The target for logs and pages: one short line, no token, no parameters."""
+    text = raw_target[: 2 * MAX_TARGET].decode("ascii", "backslashreplace")
+    text = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
+    if not _CERTIFICATE.search(text):
+        for pattern, mask in _MASKS:
+            text = pattern.sub(mask, text)
+    else:
+        text = _MASKS[0][0].sub(_MASKS[0][1], text)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"

@@ -1,0 +1,230 @@
+"""One clear meaning, or refused with the reason."""
+
+import pytest
+
+from linekey.mac import Mac
+from linekey.provisioning.decision import Reason
+from linekey.provisioning.resource import (
+    MAX_TARGET,
+    CertificateFile,
+    CommonFile,
+    Nothing,
+    PhoneFile,
+    UploadFile,
+    parse_target,
+)
+
+MAC = Mac("000413AABBCC")
+TOKEN = "q3Zt-8uYb_20CharsLong"
+SHA256 = "ac6b0efa80c1f92dae01add84cc8ce069e45dd34f7a0a254b4b2dcbbd0f4de88"
+
+
+@pytest.mark.parametrize(
+    ("target", "model", "vendors"),
+    [
+        ("/snomD785-000413AABBCC.htm", "D785", {"snom"}),
+        ("/snomd785-000413aabbcc.HTM", "D785", {"snom"}),
+        ("/snom320-000413AABBCC.xml", "320", {"snom"}),
+        ("/snomPA1-000413AABBCC.htm", "PA1", {"snom"}),
+        ("/snom-000413AABBCC.xml", None, {"snom"}),
+        ("/settings-000413AABBCC.xml", None, {"snom", "gigaset"}),
+        ("/gigasetP850-000413AABBCC.xml", "P850", {"gigaset"}),
+        ("/000413AABBCC", None, {"snom", "gigaset"}),
+        ("/000413aabbcc.htm", None, {"snom", "gigaset"}),
+        ("/000413AABBCC.xml", None, {"snom", "gigaset", "cisco"}),
+        ("/000413AABBCC/snomD785.htm", "D785", {"snom"}),
+        ("/000413AABBCC/snomD785-000413aabbcc.htm", "D785", {"snom"}),
+        ("/000413aabbcc.cfg", None, {"yealink", "poly"}),
+        ("/000413aabbcc.boot", None, {"yealink"}),
+        ("/cfg000413aabbcc.xml", None, {"grandstream"}),
+        ("/cfg000413aabbcc", None, {"grandstream"}),
+        ("/SEP000413AABBCC.cnf.xml", None, {"cisco"}),
+        ("/?mac=000413AABBCC", None, {"snom", "gigaset"}),
+        ("/?MAC=000413aabbcc", None, {"snom", "gigaset"}),
+        ("/settings.xml?mac=000413AABBCC", None, {"snom", "gigaset"}),
+        ("/settings.xml?x=1&mac=000413AABBCC&mac=000413aabbcc", None, None),
+        ("/snomD785-000413AABBCC.htm?mac=000413aabbcc", "D785", {"snom"}),
+        ("/snomD785-000413AABBCC.htm?", "D785", {"snom"}),
+        ("/snomD785-000413AABBCC.htm?lang=de%20DE", "D785", {"snom"}),
+    ],
+)
+def test_a_phones_file_has_one_meaning(
+    target: str, model: str | None, vendors: set[str] | None
+) -> None:
+    found = parse_target(target.encode())
+    assert isinstance(found, PhoneFile)
+    assert (found.mac, found.model, found.token) == (MAC, model, None)
+    assert vendors is None or found.vendors == vendors
+
+
+@pytest.mark.parametrize(
+    ("target", "model", "vendors"),
+    [
+        ("/snomD785.htm", "D785", {"snom"}),
+        ("/snom320.xml", "320", {"snom"}),
+        ("/SNOMd785.htm", "D785", {"snom"}),
+        ("/snom.xml", None, {"snom"}),
+        ("/settings.xml", None, {"snom", "gigaset"}),
+        ("/gigasetP850.htm", "P850", {"gigaset"}),
+        ("/000000000000.cfg", None, {"poly"}),
+        ("/y000000000000.boot", None, {"yealink"}),
+        ("/y000000000028.cfg", None, {"yealink"}),
+    ],
+)
+def test_a_common_file_names_no_phone(
+    target: str, model: str | None, vendors: set[str]
+) -> None:
+    found = parse_target(target.encode())
+    assert isinstance(found, CommonFile)
+    assert (found.model, found.vendors) == (model, vendors)
+
+
+AMBIGUOUS = {
+    b"//snomD785-000413AABBCC.htm": "empty segment",
+    b"/a//snomD785.htm": "empty segment",
+    b"/./snomD785.htm": "'.' or '..'",
+    b"/x/../snomD785-000413AABBCC.htm": "'.' or '..'",
+    b"/..": "'.' or '..'",
+    b"/snomD785-000413AABBCC.htm.": "ends with a dot",
+    b"/000413AABBCC./snomD785.htm": "ends with a dot",
+    b"/000413AABBCC%2FsnomD785.htm": "encoded slash",
+    b"/000413AABBCC%2fsnomD785.htm": "encoded slash",
+    b"/000413AABBCC%00.xml": "encoded NUL",
+    b"/%2e%2e/000413AABBCC.xml": "percent-encoded",
+    b"/%30%30%30413AABBCC.xml": "percent-encoded",
+    b"/%2530413AABBCC.xml": "twice",
+    b"/%5c000413AABBCC.xml": "encoded backslash",
+    b"/snom\\000413AABBCC.xml": "backslash",
+    b"/000413AABBCC.xml;jsessionid=1": "semicolon",
+    b"/000413AABBCC.xml#frag": "fragment",
+    b"/000413AABBCC.xml ": "space or a control",
+    b"/000413AABBCC.xml\x00": "space or a control",
+    b"/000413AABBCC.xml\t": "space or a control",
+    "/０００４13AABBCC.xml".encode(): "not ASCII",
+    b"/000413AABBCC.xml\xff": "not ASCII",
+    b"/000413AABBCC:80": "punctuation",
+    b"http://prov.example/000413AABBCC.xml": "not a path",
+    b"prov.example:443": "not a path",
+    b"*": "not a path",
+    b"": "not a path",
+    b"000413AABBCC.xml": "not a path",
+    b"?mac=000413AABBCC": "not a path",
+    b"/000413AABBCC/snomD785-000413AABBCD.htm": "two different MACs",
+    b"/snomD785-000413AABBCC-000413AABBCD.htm": "two different MACs",
+    b"/000413AABBCC.xml?mac=000413AABBCD": "the path says",
+    b"/000413AABBCC.xml?mac=000413AABBCC&mac=000413AABBCD": "two different MACs",
+    b"/000413AABBCC.xml?mac=": "exactly 12 hex",
+    b"/000413AABBCC.xml?mac": "exactly 12 hex",
+    b"/000413AABBCC.xml?mac=00:04:13:AA:BB:CC": "exactly 12 hex",
+    b"/000413AABBCC.xml?mac=%30%3004 13": "no query",
+    b"/000413AABBCC.xml?mac=000413AABBC%43": "exactly 12 hex",
+    b"/000413AABBCC.xml?m%61c=000413AABBCD": "percent-encoded",
+    b"/000413AABBCC.xml?x=1;mac=000413AABBCD": "semicolon",
+    b"/000413AABBCC.xml?mac=000413AABBCC#x": "no query",
+    b"/snomD785.htm?mac=000413AABBCC": "common file",
+    b"/y000000000000.cfg?mac=000413AABBCC": "common file",
+    b"/T/" + TOKEN.encode() + b"/000413AABBCC.xml": "lower case",
+    b"/certificates/" + SHA256.encode() + b".der?mac=000413AABBCC": "parameters",
+    b"/" + b"a" * MAX_TARGET: "longer than",
+}
+
+
+@pytest.mark.parametrize("target", AMBIGUOUS, ids=lambda t: repr(t)[:50])
+def test_an_odd_spelling_is_refused_with_what_is_odd(target: bytes) -> None:
+    found = parse_target(target)
+    assert isinstance(found, Nothing)
+    assert found.reason is Reason.AMBIGUOUS_REQUEST
+    assert AMBIGUOUS[target] in found.detail
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/favicon.ico",
+        "/snomD785",
+        "/snomD785-000413AABBC.htm",
+        "/snomD785-000413AABBCCD.htm",
+        "/snomD785-000413AABBCC.htm.bak",
+        "/x000413AABBCC.xml",
+        "/000413AABBCC.xml/x",
+        "/a/000413AABBCC.xml",
+        "/000413AABBCC/000413AABBCC/snomD785.htm",
+        "/SEP000413AABBCC.xml",
+        "/snom000413AABBCC.htm",
+        "/firmware.bin?mac=000413AABBCC",
+        "/t/short/000413AABBCC.xml",
+        f"/t/{TOKEN}",
+        f"/t/{TOKEN}/",
+        f"/t/{TOKEN}/t/{TOKEN}/000413AABBCC.xml",
+        f"/certificates/{SHA256[:-1]}.der",
+        f"/certificates/{SHA256}.pem",
+    ],
+)
+def test_what_no_phone_asks_for_is_nothing(target: str) -> None:
+    found = parse_target(target.encode())
+    assert isinstance(found, Nothing)
+    assert found.reason is Reason.NOTHING_THERE
+
+
+def test_a_token_is_taken_from_its_prefix_and_never_shown() -> None:
+    for target in (
+        f"/t/{TOKEN}/snomD785-000413AABBCC.htm",
+        f"/t/{TOKEN}/snomD785.htm",
+        f"/t/{TOKEN}/000413AABBCC",
+        f"/t/{TOKEN}/nothing",
+        f"/t/{TOKEN}/?mac=000413AABBCC",
+        f"/t/{TOKEN}/certificates/{SHA256}.der",
+    ):
+        found = parse_target(target.encode())
+        assert found.token == TOKEN
+        assert TOKEN not in repr(found)
+        assert found.text.startswith("/t/…/")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"//t/{TOKEN}{TOKEN}/000413AABBCC",
+        f"/%74/{TOKEN}/000413AABBCC",
+        f"/t%2F{TOKEN}/000413AABBCC",
+        f"/T/{TOKEN}/000413AABBCC",
+        f"/t/{TOKEN}",
+        "/000413AABBCC?token=abcdefgh",
+        "/wrong/0123456789abcdefABCDEF01",
+    ],
+)
+def test_a_mistyped_token_is_not_shown_either(target: str) -> None:
+    shown = repr(parse_target(target.encode()))
+    for secret in (TOKEN, "abcdefgh", "0123456789abcdefABCDEF01"):
+        assert secret not in shown
+
+
+def test_a_certificate_is_named_by_its_fingerprint() -> None:
+    found = parse_target(f"/certificates/{SHA256.upper()}.der".encode())
+    assert isinstance(found, CertificateFile)
+    assert found.sha256 == SHA256
+    assert SHA256.upper() in found.text
+
+
+def test_a_log_upload_is_understood() -> None:
+    found = parse_target(b"/000413aabbcc-boot.log")
+    assert isinstance(found, UploadFile)
+    assert found.mac == MAC
+
+
+def test_under_a_base_path_only_that_path_counts() -> None:
+    found = parse_target(b"/prov/snomD785-000413AABBCC.htm", base="/prov")
+    assert isinstance(found, PhoneFile)
+    outside = parse_target(b"/snomD785-000413AABBCC.htm", base="/prov")
+    assert isinstance(outside, Nothing)
+    assert isinstance(
+        parse_target(b"/provisioning/000413AABBCC", base="/prov"), Nothing
+    )
+
+
+def test_what_is_shown_is_one_short_line_of_ascii() -> None:
+    found = parse_target(b"/a\r\nb\x1b[31m\xff" + b"c" * 900)
+    assert found.text.replace("…", "").isascii()
+    assert found.text.isprintable()
+    assert len(found.text) <= 201
