@@ -1,0 +1,414 @@
+"""A phone's registration: one account, from connecting to unregistering.
+
+*Theory of operation.* ``Registration`` is told what happened (``started``,
+``connected``, ``received``, ``disconnected``, ``stopping``, and ``tick`` when its
+``due`` has come) and answers each with what to do: ``Connect``, ``Send``, ``Hang up``,
+and events to log. It is a value of its states below; it owns no socket and no clock.
+
+    idle → connecting → registering → registered → registering … → unregistering → idle
+                 ↘           ↘             ↘
+                  waiting (growing, jittered delay) → connecting
+
+Rules: RFC 3261 §10.2 (REGISTER, Call-ID kept, CSeq grows, Expires), §22 with RFC 8760
+(digest), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After); RFC 5626 §4.5 (delays
+that double, with jitter); the phone's ``check-sync`` (vendor, H).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sipmessage import Request, Response
+
+from linekey.digest import Challenge, answer, best_challenge
+from linekey.phone.sip_account import SipAccount
+from linekey.phone.sip_messages import Line, make_register, make_reply
+from linekey.phone.sip_stream import PING, PONG, Ping, Pong
+
+RETRY_FIRST_S = 30.0
+"""RFC 5626 §4.5: the base time when a flow to the only proxy failed."""
+RETRY_MOST_S = 1800.0
+ANSWER_WITHIN_S = 32.0
+"""Timer F of RFC 3261 §17.1.2.2: 64 × T1."""
+PING_EVERY_S = 60.0
+PONG_WITHIN_S = 10.0
+"""RFC 5626 §4.4.1."""
+
+
+class LineState(StrEnum):
+    """Where a registration stands."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    WAITING = "waiting"
+    UNREGISTERING = "unregistering"
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a connection to the account's host, over TLS if it says so."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write these bytes to the connection."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """The state changed; ``reason`` is a sentence for the log and the screen."""
+
+    state: LineState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncRequested:
+    """The server asks to fetch the configuration again (NOTIFY check-sync)."""
+
+    reboot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived:
+    """An INVITE came; the virtual phone has no ear, and says busy."""
+
+    remote: str
+    display_remote: str
+    call_id: str
+    headers: tuple[tuple[str, str], ...]
+
+
+Action = Connect | Send | HangUp | LineChanged | ResyncRequested | CallArrived
+
+
+class Registration:
+    """One account's registration.
+
+    ``token`` gives fresh random words of at least 12 letters; ``jitter`` gives 0…1.
+    """
+
+    def __init__(
+        self,
+        account: SipAccount,
+        user_agent: str,
+        *,
+        token: Callable[[], str],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.account = account
+        self.state = LineState.IDLE
+        self.reason = ""
+        self.due: datetime | None = None
+        """When ``tick`` wants to be called next; None: not at all."""
+        self.registered_until: datetime | None = None
+        self._user_agent = user_agent
+        self._token = token
+        self._jitter = jitter
+        self._call_id = f"{token()}@{token()[:8]}"
+        self._tag = token()
+        self._cseq = 0
+        self._failures = 0
+        self._expires_s = account.expires_s
+        self._line: Line | None = None
+        self._challenge: Challenge | None = None
+        self._nonce_count = 0
+        self._answered_nonce = ""
+        self._answer_header = "Authorization"
+        self._refresh_at: datetime | None = None
+        self._ping_at: datetime | None = None
+        self._pong_by: datetime | None = None
+
+    # --- what happened -----------------------------------------------------------
+
+    def started(self, now: datetime) -> list[Action]:
+        """Begin, or begin again at once."""
+        if self.state not in (LineState.IDLE, LineState.WAITING):
+            return []
+        self.due = None
+        account = self.account
+        return [
+            self._to(LineState.CONNECTING, f"connecting to {account.host}"),
+            Connect(account.host, account.port, account.tls),
+        ]
+
+    def connected(
+        self, local_host: str, local_port: int, now: datetime
+    ) -> list[Action]:
+        """The connection stands; its own address goes into Via and Contact."""
+        self._line = Line(
+            self.account, local_host, local_port, self._user_agent, self._token()
+        )
+        self._forget_challenge()
+        return [
+            self._to(LineState.REGISTERING, "registering"),
+            self._register(now),
+        ]
+
+    def received(
+        self, message: Request | Response | Ping | Pong, now: datetime
+    ) -> list[Action]:
+        """The server said something."""
+        match message:
+            case Ping():
+                return [Send(PONG)]
+            case Pong():
+                self._pong_by = None
+                self._schedule()
+                return []
+            case Request():
+                return self._request(message)
+            case Response():
+                return self._response(message, now)
+
+    def disconnected(self, reason: str, now: datetime) -> list[Action]:
+        """The connection could not be had, or is gone; ``reason`` is a sentence."""
+        self._line = None
+        self.registered_until = None
+        if self.state in (LineState.IDLE, LineState.UNREGISTERING):
+            self.due = None
+            return (
+                []
+                if self.state is LineState.IDLE
+                else [self._to(LineState.IDLE, reason)]
+            )
+        return [self._wait(reason, now)]
+
+    def stopping(self, now: datetime) -> list[Action]:
+        """Unregister, if there is something to unregister."""
+        if self.state is LineState.REGISTERED and self._line is not None:
+            self._expires_s = 0
+            return [
+                self._to(LineState.UNREGISTERING, "unregistering"),
+                self._register(now),
+            ]
+        had_connection, self._line, self.due = self._line is not None, None, None
+        actions: list[Action] = []
+        if self.state is not LineState.IDLE:
+            actions.append(self._to(LineState.IDLE, "stopped"))
+        return [*actions, HangUp()] if had_connection else actions
+
+    def tick(self, now: datetime) -> list[Action]:
+        """``due`` has come (calling it early does nothing)."""
+        if self.due is None or now < self.due:
+            return []
+        match self.state:
+            case LineState.WAITING:
+                return self.started(now)
+            case LineState.REGISTERING | LineState.UNREGISTERING:
+                return self._give_up("the SIP server does not answer", now)
+            case LineState.REGISTERED:
+                return self._tend(now)
+        self.due = None
+        return []
+
+    # --- inside --------------------------------------------------------------------
+
+    def _tend(self, now: datetime) -> list[Action]:
+        if self._pong_by is not None and now >= self._pong_by:
+            return self._give_up("the SIP server no longer answers keep-alives", now)
+        if self._refresh_at is not None and now >= self._refresh_at:
+            return [
+                self._to(LineState.REGISTERING, "refreshing the registration"),
+                self._register(now),
+            ]
+        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
+        self._pong_by = now + timedelta(seconds=PONG_WITHIN_S)
+        self._schedule()
+        return [Send(PING)]
+
+    def _schedule(self) -> None:
+        times = (self._refresh_at, self._ping_at, self._pong_by)
+        self.due = min((t for t in times if t is not None), default=None)
+
+    def _to(self, state: LineState, reason: str) -> LineChanged:
+        self.state, self.reason = state, reason
+        return LineChanged(state, reason)
+
+    def _wait(self, reason: str, now: datetime, at_least_s: float = 0) -> LineChanged:
+        delay = min(RETRY_MOST_S, RETRY_FIRST_S * 2**self._failures)
+        delay *= 0.5 + 0.5 * self._jitter()  # RFC 5626 §4.5: between half and all of it
+        delay = max(delay, min(at_least_s, RETRY_MOST_S))
+        self._failures = min(self._failures + 1, 16)
+        self._forget_timers()
+        self.due = now + timedelta(seconds=delay)
+        return self._to(LineState.WAITING, f"{reason}; next try in {delay:.0f} s")
+
+    def _give_up(
+        self, reason: str, now: datetime, at_least_s: float = 0
+    ) -> list[Action]:
+        self._line = None
+        self.registered_until = None
+        if self.state is LineState.UNREGISTERING:
+            self._forget_timers()
+            return [HangUp(), self._to(LineState.IDLE, reason)]
+        return [HangUp(), self._wait(reason, now, at_least_s)]
+
+    def _forget_timers(self) -> None:
+        self._refresh_at = self._ping_at = self._pong_by = self.due = None
+
+    def _forget_challenge(self) -> None:
+        self._challenge, self._nonce_count, self._answered_nonce = None, 0, ""
+
+    def _register(self, now: datetime) -> Send:
+        assert self._line is not None, "a REGISTER needs a connection"
+        self._cseq += 1
+        self._forget_timers()
+        self.due = now + timedelta(seconds=ANSWER_WITHIN_S)
+        proof: tuple[str, str] | None = None
+        if self._challenge is not None:
+            self._nonce_count += 1
+            self._answered_nonce = self._challenge.nonce
+            proof = (
+                self._answer_header,
+                answer(
+                    self._challenge,
+                    username=self.account.auth_user,
+                    password=self.account.password,
+                    method="REGISTER",
+                    uri=f"sip:{self.account.registrar}",
+                    nc=self._nonce_count,
+                    cnonce=self._token(),
+                ),
+            )
+        return Send(
+            make_register(
+                self._line,
+                call_id=self._call_id,
+                tag=self._tag,
+                branch=self._token(),
+                cseq=self._cseq,
+                expires_s=self._expires_s,
+                proof=proof,
+            )
+        )
+
+    def _response(self, message: Response, now: datetime) -> list[Action]:
+        sequence = (message.headers.get("CSeq") or "").split()
+        ours = [str(self._cseq), "REGISTER"]
+        if sequence != ours or message.headers.get("Call-ID") != self._call_id:
+            return []  # late, or not for us (RFC 3261 §8.1.3.2)
+        if self.state not in (LineState.REGISTERING, LineState.UNREGISTERING):
+            return []
+        code = message.code
+        if code < 200:
+            return []
+        if code < 300:
+            return self._accepted(message, now)
+        if code in (401, 407):
+            return self._challenged(message, now)
+        if code == 423 and self._expires_s:
+            text = (message.headers.get("Min-Expires") or "").strip()
+            if (
+                text.isascii()
+                and text.isdigit()
+                and self._expires_s < int(text) < 2**31
+            ):
+                self._expires_s = int(text)
+                return [self._register(now)]
+        phrase = " ".join(message.phrase.split())[:80]
+        after = (message.headers.get("Retry-After") or "").split("(")[0].split(";")[0]
+        seconds = (
+            int(after) if after.strip().isascii() and after.strip().isdigit() else 0
+        )
+        return self._give_up(
+            f"the SIP server refused the registration: {code} {phrase}", now, seconds
+        )
+
+    def _challenged(self, message: Response, now: datetime) -> list[Action]:
+        header = "WWW-Authenticate" if message.code == 401 else "Proxy-Authenticate"
+        challenge = best_challenge(message.headers.getlist(header))
+        if challenge is None:
+            return self._give_up(
+                "the SIP server asks for an authentication this phone does not know",
+                now,
+            )
+        again = self._answered_nonce != "" and not challenge.stale
+        if again and (
+            challenge.nonce == self._answered_nonce or self._nonce_count == 1
+        ):
+            return self._give_up(
+                "the SIP server does not take the password of"
+                f" {self.account.auth_user!r} (user_pass)",
+                now,
+            )
+        self._answer_header = (
+            "Authorization" if message.code == 401 else "Proxy-Authorization"
+        )
+        self._challenge, self._nonce_count = challenge, 0
+        return [self._register(now)]
+
+    def _accepted(self, message: Response, now: datetime) -> list[Action]:
+        if self.state is LineState.UNREGISTERING:
+            self._forget_timers()
+            self._line = None
+            return [self._to(LineState.IDLE, "unregistered"), HangUp()]
+        assert self._line is not None
+        granted = self._line.granted_s(message, self._expires_s)
+        self._failures = 0
+        self.registered_until = now + timedelta(seconds=granted)
+        # Early enough for a retry, never a busy loop.
+        self._refresh_at = now + timedelta(seconds=max(granted * 0.5, granted - 300, 1))
+        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
+        self._pong_by = None
+        self._schedule()
+        return [
+            self._to(
+                LineState.REGISTERED,
+                f"registered as {self.account.address} for {granted} s",
+            )
+        ]
+
+    def _request(self, message: Request) -> list[Action]:
+        if message.method == "ACK":
+            return []
+        try:
+            code, phrase, extra = _verdict(message)
+            reply = Send(make_reply(message, code, phrase, self._user_agent, self._tag))
+        except (KeyError, ValueError):
+            return []  # nothing an answer could be sent to (RFC 3261 §8.2.6.2)
+        return [reply, *extra]
+
+
+def _verdict(message: Request) -> tuple[int, str, list[Action]]:
+    """Answer code and phrase for a request, and what else it means."""
+    match message.method:
+        case "OPTIONS":
+            return 200, "OK", []
+        case "NOTIFY":
+            event, *parameters = (
+                (message.headers.get("Event") or "").lower().replace(" ", "").split(";")
+            )
+            if event == "check-sync":
+                return 200, "OK", [ResyncRequested("reboot=true" in parameters)]
+            if event in ("message-summary", "keep-alive"):
+                return 200, "OK", []
+            return 489, "Bad Event", []
+        case "INVITE":
+            address = message.from_address
+            headers = tuple(
+                (key.lower(), value)
+                for key in message.headers.keys()  # noqa: SIM118 - no mapping
+                for value in message.headers.getlist(key)[:1]
+            )
+            arrived = CallArrived(
+                str(address.uri), address.name, message.call_id, headers
+            )
+            return 486, "Busy Here", [arrived]
+        case "BYE" | "CANCEL":
+            return 481, "Call/Transaction Does Not Exist", []
+    return 405, "Method Not Allowed", []

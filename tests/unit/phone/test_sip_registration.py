@@ -1,0 +1,338 @@
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sipmessage import Message, Request, Response
+
+from linekey.digest import hash_hex, parse_digest
+from linekey.phone.sip_account import SipAccount
+from linekey.phone.sip_registration import (
+    CallArrived,
+    Connect,
+    HangUp,
+    LineChanged,
+    LineState,
+    Registration,
+    ResyncRequested,
+    Send,
+)
+from linekey.phone.sip_stream import PING, PONG, Ping, Pong
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ACCOUNT = SipAccount(
+    index=1, user="100", registrar="pbx.example", host="sip.example", port=5061, tls=True,
+    password="s3cret", auth_user="100",
+)  # fmt: skip
+
+
+def registration(account: SipAccount = ACCOUNT) -> Registration:
+    numbers = itertools.count(1)
+    return Registration(
+        account,
+        "linekey-test",
+        token=lambda: f"tok{next(numbers):08d}",
+        jitter=lambda: 1.0,
+    )
+
+
+def begun() -> tuple[Registration, Request]:
+    line = registration()
+    assert line.started(NOW)[-1] == Connect("sip.example", 5061, True)
+    return line, sent(line.connected("192.0.2.7", 40000, NOW))
+
+
+def sent(actions: list) -> Request | Response:
+    (data,) = (a.data for a in actions if isinstance(a, Send))
+    return Message.parse(data)
+
+
+def states(actions: list) -> list[LineState]:
+    return [a.state for a in actions if isinstance(a, LineChanged)]
+
+
+def reply(request: Request, code: int, **headers: str) -> Response:
+    response = Response(code, "Phrase")
+    for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+        response.headers.set(name, request.headers[name])
+    for name, value in headers.items():
+        response.headers.set(name.replace("_", "-"), value)
+    return response
+
+
+def registered(expires: str = "600") -> Registration:
+    line, request = begun()
+    assert states(line.received(reply(request, 200, Expires=expires), NOW)) == [
+        "registered"
+    ]
+    return line
+
+
+def test_the_first_register_is_as_rfc_3261_wants_it() -> None:
+    _, request = begun()
+    assert (request.method, str(request.uri)) == ("REGISTER", "sip:pbx.example")
+    assert request.headers["Via"].startswith(
+        "SIP/2.0/TLS 192.0.2.7:40000;branch=z9hG4bK"
+    )
+    assert request.headers["From"].startswith("<sip:100@pbx.example>;tag=")
+    assert request.headers["To"] == "<sip:100@pbx.example>"
+    assert ";transport=tls" in request.headers["Contact"]
+    assert (request.expires, request.max_forwards, request.content_length) == (
+        3600,
+        70,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "asks", "answers"),
+    [
+        (401, "WWW-Authenticate", "Authorization"),
+        (407, "Proxy-Authenticate", "Proxy-Authorization"),
+    ],
+)
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_a_challenge_is_answered(code, asks, answers, algorithm) -> None:
+    line, request = begun()
+    challenge = f'Digest realm="r, x", nonce="n1", qop="auth", algorithm={algorithm}'
+    second = sent(line.received(reply(request, code, **{asks: challenge}), NOW))
+    proof = parse_digest(second.headers[answers])
+    ha1 = hash_hex(algorithm, "100:r, x:s3cret")
+    ha2 = hash_hex(algorithm, "REGISTER:sip:pbx.example")
+    assert proof["response"] == hash_hex(
+        algorithm, f"{ha1}:n1:00000001:{proof['cnonce']}:auth:{ha2}"
+    )
+    assert second.headers["Call-ID"] == request.headers["Call-ID"]
+    assert second.cseq.sequence == request.cseq.sequence + 1
+    assert second.headers["Via"] != request.headers["Via"]
+
+
+def test_a_wrong_password_is_said_and_not_tried_on_and_on() -> None:
+    line, request = begun()
+    asks = {"WWW_Authenticate": 'Digest realm="r", nonce="n1", qop="auth"'}
+    second = sent(line.received(reply(request, 401, **asks), NOW))
+    asks["WWW_Authenticate"] = 'Digest realm="r", nonce="n2", qop="auth"'
+    actions = line.received(reply(second, 401, **asks), NOW)
+    assert actions[0] == HangUp()
+    assert "user_pass" in line.reason
+    assert "s3cret" not in line.reason
+    assert line.state is LineState.WAITING
+
+
+def test_a_stale_nonce_is_answered_with_the_new_one() -> None:
+    line, request = begun()
+    asks = {"WWW_Authenticate": 'Digest realm="r", nonce="n1", qop="auth"'}
+    second = sent(line.received(reply(request, 401, **asks), NOW))
+    asks["WWW_Authenticate"] = 'Digest realm="r", nonce="n2", qop="auth", stale=true'
+    third = sent(line.received(reply(second, 401, **asks), NOW))
+    assert parse_digest(third.headers["Authorization"])["nonce"] == "n2"
+
+
+def test_an_unknown_scheme_is_said() -> None:
+    line, request = begun()
+    line.received(reply(request, 401, WWW_Authenticate="NTLM x"), NOW)
+    assert "does not know" in line.reason
+
+
+def test_too_brief_an_interval_is_lengthened_once() -> None:
+    account = SipAccount(1, "100", "pbx.example", "h", 5061, True, expires_s=30)
+    line = registration(account)
+    line.started(NOW)
+    request = sent(line.connected("::1", 1, NOW))
+    second = sent(line.received(reply(request, 423, Min_Expires="120"), NOW))
+    assert second.expires == 120
+    line.received(reply(second, 423, Min_Expires="120"), NOW)
+    assert line.state is LineState.WAITING
+
+
+def test_the_registrars_word_on_our_own_contact_counts() -> None:
+    line, request = begun()
+    ours = request.headers["Contact"]
+    answer = reply(request, 200, Expires="10")
+    answer.headers.set(
+        "Contact", f"<sip:100@198.51.100.1;line=other>;expires=5, {ours};expires=90"
+    )
+    line.received(answer, NOW)
+    assert line.registered_until == NOW + timedelta(seconds=90)
+
+
+def test_it_is_refreshed_before_it_ends_and_kept_alive_between() -> None:
+    line, now = registered("600"), NOW
+    pings = 0
+    while True:
+        now = line.due
+        assert now < NOW + timedelta(seconds=600)
+        actions = line.tick(now)
+        if actions == [Send(PING)]:
+            pings += 1
+            line.received(Pong(), now)
+        elif actions:
+            break
+    assert pings >= 4
+    assert states(actions) == ["registering"]
+    assert sent(actions).method == "REGISTER"
+
+
+def test_a_missing_pong_ends_the_connection() -> None:
+    line = registered()
+    assert line.tick(line.due) == [Send(PING)]
+    actions = line.tick(line.due)
+    assert actions[0] == HangUp()
+    assert states(actions) == ["waiting"]
+
+
+def test_a_ping_of_the_servers_is_answered() -> None:
+    assert registered().received(Ping(), NOW) == [Send(PONG)]
+
+
+def test_delays_double_with_jitter_up_to_half_an_hour_and_start_over_after_success() -> (
+    None
+):
+    line, delays, now = registration(), [], NOW
+    line.started(now)
+    for _ in range(10):
+        line.disconnected("the host does not answer", now)
+        delays.append((line.due - now).total_seconds())
+        now = line.due
+        assert isinstance(line.tick(now)[-1], Connect)
+    assert delays[:4] == [30, 60, 120, 240]
+    assert max(delays) == 1800
+    request = sent(line.connected("192.0.2.7", 1, now))
+    line.received(reply(request, 200), now)
+    line.disconnected("gone", now)
+    assert line.due - now == timedelta(seconds=30)
+
+
+def test_retry_after_is_honoured_within_reason() -> None:
+    for text, expected in (("600 (later)", 600), ("999999", 1800), ("x", 30)):
+        line, request = begun()
+        line.received(reply(request, 503, Retry_After=text), NOW)
+        assert line.due == NOW + timedelta(seconds=expected)
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    line, _ = begun()
+    assert line.tick(NOW) == []
+    assert states(line.tick(line.due)) == ["waiting"]
+
+
+def test_stopping_unregisters() -> None:
+    line = registered()
+    goodbye = sent(line.stopping(NOW))
+    assert goodbye.expires == 0
+    actions = line.received(reply(goodbye, 200), NOW)
+    assert states(actions) == ["idle"]
+    assert actions[-1] == HangUp()
+    assert line.due is None
+
+
+def test_late_and_foreign_answers_change_nothing() -> None:
+    line, request = begun()
+    other = reply(request, 200)
+    other.headers.set("Call-ID", "somebody-else")
+    assert line.received(other, NOW) == []
+    late = reply(request, 200)
+    late.headers.set("CSeq", "99 REGISTER")
+    assert line.received(late, NOW) == []
+    assert line.state is LineState.REGISTERING
+
+
+def asked(method: str, **headers: str) -> Request:
+    text = f"{method} sip:100@192.0.2.7 SIP/2.0\r\nVia: SIP/2.0/TLS pbx;branch=z9hG4bKx\r\n"
+    text += 'From: "Bob" <sip:bob@pbx.example>;tag=1\r\nTo: <sip:100@pbx.example>\r\n'
+    text += f"Call-ID: abc\r\nCSeq: 7 {method}\r\n"
+    text += "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    return Message.parse((text + "\r\n").encode())
+
+
+@pytest.mark.parametrize(
+    ("method", "event", "code"),
+    [("OPTIONS", "", 200), ("NOTIFY", "message-summary", 200), ("NOTIFY", "nonsense", 489),
+     ("BYE", "", 481), ("INFO", "", 405), ("INVITE", "", 486), ("NOTIFY", "check-sync", 200)],
+)  # fmt: skip
+def test_every_request_is_answered_with_its_own_headers(method, event, code) -> None:
+    request = asked(method, Event=event)
+    response = sent(registered().received(request, NOW))
+    assert response.code == code
+    for name in ("Via", "From", "Call-ID", "CSeq"):
+        assert response.headers[name] == request.headers[name]
+    assert "tag=" in response.headers["To"]
+
+
+@pytest.mark.parametrize(
+    ("event", "reboot"),
+    [
+        ("check-sync", False),
+        ("check-sync;reboot=true", True),
+        ("Check-Sync; reboot=false", False),
+    ],
+)
+def test_check_sync_asks_for_the_configuration(event: str, reboot: bool) -> None:
+    actions = registered().received(asked("NOTIFY", Event=event), NOW)
+    assert actions[-1] == ResyncRequested(reboot)
+
+
+def test_a_call_is_told_and_refused_as_busy() -> None:
+    (_, call) = registered().received(asked("INVITE"), NOW)
+    assert isinstance(call, CallArrived)
+    assert (call.remote, call.display_remote) == ("sip:bob@pbx.example", "Bob")
+
+
+def test_ack_and_unanswerable_requests_are_passed_over() -> None:
+    line = registered()
+    assert line.received(asked("ACK"), NOW) == []
+    broken = asked("OPTIONS")
+    broken.headers.set("To", "??")
+    assert line.received(broken, NOW) == []
+
+
+HAPPENINGS = st.lists(
+    st.sampled_from(["start", "connect", "200", "401", "503", "423", "gone", "ping", "stop", "tick", "notify"]),
+    max_size=40,
+)  # fmt: skip
+
+
+@given(HAPPENINGS)
+def test_whatever_happens_in_whatever_order_it_stays_whole(
+    happenings: list[str],
+) -> None:
+    line, now, connected, last = registration(), NOW, False, None
+    for what in happenings:
+        now += timedelta(seconds=40)
+        match what:
+            case "start":
+                actions = line.started(now)
+            case "connect" if line.state is LineState.CONNECTING:
+                actions, connected = line.connected("192.0.2.7", 5, now), True
+            case "gone":
+                actions, connected = line.disconnected("gone", now), False
+            case "stop":
+                actions = line.stopping(now)
+            case "tick":
+                actions = line.tick(now)
+            case "ping" if connected:
+                actions = line.received(Ping(), now)
+            case "notify" if connected:
+                actions = line.received(asked("NOTIFY", Event="check-sync"), now)
+            case "200" | "401" | "503" | "423" if connected and last is not None:
+                answer = reply(last, int(what), Min_Expires="9000")
+                answer.headers.set("WWW-Authenticate", 'Digest realm="r", nonce="n"')
+                actions = line.received(answer, now)
+            case _:
+                continue
+        for action in actions:
+            if isinstance(action, HangUp):
+                connected = False
+            if isinstance(action, Send):
+                assert connected
+                if action.data.startswith(b"REGISTER"):
+                    last = Message.parse(action.data)
+        if line.state in (
+            LineState.WAITING,
+            LineState.REGISTERING,
+            LineState.REGISTERED,
+        ):
+            assert line.due is not None
+        if line.state is LineState.REGISTERED:
+            assert line.registered_until is not None

@@ -1,0 +1,59 @@
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sipmessage import Request, Response
+
+from linekey.errors import PeerError
+from linekey.phone.sip_stream import MAX_BODY, MAX_HEADERS, Ping, Pong, SipReader
+
+OK = b"SIP/2.0 200 OK\r\nl: 3\r\nSubject: a\r\n b\r\n\r\nxyz"
+OPTIONS = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n"
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30))
+def test_messages_come_out_whole_however_the_stream_is_cut(cuts: list[int]) -> None:
+    stream, reader, found = OK + b"\r\n\r\n" + OPTIONS + b"\r\n" + OK, SipReader(), []
+    at = 0
+    for cut in [*cuts, len(stream)]:
+        found += reader.feed(stream[at : at + cut])
+        at += cut
+    kinds = [type(m) for m in found]
+    assert kinds in (
+        [Response, Ping, Request, Pong, Response],
+        [Response, Pong, Pong, Request, Pong, Response],  # a ping cut in its middle
+    )
+    assert found[0].body == b"xyz"
+    assert found[0].headers["Subject"] == "a b"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nContent-Length: 1\r\nl: 2\r\n\r\nab",
+        b"SIP/2.0 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1),
+        b"SIP/2.0 200 OK\r\nContent-Length: 10000000\r\n\r\n",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        b"SIP/2.0 xx OK\r\nContent-Length: 0\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nA: \xff\r\nContent-Length: 0\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nA: " + b"x" * MAX_HEADERS,
+        b"\x16\x03\x01" + b"x" * MAX_HEADERS,
+    ],
+)
+def test_what_is_no_sip_or_too_much_raises_the_one_error(data: bytes) -> None:
+    with pytest.raises(PeerError) as caught:
+        SipReader().feed(data)
+    assert caught.value.hint
+
+
+@given(
+    st.binary(max_size=300)
+    | st.text("SIP/2.0 \r\nl:Content-Length", max_size=200).map(str.encode)
+)
+def test_any_bytes_read_or_raise_the_one_error(data: bytes) -> None:
+    with contextlib.suppress(PeerError):
+        SipReader().feed(data + b"\r\n\r\n")
