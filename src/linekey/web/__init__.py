@@ -1,0 +1,1 @@
+"""ASGI applications: provisioning, the status page, the phone's own pages."""
