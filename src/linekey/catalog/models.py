@@ -1,0 +1,373 @@
+"""The phones: which hashes they support and which certificate is built in.
+
+Three kinds of rows, told apart by ``origin``: ``table`` (the seed's table "Phone
+model / Supported Hash algorithm / Built-in certificate"), ``matrix`` (named in the
+seed's cipher matrix, not in that table) and ``later`` (known to exist, not in the
+seed at all). Only ``table`` rows are more than inference.
+
+Where the seed or the facts can be read in two ways, ``Model.readings`` says both, and
+the first one is what the row holds.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from linekey.catalog.evidence import Confidence
+from linekey.catalog.firmware import Firmware, Since
+from linekey.errors import InputError
+
+TABLE = "seed, Authentication of the devices: table of models"
+MATRIX = "seed, Supported Cipher Suites"
+LATER = "facts/snom.md §2: later models, not in the seed"
+
+PUBLIC = "named by public provisioning systems, not in the seed"
+
+SHA2_FIRMWARE = Since.of("8.9.3.60", "10.1")
+"""From where SHA-2 is supported at all (seed, Authentication of the devices: "starting
+with fw 8.9.3.60 and 10.1.x"; H)."""
+
+SHA1_NAMES = ("sha1",)
+SHA2_NAMES = ("sha224", "sha256", "sha384", "sha512")
+"""The SHA-2 family. The seed names the family only; that all four members are meant is
+inference (L) from OpenSSL, which brings them together."""
+
+
+class Generation(StrEnum):
+    """A generation of device certificates."""
+
+    SHA1 = "sha1"
+    """RSA-1024 signed with SHA-1 (seed, Phone's Web Server Certificate; H)."""
+    SHA256 = "sha256"
+    """RSA-2048 signed with SHA-256 (seed, Phone's Web Server Certificate; H)."""
+
+    @property
+    def key_bits(self) -> int:
+        """The RSA key size that the seed names for this generation."""
+        return 1024 if self is Generation.SHA1 else 2048
+
+    @property
+    def label(self) -> str:
+        """As the seed writes it: ``SHA-1`` or ``SHA-2``."""
+        return "SHA-1" if self is Generation.SHA1 else "SHA-2"
+
+
+Origin = Literal["table", "matrix", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One phone model."""
+
+    name: str
+    """Canonical name, ``D785``; the key in ``MODELS``."""
+    title: str
+    """As the seed's table prints it, ``Snom 710 / D710``."""
+    user_agent_name: str
+    """As the matrix and the phone's User-Agent write it, ``snomD785``; file names
+    begin with it. A hint when received, never evidence (facts/snom.md §3)."""
+    builtin: Generation
+    """The certificate it is produced with."""
+    shared_certificate: bool
+    """True: the certificate is common to many phones and names no MAC."""
+    sha2_since: Since | None
+    """From which firmware SHA-2 is supported; None: never. A model that always does
+    has ``SHA2_FIRMWARE``: no older firmware of any model knows SHA-2."""
+    sha2_native: bool
+    """True where the table names SHA-2 without a firmware."""
+    first_branch: tuple[int, int]
+    """Oldest firmware branch this model is known or thought to have had."""
+    last_branch: tuple[int, int] | None
+    """Newest one; None: no end known."""
+    range_confidence: Confidence
+    """How sure the two branches are: they are read off the matrix, never stated."""
+    origin: Origin
+    source: str
+    confidence: Confidence
+    aliases: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
+    """What the sources leave open, or where they disagree."""
+
+    @property
+    def key_bits(self) -> int:
+        """RSA bits of the built-in key, by its generation."""
+        return self.builtin.key_bits
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Families it supports with a firmware new enough: ``("sha1", "sha2")``."""
+        return ("sha1",) if self.sha2_since is None else ("sha1", "sha2")
+
+    def supports_sha2(self, firmware: Firmware) -> bool:
+        """Say whether SHA-2 certificates work with this firmware."""
+        if self.sha2_native:
+            return True
+        return self.sha2_since is not None and firmware.is_at_least(self.sha2_since)
+
+    def hashes_at(self, firmware: Firmware) -> tuple[str, ...]:
+        """Return the signature hashes of certificates it accepts: ``sha1``, ``sha256``…
+
+        Names as in ``Certificate.signature_hash``.
+        """
+        return SHA1_NAMES + (SHA2_NAMES if self.supports_sha2(firmware) else ())
+
+    def generations_at(self, firmware: Firmware | None) -> frozenset[Generation]:
+        """Return the generations a device of this model may prove itself with.
+
+        The built-in one; and SHA-256 where a firmware patch can bring it (seed, Upgrade
+        to SHA-2; H), that is with a firmware that knows SHA-2. ``None`` as firmware
+        means unknown: then every generation the model can ever have.
+        """
+        patched = (
+            self.sha2_since is not None
+            if firmware is None
+            else self.supports_sha2(firmware)
+        )
+        return frozenset(
+            {self.builtin, Generation.SHA256} if patched else {self.builtin}
+        )
+
+    def had_branch(self, branch: tuple[int, int]) -> bool:
+        """Say whether the model is thought to have had firmware of this branch."""
+        return self.first_branch <= branch and (
+            self.last_branch is None or branch <= self.last_branch
+        )
+
+
+_RANGE_OLD = "named in the 8.7 rows only, never in an 8.9 or 10.1 row"
+_COMMON = (
+    "the seed's table and warning: it has a certificate, one common to all of them,"
+    " without a MAC (H; what this row holds)",
+    "the seed's prose, \"every Snom phone (except the old 3xx series) is produced with"
+    ' a built-in TLS certificate": no certificate at all; taken to mean none of its'
+    " own",
+)
+
+
+def _common(name: str, user_agent_name: str, *, old_3xx: bool) -> Model:
+    return Model(
+        name,
+        f"Snom {name}",
+        user_agent_name,
+        builtin=Generation.SHA1,
+        shared_certificate=True,
+        sha2_since=None,
+        sha2_native=False,
+        first_branch=(8, 4) if name == "320" else (8, 7),
+        last_branch=(8, 7),
+        range_confidence="L",
+        origin="table",
+        source=f"{TABLE}; warning below it",
+        confidence="H",
+        readings=(
+            *(_COMMON if old_3xx else ()),
+            "the seed's table fills the hash and certificate cells of the 300 and"
+            " leaves those of the 320, 370, PA1 and MP empty: read as merged cells",
+        ),
+    )
+
+
+def _sha1(
+    name: str,
+    title: str,
+    user_agent_name: str,
+    first: tuple[int, int],
+    last: tuple[int, int] | None,
+    *aliases: str,
+    readings: tuple[str, ...] = (),
+) -> Model:
+    return Model(
+        name,
+        title,
+        user_agent_name,
+        builtin=Generation.SHA1,
+        shared_certificate=False,
+        sha2_since=SHA2_FIRMWARE,
+        sha2_native=False,
+        first_branch=first,
+        last_branch=last,
+        range_confidence="M",
+        origin="table",
+        source=TABLE,
+        confidence="H",
+        aliases=aliases,
+        readings=readings,
+    )
+
+
+def _sha2(name: str, *, readings: tuple[str, ...] = ()) -> Model:
+    return Model(
+        name,
+        f"Snom {name}",
+        f"snom{name}",
+        builtin=Generation.SHA256,
+        shared_certificate=False,
+        sha2_since=SHA2_FIRMWARE,
+        sha2_native=True,
+        # The matrix names them with 10.1 only; SHA-2 itself began with 8.9.3.60, so an
+        # 8.9 for them is possible, an 8.7 is not.
+        first_branch=(8, 9),
+        last_branch=None,
+        range_confidence="L",
+        origin="table",
+        source=TABLE,
+        confidence="H",
+        readings=(
+            "the table names no firmware for SHA-2: every firmware of this model",
+            *readings,
+        ),
+    )
+
+
+def _matrix_only(name: str, *, shared: bool, readings: tuple[str, ...]) -> Model:
+    return Model(
+        name,
+        f"Snom {name}",
+        f"snom{name}",
+        builtin=Generation.SHA1,
+        shared_certificate=shared,
+        sha2_since=None,
+        sha2_native=False,
+        first_branch=(8, 7),
+        last_branch=(8, 7),
+        range_confidence="L",
+        origin="matrix",
+        source=f"{MATRIX}: named there, not in the table of models",
+        confidence="L",
+        readings=readings,
+    )
+
+
+def _later(name: str, title: str, source: str = LATER) -> Model:
+    return Model(
+        name,
+        title,
+        f"snom{name}",
+        builtin=Generation.SHA256,
+        shared_certificate=False,
+        sha2_since=SHA2_FIRMWARE,
+        sha2_native=True,
+        first_branch=(10, 1),
+        last_branch=None,
+        range_confidence="L",
+        origin="later",
+        source=source,
+        confidence="L",
+        readings=(
+            'not in the seed: SHA-2 is inferred from "new phone models are already'
+            ' equipped with a SHA-2 built-in certificate", the rest from the newest'
+            " row of the matrix",
+        ),
+    )
+
+
+_INFERRED_SHA1 = (
+    "a certificate of its own, SHA-1, is inferred from its age: the matrix names it"
+    " with 8.7 firmware, which knows no SHA-2"
+)
+_UA_725 = "the matrix writes snom725 where the table writes D725: one model"
+
+_ROWS: tuple[Model, ...] = (
+    _common("300", "snom300", old_3xx=True),
+    _common("320", "snom320", old_3xx=True),
+    _common("370", "snom370", old_3xx=True),
+    _common("PA1", "snomPA1", old_3xx=False),
+    _common("MP", "snomMP", old_3xx=False),
+    _sha2("D120"),
+    _sha1("D710", "Snom 710 / D710", "snom710", (8, 7), (8, 9), "710", "snomD710"),
+    _sha1("D715", "Snom 715 / D715", "snom715", (8, 7), None, "715", "snomD715"),
+    _sha1("D712", "Snom D712", "snomD712", (8, 9), None, "712"),
+    _sha1("720", "Snom 720", "snom720", (8, 7), (8, 9), "D720"),
+    _sha1("760", "Snom 760", "snom760", (8, 7), (8, 9), "D760"),
+    _sha1(
+        "D725", "Snom D725", "snom725", (8, 7), None, "725", "snomD725",
+        readings=(_UA_725,),
+    ),
+    _sha2("D735"),
+    _sha1("D745", "Snom D745", "snomD745", (8, 9), None),
+    _sha1("D765", "Snom D765", "snomD765", (8, 7), None),
+    _sha2("D785"),
+    _sha1("D305", "Snom D305", "snomD305", (8, 9), None),
+    _sha1("D315", "Snom D315", "snomD315", (8, 9), None),
+    _sha1("D345", "Snom D345", "snomD345", (8, 9), None),
+    _sha1("D375", "Snom D375", "snomD375", (8, 9), None),
+    _sha2("D385"),
+    _matrix_only(
+        "360",
+        shared=True,
+        readings=(
+            "an old 3xx: like its sisters 300, 320 and 370, the common SHA-1"
+            " certificate without a MAC (what this row holds)",
+            'the seed\'s prose, "except the old 3xx series": no certificate at all; the'
+            " seed's table does not name the 360",
+        ),
+    ),
+    _matrix_only("820", shared=False, readings=(_INFERRED_SHA1,)),
+    _matrix_only("821", shared=False, readings=(_INFERRED_SHA1,)),
+    _matrix_only("870", shared=False, readings=(_INFERRED_SHA1,)),
+    _later("D335", "Snom D335", PUBLIC),
+    _later("D713", "Snom D713", PUBLIC),
+    _later("D717", "Snom D717"),
+    _later("D810", "Snom D810"),
+    _later("D812", "Snom D812"),
+    _later("D815", "Snom D815"),
+    _later("D862", "Snom D862"),
+    _later("D865", "Snom D865"),
+    _later("D892", "Snom D892"),
+    _later("D895", "Snom D895"),
+    _later("M300", "Snom M300 (DECT base)"),
+    _later("M400", "Snom M400 (DECT base)"),
+    _later("M700", "Snom M700 (DECT base)"),
+    _later("M900", "Snom M900 (DECT base)"),
+)  # fmt: skip
+
+MODELS: dict[str, Model] = {model.name: model for model in _ROWS}
+"""Every model by its canonical name, in the seed's order, later ones last."""
+
+
+def _key(text: str) -> str:
+    """Fold spelling: case, spaces, hyphens and a leading ``snom`` do not count."""
+    return re.sub(r"[\s_-]", "", text).casefold().removeprefix("snom")
+
+
+def _spellings(models: Iterable[Model]) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for model in models:
+        for text in (model.name, model.user_agent_name, *model.aliases):
+            other = found.setdefault(_key(text), model)
+            assert other is model, f"{text!r} names both {other.name} and {model.name}"
+    for model in models:  # often said without the letter: 785 for the D785
+        if re.fullmatch(r"D\d+", model.name):
+            found.setdefault(model.name[1:], model)
+    return found
+
+
+_BY_SPELLING = _spellings(_ROWS)
+
+
+def find_model(text: str) -> Model:
+    """Return the model that ``text`` names: ``D785``, ``snomD785``, ``snom 710``…
+
+    ``785`` and ``710/D710`` are fine too, as long as all parts name one model. Raises
+    InputError, with near names in its hint, for anything else.
+    """
+    found = [_BY_SPELLING.get(_key(part)) for part in text.split("/")]
+    first = found[0]
+    if first is not None and all(model is first for model in found):
+        return first
+    raise InputError(f"unknown phone model: {text!r}", hint=_near(text))
+
+
+def _near(text: str) -> str:
+    near: list[str] = []
+    for part in text.split("/"):
+        for key in difflib.get_close_matches(_key(part), _BY_SPELLING, n=5, cutoff=0.6):
+            name = _BY_SPELLING[key].name
+            if name not in near:
+                near.append(name)
+    if near:
+        return f"near it: {', '.join(near[:5])}; `linekey models` lists all"
+    return "`linekey models` lists all"

@@ -1,0 +1,231 @@
+"""A phone, that is a model with a firmware, as TLS sees it.
+
+``profile(model, firmware)`` gathers what the tables say into one ``Profile``, and
+``Profile.facts`` says for each part where it is written and how sure it is. A
+combination that no source has (a D785 with 8.7) still gets its profile, with a warning
+in ``Profile.warnings`` and low confidence; an unknown model is an error.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from linekey.catalog import settings_rules as since
+from linekey.catalog.evidence import Confidence, Rule, weakest
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.matrix import TLS1_2, RowMatch, find_row, firmwares_of
+from linekey.catalog.models import MODELS, Generation, Model, find_model
+
+OPENSSL_MAX_RSA_BITS = 16384
+"""OPENSSL_RSA_MAX_MODULUS_BITS, at which OpenSSL stops verifying (source code; that the
+phones use OpenSSL: facts/snom.md §3, host_name_validation_flags)."""
+
+VERSION_LABELS = {
+    0x0300: "SSLv3",
+    0x0301: "TLSv1.0",
+    0x0302: "TLSv1.1",
+    0x0303: "TLSv1.2",
+    0x0304: "TLSv1.3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one model with one firmware can do in TLS, and its defaults."""
+
+    model: Model
+    firmware: Firmware
+    match: RowMatch
+    """The matrix row that speaks for it, and how well."""
+    versions: tuple[int, ...]
+    """Protocol versions as on the wire, oldest first; 0x0300 is SSL 3."""
+    suites: tuple[int, ...]
+    """IANA numbers in the order of preference (the order is inference, L)."""
+    authentications: tuple[str, ...]
+    """The matrix's column: with what a server may prove itself: RSA, ECDSA, DSS, NULL."""
+    hashes: tuple[str, ...]
+    """Signature hashes of certificates it accepts, as ``Certificate.signature_hash``."""
+    min_key_bits: int | None
+    """Smallest RSA key it accepts in a path; None: no limit known."""
+    max_key_bits: int | None
+    """Largest RSA key it accepts in a path; None: no limit known."""
+    builtin_generation: Generation
+    """Generation of the certificate it is produced with."""
+    builtin_key_bits: int
+    shared_certificate: bool
+    """True: its built-in certificate is common to many phones and proves no MAC."""
+    generations: frozenset[Generation]
+    """Generations it may prove itself with: built in, or by a firmware patch."""
+    server_auth_available: bool
+    """The setting to verify servers exists (8.2.30)."""
+    server_auth_default: bool
+    server_auth_forced: bool
+    """True: always on, cannot be disabled (10.x)."""
+    check_fqdn_available: bool
+    check_fqdn_default: bool
+    host_flags_available: bool
+    host_flags_default: int
+    """Default of host_name_validation_flags, OpenSSL's X509_CHECK_FLAG values."""
+    base64_certificates: bool
+    """Reads ``<certificate type="base64">``."""
+    signed_by_rule: bool
+    """A provisioned certificate must be signed by one the phone already trusts."""
+    phone_cert_type: bool
+    """The setting phone_cert_type exists."""
+    sip_srv_checks_proxy: bool
+    """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922 §4)."""
+    admin_password_default: str
+    """The password of admin mode as shipped: public knowledge, no secret."""
+    facts: tuple[Rule, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """``D785 10.1.33.33``."""
+        return f"{self.model.name} {self.firmware}"
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure the TLS abilities are: no surer than the row, and than the model."""
+        return weakest(self.match.confidence, self.model.confidence)
+
+    @property
+    def min_version(self) -> int:
+        """The oldest protocol version it speaks."""
+        return self.versions[0]
+
+    @property
+    def max_version(self) -> int:
+        """The newest protocol version it speaks."""
+        return self.versions[-1]
+
+    @property
+    def version_labels(self) -> tuple[str, ...]:
+        """``("TLSv1.0", "TLSv1.1", "TLSv1.2")``."""
+        return tuple(VERSION_LABELS[version] for version in self.versions)
+
+    @property
+    def speaks_tls12(self) -> bool:
+        """Whether it offers TLS 1.2."""
+        return TLS1_2 in self.versions
+
+    @property
+    def supports_sha2(self) -> bool:
+        """Whether SHA-2 certificates work."""
+        return "sha256" in self.hashes
+
+
+def profile(model: Model | str, firmware: Firmware | str) -> Profile:
+    """Gather what is known of ``model`` with ``firmware``.
+
+    Raises InputError for a model that is not in the catalogue (its hint names near
+    ones) and for a text that is no version.
+    """
+    model = find_model(model) if isinstance(model, str) else model
+    firmware = Firmware.parse(firmware) if isinstance(firmware, str) else firmware
+    match = find_row(model, firmware)
+    forced = since.SERVER_AUTH_FORCED.holds(firmware)
+    return Profile(
+        model=model,
+        firmware=firmware,
+        match=match,
+        versions=match.row.versions,
+        suites=match.row.suites,
+        authentications=match.row.authentication,
+        hashes=model.hashes_at(firmware),
+        min_key_bits=None,
+        max_key_bits=OPENSSL_MAX_RSA_BITS,
+        builtin_generation=model.builtin,
+        builtin_key_bits=model.key_bits,
+        shared_certificate=model.shared_certificate,
+        generations=model.generations_at(firmware),
+        server_auth_available=since.SERVER_AUTH_SETTING.holds(firmware),
+        server_auth_default=forced,
+        server_auth_forced=forced,
+        check_fqdn_available=since.CHECK_FQDN.holds(firmware),
+        check_fqdn_default=since.CHECK_FQDN_DEFAULT.holds(firmware),
+        host_flags_available=since.HOST_FLAGS.holds(firmware),
+        host_flags_default=0 if since.HOST_FLAGS_DEFAULT.holds(firmware) else 2,
+        base64_certificates=since.BASE64_CERTIFICATES.holds(firmware),
+        signed_by_rule=not since.SIGNED_BY.holds(firmware),
+        phone_cert_type=since.PHONE_CERT_TYPE.holds(firmware),
+        sip_srv_checks_proxy=since.SIP_SRV_NAME.holds(firmware),
+        admin_password_default="" if since.ADMIN_PASSWORD.holds(firmware) else "0000",
+        facts=(*_facts(model, firmware, match), *since.STANDING_RULES),
+        warnings=match.warnings,
+    )
+
+
+def newest_firmware(model: Model) -> Firmware:
+    """Return the newest firmware at which the matrix speaks for the model."""
+    return firmwares_of(model)[-1]
+
+
+def all_profiles() -> tuple[Profile, ...]:
+    """Return one profile for each model and each firmware at which a row speaks for it.
+
+    These are the classes that a check of "every phone" goes through; a model that no
+    row names appears once, with the newest firmware of the matrix.
+    """
+    return tuple(
+        profile(model, firmware)
+        for model in MODELS.values()
+        for firmware in firmwares_of(model)
+    )
+
+
+def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
+    versions = ", ".join(VERSION_LABELS[version] for version in match.row.versions)
+    confidence = weakest(match.confidence, model.confidence)
+    yield Rule(
+        "tls.versions", f"speaks {versions} ({match.how})", match.row.source, confidence
+    )
+    yield Rule(
+        "tls.suites",
+        f"offers {len(match.row.suites)} cipher suites: all that the row's columns mean",
+        f"{match.row.source}; columns read as OpenSSL's",
+        weakest("M", confidence),
+    )
+    yield Rule(
+        "tls.suite_order",
+        "prefers 256 bits, then 128, then 3DES; forward secrecy and GCM first",
+        "inference: OpenSSL's default order",
+        "L",
+    )
+    for note in match.row.notes:
+        yield Rule("tls.note", note, match.row.source, match.row.confidence)
+    yield from _certificate_facts(model, firmware)
+    for rule in since.SINCE_RULES:
+        yield rule.rule(firmware)
+        if rule.note:
+            yield Rule(f"{rule.name}.note", rule.note, rule.source, "L")
+
+
+def _certificate_facts(model: Model, firmware: Firmware) -> Iterator[Rule]:
+    kind = "one common to many phones" if model.shared_certificate else "one of its own"
+    yield Rule(
+        "certificate.builtin",
+        f"is produced with a {model.builtin.label} certificate, {kind}",
+        model.source,
+        model.confidence,
+    )
+    yield Rule(
+        "certificate.key",
+        f"the built-in key is RSA, {model.key_bits} bits",
+        "seed, Phone's Web Server Certificate",
+        weakest("H", model.confidence),
+    )
+    known = "SHA-1 and SHA-2" if model.supports_sha2(firmware) else "SHA-1 only"
+    yield Rule(
+        "certificate.hashes", f"supports {known}", model.source, model.confidence
+    )
+    yield Rule(
+        "certificate.key_limits",
+        f"no key size limits are documented; OpenSSL verifies up to {OPENSSL_MAX_RSA_BITS}"
+        " bits of RSA",
+        "inference: OpenSSL source code",
+        "L",
+    )
+    for reading in model.readings:
+        yield Rule(
+            "certificate.reading", reading, model.source, weakest("M", model.confidence)
+        )
