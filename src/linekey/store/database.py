@@ -1,0 +1,277 @@
+"""The database: opened, brought up to date, and ready for several processes.
+
+SQLite is opened in WAL mode, so that readers never wait for the writer, and with
+``synchronous=FULL``: a commit is on the disk when it returns, also if the power fails
+the next moment (docs/decisions/0003). PostgreSQL has that by default
+(``synchronous_commit``).
+
+Rules: a change is one transaction that takes the write lock first (``BEGIN
+IMMEDIATE``), so two processes never both read and then both write; it raises the
+counters in ``revision``. No URL with a password in it is ever shown.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.url import make_url
+
+from linekey.errors import InputError, StorageError
+from linekey.store.paths import StateDir
+from linekey.store.schema import HEAD, meta, revision
+from linekey.store.secrets import KEY_FILE, KeyRing
+
+BUSY_S = 30.0
+"""Seconds a writer waits for another's transaction. SQLite's own default is 0."""
+
+_MIGRATION_LOCK = 0x6C696E65  # PostgreSQL advisory lock: "line"
+_KEY_CHECK = b"linekey"
+
+
+class Database:
+    """An open database with its key ring. Close it, or use it in a ``with``.
+
+    Safe to use from several threads; each transaction has a connection of its own.
+    """
+
+    def __init__(self, engine: Engine, keys: KeyRing, state: StateDir) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.state = state
+
+    def __repr__(self) -> str:
+        return f"<Database {self.name}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """What it is, for people; without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is the SQLite file in the state folder."""
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self.engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Read in one consistent view. Raises StorageError if it cannot be read."""
+        with _told_as_storage_error(self.name), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self, *kinds: str) -> Iterator[Connection]:
+        """Write in one transaction and count the change as each of ``kinds``.
+
+        ``kinds`` are columns of ``revision`` next to ``registry``, which always counts:
+        ``layers``, ``trust``. What is raised inside rolls everything back. Raises
+        StorageError if it cannot be written.
+        """
+        with _told_as_storage_error(self.name), self.engine.connect() as connection:
+            connection = connection.execution_options(linekey_write=True)
+            with connection.begin():
+                # First the counters: on PostgreSQL this row's lock makes writers queue.
+                raised = {name: revision.c[name] + 1 for name in ("registry", *kinds)}
+                connection.execute(sa.update(revision).values(raised))
+                yield connection
+
+    def raw_connection(self) -> Any:
+        """Return a connection of the driver's own, for the hot paths; close it.
+
+        SQLite's autocommits. It may be handed to one other thread.
+        """
+        with _told_as_storage_error(self.name):
+            if self.is_sqlite:
+                return _connect_sqlite(Path(str(self.engine.url.database)))
+            return self.engine.raw_connection()
+
+
+def open_database(state: StateDir, url: str | None = None) -> Database:
+    """Open the database of a state folder, making it and updating its schema.
+
+    ``url`` is an SQLAlchemy URL of PostgreSQL; without it, it is SQLite in
+    ``linekey.db``. Secrets are sealed with the key in the state folder in both cases.
+    Any number of processes may do this at once. Raises InputError for a URL that names
+    no database we know, StorageError for one that cannot be opened, was made by a newer
+    linekey, or belongs to another key file.
+    """
+    if url is None:
+        state.make_private_file(state.database_file)
+        engine = _sqlite_engine(state)
+    else:
+        engine = _postgresql_engine(url)
+    name = engine.url.render_as_string(hide_password=True)
+    try:
+        with _told_as_storage_error(name):
+            with engine.connect() as connection:
+                stage = _stage(connection)
+            database = Database(engine, KeyRing.open(state, new=stage is None), state)
+            if stage != HEAD:
+                _migrate(database)
+        _check_key(database)
+    except BaseException:
+        engine.dispose()
+        raise
+    return database
+
+
+def _sqlite_engine(state: StateDir) -> Engine:
+    path = state.database_file
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        creator=lambda: _connect_sqlite(path),
+        poolclass=sa.QueuePool,
+    )
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("linekey_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _postgresql_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() != "postgresql":
+        raise InputError(
+            "database_url is not one of PostgreSQL",  # it may hold a password
+            hint="write postgresql+psycopg://USER@HOST/NAME, or leave it out for SQLite",
+        )
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True
+    )
+
+
+def _stage(connection: Connection) -> str | None:
+    """Which migration the database is at; None: it is empty.
+
+    Asked without Alembic, whose import would cost every command 0.2 s.
+    """
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+    stage: str | None = row.scalar()
+    return stage
+
+
+def _migrate(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    scripts = ScriptDirectory.from_config(config)
+    with _one_at_a_time(database) as connection:
+        stage = _stage(connection)
+        try:
+            if stage is not None:
+                scripts.get_revision(stage)
+        except CommandError:
+            raise StorageError(
+                f"{database.name} was made by a newer linekey (schema {stage!r})",
+                hint="install the newer linekey again",
+            ) from None
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        if connection.execute(sa.select(meta.c.name)).first() is None:
+            sealed = database.keys.seal(_KEY_CHECK, "key check")
+            connection.execute(sa.insert(meta).values(name="key_check", sealed=sealed))
+
+
+@contextmanager
+def _one_at_a_time(database: Database) -> Iterator[Connection]:
+    """Open a transaction that no other process's migration can overlap."""
+    with database.engine.connect() as connection:
+        connection = connection.execution_options(linekey_write=True)
+        if not database.is_sqlite:
+            with connection.begin():
+                connection.execute(
+                    sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK))
+                )
+                yield connection
+            return
+        lock_path = database.state.root / ".linekey.db.lock"
+        database.state.make_private_file(lock_path)
+        descriptor = os.open(lock_path, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with connection.begin():
+                yield connection
+        finally:
+            os.close(descriptor)
+
+
+def _check_key(database: Database) -> None:
+    with database.read() as connection:
+        sealed = connection.execute(sa.select(meta.c.sealed)).scalar_one()
+    try:
+        database.keys.unseal(sealed, "key check")
+    except StorageError:
+        raise StorageError(
+            f"keys/{KEY_FILE} is not the key of {database.name}",
+            hint="restore the key file that belongs to this database from backup",
+        ) from None
+
+
+@contextmanager
+def _told_as_storage_error(name: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, without the statement's values."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        raise storage_error(name, error) from None
+    except sa.exc.TimeoutError:
+        raise StorageError(
+            f"{name} has no free connection", hint="look for a transaction that hangs"
+        ) from None
+
+
+def storage_error(name: str, error: Exception) -> StorageError:
+    """Say what the driver said, and what to do. Statement and values stay out."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    first = said.splitlines()[0].lower() if said else type(error).__name__
+    if "locked" in first:
+        hint = "another process holds the database; find it with fuser"
+    elif "full" in first:
+        hint = "free some space, or prune the log: linekey log prune --older-than 90d"
+    elif "readonly" in first or "unable to open" in first or "disk i/o" in first:
+        hint = (
+            "check that this user may write the state folder, and that the disk works"
+        )
+    elif "not a database" in first or "malformed" in first:
+        hint = "restore it from backup; sqlite3 FILE .recover saves what can be saved"
+    else:
+        hint = "check that the database runs and that this user may use it"
+    return StorageError(f"{name}: {first}", hint=hint)

@@ -1,0 +1,138 @@
+"""The tables, for SQLite and PostgreSQL alike.
+
+Times are microseconds since 1970 UTC, as integers: both databases compare, index and
+print them alike. ``migrations/versions`` holds how each table came to be; a test holds
+the two against each other.
+
+Columns named ``sealed`` hold what ``secrets.KeyRing`` sealed; nothing else is secret.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
+)
+
+HEAD = "v0001"
+"""The newest migration. A test holds it against ``migrations/versions``."""
+
+# SQLite numbers rows by itself only in a column that is exactly INTEGER.
+ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""``key_check``: a known text, sealed. Tells a wrong key file at once."""
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("registry", BigInteger, nullable=False),
+    Column("layers", BigInteger, nullable=False),
+    Column("trust", BigInteger, nullable=False),
+)
+"""One row. ``registry`` counts every change, the others those of their kind."""
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("mac", String(12), primary_key=True),
+    Column("vendor", String(32), nullable=False),
+    Column("model", String(64)),
+    Column("firmware", String(32)),
+    Column("label", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revoked_reason", Text, nullable=False),
+    Column("generations", String(64)),
+    Column("token_sha256", String(64)),
+    Column("token_used_at", BigInteger),
+    Column("digest_username", Text),
+    Column("digest_realm", Text),
+    Column("layer", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""A phone; ``layer`` is JSON without its secrets, which are in ``sealed``."""
+
+layers = Table(
+    "layers",
+    metadata,
+    Column("scope", String(80), primary_key=True),
+    Column("layer", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""``fleet`` or ``model:D785``. A device's own layer is in ``devices``."""
+
+vendor_cas = Table(
+    "vendor_cas",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("vendor", String(32)),
+    Column("generation", String(16)),
+    Column("known_as", Text),
+    Column("added_at", BigInteger, nullable=False),
+)
+
+decision_log = Table(
+    "decision_log",
+    metadata,
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("cure", Text),
+    Column("mac", String(12)),
+    Column("target_mac", String(12)),
+    Column("resource", Text, nullable=False),
+    Column("status", Integer),
+    Column("peer", String(64), nullable=False),
+    Column("peer_port", Integer, nullable=False),
+    Column("tls_version", String(16)),
+    Column("suite", String(64)),
+    Column("fingerprint", String(64)),
+    Column("policy", String(32)),
+    Column("server_name", Text),
+    Column("certificate_sha256", String(64)),
+    Column("vendor", String(32)),
+    Column("generation", String(16)),
+    Column("user_agent", Text),
+    Index(None, "mac", "id"),
+    Index(None, "at"),
+)
+"""Who asked for what, and what was decided; refused handshakes too."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """Microseconds since 1970 UTC of an aware time."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_us(us: int) -> datetime:
+    """Return the aware UTC time of microseconds since 1970."""
+    return _EPOCH + us * _MICROSECOND
