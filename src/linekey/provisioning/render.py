@@ -19,13 +19,12 @@ empty element would erase what the phone already has; a comment counts them.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from linekey.catalog.firmware import Firmware, Since
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.settings_rules import BASE64_CERTIFICATES
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_base64
 from linekey.mac import Mac
 from linekey.provisioning.document import CertificateEntry, FunctionKey, Layer, Setting
-
-BASE64_SINCE = Since.of("8.7.5.52", "8.9.3.41")
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 
@@ -102,7 +101,7 @@ def render_document(
         parts.extend(map(_function_key, layer.function_keys))
         parts.append("</functionKeys>\n")
     if layer.certificates:
-        base64 = firmware is not None and firmware.is_at_least(BASE64_SINCE)
+        base64 = firmware is not None and BASE64_CERTIFICATES.holds(firmware)
         parts.append("<certificates>\n")
         for entry in layer.certificates:
             if base64:
