@@ -2,7 +2,8 @@
 
 *Theory of operation.* ``Lookup`` is LDAP without a connection: ``begin`` gives the
 bytes of a simple bind; ``receive`` takes the server's bytes and gives the next bytes,
-until ``result`` stands. TLS (``ldap_over_tls``) and the socket belong to whoever drives it.
+until ``result`` stands. TLS (``ldap_over_tls``) and the socket belong to whoever drives
+it.
 
 Rules (facts/snom.md §3, H unless said): filters hold ``%`` for what was typed, which is
 escaped by RFC 4515 §3, so that nobody types a filter; a text of digits uses
@@ -163,7 +164,7 @@ class Lookup:
             )
         try:
             messages = self._client.receive(data)
-        except LDAPError as error:
+        except (LDAPError, IndexError) as error:  # IndexError: sansldap on a cut value
             raise PeerError(
                 f"the directory's answer is no LDAP: {_short(str(error))}",
                 hint="check ldap_server, ldap_port and ldap_over_tls",

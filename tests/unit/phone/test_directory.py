@@ -159,6 +159,13 @@ def test_too_much_and_no_ldap_raise_the_one_error() -> None:
         lookup.receive(b"\x30\x84\x7f\xff\xff\xff" + bytes(5 * 1024 * 1024))
 
 
+def test_a_value_cut_inside_a_message_raises_the_one_error() -> None:
+    lookup = Lookup(settings(), "a")
+    lookup.begin()
+    with pytest.raises(PeerError, match="no LDAP"):
+        lookup.receive(b"0\x0e\x02\x01\x01a\t\n\x81\x00\x04L\x04\x00\xa3\xae")
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_read_or_raise_the_one_error(data: bytes) -> None:
     lookup = Lookup(settings(), "a")
