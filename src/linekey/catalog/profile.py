@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from linekey.catalog import settings_rules as since
 from linekey.catalog.evidence import Confidence, Rule, weakest
-from linekey.catalog.firmware import Firmware
+from linekey.catalog.firmware import Firmware, Since
 from linekey.catalog.matrix import TLS1_2, RowMatch, find_row, firmwares_of
 from linekey.catalog.models import MODELS, Generation, Model, find_model
 
@@ -41,9 +41,9 @@ class Profile:
     suites: tuple[int, ...]
     """IANA numbers in the order of preference (the order is inference, L)."""
     authentications: tuple[str, ...]
-    """The matrix's column: with what a server may prove itself: RSA, ECDSA, DSS, NULL."""
+    """The matrix's column: how a server may prove itself: RSA, ECDSA, DSS, NULL."""
     hashes: tuple[str, ...]
-    """Signature hashes of certificates it accepts, as ``Certificate.signature_hash``."""
+    """Signature hashes it accepts in certificates, named as ``sha1``, ``sha256``."""
     min_key_bits: int | None
     """Smallest RSA key it accepts in a path; None: no limit known."""
     max_key_bits: int | None
@@ -72,7 +72,7 @@ class Profile:
     phone_cert_type: bool
     """The setting phone_cert_type exists."""
     sip_srv_checks_proxy: bool
-    """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922 §4)."""
+    """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922)."""
     admin_password_default: str
     """The password of admin mode as shipped: public knowledge, no secret."""
     facts: tuple[Rule, ...]
@@ -107,6 +107,11 @@ class Profile:
     def speaks_tls12(self) -> bool:
         """Whether it offers TLS 1.2."""
         return TLS1_2 in self.versions
+
+    @property
+    def sha2_since(self) -> Since | None:
+        """From which firmware this model supports SHA-2; None: never."""
+        return self.model.sha2_since
 
     @property
     def supports_sha2(self) -> bool:
@@ -181,7 +186,7 @@ def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
     )
     yield Rule(
         "tls.suites",
-        f"offers {len(match.row.suites)} cipher suites: all that the row's columns mean",
+        f"offers {len(match.row.suites)} suites: all that the row's columns mean",
         f"{match.row.source}; columns read as OpenSSL's",
         weakest("M", confidence),
     )
@@ -220,8 +225,8 @@ def _certificate_facts(model: Model, firmware: Firmware) -> Iterator[Rule]:
     )
     yield Rule(
         "certificate.key_limits",
-        f"no key size limits are documented; OpenSSL verifies up to {OPENSSL_MAX_RSA_BITS}"
-        " bits of RSA",
+        "no key size limits are documented; OpenSSL verifies RSA keys of up to"
+        f" {OPENSSL_MAX_RSA_BITS} bits",
         "inference: OpenSSL source code",
         "L",
     )

@@ -1,0 +1,265 @@
+"""Where a built-in certificate carries the MAC: one rule for each issuing authority.
+
+A rule belongs to an **issuer**, never to an OUI, a User-Agent or what the leaf says of
+itself: the operator trusts a vendor's authority, and it alone stands for what its
+certificates mean. ``rule_for`` looks at the issuer's name once the path to a trusted
+authority has been proved; before that, a name proves nothing.
+
+Names are compared attribute by attribute, as values of RDNs, without regard to case;
+no printed name is ever split. Source of every row: facts/vendors.md, with the
+confidence given there. Rows of vendors whose issuer is not known are kept, match
+nothing, and say so.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from linekey.catalog.evidence import Confidence
+from linekey.catalog.models import Generation
+from linekey.certs.name import Name
+
+LAB_VENDOR = "lab-snom"
+"""Vendor of the lab's own device certificates, so that nobody takes them for real."""
+
+
+class MacPlace(StrEnum):
+    """Which attribute of the leaf's subject holds the MAC."""
+
+    CN = "CN"
+    ST = "ST"
+    NONE = "none"
+    """Nowhere: the vendor is proved, the device is not."""
+    UNKNOWN = "unknown"
+    """The layout is not known: nothing about the device may be concluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamePattern:
+    """Values that a name must hold: each pattern matches a whole value, any case.
+
+    A name fits when for every pair at least one of its values of that attribute fits.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    """Pairs of attribute short name and regular expression."""
+
+    def fits(self, name: Name) -> bool:
+        """Say whether every part is found in ``name``."""
+        return all(
+            any(
+                re.fullmatch(pattern, value, re.IGNORECASE)
+                for value in name.values(attribute)
+            )
+            for attribute, pattern in self.parts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRule:
+    """What certificates of one issuing authority prove."""
+
+    id: str
+    vendor: str
+    """Short name, lower case: ``snom``."""
+    vendor_name: str
+    issuers: tuple[NamePattern, ...]
+    """The issuing authorities; a name that fits one of them is meant. Empty: the
+    issuer is not known, the rule matches nothing."""
+    leaf: NamePattern | None
+    """What the leaf's subject must hold besides; None: nothing."""
+    mac_in: MacPlace
+    shared_values: frozenset[str]
+    """Values in the MAC's place, lower case, that mean "a certificate for all"."""
+    without_mac: str
+    """What it means that no MAC stands there: ``shared`` or ``malformed``."""
+    generation: Generation | None
+    """The generation that the authority issues; None: several, or another kind."""
+    key: str
+    """Key and signature as the source tells it, for people."""
+    source: str
+    confidence: Confidence
+    note: str = ""
+    lab: bool = False
+
+
+def _cn(pattern: str) -> NamePattern:
+    return NamePattern((("CN", pattern),))
+
+
+_SOURCE = "facts/vendors.md"
+_SNOM_O = r"snom technology ag"
+_CISCO_ISSUERS = (
+    NamePattern((("O", r"cisco(?: systems)?(?:,? inc\.?)?"), ("CN", r"cisco .+"))),
+    NamePattern((("O", r"cisco small business"),)),
+)
+_NO_VALUES: frozenset[str] = frozenset()
+
+
+def _snom(
+    rule_id: str,
+    cn: str,
+    generation: Generation | None,
+    confidence: Confidence,
+    note: str,
+    *,
+    key: str,
+    lab: bool = False,
+) -> IdentityRule:
+    organization = r"lab technology ag" if lab else _SNOM_O
+    return IdentityRule(
+        rule_id,
+        LAB_VENDOR if lab else "snom",
+        "LAB (shaped like Snom)" if lab else "Snom",
+        (NamePattern((("O", organization), ("CN", cn))),),
+        None,
+        MacPlace.CN,
+        _NO_VALUES,
+        "shared",
+        generation,
+        key,
+        "linekey's own lab authority" if lab else f"{_SOURCE}; facts/snom.md §1, §2",
+        confidence,
+        note,
+        lab,
+    )
+
+
+_SHA1_KEY = "RSA-1024 / SHA-1"
+_SHA256_KEY = "RSA-2048 / SHA-256"
+_NO_MAC = (
+    "a CN that is no MAC is one of the common certificates of the 300, 320, 370, PA1 and"
+    " MP (seed, Authentication of the devices): vendor proved, device not"
+)
+
+IDENTITY_RULES: tuple[IdentityRule, ...] = (
+    _snom(
+        "snom-sha256", r"snom phone \d+ sha-256", Generation.SHA256, "H", _NO_MAC,
+        key=_SHA256_KEY,
+    ),
+    _snom("snom-sha1", r"snom phone \d+", Generation.SHA1, "H", _NO_MAC, key=_SHA1_KEY),
+    _snom(
+        "snom-other", r".+", None, "M",
+        "any other authority of the same organization, also the roots: facts say to"
+        " trust the roots and accept any intermediate under them",
+        key="by the leaf",
+    ),
+    _snom(
+        "lab-sha256", r"lab phone \d+ sha-256", Generation.SHA256, "H",
+        "the lab's device authority, SHA-2 generation; not a real vendor",
+        key=_SHA256_KEY, lab=True,
+    ),
+    _snom(
+        "lab-sha1", r"lab phone \d+", Generation.SHA1, "H",
+        "the lab's device authority, SHA-1 generation; not a real vendor",
+        key=_SHA1_KEY, lab=True,
+    ),
+    _snom(
+        "lab-other", r"lab .+", None, "H",
+        "any other authority of the lab's vendor; not a real vendor",
+        key="by the leaf", lab=True,
+    ),
+    IdentityRule(
+        "gigaset", "gigaset", "Gigaset (desk, Snom-derived)", (), None, MacPlace.CN,
+        _NO_VALUES, "malformed", None, "not known", _SOURCE, "M",
+        "the issuer is not known, so nothing matches; if Snom issues them, they are"
+        " proved as Snom's and cannot be told apart",
+    ),
+    IdentityRule(
+        "yealink", "yealink", "Yealink",
+        (
+            _cn(r"yealink equipment issuing ca"),
+            _cn(r"yealink manufacturing ca"),
+        ),
+        None, MacPlace.CN, _NO_VALUES, "shared", None, "RSA", _SOURCE, "M",
+        "some units send one generic certificate: shared. The Equipment Issuing CA is"
+        " self-signed with SHA-1, to 2033; the Manufacturing CA is under Yealink Root"
+        " CA, to 2049",
+    ),
+    IdentityRule(
+        "poly", "poly", "Poly (Polycom)", (_cn(r"polycom equipment issuing ca [12]"),),
+        None, MacPlace.CN, _NO_VALUES, "malformed", Generation.SHA256, "RSA / SHA-256",
+        _SOURCE, "M",
+        "Polycom Equipment Issuing CA 1/2, under Polycom Equipment Policy CA, under"
+        " Polycom Root CA, to 2044",
+    ),
+    IdentityRule(
+        "grandstream-1", "grandstream", "Grandstream (generation 1)", (_cn(r"vpn"),),
+        NamePattern((("O", r"grandstream networks, inc\."),)),
+        MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5", _SOURCE, "H",
+        "the authority's name, VPN, is anybody's: the leaf must also name Grandstream;"
+        " the authority ends 2027-06-11; some old units carry no MAC",
+    ),
+    IdentityRule(
+        "grandstream-2", "grandstream", "Grandstream (generation 2)",
+        (_cn(r"grandstream networks ca"),),
+        None, MacPlace.CN, _NO_VALUES, "shared", None, "EC P-384", _SOURCE, "H",
+        "under a root with a P-384 key; some old units carry no MAC",
+    ),
+    IdentityRule(
+        "cisco-spa", "cisco", "Cisco SPA", _CISCO_ISSUERS,
+        NamePattern((("O", r"cisco systems, inc\."),)),
+        MacPlace.ST, frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE, "H",
+        "ST, not CN: the CN holds model, MAC and serial with commas; old firmware sends"
+        " ST=ciscogeneric, which is shared. The issuers' names are not in the facts:"
+        " told by organization (L)",
+    ),
+    IdentityRule(
+        "cisco-mpp", "cisco", "Cisco MPP / 3PCC", _CISCO_ISSUERS, None, MacPlace.ST,
+        frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE, "H",
+        "ST, not CN: OU is the model, L the serial number. The issuers' names are not"
+        " in the facts: told by organization (L)",
+    ),
+    IdentityRule(
+        "panasonic", "panasonic", "Panasonic",
+        (_cn(r"sip phone client authentication self ca certificate"),),
+        None, MacPlace.NONE, _NO_VALUES, "shared", None, "RSA", _SOURCE, "M",
+        "the CN does not carry the MAC: vendor proved, device not",
+    ),
+    IdentityRule(
+        "audiocodes", "audiocodes", "AudioCodes", (_cn(r"audiocodes root ca"),), None,
+        MacPlace.UNKNOWN, _NO_VALUES, "malformed", None, "not known", _SOURCE, "L",
+        "unique for each MAC, but the layout is not known: nothing is concluded",
+    ),
+)  # fmt: skip
+"""Every rule; the first that fits counts, so narrower ones come first."""
+
+_AUTHORITIES: tuple[tuple[NamePattern, str], ...] = (
+    (NamePattern((("O", _SNOM_O),)), "snom"),
+    (NamePattern((("O", r"lab technology ag"), ("CN", r"lab .+"))), LAB_VENDOR),
+    (_cn(r"yealink .+"), "yealink"),
+    (_cn(r"polycom .+"), "poly"),
+    (_cn(r"grandstream networks .+"), "grandstream"),
+    (NamePattern((("CN", r"vpn"), ("O", r"grandstream.*"))), "grandstream"),
+    (_CISCO_ISSUERS[0], "cisco"),
+    (_CISCO_ISSUERS[1], "cisco"),
+    (_cn(r"sip phone client authentication self ca certificate"), "panasonic"),
+    (_cn(r"audiocodes .+"), "audiocodes"),
+)
+
+
+def rule_for(issuer: Name, subject: Name | None = None) -> IdentityRule | None:
+    """Return the rule for certificates of ``issuer``, or None where there is none.
+
+    ``subject`` is the leaf's; a rule that also looks at the leaf never fits without
+    it. The caller has proved the path first.
+    """
+    for rule in IDENTITY_RULES:
+        if not any(pattern.fits(issuer) for pattern in rule.issuers):
+            continue
+        if rule.leaf is None or (subject is not None and rule.leaf.fits(subject)):
+            return rule
+    return None
+
+
+def vendor_of_authority(subject: Name) -> str | None:
+    """Return the vendor whose authorities bear such a name, or None.
+
+    By name alone: a hint for an operator who imports it ("this calls itself
+    Yealink's"), and a fence between trusted vendors; a fingerprint
+    (``authorities.known_ca``) is better where there is one.
+    """
+    for pattern, vendor in _AUTHORITIES:
+        if pattern.fits(subject):
+            return vendor
+    return None
