@@ -82,12 +82,18 @@ class Database:
         ``layers``, ``trust``. What is raised inside rolls everything back. Raises
         StorageError if it cannot be written.
         """
+        with self.write() as connection:
+            # First the counters: on PostgreSQL this row's lock makes writers queue.
+            raised = {name: revision.c[name] + 1 for name in ("registry", *kinds)}
+            connection.execute(sa.update(revision).values(raised))
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Write in one transaction what the registry's readers need not notice."""
         with _told_as_storage_error(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(linekey_write=True)
             with connection.begin():
-                # First the counters: on PostgreSQL this row's lock makes writers queue.
-                raised = {name: revision.c[name] + 1 for name in ("registry", *kinds)}
-                connection.execute(sa.update(revision).values(raised))
                 yield connection
 
     def raw_connection(self) -> Any:
@@ -163,7 +169,7 @@ def _postgresql_engine(url: str) -> Engine:
     if parsed is None or parsed.get_backend_name() != "postgresql":
         raise InputError(
             "database_url is not one of PostgreSQL",  # it may hold a password
-            hint="write postgresql+psycopg://USER@HOST/NAME, or leave it out for SQLite",
+            hint="write postgresql+psycopg://USER@HOST/NAME; without one it is SQLite",
         )
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True

@@ -56,7 +56,7 @@ class KeyRing:
         if data is None:
             if not new:
                 raise StorageError(
-                    f"the database's key, {str(state.key_path(KEY_FILE))!r}, is missing",
+                    f"the database's key is missing: {state.key_path(KEY_FILE)}",
                     hint="restore it from backup; without it the database's secrets "
                     "are lost",
                 )

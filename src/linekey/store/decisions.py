@@ -1,0 +1,310 @@
+"""What is on record: a line for each decision and each refused connection.
+
+``LogEntry`` is one line; ``read_log`` finds them again, ``prune_log`` deletes old ones.
+``decision_log`` writes them.
+
+Rules: a line holds no secret. What a peer sent (URL, user agent, server name) is cut
+to a length and kept printable for any database; a one-time token in a URL is masked
+here once more, whoever made the line.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import sqlalchemy as sa
+
+from linekey.mac import Mac
+from linekey.provisioning.decision import Reason
+from linekey.store.database import Database
+from linekey.store.schema import decision_log, from_us, to_us
+
+if TYPE_CHECKING:
+    from linekey.net.door_refusal import Refusal
+    from linekey.provisioning.decision import Decision
+
+Kind = Literal["decision", "handshake", "request"]
+"""What was decided on: a request by its certificate, a TLS handshake, or a request
+that broke a rule of HTTP or a limit."""
+
+MAX_TEXT = 1024
+"""Characters kept of anything a peer sent; a limit of ours."""
+
+_TOKEN = re.compile(r"/t/[^/?#\s]{4,}")
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of the log. ``row_id`` is the database's number, 0 before it is there.
+
+    For a decision ``reason`` is the name of a ``provisioning.decision.Reason`` and
+    ``detail`` what this case has beyond its sentence; otherwise ``reason`` is the
+    door's code, ``detail`` the whole sentence and ``cure`` its cure.
+    """
+
+    at: datetime
+    kind: Kind
+    outcome: str
+    reason: str
+    peer: str
+    peer_port: int = 0
+    detail: str = ""
+    cure: str | None = None
+    mac: Mac | None = None
+    target_mac: Mac | None = None
+    resource: str = ""
+    status: int | None = None
+    tls_version: str | None = None
+    suite: str | None = None
+    fingerprint: str | None = None
+    policy: str | None = None
+    server_name: str | None = None
+    certificate_sha256: str | None = None
+    vendor: str | None = None
+    generation: str | None = None
+    user_agent: str | None = None
+    row_id: int = 0
+
+    @classmethod
+    def of_decision(
+        cls,
+        decision: "Decision",
+        *,
+        at: datetime,
+        peer: tuple[str, int],
+        tls_version: str | None = None,
+        suite: str | None = None,
+        fingerprint: str | None = None,
+        policy: str | None = None,
+        server_name: str | None = None,
+        user_agent: str | None = None,
+    ) -> Self:
+        """Make the line of a decision on a request that came from ``peer``."""
+        return cls(
+            at=at,
+            kind="decision",
+            outcome=decision.outcome.value,
+            reason=decision.reason.value,
+            detail=decision.detail,
+            mac=decision.mac,
+            target_mac=decision.target_mac,
+            resource=decision.resource,
+            status=decision.status,
+            vendor=decision.vendor,
+            generation=decision.generation,
+            certificate_sha256=decision.leaf_sha256,
+            peer=peer[0],
+            peer_port=peer[1],
+            tls_version=tls_version,
+            suite=suite,
+            fingerprint=fingerprint,
+            policy=policy,
+            server_name=server_name,
+            user_agent=user_agent,
+        )
+
+    @classmethod
+    def of_refusal(cls, refusal: "Refusal") -> Self:
+        """Make the line of a connection or request that the door refused.
+
+        If the verify callback attached an identity that names a phone to its refusal,
+        that phone's MAC goes on record as the one that was claimed, in ``target_mac``:
+        a refused certificate proves nothing.
+        """
+        claimed = getattr(refusal.verdict, "mac", None)
+        return cls(
+            at=refusal.at,
+            kind=refusal.kind,
+            outcome="refused",
+            reason=refusal.code,
+            detail=refusal.reason,
+            cure=refusal.cure,
+            target_mac=claimed if isinstance(claimed, Mac) else None,
+            status=refusal.status,
+            peer=refusal.peer[0],
+            peer_port=refusal.peer[1],
+            fingerprint=refusal.fingerprint,
+            policy=refusal.policy,
+            server_name=refusal.server_name,
+            certificate_sha256=(
+                None if refusal.certificate is None else refusal.certificate.sha256
+            ),
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words."""
+        reason = _known_reason(self)
+        if reason is None:
+            return self.detail or self.reason
+        return reason.sentence + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def remedy(self) -> str:
+        """What the operator does about it; empty for a grant."""
+        reason = _known_reason(self)
+        return (self.cure or "") if reason is None else reason.cure
+
+    def values(self) -> tuple[Any, ...]:
+        """The columns' values in the order of ``COLUMNS``, fit for any database."""
+        mac, target = self.mac, self.target_mac
+        return (
+            to_us(self.at),
+            self.kind,
+            self.outcome,
+            self.reason,
+            storable(self.detail),
+            self.cure,
+            None if mac is None else mac.digits,
+            None if target is None else target.digits,
+            storable(_TOKEN.sub("/t/…", self.resource)),
+            self.status,
+            self.peer,
+            self.peer_port,
+            self.tls_version,
+            self.suite,
+            self.fingerprint,
+            self.policy,
+            None if self.server_name is None else storable(self.server_name),
+            self.certificate_sha256,
+            self.vendor,
+            self.generation,
+            None if self.user_agent is None else storable(self.user_agent),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The line as JSON values, with the reason's sentence and cure."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        del plain["row_id"]
+        return {
+            "id": self.row_id,
+            **plain,
+            "at": self.at.isoformat(),
+            "mac": None if self.mac is None else self.mac.digits,
+            "target_mac": None if self.target_mac is None else self.target_mac.digits,
+            "sentence": self.sentence,
+            "cure": self.remedy,
+        }
+
+
+COLUMNS: tuple[str, ...] = tuple(c.name for c in decision_log.columns if c.name != "id")
+"""The columns that ``LogEntry.values`` gives, in their order."""
+
+_REASONS = frozenset(Reason)
+
+
+def _known_reason(entry: LogEntry) -> Reason | None:
+    if entry.kind != "decision" or entry.reason not in _REASONS:
+        return None
+    return Reason(entry.reason)
+
+
+def storable(text: str) -> str:
+    """Cut to MAX_TEXT and escape what a database refuses: NUL and lone surrogates."""
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + "…"
+    if text.isascii():
+        return text.replace("\0", "\\x00") if "\0" in text else text
+    text = text.replace("\0", "\\x00")
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def read_log(
+    database: Database,
+    *,
+    mac: Mac | None = None,
+    refused: bool = False,
+    since: datetime | None = None,
+    after: int | None = None,
+    limit: int | None = None,
+) -> list[LogEntry]:
+    """Return the newest lines, oldest first.
+
+    ``mac`` finds lines where it is the phone that was proved or the one asked for;
+    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive; ``after``
+    is the number of a line; ``limit`` counts from the newest. Raises StorageError.
+    """
+    wanted = sa.select(decision_log).order_by(decision_log.c.id.desc())
+    if mac is not None:
+        wanted = wanted.where(
+            sa.or_(
+                decision_log.c.mac == mac.digits,
+                decision_log.c.target_mac == mac.digits,
+            )
+        )
+    if refused:
+        wanted = wanted.where(decision_log.c.outcome == "refused")
+    if since is not None:
+        wanted = wanted.where(decision_log.c.at >= to_us(since))
+    if after is not None:
+        wanted = wanted.where(decision_log.c.id > after)
+    if limit is not None:
+        wanted = wanted.limit(limit)
+    with database.read() as connection:
+        rows = connection.execute(wanted).all()
+    return [_entry(row) for row in reversed(rows)]
+
+
+def prune_log(database: Database, before: datetime) -> int:
+    """Delete lines older than ``before``; return how many.
+
+    In pieces, so that no server waits long for the write lock. Raises StorageError.
+    """
+    oldest = (
+        sa.select(decision_log.c.id)
+        .where(decision_log.c.at < to_us(before))
+        .order_by(decision_log.c.at)
+        .limit(_PAGE)
+    )
+    deleted = 0
+    while True:
+        with database.write() as connection:
+            done = connection.execute(
+                sa.delete(decision_log).where(decision_log.c.id.in_(oldest))
+            ).rowcount
+        deleted += done
+        if done < _PAGE:
+            return deleted
+
+
+def _entry(row: sa.Row[Any]) -> LogEntry:
+    plain = dict(row._mapping)
+    for name in ("mac", "target_mac"):
+        plain[name] = None if plain[name] is None else Mac(plain[name])
+    return LogEntry(row_id=plain.pop("id"), **{**plain, "at": from_us(plain["at"])})
+
+
+def statements(rows: Sequence[Sequence[Any]], mark: str) -> Iterator[tuple[str, list[Any]]]:
+    """Insert statements for these rows, with as many rows in each as there may be.
+
+    One statement is one call into the database, however many rows it has; the driver
+    lets other threads run meanwhile, and waits for them once only. ``mark`` is the
+    driver's placeholder. SQLite allows 32,766 values a statement, PostgreSQL 65,535.
+    """
+    start = 0
+    while start < len(rows):
+        part = rows[start : start + MAX_ROWS]
+        yield _insert(len(part), mark), [value for row in part for value in row]
+        start += len(part)
+
+
+MAX_ROWS = 64
+"""Rows in one insert statement."""
+
+_inserts: dict[tuple[int, str], str] = {}
+
+
+def _insert(count: int, mark: str) -> str:
+    statement = _inserts.get((count, mark))
+    if statement is None:
+        row = "(" + ",".join([mark] * len(COLUMNS)) + ")"
+        # Names of our own columns only; every value is bound.
+        statement = (
+            f"INSERT INTO {decision_log.name} ({','.join(COLUMNS)}) VALUES "  # noqa: S608
+            + ",".join([row] * count)
+        )
+        _inserts[count, mark] = statement
+    return statement
