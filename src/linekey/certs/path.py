@@ -1,0 +1,411 @@
+"""Prove a path from a certificate to an authority, and tell all that stands against it.
+
+Theory of operation. OpenSSL decides: ``prove`` is ok when X509_verify_cert says so, at
+security level 0, so that SHA-1, MD5, RSA-1024 and version 1 chains count as any other
+(facts: snom.md §7); which of them a phone may have is for others to rule. But OpenSSL
+stops at its first error. So after a refusal each dimension is looked at by itself, on
+the likeliest path that the names allow:
+
+- time: each certificate's dates, by themselves;
+- each link: the issuer as the one trusted certificate, partial chains allowed and time
+  ignored, so that what OpenSSL says there is about this signature and this issuer;
+- trust: whether the path ends in one of the roots;
+- path lengths, and the purpose, for every certificate;
+- the whole, with time ignored and the path's end trusted: what is left then (name
+  constraints, critical extensions) was hidden behind the others.
+
+No signature is checked in Python. No clock is read: ``at`` is an argument.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Literal
+
+from OpenSSL import crypto
+
+from linekey.certs import verify_errors as err
+from linekey.certs.certificate import Certificate
+from linekey.errors import CertificateError
+
+Purpose = Literal["server", "client"]
+"""What the first certificate is to be used for: TLS server or TLS client."""
+
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, absent from X509StoreFlags
+_MAX_DEPTH = 16  # Real chains have five at most; OpenSSL's default limit is 100
+_MAX_STEPS = 2_000  # of the search over hostile bundles of like-named certificates
+
+
+@dataclass(frozen=True, slots=True)
+class PathProblem:
+    """One thing that stands against a path.
+
+    ``code`` is OpenSSL's X509_V_ERR number, ``name`` its constant. ``depth`` counts
+    from the first certificate, 0. ``detail`` is a lower-case clause for people.
+    """
+
+    code: int
+    name: str
+    depth: int
+    certificate: Certificate
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathResult:
+    """What was proved.
+
+    ``ok`` exactly when there are no problems. ``path`` runs from the leaf to the root
+    (or the trusted intermediate): OpenSSL's when ok, else the likeliest one, as far as
+    names lead. ``unused`` are the intermediates that it does not need, ``misordered``
+    says that the needed ones did not come leaf side first; both are harmless to most
+    peers and worth a note.
+    """
+
+    ok: bool
+    path: tuple[Certificate, ...]
+    problems: tuple[PathProblem, ...] = ()
+    unused: tuple[Certificate, ...] = ()
+    misordered: bool = False
+
+    @property
+    def codes(self) -> frozenset[int]:
+        """The problems' OpenSSL numbers."""
+        return frozenset(problem.code for problem in self.problems)
+
+
+def prove(
+    leaf: Certificate,
+    intermediates: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    *,
+    at: datetime | None,
+    purpose: Purpose | None = None,
+    partial_chain: bool = False,
+) -> PathResult:
+    """Prove that ``leaf`` leads to one of ``roots``, or say everything that is wrong.
+
+    ``intermediates`` come in any order and may hold more than is needed, ``leaf``
+    itself too. ``at`` (aware) is the time to prove for; None ignores validity.
+    ``partial_chain`` lets any of ``roots`` end the path, self-signed or not, the leaf
+    included. ``purpose`` asks for OpenSSL's checks of keyUsage and extendedKeyUsage.
+    Raises CertificateError for a naive ``at``, and nothing else.
+    """
+    if at is not None and at.tzinfo is None:
+        raise CertificateError(f"a time without time zone: {at.isoformat()!r}")
+    others = [c for c in dict.fromkeys(intermediates) if c != leaf]
+    outcome = _verify(leaf, others, roots, at=at, partial_chain=partial_chain)
+    if isinstance(outcome, tuple):
+        problems = tuple(_against_purpose(outcome, purpose))
+        return _result(outcome, problems, others)
+    path = _likeliest(leaf, others, roots, partial_chain=partial_chain)
+    found: dict[tuple[int, Certificate], PathProblem] = {}
+    for problem in (
+        *_against_time(path, at),
+        *_against_links(path),
+        *_against_trust(path, others, roots, partial_chain=partial_chain),
+        *_against_lengths(path),
+        *_against_purpose(path, purpose),
+        *_hidden(path),
+    ):
+        found.setdefault((problem.code, problem.certificate), problem)
+    # OpenSSL's own first error is always among them, whichever path it took.
+    first = outcome
+    said = {code for code, _ in found}
+    if first.code not in said and not (
+        first.code in err.TRUST_ERRORS and said & err.TRUST_ERRORS
+    ):
+        found[first.code, first.certificate] = first
+    ordered = sorted(found.values(), key=lambda p: (p.depth, p.code))
+    return _result(path, tuple(ordered), others)
+
+
+def _result(
+    path: tuple[Certificate, ...],
+    problems: tuple[PathProblem, ...],
+    others: Sequence[Certificate],
+) -> PathResult:
+    used = [c for c in others if c in path]
+    return PathResult(
+        ok=not problems,
+        path=path,
+        problems=problems,
+        unused=tuple(c for c in others if c not in path),
+        misordered=used != [c for c in path if c in used],
+    )
+
+
+def candidate_paths(
+    leaf: Certificate,
+    intermediates: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    *,
+    partial_chain: bool = False,
+    limit: int = 16,
+) -> tuple[tuple[Certificate, ...], ...]:
+    """Every path that names and key identifiers allow, at most ``limit``, best first.
+
+    Those that end in one of ``roots`` come first, then the shorter. A path that ends
+    elsewhere leads to a root that is not trusted, or to a missing issuer. Nothing is
+    proved: hand each to ``prove_path``. So a caller can tell "works only through the
+    cross-signed intermediate" from "works either way".
+    """
+    anchors = set(roots)
+    pool = list(dict.fromkeys((*roots, *intermediates)))
+    by_subject: dict[object, list[Certificate]] = {}
+    for certificate in pool:
+        by_subject.setdefault(certificate.subject.canonical, []).append(certificate)
+    found: list[tuple[Certificate, ...]] = []
+    steps = 0
+    open_paths: list[tuple[Certificate, ...]] = [(leaf,)]
+    while open_paths and steps < _MAX_STEPS:
+        steps += 1
+        path = open_paths.pop()
+        top = path[-1]
+        if top in anchors and (partial_chain or top.self_issued):
+            found.append(path)
+            continue
+        issuers = [
+            c
+            for c in by_subject.get(top.issuer.canonical, ())
+            if c not in path and _ids_agree(top, c)
+        ]
+        if not issuers or len(path) == _MAX_DEPTH or _is_root(top):
+            found.append(path)
+        else:
+            open_paths.extend((*path, issuer) for issuer in reversed(issuers))
+    found.sort(key=lambda p: (p[-1] not in anchors, not _is_root(p[-1]), len(p)))
+    return tuple(found[:limit])
+
+
+def prove_path(
+    path: Sequence[Certificate],
+    *,
+    at: datetime | None,
+    purpose: Purpose | None = None,
+) -> PathResult:
+    """Prove one path by itself, its last certificate taken as trusted.
+
+    Raises CertificateError for an empty path or a naive ``at``.
+    """
+    if not path:
+        raise CertificateError("an empty path")
+    leaf, *rest = path
+    trusted = rest[-1] if rest else leaf
+    return prove(leaf, rest[:-1], [trusted], at=at, purpose=purpose, partial_chain=True)
+
+
+def _is_root(certificate: Certificate) -> bool:
+    return certificate.self_issued and _ids_agree(certificate, certificate)
+
+
+def _ids_agree(child: Certificate, issuer: Certificate) -> bool:
+    """Whether key identifiers allow the issuer: where one is missing, they do."""
+    wanted, offered = child.authority_key_id, issuer.subject_key_id
+    return wanted is None or offered is None or wanted == offered
+
+
+def _likeliest(
+    leaf: Certificate,
+    others: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    *,
+    partial_chain: bool,
+) -> tuple[Certificate, ...]:
+    """The path to explain: the first whose links hold, else the first of all."""
+    paths = candidate_paths(leaf, others, roots, partial_chain=partial_chain)
+    anchors = set(roots)
+    anchored = [p for p in paths if p[-1] in anchors]
+    for path in anchored or paths:
+        if not any(_against_links(path)):
+            return path
+    return paths[0] if paths else (leaf,)
+
+
+def _verify(
+    leaf: Certificate,
+    others: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    *,
+    at: datetime | None,
+    partial_chain: bool,
+) -> tuple[Certificate, ...] | PathProblem:
+    """OpenSSL's word: the path it proved, or its first error."""
+    try:
+        subject = leaf.openssl
+    except CertificateError as error:
+        return _problem(err.UNSPECIFIED, 0, leaf, error.message)
+    store = crypto.X509Store()
+    for root in roots:
+        if (anchor := _loaded(root)) is not None:
+            store.add_cert(anchor)
+    flags = crypto.X509StoreFlags.PARTIAL_CHAIN if partial_chain else 0
+    if at is None:
+        flags |= _NO_CHECK_TIME
+    else:
+        store.set_time(at.astimezone(UTC))
+    if flags:
+        store.set_flags(flags)
+    chain = [c for c in map(_loaded, others) if c is not None]
+    context = crypto.X509StoreContext(store, subject, chain)
+    try:
+        proved = context.get_verified_chain()
+    except crypto.X509StoreContextError as error:
+        code, depth, text = error.errors
+        return _problem(
+            code,
+            depth,
+            Certificate.from_openssl(error.certificate),
+            err.error_text(code) if code in err.ERRORS else text,
+        )
+    return tuple(Certificate.from_openssl(c) for c in proved)
+
+
+def _loaded(certificate: Certificate) -> crypto.X509 | None:
+    """For OpenSSL; one that it cannot load cannot be part of a path."""
+    try:
+        return certificate.openssl
+    except CertificateError:
+        return None
+
+
+def _problem(
+    code: int, depth: int, certificate: Certificate, detail: str = ""
+) -> PathProblem:
+    return PathProblem(
+        code,
+        err.error_name(code),
+        depth,
+        certificate,
+        detail or err.error_text(code),
+    )
+
+
+def _against_time(
+    path: Sequence[Certificate], at: datetime | None
+) -> Iterator[PathProblem]:
+    if at is None:
+        return
+    moment = at.replace(microsecond=0)  # OpenSSL counts in seconds
+    for depth, certificate in enumerate(path):
+        if certificate.not_before > moment:
+            day = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
+            yield _problem(
+                err.CERT_NOT_YET_VALID, depth, certificate, f"it begins on {day}"
+            )
+        if certificate.not_after < moment:
+            day = f"{certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
+            yield _problem(
+                err.CERT_HAS_EXPIRED, depth, certificate, f"it ended on {day}"
+            )
+
+
+def _against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
+    """What OpenSSL says of every child with its issuer, each pair by itself."""
+    for depth, (child, issuer) in enumerate(pairwise(path)):
+        said = _verify(child, (), (issuer,), at=None, partial_chain=True)
+        if isinstance(said, PathProblem):
+            yield _problem(said.code, depth + said.depth, said.certificate, said.detail)
+
+
+def _against_trust(
+    path: Sequence[Certificate],
+    others: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    *,
+    partial_chain: bool,
+) -> Iterator[PathProblem]:
+    """The path must end in a root; OpenSSL's number says how it fails to."""
+    top = path[-1]
+    trusted = top in set(roots)
+    if trusted and (partial_chain or top.self_issued):
+        return
+    depth = len(path) - 1
+    if _is_root(top):
+        code = (
+            err.SELF_SIGNED_CERT_IN_CHAIN if depth else err.DEPTH_ZERO_SELF_SIGNED_CERT
+        )
+        yield _problem(code, depth, top, _namesake(top, roots))
+    elif trusted:
+        yield _problem(err.UNABLE_TO_GET_ISSUER_CERT, depth, top)
+    else:
+        code = err.UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        yield _problem(code, depth, top, _missing_issuer(top, (*roots, *others)))
+
+
+def _namesake(top: Certificate, roots: Sequence[Certificate]) -> str:
+    if any(root.subject.matches(top.subject) for root in roots):
+        return (
+            f"it is self-signed and not trusted; the trusted {top.subject} has the "
+            "same name and another key or serial number"
+        )
+    return f"the path ends in {top.subject}, which is not trusted"
+
+
+def _missing_issuer(top: Certificate, known: Sequence[Certificate]) -> str:
+    if any(c.subject.matches(top.issuer) for c in known):
+        return (
+            f"its issuer {top.issuer} is known by name, but the certificate with that "
+            "name has another key identifier: another key signed this one"
+        )
+    return f"its issuer {top.issuer} is neither sent nor trusted"
+
+
+def _against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
+    """PathLenConstraint of every authority (RFC 5280 §4.2.1.9), as OpenSSL counts."""
+    below = 0
+    for depth, certificate in enumerate(path):
+        if depth == 0:
+            continue
+        allowed = certificate.path_length
+        if certificate.is_ca and allowed is not None and below > allowed:
+            yield _problem(
+                err.PATH_LENGTH_EXCEEDED,
+                depth,
+                certificate,
+                f"{below} authorities stand below it, it allows {allowed}",
+            )
+        if not certificate.self_issued:
+            below += 1
+
+
+def _against_purpose(
+    path: Sequence[Certificate], purpose: Purpose | None
+) -> Iterator[PathProblem]:
+    """OpenSSL's rules: check_purpose_ssl_server and check_purpose_ssl_client."""
+    if purpose is None:
+        return
+    usage = "serverAuth" if purpose == "server" else "clientAuth"
+    accepted = {usage}
+    key_usages = {"digitalSignature", "keyAgreement"}
+    if purpose == "server":
+        key_usages.add("keyEncipherment")
+        # Microsoft's and Netscape's old "server gated crypto", which OpenSSL takes.
+        accepted |= {"1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"}
+    for depth, certificate in enumerate(path):
+        extended = certificate.extended_key_usage
+        if extended is not None and not accepted & set(extended):
+            listed = ", ".join(extended) or "nothing"
+            yield _problem(
+                err.INVALID_PURPOSE,
+                depth,
+                certificate,
+                f"its extendedKeyUsage is {listed}, not {usage}",
+            )
+        elif (
+            depth == 0
+            and certificate.key_usage is not None
+            and not key_usages & certificate.key_usage
+        ):
+            listed = ", ".join(sorted(certificate.key_usage)) or "nothing"
+            yield _problem(
+                err.INVALID_PURPOSE, 0, certificate, f"its keyUsage is {listed}"
+            )
+
+
+def _hidden(path: tuple[Certificate, ...]) -> Iterator[PathProblem]:
+    """What OpenSSL still refuses with time ignored and the path's end trusted."""
+    said = _verify(path[0], path[1:-1], path[-1:], at=None, partial_chain=True)
+    if isinstance(said, PathProblem):
+        yield said
