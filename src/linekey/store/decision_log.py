@@ -29,7 +29,7 @@ from typing import Any, Self
 from linekey.errors import StorageError
 from linekey.mac import Mac
 from linekey.store.database import Database, storage_error
-from linekey.store.decisions import LogEntry, statements
+from linekey.store.decisions import MAX_ROWS, LogEntry, statements
 from linekey.store.schema import devices, revision, to_us
 
 MAX_WAITING = 8192
@@ -213,11 +213,12 @@ class _Writer:
 
     def _write_sqlite(self, group: list[_Item]) -> list[bool]:
         execute = self._connection.execute
-        if len(group) == 1 and group[0][2] is None:
-            # A single statement is a transaction of its own.
-            for statement, values in statements([group[0][1].values()], self._mark):
+        if len(group) <= MAX_ROWS and not any(use for _, _, use in group):
+            # A single statement is a transaction of its own, and the cheapest.
+            rows = [entry.values() for _, entry, _ in group]
+            for statement, values in statements(rows, self._mark):
                 execute(statement, values)
-            return [True]
+            return [True] * len(group)
         execute("BEGIN IMMEDIATE")
         results = self._fill(execute, group)
         execute("COMMIT")

@@ -89,5 +89,4 @@ def upgrade() -> None:
         sa.Column("generation", sa.String(16)),
         sa.Column("user_agent", sa.Text),
     )
-    op.create_index("ix_decision_log_mac_id", "decision_log", ["mac", "id"])
     op.create_index("ix_decision_log_at", "decision_log", ["at"])
