@@ -48,7 +48,7 @@ class NamePattern:
         """Say whether every part is found in ``name``."""
         return all(
             any(
-                re.fullmatch(pattern, value, re.IGNORECASE)
+                re.fullmatch(pattern, value, re.IGNORECASE | re.ASCII)
                 for value in name.values(attribute)
             )
             for attribute, pattern in self.parts
@@ -128,8 +128,8 @@ def _snom(
 _SHA1_KEY = "RSA-1024 / SHA-1"
 _SHA256_KEY = "RSA-2048 / SHA-256"
 _NO_MAC = (
-    "a CN that is no MAC is one of the common certificates of the 300, 320, 370, PA1 and"
-    " MP (seed, Authentication of the devices): vendor proved, device not"
+    "a CN that is no MAC is one of the common certificates of the 300, 320, 370, PA1"
+    " and MP (seed, Authentication of the devices): vendor proved, device not"
 )
 
 IDENTITY_RULES: tuple[IdentityRule, ...] = (
@@ -199,7 +199,8 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     IdentityRule(
         "cisco-spa", "cisco", "Cisco SPA", _CISCO_ISSUERS,
         NamePattern((("O", r"cisco systems, inc\."),)),
-        MacPlace.ST, frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE, "H",
+        MacPlace.ST, frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE,
+        "H",
         "ST, not CN: the CN holds model, MAC and serial with commas; old firmware sends"
         " ST=ciscogeneric, which is shared. The issuers' names are not in the facts:"
         " told by organization (L)",
