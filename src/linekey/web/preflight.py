@@ -1,0 +1,314 @@
+"""Is it safe to start? What is looked at before the server answers anybody.
+
+All that is wrong is found at once, not the first thing only. ``refused`` keeps the
+server from starting; ``warning`` is said and the server starts. Every finding has a
+cure. Rule: nothing here changes anything, and no message holds a key.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from cryptography.hazmat.primitives import serialization
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.names import match_host
+from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key
+from linekey.errors import CertificateError, InputError, LinekeyError, StorageError
+from linekey.settings import Settings, is_loopback
+
+EXPIRES_SOON = timedelta(days=14)
+"""A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
+MAX_FILE_BYTES = 1_000_000
+_OTHERS = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is unsafe (``refused``) or unwise (``warning``) to start with."""
+
+    rule: str
+    severity: Literal["refused", "warning"]
+    message: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ServerFiles:
+    """The server's certificate, what is above it, and its key."""
+
+    chain: tuple[Certificate, ...]
+    key: PrivateKey
+
+
+def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
+    """Read certificate and key; relative paths start at ``folder``, the state folder.
+
+    Raises InputError or CertificateError, with the cure, if a file is not named, not
+    there, not readable, holds no certificate or key, or if the key is another one's.
+    """
+    if settings.certificate is None or settings.key is None:
+        missing = "certificate" if settings.certificate is None else "key"
+        raise InputError(
+            f"no server {missing} is named",
+            hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE',
+        )
+    certificate_path = folder / settings.certificate
+    key_path = folder / settings.key
+    bundle = parse_bundle(_read(certificate_path, "certificate"))
+    if not bundle.certificates:
+        raise CertificateError(
+            f"no certificate in {str(certificate_path)!r}",
+            hint="name the PEM file with the server's certificate first",
+        )
+    key_pem = _read(key_path, "key")
+    try:
+        key = parse_private_key(key_pem)
+    except LinekeyError as error:
+        raise CertificateError(
+            f"{str(key_path)!r}: {error.message}", hint=error.hint
+        ) from None
+    if not key_fits(bundle.certificates[0], key):
+        others = [c for c in bundle.certificates[1:] if key_fits(c, key)]
+        raise CertificateError(
+            f"the key in {str(key_path)!r} is not the first certificate's",
+            hint="put the server's own certificate first in the file"
+            if others
+            else "name the key that the certificate was made with",
+        )
+    return ServerFiles(tuple(bundle.certificates), key)
+
+
+def key_fits(certificate: Certificate, key: PrivateKey) -> bool:
+    """Whether ``key`` is the private half of the certificate's key."""
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public == certificate.public_key_der
+
+
+def is_lab(certificate: Certificate) -> bool:
+    """Whether a certificate is a lab's by its own names; every lab name says LAB."""
+    names = [
+        value
+        for name in (certificate.subject, certificate.issuer)
+        for attribute in ("CN", "O", "OU")
+        for value in name.values(attribute)
+    ]
+    return any("LAB" in name.upper().replace("-", " ").split() for name in names)
+
+
+def check_start(
+    settings: Settings,
+    files: ServerFiles,
+    vendor_cas: Sequence[Certificate],
+    now: datetime,
+) -> list[Finding]:
+    """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
+    return [
+        *_check_trust(settings, vendor_cas, now),
+        *_check_leaf(settings, files.chain[0], now),
+        *_check_chain(files.chain, now),
+    ]
+
+
+def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
+    """Judge who may get at the state folder and at the private files.
+
+    Raises StorageError if one cannot be looked at.
+    """
+    findings = []
+    mode = _mode(folder)
+    if mode & _OTHERS:
+        findings.append(
+            Finding(
+                "state.open",
+                "refused",
+                f"other users can get at the state folder {str(folder)!r} "
+                f"(mode {mode:04o})",
+                f"chmod 700 {folder}",
+            )
+        )
+    for path in private:
+        mode = _mode(path)
+        if mode & _OTHERS:
+            findings.append(
+                Finding(
+                    "key.open",
+                    "refused",
+                    f"other users can read {str(path)!r} (mode {mode:04o})",
+                    f"chmod 600 {path} — and replace the key, if others may have "
+                    "read it",
+                )
+            )
+    return findings
+
+
+def _check_trust(
+    settings: Settings, vendor_cas: Sequence[Certificate], now: datetime
+) -> Iterator[Finding]:
+    if not vendor_cas:
+        yield Finding(
+            "trust.empty",
+            "refused",
+            "no vendor CA is trusted, so no phone could prove itself",
+            "linekey trust add FILE, with the vendor's root and intermediates",
+        )
+    labs = [c for c in vendor_cas if is_lab(c)]
+    if labs and not is_loopback(settings.host):
+        yield Finding(
+            "trust.lab",
+            "refused",
+            f"a lab CA is trusted ({labs[0].subject}), and its key lies around",
+            "linekey trust remove it, or listen on 127.0.0.1 only",
+        )
+    for certificate in vendor_cas:
+        if certificate.not_after < now:
+            yield Finding(
+                "trust.expired",
+                "warning",
+                f"a vendor CA has expired: {certificate.subject} "
+                f"({certificate.not_after:%Y-%m-%d})",
+                "its phones are refused; import its successor with linekey trust add",
+            )
+
+
+def _check_leaf(
+    settings: Settings, leaf: Certificate, now: datetime
+) -> Iterator[Finding]:
+    if now > leaf.not_after:
+        yield Finding(
+            "certificate.expired",
+            "refused",
+            f"the server's certificate expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC",
+            "renew it; phones that check it refuse the server",
+        )
+    elif now < leaf.not_before:
+        yield Finding(
+            "certificate.not_yet_valid",
+            "refused",
+            "the server's certificate is valid only from "
+            f"{leaf.not_before:%Y-%m-%d %H:%M} UTC",
+            "check this machine's clock, then the certificate",
+        )
+    elif leaf.not_after - now < EXPIRES_SOON:
+        yield Finding(
+            "certificate.expires_soon",
+            "warning",
+            f"the server's certificate expires in {(leaf.not_after - now).days} days",
+            "renew it now",
+        )
+    if leaf.key.kind == "rsa" and leaf.key.bits < 2048:
+        yield Finding(
+            "certificate.weak_key",
+            "refused",
+            f"the server's key is {leaf.key.text}",
+            "use RSA-2048: every phone of the catalogue reads it",
+        )
+    elif leaf.key.kind != "rsa":
+        yield Finding(
+            "certificate.not_rsa",
+            "warning",
+            f"the server's key is {leaf.key.text}; old phones have RSA suites only",
+            "use an RSA-2048 certificate, unless linekey check says all phones can",
+        )
+    if leaf.is_ca:
+        yield Finding(
+            "certificate.authority",
+            "warning",
+            "the server's certificate is an authority's",
+            "use a server certificate that this authority issues",
+        )
+    for name in settings.names:
+        match = match_host(leaf, name)
+        if not match.ok:
+            yield Finding(
+                "certificate.name",
+                "refused",
+                f"the server's certificate is not for {name!r}: {match.reason}",
+                "name what phones have in their setting server URL, or get a "
+                "certificate with that name",
+            )
+    if not settings.names and not (leaf.dns_names or leaf.ip_addresses):
+        yield Finding(
+            "certificate.no_names",
+            "warning",
+            "the server's certificate has no subjectAltName",
+            "get one with the host name that phones use",
+        )
+
+
+def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Finding]:
+    for certificate in chain:
+        if certificate.self_issued and len(chain) > 1:
+            continue  # A root's own signature proves nothing, and is not looked at.
+        if certificate.signature_hash in ("sha1", "md5"):
+            yield Finding(
+                "certificate.weak_hash",
+                "refused",
+                f"{certificate.subject} is signed with {certificate.signature_hash}",
+                "get a certificate signed with SHA-256; every phone since 8.9.3.60 "
+                "reads it, and linekey check tells about older ones",
+            )
+    for certificate in chain[1:]:
+        if not certificate.not_before <= now <= certificate.not_after:
+            yield Finding(
+                "chain.not_valid",
+                "refused",
+                f"an intermediate is not valid now: {certificate.subject} "
+                f"(to {certificate.not_after:%Y-%m-%d})",
+                "take the current intermediate from the certificate's issuer",
+            )
+    for lower, upper in pairwise(chain):
+        if not lower.issuer.matches(upper.subject):
+            ordered = any(lower.issuer.matches(c.subject) for c in chain)
+            yield Finding(
+                "chain.order" if ordered else "chain.broken",
+                "refused",
+                f"{upper.subject} does not follow on {lower.subject}, which is "
+                f"issued by {lower.issuer}",
+                "put the server's certificate first, then its issuer, then that "
+                "one's issuer"
+                if ordered
+                else "append the issuing intermediate; leave out what does not belong",
+            )
+            break
+    if len(chain) == 1 and not chain[0].self_issued:
+        yield Finding(
+            "chain.no_intermediate",
+            "warning",
+            "the certificate file holds no intermediate",
+            "append the issuer's certificate, unless a root issued it directly; "
+            "linekey check tells whether phones find the way",
+        )
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(
+                f"the {what} file {str(path)!r} is larger than a megabyte",
+                hint="name the PEM file",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read the {what} file {str(path)!r}: "
+            f"{(error.strerror or str(error)).lower()}",
+            hint=f"check the path and who may read it ({what} in linekey.toml)",
+        ) from error
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError as error:
+        raise StorageError(
+            f"cannot look at {str(path)!r}: {(error.strerror or str(error)).lower()}",
+            hint="run linekey as the user who owns it",
+        ) from error
