@@ -10,7 +10,7 @@ SRC = Path(__file__).parents[2] / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
-    "errors", "mac", "xmldoc", "settings",
+    "errors", "mac", "xmldoc", "digest", "settings",
     "certs", "tls", "catalog", "trust", "provisioning", "phone", "authority", "check",
     "net", "store", "web", "lab", "cli",
 ]  # fmt: skip
