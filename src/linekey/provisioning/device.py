@@ -12,15 +12,13 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer
-
-if TYPE_CHECKING:
-    from linekey.catalog.firmware import Firmware
-    from linekey.catalog.models import Generation
 
 State = Literal["active", "revoked"]
 
@@ -68,13 +66,14 @@ class Device:
 
     mac: Mac
     vendor: str
-    """Vendor's short name as in ``catalog.vendors``, such as ``snom``."""
+    """Vendor's short name as in ``catalog.vendors``, such as ``snom``; empty: not said,
+    and any trusted vendor's certificate with this MAC will do."""
     model: str | None = None
     """Name as in ``catalog.models``, such as ``D785``; None: not known."""
-    firmware: "Firmware | None" = None
+    firmware: Firmware | None = None
     state: State = "active"
     revoked_reason: str = ""
-    generations: "frozenset[Generation] | None" = None
+    generations: frozenset[Generation] | None = None
     """Certificate generations this phone may use; None: by the catalogue."""
     token_sha256: str | None = field(default=None, repr=False)
     """SHA-256 (hex) of the one-time token last given, used or not."""

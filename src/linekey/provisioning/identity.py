@@ -22,3 +22,249 @@ function of the chain and the trust alone, and may be kept.
 Sources: facts vendors.md for the rules, with the confidence each has there; OpenSSL's
 check_ca for what it would let pass.
 """
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from linekey.catalog.authorities import known_ca
+from linekey.catalog.models import Generation
+from linekey.catalog.vendors import (
+    IdentityRule,
+    MacPlace,
+    rule_for,
+    vendor_of_authority,
+)
+from linekey.certs import verify_errors as err
+from linekey.certs.certificate import Certificate
+from linekey.certs.path import PathResult, prove
+from linekey.errors import CertificateError
+from linekey.mac import Mac
+from linekey.provisioning.decision import Reason
+
+MAX_CHAIN = 10
+"""Certificates a phone may send; the longest chain known has four. More cost time."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorTrust:
+    """The vendors' authorities that the operator trusts.
+
+    ``anchors`` end a path, self-signed or not. ``intermediates`` are kept because some
+    phones send only their leaf (facts snom.md §1). ``vendors`` says whose an anchor is,
+    by the SHA-256 (hex) of its DER.
+    """
+
+    anchors: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...] = ()
+    vendors: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_certificates(
+        cls,
+        certificates: Sequence[Certificate],
+        vendors: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Sort what was imported into anchors and intermediates.
+
+        A self-signed certificate is an anchor. So is one whose issuer is not among the
+        others: the operator imported it to be trusted, and there is nothing above it.
+        ``vendors`` is what the operator said; without it an anchor's vendor is the
+        catalogue's, by fingerprint, else by name.
+        """
+        names = {c.subject.canonical for c in certificates}
+        anchors = dict.fromkeys(
+            c for c in certificates if c.self_issued or c.issuer.canonical not in names
+        )
+        others = dict.fromkeys(c for c in certificates if c not in anchors)
+        return cls(tuple(anchors), tuple(others), dict(vendors or {}))
+
+    def vendor_of(self, anchor: Certificate) -> str | None:
+        """Whose authority this is: as the operator said, else by the catalogue."""
+        return self.vendors.get(anchor.sha256) or _catalogued_vendor(anchor)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a chain proves. With a ``problem`` it proves nothing, whatever else is set.
+
+    ``mac`` is the phone; None with ``shared``: one of many phones of ``vendor``.
+    """
+
+    vendor: str | None = None
+    mac: Mac | None = None
+    shared: bool = False
+    generation: Generation | None = None
+    """By the leaf's signature; None for one that is neither SHA-1 nor SHA-2."""
+    key_bits: int | None = None
+    issuer: str = ""
+    """Name of the authority that signed the leaf, as ``Name`` prints it."""
+    leaf_sha256: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    """The narrowest validity of the proved path, aware UTC."""
+    problem: Reason | None = None
+    detail: str = ""
+    """What is wrong, in words; may quote names from the certificate, escaped."""
+    rule: str = ""
+    """Id of the rule in ``catalog.vendors`` that was used."""
+
+
+NO_IDENTITY = Identity(problem=Reason.NO_CERTIFICATE)
+"""Of a phone that sent no certificate."""
+
+
+def identify(chain: Sequence[Certificate], trust: VendorTrust) -> Identity:
+    """Read what ``chain``, leaf first as the phone sent it, proves. Never raises.
+
+    The result depends on the arguments alone and may be cached for them. It says
+    nothing about validity; see the module.
+    """
+    if not chain:
+        return NO_IDENTITY
+    leaf = chain[0]
+    try:
+        return _identify(leaf, chain[1:], trust)
+    except CertificateError as error:
+        return _problem(leaf, Reason.CHAIN_NOT_PROVED, error.message)
+
+
+def _identify(
+    leaf: Certificate, sent: Sequence[Certificate], trust: VendorTrust
+) -> Identity:
+    if len(sent) >= MAX_CHAIN:
+        return _problem(
+            leaf, Reason.CHAIN_NOT_PROVED, f"more than {MAX_CHAIN} certificates"
+        )
+    result = prove(
+        leaf, (*trust.intermediates, *sent), trust.anchors, at=None, partial_chain=True
+    )
+    if not result.ok:
+        return _problem(leaf, *_path_problem(leaf, result))
+    path = result.path
+    if path[0] != leaf:
+        return _problem(leaf, Reason.CHAIN_NOT_PROVED, "the path is another leaf's")
+    if len(path) < 2 or leaf.is_ca:
+        return _problem(leaf, Reason.AUTHORITY_CERTIFICATE, str(leaf.subject))
+    for above in path[1:]:
+        if above.is_ca is not True:
+            return _problem(
+                leaf, Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
+            )
+    anchor = path[-1]
+    vendor = trust.vendor_of(anchor)
+    rule = rule_for(path[1].subject, leaf.subject)
+    if rule is None:
+        if vendor is None or _catalogued_vendor(anchor) is not None:
+            return _problem(leaf, Reason.NO_IDENTITY_RULE, f"issuer {leaf.issuer}")
+        # An authority of the operator's own, imported with the vendor it speaks for:
+        # no catalogue knows it, and a CN that is the MAC is what everybody does.
+        place, shared, proved = MacPlace.CN, False, vendor
+    elif vendor is not None and vendor != rule.vendor:
+        return _problem(
+            leaf,
+            Reason.NO_IDENTITY_RULE,
+            f"issuer {leaf.issuer} is named like {rule.vendor!r}, "
+            f"but stands under an authority of {vendor!r}",
+        )
+    else:
+        place, shared, proved = rule.mac_in, rule.without_mac == "shared", rule.vendor
+    found = _read_mac(leaf, place, rule, shared=shared)
+    if isinstance(found, tuple):
+        return _problem(leaf, *found)
+    return Identity(
+        vendor=proved,
+        mac=found,
+        shared=found is None,
+        generation=_generation(leaf),
+        key_bits=leaf.key.bits,
+        issuer=str(path[1].subject),
+        leaf_sha256=leaf.sha256,
+        not_before=max(c.not_before for c in path),
+        not_after=min(c.not_after for c in path),
+        rule=rule.id if rule else "operator",
+    )
+
+
+def _read_mac(
+    leaf: Certificate, place: MacPlace, rule: IdentityRule | None, *, shared: bool
+) -> Mac | tuple[Reason, str] | None:
+    """The MAC; None where the certificate is a shared one; else what is wrong."""
+    if place is MacPlace.UNKNOWN:
+        return Reason.NO_IDENTITY_RULE, "where this vendor puts the MAC is not known"
+    if place is MacPlace.NONE:
+        return None
+    values = leaf.subject.values(place.value)
+    if not values:
+        return Reason.NO_MAC, f"the subject has no {place.value}"
+    if len(values) > 1:
+        # Also where they agree: which of them others would read is anybody's guess.
+        return Reason.SEVERAL_NAMES, f"{len(values)} values of {place.value}"
+    value = values[0]
+    if mac := Mac.from_bare(value):
+        return mac
+    if rule and value.lower() in rule.shared_values:
+        return None
+    if shared and not _is_like_a_mac(value):
+        return None
+    return Reason.NO_MAC, f"{place.value}={value[:64]!a}"
+
+
+_TWELVE = re.compile(r"[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _is_like_a_mac(value: str) -> bool:
+    """Whether somebody means a MAC by this: then it is a bad one, not a shared name.
+
+    Separators, spaces, NULs and other scripts' digits around or within 12 hex digits;
+    and anything that is not printable ASCII, which no vendor's shared name is.
+    """
+    if not value.isascii() or not value.isprintable():
+        return True
+    letters = re.sub(r"[^0-9A-Za-z]", "", unicodedata.normalize("NFKC", value))
+    return _TWELVE.search(letters) is not None
+
+
+def _generation(leaf: Certificate) -> Generation | None:
+    if leaf.signature_hash == "sha1":
+        return Generation.SHA1
+    # The seed speaks of SHA-2; 256 bits are what was built, more is no less.
+    if leaf.signature_hash in {"sha256", "sha384", "sha512"}:
+        return Generation.SHA256
+    return None
+
+
+def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
+    codes = result.codes
+    detail = "; ".join(dict.fromkeys(p.detail for p in result.problems[:3]))
+    if err.DEPTH_ZERO_SELF_SIGNED_CERT in codes:
+        return Reason.SELF_SIGNED, str(leaf.subject)
+    if err.INVALID_CA in codes:
+        return Reason.ISSUER_NOT_AN_AUTHORITY, detail
+    if codes & err.TRUST_ERRORS or err.CERT_SIGNATURE_FAILURE in codes:
+        return Reason.ISSUER_NOT_TRUSTED, detail
+    return Reason.CHAIN_NOT_PROVED, detail
+
+
+def _catalogued_vendor(anchor: Certificate) -> str | None:
+    known = known_ca(anchor)
+    return known.vendor if known else vendor_of_authority(anchor.subject)
+
+
+_MAX_DETAIL = 300
+
+
+def _problem(leaf: Certificate, problem: Reason, detail: str) -> Identity:
+    if len(detail) > _MAX_DETAIL:
+        detail = detail[:_MAX_DETAIL] + "…"
+    return Identity(
+        generation=_generation(leaf),
+        key_bits=leaf.key.bits,
+        issuer=str(leaf.issuer),
+        leaf_sha256=leaf.sha256,
+        problem=problem,
+        detail=detail,
+    )

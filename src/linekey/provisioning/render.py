@@ -16,6 +16,7 @@ it is skipped and named. Secrets that are blanked are left out altogether, since
 empty element would erase what the phone already has; a comment counts them.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -152,11 +153,13 @@ _IN_ATTRIBUTE = str.maketrans(
     }
 )
 
+_SPECIAL = re.compile(r'[&<>"\t\n\r]')
+
 
 def _text(text: str) -> str:
-    # Most values are words and numbers, which need nothing.
-    return text if text.isalnum() else text.translate(_IN_TEXT)
+    # Most values need nothing, and looking is cheaper than translating.
+    return text.translate(_IN_TEXT) if _SPECIAL.search(text) else text
 
 
 def _attribute(text: str) -> str:
-    return text if text.isalnum() else text.translate(_IN_ATTRIBUTE)
+    return text.translate(_IN_ATTRIBUTE) if _SPECIAL.search(text) else text

@@ -23,6 +23,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import is_token
@@ -30,8 +31,9 @@ from linekey.provisioning.device import is_token
 MAX_TARGET = 1024
 """Bytes of a whole target. A base path, a token and a file name need some 250."""
 
-SNOM_LIKE = frozenset({"snom", "gigaset"})
-"""Vendors whose phones read Snom's XML (facts snom.md §2, vendors.md)."""
+SNOM = frozenset({"snom", LAB_VENDOR})
+SNOM_LIKE = SNOM | {"gigaset"}
+"""Vendors whose phones read Snom's XML (facts snom.md §2, vendors.md), and the lab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,12 @@ def _convention(pattern: str, kind: type[_Named], *vendors: str) -> _Convention:
         "MODEL", r"(?P<model>[a-z0-9]{1,8})"
     )
     flags = re.ASCII | re.IGNORECASE
-    return _Convention(re.compile(expanded, flags), kind, frozenset(vendors))
+    named = frozenset(vendors) | (SNOM if "snom" in vendors else frozenset())
+    return _Convention(re.compile(expanded, flags), kind, named)
 
 
-# The first that fits the whole file name counts; they do not overlap otherwise.
+# The first that fits the whole file name counts; they do not overlap otherwise. What
+# most phones ask for stands first, save for the one name of only zeros.
 _CONVENTIONS = (
     _convention(r"0{12}\.cfg", CommonFile, "poly"),
     _convention(r"y[0-9]{12}\.(?:boot|cfg)", CommonFile, "yealink"),
@@ -122,7 +126,8 @@ _CERTIFICATE = re.compile(
 _FOLDER = re.compile(r"/([0-9a-f]{12})/([^/]+)", re.ASCII | re.IGNORECASE)
 _HOLDS_A_MAC_PARAMETER = re.compile(r"/(?:settings\.(?:htm|xml))?", re.IGNORECASE)
 
-_PLAIN_PATH = re.compile(rb"/[A-Za-z0-9._/-]*")
+# Whole segments of plain characters, none of them ending in a dot; perhaps a last "/".
+_PLAIN_PATH = re.compile(rb"/|(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])+/?")
 _ANY_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12}(?![0-9A-Fa-f])", re.ASCII)
 
 # What is odd about a path that is not plain; the first that is found is said.
@@ -137,11 +142,9 @@ _ODD_BYTES = (
     (re.compile(rb"#"), "the target holds a fragment"),
     (re.compile(rb"[\x00-\x20\x7f]"), "the path holds a space or a control character"),
     (re.compile(rb"[\x80-\xff]"), "the path holds bytes that are not ASCII"),
-)
-_ODD_SEGMENTS = (
-    (re.compile(r"//"), "the path holds an empty segment"),
-    (re.compile(r"/\.\.?(?:/|$)"), "the path holds a '.' or '..' segment"),
-    (re.compile(r"\.(?:/|$)"), "a name in the path ends with a dot"),
+    (re.compile(rb"//"), "the path holds an empty segment"),
+    (re.compile(rb"/\.\.?(?:/|$)"), "the path holds a '.' or '..' segment"),
+    (re.compile(rb"\.(?:/|$)"), "a name in the path ends with a dot"),
 )
 
 
@@ -157,17 +160,9 @@ def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
     if len(raw_target) > MAX_TARGET:
         return _ambiguous(text, f"the target is longer than {MAX_TARGET} bytes")
     raw_path, _, raw_query = raw_target.partition(b"?")
-    if not raw_path.startswith(b"/"):
-        return _ambiguous(text, "the target is not a path: it starts without a slash")
     if not _PLAIN_PATH.fullmatch(raw_path):
-        for pattern, detail in _ODD_BYTES:
-            if pattern.search(raw_path):
-                return _ambiguous(text, detail)
-        return _ambiguous(text, "the path holds punctuation that no file name here has")
+        return _ambiguous(text, _oddity(raw_path))
     path = raw_path.decode("ascii")
-    for odd, detail in _ODD_SEGMENTS:
-        if odd.search(path):
-            return _ambiguous(text, detail)
     if base and not path.startswith(base + "/"):
         return _nothing(text, f"files are served under {base}/")
     path = path[len(base) :]
@@ -194,6 +189,16 @@ def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
     if mac is not None:
         named = _join(named, mac, path, text)
     return replace(named, token=token)
+
+
+def _oddity(raw_path: bytes) -> str:
+    """What is odd about a path that is not plain."""
+    if not raw_path.startswith(b"/"):
+        return "the target is not a path: it starts without a slash"
+    for pattern, detail in _ODD_BYTES:
+        if pattern.search(raw_path):
+            return detail
+    return "the path holds punctuation that no file name here has"
 
 
 def _read_name(path: str, text: str) -> Resource:
@@ -277,10 +282,11 @@ _MAX_SHOWN = 200
 def _shown(raw_target: bytes) -> str:
     """The target for logs and pages: one short line, no token, no parameters."""
     text = raw_target[: 2 * MAX_TARGET].decode("ascii", "backslashreplace")
-    text = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
-    if not _CERTIFICATE.search(text):
-        for pattern, mask in _MASKS:
+    if not text.isprintable():
+        text = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
+    prefix, *others = _MASKS
+    text = prefix[0].sub(prefix[1], text)
+    if not _CERTIFICATE.search(text):  # whose name is as long as a token
+        for pattern, mask in others:
             text = pattern.sub(mask, text)
-    else:
-        text = _MASKS[0][0].sub(_MASKS[0][1], text)
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"

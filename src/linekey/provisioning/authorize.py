@@ -1,0 +1,426 @@
+"""May this phone have this file? One function, and everything it looks at comes in.
+
+``authorize`` is asked for every request anew, on a resumed session as on a fresh one,
+so a revocation or an expiry acts at once. The questions, in this order; the first that
+fails is the reason:
+
+    request       does the target name a file, and is the method one for reading?
+    certificate   was one sent, does its chain hold, is it valid now?
+    target        does the URL name the phone that the certificate names?
+    record        is that phone registered, active, of this vendor, of this generation?
+    connection    is the TLS version as good as this model with this firmware speaks?
+    second factor where the certificate proves less than the phone: token or digest
+    format        does linekey know how to write this vendor's file?
+
+A phone's own certificate needs no second factor, and one that is sent is not looked
+at. A shared certificate proves the vendor, so a second factor is needed; it is not
+accepted for a model that the catalogue knows to have certificates of its own.
+
+Rule: no grant without a record, and no grant of a phone's file to an identity with
+another MAC, whatever else is true. Nothing here reads a clock or remembers anything.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.matrix import firmwares_of
+from linekey.catalog.models import Generation, Model, find_model
+from linekey.catalog.profile import VERSION_LABELS, newest_firmware, profile
+from linekey.errors import InputError
+from linekey.mac import Mac
+from linekey.provisioning.decision import Decision, Outcome, Reason
+from linekey.provisioning.device import (
+    Device,
+    DigestCredential,
+    hash_token,
+    is_token,
+)
+from linekey.provisioning.digest import DigestOutcome, DigestResult
+from linekey.provisioning.identity import Identity
+from linekey.provisioning.resource import (
+    SNOM,
+    SNOM_LIKE,
+    CertificateFile,
+    CommonFile,
+    Nothing,
+    PhoneFile,
+    Resource,
+    UploadFile,
+)
+
+TLS1_2 = 0x0303
+READING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """What is known of the connection. ``version`` as on the wire: 0x0303 is TLS 1.2.
+
+    ``version`` is None where nobody knows it, such as behind a proxy that does not
+    tell: then nothing is concluded from it.
+    """
+
+    version: int | None
+    policy_name: str | None = None
+    behind_proxy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """What the phone gave besides its certificate.
+
+    ``digest`` is what ``digest.verify`` made of its Authorization header, held against
+    the credential of this request's device. The one-time token is the resource's.
+    """
+
+    digest: DigestResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator allows. Both are off unless switched on."""
+
+    blanked_for_shared: bool = False
+    """A phone with a shared certificate and no second factor gets its file with every
+    secret left out, instead of nothing."""
+    second_factor_without_certificate: bool = False
+    """A phone that sends no certificate at all may prove itself by second factor."""
+
+
+def record_key(identity: Identity, resource: Resource) -> Mac | None:
+    """Whose record ``authorize`` wants as ``device``.
+
+    The phone that the certificate names; where it names none, the phone whose file is
+    asked for; None: no record is needed. For a phone without a certificate that asks
+    for a common file with a token, the caller may give the token's device instead.
+    """
+    if identity.mac is not None:
+        return identity.mac
+    return resource.mac if isinstance(resource, PhoneFile) else None
+
+
+def authorize(
+    identity: Identity,
+    resource: Resource,
+    device: Device | None,
+    connection: ConnectionFacts,
+    second_factor: SecondFactor | None,
+    rules: Rules,
+    now: datetime,
+    *,
+    method: str = "GET",
+) -> Decision:
+    """Decide one request. Never raises; ``now`` is aware.
+
+    ``device`` is the record of ``record_key(identity, resource)``, None if there is
+    none. See the module for the order of the questions and ``Reason`` for the answers.
+    """
+    case = _Case(
+        identity, resource, device, connection, second_factor, rules, now, method
+    )
+    reason, detail = _reason(case)
+    target = resource.mac if isinstance(resource, PhoneFile | UploadFile) else None
+    return Decision(
+        reason,
+        resource.text,
+        mac=identity.mac,
+        target_mac=target,
+        detail=detail,
+        consumes_token=reason is Reason.TOKEN_ACCEPTED and method == "GET",
+        challenge=reason.status == 401,
+        vendor=identity.vendor,
+        generation=identity.generation.value if identity.generation else None,
+        leaf_sha256=identity.leaf_sha256,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    identity: Identity
+    resource: Resource
+    device: Device | None
+    connection: ConnectionFacts
+    second_factor: SecondFactor | None
+    rules: Rules
+    now: datetime
+    method: str
+
+
+_Answer = tuple[Reason, str]
+
+
+def _reason(case: _Case) -> _Answer:
+    resource = case.resource
+    if isinstance(resource, Nothing):
+        return resource.reason, resource.detail
+    if isinstance(resource, UploadFile):
+        return Reason.UPLOAD_REFUSED, ""
+    if case.method not in READING:
+        return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
+    if refusal := _certificate(case):
+        return refusal
+    if isinstance(resource, PhoneFile):
+        return _phone_file(case, resource)
+    return _common_file(case, resource)
+
+
+def _certificate(case: _Case) -> _Answer | None:
+    """Why the certificate is not enough to go on; None: it is."""
+    identity = case.identity
+    if identity.problem is not None:
+        absent = identity.problem is Reason.NO_CERTIFICATE
+        if absent and case.rules.second_factor_without_certificate:
+            return None
+        return identity.problem, identity.detail
+    if not (identity.not_before and identity.not_after and identity.vendor):
+        return Reason.CHAIN_NOT_PROVED, "the identity is incomplete"
+    if case.now < identity.not_before:
+        return Reason.NOT_YET_VALID, f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
+    if case.now > identity.not_after:
+        return Reason.EXPIRED, f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
+    return None
+
+
+def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
+    identity, device = case.identity, case.device
+    if identity.mac is not None and identity.mac != resource.mac:
+        return (
+            Reason.OTHER_PHONES_FILE,
+            f"certificate {identity.mac}, URL {resource.mac}",
+        )
+    # The second comparison holds even if the caller looked up the wrong record.
+    if device is None or device.mac != resource.mac:
+        return Reason.UNKNOWN_PHONE, f"{resource.mac} is not registered"
+    if refusal := _record(case, device) or _connection(case, device):
+        return refusal
+    answer: _Answer = (Reason.OWN_FILE, _odd_model(device, resource))
+    if identity.mac is None:
+        answer = _second_factor(case, device)
+    if answer[0].outcome is Outcome.REFUSED:
+        return answer
+    # Said last, so that nobody learns of a device by asking for its format.
+    return _format(device.vendor or identity.vendor, resource) or answer
+
+
+def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer:
+    """A file without secrets: for registered phones, and for proved vendors' phones."""
+    identity, device = case.identity, case.device
+    if identity.mac is not None or identity.vendor is None:
+        if device is None or (identity.mac is not None and device.mac != identity.mac):
+            if identity.vendor is None:
+                return Reason.NO_CERTIFICATE, identity.detail
+            return Reason.UNKNOWN_PHONE, f"{identity.mac} is not registered"
+        if refusal := _record(case, device) or _connection(case, device):
+            return refusal
+        if identity.mac is None:
+            answer = _second_factor(case, device)
+            if answer[0].outcome is Outcome.REFUSED:
+                return answer
+    elif isinstance(resource, CommonFile) and (refusal := _nameless(case, resource)):
+        return refusal
+    if isinstance(resource, CertificateFile):
+        return Reason.CERTIFICATE_FILE, ""
+    vendor = (device.vendor if device else None) or identity.vendor
+    return _format(vendor, resource) or (Reason.COMMON_FILE, "")
+
+
+def _format(vendor: str | None, resource: PhoneFile | CommonFile) -> _Answer | None:
+    """Why the file cannot be written for this vendor's phone; None: it can.
+
+    ``vendor`` is None where neither certificate nor record names one: then the file's
+    name alone says in which format it is.
+    """
+    if vendor is not None and vendor not in resource.vendors:
+        return (
+            Reason.NOTHING_THERE,
+            f"no phone of vendor {vendor!r} asks for a file of this name",
+        )
+    wanted = resource.vendors if vendor is None else frozenset({vendor})
+    if not wanted & SNOM_LIKE:
+        return Reason.NO_RENDERER, f"vendor {', '.join(sorted(wanted))}"
+    return None
+
+
+def _record(case: _Case, device: Device) -> _Answer | None:
+    """What the device's record forbids; None: nothing."""
+    identity = case.identity
+    if device.state != "active":
+        return Reason.REVOKED, device.revoked_reason
+    if identity.vendor is None:
+        return None
+    if not _vendors_fit(identity.vendor, device.vendor):
+        return (
+            Reason.VENDOR_MISMATCH,
+            f"certificate {identity.vendor!r}, record {device.vendor!r}",
+        )
+    if identity.generation is None:
+        # Signed with neither SHA-1 nor SHA-2: MD5, in the certificates known.
+        return Reason.GENERATION_NOT_ALLOWED, "signed with neither SHA-1 nor SHA-2"
+    allowed = allowed_generations(device)
+    if allowed is not None and identity.generation not in allowed:
+        by = "the record" if device.generations is not None else "the catalogue"
+        names = ", ".join(sorted(g.label for g in allowed)) or "none"
+        return (
+            Reason.GENERATION_NOT_ALLOWED,
+            f"certificate {identity.generation.label}; allowed by {by}: {names}",
+        )
+    if identity.shared and _has_own_certificate(device):
+        return Reason.SHARED_NOT_EXPECTED, f"model {device.model}"
+    return None
+
+
+def _connection(case: _Case, device: Device) -> _Answer | None:
+    """Whether the TLS version is older than what this phone can speak."""
+    if not _is_old(case.connection):
+        return None
+    model = _model(device)
+    if model is None:
+        return Reason.MODEL_NEEDED, f"model {device.model!r}" if device.model else ""
+    return _too_old(case.connection, model, device.firmware)
+
+
+def _nameless(case: _Case, resource: CommonFile) -> _Answer | None:
+    """The same where there is no record: a shared certificate and a common file.
+
+    The model in the file's name has to do. It proves nothing, and the file holds no
+    secret; but a model that speaks TLS 1.2 is not let in with less by any name.
+    """
+    if not _is_old(case.connection):
+        return None
+    model = _find(resource.model)
+    if model is None or not model.shared_certificate:
+        return Reason.MODEL_NEEDED, "a shared certificate names no model"
+    return _too_old(case.connection, model, None)
+
+
+def _is_old(connection: ConnectionFacts) -> bool:
+    return connection.version is not None and connection.version < TLS1_2
+
+
+def _too_old(
+    connection: ConnectionFacts, model: Model, firmware: Firmware | None
+) -> _Answer | None:
+    newest = min(_newest_version(model, firmware), TLS1_2)
+    if connection.version is None or connection.version >= newest:
+        return None
+    shown = f"{model.name} {firmware}" if firmware else model.name
+    return (
+        Reason.TLS_TOO_OLD,
+        f"{_label(connection.version)}, and {shown} speaks {_label(newest)}",
+    )
+
+
+def _label(version: int) -> str:
+    return VERSION_LABELS.get(version, f"0x{version:04x}")
+
+
+def _second_factor(case: _Case, device: Device) -> _Answer:
+    """The answer for a phone whose certificate does not name it."""
+    token = case.resource.token
+    by_token = _token(token, device) if token is not None else None
+    if by_token and by_token[0] is Reason.TOKEN_ACCEPTED:
+        return by_token
+    digest = case.second_factor.digest if case.second_factor else None
+    if digest is not None and device.digest is not None:
+        return _digest(digest, device.digest)
+    if by_token and by_token[0] is Reason.TOKEN_WRONG:
+        return by_token
+    if device.digest is not None:
+        return Reason.DIGEST_REQUIRED, ""
+    # A phone goes on asking with its used token at every boot.
+    proves_vendor = case.identity.vendor is not None
+    if proves_vendor and case.rules.blanked_for_shared:
+        return Reason.SECRETS_LEFT_OUT, f"token {by_token[1]}" if by_token else ""
+    if by_token:
+        return by_token
+    if proves_vendor:
+        return Reason.SHARED_CERTIFICATE, ""
+    return Reason.NO_CERTIFICATE, "and no second factor"
+
+
+def _digest(given: DigestResult, expected: DigestCredential) -> _Answer:
+    if given.outcome is DigestOutcome.STALE:
+        return Reason.DIGEST_STALE, given.detail
+    if given.outcome is not DigestOutcome.VERIFIED:
+        return Reason.DIGEST_WRONG, given.detail
+    if given.credential != expected:
+        return Reason.DIGEST_WRONG, "the credential of another device"
+    return Reason.DIGEST_ACCEPTED, ""
+
+
+def _token(token: str, device: Device) -> _Answer:
+    expected = device.token_sha256
+    if expected is None or not is_token(token):
+        return Reason.TOKEN_WRONG, "" if expected else "this device has no token"
+    if not hmac.compare_digest(hash_token(token), expected.lower()):
+        return Reason.TOKEN_WRONG, ""
+    if device.token_used_at is not None:
+        return Reason.TOKEN_USED, f"used on {device.token_used_at:%Y-%m-%d %H:%M}"
+    return Reason.TOKEN_ACCEPTED, ""
+
+
+def allowed_generations(device: Device) -> frozenset[Generation] | None:
+    """The certificate generations this device may use; None: any.
+
+    The record's pin, else the catalogue's for its model: the built-in generation, and
+    SHA-2 where a firmware patch can bring it. The record's firmware is not asked: it
+    may lag behind the phone, and what it would forbid is the stronger generation.
+    """
+    if device.generations is not None:
+        return device.generations
+    model = _model(device)
+    return None if model is None else model.generations_at(None)
+
+
+def _vendors_fit(certificate: str, record: str) -> bool:
+    # Gigaset desk phones carry certificates as Snom's (facts vendors.md, M).
+    return (
+        not record
+        or certificate == record
+        or (certificate == "snom" and record == "gigaset")
+    )
+
+
+def _has_own_certificate(device: Device) -> bool:
+    model = _model(device)
+    return model is not None and not model.shared_certificate
+
+
+def _odd_model(device: Device, resource: PhoneFile) -> str:
+    """Worth saying, and no reason to refuse: a file name proves nothing."""
+    asked, recorded = _find(resource.model), _model(device)
+    if asked and recorded and asked is not recorded:
+        return f"asked as {asked.name}, registered as {recorded.name}"
+    return ""
+
+
+def _model(device: Device) -> Model | None:
+    # The catalogue knows Snom's models; another vendor's may have the same name.
+    return _find(device.model) if not device.vendor or device.vendor in SNOM else None
+
+
+@lru_cache(maxsize=1024)
+def _find(name: str | None) -> Model | None:
+    if not name:
+        return None
+    try:
+        return find_model(name)
+    except InputError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _newest_version(model: Model, firmware: Firmware | None) -> int:
+    """The newest TLS version the phone speaks.
+
+    Without a firmware it is the oldest known firmware's. For a firmware that this model
+    never had, the record is wrong somewhere, and the newest one's counts.
+    """
+    if firmware is None:
+        firmware = firmwares_of(model)[0]
+    elif not model.had_branch(firmware.branch):
+        firmware = newest_firmware(model)
+    return profile(model, firmware).max_version
