@@ -114,11 +114,13 @@ class DecisionLog:
 
     def _put(self, entry: LogEntry, use: _Use | None) -> "asyncio.Future[bool]":
         if not self._open or self._loop is None:
-            raise StorageError("the decision log is closed", hint="start the server anew")
+            raise StorageError(
+                "the decision log is closed", hint="start the server anew"
+            )
         if self._waiting >= self._max_waiting:
             raise StorageError(
                 f"{self._waiting} decisions wait for the disk",
-                hint="the disk is too slow or stuck; look at its load, or use PostgreSQL",
+                hint="the disk is too slow or stuck; look at its load",
             )
         self._waiting += 1
         future: asyncio.Future[bool] = self._loop.create_future()
@@ -188,7 +190,7 @@ class _Writer:
         self._connection: Any = None
         self._use_token = (
             f"UPDATE {devices.name} SET token_used_at = {mark}, "  # noqa: S608
-            "version = version + 1 "
+            f"version = (SELECT registry FROM {revision.name}) "
             f"WHERE mac = {mark} AND token_sha256 = {mark} AND token_used_at IS NULL"
         )
         self._count = f"UPDATE {revision.name} SET registry = registry + 1"  # noqa: S608

@@ -224,8 +224,9 @@ def read_log(
     """Return the newest lines, oldest first.
 
     ``mac`` finds lines where it is the phone that was proved or the one asked for;
-    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive; ``after``
-    is the number of a line; ``limit`` counts from the newest. Raises StorageError.
+    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive;
+    ``after`` is the number of a line; ``limit`` counts from the newest. Raises
+    StorageError.
     """
     wanted = sa.select(decision_log).order_by(decision_log.c.id.desc())
     if mac is not None:
@@ -277,7 +278,9 @@ def _entry(row: sa.Row[Any]) -> LogEntry:
     return LogEntry(row_id=plain.pop("id"), **{**plain, "at": from_us(plain["at"])})
 
 
-def statements(rows: Sequence[Sequence[Any]], mark: str) -> Iterator[tuple[str, list[Any]]]:
+def statements(
+    rows: Sequence[Sequence[Any]], mark: str
+) -> Iterator[tuple[str, list[Any]]]:
     """Insert statements for these rows, with as many rows in each as there may be.
 
     One statement is one call into the database, however many rows it has; the driver
@@ -306,7 +309,7 @@ def _insert(count: int, mark: str) -> str:
         verb = "INSERT OR ROLLBACK" if mark == "?" else "INSERT"
         # Names of our own columns only; every value is bound.
         statement = (
-            f"{verb} INTO {decision_log.name} ({','.join(COLUMNS)}) VALUES "  # noqa: S608
+            f"{verb} INTO {decision_log.name} ({','.join(COLUMNS)}) VALUES "
             + ",".join([row] * count)
         )
         _inserts[count, mark] = statement

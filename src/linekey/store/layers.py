@@ -1,0 +1,139 @@
+"""The fleet's and the models' layers, and by which name each layer goes.
+
+A layer's scope is ``fleet``, ``model:D785`` or ``device:000413AABBCC``. The last is
+part of the device's record, so ``Layers`` passes it on to ``Devices``.
+
+Rule: a change reads the layer inside its own transaction, and is all or nothing.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from linekey.catalog.models import find_model
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.provisioning.document import Layer
+from linekey.store.database import Database
+from linekey.store.devices import Devices
+from linekey.store.records import layer_values, read_layer
+from linekey.store.schema import layers, to_us
+
+FLEET = "fleet"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which layer: ``text`` is its name; ``mac`` is set for a device's own."""
+
+    text: str
+    mac: Mac | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def fleet(cls) -> "Scope":
+        """The layer of all phones."""
+        return cls(FLEET)
+
+    @classmethod
+    def model(cls, name: str) -> "Scope":
+        """The layer of a model. Raises InputError for an unknown one."""
+        return cls(f"model:{find_model(name).name}")
+
+    @classmethod
+    def device(cls, mac: Mac) -> "Scope":
+        """The layer of one device."""
+        return cls(f"device:{mac}", mac)
+
+    @classmethod
+    def parse(cls, text: str) -> "Scope":
+        """Read what an operator types: ``fleet``, ``model:D785``, ``device:MAC``.
+
+        A bare MAC or model name is fine too. Raises InputError.
+        """
+        kind, colon, rest = text.strip().partition(":")
+        if not colon and kind.lower() == FLEET:
+            return cls.fleet()
+        if colon and kind.lower() == "model":
+            return cls.model(rest)
+        if colon and kind.lower() == "device":
+            return cls.device(parse_mac(rest))
+        with suppress(InputError):
+            return cls.device(parse_mac(text))
+        with suppress(InputError):
+            return cls.model(text)
+        raise InputError(
+            f"not a layer: {text!r}",
+            hint="write fleet, model:D785 or device:000413AABBCC",
+        )
+
+
+class Layers:
+    """The layers, to change and to list."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._devices = Devices(database)
+
+    def get(self, scope: Scope) -> Layer:
+        """Return a layer; an empty one if nothing was ever set there.
+
+        Raises InputError if it is that of a device that is not registered.
+        """
+        if scope.mac is not None:
+            return self._devices.get(scope.mac).layer
+        wanted = sa.select(layers).where(layers.c.scope == scope.text)
+        with self._database.read() as connection:
+            row = connection.execute(wanted).first()
+        if row is None:
+            return Layer()
+        return read_layer(row.scope, row.layer, row.sealed, self._database.keys)
+
+    def scopes(self) -> list[str]:
+        """Return the names of the fleet's and models' layers that hold something."""
+        with self._database.read() as connection:
+            query = sa.select(layers.c.scope).order_by(layers.c.scope)
+            return list(connection.execute(query).scalars())
+
+    def change(
+        self, scope: Scope, how: Callable[[Layer], Layer], now: datetime
+    ) -> Layer:
+        """Change a layer by ``how``, which gets it as it is now; return it changed.
+
+        Raises InputError if it is that of a device that is not registered, and whatever
+        ``how`` raises; then nothing is changed.
+        """
+        if scope.mac is not None:
+            changed = self._devices.change(
+                scope.mac, lambda d: replace(d, layer=how(d.layer)), now
+            )
+            return changed.layer
+        keys = self._database.keys
+        with self._database.change("layers") as connection:
+            row = connection.execute(
+                sa.select(layers).where(layers.c.scope == scope.text)
+            ).first()
+            before = Layer()
+            if row is not None:
+                before = read_layer(row.scope, row.layer, row.sealed, keys)
+            after = how(before)
+            if after == before:
+                return before
+            values = layer_values(scope.text, after, keys)
+            values["changed_at"] = to_us(now)
+            if row is None:
+                connection.execute(
+                    sa.insert(layers).values(scope=scope.text, version=1, **values)
+                )
+            else:
+                connection.execute(
+                    sa.update(layers)
+                    .where(layers.c.scope == scope.text)
+                    .values(version=row.version + 1, **values)
+                )
+        return after

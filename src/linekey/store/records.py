@@ -1,0 +1,158 @@
+"""Devices and layers as rows: what is plain, what is sealed, and to which place.
+
+A layer is kept as JSON without its secrets (``Layer.to_plain``); these are sealed
+together, for the place ``device MAC`` or ``layer SCOPE``, so that they open in that row
+only. A device's HA1 values for HTTP digest are sealed with its layer's secrets.
+
+Rule: a row with a damaged entry gives the rest (``Layer.unreadable`` names it); a row
+whose secrets do not open raises StorageError, since a phone that gets its file without
+its password is a phone that loses its line.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
+from linekey.errors import InputError, StorageError
+from linekey.mac import Mac
+from linekey.provisioning.device import Device, DigestCredential
+from linekey.provisioning.document import Layer
+from linekey.store.schema import devices, from_us, to_us
+from linekey.store.secrets import KeyRing
+
+DEVICE_COLUMNS: tuple[str, ...] = tuple(
+    c.name for c in devices.columns if c.name != "changed_at"
+)
+"""The columns that ``read_device`` takes, in this order."""
+
+
+def device_place(mac: Mac) -> str:
+    """What a device's secrets are sealed for."""
+    return f"device {mac}"
+
+
+def layer_place(scope: str) -> str:
+    """What the secrets of a fleet's or a model's layer are sealed for."""
+    return f"layer {scope}"
+
+
+def device_values(device: Device, keys: KeyRing) -> dict[str, Any]:
+    """Return the row of a device, without ``changed_at``."""
+    plain, secrets = device.layer.to_plain()
+    sealed: dict[str, Any] = {}
+    if secrets:
+        sealed["layer"] = secrets
+    digest = device.digest
+    if digest is not None:
+        sealed["ha1"] = [digest.ha1_md5, digest.ha1_sha256]
+    return {
+        "mac": device.mac.digits,
+        "vendor": device.vendor,
+        "model": device.model,
+        "firmware": None if device.firmware is None else str(device.firmware),
+        "label": device.label,
+        "state": device.state,
+        "revoked_reason": device.revoked_reason,
+        "generations": (
+            None
+            if device.generations is None
+            else ",".join(sorted(g.value for g in device.generations))
+        ),
+        "token_sha256": device.token_sha256,
+        "token_used_at": (
+            None if device.token_used_at is None else to_us(device.token_used_at)
+        ),
+        "digest_username": None if digest is None else digest.username,
+        "digest_realm": None if digest is None else digest.realm,
+        "layer": _dump(plain),
+        "sealed": _seal(sealed, keys, device_place(device.mac)),
+        "version": device.version,
+    }
+
+
+def read_device(row: Sequence[Any], keys: KeyRing) -> Device:
+    """Return the device of a row of DEVICE_COLUMNS.
+
+    Raises StorageError if its secrets do not open or it was damaged outside linekey.
+    """
+    mac_digits, vendor, model, firmware, label, state, revoked_reason = row[:7]
+    generations, token_sha256, token_used_at, username, realm = row[7:12]
+    layer, sealed, version = row[12:]
+    mac = Mac(mac_digits)
+    secrets = _unseal(sealed, keys, device_place(mac))
+    try:
+        digest = None
+        if username is not None:
+            ha1_md5, ha1_sha256 = secrets["ha1"]
+            digest = DigestCredential(username, realm, ha1_md5, ha1_sha256)
+        if state not in ("active", "revoked"):
+            raise ValueError(state)
+        return Device(
+            mac=mac,
+            vendor=vendor,
+            model=model,
+            firmware=None if firmware is None else Firmware.parse(firmware),
+            state=state,
+            revoked_reason=revoked_reason,
+            generations=(
+                None
+                if generations is None
+                else frozenset(Generation(g) for g in generations.split(",") if g)
+            ),
+            token_sha256=token_sha256,
+            token_used_at=None if token_used_at is None else from_us(token_used_at),
+            digest=digest,
+            label=label,
+            layer=Layer.from_plain(json.loads(layer), secrets.get("layer")),
+            version=version,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        raise _damaged(device_place(mac)) from error
+
+
+def layer_values(scope: str, layer: Layer, keys: KeyRing) -> dict[str, Any]:
+    """Return the ``layer`` and ``sealed`` columns of a fleet's or a model's layer."""
+    plain, secrets = layer.to_plain()
+    sealed = {"layer": secrets} if secrets else {}
+    return {
+        "layer": _dump(plain),
+        "sealed": _seal(sealed, keys, layer_place(scope)),
+    }
+
+
+def read_layer(scope: str, layer: str, sealed: bytes | None, keys: KeyRing) -> Layer:
+    """Return the layer of a row. Raises StorageError as ``read_device`` does."""
+    secrets = _unseal(sealed, keys, layer_place(scope))
+    try:
+        return Layer.from_plain(json.loads(layer), secrets.get("layer"))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _damaged(layer_place(scope)) from error
+
+
+def reseal(sealed: bytes | None, keys: KeyRing, place: str) -> bytes | None:
+    """Seal anew with the newest key what an older one sealed."""
+    return None if sealed is None else keys.seal(keys.unseal(sealed, place), place)
+
+
+def _dump(plain: dict[str, Any]) -> str:
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+
+
+def _seal(secrets: dict[str, Any], keys: KeyRing, place: str) -> bytes | None:
+    return keys.seal(_dump(secrets).encode(), place) if secrets else None
+
+
+def _unseal(sealed: bytes | None, keys: KeyRing, place: str) -> dict[str, Any]:
+    if sealed is None:
+        return {}
+    secrets: dict[str, Any] = json.loads(keys.unseal(bytes(sealed), place))
+    return secrets
+
+
+def _damaged(place: str) -> StorageError:
+    return StorageError(
+        f"the record of {place} was changed outside linekey and cannot be read",
+        hint="restore the database from backup, or remove and add this record again",
+    )

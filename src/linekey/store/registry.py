@@ -1,0 +1,277 @@
+"""How the server reads the registry: at every request, as it is at that moment.
+
+Each look first asks for the counters in ``revision`` (one row); what was read before is
+used again only if the counter, or the device's own version, still is the same. So what
+``linekey device revoke`` did in another process holds at the very next request, and yet
+a fleet that nobody changes is read from memory.
+
+On SQLite a look is a few microseconds in the process itself and happens on the event
+loop; PostgreSQL is asked from a thread, so that the loop never waits for it.
+
+Rule: nothing here is ever older than the last commit.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+
+import sqlalchemy as sa
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import StorageError
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer
+from linekey.store.database import Database, storage_error
+from linekey.store.layers import FLEET
+from linekey.store.records import DEVICE_COLUMNS, read_device, read_layer
+from linekey.store.schema import devices, layers, revision, vendor_cas
+
+MAX_CACHED = 4096
+"""Devices kept read, in each worker; some 4 kB each. More are read anew."""
+
+_THREADS = 4  # questions to PostgreSQL at once, in each worker
+
+T = TypeVar("T")
+
+
+class Revision(NamedTuple):
+    """The counters: of every change, of those of layers, of those of vendor CAs."""
+
+    registry: int
+    layers: int
+    trust: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayers:
+    """The layers below a device's own. ``version`` tells whether a rendered file is of
+    these: it is the fleet's and the model's version, 0 for one never set."""
+
+    fleet: Layer
+    model: Layer
+    version: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The vendor CAs. ``version`` changes whenever they do."""
+
+    roots: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...]
+    version: int
+
+
+class Registry:
+    """The reader. One a process and event loop; close it, or use it in a ``with``.
+
+    The ``…_now`` methods answer at once and are for SQLite and for threads; the others
+    are for the event loop and for both databases.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._look: _Look = (
+            _SqliteLook(database) if database.is_sqlite else _SqlLook(database)
+        )
+        self._pool = (
+            None
+            if database.is_sqlite
+            else ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
+        )
+        self._devices: dict[Mac, tuple[int, Device | None]] = {}
+        self._layers: dict[str | None, tuple[int, SharedLayers]] = {}
+        self._authorities: Authorities | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._look.close()
+
+    async def find(self, mac: Mac) -> Device | None:
+        """Return the device as it is now, or None. Raises StorageError."""
+        return await self._ask(lambda: self.find_now(mac))
+
+    async def layers(self, model: str | None) -> SharedLayers:
+        """Return the fleet's layer and that of ``model`` (its catalogue name) as they
+        are now. Raises StorageError."""
+        return await self._ask(lambda: self.layers_now(model))
+
+    async def authorities(self) -> Authorities:
+        """Return the vendor CAs as they are now. Raises StorageError."""
+        return await self._ask(self.authorities_now)
+
+    async def revision(self) -> Revision:
+        """Return the counters as they are now. Raises StorageError."""
+        return await self._ask(self._look.revision)
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        if self._pool is None:
+            return question()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+
+    def find_now(self, mac: Mac) -> Device | None:
+        """``find``, at once; on PostgreSQL the calling thread waits.
+
+        The counter is always asked for before the rows: a change in between makes what
+        is kept look older than it is, never newer.
+        """
+        counter = self._look.revision().registry
+        cached = self._devices.get(mac)
+        if cached is not None:
+            if cached[0] == counter:
+                return cached[1]
+            # Something changed; mostly something else.
+            before = cached[1]
+            if before is not None and self._look.version(mac) == before.version:
+                self._devices[mac] = (counter, before)
+                return before
+        row = self._look.device(mac)
+        device = None if row is None else read_device(row, self._database.keys)
+        # Strangers are not kept: who knocks with a million MACs fills no memory.
+        self._devices.pop(mac, None)
+        if device is not None:
+            if len(self._devices) >= MAX_CACHED:
+                # In order of reading; one who is asked for often comes back at once.
+                self._devices.pop(next(iter(self._devices)), None)
+            self._devices[mac] = (counter, device)
+        return device
+
+    def layers_now(self, model: str | None) -> SharedLayers:
+        """``layers``, at once; on PostgreSQL the calling thread waits."""
+        counter = self._look.revision().layers
+        cached = self._layers.get(model)
+        if cached is not None and cached[0] == counter:
+            return cached[1]
+        names = [FLEET] if model is None else [FLEET, f"model:{model}"]
+        rows = {row[0]: row for row in self._look.layers(names)}
+        found = []
+        for scope in (FLEET, f"model:{model}"):
+            row = rows.get(scope)
+            if row is None:
+                found.append((Layer(), 0))
+            else:
+                layer = read_layer(row[0], row[1], row[2], self._database.keys)
+                found.append((layer, int(row[3])))
+        (fleet, fleet_version), (own, own_version) = found
+        shared = SharedLayers(fleet, own, (fleet_version, own_version))
+        if model in self._layers or len(self._layers) < MAX_CACHED:
+            self._layers[model] = (counter, shared)
+        return shared
+
+    def authorities_now(self) -> Authorities:
+        """``authorities``, at once; on PostgreSQL the calling thread waits."""
+        counter = self._look.revision().trust
+        cached = self._authorities
+        if cached is not None and cached.version == counter:
+            return cached
+        by_role: dict[str, list[Certificate]] = {"root": [], "intermediate": []}
+        for role, der in self._look.vendor_cas():
+            by_role[role].append(Certificate.from_der(bytes(der)))
+        self._authorities = Authorities(
+            tuple(by_role["root"]), tuple(by_role["intermediate"]), counter
+        )
+        return self._authorities
+
+
+class _Look(Protocol):
+    """The five questions, asked of one kind of database."""
+
+    def revision(self) -> Revision: ...
+    def version(self, mac: Mac) -> int | None: ...
+    def device(self, mac: Mac) -> Any: ...
+    def layers(self, scopes: list[str]) -> list[Any]: ...
+    def vendor_cas(self) -> list[Any]: ...
+    def close(self) -> None: ...
+
+
+_REVISION = sa.select(revision.c.registry, revision.c.layers, revision.c.trust)
+_VERSION = sa.select(devices.c.version).where(devices.c.mac == sa.bindparam("mac"))
+_DEVICE = sa.select(*(devices.c[name] for name in DEVICE_COLUMNS)).where(
+    devices.c.mac == sa.bindparam("mac")
+)
+_LAYERS = sa.select(layers.c.scope, layers.c.layer, layers.c.sealed, layers.c.version)
+_CAS = sa.select(vendor_cas.c.role, vendor_cas.c.der).order_by(vendor_cas.c.sha256)
+
+
+class _SqliteLook:
+    """On a connection of the driver's own: SQLAlchemy would cost ten times as much."""
+
+    def __init__(self, database: Database) -> None:
+        self._name = database.name
+        self._connection: sqlite3.Connection = database.raw_connection()
+        dialect = database.engine.dialect
+        self._revision, self._version, self._device, self._all_layers, self._cas = (
+            str(query.compile(dialect=dialect))
+            for query in (_REVISION, _VERSION, _DEVICE, _LAYERS, _CAS)
+        )
+
+    def _all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise storage_error(self._name, error) from None
+
+    def revision(self) -> Revision:
+        return Revision._make(self._all(self._revision)[0])
+
+    def version(self, mac: Mac) -> int | None:
+        rows = self._all(self._version, (mac.digits,))
+        return rows[0][0] if rows else None
+
+    def device(self, mac: Mac) -> Any:
+        rows = self._all(self._device, (mac.digits,))
+        return rows[0] if rows else None
+
+    def layers(self, scopes: list[str]) -> list[Any]:
+        return [row for row in self._all(self._all_layers) if row[0] in scopes]
+
+    def vendor_cas(self) -> list[Any]:
+        return self._all(self._cas)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _SqlLook:
+    """Through SQLAlchemy's pool, from any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def _all(self, query: Any, **values: Any) -> list[Any]:
+        with self._database.read() as connection:
+            return list(connection.execute(query, values).all())
+
+    def revision(self) -> Revision:
+        rows = self._all(_REVISION)
+        if not rows:
+            raise StorageError("the database has lost its counters")
+        return Revision._make(rows[0])
+
+    def version(self, mac: Mac) -> int | None:
+        rows = self._all(_VERSION, mac=mac.digits)
+        return rows[0][0] if rows else None
+
+    def device(self, mac: Mac) -> Any:
+        rows = self._all(_DEVICE, mac=mac.digits)
+        return rows[0] if rows else None
+
+    def layers(self, scopes: list[str]) -> list[Any]:
+        return self._all(_LAYERS.where(layers.c.scope.in_(scopes)))
+
+    def vendor_cas(self) -> list[Any]:
+        return self._all(_CAS)
+
+    def close(self) -> None:
+        """Nothing of its own to close."""
