@@ -6,20 +6,14 @@ authentication is off) and ``host_name_validation_flags`` (default 0, 2 before
 8.7.5.71), and what to do when they fail. Facts snom §3, confidence H.
 """
 
-import ipaddress
-
 from linekey.certs.certificate import Certificate
-from linekey.certs.names import HostFlags, match_host
+from linekey.certs.names import HostFlags, match_host, parse_address
 from linekey.trust.findings import Finding, Severity, failed, held
 
 
 def is_ip(name: str) -> bool:
     """Whether a server name is an IPv4 or IPv6 address, brackets allowed."""
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return parse_address(name) is not None
 
 
 def names_of(certificate: Certificate) -> str:
@@ -83,7 +77,7 @@ def _compare(
     unless = "" if enforced else " (not checked today)"
     if match.ok:
         findings = [held("name.mismatch", f"{name} matches {match.matched}", evidence)]
-        if not leaf.dns_names and not is_ip(name):
+        if match.where == "cn":
             findings.append(
                 failed(
                     "name.cn-only",
@@ -114,6 +108,21 @@ def _compare(
         | HostFlags.SINGLE_LABEL_SUBDOMAINS
     )
     again = match_host(leaf, name, flags=lenient)
+    by_subject = match_host(leaf, name, flags=host_flags | 1)
+    if by_subject.ok:
+        return [
+            failed(
+                "name.mismatch",
+                f"{name} stands in the CN, which does not count beside a SAN "
+                f"dNSName{unless}",
+                severity=severity,
+                evidence=evidence,
+                cure=f"issue the certificate with subjectAltName DNS:{name}, or "
+                "provision host_name_validation_flags with the value "
+                f"{int(host_flags | 1)}",
+                x509_error=62,
+            )
+        ]
     if again.ok:
         return [
             failed(

@@ -14,7 +14,7 @@ from typing import Final
 from linekey.certs.certificate import Certificate
 from linekey.certs.path import PathProblem, prove
 from linekey.trust.findings import Finding, failed, held
-from linekey.trust.shape import issued, same_holder, walk
+from linekey.trust.shape import issued, same_holder
 from linekey.trust.store import TrustStore
 
 NO_PATH: Final = frozenset({2, 18, 19, 20, 21, 27})
@@ -92,9 +92,8 @@ def find_path(
     problems = [p for p in result.problems if p.code not in DATES]
     pathless = [p for p in problems if p.code in NO_PATH]
     findings = [_told(p) for p in problems if p.code not in NO_PATH]
-    path = result.path or (leaf,)
+    path = result.path
     if pathless:
-        path = walk(leaf, (*sent, *anchors))
         findings.append(_missing(chain, path, store, now, known, pathless[0]))
     elif on_shelf and path == (leaf,):
         findings.append(
@@ -145,7 +144,7 @@ def _near(
 
 def _told(problem: PathProblem) -> Finding:
     rule = _RULE_OF.get(problem.code, "chain.malformed")
-    subject = problem.certificate.subject if problem.certificate else "the path"
+    subject = problem.certificate.subject
     said = {
         "chain.signature": f"the signature on {subject} does not verify",
         "chain.issuer-not-ca": f"{subject} issued a certificate and is no CA",
@@ -155,11 +154,12 @@ def _told(problem: PathProblem) -> Finding:
         "chain.name-constraints": f"{subject} lies outside the names its CA may issue "
         "for",
         "chain.purpose": f"{subject} may not be used for a TLS server",
-    }.get(rule, f"{subject} cannot be used: {problem.name}")
+    }.get(rule, f"{subject} cannot be used: {problem.detail}")
     return failed(
         rule,
         said,
-        evidence=f"OpenSSL {problem.code} ({problem.name}) at depth {problem.depth}",
+        evidence=f"{problem.detail}; OpenSSL {problem.code} ({problem.name}) at depth "
+        f"{problem.depth}",
         cure=_CURES[rule],
         x509_error=problem.code,
     )
@@ -175,14 +175,13 @@ def _missing(
 ) -> Finding:
     leaf, top = path[0], path[-1]
     evidence = (
-        f"{_said(path)}; issuer of the last: {top.issuer}; OpenSSL {problem.code} "
-        f"({problem.name})"
+        f"{_said(path)}: {problem.detail}; OpenSSL {problem.code} ({problem.name})"
     )
     provision = (
         "provision the CA to the phones in <certificates>, or use a certificate from "
         "an authority they have"
     )
-    if leaf.self_issued:
+    if problem.code == 18:
         return failed(
             "chain.self-signed",
             f"{leaf.subject} is signed by itself, and is not on the phone",
@@ -192,7 +191,7 @@ def _missing(
             "from an authority they have",
             x509_error=problem.code,
         )
-    if top.self_issued:
+    if problem.code == 19:
         return failed(
             "chain.untrusted",
             f"the path ends at {top.subject}, which is not on the phone",

@@ -28,26 +28,6 @@ def same_holder(one: Certificate, other: Certificate) -> bool:
     return one.subject.matches(other.subject) and one.key == other.key
 
 
-def walk(
-    leaf: Certificate, pool: Sequence[Certificate], limit: int = 16
-) -> tuple[Certificate, ...]:
-    """Leaf upward, through ``pool``, by names alone, for want of a proved path.
-
-    Stops at a self-issued certificate, at one whose issuer is not in the pool, and
-    after ``limit`` steps (OpenSSL's default depth is 100; no phone chain has 16).
-    """
-    path = [leaf]
-    while len(path) < limit and not path[-1].self_issued:
-        above = next(
-            (c for c in pool if c not in path and issued(c, path[-1])),
-            None,
-        )
-        if above is None:
-            break
-        path.append(above)
-    return tuple(path)
-
-
 def look_at_shape(
     chain: Sequence[Certificate], path: Sequence[Certificate]
 ) -> list[Finding]:

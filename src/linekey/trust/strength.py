@@ -11,7 +11,6 @@ from typing import Final
 
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
-from linekey.tls.suites import SUITES
 from linekey.trust.findings import Finding, failed, held
 
 SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
@@ -25,13 +24,15 @@ _KIND_NAMES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
 
 
 def known_kinds(profile: Profile) -> frozenset[str]:
-    """The kinds of key the phone's suites authenticate with: "rsa", "ec", "dsa"."""
-    words = {
-        SUITES[number].authentication for number in profile.suites if number in SUITES
-    }
+    """The kinds of key the phone's suites authenticate with: "rsa", "ec", "dsa".
+
+    The matrix's column Authentication (seed, Supported Cipher Suites).
+    """
     return frozenset(
-        kind for kind, word in _AUTHENTICATION.items() if word in words
-    ) | (frozenset({"rsa", "ec"}) if "any" in words else frozenset())
+        kind
+        for kind, word in _AUTHENTICATION.items()
+        if word in profile.authentications
+    )
 
 
 def knows_hash(profile: Profile, name: str) -> bool:
@@ -126,7 +127,7 @@ def look_at_hashes(
                 )
             )
         elif not knows_hash(profile, name):
-            since = profile.sha2_since if name in SHA2 else None
+            since = profile.model.sha2_since if name in SHA2 else None
             findings.append(
                 failed(
                     "hash.md5" if name == "md5" else "hash.unsupported",
@@ -142,6 +143,7 @@ def look_at_hashes(
                     if name in SHA2
                     else "have it signed with SHA-256",
                     x509_error=7,
+                    confidence=None if name in SHA2 else "L",
                 )
             )
         elif name in ("md5", "sha1"):

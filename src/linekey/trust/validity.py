@@ -35,8 +35,9 @@ def _second(moment: datetime) -> str:
 def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
     """Validity of every certificate of the path at ``now`` (aware)."""
     findings: list[Finding] = []
-    early = [c for c in path if now < c.not_before]
-    late = [c for c in path if now > c.not_after]
+    second = now.replace(microsecond=0)  # OpenSSL counts in seconds
+    early = [c for c in path if second < c.not_before]
+    late = [c for c in path if second > c.not_after]
     if now.year < CLOCK_FLOOR_YEAR and path:
         findings.append(
             failed(
