@@ -1,0 +1,1 @@
+"""The lab: a vendor, a server CA and all else that `linekey up` runs on one machine."""

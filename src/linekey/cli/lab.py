@@ -1,0 +1,160 @@
+"""``linekey lab``: certificates of the lab vendor, for trying a server by hand."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linekey.catalog.models import Generation
+from linekey.certs.pem import private_key_to_pem
+from linekey.cli.output import console, emit_json, err_console
+from linekey.errors import InputError
+from linekey.lab.authority import LabAuthority
+from linekey.lab.files import chain_pem, make_folder, write_file
+from linekey.mac import parse_mac
+from linekey.store.paths import StateDir
+
+app = typer.Typer(
+    help="Lab certificates, shaped like the vendor's.", no_args_is_help=True
+)
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", help="State folder.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+# A model of each generation, for the example that is shown (seed, model table).
+_EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
+
+
+@app.command()
+def identity(
+    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's address.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the two files go.")
+    ],
+    generation: Annotated[
+        Generation,
+        typer.Option(help="sha1: RSA-1024 and SHA-1; sha256: RSA-2048 and SHA-256."),
+    ] = Generation.SHA256,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a phone's lab certificate and key: <MAC>.pem and <MAC>.key.
+
+    Asked again for the same phone, it is the same certificate.
+    """
+    address = parse_mac(mac)
+    lab = LabAuthority.open(StateDir.open(state).lab)
+    chain, key = lab.device_identity(address, generation)
+    make_folder(out)
+    certificate_path = out / f"{address}.pem"
+    key_path = out / f"{address}.key"
+    # Both or neither: never a new key beside an old certificate.
+    if not force:
+        _refuse_existing(certificate_path, key_path)
+    write_file(key_path, private_key_to_pem(key), private=True, force=force)
+    write_file(certificate_path, chain_pem(chain), private=False, force=force)
+    curl = _curl_line(lab, generation, certificate_path, key_path)
+    if as_json:
+        emit_json(
+            {
+                "mac": str(address),
+                "generation": generation,
+                "certificate": certificate_path,
+                "key": key_path,
+                "server_ca": lab.server_root_path,
+                "sha256": chain[0].sha256,
+                "curl": curl,
+            }
+        )
+        return
+    console.print(f"certificate  {certificate_path}", markup=False, soft_wrap=True)
+    console.print(f"key          {key_path}", markup=False, soft_wrap=True)
+    _say(
+        f"{certificate_path.name} holds the phone's certificate and the intermediate: "
+        "the client certificate.",
+        f"{key_path.name} is its private key (mode 0600); keep it beside.",
+        f"the server's own CA is {lab.server_root_path}.",
+        f"next: linekey device add {address} --model {_EXAMPLE_MODEL[generation]}",
+        f"then: {curl}",
+    )
+    if lab.server_url() is None:
+        _say("linekey up has not run here yet; it says the server's URL.")
+
+
+@app.command()
+def show(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Show where the lab's certificates are, and where its server listened last."""
+    lab = LabAuthority.open(StateDir.open(state, create=False).lab, create=False)
+    paths = lab.vendor_paths()
+    document = {
+        "folder": lab.folder,
+        "server_ca": lab.server_root_path,
+        "server_url": lab.server_url(),
+        "vendor_roots": [root for root, _ in paths.values()],
+        "vendor_intermediates": [intermediate for _, intermediate in paths.values()],
+        "devices": [
+            {
+                "mac": str(mac),
+                "generation": generation,
+                "certificate": lab.device_path(mac, generation).with_suffix(".pem"),
+            }
+            for mac, generation in lab.devices()
+        ],
+    }
+    if as_json:
+        emit_json(document)
+        return
+    rows = [
+        ("folder", lab.folder),
+        ("server CA", lab.server_root_path),
+        ("server URL", lab.server_url() or "not known: linekey up has not run here"),
+        *(("vendor root", root) for root, _ in paths.values()),
+        *(("vendor intermediate", i) for _, i in paths.values()),
+        *(
+            (
+                f"phone {mac} {generation}",
+                lab.device_path(mac, generation).with_suffix(".pem"),
+            )
+            for mac, generation in lab.devices()
+        ),
+    ]
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        console.print(f"{label:{width}}  {value}", markup=False, soft_wrap=True)
+
+
+def _refuse_existing(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise InputError(
+                f"{str(path)!r} is there already",
+                hint="give another folder, or --force to overwrite it",
+            )
+
+
+def _curl_line(
+    lab: LabAuthority, generation: Generation, certificate_path: Path, key_path: Path
+) -> str:
+    """What fetches this phone's file, ready to paste."""
+    url = (lab.server_url() or "https://localhost:PORT").rstrip("/")
+    model, mac = _EXAMPLE_MODEL[generation], key_path.stem
+    words = [
+        "curl",
+        *("--cacert", str(lab.server_root_path)),
+        *("--cert", str(certificate_path)),
+        *("--key", str(key_path)),
+    ]
+    if generation is Generation.SHA1:
+        # Today's OpenSSL does not send SHA-1 certificates of its own accord.
+        words += ["--ciphers", "DEFAULT@SECLEVEL=0"]
+    return shlex.join([*words, f"{url}/snom{model}-{mac}.htm"])
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        err_console.print(line, markup=False, soft_wrap=True)
