@@ -364,7 +364,11 @@ def find_model(text: str) -> Model:
 def _near(text: str) -> str:
     near: list[str] = []
     for part in text.split("/"):
-        for key in difflib.get_close_matches(_key(part), _BY_SPELLING, n=5, cutoff=0.6):
+        typed = _key(part)
+        if typed not in _BY_SPELLING:  # O for 0, l for 1
+            digits = typed.translate(str.maketrans("oil", "011"))
+            typed = digits if digits in _BY_SPELLING else typed
+        for key in difflib.get_close_matches(typed, _BY_SPELLING, n=5, cutoff=0.6):
             name = _BY_SPELLING[key].name
             if name not in near:
                 near.append(name)
