@@ -1,0 +1,180 @@
+"""The phone's own certificate: which it has, and which it shows.
+
+Rules:
+
+- Built in: by model (seed, Authentication of the devices, H); the key stays with it.
+- A firmware patch, made for one device, brings a SHA-256 certificate (seed, Upgrade to
+  SHA-2, H). Once patched, the phone shows it (M: that is what the patch is for), unless
+  ``phone_cert_type`` says ``sha1``.
+- ``phone_cert_type`` (8.9.3.40, H) chooses; its values ``sha256`` and ``sha1`` are a
+  guess (facts/snom.md §3, L).
+- ``webservice_cert`` (seed; ``webserver_cert`` in dumps) is the operator's own, for
+  connections and for the phone's pages; as PEM certificate and key (M). One that cannot
+  be read changes nothing.
+- ``empty_tls_client_cert``: shows none (L).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cryptography.hazmat.primitives import serialization
+
+from linekey.catalog.models import Generation
+from linekey.catalog.profile import Profile
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key, to_pem
+from linekey.errors import CertificateError
+from linekey.mac import Mac
+from linekey.phone.settings import PhoneSettings
+
+OWN_SETTINGS = ("webservice_cert", "webserver_cert")
+"""The setting's two names: the seed's first (facts/snom.md §3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """A certificate with its chain and its private key, which no repr shows."""
+
+    chain: tuple[Certificate, ...]
+    """Leaf first."""
+    key_pem: bytes = field(repr=False)
+    """The private key, PEM or DER, not encrypted."""
+
+    @property
+    def leaf(self) -> Certificate:
+        """The certificate itself."""
+        return self.chain[0]
+
+    @property
+    def key(self) -> PrivateKey:
+        """The private key, opened."""
+        return parse_private_key(self.key_pem)
+
+    @property
+    def generation(self) -> Generation:
+        """By the hash of the leaf's signature: SHA-1 and older, or SHA-2."""
+        old = self.leaf.signature_hash in (None, "sha1", "md5", "md4", "md2")
+        return Generation.SHA1 if old else Generation.SHA256
+
+    @property
+    def mac(self) -> Mac | None:
+        """The MAC, if that is what the CN is (12 hex digits, either case; H)."""
+        names = self.leaf.common_names
+        return Mac.from_bare(names[0]) if len(names) == 1 else None
+
+    def to_pem(self) -> bytes:
+        """Chain and key in one file, of mode 0600."""
+        key = self.key_pem
+        if not key.lstrip().startswith(b"-----"):
+            key = self.key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        chain = "".join(to_pem(certificate) for certificate in self.chain)
+        return chain.encode("ascii") + key.strip() + b"\n"
+
+
+def parse_identity(data: bytes, key: bytes | None = None) -> DeviceIdentity:
+    """Read a leaf, its intermediates and its key from PEM.
+
+    ``key`` is the key's own file, where it is not in ``data``. The leaf is the
+    certificate that the key belongs to; the others keep their order. Raises
+    CertificateError, which shows nothing of the key: no certificate, no or several
+    keys, a key that belongs to none of the certificates.
+    """
+    bundle = parse_bundle(data)
+    keys = bundle.keys if key is None else (key,)
+    if not bundle.certificates:
+        raise CertificateError(
+            "no certificate beside the private key",
+            hint="the file holds certificate, intermediates and key, as PEM",
+        )
+    if len(keys) != 1:
+        raise CertificateError(
+            "no private key" if not keys else f"{len(keys)} private keys",
+            hint="give exactly one private key, in the same file or its own",
+        )
+    public = parse_private_key(keys[0]).public_key()
+    spki = public.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    for leaf in bundle.certificates:
+        if leaf.public_key_der == spki:
+            rest = tuple(c for c in bundle.certificates if c != leaf)
+            return DeviceIdentity((leaf, *rest), keys[0])
+    raise CertificateError(
+        "the private key belongs to none of the certificates",
+        hint="give the key that the certificate was issued for",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChoice:
+    """Which certificate the phone shows now, and why."""
+
+    identity: DeviceIdentity | None
+    kind: Literal["built-in", "patched", "own", "none"]
+    notes: tuple[str, ...] = ()
+    """What was asked for and could not be done, a clause each."""
+
+
+def choose_identity(
+    profile: Profile,
+    settings: PhoneSettings,
+    builtin: DeviceIdentity | None,
+    patched: DeviceIdentity | None,
+) -> IdentityChoice:
+    """Choose by the rules above. Never raises: what cannot be used is in ``notes``."""
+    notes: list[str] = []
+    own = _own_identity(settings, notes)
+    if own is not None:
+        return IdentityChoice(own, "own", tuple(notes))
+    wanted = _wanted_generation(profile, settings, notes)
+    if patched is not None and profile.supports_sha2 and wanted != Generation.SHA1:
+        return IdentityChoice(patched, "patched", tuple(notes))
+    if patched is not None and not profile.supports_sha2:
+        notes.append(
+            f"the patch's SHA-2 certificate is not used: firmware {profile.firmware} "
+            "does not support SHA-2"
+        )
+    if builtin is None:
+        notes.append("the phone has no built-in certificate")
+        return IdentityChoice(None, "none", tuple(notes))
+    if wanted is not None and builtin.generation != wanted:
+        notes.append(
+            f"phone_cert_type asks for {wanted.value}, and the phone has no such "
+            f"certificate; it shows its {builtin.generation.value} one"
+        )
+    return IdentityChoice(builtin, "built-in", tuple(notes))
+
+
+def _own_identity(settings: PhoneSettings, notes: list[str]) -> DeviceIdentity | None:
+    for name in OWN_SETTINGS:
+        value = settings.get(name).strip()
+        if not value:
+            continue
+        try:
+            return parse_identity(value.encode("utf-8", "replace"))
+        except CertificateError as error:
+            notes.append(f"{name} cannot be used: {error.message}")
+    return None
+
+
+def _wanted_generation(
+    profile: Profile, settings: PhoneSettings, notes: list[str]
+) -> Generation | None:
+    text = settings.get("phone_cert_type").strip().lower().replace("-", "")
+    if not text:
+        return None
+    if not profile.phone_cert_type:
+        notes.append(
+            f"phone_cert_type is ignored: firmware {profile.firmware} does not know it"
+        )
+        return None
+    if text in ("sha256", "sha2"):
+        return Generation.SHA256
+    if text == "sha1":
+        return Generation.SHA1
+    notes.append("phone_cert_type has a value that is not known here; it is ignored")
+    return None

@@ -1,0 +1,81 @@
+"""What people do with the phone's certificates: upload and remove.
+
+The rules of the shelves themselves are in ``linekey.trust.store``; here stands who may,
+and what the log says.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import CertificateError
+from linekey.phone.events import Answer
+from linekey.phone.state import PhoneState
+from linekey.trust.store import read_upload
+
+_LEAST_DIGITS = 8
+
+
+def find_certificate(
+    certificates: Iterable[Certificate], sha256: str
+) -> Certificate | str:
+    """The one certificate of this SHA-256 (or its first 8 digits and more).
+
+    Otherwise a clause why not: none, or several.
+    """
+    wanted = sha256.strip().lower().replace(":", "")
+    if len(wanted) < _LEAST_DIGITS:
+        return f"give {_LEAST_DIGITS} digits of the SHA-256 fingerprint or more"
+    found = {c for c in certificates if c.sha256.startswith(wanted)}
+    if len(found) == 1:
+        return found.pop()
+    return (
+        f"{len(found)} certificates have a SHA-256 fingerprint that begins so"
+        if found
+        else f"no certificate there has the SHA-256 fingerprint {wanted[:64]!r}"
+    )
+
+
+def upload(
+    state: PhoneState, data: bytes, now: datetime, *, admin: bool
+) -> tuple[PhoneState, Answer]:
+    """Manual upload (seed, Manually Uploading Certificates, H): in admin mode, DER,
+    signed by an accepted authority or server certificate; else refused, and the log
+    says why."""
+    hint = ""
+    accepted = False
+    if not admin:
+        reason, hint = "only in admin mode", "log in as administrator"
+    else:
+        try:
+            intake = state.trust.upload(read_upload(data), at=now)
+        except CertificateError as error:
+            reason, hint = error.message, error.hint
+        else:
+            state = replace(state, trust=intake.store)
+            accepted, reason = intake.accepted, intake.reason
+            if not accepted:
+                hint = "upload its issuer first, if an accepted one signed that"
+    text = f"upload: {reason}" if accepted else f"upload refused: {reason}"
+    state = state.with_log(
+        now, "certificates", text, level="info" if accepted else "error"
+    )
+    return state, Answer(accepted, text, hint)
+
+
+def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, Answer]:
+    """Take a certificate off the Unknown, Server and 802.1X shelves; the authorities
+    are the firmware's, and read-only."""
+    trust = state.trust
+    own = [
+        *(entry.certificate for entry in trust.server_certificates),
+        *(entry.certificate for entry in trust.unknown),
+        *trust.ieee8021x,
+    ]
+    found = find_certificate(own, sha256)
+    if isinstance(found, str):
+        return state, Answer(False, f"nothing was removed: {found}")
+    text = f"{found.subject} was removed"
+    state = replace(state, trust=trust.without(found).without_unknown(found))
+    return state.with_log(now, "certificates", text), Answer(True, text)

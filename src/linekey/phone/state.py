@@ -1,0 +1,354 @@
+"""Everything a virtual phone is at one moment, as one immutable value.
+
+``PhoneState`` holds what the phone's pages and ``linekey phone show`` tell of, and what
+survives a restart. The Mozilla authorities are part of the firmware and are not
+persisted; the log is persisted apart from the rest, line by line (``store``). Nothing
+here reads a clock: every time is the *phone's* clock, which may be wrong on purpose.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, Literal, Self
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import find_model
+from linekey.catalog.profile import Profile, profile
+from linekey.certs.certificate import Certificate
+from linekey.errors import InputError, StorageError
+from linekey.mac import Mac, parse_mac
+from linekey.phone.document import FunctionKey
+from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
+from linekey.phone.settings import PhoneSettings
+from linekey.trust.judge import TlsSettings
+from linekey.trust.store import TrustStore
+
+FORMAT: Final = 1
+LOG_LIMIT: Final = 1000
+"""Log entries in memory, newest last; a limit of linekey's (the phone's is unknown)."""
+NOTIFICATION_LIMIT: Final = 20
+
+Level = Literal["info", "warning", "error"]
+
+
+class Status(StrEnum):
+    """Where the phone is between power-on and its settings."""
+
+    OFF = "off"
+    PROVISIONING = "provisioning"
+    PROVISIONED = "provisioned"
+    REFUSED = "refused"
+    """It, or its server, refused the other: the certificate, the request."""
+    FAILED = "failed"
+    """Nothing usable came: unreachable, not found, broken."""
+    IDLE = "idle"
+    """It has no setting_server, so it asks nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the phone's log; ``details`` are its rules and causes, in words."""
+
+    at: datetime
+    level: Level
+    purpose: str
+    """A ``Purpose``, or ``phone``, ``settings``, ``certificates``."""
+    text: str
+    details: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "at": self.at.astimezone(UTC).isoformat(),
+            "level": self.level,
+            "purpose": self.purpose,
+            "text": self.text,
+            "details": list(self.details),
+        }
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Self:
+        """Read what ``as_dict`` wrote. Raises ValueError, KeyError or TypeError."""
+        level = row["level"]
+        if level not in ("info", "warning", "error"):
+            raise ValueError(f"no such level: {level!r}")
+        return cls(
+            datetime.fromisoformat(row["at"]),
+            level,
+            str(row["purpose"]),
+            str(row["text"]),
+            tuple(str(detail) for detail in row["details"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What the phone's screen says until somebody dismisses it."""
+
+    at: datetime
+    title: str
+    text: str
+    cure: str
+    """What to do, one or two sentences."""
+    purpose: str
+    peer: str
+    sha256: str = ""
+    """The refused certificate on the Unknown shelf; empty where there is none."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "at": self.at.astimezone(UTC).isoformat(),
+            "title": self.title,
+            "text": self.text,
+            "cure": self.cure,
+            "purpose": self.purpose,
+            "peer": self.peer,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedDocument:
+    """One URL of the last provisioning round and what came of it.
+
+    ``status`` is the HTTP status, 0 where no answer came; ``applied`` whether the phone
+    took it; ``reason`` a clause where it did not.
+    """
+
+    url: str
+    status: int
+    applied: bool
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "url": self.url,
+            "status": self.status,
+            "applied": self.applied,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LastTls:
+    """The newest TLS connection that completed its handshake, for reports."""
+
+    purpose: str
+    peer: str
+    version: str
+    suite: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneState:
+    """One phone. Build it with ``new_phone`` or ``from_dict``."""
+
+    mac: Mac
+    profile: Profile
+    bootstrap_server: str = ""
+    """What DHCP or the operator says is the setting_server, kept by a factory reset."""
+    status: Status = Status.OFF
+    status_reason: str = ""
+    settings: PhoneSettings = field(default_factory=PhoneSettings)
+    function_keys: tuple[FunctionKey, ...] = ()
+    """By idx."""
+    sections: Mapping[str, str] = field(default_factory=dict)
+    """What is only kept: section name in lower case → XML."""
+    trust: TrustStore = field(default_factory=TrustStore)
+    server_authentication: bool = False
+    """The switch of 8.x; only a factory reset clears it."""
+    builtin: DeviceIdentity | None = None
+    patched: DeviceIdentity | None = None
+    log: tuple[LogEntry, ...] = ()
+    """Newest last."""
+    notifications: tuple[Notification, ...] = ()
+    """Newest first."""
+    fetched: tuple[FetchedDocument, ...] = ()
+    last_tls: LastTls | None = None
+    provisioned_at: datetime | None = None
+
+    @property
+    def authenticates_servers(self) -> bool:
+        """Whether TLS server authentication is in force, by switch or by firmware."""
+        return self.profile.server_auth_forced or self.server_authentication
+
+    @property
+    def tls_settings(self) -> TlsSettings:
+        """What the judge needs of the settings, defaults by firmware."""
+        row = self.profile
+        check = row.check_fqdn_available and self.settings.is_on(
+            "check_fqdn_against_server_cert", default=row.check_fqdn_default
+        )
+        flags = host_flags(self.settings.get("host_name_validation_flags"))
+        if flags is None or not row.host_flags_available:
+            flags = row.host_flags_default
+        return TlsSettings(self.authenticates_servers, check, flags)
+
+    @property
+    def identity(self) -> IdentityChoice:
+        """Which certificate the phone shows, to servers and on its pages."""
+        return choose_identity(self.profile, self.settings, self.builtin, self.patched)
+
+    @property
+    def client_identity(self) -> DeviceIdentity | None:
+        """What the phone shows to a server that asks; None with
+        ``empty_tls_client_cert`` on (facts/snom.md §3, L)."""
+        if self.settings.is_on("empty_tls_client_cert"):
+            return None
+        return self.identity.identity
+
+    @property
+    def setting_server(self) -> str:
+        """Where the phone gets its settings: its own setting, else the bootstrap."""
+        return self.settings.get("setting_server").strip() or self.bootstrap_server
+
+    def setting(self, name: str, idx: int | None = None) -> str:
+        """A setting's value in force: what was set, else the firmware's default."""
+        from linekey.phone.known_settings import default_of
+
+        found = self.settings.entry(name, idx)
+        if found is not None:
+            return found.value
+        return default_of(name, self.profile, self.profile.firmware)
+
+    def function_key(self, idx: int) -> FunctionKey | None:
+        """The function key at ``idx`` (from 0), or None."""
+        return next((key for key in self.function_keys if key.idx == idx), None)
+
+    def with_log(
+        self,
+        at: datetime,
+        purpose: str,
+        text: str,
+        *details: str,
+        level: Level = "info",
+    ) -> Self:
+        """The state with one more log line; the oldest falls off."""
+        entry = LogEntry(at, level, purpose, text, details)
+        return replace(self, log=(*self.log, entry)[-LOG_LIMIT:])
+
+    def with_notification(self, new: Notification) -> Self:
+        """Show a notification; one of the same purpose and peer replaces the older."""
+        rest = tuple(
+            n
+            for n in self.notifications
+            if (n.purpose, n.peer) != (new.purpose, new.peer)
+        )
+        return replace(self, notifications=(new, *rest)[:NOTIFICATION_LIMIT])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the phone's state file; without log, identities and authorities.
+
+        Settings are in the clear, passwords included: the file is for its owner only.
+        """
+        return {
+            "format": FORMAT,
+            "mac": str(self.mac),
+            "model": self.profile.model.name,
+            "firmware": str(self.profile.firmware),
+            "bootstrap_server": self.bootstrap_server,
+            "status": self.status.value,
+            "status_reason": self.status_reason,
+            "settings": self.settings.as_list(),
+            "function_keys": [
+                [k.idx, k.type, k.value, k.context, k.label, k.perm]
+                for k in self.function_keys
+            ],
+            "sections": dict(self.sections),
+            "trust": self.trust.as_dict(),
+            "server_authentication": self.server_authentication,
+            "notifications": [n.as_dict() for n in self.notifications],
+            "fetched": [f.as_dict() for f in self.fetched],
+            "last_tls": None
+            if self.last_tls is None
+            else {
+                "purpose": self.last_tls.purpose,
+                "peer": self.last_tls.peer,
+                "version": self.last_tls.version,
+                "suite": self.last_tls.suite,
+            },
+            "provisioned_at": self.provisioned_at and self.provisioned_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        authorities: Iterable[Certificate] = (),
+        builtin: DeviceIdentity | None = None,
+        patched: DeviceIdentity | None = None,
+        log: Iterable[LogEntry] = (),
+    ) -> Self:
+        """Read what ``as_dict`` wrote (through JSON). Raises StorageError."""
+        if document.get("format") != FORMAT:
+            raise StorageError(
+                f"a phone's state of format {document.get('format')!r}; "
+                f"this linekey reads {FORMAT}",
+                hint="open the state folder with the linekey that wrote it",
+            )
+        try:
+            last = document["last_tls"]
+            since = document["provisioned_at"]
+            return cls(
+                mac=parse_mac(document["mac"]),
+                profile=profile(document["model"], document["firmware"]),
+                bootstrap_server=str(document["bootstrap_server"]),
+                status=Status(document["status"]),
+                status_reason=str(document["status_reason"]),
+                settings=PhoneSettings.from_list(document["settings"]),
+                function_keys=tuple(
+                    FunctionKey(int(k[0]), *(str(part) for part in k[1:6]))
+                    for k in document["function_keys"]
+                ),
+                sections={str(k): str(v) for k, v in document["sections"].items()},
+                trust=TrustStore.from_dict(document["trust"], authorities),
+                server_authentication=document["server_authentication"] is True,
+                builtin=builtin,
+                patched=patched,
+                log=tuple(log)[-LOG_LIMIT:],
+                notifications=tuple(
+                    Notification(**{**row, "at": datetime.fromisoformat(row["at"])})
+                    for row in document["notifications"]
+                ),
+                fetched=tuple(FetchedDocument(**row) for row in document["fetched"]),
+                last_tls=None if last is None else LastTls(**last),
+                provisioned_at=None if since is None else datetime.fromisoformat(since),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+            raise StorageError(
+                f"the phone's state cannot be read: {type(error).__name__}",
+                hint="restore the state folder, or remove the phone's folder to start "
+                "it anew",
+            ) from error
+
+
+def host_flags(text: str) -> int | None:
+    """``host_name_validation_flags`` as a number: 0 to 31, else None."""
+    stripped = text.strip()
+    if not stripped.isascii() or not stripped.isdigit() or len(stripped) > 3:
+        return None
+    return int(stripped) if int(stripped) < 32 else None
+
+
+def new_phone(
+    mac: Mac,
+    model: str,
+    firmware: Firmware | str,
+    *,
+    setting_server: str = "",
+    builtin: DeviceIdentity | None = None,
+    authorities: Iterable[Certificate] = (),
+) -> PhoneState:
+    """A phone fresh from its box. Raises InputError for an unknown model or version."""
+    row = profile(find_model(model), firmware)
+    return PhoneState(
+        mac=mac,
+        profile=row,
+        bootstrap_server=setting_server,
+        builtin=builtin,
+        trust=TrustStore(authorities=tuple(authorities)),
+    )
