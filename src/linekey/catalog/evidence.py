@@ -14,6 +14,13 @@ CONFIDENCE_MEANING: dict[Confidence, str] = {
 }
 
 
+SOURCES_MEANING: dict[str, str] = {
+    "seed": 'the vendor\'s page "TLS Support", which linekey follows first',
+    "facts": "what vendor pages, settings dumps and public systems say beyond it",
+}
+"""What the first word of a source stands for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One statement about a phone: what, from where, how sure."""

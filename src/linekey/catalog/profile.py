@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from linekey.catalog import settings_rules as since
 from linekey.catalog.evidence import Confidence, Rule, weakest
 from linekey.catalog.firmware import Firmware, Since
+from linekey.catalog.hello import (
+    HELLO_RULES,
+    build_hello,
+    groups_of,
+    sends_server_name,
+    signature_algorithms_of,
+)
 from linekey.catalog.matrix import TLS1_2, RowMatch, find_row, firmwares_of
 from linekey.catalog.models import MODELS, Generation, Model, find_model
+from linekey.tls.hello import ClientHello
 
 OPENSSL_MAX_RSA_BITS = 16384
 """OPENSSL_RSA_MAX_MODULUS_BITS, at which OpenSSL stops verifying (source code; that the
@@ -109,6 +117,33 @@ class Profile:
         return TLS1_2 in self.versions
 
     @property
+    def groups(self) -> tuple[int, ...]:
+        """Curves it offers, by IANA number, in order; derived (L)."""
+        return groups_of(self.match.row)
+
+    @property
+    def signature_algorithms(self) -> tuple[int, ...]:
+        """TLS 1.2 signature algorithms it offers, by IANA number; derived (L)."""
+        return signature_algorithms_of(self.match.row)
+
+    @property
+    def sends_server_name(self) -> bool:
+        """Whether it names the server it connects to (SNI); derived (L)."""
+        return sends_server_name(self.match.row)
+
+    def client_hello(
+        self, server_name: str | None = None, random: bytes = bytes(32)
+    ) -> ClientHello:
+        """Return its ClientHello, **derived** from the matrix row, never captured.
+
+        ``server_name`` is the host name or IP address connected to; ``random`` is 32
+        bytes, zeros by default, so that equal profiles give equal hellos. What is
+        guessed about it is told in ``catalog.hello``. Raises UnicodeError for a text
+        that cannot be a host name.
+        """
+        return build_hello(self.match.row, server_name, random)
+
+    @property
     def sha2_since(self) -> Since | None:
         """From which firmware this model supports SHA-2; None: never."""
         return self.model.sha2_since
@@ -155,7 +190,7 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
         phone_cert_type=since.PHONE_CERT_TYPE.holds(firmware),
         sip_srv_checks_proxy=since.SIP_SRV_NAME.holds(firmware),
         admin_password_default="" if since.ADMIN_PASSWORD.holds(firmware) else "0000",
-        facts=(*_facts(model, firmware, match), *since.STANDING_RULES),
+        facts=(*_facts(model, firmware, match), *HELLO_RULES, *since.STANDING_RULES),
         warnings=match.warnings,
     )
 
@@ -200,6 +235,8 @@ def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
         yield Rule("tls.note", note, match.row.source, match.row.confidence)
     yield from _certificate_facts(model, firmware)
     for rule in since.SINCE_RULES:
+        if rule is since.SHA2 and model.sha2_native:
+            continue  # told by certificate.hashes; this model had no older firmware
         yield rule.rule(firmware)
         if rule.note:
             yield Rule(f"{rule.name}.note", rule.note, rule.source, "L")

@@ -40,15 +40,16 @@ class SinceRule:
     def rule(self, firmware: Firmware) -> Rule:
         """Return the statement that is true for ``firmware``."""
         holds = self.holds(firmware)
-        text = f"{self.now if holds else self.before} (since {self.since})"
+        since = f"since {self.since}" if holds else f"before {self.since}"
+        text = f"{self.now if holds else self.before} ({since})"
         return Rule(self.name, text, self.source, self.confidence)
 
 
 SERVER_AUTH_SETTING = SinceRule(
     "server_auth.setting",
     Since.of("8.2.30"),
-    "verification of server certificates can be demanded; in 8.x it is off until then,"
-    " and once on only a factory reset clears it",
+    "verification of server certificates can be switched on; in 8.x it is off by"
+    " default, and once on only a factory reset clears it",
     "server certificates are never verified",
     "seed, Server Authentication, Version 8.x",
     "H",
@@ -71,7 +72,7 @@ CHECK_FQDN = SinceRule(
     _FACTS,
     "H",
     note="host_name_validation_flags is told to exist since 8.7.5, where names could"
-    " then be checked without this setting; that reading is left open (L)",
+    " then be checked without this setting; that reading is left open",
 )
 CHECK_FQDN_DEFAULT = SinceRule(
     "check_fqdn.default",
@@ -97,7 +98,7 @@ HOST_FLAGS_DEFAULT = SinceRule(
     "host_name_validation_flags is 2 by default: wildcard certificates fail",
     _FACTS,
     "H",
-    note="8.8 and 8.9 are newer by number and read as having 0 (L)",
+    note="host_name_validation_flags: 8.8 and 8.9 are read as having default 0",
 )
 SHA2 = SinceRule(
     "sha2.firmware",
@@ -114,7 +115,7 @@ PHONE_CERT_TYPE = SinceRule(
     "phone_cert_type does not exist",
     "seed, Phone's Web Server Certificate",
     "H",
-    note="its values are undocumented (facts/snom.md §3; L); and the setting is 20"
+    note="phone_cert_type: its values are undocumented (facts/snom.md §3), and it is 20"
     " builds older than SHA-2 support itself (8.9.3.60): both are as the seed says",
 )
 BASE64_CERTIFICATES = SinceRule(
@@ -124,7 +125,7 @@ BASE64_CERTIFICATES = SinceRule(
     "provisioning reads <certificate url> only, fetched after all documents",
     f"{_UPLOADING}; per branch: facts/snom.md §4",
     "H",
-    note="8.8 is not spoken for and read as without (L)",
+    note="base64 certificates: 8.8 is not spoken for, and read as without",
 )
 SIGNED_BY = SinceRule(
     "certificates.signed_by",
@@ -134,7 +135,7 @@ SIGNED_BY = SinceRule(
     " server certificates",
     f"{_UPLOADING}; per branch: facts/snom.md §4",
     "H",
-    note="8.8 is not spoken for and read as still restricted (L)",
+    note="signed by: 8.8 is not spoken for, and read as still restricted",
 )
 SIP_SRV_NAME = SinceRule(
     "sip.srv_name",

@@ -1,0 +1,197 @@
+"""``linekey models``: what a phone can do in TLS, and where that is written.
+
+Without a model: one line for each. With one: everything at a firmware, the newest that
+the cipher matrix names unless ``--firmware`` says another.
+"""
+
+from collections.abc import Iterable
+
+import typer
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from linekey.catalog.describe import (
+    ORIGIN_WORDS,
+    branch_words,
+    certificate_words,
+    hash_words,
+    model_document,
+    profile_document,
+)
+from linekey.catalog.evidence import CONFIDENCE_MEANING, SOURCES_MEANING
+from linekey.catalog.models import MODELS, Model, find_model
+from linekey.catalog.profile import Profile, newest_firmware, profile
+from linekey.cli.output import console, emit_json, fail, warn
+from linekey.errors import InputError, LinekeyError
+from linekey.tls.suites import SUITES
+
+app = typer.Typer(add_completion=False)
+
+_STYLE = {"H": "green", "M": "yellow", "L": "magenta"}
+
+
+@app.command()
+def models(
+    model: str = typer.Argument(
+        "", metavar="[MODEL]", help="D785, snomD785, 'snom 710' …; none lists all."
+    ),
+    firmware: str = typer.Option(
+        "",
+        "--firmware",
+        metavar="V",
+        help="Firmware version; default: the newest that the matrix names for MODEL.",
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """What a model with a firmware can do in TLS, with source and confidence."""
+    try:
+        if model:
+            _show_one(find_model(model), firmware, as_json=as_json)
+        elif firmware:
+            raise InputError(
+                "--firmware without a model",
+                hint=f"say which one: linekey models D785 --firmware {firmware}",
+            )
+        else:
+            _show_all(as_json=as_json)
+    except LinekeyError as error:
+        fail(error)
+
+
+def _show_all(*, as_json: bool) -> None:
+    if as_json:
+        emit_json({"models": [model_document(model) for model in MODELS.values()]})
+        return
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1), pad_edge=False
+    )
+    for column in ("model", "hashes", "built-in certificate", "firmware"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("sure", justify="center")
+    origin = "table"
+    for model in MODELS.values():
+        if model.origin != origin:
+            origin = model.origin
+            table.add_section()
+        table.add_row(
+            Text(model.name, style="bold"),
+            hash_words(model),
+            certificate_words(model),
+            branch_words(model),
+            _grade(model.confidence),
+        )
+    console.print(table)
+    console.print(_legend())
+    console.print("One phone: linekey models D785 --firmware 10.1.33.33", style="dim")
+
+
+def _show_one(model: Model, firmware: str, *, as_json: bool) -> None:
+    phone = profile(model, firmware or newest_firmware(model))
+    if as_json:
+        emit_json(profile_document(phone))
+        return
+    for warning in phone.warnings:
+        warn(warning, "the answer stands on the nearest row of the matrix")
+    console.print(
+        Panel(_summary(phone), title=f"[bold]{phone.name}", title_align="left")
+    )
+    console.print(_suites(phone), "", _rules(phone))
+    console.print(_legend())
+
+
+def _summary(phone: Profile) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    for label, value in _lines(phone):
+        grid.add_row(label, value)
+    return grid
+
+
+def _lines(phone: Profile) -> Iterable[tuple[str, str | Text]]:
+    model = phone.model
+    yield "known from", f"{ORIGIN_WORDS[model.origin]}"
+    yield "protocol", ", ".join(phone.version_labels)
+    yield (
+        "cipher suites",
+        Text.assemble(
+            f"{len(phone.suites)}; {phone.match.how} ", _grade(phone.confidence)
+        ),
+    )
+    yield "servers prove by", ", ".join(phone.authentications)
+    yield "certificate hashes", ", ".join(phone.hashes)
+    yield "built-in certificate", certificate_words(model)
+    if model.shared_certificate:
+        yield "", Text("proves the vendor, not the phone", style="yellow")
+    yield "may prove itself by", ", ".join(g.label for g in sorted(phone.generations))
+    yield "verifies servers", _authentication(phone)
+    yield "checks names", _names(phone)
+    yield (
+        "base64 certificates",
+        "yes" if phone.base64_certificates else "no: <certificate url> only",
+    )
+    if phone.signed_by_rule:
+        yield "", "a provisioned certificate must be signed by one it trusts"
+    yield "phone_cert_type", "yes" if phone.phone_cert_type else "no"
+
+
+def _authentication(phone: Profile) -> str:
+    if phone.server_auth_forced:
+        return "always"
+    if phone.server_auth_available:
+        return "off by default; can be switched on, then only a factory reset clears it"
+    return "never"
+
+
+def _names(phone: Profile) -> str:
+    state = "on" if phone.check_fqdn_default else "off"
+    if not phone.check_fqdn_available:
+        state = "no such setting"
+    return f"{state}; host_name_validation_flags {phone.host_flags_default}"
+
+
+def _suites(phone: Profile) -> RenderableType:
+    table = Table(title="Cipher suites, best first", title_justify="left", box=None)
+    table.add_column("number", style="dim")
+    table.add_column("name")
+    table.add_column("OpenSSL", style="dim")
+    for number in phone.suites:
+        suite = SUITES[number]
+        table.add_row(f"0x{number:04X}", suite.name, suite.openssl_name or "–")
+    return table
+
+
+def _rules(phone: Profile) -> RenderableType:
+    grid = Table(
+        title="Rules, how sure they are, and where they are written",
+        title_justify="left",
+        box=None,
+        show_header=False,
+    )
+    grid.add_column(justify="center")
+    grid.add_column()
+    for rule in phone.facts:
+        grid.add_row(
+            _grade(rule.confidence),
+            Text.assemble(rule.statement, "\n", (rule.source, "dim")),
+        )
+    return grid
+
+
+def _grade(confidence: str) -> Text:
+    return Text(confidence, style=_STYLE[confidence])
+
+
+def _legend() -> RenderableType:
+    lines = [
+        Text.assemble(_grade(grade), f" {meaning}", style="dim")
+        for grade, meaning in CONFIDENCE_MEANING.items()
+    ]
+    lines += [
+        Text.assemble((word, "bold"), f" {meaning}", style="dim")
+        for word, meaning in SOURCES_MEANING.items()
+    ]
+    return Group("", *lines)

@@ -1,0 +1,60 @@
+"""Write the reference pages that come from code.
+
+    python tools/make_docs.py            write every page that has changed
+    python tools/make_docs.py --check    write nothing; exit 1 if one is out of date
+
+``PAGES`` is the registry: a page's path, and the function without arguments that
+returns its whole text. A new page is one more line here; the test of the documents
+holds every page to its function.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PAGES: dict[str, str] = {
+    "docs/reference/models.md": "linekey.catalog.reference:models_page",
+    "docs/reference/settings.md": "linekey.settings:reference",
+}
+"""Path of the page from the top of the repository → ``module:function``."""
+
+
+def render(page: str) -> str:
+    """Return what the page should hold."""
+    module, _, function = PAGES[page].partition(":")
+    text = getattr(import_module(module), function)()
+    assert isinstance(text, str)
+    assert text.endswith("\n"), f"{PAGES[page]} gives a text without a last line end"
+    return text
+
+
+def is_up_to_date(page: str) -> bool:
+    """Say whether the page in the repository is what its function gives."""
+    path = ROOT / page
+    return path.is_file() and path.read_text(encoding="utf-8") == render(page)
+
+
+def main() -> None:
+    """Write, or with --check only compare, every page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    stale = [page for page in PAGES if not is_up_to_date(page)]
+    for page in stale:
+        if check:
+            print(f"out of date: {page}", file=sys.stderr)
+        else:
+            path = ROOT / page
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(render(page), encoding="utf-8")
+            print(f"wrote {page}")
+    if check and stale:
+        print("hint: run make docs", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
