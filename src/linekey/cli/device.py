@@ -1,0 +1,580 @@
+"""``linekey device``: the phones that may fetch a configuration.
+
+Rule: no secret is ever shown; where one is, it says "(set)". The one exception is a
+one-time token, when it is made.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    now,
+    opened,
+    printable,
+    read_file,
+    read_secret,
+)
+from linekey.cli.output import console, emit_json, err_console, note
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.provisioning.device import Device, DigestCredential
+from linekey.provisioning.document import Layer, Setting, parse_setting
+from linekey.store.device_csv import (
+    RowProblem,
+    parse_device_table,
+    parse_model,
+    parse_vendor,
+)
+from linekey.store.devices import REALM, Devices
+
+app = make_app(
+    """The phones that may fetch a configuration.
+
+    A phone gets its file only if it is registered here and proves by its certificate
+    that it is the phone of this MAC. Start with:
+
+        linekey device add 00:04:13:AA:BB:CC --model D785 --set 'user_name[1]=4711' \\
+            --secret 'user_pass[1]'
+
+    Settings for all phones, or for all of a model, go into a layer: `linekey layer`.
+    """
+)
+
+MacArgument = Annotated[
+    str, typer.Argument(metavar="MAC", help="000413AABBCC, or 00:04:13:AA:BB:CC.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Such as D785; `linekey models` lists them."),
+]
+FirmwareOption = Annotated[
+    str | None, typer.Option(metavar="VERSION", help="Such as 10.1.33.33.")
+]
+VendorOption = Annotated[
+    str | None, typer.Option(metavar="VENDOR", help="Such as snom (the default).")
+]
+LabelOption = Annotated[
+    str | None, typer.Option(help="A note of yours: a room, a person.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A phone setting, or NAME[IDX]=VALUE; again for more. Give passwords by "
+        "--secret, so that they stay out of the shell's history.",
+    ),
+]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME",
+        help="A phone setting, or NAME[IDX], whose value is asked for without echo, "
+        "or read as a line from a pipe; again for more.",
+    ),
+]
+GenerationOption = Annotated[
+    list[Generation] | None,
+    typer.Option(
+        "--generation",
+        help="Accept only certificates of this generation; again for both. Default: "
+        "those the model ever had.",
+    ),
+]
+DigestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--digest",
+        metavar="USER",
+        help="Let the phone prove itself by HTTP digest as USER; the password is asked "
+        "for. For phones that share one certificate.",
+    ),
+]
+TokenOption = Annotated[
+    bool,
+    typer.Option(
+        "--token",
+        help="Make a one-time token too. For phones that share one certificate.",
+    ),
+]
+
+
+@app.command()
+def add(
+    mac: MacArgument,
+    model: ModelOption = None,
+    firmware: FirmwareOption = None,
+    vendor: VendorOption = None,
+    label: LabelOption = None,
+    set_: SetOption = None,
+    secret: SecretOption = None,
+    generation: GenerationOption = None,
+    digest: DigestOption = None,
+    token: TokenOption = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Register a phone.
+
+    Tell the model: it decides which certificates the phone can have, and whether an
+    old TLS version is believed.
+    """
+    device = _changed(
+        Device(parse_mac(mac), "snom"),
+        vendor=vendor,
+        model=model,
+        firmware=firmware,
+        label=label,
+        settings=_settings(set_, secret),
+        generation=generation,
+        digest=_credential(digest),
+    )
+    with opened(state, create=True) as database:
+        devices = Devices(database)
+        device = devices.add(device, now())
+        made = devices.new_token(device.mac, now()) if token else None
+    if json:
+        emit_json(device_json(device) | ({"token": made} if made else {}))
+        return
+    console.print(f"added {_line(device)}", markup=False, soft_wrap=True)
+    if made:
+        _show_token(device.mac, made)
+    if device.model is None:
+        note(f"next: tell its model: linekey device set {device.mac} --model MODEL")
+
+
+@app.command("list")
+def list_(state: StateOption = None, json: JsonOption = False) -> None:
+    """List all phones, by MAC, one a line."""
+    with opened(state) as database:
+        if json:
+            emit_json([device_json(device) for device in Devices(database).all()])
+            return
+        count = 0
+        for device in Devices(database).all():
+            count += 1
+            console.print(_line(device), markup=False, soft_wrap=True)
+    note(f"{count} device{'' if count == 1 else 's'}")
+    if not count:
+        note("next: linekey device add MAC --model MODEL, or linekey device import")
+
+
+@app.command()
+def show(mac: MacArgument, state: StateOption = None, json: JsonOption = False) -> None:
+    """Show one phone with its own settings. Secrets show as "(set)"."""
+    with opened(state) as database:
+        device = Devices(database).get(parse_mac(mac))
+    if json:
+        emit_json(device_json(device))
+        return
+    facts: list[tuple[str, object]] = [
+        ("MAC", device.mac),
+        ("vendor", device.vendor),
+        ("model", device.model or "not known"),
+        ("firmware", device.firmware or "not known"),
+        ("label", printable(device.label) or "none"),
+        ("state", _state(device)),
+        ("generations", ", ".join(_generations(device) or []) or "by the model"),
+        ("one-time token", _token_state(device)),
+        ("digest user", device.digest.username if device.digest else "none"),
+        ("version", device.version),
+    ]
+    for name, value in facts:
+        console.print(f"{name:>14}  {value}", markup=False, soft_wrap=True)
+    for text in layer_lines(device.layer):
+        console.print(f"{'':>14}  {text}", markup=False, soft_wrap=True)
+
+
+@app.command("set")
+def set_device(
+    mac: MacArgument,
+    model: ModelOption = None,
+    firmware: FirmwareOption = None,
+    vendor: VendorOption = None,
+    label: LabelOption = None,
+    set_: SetOption = None,
+    secret: SecretOption = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Remove a setting, or NAME[IDX]."),
+    ] = None,
+    generation: GenerationOption = None,
+    any_generation: Annotated[
+        bool,
+        typer.Option("--any-generation", help="Accept again what the model ever had."),
+    ] = False,
+    digest: DigestOption = None,
+    no_digest: Annotated[
+        bool, typer.Option("--no-digest", help="Remove the HTTP digest user.")
+    ] = False,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Remove the one-time token.")
+    ] = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Change a phone: what is not named stays as it is. Holds at its next request."""
+    settings = _settings(set_, secret)
+    slots = [parse_slot(name) for name in unset or ()]
+    credential = _credential(digest)
+
+    def change(device: Device) -> Device:
+        layer = device.layer
+        for name, idx in slots:
+            if (name, idx) not in {s.slot for s in layer.settings}:
+                raise InputError(
+                    f"{device.mac} has no setting {slot_text(name, idx)!r} of its own",
+                    hint=f"linekey device show {device.mac}",
+                )
+            layer = layer.without_setting(name, idx)
+        device = _changed(
+            replace(device, layer=layer),
+            vendor=vendor,
+            model=model,
+            firmware=firmware,
+            label=label,
+            settings=settings,
+            generation=generation,
+            digest=credential,
+        )
+        if any_generation:
+            device = replace(device, generations=None)
+        if no_digest:
+            device = replace(device, digest=None)
+        if no_token:
+            device = replace(device, token_sha256=None, token_used_at=None)
+        return device
+
+    _change(mac, change, state, json, "set")
+
+
+@app.command()
+def revoke(
+    mac: MacArgument,
+    reason: Annotated[str, typer.Option(help="Why; kept with the device.")] = "",
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give a phone nothing any more, from its next request on."""
+
+    def how(device: Device) -> Device:
+        return replace(device, state="revoked", revoked_reason=reason)
+
+    _change(mac, how, state, json, "revoked")
+
+
+@app.command()
+def restore(
+    mac: MacArgument, state: StateOption = None, json: JsonOption = False
+) -> None:
+    """Take a revocation back."""
+
+    def how(device: Device) -> Device:
+        return replace(device, state="active", revoked_reason="")
+
+    _change(mac, how, state, json, "restored")
+
+
+@app.command()
+def remove(
+    mac: MacArgument, state: StateOption = None, json: JsonOption = False
+) -> None:
+    """Forget a phone with all its settings. (To lock one out, revoke it.)"""
+    with opened(state) as database:
+        parsed = parse_mac(mac)
+        Devices(database).remove(parsed)
+    if json:
+        emit_json({"removed": parsed.digits})
+    else:
+        console.print(f"removed {parsed}", markup=False)
+
+
+@app.command()
+def token(
+    mac: MacArgument, state: StateOption = None, json: JsonOption = False
+) -> None:
+    """Make a one-time token for a phone that shares its certificate with others.
+
+    It is shown here and never again. An older token of this phone stops working.
+    """
+    parsed = parse_mac(mac)
+    with opened(state) as database:
+        made = Devices(database).new_token(parsed, now())
+    if json:
+        emit_json({"mac": parsed.digits, "token": made})
+    else:
+        _show_token(parsed, made)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The table.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    skip_registered: Annotated[
+        bool,
+        typer.Option(
+            "--skip-registered", help="Leave out phones that are registered already."
+        ),
+    ] = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Register all phones of a table, or none: one bad row and nothing is imported.
+
+    The first line names the columns, in any order:
+
+    - `mac` (needed), `vendor`, `model`, `firmware`, `label`;
+
+    - any phone setting, with its idx in brackets: `user_name[1]`, `user_pass[1]`,
+      `setting_server`; for settings that begin with `user_` also `user_name1`.
+
+    An empty cell sets nothing. Commas, semicolons or tabs; UTF-8 or UTF-16; as
+    spreadsheet programs write it. Every bad row is told with its line and reason.
+    """
+    table = parse_device_table(read_file(file))
+    with opened(state, create=True) as database:
+        devices = Devices(database)
+        problems = list(table.problems)
+        there = devices.registered(device.mac for device in table.devices)
+        skipped = sorted(there) if skip_registered else []
+        if not skip_registered:
+            problems += [
+                RowProblem(
+                    table.lines[mac],
+                    f"{mac} is registered already",
+                    f"linekey device set {mac} changes it; --skip-registered leaves "
+                    "it out",
+                )
+                for mac in there
+            ]
+        if problems:
+            _refuse_import(file, problems, len(table.devices), json)
+        added = [device for device in table.devices if device.mac not in there]
+        if not dry_run:
+            devices.add_all(added, now())
+    if json:
+        emit_json(
+            {
+                "file": str(file),
+                "imported": 0 if dry_run else len(added),
+                "would_import": len(added),
+                "skipped": [mac.digits for mac in skipped],
+                "errors": [],
+            }
+        )
+        return
+    for mac in skipped:
+        note(f"{file}:{table.lines[mac]}: {mac} is registered already: left out")
+    verb = "would import" if dry_run else "imported"
+    plural = "" if len(added) == 1 else "s"
+    console.print(f"{verb} {len(added)} device{plural}", markup=False)
+
+
+def _refuse_import(
+    file: Path, problems: list[RowProblem], good: int, json: bool
+) -> None:
+    problems.sort(key=lambda problem: problem.line)
+    if json:
+        emit_json(
+            {
+                "file": str(file),
+                "imported": 0,
+                "errors": [
+                    {"line": p.line, "reason": p.reason, "cure": p.cure}
+                    for p in problems
+                ],
+            }
+        )
+    for problem in problems:
+        cure = f" — {problem.cure}" if problem.cure else ""
+        text = f"{file}:{problem.line}: {problem.reason}{cure}"
+        err_console.print(printable(text), markup=False, soft_wrap=True)
+    bad = len({problem.line for problem in problems})
+    plural = "row" if bad == 1 else "rows"
+    raise InputError(
+        f"{bad} bad {plural}; nothing was imported",
+        hint="correct them and import the same file again",
+    )
+
+
+# ---- shared with `linekey layer` ----
+
+
+def parse_slot(text: str) -> tuple[str, int | None]:
+    """Read ``name`` or ``name[idx]``. Raises InputError."""
+    setting = parse_setting(f"{text}=")
+    return setting.slot
+
+
+def slot_text(name: str, idx: int | None) -> str:
+    """Write ``name`` or ``name[idx]``."""
+    return name if idx is None else f"{name}[{idx}]"
+
+
+def secret_setting(text: str, perm: str | None = None) -> Setting:
+    """Ask for the value of the setting ``text`` (name or name[idx])."""
+    name, idx = parse_slot(text)
+    return Setting(name, read_secret(slot_text(name, idx)), idx, perm)
+
+
+def layer_lines(layer: Layer) -> list[str]:
+    """Write a layer for people, a line for each entry, without its secrets."""
+    lines = []
+    for s in layer.settings:
+        shown = "(set)" if s.secret else printable(s.value)
+        perm = f"  perm {s.perm!r}" if s.perm is not None else ""
+        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}")
+    for key in layer.function_keys:
+        shown = "(set)" if key.secret else printable(key.value)
+        label = f"  {printable(key.label)!r}" if key.label else ""
+        context = f"  context {key.context}" if key.context != "active" else ""
+        lines.append(f"key {key.idx}: {key.type} {shown}{label}{context}")
+    lines += [
+        f"certificate {entry.certificate.subject}  sha256 {entry.certificate.sha256}"
+        for entry in layer.certificates
+    ]
+    lines += [f"UNREADABLE: {text}" for text in layer.unreadable]
+    return lines
+
+
+def layer_json(layer: Layer) -> dict[str, Any]:
+    """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
+    plain, _ = layer.to_plain()
+    plain["certificates"] = [
+        {
+            "subject": str(entry.certificate.subject),
+            "sha256": entry.certificate.sha256,
+            "not_after": entry.certificate.not_after,
+        }
+        for entry in layer.certificates
+    ]
+    return plain | {"unreadable": list(layer.unreadable)}
+
+
+def device_json(device: Device) -> dict[str, Any]:
+    """Write a device as JSON values, without secrets and hashes of such."""
+    return {
+        "mac": device.mac.digits,
+        "vendor": device.vendor,
+        "model": device.model,
+        "firmware": None if device.firmware is None else str(device.firmware),
+        "label": device.label,
+        "state": device.state,
+        "revoked_reason": device.revoked_reason,
+        "generations": _generations(device),
+        "token": _token_state(device),
+        "digest_user": None if device.digest is None else device.digest.username,
+        "version": device.version,
+        "layer": layer_json(device.layer),
+    }
+
+
+# ---- inner parts ----
+
+
+def _changed(
+    device: Device,
+    *,
+    vendor: str | None,
+    model: str | None,
+    firmware: str | None,
+    label: str | None,
+    settings: Sequence[Setting],
+    generation: list[Generation] | None,
+    digest: DigestCredential | None,
+) -> Device:
+    if vendor is not None:
+        device = replace(device, vendor=parse_vendor(vendor))
+    if model is not None:
+        device = replace(device, model=parse_model(model, device.vendor))
+    if firmware is not None:
+        device = replace(device, firmware=Firmware.parse(firmware))
+    if label is not None:
+        device = replace(device, label=label)
+    if settings:
+        device = replace(device, layer=device.layer.with_settings(*settings))
+    if generation:
+        device = replace(device, generations=frozenset(generation))
+    if digest is not None:
+        device = replace(device, digest=digest)
+    return device
+
+
+def _settings(
+    assignments: list[str] | None, secrets: list[str] | None
+) -> list[Setting]:
+    settings = [parse_setting(text) for text in assignments or ()]
+    for setting in settings:
+        if setting.secret:
+            name = slot_text(setting.name, setting.idx)
+            note(f"note: next time give it by --secret '{name}': the shell keeps this")
+    return settings + [secret_setting(text) for text in secrets or ()]
+
+
+def _credential(username: str | None) -> DigestCredential | None:
+    if username is None:
+        return None
+    password = read_secret(f"password of {username}")
+    return DigestCredential.create(username, REALM, password)
+
+
+def _change(
+    mac: str,
+    how: Callable[[Device], Device],
+    state: Path | None,
+    json: bool,
+    verb: str,
+) -> None:
+    with opened(state) as database:
+        device = Devices(database).change(parse_mac(mac), how, now())
+    if json:
+        emit_json(device_json(device))
+    else:
+        console.print(f"{verb} {_line(device)}", markup=False, soft_wrap=True)
+
+
+def _line(device: Device) -> str:
+    parts = [str(device.mac), device.model or f"({device.vendor})"]
+    if device.firmware is not None:
+        parts.append(str(device.firmware))
+    parts.append(_state(device))
+    if device.label:
+        parts.append(repr(device.label))
+    return "  ".join(parts)
+
+
+def _state(device: Device) -> str:
+    if device.state == "revoked" and device.revoked_reason:
+        return f"revoked ({printable(device.revoked_reason)})"
+    return device.state
+
+
+def _generations(device: Device) -> list[str] | None:
+    if device.generations is None:
+        return None
+    return sorted(generation.value for generation in device.generations)
+
+
+def _token_state(device: Device) -> str:
+    if device.token_sha256 is None:
+        return "none"
+    if device.token_used_at is None:
+        return "unused"
+    return f"used {device.token_used_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _show_token(mac: Mac, made: str) -> None:
+    console.print(f"one-time token of {mac}: {made}", markup=False, soft_wrap=True)
+    note(f"it is not shown again; set the phone's setting server to …/t/{made}/")

@@ -1,0 +1,294 @@
+"""``linekey layer``: what the configurations of fleet, models and devices hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linekey.cli.device import (
+    layer_json,
+    layer_lines,
+    parse_slot,
+    secret_setting,
+    slot_text,
+)
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    now,
+    opened,
+    read_file,
+)
+from linekey.cli.output import console, emit_json, note
+from linekey.errors import InputError
+from linekey.provisioning.document import (
+    CertificateEntry,
+    FunctionKey,
+    Layer,
+    Setting,
+    merge,
+    parse_setting,
+)
+from linekey.store.devices import Devices
+from linekey.store.layers import Layers, Scope
+
+app = make_app(
+    """What the configurations of fleet, models and devices hold.
+
+    A phone's configuration is three layers, the later one wins for each setting and
+    each function key; certificates add up:
+
+    1. `fleet`: for every phone;
+
+    2. `model:D785`: for every phone of this model;
+
+    3. `device:000413AABBCC`: for this phone.
+
+    Such as:
+
+        linekey layer set fleet 'setting_server=https://phones.example.com:8443'
+
+        linekey layer set device:000413AABBCC --secret 'user_pass[1]'
+
+        linekey layer show device:000413AABBCC --merged
+    """
+)
+
+ScopeArgument = Annotated[
+    str,
+    typer.Argument(metavar="LAYER", help="fleet, model:D785 or device:000413AABBCC."),
+]
+PermOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERM",
+        help="R: the user may not change it; RW: may, provisioning overwrites it; "
+        "!: set only if the user has not.",
+    ),
+]
+
+
+@app.command("list")
+def list_(state: StateOption = None, json: JsonOption = False) -> None:
+    """List the fleet's and the models' layers that were ever set."""
+    with opened(state) as database:
+        layers = Layers(database)
+        found = {scope: layers.get(Scope.parse(scope)) for scope in layers.scopes()}
+    if json:
+        emit_json([{"scope": s} | layer_json(layer) for s, layer in found.items()])
+        return
+    for scope, layer in found.items():
+        console.print(f"{scope}  {_counts(layer)}", markup=False, soft_wrap=True)
+    if not found:
+        note("next: linekey layer set fleet NAME=VALUE")
+
+
+@app.command()
+def show(
+    layer: ScopeArgument,
+    merged: Annotated[
+        bool,
+        typer.Option("--merged", help="With the layers below it, as a phone gets it."),
+    ] = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a layer. Secrets show as "(set)"."""
+    scope = Scope.parse(layer)
+    with opened(state) as database:
+        layers = Layers(database)
+        found = layers.get(scope)
+        if merged and scope.text != "fleet":
+            below = [layers.get(Scope.fleet())]
+            if scope.mac is not None:
+                model = Devices(database).get(scope.mac).model
+                below += _model_layer(layers, model)
+            found = merge(*below, found)
+    if json:
+        emit_json({"scope": scope.text, "merged": merged} | layer_json(found))
+        return
+    for line in layer_lines(found):
+        console.print(line, markup=False, soft_wrap=True)
+    if not found:
+        note(f"{scope} holds nothing")
+
+
+@app.command("set")
+def set_(
+    layer: ScopeArgument,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE…", help="Or NAME[IDX]=VALUE."),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A setting, or NAME[IDX], whose value is asked for without echo, or "
+            "read as a line from a pipe; again for more.",
+        ),
+    ] = None,
+    perm: PermOption = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Set phone settings; all of them, or none."""
+    new: list[Setting] = [parse_setting(text, perm) for text in settings or ()]
+    for setting in new:
+        if setting.secret:
+            name = slot_text(setting.name, setting.idx)
+            note(f"note: next time give it by --secret '{name}': the shell keeps this")
+    new += [secret_setting(text, perm) for text in secret or ()]
+    if not new:
+        raise InputError(
+            "no setting given", hint="give NAME=VALUE, or --secret NAME, or both"
+        )
+    _change(layer, lambda old: old.with_settings(*new), state, json)
+
+
+@app.command()
+def unset(
+    layer: ScopeArgument,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Or NAME[IDX].")],
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove phone settings; all of them, or none."""
+    slots = [parse_slot(name) for name in names]
+
+    def how(old: Layer) -> Layer:
+        for name, idx in slots:
+            if (name, idx) not in {s.slot for s in old.settings}:
+                raise _not_there(layer, f"setting {slot_text(name, idx)!r}")
+            old = old.without_setting(name, idx)
+        return old
+
+    _change(layer, how, state, json)
+
+
+@app.command()
+def key(
+    layer: ScopeArgument,
+    idx: Annotated[
+        int, typer.Argument(metavar="IDX", help="The key's number, from 0.")
+    ],
+    type_: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TYPE", help="line, speed, dest, blf, url, keyevent, none, …"
+        ),
+    ] = None,
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="What the type needs.")
+    ] = "",
+    label: Annotated[str, typer.Option(help="What the display shows.")] = "",
+    context: Annotated[str, typer.Option(help="Snom's context.")] = "active",
+    perm: PermOption = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove the key from the layer.")
+    ] = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Set a function key, such as: key fleet 0 speed 4711 --label Reception."""
+    if remove:
+
+        def how(old: Layer) -> Layer:
+            if (idx, context) not in {k.slot for k in old.function_keys}:
+                raise _not_there(layer, f"function key {idx} (context {context})")
+            return old.without_function_key(idx, context)
+
+    else:
+        if type_ is None:
+            raise InputError(
+                "no type of key given", hint="such as: speed 4711; or --remove"
+            )
+        new = FunctionKey(idx, type_, value, context, label, perm)
+
+        def how(old: Layer) -> Layer:
+            return old.with_function_keys(new)
+
+    _change(layer, how, state, json)
+
+
+@app.command()
+def certificate(
+    layer: ScopeArgument,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE…", help="PEM (one certificate or many) or DER."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            help="Remove the certificate with this SHA-256, or its first eight digits "
+            "or more.",
+        ),
+    ] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give phones certificates to trust, such as your server's CA; all, or none."""
+    new: list[CertificateEntry] = []
+    for file in files or ():
+        new += CertificateEntry.from_file(read_file(file), str(file))
+    if not new and not remove:
+        raise InputError("no certificate given", hint="give FILE…, or --remove")
+
+    def how(old: Layer) -> Layer:
+        for fingerprint in remove or ():
+            old = old.without_certificate(_one_of(old, layer, fingerprint))
+        return old.with_certificates(*new)
+
+    _change(layer, how, state, json)
+
+
+def _change(
+    layer: str, how: Callable[[Layer], Layer], state: Path | None, json: bool
+) -> None:
+    scope = Scope.parse(layer)
+    with opened(state, create=scope.mac is None) as database:
+        changed = Layers(database).change(scope, how, now())
+    if json:
+        emit_json({"scope": scope.text} | layer_json(changed))
+    else:
+        console.print(f"{scope}  {_counts(changed)}", markup=False, soft_wrap=True)
+
+
+def _one_of(layer: Layer, name: str, fingerprint: str) -> str:
+    digits = fingerprint.replace(":", "").replace(" ", "").lower()
+    found = [
+        entry.certificate.sha256
+        for entry in layer.certificates
+        if len(digits) >= 8 and entry.certificate.sha256.startswith(digits)
+    ]
+    if len(found) != 1:
+        raise _not_there(name, f"certificate with the SHA-256 {fingerprint!r}")
+    return found[0]
+
+
+def _model_layer(layers: Layers, model: str | None) -> list[Layer]:
+    scope = f"model:{model}"
+    return [layers.get(Scope(scope))] if scope in layers.scopes() else []
+
+
+def _not_there(layer: str, what: str) -> InputError:
+    return InputError(
+        f"{layer} has no {what}", hint=f"linekey layer show {layer} tells what it has"
+    )
+
+
+def _counts(layer: Layer) -> str:
+    parts = [
+        f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+        for things, name in (
+            (layer.settings, "setting"),
+            (layer.function_keys, "function key"),
+            (layer.certificates, "certificate"),
+        )
+        if things
+    ]
+    return ", ".join(parts) or "empty"

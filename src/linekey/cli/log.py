@@ -1,0 +1,190 @@
+"""``linekey log``: who asked for what, what was decided, and why."""
+
+import json as json_module
+import re
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    now,
+    opened,
+    printable,
+)
+from linekey.cli.output import console, emit_json, note
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.store.database import Database
+from linekey.store.decisions import LogEntry, prune_log, read_log
+
+FOLLOW_S = 0.5
+"""Seconds between two looks for new lines."""
+
+_OVERLAP = 256  # lines looked at again: PostgreSQL may number them before they are seen
+_AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+app = make_app(
+    """Who asked for what, what was decided, and why.
+
+    Each line is a request, or a connection that was refused before it could ask; a
+    refusal says why, and what to do. Such as:
+
+        linekey log --refused --since 1h
+
+        linekey log --mac 000413AABBCC --follow
+    """,
+    no_args_is_help=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def log(
+    context: typer.Context,
+    mac: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAC", help="Only this phone: as who came, or whose file was asked."
+        ),
+    ] = None,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Only what was refused.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="Only from then on: 30m, 2h, 7d ago, or 2026-01-31, "
+            "2026-01-31T12:00 (local time, unless it says +01:00 or Z).",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, help="The newest so many lines; 0: all.")
+    ] = 100,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the newest lines, oldest first. With --follow --json: JSON lines."""
+    if context.invoked_subcommand is not None:
+        return
+    wanted = None if mac is None else parse_mac(mac)
+    start = None if since is None else parse_when(since, now())
+    with opened(state) as database:
+        entries = read_log(
+            database, mac=wanted, refused=refused, since=start, limit=limit or None
+        )
+        if not follow:
+            _print_all(entries, json)
+            return
+        for entry in entries:
+            _print(entry, json)
+        last = max((entry.row_id for entry in read_log(database, limit=1)), default=0)
+        last = max([last, *(entry.row_id for entry in entries)])
+        seen = {entry.row_id for entry in read_log(database, after=last - _OVERLAP)}
+        try:
+            for entry in _new_lines(database, wanted, refused, last, seen):
+                _print(entry, json)
+        except KeyboardInterrupt:
+            return
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Such as 90d or 12w.")
+    ],
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete old lines, such as: linekey log prune --older-than 90d."""
+    before = parse_when(older_than, now())
+    with opened(state) as database:
+        deleted = prune_log(database, before)
+    if json:
+        emit_json({"deleted": deleted, "before": before})
+    else:
+        plural = "" if deleted == 1 else "s"
+        console.print(f"deleted {deleted} line{plural}", markup=False)
+
+
+def parse_when(text: str, now: datetime) -> datetime:
+    """Read ``90d`` (ago; s, m, h, d, w) or an ISO 8601 time; raises InputError.
+
+    A time without an offset is local.
+    """
+    if found := _AGO.fullmatch(text.strip()):
+        try:
+            return now - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"not a time: {text!r}",
+            hint="write 30m, 2h or 7d for so long ago, or 2026-01-31T12:00",
+        ) from None
+
+
+def log_line(entry: LogEntry) -> str:
+    """Write a line of the log for people; a refusal with its cure below."""
+    who = str(entry.mac) if entry.mac else "-"
+    what = entry.resource or f"({entry.kind})"
+    tls = " ".join(filter(None, (entry.tls_version, entry.suite)))
+    parts = [
+        f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}",
+        f"{entry.outcome:<7}",
+        f"{who:<12}",
+        printable(what),
+        f"from {entry.peer}",
+    ]
+    if tls:
+        parts.append(tls)
+    text = f"{'  '.join(parts)}\n    {printable(entry.sentence)}"
+    if entry.outcome != "granted" and entry.remedy:
+        text += f"\n    cure: {printable(entry.remedy)}"
+    return text
+
+
+def _new_lines(
+    database: Database, mac: Mac | None, refused: bool, last: int, seen: set[int]
+) -> Iterator[LogEntry]:
+    while True:
+        for entry in read_log(
+            database, mac=mac, refused=refused, after=last - _OVERLAP
+        ):
+            if entry.row_id not in seen:
+                seen.add(entry.row_id)
+                last = max(last, entry.row_id)
+                yield entry
+        seen = {row_id for row_id in seen if row_id > last - _OVERLAP}
+        time.sleep(FOLLOW_S)
+
+
+def _print_all(entries: list[LogEntry], json: bool) -> None:
+    if json:
+        emit_json([entry.as_json() for entry in entries])
+        return
+    for entry in entries:
+        _print(entry, False)
+    if not entries:
+        note("nothing on record that fits")
+
+
+def _print(entry: LogEntry, json: bool) -> None:
+    if json:
+        line = json_module.dumps(entry.as_json(), ensure_ascii=False, default=str)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    else:
+        console.print(log_line(entry), markup=False, soft_wrap=True)

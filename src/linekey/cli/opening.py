@@ -1,0 +1,108 @@
+"""What the verbs that look into the state folder have in common.
+
+Rules: a secret is asked for without echo, or read from a pipe, and never taken from
+the command line; what a peer once sent is printed without its control characters.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from linekey.cli.output import fail
+from linekey.errors import InputError, LinekeyError
+from linekey.store.database import Database
+from linekey.store.opening import open_store
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        envvar="LINEKEY_STATE",
+        show_envvar=True,
+        help="State folder. Default: the user's state folder "
+        "(~/.local/state/linekey on Linux).",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document to stdout.")
+]
+
+
+class StoreVerbs(TyperGroup):
+    """Tells our errors as ``error:`` and ``hint:`` and leaves with their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except LinekeyError as error:
+            fail(error)
+
+
+def make_app(help_text: str, **options: Any) -> typer.Typer:
+    """Return the Typer app of one verb; ``help_text`` is what a newcomer works by."""
+    return typer.Typer(
+        cls=StoreVerbs,
+        help=help_text,
+        no_args_is_help=options.pop("no_args_is_help", True),
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
+
+
+@contextmanager
+def opened(state: Path | None, *, create: bool = False) -> Iterator[Database]:
+    """Open the state folder's database for one command."""
+    with open_store(state, create=create) as database:
+        yield database
+
+
+def now() -> datetime:
+    """Return the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file the operator named. Raises InputError if that cannot be done."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {str(path)!r}: {(error.strerror or str(error)).lower()}",
+            hint="check the name of the file, and that this user may read it",
+        ) from None
+
+
+def read_secret(what: str) -> str:
+    """Ask for a secret twice without echo; from a pipe, read one line.
+
+    Raises InputError if it is empty.
+    """
+    if sys.stdin.isatty():
+        value = str(
+            typer.prompt(what, hide_input=True, confirmation_prompt=True, err=True)
+        )
+    else:
+        value = sys.stdin.readline().rstrip("\r\n")
+    if not value:
+        raise InputError(
+            f"no value for {what}", hint="type it, or pipe one line for each secret"
+        )
+    return value
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control and other unprintable characters escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
