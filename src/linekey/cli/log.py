@@ -80,6 +80,8 @@ def log(
     wanted = None if mac is None else parse_mac(mac)
     start = None if since is None else parse_when(since, now())
     with opened(state) as database:
+        # What is there already, before it is read: what comes meanwhile is new.
+        last = max((entry.row_id for entry in read_log(database, limit=1)), default=0)
         entries = read_log(
             database, mac=wanted, refused=refused, since=start, limit=limit or None
         )
@@ -88,9 +90,9 @@ def log(
             return
         for entry in entries:
             _print(entry, json)
-        last = max((entry.row_id for entry in read_log(database, limit=1)), default=0)
-        last = max([last, *(entry.row_id for entry in entries)])
-        seen = {entry.row_id for entry in read_log(database, after=last - _OVERLAP)}
+        recent = read_log(database, after=last - _OVERLAP)
+        seen = {entry.row_id for entry in recent if entry.row_id <= last}
+        seen.update(entry.row_id for entry in entries)
         try:
             for entry in _new_lines(database, wanted, refused, last, seen):
                 _print(entry, json)
