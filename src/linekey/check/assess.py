@@ -1,0 +1,260 @@
+"""From what a server said (or would say) to a result for one class of phones.
+
+The three outcomes are decided here and nowhere else. What the phone refuses comes
+before what the server would refuse afterwards, as on the wire; both are told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from linekey.catalog.roots import history_of
+from linekey.certs.certificate import Certificate
+from linekey.check.answer import Answer
+from linekey.check.classes import PhoneClass
+from linekey.check.client_side import client_summary, look_at_client
+from linekey.check.cures import (
+    append_cure,
+    protocol_cures,
+    provision_cure,
+    setting_cure,
+)
+from linekey.check.negotiation import look_at_negotiation, look_at_reach
+from linekey.check.report import ClassResult, Cure, Outcome
+from linekey.check.root_lists import in_list_words
+from linekey.trust.findings import Finding, Verdict, failed, in_order
+from linekey.trust.judge import judge
+from linekey.trust.naming import is_ip
+from linekey.trust.paths import missing_intermediates
+from linekey.trust.store import TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is judged for every class alike.
+
+    ``name`` is what the phones connect to; ``at`` the date of the judgement (aware);
+    ``known`` certificates known from elsewhere, which only help to say what is
+    missing; ``identity`` the certificate chain that phones would show, where the
+    operator gave one.
+    """
+
+    name: str | None
+    at: datetime
+    known: tuple[Certificate, ...] = ()
+    identity: tuple[Certificate, ...] = ()
+
+
+def assess_chain(
+    phones: PhoneClass, chain: Sequence[Certificate], question: Question
+) -> ClassResult:
+    """A result for a chain that is on no server yet (``--chain``)."""
+    verdict, differs, extra = _judge_both(phones, chain, question)
+    findings = (*verdict.findings, *extra)
+    return _result(phones, chain, question, verdict, findings, differs)
+
+
+def assess_answer(
+    phones: PhoneClass, answer: Answer, question: Question, *, others_answered: bool
+) -> ClassResult:
+    """A result for what a server said to this class's hello.
+
+    ``others_answered`` is true where the server spoke TLS with another class: then a
+    connection closed without a word is a refusal of this hello, not a dead server.
+    """
+    reached = look_at_reach(answer, phones.first, others_answered=others_answered)
+    if reached.outcome is not None:
+        result = ClassResult(
+            id=phones.id,
+            phones=phones.pairs,
+            hello=phones.first.hello.as_dict(),
+            outcome=reached.outcome,
+            findings=in_order(reached.findings),
+            alert=None if answer.alert is None else answer.alert.label,
+            roots=_roots(phones),
+        )
+        if reached.outcome is Outcome.SERVER_REFUSES:
+            cures = protocol_cures([p.profile for p in phones.phones], "tls.suite")
+            result = replace(result, cures=tuple(cures))
+        return result
+    spoken = look_at_negotiation(answer, phones.first)
+    suite = answer.suite
+    if suite is not None and suite.authentication == "anon":
+        verdict, differs, extra = Verdict(True, ()), "", []
+    else:
+        verdict, differs, extra = _judge_both(phones, answer.chain, question)
+    client = look_at_client(answer, phones.first, question.identity)
+    findings = (*spoken, *verdict.findings, *extra, *client)
+    result = _result(phones, answer.chain, question, verdict, findings, differs)
+    return replace(
+        result,
+        negotiated=answer.negotiated,
+        client_certificate=client_summary(answer),
+    )
+
+
+_CLIENT: Final = "client."
+
+
+def _result(
+    phones: PhoneClass,
+    chain: Sequence[Certificate],
+    question: Question,
+    verdict: Verdict,
+    findings: Sequence[Finding],
+    differs: str,
+) -> ClassResult:
+    ordered = in_order(findings)
+    refusals = [f for f in ordered if f.refuses]
+    if any(not f.rule.startswith(_CLIENT) for f in refusals):
+        outcome = Outcome.PHONE_REFUSES
+    elif refusals:
+        outcome = Outcome.SERVER_REFUSES
+    else:
+        outcome = Outcome.ACCEPTED
+    alert = verdict.alert if outcome is Outcome.PHONE_REFUSES else None
+    return ClassResult(
+        id=phones.id,
+        phones=phones.pairs,
+        hello=phones.first.hello.as_dict(),
+        outcome=outcome,
+        findings=ordered,
+        alert=None if alert is None else alert.label,
+        path=tuple(
+            {"subject": str(c.subject), "sha256": c.sha256} for c in verdict.path
+        ),
+        cures=tuple(_cures(phones, chain, question, verdict, ordered)),
+        roots=_roots(phones),
+        differs=differs,
+    )
+
+
+def _roots(phones: PhoneClass) -> dict[str, Any] | None:
+    roots = phones.first.roots
+    return None if roots is None else roots.as_dict()
+
+
+def _judge(
+    phones: PhoneClass,
+    chain: Sequence[Certificate],
+    question: Question,
+    store: TrustStore,
+) -> Verdict:
+    phone = phones.first
+    return judge(
+        chain,
+        question.name,
+        store,
+        phone.profile,
+        phone.settings,
+        question.at,
+        known=question.known,
+    )
+
+
+def _judge_both(
+    phones: PhoneClass, chain: Sequence[Certificate], question: Question
+) -> tuple[Verdict, str, list[Finding]]:
+    """Judge with the newest list of roots, and with the oldest the firmware may have.
+
+    Where they differ, the verdict is the newest list's, with a warning that names the
+    day on which the root came into Mozilla's list, and a sentence with both answers.
+    """
+    phone = phones.first
+    verdict = _judge(phones, chain, question, phone.store)
+    if phone.other_store is None or phone.roots is None:
+        return verdict, "", []
+    other = _judge(phones, chain, question, phone.other_store)
+    if _trust_of(verdict) == _trust_of(other):
+        return verdict, "", []
+    lists = phone.roots
+    words = {True: "accepted", False: "refused"}
+    differs = (
+        f"{_capital(lists.sentence)}. With the list of {lists.newest_date}: "
+        f"{words[verdict.accepted]} ({verdict.reason}); with the list of "
+        f"{lists.oldest_date}: {words[other.accepted]} ({other.reason})."
+    )
+    finding = _root_date(verdict, other)
+    return verdict, differs, [] if finding is None else [finding]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_TRUST_RULES: Final = ("chain.untrusted", "chain.incomplete")
+
+
+def _trust_of(verdict: Verdict) -> tuple[bool, bool]:
+    """What the list of roots decides: the verdict, and whether a path was found."""
+    return verdict.accepted, any(
+        f.rule in _TRUST_RULES and not f.ok for f in verdict.findings
+    )
+
+
+def _root_date(verdict: Verdict, other: Verdict) -> Finding | None:
+    anchor = verdict.path[-1] if verdict.path else None
+    if anchor is None or history_of(anchor.sha256) is None:
+        return None
+    if any(f.rule in _TRUST_RULES and not f.ok for f in verdict.findings):
+        return None
+    effect = (
+        "an older firmware refuses this server"
+        if not other.accepted
+        else "an older firmware would refuse this server if it authenticated servers"
+    )
+    return failed(
+        "chain.root-date",
+        f"{anchor.subject} was in Mozilla's list {in_list_words(anchor)}, and the "
+        f"firmware's date is not known; {effect}",
+        severity="warning",
+        evidence=f"SHA-256 {anchor.sha256}",
+        cure="say the firmware's date with --firmware-date, or provision the root to "
+        "the phones in <certificates>",
+    )
+
+
+def _cures(
+    phones: PhoneClass,
+    chain: Sequence[Certificate],
+    question: Question,
+    verdict: Verdict,
+    findings: Sequence[Finding],
+) -> list[Cure]:
+    """Texts to paste, for what failed and decides (or would, with authentication)."""
+    phone = phones.first
+    rules = {f.rule for f in findings if not f.ok and f.severity != "note"}
+    cures: list[Cure] = []
+    if "chain.incomplete" in rules:
+        missing = missing_intermediates(chain, phone.store, question.at, question.known)
+        if missing:
+            cures.append(append_cure(missing, "chain.incomplete"))
+    if "chain.self-signed" in rules:
+        cures.append(provision_cure(chain[:1], phone.profile, "chain.self-signed"))
+    elif rules & {"chain.untrusted", "chain.root-date"} and verdict.path:
+        rule = "chain.untrusted" if "chain.untrusted" in rules else "chain.root-date"
+        top = verdict.path[-1]
+        issuers = [c for c in question.known if c.self_issued and _issued(c, top)]
+        anchor = top if top.self_issued or not issuers else issuers[0]
+        if anchor != chain[0]:
+            cures.append(provision_cure((anchor,), phone.profile, rule))
+    if "name.wildcard" in rules:
+        lenient = phone.settings.host_flags & ~(2 | 4 | 16)
+        cures.append(
+            setting_cure("host_name_validation_flags", str(lenient), "name.wildcard")
+        )
+    if "name.unchecked" in {f.rule for f in findings if not f.ok} and (
+        phone.profile.check_fqdn_available
+        and question.name
+        and not is_ip(question.name)
+        and phone.settings.server_authentication
+    ):
+        cures.append(
+            setting_cure("check_fqdn_against_server_cert", "on", "name.unchecked")
+        )
+    return cures
+
+
+def _issued(root: Certificate, below: Certificate) -> bool:
+    return root.subject.matches(below.issuer)

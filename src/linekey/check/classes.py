@@ -1,0 +1,104 @@
+"""Phones that a server cannot tell apart, and that judge it alike, are one class.
+
+Two groupings, one inside the other: phones whose hello is the same bytes need one
+connection between them; phones that also judge by the same rules and settings get one
+verdict between them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from linekey.catalog.profile import Profile
+from linekey.check.hellos import Hello
+from linekey.check.root_lists import RootLists
+from linekey.trust.judge import TlsSettings
+from linekey.trust.store import TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One phone to be checked for: a profile, as it is set up.
+
+    ``label`` is what reports call its model, a MAC behind it where it is a device of
+    the fleet. ``roots`` says which list of roots its store holds (None: one of the
+    operator's own), and ``other_store`` is the store it may have as well, where its
+    firmware's date is unknown: both are judged, and the report says where they differ.
+    """
+
+    profile: Profile
+    hello: Hello
+    settings: TlsSettings
+    store: TrustStore
+    label: str = ""
+    roots: RootLists | None = None
+    other_store: TrustStore | None = None
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Model and firmware, for reports."""
+        return self.label or self.profile.model.name, str(self.profile.firmware)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneClass:
+    """Phones that are alike for one server: any of them speaks for all."""
+
+    id: str
+    phones: tuple[Phone, ...]
+
+    @property
+    def first(self) -> Phone:
+        """The one that is asked and judged."""
+        return self.phones[0]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Model and firmware of each."""
+        return tuple(phone.pair for phone in self.phones)
+
+
+def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
+    """Group phones; classes keep the order in which their first phone came.
+
+    What counts is everything the outcome can depend on: the hello, the tables of keys
+    and hashes, the defaults and settings, the store, and the phone's own certificate.
+    """
+    groups: dict[tuple[object, ...], list[Phone]] = {}
+    by_identity: dict[int, int] = {}
+    numbers: dict[TrustStore, int] = {}
+    for phone in phones:
+        profile = phone.profile
+        key = (
+            phone.hello.wire_key,
+            profile.authentications,
+            profile.hashes,
+            profile.min_key_bits,
+            profile.max_key_bits,
+            profile.server_auth_forced,
+            profile.builtin_generation,
+            profile.shared_certificate,
+            profile.signed_by_rule,
+            profile.base64_certificates,
+            phone.settings,
+            _number(phone.store, by_identity, numbers),
+            phone.other_store and _number(phone.other_store, by_identity, numbers),
+        )
+        groups.setdefault(key, []).append(phone)
+    return tuple(
+        PhoneClass(f"class-{place}", tuple(group))
+        for place, group in enumerate(groups.values(), 1)
+    )
+
+
+def _number(
+    store: TrustStore, by_identity: dict[int, int], numbers: dict[TrustStore, int]
+) -> int:
+    """A small number for a store: most are shared, and hashing one costs 140 DERs."""
+    if id(store) not in by_identity:
+        by_identity[id(store)] = numbers.setdefault(store, len(numbers))
+    return by_identity[id(store)]
+
+
+def hellos_of(classes: Sequence[PhoneClass]) -> tuple[Hello, ...]:
+    """The distinct hellos, in order: each is sent once."""
+    return tuple({c.first.hello.wire_key: c.first.hello for c in classes}.values())

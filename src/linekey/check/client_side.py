@@ -1,0 +1,198 @@
+"""Would the server accept the phone: its CertificateRequest, and a real try.
+
+A request in the server's flight tells what it would like; whether the phone gets in is
+known only when it has shown its certificate *and* the server has answered a request
+(a finished handshake never means accepted: TLS 1.3 servers refuse afterwards, and so
+do HTTP servers). Without a try, what speaks against the phone is a warning.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from linekey.catalog.authorities import ALL_CAS
+from linekey.catalog.models import Generation
+from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
+from linekey.check.answer import Answer, CertificateWish, Late
+from linekey.check.classes import Phone
+from linekey.tls.alerts import cure, explain
+from linekey.tls.versions import Version
+from linekey.trust.findings import Finding, failed, held
+
+RSA_SIGN: Final = 1
+"""ClientCertificateType rsa_sign (RFC 5246 §7.4.4): every built-in key is RSA."""
+
+_TRY = "make sure with --identity FILE, which shows a certificate and waits for the end"
+
+
+def look_at_client(
+    answer: Answer, phone: Phone, identity: Sequence[Certificate] = ()
+) -> list[Finding]:
+    """The findings on the phone's own certificate."""
+    wish = answer.wish
+    if wish is None and answer.late is None:
+        return [
+            failed(
+                "client.asked",
+                "the server does not ask the phone for its certificate",
+                severity="note",
+                cure="a provisioning server should: without it, whoever knows a MAC "
+                "gets the file (nginx ssl_verify_client, HAProxy verify, Apache "
+                "SSLVerifyClient)",
+            )
+        ]
+    findings: list[Finding] = []
+    if wish is not None:
+        findings.append(
+            held("client.asked", "the server asks the phone for its certificate")
+        )
+        findings += _wish(wish, answer, phone, identity)
+    if answer.late is not None:
+        findings.append(_late(answer.late))
+    elif phone.profile.shared_certificate:
+        findings.append(
+            failed(
+                "client.shared",
+                f"{phone.profile.model.name} has a certificate that is common to many "
+                "phones: it proves the vendor, not the phone",
+                severity="warning",
+                cure="give these phones a second factor (a one-time token in the URL, "
+                "or HTTP user and password)",
+            )
+        )
+    return findings
+
+
+def _wish(
+    wish: CertificateWish,
+    answer: Answer,
+    phone: Phone,
+    identity: Sequence[Certificate],
+) -> list[Finding]:
+    findings: list[Finding] = []
+    if wish.types and RSA_SIGN not in wish.types:
+        findings.append(
+            failed(
+                "client.type",
+                "the server takes no RSA client certificate, and the phone's is RSA",
+                severity="warning",
+                evidence=f"certificate types {list(wish.types)}",
+                cure="let the server accept rsa_sign",
+            )
+        )
+    if answer.version is Version.TLS1_2 and wish.signature_algorithms:
+        own = {
+            0x0201,
+            *((0x0401, 0x0501, 0x0601) if phone.profile.supports_sha2 else ()),
+        }
+        if not own & set(wish.signature_algorithms):
+            findings.append(
+                failed(
+                    "client.signature",
+                    "the server takes no RSA signature with a hash the phone has",
+                    severity="warning",
+                    evidence=", ".join(f"0x{n:04x}" for n in wish.signature_algorithms),
+                    cure="let the server accept rsa_pkcs1_sha256"
+                    if phone.profile.supports_sha2
+                    else "let the server accept rsa_pkcs1_sha1 for these phones "
+                    "(OpenSSL: @SECLEVEL=0)",
+                )
+            )
+    if wish.authorities:
+        findings.append(_authorities(wish.authorities, phone, identity))
+    return findings
+
+
+def _authorities(
+    names: Sequence[Name], phone: Phone, identity: Sequence[Certificate]
+) -> Finding:
+    listed = "; ".join(str(n) for n in names[:5]) + (
+        f" and {len(names) - 5} more" if len(names) > 5 else ""
+    )
+    if identity:
+        wanted = [c.issuer for c in identity]
+        found = any(n.matches(issuer) for n in names for issuer in wanted)
+        whose = f"the given certificate (issuer {identity[0].issuer})"
+    else:
+        generation = phone.profile.builtin_generation
+        wanted_cns = vendor_names(generation)
+        found = any(cn in wanted_cns for n in names for cn in n.values("CN"))
+        whose = f"the phone's {generation.label} certificate ({', '.join(wanted_cns)})"
+    if found:
+        return held(
+            "client.ca-names", f"the server names an authority of {whose}", listed
+        )
+    return failed(
+        "client.ca-names",
+        f"the server names {len(names)} authorities and none of {whose}: it will "
+        "most likely refuse the phone",
+        severity="warning",
+        evidence=listed,
+        cure="import the vendor's root and intermediates into what the server trusts "
+        f"for clients; {_TRY}",
+    )
+
+
+def vendor_names(generation: Generation) -> tuple[str, ...]:
+    """Common names of the vendor's authorities of one generation (facts snom §1, H)."""
+    return tuple(
+        ca.name for ca in ALL_CAS if ca.vendor == "snom" and ca.generation is generation
+    )
+
+
+def _late(late: Late) -> Finding:
+    if late.alert is not None:
+        when = "after" if late.handshake else "during"
+        return failed(
+            "client.refused",
+            f"the server refused the phone's certificate {when} the handshake: "
+            f"{explain(late.alert)}",
+            evidence=f"alert {late.alert.label}; {late.detail}",
+            cure=cure(late.alert) or "look into the server's log",
+        )
+    if late.status == 400 and "certificate" in late.detail.lower():
+        return failed(
+            "client.refused",
+            "the server finished the handshake and then refused the phone's "
+            "certificate in HTTP",
+            evidence=late.detail,
+            cure="import the authority that issued the phone's certificate into what "
+            "the server trusts for clients (nginx: ssl_client_certificate)",
+        )
+    if late.answered:
+        status = f"HTTP {late.status}" if late.status else late.detail
+        return held(
+            "client.answered",
+            "the server took the certificate and answered a request",
+            status,
+        )
+    if late.handshake:
+        return failed(
+            "client.answered",
+            "the handshake ended well, but the server answered nothing: that is no "
+            "acceptance",
+            severity="warning",
+            evidence=late.detail,
+            cure="check with a request that the server answers (a path it knows)",
+        )
+    return failed(
+        "client.refused",
+        "the handshake with the phone's certificate failed",
+        evidence=late.detail,
+        cure="look into the server's log",
+    )
+
+
+def client_summary(answer: Answer) -> dict[str, Any] | None:
+    """For JSON: what the server asks for, and what came of a try."""
+    if answer.wish is None and answer.late is None:
+        return None
+    wish, late = answer.wish, answer.late
+    return {
+        "asked": wish is not None,
+        "types": list(wish.types) if wish else [],
+        "authorities": [str(n) for n in wish.authorities] if wish else [],
+        "tried": late is not None,
+        "answered": late.answered if late else None,
+        "status": late.status if late else None,
+    }

@@ -1,0 +1,118 @@
+"""The hellos that are sent: derived from the seed's matrix, or captured by a user.
+
+A derived hello is labelled as derived wherever it is shown: the matrix tells versions
+and suites, the rest is inference (``catalog.hello``). A capture, in hex or as a pcap
+file, replaces it.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from linekey.catalog.hello import build_hello
+from linekey.catalog.profile import Profile
+from linekey.errors import InputError
+from linekey.tls.errors import TlsError
+from linekey.tls.fingerprint import ja4
+from linekey.tls.hello import ClientHello, build_client_hello, parse_client_hello
+from linekey.tls.suites import SIGNALS, SUITES
+from linekey.tls.versions import label_of
+
+MAX_CAPTURE_BYTES: Final = 1024 * 1024
+"""The largest capture that is read: one hello is a few hundred bytes."""
+
+_NO_RANDOM: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A hello without its random bytes, and where it comes from."""
+
+    client_hello: ClientHello
+    origin: str
+
+    @property
+    def wire_key(self) -> tuple[object, ...]:
+        """Equal for hellos that are the same bytes but for the random."""
+        hello = self.client_hello
+        return (
+            hello.record_version,
+            hello.legacy_version,
+            hello.suites,
+            hello.extensions,
+            hello.compressions,
+        )
+
+    def to_bytes(self, random: bytes) -> bytes:
+        """The records to send; ``random`` is 32 bytes."""
+        return build_client_hello(
+            replace(self.client_hello, random=random, session_id=b"")
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: what is offered, by name, and how much of it is derived."""
+        hello = self.client_hello
+        return {
+            "origin": self.origin,
+            "versions": [label_of(v) for v in sorted(hello.versions)],
+            "suites": [
+                SUITES[n].name if n in SUITES else f"0x{n:04x}"
+                for n in hello.suites
+                if n not in SIGNALS
+            ],
+            "server_name": hello.server_name,
+            "ja4": ja4(hello),
+        }
+
+
+def derive(profile: Profile, server_name: str | None) -> Hello:
+    """The hello of a profile, for a connection to ``server_name`` (or an address)."""
+    row = profile.match.row
+    return Hello(
+        build_hello(row, server_name, _NO_RANDOM),
+        f"derived from the matrix row {row.id}",
+    )
+
+
+def read_capture(data: bytes, label: str) -> Hello:
+    """Read a hello that a user captured: hex digits, raw records, or a pcap file.
+
+    Raises InputError when there is no ClientHello in it.
+    """
+    if len(data) > MAX_CAPTURE_BYTES:
+        raise InputError(
+            f"{label}: {len(data)} bytes; at most {MAX_CAPTURE_BYTES} are read",
+            hint="export the one packet that holds the ClientHello",
+        )
+    for candidate in _candidates(data):
+        try:
+            hello = parse_client_hello(candidate)
+        except TlsError:
+            continue
+        if hello is not None:
+            return Hello(
+                replace(hello, random=_NO_RANDOM, session_id=b""),
+                f"captured: {label}",
+            )
+    raise InputError(
+        f"{label}: no TLS ClientHello in it",
+        hint="give the hello's bytes in hex, or a pcap file with it in one packet",
+    )
+
+
+def _candidates(data: bytes) -> Iterator[bytes]:
+    text = re.sub(rb"[\s:,]|0x", b"", data)
+    if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text):
+        yield bytes.fromhex(text.decode("ascii"))
+        return
+    yield data
+    # In a pcap or pcapng file the hello stands somewhere in a packet's payload: a
+    # handshake record (22, 3, 0..3) whose message is a ClientHello (1).
+    for found in re.finditer(rb"\x16\x03[\x00-\x03]", data):
+        at = found.start()
+        if len(data) < at + 6 or data[at + 5] != 1:
+            continue
+        (length,) = struct.unpack_from("!H", data, at + 3)
+        yield data[at : at + 5 + length]

@@ -1,0 +1,221 @@
+"""What was agreed on below the certificates: reach, version, suite, key exchange.
+
+A phone takes what it offered and nothing else (RFC 5246 §7.4.1.3); whether what it
+takes still protects is another question, and a warning (RFC 9325, RFC 8996).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from linekey.check.answer import Answer, Reach
+from linekey.check.classes import Phone
+from linekey.check.report import Outcome
+from linekey.tls.alerts import Alert, cure, explain
+from linekey.tls.versions import Version, label_of
+from linekey.trust.findings import Finding, failed, held
+
+WEAK_CIPHERS: Final = frozenset({"NULL", "DES", "RC4", "RC2", "3DES"})
+"""Prohibited or no longer to be used (RFC 9325 §4.1)."""
+
+SOUND_DH_BITS: Final = 2048
+"""RFC 9325 §4.4."""
+
+OLD_DH_FLOOR: Final = 1024
+"""OpenSSL clients from 1.0.2b on refuse smaller primes (768, then 1024 bits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """``outcome`` is None where the conversation went on to a certificate."""
+
+    outcome: Outcome | None
+    findings: tuple[Finding, ...]
+
+
+def look_at_reach(answer: Answer, phone: Phone, *, others_answered: bool) -> Reached:
+    """Was the server reached, and did it take the hello."""
+    where = answer.address or "the server"
+    cures = {
+        Reach.NO_NAME: (
+            "reach.name",
+            "correct the name, or the DNS the phones use",
+        ),
+        Reach.NO_CONNECTION: (
+            "reach.connect",
+            "check address, port and firewall, and that the server runs",
+        ),
+        Reach.TIMED_OUT: (
+            "reach.time",
+            "check firewall and load of the server; --timeout gives it longer",
+        ),
+        Reach.NOT_TLS: (
+            "reach.tls",
+            "give the port that speaks TLS (SIP over TLS is usually 5061, HTTPS 443)",
+        ),
+        Reach.MALFORMED: (
+            "reach.malformed",
+            "look at what stands at this port; its messages break the TLS standard",
+        ),
+    }
+    if answer.reach in cures:
+        rule, what = cures[answer.reach]
+        return Reached(
+            Outcome.UNREACHABLE,
+            (failed(rule, answer.detail, evidence=where, cure=what),),
+        )
+    if answer.reach is Reach.CLOSED:
+        if not others_answered:
+            finding = failed(
+                "reach.tls",
+                "the server closed the connection after the hello without a word",
+                evidence=f"{where}: {answer.detail}",
+                cure="check that the port speaks TLS, and to this network",
+            )
+            return Reached(Outcome.UNREACHABLE, (finding,))
+        finding = failed(
+            "tls.alert",
+            "the server closed the connection after this phone's hello without a "
+            "word, and spoke with other phones",
+            evidence=f"{where}: {answer.detail}",
+            cure="allow the phone's versions and suites on the server",
+        )
+        return Reached(Outcome.SERVER_REFUSES, (finding,))
+    if answer.alert is not None:
+        return Reached(Outcome.SERVER_REFUSES, (_told(answer, phone, answer.alert),))
+    return Reached(None, ())
+
+
+def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:
+    hello = phone.hello.client_hello
+    offered = ", ".join(label_of(v) for v in sorted(hello.versions))
+    evidence = f"{answer.address}: alert {alert.label}; phone offers {offered}"
+    if alert is Alert.PROTOCOL_VERSION:
+        return failed(
+            "tls.version",
+            f"the server speaks none of the phone's versions ({offered})",
+            evidence=evidence,
+            cure=cure(alert),
+        )
+    if alert in (Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY):
+        return failed(
+            "tls.suite",
+            "the server finds nothing in the phone's hello that it takes: no common "
+            "cipher suite, curve or version",
+            evidence=evidence,
+            cure=cure(alert),
+        )
+    return failed(
+        "tls.alert",
+        f"the server refuses the phone's hello: {explain(alert)}",
+        evidence=evidence,
+        cure=cure(alert) or "look into the server's log",
+    )
+
+
+def look_at_negotiation(answer: Answer, phone: Phone) -> list[Finding]:
+    """Version, suite and key exchange of a server's flight."""
+    hello = phone.hello.client_hello
+    findings: list[Finding] = []
+    if answer.version is not None:
+        findings += _version(answer.version, hello.versions)
+    number = answer.suite_number
+    suite = answer.suite
+    name = suite.name if suite else f"0x{number or 0:04x}"
+    if number is not None and number not in hello.suites:
+        findings.append(
+            failed(
+                "tls.suite-offered",
+                f"the server picks {name}, which the phone did not offer",
+                evidence=f"0x{number:04x}",
+                cure="look at what answers there: no sound TLS server does that",
+            )
+        )
+    elif suite is not None:
+        findings.append(held("tls.suite", f"phone and server agree on {name}"))
+        if suite.cipher in WEAK_CIPHERS or suite.export:
+            findings.append(
+                failed(
+                    "tls.weak-suite",
+                    f"the server picks {name}, which no longer protects",
+                    severity="warning",
+                    evidence=f"{suite.cipher}, {suite.bits} bits",
+                    cure="let the server prefer its own order of suites, with AES "
+                    "first",
+                )
+            )
+        elif suite.authentication == "anon":
+            findings.append(
+                failed(
+                    "tls.weak-suite",
+                    f"the server picks {name}: nobody proves who they are",
+                    severity="warning",
+                    evidence=name,
+                    cure="take anonymous suites out of the server's list",
+                )
+            )
+    return findings + _key_exchange(answer, phone)
+
+
+def _version(version: Version, offered: tuple[int, ...]) -> list[Finding]:
+    if version not in offered:
+        return [
+            failed(
+                "tls.version",
+                f"the server answers with {version.label}, which the phone did not "
+                "offer",
+                evidence=", ".join(label_of(v) for v in sorted(offered)),
+                cure="let the server speak a version that the phone has",
+            )
+        ]
+    findings = [held("tls.version", f"phone and server agree on {version.label}")]
+    if version < Version.TLS1_2:
+        findings.append(
+            failed(
+                "tls.old-version",
+                f"{version.label} is chosen, which is retired",
+                severity="warning",
+                evidence=f"the phone's newest is {label_of(max(offered))}",
+                cure="let the server speak TLS 1.2"
+                if max(offered) >= Version.TLS1_2
+                else "nothing at the server: the phone has no newer; update its "
+                "firmware, or replace it",
+            )
+        )
+    return findings
+
+
+def _key_exchange(answer: Answer, phone: Phone) -> list[Finding]:
+    exchange = answer.key_exchange
+    findings: list[Finding] = []
+    if exchange is None:
+        return findings
+    groups = phone.hello.client_hello.groups
+    if (
+        exchange.group_number is not None
+        and groups
+        and (exchange.group_number not in groups)
+    ):
+        findings.append(
+            failed(
+                "tls.curve",
+                f"the server picks the curve {exchange.group}, which the phone did not "
+                "offer",
+                evidence=exchange.kind,
+                cure="let the server use secp256r1 (ssl_ecdh_curve in nginx)",
+            )
+        )
+    if exchange.bits is not None and exchange.bits < SOUND_DH_BITS:
+        small = exchange.bits < OLD_DH_FLOOR
+        findings.append(
+            failed(
+                "tls.dh-size",
+                f"the Diffie-Hellman group has {exchange.bits} bits"
+                + ("; OpenSSL 1.0.2 and newer refuse it" if small else ""),
+                severity="refused" if small else "warning",
+                evidence=exchange.kind,
+                cure="give the server a 2048-bit group (ssl_dhparam in nginx), or let "
+                "it prefer ECDHE",
+                confidence="L" if small else "H",
+            )
+        )
+    return findings

@@ -1,0 +1,86 @@
+"""One self-contained HTML page of a report, to be mailed to whoever must act.
+
+Made from the report's JSON form and nothing else, so the page says what the scripts
+read. No script, no font, no address: everything is inside, and a Content-Security-
+Policy in the page forbids the rest. Every value is escaped by the template engine:
+names and certificates come from servers that may be hostile.
+"""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from linekey.check.report import Outcome, Report
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    source = resources.files("linekey.check").joinpath("page.html.j2")
+    return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+def render_page(report: Report) -> str:
+    """The page, complete."""
+    document = report.as_dict()
+    marks = {
+        str(outcome): {
+            "id": str(outcome),
+            "mark": outcome.mark,
+            "words": outcome.words,
+        }
+        for outcome in Outcome
+    }
+    labels = {result.id: result.label for result in report.classes}
+    for row in document["classes"]:
+        row["label"] = labels[row["id"]]
+    return _template().render(
+        report=document,
+        outcomes=list(marks.values()),
+        marks=marks,
+        labels=labels,
+        matrix=_matrix(report),
+    )
+
+
+def _matrix(report: Report) -> dict[str, Any]:
+    """Models down, firmware across; a cell for each pair that was checked."""
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    models: dict[str, None] = {}
+    firmwares: dict[str, None] = {}
+    for result in report.classes:
+        for model, firmware in result.phones:
+            models[model] = None
+            firmwares[firmware] = None
+            cells[model, firmware] = {
+                "id": result.id,
+                "outcome": str(result.outcome),
+                "mark": result.outcome.mark,
+                "words": result.outcome.words,
+                "reason": result.reason,
+                "warnings": bool(result.warnings),
+            }
+    columns = sorted(firmwares, key=_version)
+    return {
+        "firmwares": columns,
+        "rows": [
+            {"model": model, "cells": [cells.get((model, f)) for f in columns]}
+            for model in sorted(models, key=_model)
+        ],
+    }
+
+
+def _version(text: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(p) for p in text.split(".") if p.isdigit()), text
+
+
+def _model(text: str) -> tuple[bool, str]:
+    return not text[:1].isdigit(), text

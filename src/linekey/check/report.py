@@ -1,0 +1,280 @@
+"""The report of a check: one value, its JSON form, and its summing up.
+
+The JSON form is the interface that scripts read; it is documented in
+``docs/reference/check-json.md`` and carries ``format``. Fields are added, never
+renamed, as long as ``format`` stays 1. The terminal table and the HTML page are made
+from the same value, so the three never differ.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from linekey.trust.findings import Finding
+
+FORMAT: Final = 1
+
+
+class Outcome(StrEnum):
+    """The four things that can be true of a phone and a server, never confused."""
+
+    ACCEPTED = "accepted"
+    PHONE_REFUSES = "phone_refuses"
+    SERVER_REFUSES = "server_refuses"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return _WORDS[self]
+
+    @property
+    def mark(self) -> str:
+        """One character that tells them apart without colour."""
+        return _MARKS[self]
+
+
+_WORDS: Final = {
+    Outcome.ACCEPTED: "accepts",
+    Outcome.PHONE_REFUSES: "phone refuses the server",
+    Outcome.SERVER_REFUSES: "server refuses the phone",
+    Outcome.UNREACHABLE: "server not reached",
+}
+_MARKS: Final = {
+    Outcome.ACCEPTED: "✓",
+    Outcome.PHONE_REFUSES: "✗",
+    Outcome.SERVER_REFUSES: "⊘",
+    Outcome.UNREACHABLE: "?",
+}
+
+FailOn = Literal["refused", "warning"]
+"""What makes the exit status 1: refusals alone, or warnings as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """Something ready to use: ``kind`` is xml, pem, nginx, haproxy, apache, setting."""
+
+    kind: str
+    title: str
+    text: str
+    for_rule: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {
+            "kind": self.kind,
+            "title": self.title,
+            "text": self.text,
+            "for_rule": self.for_rule,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClassResult:
+    """The answer for one class of phones.
+
+    ``phones`` are (model, firmware) pairs; ``differs`` says what would be different
+    with another list of roots, where the firmware's date is not known.
+    """
+
+    id: str
+    phones: tuple[tuple[str, str], ...]
+    hello: dict[str, Any]
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    negotiated: dict[str, Any] | None = None
+    client_certificate: dict[str, Any] | None = None
+    alert: str | None = None
+    path: tuple[dict[str, str], ...] = ()
+    cures: tuple[Cure, ...] = ()
+    roots: dict[str, Any] | None = None
+    differs: str = ""
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """What failed, in the phone's order, refusals and warnings."""
+        return tuple(f for f in self.findings if not f.ok and f.severity != "note")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What failed and does not refuse."""
+        return tuple(f for f in self.findings if not f.ok and f.severity == "warning")
+
+    @property
+    def reason(self) -> str:
+        """The first refusal, else the first warning, else "no objection"."""
+        for findings in (
+            tuple(f for f in self.findings if f.refuses),
+            self.warnings,
+        ):
+            if findings:
+                return findings[0].message
+        return "no objection"
+
+    @property
+    def label(self) -> str:
+        """The phones in words, shortened: ``D735, D785 · 10.1.20.0``."""
+        return phones_in_words(self.phones)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "id": self.id,
+            "phones": [{"model": m, "firmware": f} for m, f in self.phones],
+            "hello": self.hello,
+            "outcome": str(self.outcome),
+            "reason": self.reason,
+            "alert": self.alert,
+            "negotiated": self.negotiated,
+            "client_certificate": self.client_certificate,
+            "roots": self.roots,
+            "differs": self.differs,
+            "path": list(self.path),
+            "findings": [f.as_dict() for f in self.findings],
+            "cures": [c.as_dict() for c in self.cures],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEntry:
+    """One day on which something breaks, and for whom.
+
+    ``kind`` is leaf, intermediate, anchor or vendor_ca; ``breaks`` are the ids of the
+    classes that would refuse, or be refused, from that day on.
+    """
+
+    day: datetime
+    kind: str
+    subject: str
+    breaks: tuple[str, ...]
+    sentence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "date": self.day.date().isoformat(),
+            "kind": self.kind,
+            "subject": self.subject,
+            "breaks": list(self.breaks),
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything one check found.
+
+    ``target`` describes what was looked at (``kind`` server or chain, and its
+    parts); ``checked_at`` is when, ``at`` the date that was judged for, and
+    ``phone_clock`` the phones' clock where it was given.
+    """
+
+    target: dict[str, Any]
+    checked_at: datetime
+    at: datetime
+    phone_clock: datetime | None
+    classes: tuple[ClassResult, ...]
+    notes: tuple[str, ...] = ()
+    calendar: tuple[CalendarEntry, ...] | None = None
+    connections: int = 0
+    elapsed_s: float = 0.0
+    chain: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """How many classes came to which outcome, every outcome named."""
+        counted = Counter(c.outcome for c in self.classes)
+        return {outcome: counted[outcome] for outcome in Outcome}
+
+    @property
+    def title(self) -> str:
+        """What was looked at, in a few words."""
+        return str(self.target.get("label", ""))
+
+    @property
+    def sentence(self) -> str:
+        """The whole report in one sentence."""
+        total = len(self.classes)
+        noun = "class" if total == 1 else "classes"
+        counts = {o: n for o, n in self.counts.items() if n}
+        if counts == {Outcome.ACCEPTED: total}:
+            warned = sum(bool(c.warnings) for c in self.classes)
+            tail = f", {warned} of them with warnings" if warned else ""
+            return f"all {total} {noun} of phones accept{tail}"
+        return f"of {total} {noun}: " + ", ".join(
+            f"{n} {o.words}" for o, n in counts.items()
+        )
+
+    def exit_code(self, fail_on: FailOn = "refused") -> int:
+        """0 every phone accepts, 1 findings, 3 nothing could be reached.
+
+        A server that some hellos reach and others do not is a finding (1): only
+        where none reached it is the answer "could not do it" (3).
+        """
+        outcomes = {c.outcome for c in self.classes}
+        if outcomes == {Outcome.UNREACHABLE}:
+            return 3
+        if outcomes - {Outcome.ACCEPTED}:
+            return 1
+        if fail_on == "warning" and any(c.warnings for c in self.classes):
+            return 1
+        return 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "format": FORMAT,
+            "target": self.target,
+            "checked_at": self.checked_at.isoformat(),
+            "at": self.at.isoformat(),
+            "phone_clock": None
+            if self.phone_clock is None
+            else self.phone_clock.isoformat(),
+            "sentence": self.sentence,
+            "counts": {str(o): n for o, n in self.counts.items()},
+            "connections": self.connections,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "chain": list(self.chain),
+            "notes": list(self.notes),
+            "classes": [c.as_dict() for c in self.classes],
+            "calendar": None
+            if self.calendar is None
+            else [e.as_dict() for e in self.calendar],
+        }
+
+
+def phones_in_words(phones: Sequence[tuple[str, str]], limit: int = 6) -> str:
+    """Models by firmware, shortened: ``D735, D785 · 10.1.20.0 and 10.1.33.33``."""
+    by_firmware: dict[str, list[str]] = {}
+    for model, firmware in phones:
+        by_firmware.setdefault(firmware, []).append(model)
+    by_models: dict[tuple[str, ...], list[str]] = {}
+    for firmware, models in by_firmware.items():
+        by_models.setdefault(tuple(models), []).append(firmware)
+    parts = []
+    for models, firmwares in by_models.items():
+        shown = ", ".join(models[:limit])
+        if len(models) > limit:
+            shown += f" and {len(models) - limit} more"
+        parts.append(f"{shown} · {' and '.join(firmwares)}")
+    return "; ".join(parts)
+
+
+def grouped(results: Sequence[ClassResult]) -> list[tuple[ClassResult, int]]:
+    """Classes that say the same, as one line each: the first of them, and how many.
+
+    "The same" is outcome, what was negotiated, and every failure in words.
+    """
+    lines: dict[tuple[Any, ...], list[ClassResult]] = {}
+    for result in results:
+        key = (
+            result.outcome,
+            tuple(f.message for f in result.failures),
+            tuple(sorted((result.negotiated or {}).items(), key=str)),
+        )
+        lines.setdefault(key, []).append(result)
+    return [(same[0], len(same)) for same in lines.values()]

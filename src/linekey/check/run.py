@@ -1,0 +1,140 @@
+"""A whole check as a function: answers or a chain file in, a report out.
+
+Pure: whoever calls has asked the server (``linekey.net.prober``) or read the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from linekey.certs.certificate import Certificate
+from linekey.check.answer import Answer, Reach
+from linekey.check.assess import Question, assess_answer, assess_chain
+from linekey.check.calendar import calendar_of
+from linekey.check.classes import PhoneClass
+from linekey.check.report import CalendarEntry, Report
+from linekey.trust.findings import Verdict
+from linekey.trust.judge import judge
+from linekey.trust.naming import names_of
+from linekey.trust.validity import day
+
+
+def check_chain(
+    chain: Sequence[Certificate],
+    classes: Sequence[PhoneClass],
+    question: Question,
+    *,
+    label: str,
+    checked_at: datetime,
+    phone_clock: datetime | None = None,
+    notes: Sequence[str] = (),
+    calendar: bool = False,
+) -> Report:
+    """What every class would say to a chain that is on no server yet."""
+    results = tuple(assess_chain(c, chain, question) for c in classes)
+    return Report(
+        target={
+            "kind": "chain",
+            "label": label,
+            "name": question.name,
+            "host": None,
+            "port": None,
+        },
+        checked_at=checked_at,
+        at=question.at,
+        phone_clock=phone_clock,
+        classes=results,
+        notes=tuple(notes),
+        chain=tuple(describe(c) for c in chain),
+        calendar=_calendar(classes, {c.id: chain for c in classes}, question)
+        if calendar
+        else None,
+    )
+
+
+def check_answers(
+    answers: Mapping[tuple[object, ...], Answer],
+    classes: Sequence[PhoneClass],
+    question: Question,
+    *,
+    label: str,
+    host: str,
+    port: int,
+    checked_at: datetime,
+    phone_clock: datetime | None = None,
+    notes: Sequence[str] = (),
+    calendar: bool = False,
+    elapsed_s: float = 0.0,
+) -> Report:
+    """What every class makes of a server's answers, keyed by ``Hello.wire_key``."""
+    spoke = any(
+        a.reach is Reach.ANSWERED and a.alert is None for a in answers.values()
+    ) or any(a.alert is not None for a in answers.values())
+    results = tuple(
+        assess_answer(
+            c, answers[c.first.hello.wire_key], question, others_answered=spoke
+        )
+        for c in classes
+    )
+    chains = {c.id: answers[c.first.hello.wire_key].chain for c in classes}
+    distinct = dict.fromkeys(chain for chain in chains.values() if chain)
+    more = list(notes)
+    if len(distinct) > 1:
+        more.append(
+            f"the server shows {len(distinct)} different chains, depending on the "
+            "hello; the first is listed"
+        )
+    return Report(
+        target={
+            "kind": "server",
+            "label": label,
+            "name": question.name,
+            "host": host,
+            "port": port,
+        },
+        checked_at=checked_at,
+        at=question.at,
+        phone_clock=phone_clock,
+        classes=results,
+        notes=tuple(more),
+        connections=len(answers) + sum(a.late is not None for a in answers.values()),
+        elapsed_s=elapsed_s,
+        chain=tuple(describe(c) for c in next(iter(distinct), ())),
+        calendar=_calendar(classes, chains, question) if calendar else None,
+    )
+
+
+def _calendar(
+    classes: Sequence[PhoneClass],
+    chains: Mapping[str, Sequence[Certificate]],
+    question: Question,
+) -> tuple[CalendarEntry, ...]:
+    def judge_at(phones: PhoneClass, at: datetime) -> Verdict:
+        phone = phones.first
+        return judge(
+            chains[phones.id],
+            question.name,
+            phone.store,
+            phone.profile,
+            phone.settings,
+            at,
+        )
+
+    return calendar_of(classes, question.at, judge_at)
+
+
+def describe(certificate: Certificate) -> dict[str, Any]:
+    """A certificate for reports."""
+    return {
+        "subject": str(certificate.subject),
+        "issuer": str(certificate.issuer),
+        "serial": f"{certificate.serial:x}",
+        "names": names_of(certificate),
+        "not_before": day(certificate.not_before),
+        "not_after": day(certificate.not_after),
+        "key": certificate.key.text,
+        "signature_algorithm": certificate.signature_algorithm,
+        "version": certificate.version,
+        "sha256": certificate.sha256,
+        "sha1": certificate.sha1,
+    }
