@@ -1,0 +1,189 @@
+"""Alerts: their numbers, what each means to an administrator, and what cures it.
+
+Numbers and meanings: RFC 8446 §6, RFC 5246 §7.2, RFC 6066, RFC 7507 (confidence H).
+The cures are ours, for phones and provisioning servers.
+"""
+
+import struct
+from enum import IntEnum
+
+
+class Alert(IntEnum):
+    """An alert description; the number on the wire."""
+
+    CLOSE_NOTIFY = 0
+    UNEXPECTED_MESSAGE = 10
+    BAD_RECORD_MAC = 20
+    DECRYPTION_FAILED = 21
+    RECORD_OVERFLOW = 22
+    DECOMPRESSION_FAILURE = 30
+    HANDSHAKE_FAILURE = 40
+    NO_CERTIFICATE = 41
+    BAD_CERTIFICATE = 42
+    UNSUPPORTED_CERTIFICATE = 43
+    CERTIFICATE_REVOKED = 44
+    CERTIFICATE_EXPIRED = 45
+    CERTIFICATE_UNKNOWN = 46
+    ILLEGAL_PARAMETER = 47
+    UNKNOWN_CA = 48
+    ACCESS_DENIED = 49
+    DECODE_ERROR = 50
+    DECRYPT_ERROR = 51
+    EXPORT_RESTRICTION = 60
+    PROTOCOL_VERSION = 70
+    INSUFFICIENT_SECURITY = 71
+    INTERNAL_ERROR = 80
+    INAPPROPRIATE_FALLBACK = 86
+    USER_CANCELED = 90
+    NO_RENEGOTIATION = 100
+    MISSING_EXTENSION = 109
+    UNSUPPORTED_EXTENSION = 110
+    CERTIFICATE_UNOBTAINABLE = 111
+    UNRECOGNIZED_NAME = 112
+    BAD_CERTIFICATE_STATUS_RESPONSE = 113
+    BAD_CERTIFICATE_HASH_VALUE = 114
+    UNKNOWN_PSK_IDENTITY = 115
+    CERTIFICATE_REQUIRED = 116
+    NO_APPLICATION_PROTOCOL = 120
+
+    @property
+    def label(self) -> str:
+        """As the RFCs spell it: ``unknown_ca``."""
+        return self.name.lower()
+
+
+_TEXTS: dict[Alert, tuple[str, str]] = {
+    Alert.CLOSE_NOTIFY: ("the other end closed the connection in good order", ""),
+    Alert.UNEXPECTED_MESSAGE: (
+        "the other end got a message that does not belong there",
+        "check that both ends speak TLS on this port, with no proxy between",
+    ),
+    Alert.BAD_RECORD_MAC: (
+        "the other end could not authenticate a record",
+        "look for a device on the path that changes traffic, or a wrong key",
+    ),
+    Alert.DECRYPTION_FAILED: ("the other end could not decrypt a record", ""),
+    Alert.RECORD_OVERFLOW: ("the other end got a record longer than TLS allows", ""),
+    Alert.DECOMPRESSION_FAILURE: ("the other end could not decompress a record", ""),
+    Alert.HANDSHAKE_FAILURE: (
+        "the other end found nothing that both ends can do: no common cipher suite,"
+        " or a certificate that it wanted and did not get",
+        "compare the cipher suites and versions of both ends, and check whether a"
+        " client certificate is required",
+    ),
+    Alert.NO_CERTIFICATE: ("the client has no certificate to send (SSL 3)", ""),
+    Alert.BAD_CERTIFICATE: (
+        "the other end found the certificate corrupt or unfit: not yet valid, a name"
+        " that does not match, or a key or hash that it does not take",
+        "check the certificate's name, dates, key size and hash, and the clock of"
+        " the other end",
+    ),
+    Alert.UNSUPPORTED_CERTIFICATE: (
+        "the other end does not take this type of certificate, or not for this purpose",
+        "check key type, keyUsage and extendedKeyUsage",
+    ),
+    Alert.CERTIFICATE_REVOKED: (
+        "the certificate was revoked",
+        "issue a new certificate, or restore the device",
+    ),
+    Alert.CERTIFICATE_EXPIRED: (
+        "the certificate has expired, by the clock of the other end",
+        "renew the certificate, or set the clock of the other end (NTP)",
+    ),
+    Alert.CERTIFICATE_UNKNOWN: (
+        "the other end refused the certificate without naming a reason",
+        "look into the log of the other end",
+    ),
+    Alert.ILLEGAL_PARAMETER: ("the other end got a value that TLS does not allow", ""),
+    Alert.UNKNOWN_CA: (
+        "the other end does not know the authority that issued the certificate, or"
+        " an intermediate certificate was not sent",
+        "send the whole chain without the root, and make the root known to the"
+        " other end",
+    ),
+    Alert.ACCESS_DENIED: (
+        "the certificate is valid, and the other end's rules deny it access",
+        "check the rules of the other end for this certificate",
+    ),
+    Alert.DECODE_ERROR: ("the other end could not read a message", ""),
+    Alert.DECRYPT_ERROR: (
+        "a signature or key exchange did not check out at the other end",
+        "check that the key belongs to the certificate, and that issuer and"
+        " certificate belong together",
+    ),
+    Alert.EXPORT_RESTRICTION: ("the other end is bound by old export rules", ""),
+    Alert.PROTOCOL_VERSION: (
+        "the other end does not speak this version of TLS",
+        "find a version both ends speak; old phones need TLS 1.0 allowed for them",
+    ),
+    Alert.INSUFFICIENT_SECURITY: (
+        "the other end wants stronger cipher suites or keys",
+        "compare the cipher suites, key sizes and DH groups of both ends",
+    ),
+    Alert.INTERNAL_ERROR: (
+        "the other end failed for a reason of its own",
+        "look into the log of the other end",
+    ),
+    Alert.INAPPROPRIATE_FALLBACK: (
+        "the client fell back to an older version although the server speaks a newer"
+        " one, as it would under a downgrade attack",
+        "find out what broke the first attempt; the fallback itself is the client's",
+    ),
+    Alert.USER_CANCELED: ("the other end cancelled the handshake", ""),
+    Alert.NO_RENEGOTIATION: ("the other end does not renegotiate", ""),
+    Alert.MISSING_EXTENSION: ("the other end needs an extension that was missing", ""),
+    Alert.UNSUPPORTED_EXTENSION: ("the other end got an extension nobody offered", ""),
+    Alert.CERTIFICATE_UNOBTAINABLE: (
+        "the other end could not fetch the certificate from its URL",
+        "",
+    ),
+    Alert.UNRECOGNIZED_NAME: (
+        "the server does not serve the name that the client asked for (SNI)",
+        "check the host name in the URL against the server's configuration",
+    ),
+    Alert.BAD_CERTIFICATE_STATUS_RESPONSE: (
+        "the client did not accept the OCSP answer that the server stapled",
+        "renew the stapled OCSP answer, or switch stapling off",
+    ),
+    Alert.BAD_CERTIFICATE_HASH_VALUE: ("a certificate's hash did not match", ""),
+    Alert.UNKNOWN_PSK_IDENTITY: ("the server does not know this PSK or SRP user", ""),
+    Alert.CERTIFICATE_REQUIRED: (
+        "the server requires a client certificate and got none",
+        "give the client its certificate; check that the server's list of acceptable"
+        " authorities names its issuer",
+    ),
+    Alert.NO_APPLICATION_PROTOCOL: (
+        "the server speaks none of the protocols the client asked for (ALPN)",
+        "",
+    ),
+}
+
+WARNING, FATAL = 1, 2
+
+
+def parse_alert(number: int) -> Alert | None:
+    """Give the alert with this number, or None for one that nobody registered."""
+    try:
+        return Alert(number)
+    except ValueError:
+        return None
+
+
+def explain(alert: Alert) -> str:
+    """Say in half a sentence what it means that the other end sent this alert."""
+    return _TEXTS[alert][0]
+
+
+def cure(alert: Alert) -> str:
+    """Say what an administrator can do about it; empty where there is nothing."""
+    return _TEXTS[alert][1]
+
+
+def record(alert: Alert, version: int = 0x0301, *, level: int = FATAL) -> bytes:
+    """Make the plain record that carries this alert, for use where no engine runs.
+
+    ``version`` goes into the record header; answer with the lower of TLS 1.2 and the
+    peer's, as RFC 8446 §5.1 has legacy_record_version frozen there. ``level``: 1
+    warning, 2 fatal.
+    """
+    return struct.pack("!BHHBB", 21, min(version, 0x0303), 2, level, alert)

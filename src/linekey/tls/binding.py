@@ -1,0 +1,390 @@
+"""The only module that touches pyOpenSSL's private names; see docs/decisions/0002.
+
+pyOpenSSL's own verify callback cannot name the alert, and sees no certificates on
+the server's side. So one C callback of ours stands in every context. It collects
+what OpenSSL finds, lets it build the whole path, asks once, at the leaf, and sets the
+error number from which OpenSSL makes the alert. Another callback hears of alerts, in
+both directions and in all versions of TLS.
+
+Rules: whatever goes wrong in a callback refuses the peer. One ``Link`` belongs to one
+thread at a time. OpenSSL's error queue is emptied before each call that may add to it.
+
+Private names used: ``SSL._lib``, ``SSL._ffi``, ``Context._context``,
+``Connection._ssl``, ``._into_ssl``, ``._from_ssl``.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Any, Protocol
+from weakref import WeakValueDictionary, ref
+
+from OpenSSL import SSL
+
+from linekey.tls.alerts import Alert
+from linekey.tls.events import REFUSAL_ALERTS
+
+_lib: Any = SSL._lib  # type: ignore[attr-defined]
+_ffi: Any = SSL._ffi  # type: ignore[attr-defined]
+
+_allocate = _ffi.new_allocator(should_clear_after_alloc=False)
+_STORE_INDEX = _lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+_NULL = _ffi.NULL
+
+OUTPUT_CHUNK = 32_768
+PLAINTEXT_CHUNK = 16_384
+"""One record's worth (RFC 8446 §5.1): SSL_read never gives more at once."""
+
+# What OpenSSL's ssl_x509err2alert (ssl/statem/statem_lib.c) turns into each alert.
+# 38 (PROXY_PATH_LENGTH_EXCEEDED) is in no row there, and so certificate_unknown.
+X509_ERROR_FOR: dict[Alert, int] = {
+    Alert.HANDSHAKE_FAILURE: 50,  # APPLICATION_VERIFICATION
+    Alert.BAD_CERTIFICATE: 28,  # CERT_REJECTED
+    Alert.UNSUPPORTED_CERTIFICATE: 26,  # INVALID_PURPOSE
+    Alert.CERTIFICATE_REVOKED: 23,  # CERT_REVOKED
+    Alert.CERTIFICATE_EXPIRED: 10,  # CERT_HAS_EXPIRED
+    Alert.CERTIFICATE_UNKNOWN: 38,
+    Alert.UNKNOWN_CA: 20,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    Alert.DECRYPT_ERROR: 7,  # CERT_SIGNATURE_FAILURE
+    Alert.INTERNAL_ERROR: 1,  # UNSPECIFIED
+}
+assert X509_ERROR_FOR.keys() == REFUSAL_ALERTS
+
+
+class State(Enum):
+    """How far a step came."""
+
+    DONE = auto()
+    WANTS_MORE = auto()
+    CLOSED = auto()
+    FAILED = auto()
+
+
+class Asked(Protocol):
+    """Whoever a Link asks and tells: the engine."""
+
+    def decide(self, link: "Link") -> Alert | None:
+        """Judge the peer's certificate: None accepts, an alert refuses with it."""
+
+    def decide_late(self, link: "Link", error: int) -> Alert | None:
+        """Judge an error that OpenSSL found after ``decide`` had accepted."""
+
+
+_links: WeakValueDictionary[int, "Link"] = WeakValueDictionary()
+
+
+def _address(pointer: Any) -> int:
+    return int(_ffi.cast("uintptr_t", pointer))
+
+
+class Link:
+    """One SSL object over two memory buffers."""
+
+    __slots__ = (
+        "__weakref__",
+        "_asked",
+        "_connection",
+        "_decided",
+        "_into",
+        "_out",
+        "_ssl",
+        "_store",
+        "alerts_received",
+        "alerts_sent",
+        "crash",
+        "x509_errors",
+    )
+
+    def __init__(self, context: SSL.Context, asked: Asked) -> None:
+        connection = SSL.Connection(context, None)
+        self._connection = connection
+        self._ssl: Any = connection._ssl
+        self._into: Any = connection._into_ssl
+        self._out: Any = connection._from_ssl
+        self._asked = ref(asked)  # no cycle: memory is freed when the engine goes
+        self._store: Any = None
+        self._decided = False
+        self.x509_errors: list[tuple[int, int]] = []
+        self.alerts_sent: list[tuple[int, int]] = []
+        self.alerts_received: list[tuple[int, int]] = []
+        self.crash: BaseException | None = None
+        _links[_address(self._ssl)] = self
+
+    # -- set-up ---------------------------------------------------------------
+
+    def be_server(self) -> None:
+        """Wait for a hello."""
+        _lib.SSL_set_accept_state(self._ssl)
+
+    def be_client(self, server_name: bytes | None, session: SSL.Session | None) -> None:
+        """Be ready to send a hello, with this SNI, resuming this session."""
+        if server_name is not None:
+            self._connection.set_tlsext_host_name(server_name)
+        if session is not None:
+            self._connection.set_session(session)
+        _lib.SSL_set_connect_state(self._ssl)
+
+    # -- bytes and steps ------------------------------------------------------
+
+    def put(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        if data and _lib.BIO_write(self._into, data, len(data)) != len(data):
+            raise MemoryError("OpenSSL could not take the bytes")
+
+    def take(self) -> bytes:
+        """Give all bytes for the peer."""
+        buffer = _allocate("char[]", OUTPUT_CHUNK)
+        size = _lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
+        if size < OUTPUT_CHUNK:
+            return _ffi.buffer(buffer, size)[:] if size > 0 else b""
+        parts = []
+        while size > 0:
+            parts.append(_ffi.buffer(buffer, size)[:])
+            size = _lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
+        return b"".join(parts)
+
+    def handshake(self) -> State:
+        """Go on with the handshake."""
+        _lib.ERR_clear_error()
+        result = _lib.SSL_do_handshake(self._ssl)
+        return State.DONE if result == 1 else self._state(result)
+
+    def read(self) -> bytes | State:
+        """Give decrypted bytes, or the state in which there are none."""
+        _lib.ERR_clear_error()
+        buffer = _allocate("char[]", PLAINTEXT_CHUNK)
+        size = _lib.SSL_read(self._ssl, buffer, PLAINTEXT_CHUNK)
+        if size > 0:
+            return _ffi.buffer(buffer, size)[:]  # type: ignore[no-any-return]
+        return self._state(size)
+
+    def write(self, data: bytes | memoryview) -> bool:
+        """Encrypt bytes, all of them; False where OpenSSL refuses."""
+        _lib.ERR_clear_error()
+        with _ffi.from_buffer(data) as view:
+            return bool(_lib.SSL_write(self._ssl, view, len(view)) == len(view))
+
+    def shutdown(self) -> None:
+        """Write a close_notify."""
+        _lib.ERR_clear_error()
+        _lib.SSL_shutdown(self._ssl)
+        _lib.ERR_clear_error()
+
+    def _state(self, result: int) -> State:
+        error = _lib.SSL_get_error(self._ssl, result)
+        if error == _lib.SSL_ERROR_WANT_READ:
+            return State.WANTS_MORE
+        return State.CLOSED if error == _lib.SSL_ERROR_ZERO_RETURN else State.FAILED
+
+    def reasons(self) -> tuple[str, ...]:
+        """Take OpenSSL's reasons from its queue, first cause first."""
+        found = []
+        while code := _lib.ERR_get_error():
+            text = _lib.ERR_reason_error_string(code)
+            found.append(
+                _ffi.string(text).decode("ascii", "replace")
+                if text != _NULL
+                else f"error {code:#x}"
+            )
+        return tuple(found)
+
+    # -- what was negotiated --------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """The version's number on the wire."""
+        return int(_lib.SSL_version(self._ssl))
+
+    @property
+    def suite(self) -> str:
+        """OpenSSL's name of the suite."""
+        name = _lib.SSL_CIPHER_get_name(_lib.SSL_get_current_cipher(self._ssl))
+        return _ffi.string(name).decode("ascii")  # type: ignore[no-any-return]
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake was an abbreviated one."""
+        return bool(_lib.SSL_session_reused(self._ssl))
+
+    @property
+    def group(self) -> str | None:
+        """OpenSSL's name of the group of the key exchange."""
+        name = _lib.SSL_get0_group_name(self._ssl)
+        return None if name == _NULL else _ffi.string(name).decode("ascii", "replace")
+
+    @property
+    def server_name(self) -> bytes | None:
+        """The client's SNI."""
+        name = _lib.SSL_get_servername(self._ssl, _lib.TLSEXT_NAMETYPE_host_name)
+        return None if name == _NULL else _ffi.string(name)
+
+    @property
+    def alpn(self) -> bytes:
+        """The protocol agreed on, or nothing."""
+        return self._connection.get_alpn_proto_negotiated()
+
+    @property
+    def session(self) -> SSL.Session | None:
+        """The session, to be resumed later."""
+        return self._connection.get_session()
+
+    def peer_leaf(self) -> bytes | None:
+        """The peer's own certificate, DER, after the handshake."""
+        pointer = _lib.SSL_get_peer_certificate(self._ssl)
+        if pointer == _NULL:
+            return None
+        try:
+            return _der(pointer)
+        finally:
+            _lib.X509_free(pointer)
+
+    def peer_sent(self) -> list[bytes]:
+        """All that a server sent, or all that a client sent beside its leaf."""
+        return _stack(_lib.SSL_get_peer_cert_chain(self._ssl))
+
+    # -- while a certificate is being judged ----------------------------------
+
+    def store_leaf(self) -> bytes:
+        """Within ``decide`` only: the peer's own certificate."""
+        return _der(_lib.X509_STORE_CTX_get0_cert(self._store))
+
+    def store_path(self) -> list[bytes]:
+        """Within ``decide`` only: the path that OpenSSL built, leaf first."""
+        stack = _lib.X509_STORE_CTX_get1_chain(self._store)
+        try:
+            return _stack(stack)
+        finally:
+            if stack != _NULL:
+                for i in range(_lib.sk_X509_num(stack)):
+                    _lib.X509_free(_lib.sk_X509_value(stack, i))
+                _lib.sk_X509_free(stack)
+
+    def judge(self, ok: int, store: Any) -> int:
+        """Answer OpenSSL's verify callback; 1 goes on, 0 refuses."""
+        if not ok:
+            error = _lib.X509_STORE_CTX_get_error(store)
+            depth = _lib.X509_STORE_CTX_get_error_depth(store)
+            if not self._decided:
+                self.x509_errors.append((error, depth))
+                return 1
+            return self._answer(store, self._judge().decide_late(self, error))
+        if _lib.X509_STORE_CTX_get_error_depth(store) or self._decided:
+            return 1
+        self._decided = True
+        self._store = store
+        try:
+            return self._answer(store, self._judge().decide(self))
+        finally:
+            self._store = None
+
+    def _judge(self) -> Asked:
+        asked = self._asked()
+        if asked is None:
+            raise RuntimeError("the engine is gone, and its handshake goes on")
+        return asked
+
+    @staticmethod
+    def _answer(store: Any, alert: Alert | None) -> int:
+        if alert is None:
+            _lib.X509_STORE_CTX_set_error(store, 0)
+            return 1
+        _lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[alert])
+        return 0
+
+
+def _der(pointer: Any) -> bytes:
+    bio = _lib.BIO_new(_lib.BIO_s_mem())
+    try:
+        if _lib.i2d_X509_bio(bio, pointer) != 1:
+            raise MemoryError("OpenSSL could not write a certificate")
+        start = _ffi.new("char **")
+        size = _lib.BIO_get_mem_data(bio, start)
+        return _ffi.buffer(start[0], size)[:]  # type: ignore[no-any-return]
+    finally:
+        _lib.BIO_free(bio)
+
+
+def _stack(stack: Any) -> list[bytes]:
+    if stack == _NULL:
+        return []
+    return [_der(_lib.sk_X509_value(stack, i)) for i in range(_lib.sk_X509_num(stack))]
+
+
+def _refuse_all(store: Any) -> int:
+    _lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[Alert.INTERNAL_ERROR])
+    return 0
+
+
+@_ffi.callback("int (*)(int, X509_STORE_CTX *)", error=0)  # type: ignore[untyped-decorator]
+def _on_verify(ok: int, store: Any) -> int:
+    link = _links.get(_address(_lib.X509_STORE_CTX_get_ex_data(store, _STORE_INDEX)))
+    if link is None:
+        return _refuse_all(store)
+    try:
+        return link.judge(ok, store)
+    except BaseException as crash:  # noqa: BLE001 -- C cannot take it; the engine does
+        link.crash = crash
+        return _refuse_all(store)
+
+
+_ALERT, _READ = SSL.SSL_CB_ALERT, SSL.SSL_CB_READ
+
+
+@_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
+def _on_info(ssl: Any, where: int, value: int) -> None:
+    if not where & _ALERT:
+        return
+    link = _links.get(_address(ssl))
+    if link is not None:
+        alerts = link.alerts_received if where & _READ else link.alerts_sent
+        alerts.append((value >> 8, value & 0xFF))
+
+
+# -- contexts -----------------------------------------------------------------
+
+
+def install_callbacks(context: SSL.Context, verify_mode: int) -> None:
+    """Put our two callbacks into a context; ``verify_mode`` is SSL.VERIFY_…."""
+    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
+    _lib.SSL_CTX_set_info_callback(context._context, _on_info)
+
+
+def set_groups(context: SSL.Context, names: Iterable[str]) -> bool:
+    """Set the groups, best first; False where OpenSSL does not know one."""
+    return _set_list(context, _lib.SSL_CTX_set1_curves_list, names)
+
+
+def set_signature_algorithms(context: SSL.Context, names: Iterable[str]) -> bool:
+    """Set the signature algorithms, best first; False where OpenSSL refuses."""
+    return _set_list(context, _lib.SSL_CTX_set1_sigalgs_list, names)
+
+
+def _set_list(
+    context: SSL.Context, setter: Callable[[Any, bytes], int], names: Iterable[str]
+) -> bool:
+    _lib.ERR_clear_error()
+    done = setter(context._context, ":".join(names).encode("ascii")) == 1
+    _lib.ERR_clear_error()
+    return done
+
+
+def set_dh_parameters(context: SSL.Context, pem: bytes) -> None:
+    """Set the finite-field group for DHE below TLS 1.3."""
+    bio = _lib.BIO_new_mem_buf(pem, len(pem))
+    try:
+        parameters = _lib.PEM_read_bio_DHparams(bio, _NULL, _NULL, _NULL)
+        if parameters == _NULL:
+            raise ValueError("OpenSSL cannot read the DH parameters")
+        try:
+            if _lib.SSL_CTX_set_tmp_dh(context._context, parameters) != 1:
+                raise ValueError("OpenSSL does not take the DH parameters")
+        finally:
+            _lib.DH_free(parameters)
+    finally:
+        _lib.BIO_free(bio)
+
+
+RELEASE_BUFFERS: int = _lib.SSL_MODE_RELEASE_BUFFERS
+"""Gives a connection's record buffers back whenever they are empty."""
+
+PARTIAL_WRITE: int = _lib.SSL_MODE_ENABLE_PARTIAL_WRITE
+"""pyOpenSSL switches it on; memory buffers take everything, so we switch it off."""

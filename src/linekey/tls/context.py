@@ -1,0 +1,343 @@
+"""Contexts: everything an engine needs that is the same for many connections.
+
+The one place where OpenSSL's contexts are made. Security level 0 throughout; what is
+allowed is what a policy, or a caller, names (design decision 2). Renegotiation and
+compression are off. A client always has a Verify: a connection whose certificate
+nobody judges cannot be made here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from OpenSSL import SSL, crypto
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import CertificateError, InputError
+from linekey.tls import binding
+from linekey.tls.events import Verify
+from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name, signature_name
+from linekey.tls.policy import LEGACY, Policy, missing_suites
+from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES, name_of
+from linekey.tls.versions import Version
+
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+)
+
+SESSION_LIFETIME_S = 600
+"""How long a session can be resumed. A booting phone asks several times within
+seconds; every request is decided anew anyway (design decision 4). A short life keeps
+the server's cache small: it holds one entry for each client that has no tickets."""
+
+MAX_CHAIN_DEPTH = 10
+"""How many certificates may stand between a leaf and its root (OpenSSL allows 100)."""
+
+_COMMON_OPTIONS = (
+    SSL.OP_NO_COMPRESSION
+    | SSL.OP_NO_RENEGOTIATION
+    # The empty record before each CBC record in TLS 1.0 (against BEAST, which needs
+    # a browser) upsets old embedded stacks; nginx leaves it out too.
+    | SSL.OP_DONT_INSERT_EMPTY_FRAGMENTS
+)
+
+# RFC 7919 §A.1 (ffdhe2048), as a PKCS #3 structure; public constants.
+_FFDHE2048 = b"""-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate with what leads to its root, leaf first, and its private key."""
+
+    chain: tuple[Certificate, ...]
+    key: PrivateKey = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.chain:
+            raise CertificateError("an identity needs at least its own certificate")
+
+    @property
+    def leaf(self) -> Certificate:
+        """Its own certificate."""
+        return self.chain[0]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ServerContext:
+    """What ``ServerEngine`` takes; made by ``server_context``."""
+
+    ssl: SSL.Context = field(repr=False)
+    policy_name: str
+    verify: Verify | None
+    require_certificate: bool
+    policy: Policy
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClientContext:
+    """What ``ClientEngine`` takes; made by ``client_context``.
+
+    ``left_out``: the suites, groups and signature algorithms that were asked for and
+    that the engine cannot speak, by name, in order.
+    """
+
+    ssl: SSL.Context = field(repr=False)
+    policy_name: str
+    verify: Verify
+    alpn: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def _use(context: SSL.Context, identity: Identity) -> None:
+    try:
+        context.use_certificate(identity.leaf.openssl)
+        context.use_privatekey(identity.key)
+        context.check_privatekey()
+        for certificate in identity.chain[1:]:
+            context.add_extra_chain_cert(certificate.openssl)
+    except (SSL.Error, TypeError) as error:
+        raise CertificateError(
+            f"certificate {str(identity.leaf.subject)!r} and its key cannot be used:"
+            f" {_words(error)}",
+            hint="check that the key belongs to the first certificate of the chain",
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+        return "; ".join(reason for _, _, reason in error.args[0]) or "no reason given"
+    return str(error)
+
+
+def _new(
+    method: int, low: Version, high: Version, suites: Sequence[str]
+) -> SSL.Context:
+    if low > high:
+        raise InputError(f"versions: {low.label} is above {high.label}")
+    if low < Version.TLS1_0:
+        raise InputError(
+            f"the engine cannot speak {low.label}",
+            hint="no current OpenSSL speaks SSL 3; the check's raw hellos do",
+        )
+    context = SSL.Context(method)
+    context.set_min_proto_version(low)
+    context.set_max_proto_version(high)
+    context.set_options(_COMMON_OPTIONS)
+    context.set_mode(binding.RELEASE_BUFFERS)
+    context.clear_mode(binding.PARTIAL_WRITE)
+    # The list replaces OpenSSL's defaults; with none, TLS 1.3 alone is spoken.
+    text = ":".join(suites) or "AES128-SHA"
+    try:
+        context.set_cipher_list(f"{text}:@SECLEVEL=0".encode("ascii"))
+    except SSL.Error as error:
+        raise InputError(f"cipher suites {text!r}: {_words(error)}") from error
+    return context
+
+
+def server_context(
+    identity: Identity,
+    policy: Policy,
+    *,
+    verify: Verify | None,
+    roots: Sequence[Certificate] = (),
+    intermediates: Sequence[Certificate] = (),
+    require_certificate: bool = False,
+    alpn: Sequence[str] = (),
+    session_id_context: bytes = b"linekey",
+    session_lifetime_s: int = SESSION_LIFETIME_S,
+) -> ServerContext:
+    """Make the context for one policy.
+
+    ``verify`` None asks for no client certificate. Otherwise one is asked for, its
+    path is built to ``roots`` with what the client sent and with ``intermediates``
+    (a phone that sends its leaf alone is completed; facts, snom.md §1), and Verify
+    has the last word. No intermediate becomes an anchor: OpenSSL trusts none in its
+    store that is not self-signed, and a self-issued one is refused here. The names of
+    both go into the CertificateRequest. ``require_certificate`` ends handshakes
+    without one; without it they succeed, and the HTTP layer can say why it refuses.
+    ``alpn``: what may be agreed on, best first; a client that asks for nothing else
+    goes on without.
+
+    Raises CertificateError for a key that does not fit or a certificate OpenSSL
+    cannot load, InputError for what it does not know.
+    """
+    for certificate in intermediates:
+        if certificate.self_issued:
+            raise CertificateError(
+                f"{str(certificate.subject)!r} is self-issued: no intermediate",
+                hint="give it as a root, if it is to be trusted",
+            )
+    if require_certificate and verify is None:
+        raise InputError("a certificate is required, and nothing verifies it")
+    context = _new(
+        SSL.TLS_SERVER_METHOD, policy.min_version, policy.max_version, policy.suites
+    )
+    if policy.tls13_suites:
+        context.set_tls13_ciphersuites(":".join(policy.tls13_suites).encode("ascii"))
+    context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
+    _set_lists(context, policy.groups, policy.signature_algorithms)
+    binding.set_dh_parameters(context, _FFDHE2048)
+    _use(context, identity)
+    context.set_session_id(session_id_context)
+    context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+    context.set_timeout(session_lifetime_s)
+    if alpn:
+        wanted = tuple(protocol.encode("ascii") for protocol in alpn)
+
+        def select(_: SSL.Connection, offered: list[bytes]) -> object:
+            return next(
+                (p for p in wanted if p in offered), SSL.NO_OVERLAPPING_PROTOCOLS
+            )
+
+        context.set_alpn_select_callback(select)  # type: ignore[arg-type]
+    mode = SSL.VERIFY_NONE
+    if verify is not None:
+        mode = SSL.VERIFY_PEER
+        if require_certificate:
+            mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+        context.set_verify_depth(MAX_CHAIN_DEPTH)
+        _trust(context, roots, intermediates)
+    binding.install_callbacks(context, mode)
+    return ServerContext(context, policy.name, verify, require_certificate, policy)
+
+
+def _trust(
+    context: SSL.Context,
+    roots: Sequence[Certificate],
+    intermediates: Sequence[Certificate],
+) -> None:
+    store = context.get_cert_store()
+    assert store is not None, "a new context has a store"
+    named: set[bytes] = set()
+    for certificate in (*roots, *intermediates):
+        try:
+            store.add_cert(certificate.openssl)
+            if certificate.subject.der not in named:
+                named.add(certificate.subject.der)
+                context.add_client_ca(certificate.openssl)
+        except (SSL.Error, crypto.Error) as error:
+            raise CertificateError(
+                f"authority {str(certificate.subject)!r} cannot be used:"
+                f" {_words(error)}"
+            ) from error
+
+
+def _set_lists(
+    context: SSL.Context, groups: Sequence[str], signatures: Sequence[str]
+) -> None:
+    if groups and not binding.set_groups(context, groups):
+        raise InputError(f"OpenSSL does not know all of the groups {list(groups)!r}")
+    if signatures and not binding.set_signature_algorithms(context, signatures):
+        raise InputError(
+            "OpenSSL does not know all of the signature algorithms"
+            f" {list(signatures)!r}"
+        )
+
+
+class ServerContexts:
+    """The contexts of one server, one for each policy, made when first needed.
+
+    Takes what ``server_context`` takes. A change of trust or identity is a new
+    ServerContexts: with it every session that could be resumed is forgotten.
+    """
+
+    def __init__(self, identity: Identity, **options: object) -> None:
+        self._identity = identity
+        self._options = options
+        self._made: dict[Policy, ServerContext] = {}
+        self[LEGACY]  # what is wrong with the options shows now
+
+    def __getitem__(self, policy: Policy) -> ServerContext:
+        """Give the context for a policy."""
+        made = self._made.get(policy)
+        if made is None:
+            made = server_context(self._identity, policy, **self._options)  # type: ignore[arg-type]
+            self._made[policy] = made
+        return made
+
+
+def client_context(
+    *,
+    verify: Verify,
+    min_version: Version = Version.TLS1_2,
+    max_version: Version = Version.TLS1_3,
+    suites: Sequence[int] = (),
+    groups: Sequence[int] = (),
+    signature_algorithms: Sequence[int] = (),
+    identity: Identity | None = None,
+    roots: Sequence[Certificate] = (),
+    alpn: Sequence[str] = (),
+    name: str = "client",
+) -> ClientContext:
+    """Make a context that speaks exactly as it is told.
+
+    ``suites``, ``groups`` and ``signature_algorithms`` are numbers, in the order in
+    which the hello is to have them; empty leaves OpenSSL's defaults. ``roots`` let
+    OpenSSL prove a path for ``PeerChain``; a Verify that proves its own needs none.
+    ``identity`` is sent when the server asks. ``name`` becomes the policy's name in
+    ``TlsInfo``.
+
+    What the engine cannot speak is left out and named in ``left_out``. Raises
+    InputError when nothing is left of a list, or for SSL 3, and CertificateError for
+    an identity or a root that OpenSSL does not take.
+    """
+    suites = [n for n in suites if n != EMPTY_RENEGOTIATION_INFO_SCSV]
+    missing = set(missing_suites(suites))
+    spoken = [SUITES[n] for n in suites if n in SUITES and n not in missing]
+    left_out = [name_of(n) for n in suites if n in missing]
+    if suites and not spoken:
+        raise InputError(
+            f"the engine can speak none of the cipher suites {', '.join(left_out)}",
+            hint="no current OpenSSL has them; the check's raw hellos do",
+        )
+    old = [s.openssl_name or "" for s in spoken if not s.tls13]
+    new = [s.openssl_name or "" for s in spoken if s.tls13]
+    if suites and not new:
+        max_version = min(max_version, Version.TLS1_2)
+    if suites and not old:
+        min_version = max(min_version, Version.TLS1_3)
+    context = _new(
+        SSL.TLS_CLIENT_METHOD, min_version, max_version, old if suites else ["DEFAULT"]
+    )
+    if new:
+        context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
+    for numbers, table, label, setter in (
+        (groups, GROUPS, group_name, binding.set_groups),
+        (
+            signature_algorithms,
+            SIGNATURE_SCHEMES,
+            signature_name,
+            binding.set_signature_algorithms,
+        ),
+    ):
+        known = [
+            table[n] for n in numbers if n in table and setter(context, [table[n]])
+        ]
+        left_out += [label(n) for n in numbers if table.get(n) not in known]
+        if numbers and not (known and setter(context, known)):
+            raise InputError(
+                f"the engine can speak none of {', '.join(map(label, numbers))}"
+            )
+    if identity is not None:
+        _use(context, identity)
+    if alpn:
+        context.set_alpn_protos([protocol.encode("ascii") for protocol in alpn])
+    context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT)
+    context.set_verify_depth(MAX_CHAIN_DEPTH)
+    _trust(context, roots, ())
+    binding.install_callbacks(context, SSL.VERIFY_PEER)
+    return ClientContext(context, name, verify, tuple(alpn), tuple(left_out))

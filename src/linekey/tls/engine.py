@@ -1,0 +1,421 @@
+"""One TLS connection without a socket: bytes in, bytes and events out.
+
+Theory of operation. Whoever owns the socket hands every byte it reads to
+``receive()``, acts on the events it returns, and sends what ``take_output()`` gives:
+after ``receive()``, after ``send()``, after ``close()``, and, for a client, at the
+start. When the socket ends, ``receive_eof()`` says so.
+
+    HANDSHAKING ── HandshakeCompleted ──> OPEN ── PeerClosed ─────────┐
+         │                                 ├──── AlertReceived, fatal ┤
+         └── HandshakeFailed ──> ENDED <───┴──── ConnectionFailed ────┘
+
+Rules kept here:
+
+- An engine reads no clock, has no timer, and never blocks. A handshake that takes too
+  long is its owner's business.
+- Any bytes whatever lead to events, never to an exception; ``receive`` raises only
+  what is not an ``Exception`` (KeyboardInterrupt) when a Verify let it through.
+- After an ending event nothing is delivered any more, and bytes are ignored.
+- HandshakeCompleted never means accepted; see ``linekey.tls.events``.
+
+An engine is used by one thread at a time; different engines may share a context.
+"""
+
+from enum import Enum, auto
+
+from OpenSSL import SSL
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import CertificateError
+from linekey.tls.alerts import FATAL, Alert, parse_alert
+from linekey.tls.binding import Link, State
+from linekey.tls.context import (
+    ClientContext,
+    Identity,
+    ServerContext,
+    ServerContexts,
+    client_context,
+    server_context,
+)
+from linekey.tls.errors import TlsError
+from linekey.tls.events import (
+    Accept,
+    AlertReceived,
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    HandshakeFailed,
+    PeerChain,
+    PeerClosed,
+    Refuse,
+    TlsInfo,
+    Verify,
+)
+from linekey.tls.hello import ClientHello
+from linekey.tls.parameters import is_address
+from linekey.tls.policy import Policy
+from linekey.tls.reasons import explain_failure
+from linekey.tls.suites import by_name
+from linekey.tls.versions import Version
+
+__all__ = [
+    "Accept",
+    "AlertReceived",
+    "ClientContext",
+    "ClientEngine",
+    "ConnectionFailed",
+    "DataReceived",
+    "Engine",
+    "Event",
+    "HandshakeCompleted",
+    "HandshakeFailed",
+    "Identity",
+    "PeerChain",
+    "PeerClosed",
+    "Refuse",
+    "ServerContext",
+    "ServerContexts",
+    "ServerEngine",
+    "TlsInfo",
+    "Verify",
+    "client_context",
+    "server_context",
+]
+
+
+class _Phase(Enum):
+    HANDSHAKING = auto()
+    OPEN = auto()
+    ENDED = auto()
+
+
+class Engine:
+    """What both ends have in common; make a ServerEngine or a ClientEngine."""
+
+    __slots__ = (
+        "__weakref__",
+        "_answer",
+        "_closed",
+        "_link",
+        "_peer",
+        "_phase",
+        "_policy_name",
+        "_unreadable",
+        "_verify",
+        "info",
+    )
+    _server = False
+
+    def __init__(
+        self, context: SSL.Context, policy_name: str, verify: Verify | None
+    ) -> None:
+        self._link = Link(context, self)
+        self._policy_name = policy_name
+        self._verify = verify
+        self._phase = _Phase.HANDSHAKING
+        self._closed = False
+        self._peer: PeerChain | None = None
+        self._answer: Accept | Refuse | None = None
+        self._unreadable = ""
+        self.info: TlsInfo | None = None
+        """What was negotiated; None before HandshakeCompleted."""
+
+    @property
+    def handshaking(self) -> bool:
+        """Whether the handshake is still going on."""
+        return self._phase is _Phase.HANDSHAKING
+
+    @property
+    def ended(self) -> bool:
+        """Whether an ending event was given out."""
+        return self._phase is _Phase.ENDED
+
+    # -- what the owner calls -------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer; say what happened. An empty ``data`` is fine."""
+        if self._phase is _Phase.ENDED:
+            return []
+        link = self._link
+        link.put(data)
+        events: list[Event] = []
+        if self._phase is _Phase.HANDSHAKING:
+            state = link.handshake()
+            if link.crash is not None and not isinstance(link.crash, Exception):
+                crash, link.crash = link.crash, None
+                self._phase = _Phase.ENDED
+                raise crash
+            if state is not State.DONE:
+                if state is not State.WANTS_MORE:
+                    events.append(self._fail())
+                return events
+            events.append(self._complete())
+        while True:
+            got = link.read()
+            if isinstance(got, bytes):
+                events.append(DataReceived(got))
+                continue
+            if link.alerts_received:
+                self._tell_alerts(events)
+            if got is not State.WANTS_MORE and self._phase is _Phase.OPEN:
+                self._phase = _Phase.ENDED
+                events.append(self._end(got))
+            return events
+
+    def receive_eof(self) -> list[Event]:
+        """Take it that the peer's bytes have ended; say what that means."""
+        if self._phase is _Phase.ENDED:
+            return []
+        handshaking = self._phase is _Phase.HANDSHAKING
+        self._phase = _Phase.ENDED
+        if not handshaking:
+            return [PeerClosed(clean=False)]
+        peer = "client" if self._server else "server"
+        return [
+            HandshakeFailed(
+                f"the {peer} closed the connection in the middle of the handshake,"
+                " without an alert",
+                certificate=self._peer.leaf if self._peer else None,
+            )
+        ]
+
+    def send(self, plaintext: bytes | memoryview) -> None:
+        """Encrypt application data; ``take_output()`` then has it.
+
+        Raises TlsError when the connection has ended, by either end, and
+        RuntimeError before the handshake is done, which is the caller's mistake.
+        """
+        if self._phase is _Phase.HANDSHAKING:
+            raise RuntimeError("send() before HandshakeCompleted")
+        if self._phase is _Phase.ENDED or self._closed:
+            raise TlsError("nothing can be sent: the connection has ended")
+        if len(plaintext) and not self._link.write(plaintext):
+            words = "; ".join(self._link.reasons())
+            self._phase = _Phase.ENDED
+            raise TlsError(f"nothing can be sent: {words or 'OpenSSL refused'}")
+
+    def take_output(self) -> bytes:
+        """Give the bytes that are to be sent to the peer, all of them, once."""
+        return self._link.take()
+
+    def close(self) -> None:
+        """Say close_notify, once; what the peer still sends is still received.
+
+        Before the handshake is done there is nothing to close in TLS, and after the
+        end nobody listens: then it does nothing.
+        """
+        if self._phase is _Phase.OPEN and not self._closed:
+            self._closed = True
+            self._link.shutdown()
+
+    def session(self) -> SSL.Session | None:
+        """Give the session for a later ClientEngine; None before the handshake.
+
+        In TLS 1.3 it can be resumed only once the server's tickets have arrived,
+        which is after the first DataReceived at the latest.
+        """
+        return None if self._phase is _Phase.HANDSHAKING else self._link.session
+
+    # -- what the link asks ---------------------------------------------------
+
+    def decide(self, link: Link) -> Alert | None:
+        """Ask Verify; called by the Link, once, with the path built."""
+        if self._verify is None:
+            return Alert.INTERNAL_ERROR
+        try:
+            leaf = Certificate.from_der(link.store_leaf())
+            path = tuple(Certificate.from_der(der) for der in link.store_path())
+            sent = None
+            if not self._server:
+                sent = tuple(Certificate.from_der(der) for der in link.peer_sent())
+        except CertificateError as error:
+            self._unreadable = error.message
+            return Alert.BAD_CERTIFICATE
+        self._peer = PeerChain(leaf, sent, path, tuple(link.x509_errors))
+        answer = self._verify(self._peer)
+        if not isinstance(answer, Accept | Refuse):
+            raise TypeError(f"a Verify answered {answer!r}")
+        self._answer = answer
+        return None if isinstance(answer, Accept) else answer.alert
+
+    def decide_late(self, link: Link, error: int) -> Alert | None:
+        """Judge what OpenSSL finds after it has asked: name constraints."""
+        if isinstance(self._answer, Accept):
+            if self._answer.final:
+                return None
+            self._answer = Refuse(
+                Alert.BAD_CERTIFICATE,
+                "the certificate breaks a name constraint of an authority above it"
+                f" (X509 error {error})",
+            )
+        return Alert.BAD_CERTIFICATE
+
+    # -- how it ends ----------------------------------------------------------
+
+    def _complete(self) -> HandshakeCompleted:
+        link, peer, answer = self._link, self._peer, self._answer
+        name, alpn = link.server_name, link.alpn
+        self.info = TlsInfo(
+            version=Version(link.version),
+            suite=by_name(link.suite),
+            server_name=None
+            if name is None
+            else name.decode("ascii", "backslashreplace"),
+            peer_chain=self._read_chain(peer),
+            resumed=link.resumed,
+            alpn=alpn.decode("ascii", "backslashreplace") if alpn else None,
+            policy_name=self._policy_name,
+            verdict=None if answer is None else answer.verdict,
+            path=() if peer is None else peer.path,
+            openssl_errors=() if peer is None else peer.openssl_errors,
+            group=link.group,
+        )
+        self._phase = _Phase.OPEN
+        self._peer = self._answer = None
+        return HandshakeCompleted(self.info)
+
+    def _read_chain(self, peer: PeerChain | None) -> tuple[Certificate, ...]:
+        if peer is not None and peer.sent is not None:
+            return peer.sent
+        ders = self._link.peer_sent()
+        if peer is not None:
+            chain = [peer.leaf]
+        else:
+            leaf = self._link.peer_leaf()
+            if leaf is None:
+                return ()
+            chain = []
+            if leaf not in ders:  # a client's chain has its leaf, a server's has not
+                ders.insert(0, leaf)
+        for der in ders:
+            try:
+                chain.append(Certificate.from_der(der))
+            except CertificateError:
+                continue  # not needed for the path; TlsInfo says so
+        return tuple(chain)
+
+    def _fail(self) -> HandshakeFailed:
+        self._phase = _Phase.ENDED
+        link, answer = self._link, self._answer
+        openssl = link.reasons()
+        sent = _last_fatal(link.alerts_sent)
+        received = _last_fatal(link.alerts_received)
+        verdict: object = None
+        if link.crash is not None:
+            reason = (
+                "this end could not judge the certificate, for a fault of its own:"
+                f" {type(link.crash).__name__}"
+            )
+        elif self._unreadable:
+            reason = f"a certificate of the peer cannot be read: {self._unreadable}"
+        elif isinstance(answer, Refuse) and received is None:
+            reason, verdict = answer.reason, answer.verdict
+        else:
+            reason = self._explain(
+                openssl, None if sent is None else parse_alert(sent), received
+            )
+        return HandshakeFailed(
+            reason=reason,
+            alert_sent=None if sent is None else parse_alert(sent),
+            alert_received=None if received is None else parse_alert(received),
+            certificate=self._peer.leaf if self._peer else None,
+            detail="; ".join(openssl),
+            verdict=verdict,
+            error=link.crash if isinstance(link.crash, Exception) else None,
+        )
+
+    def _explain(
+        self, openssl: tuple[str, ...], sent: Alert | None, received: int | None
+    ) -> str:
+        return explain_failure(
+            server=self._server,
+            openssl=openssl,
+            alert_sent=sent,
+            alert_received=received,
+        )
+
+    def _tell_alerts(self, events: list[Event]) -> None:
+        for level, number in self._link.alerts_received:
+            if number == Alert.CLOSE_NOTIFY:
+                continue
+            fatal = level == FATAL
+            events.append(AlertReceived(parse_alert(number), number, fatal))
+            if fatal:
+                self._phase = _Phase.ENDED
+                break
+        self._link.alerts_received.clear()
+
+    def _end(self, state: State) -> Event:
+        if state is State.CLOSED:
+            return PeerClosed(clean=True)
+        openssl = self._link.reasons()
+        sent = _last_fatal(self._link.alerts_sent)
+        alert = None if sent is None else parse_alert(sent)
+        return ConnectionFailed(
+            self._explain(openssl, alert, None).replace("handshake", "connection"),
+            alert_sent=alert,
+            detail="; ".join(openssl),
+        )
+
+
+def _last_fatal(alerts: list[tuple[int, int]]) -> int | None:
+    return next((n for level, n in reversed(alerts) if level == FATAL), None)
+
+
+class ServerEngine(Engine):
+    """The server's end. ``hello``, if it was read before, betters the reasons."""
+
+    __slots__ = ("_hello", "_policy")
+    _server = True
+
+    def __init__(
+        self, context: ServerContext, *, hello: ClientHello | None = None
+    ) -> None:
+        super().__init__(context.ssl, context.policy_name, context.verify)
+        self._policy: Policy = context.policy
+        self._hello = hello
+        self._link.be_server()
+
+    def _explain(
+        self, openssl: tuple[str, ...], sent: Alert | None, received: int | None
+    ) -> str:
+        return explain_failure(
+            server=True,
+            openssl=openssl,
+            alert_sent=sent,
+            alert_received=received,
+            hello=self._hello,
+            policy=self._policy,
+        )
+
+
+class ClientEngine(Engine):
+    """The client's end; its hello is ready in ``take_output()`` from the start.
+
+    ``server_name``: the host as the user wrote it. It is sent as SNI, unless it is an
+    IP address (RFC 6066 §3). **It is not checked against the certificate here**: that
+    is for the Verify, by the phone's own rules (design decision 6). ``session``: one
+    to resume, from the same context.
+
+    Raises TlsError when no hello can be made, and UnicodeError for a host name that
+    has no ASCII form.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        context: ClientContext,
+        *,
+        server_name: str | None = None,
+        session: SSL.Session | None = None,
+    ) -> None:
+        super().__init__(context.ssl, context.policy_name, context.verify)
+        sni = None
+        if server_name and not is_address(server_name):
+            plain = server_name.rstrip(".")
+            sni = plain.encode("ascii" if plain.isascii() else "idna")
+        self._link.be_client(sni, session)
+        if self._link.handshake() is not State.WANTS_MORE:
+            raise TlsError(self._fail().reason)

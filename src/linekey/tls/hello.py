@@ -1,0 +1,400 @@
+"""The ClientHello: read from the first bytes of a connection, and built from values.
+
+A hello tells what a client can do before anything is decided, so it is read in plain,
+ahead of the engine. What is not a hello is told apart, since an administrator who
+reads "plain HTTP on the TLS port" need not read on.
+
+RFC 5246 §7.4.1.2, RFC 8446 §4.1.2 and §5.1; SSL 3: RFC 6101 §5.6.1.2 (confidence H).
+Rule: any bytes give a ClientHello, None (more is needed) or TlsError.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from linekey.tls import wire
+from linekey.tls.alerts import Alert
+from linekey.tls.errors import TlsError
+from linekey.tls.parameters import extension_name, is_address
+from linekey.tls.suites import FALLBACK_SCSV
+from linekey.tls.versions import Version, is_grease
+
+__all__ = [
+    "MAX_HELLO_BYTES",
+    "ClientHello",
+    "TlsError",
+    "build_client_hello",
+    "new_client_hello",
+    "parse_client_hello",
+]
+
+MAX_HELLO_BYTES = 16_384
+"""The longest hello we take, with its handshake header: one record's worth (RFC 8446
+§5.1), five times what a browser with post-quantum keys sends."""
+
+MAX_HELLO_RECORDS = 64
+"""In how many records it may come. Some stacks split it; nobody needs 64."""
+
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_CONTENT = {20: "a ChangeCipherSpec", 21: "an alert", 23: "application data"}
+_WORDS = (
+    b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ",
+    b"CONNECT ", b"TRACE ", b"PROPFIND ", b"PRI * HTTP",
+)  # fmt: skip
+_OTHER_WORDS = {
+    b"REGISTER ": "plain SIP",
+    b"INVITE ": "plain SIP",
+    b"SUBSCRIBE ": "plain SIP",
+    b"NOTIFY ": "plain SIP",
+    b"SSH-": "SSH",
+    b"PROXY TCP": "a PROXY protocol header",
+    b"\r\n\r\n\x00\r\nQUIT\n": "a PROXY protocol header (version 2)",
+    b"EHLO ": "plain SMTP",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """A hello as it was, or is to be, on the wire; numbers stay numbers.
+
+    The first fields are the wire's; the others are read from ``extensions``, whose
+    malformed content raises TlsError. ``versions``: those offered, best first,
+    GREASE left out: ``supported_versions``, or all from ``legacy_version`` down to
+    TLS 1.0 (a hello below TLS 1.3 names only its highest, RFC 5246 §E.1), or SSL 3
+    alone. ``server_name`` is None when not sent; bytes that are no ASCII are escaped.
+    """
+
+    legacy_version: int
+    random: bytes = field(repr=False)
+    suites: tuple[int, ...]
+    extensions: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    session_id: bytes = field(default=b"", repr=False)
+    compressions: tuple[int, ...] = (0,)
+    record_version: int = 0x0301
+
+    versions: tuple[int, ...] = field(init=False, compare=False)
+    server_name: str | None = field(init=False, compare=False)
+    groups: tuple[int, ...] = field(init=False, compare=False)
+    signature_algorithms: tuple[int, ...] = field(init=False, compare=False)
+    alpn: tuple[bytes, ...] = field(init=False, compare=False)
+    point_formats: tuple[int, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[int, bytes] = {}
+        for number, body in self.extensions:
+            if number in found:
+                raise TlsError(
+                    f"client hello: extension {extension_name(number)} comes twice",
+                    alert=Alert.ILLEGAL_PARAMETER,
+                )
+            found[number] = body
+        put = object.__setattr__
+        put(self, "versions", _read_versions(self.legacy_version, found.get(43)))
+        put(self, "server_name", _read_server_name(found.get(0)))
+        put(self, "groups", _read_numbers(found.get(10), 10, 2))
+        put(self, "signature_algorithms", _read_numbers(found.get(13), 13, 2))
+        put(self, "alpn", _read_alpn(found.get(16)))
+        put(self, "point_formats", _read_numbers(found.get(11), 11, 1))
+
+    @property
+    def offers_tls13(self) -> bool:
+        """Whether TLS 1.3 is among the versions."""
+        return Version.TLS1_3 in self.versions
+
+    @property
+    def max_version(self) -> int:
+        """The highest version offered."""
+        return max(self.versions)
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether it says that the client could do better (RFC 7507)."""
+        return FALLBACK_SCSV in self.suites
+
+    def extension(self, number: int) -> bytes | None:
+        """Give an extension's body, or None when it was not sent."""
+        return next((body for n, body in self.extensions if n == number), None)
+
+
+def _read_versions(legacy: int, body: bytes | None) -> tuple[int, ...]:
+    if body is not None:
+        reader = wire.Reader(body, "client hello: supported_versions")
+        found = reader.numbers(1, "list")
+        reader.done()
+        versions = tuple(v for v in found if not is_grease(v))
+        if not versions:
+            reader.fail("names no version")
+        return versions
+    if legacy < Version.SSL3:
+        raise TlsError(
+            f"client hello: version 0x{legacy:04x} is older than SSL 3",
+            alert=Alert.PROTOCOL_VERSION,
+        )
+    if legacy == Version.SSL3:
+        return (Version.SSL3,)
+    return tuple(range(min(legacy, Version.TLS1_2), Version.SSL3, -1))
+
+
+def _read_server_name(body: bytes | None) -> str | None:
+    if body is None:
+        return None
+    reader = wire.Reader(body, "client hello: server_name")
+    names = reader.sub(2, "list")
+    reader.done()
+    host: str | None = None
+    while names.left:
+        kind = names.number(1, "name type")
+        name = names.vector(2, "name")
+        if kind == 0 and host is None:
+            if not name or b"\0" in name:
+                names.fail("the host name is empty or holds a NUL")
+            host = name.decode("ascii", "backslashreplace")
+    return host
+
+
+def _read_numbers(body: bytes | None, number: int, size: int) -> tuple[int, ...]:
+    if body is None:
+        return ()
+    reader = wire.Reader(body, f"client hello: {extension_name(number)}")
+    found = reader.numbers(size, "list", size)
+    reader.done()
+    return found
+
+
+def _read_alpn(body: bytes | None) -> tuple[bytes, ...]:
+    if body is None:
+        return ()
+    reader = wire.Reader(body, "client hello: ALPN")
+    names = reader.sub(2, "list")
+    reader.done()
+    found = []
+    while names.left:
+        found.append(names.vector(1, "protocol"))
+    return tuple(found)
+
+
+def parse_client_hello(
+    data: bytes, *, max_bytes: int = MAX_HELLO_BYTES
+) -> ClientHello | None:
+    """Read the ClientHello at the start of a connection; None when more is needed.
+
+    What follows the hello is ignored. Raises TlsError for anything that cannot
+    become a hello, with the reason and the alert to send, if TLS has one for it:
+    plain HTTP or SIP, an SSL 2 hello, another record or message first, empty
+    records, a hello longer than ``max_bytes`` (its four bytes of header counted) or
+    in more than ``MAX_HELLO_RECORDS`` records, and malformed content. ``None`` never
+    asks for more than ``max_bytes`` and five bytes a record.
+    """
+    if not data:
+        return None
+    if data[0] != _HANDSHAKE:
+        _explain_stranger(data)
+        return None
+    at = 0
+    message = bytearray()
+    record_version = 0x0301
+    for count in range(MAX_HELLO_RECORDS + 1):
+        header = data[at : at + 5]
+        if len(header) > 1 and header[1] != 3:
+            _raise_garbage(data)
+        if header and header[0] != _HANDSHAKE:
+            raise TlsError(
+                f"{_CONTENT.get(header[0], 'an unknown record')} came in the middle"
+                " of the client hello",
+                alert=Alert.UNEXPECTED_MESSAGE,
+            )
+        if len(header) < 5:
+            return None
+        length = int.from_bytes(header[3:], "big")
+        if not 0 < length <= 16_384:
+            raise TlsError(
+                f"a record of the client hello says it has {length} bytes;"
+                " it must have 1 to 16384",
+                alert=Alert.RECORD_OVERFLOW if length else Alert.UNEXPECTED_MESSAGE,
+            )
+        if count == MAX_HELLO_RECORDS:
+            raise TlsError(
+                f"the client hello comes in more than {MAX_HELLO_RECORDS} records",
+                alert=Alert.UNEXPECTED_MESSAGE,
+            )
+        if not count:
+            record_version = int.from_bytes(header[1:3], "big")
+        fragment = data[at + 5 : at + 5 + length]
+        message += fragment
+        if message and message[0] != _CLIENT_HELLO:
+            raise TlsError(
+                f"the first handshake message has type {message[0]}, not 1, which is"
+                " a client hello",
+                alert=Alert.UNEXPECTED_MESSAGE,
+            )
+        if len(message) >= 4:
+            size = 4 + int.from_bytes(message[1:4], "big")
+            if size > max_bytes:
+                raise TlsError(
+                    f"the client hello has {size} bytes; {max_bytes} is the limit",
+                    alert=Alert.ILLEGAL_PARAMETER,
+                )
+            if len(message) >= size:
+                return _parse_body(bytes(message[4:size]), record_version)
+        if len(fragment) < length:
+            return None
+        at += 5 + length
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def _parse_body(body: bytes, record_version: int) -> ClientHello:
+    reader = wire.Reader(body, "client hello")
+    legacy_version = reader.number(2, "version")
+    random = reader.take(32, "random")
+    session_id = reader.vector(1, "session id")
+    if len(session_id) > 32:
+        reader.fail("the session id is longer than 32 bytes")
+    suites = reader.numbers(2, "cipher suites")
+    if not suites:
+        reader.fail("offers no cipher suite")
+    compressions = reader.numbers(1, "compression methods", 1)
+    if not compressions:
+        reader.fail("offers no compression method, not even none")
+    extensions = []
+    if reader.left:
+        block = reader.sub(2, "extensions")
+        reader.done()
+        while block.left:
+            number = block.number(2, "extension type")
+            extensions.append((number, block.vector(2, extension_name(number))))
+    return ClientHello(
+        legacy_version=legacy_version,
+        random=random,
+        suites=suites,
+        extensions=tuple(extensions),
+        session_id=session_id,
+        compressions=compressions,
+        record_version=record_version,
+    )
+
+
+def _explain_stranger(data: bytes) -> None:
+    """Raise with what this is instead of TLS, or return if it is too short to say."""
+    for word in _WORDS:
+        if data.startswith(word):
+            raise TlsError(
+                "plain HTTP on the TLS port", hint="use https:// in the phone's URL"
+            )
+    for word, name in _OTHER_WORDS.items():
+        if data.startswith(word):
+            raise TlsError(f"{name} on the TLS port", hint="speak TLS on this port")
+    if any(word.startswith(data) for word in (*_WORDS, *_OTHER_WORDS)):
+        return
+    if data[0] in _CONTENT and data[1:2] in (b"", b"\x03"):
+        if len(data) < 3:
+            return
+        raise TlsError(
+            f"{_CONTENT[data[0]]} came before any client hello",
+            alert=Alert.UNEXPECTED_MESSAGE,
+        )
+    if data[0] & 0x80 and data[2:3] in (b"", b"\x01"):
+        if len(data) < 5:
+            return
+        highest = int.from_bytes(data[3:5], "big")
+        if highest == 2 or Version.SSL3 <= highest <= Version.TLS1_3:
+            label = "SSLv2" if highest == 2 else Version(highest).label
+            raise TlsError(
+                f"an SSL 2 client hello (it offers up to {label})",
+                alert=Alert.PROTOCOL_VERSION,
+                hint="switch the client's SSL 2 compatible hello off",
+            )
+    _raise_garbage(data)
+
+
+def _raise_garbage(data: bytes) -> None:
+    raise TlsError(f"no TLS: the connection begins with {data[:8].hex(' ')}")
+
+
+def build_client_hello(hello: ClientHello, *, record_size: int = 16_384) -> bytes:
+    """Write a hello as records of at most ``record_size`` bytes of content.
+
+    Raises ValueError for what no record can carry: an empty list of suites, numbers
+    out of range, a random that has not 32 bytes.
+    """
+    if len(hello.random) != 32 or len(hello.session_id) > 32:
+        raise ValueError("random has 32 bytes and session_id at most 32")
+    if not hello.suites or not hello.compressions or not 1 <= record_size <= 16_384:
+        raise ValueError("a hello needs suites, a compression and a record size")
+    try:
+        body = (
+            hello.legacy_version.to_bytes(2, "big")
+            + hello.random
+            + wire.vector(1, hello.session_id)
+            + wire.numbers(2, hello.suites)
+            + wire.numbers(1, hello.compressions, 1)
+        )
+        if hello.extensions:
+            body += wire.vector(
+                2,
+                b"".join(
+                    number.to_bytes(2, "big") + wire.vector(2, content)
+                    for number, content in hello.extensions
+                ),
+            )
+        message = bytes([_CLIENT_HELLO]) + wire.vector(3, body)
+        head = bytes([_HANDSHAKE]) + hello.record_version.to_bytes(2, "big")
+    except OverflowError as error:
+        raise ValueError(f"a number or list does not fit: {error}") from error
+    return b"".join(
+        head + wire.vector(2, message[i : i + record_size])
+        for i in range(0, len(message), record_size)
+    )
+
+
+def new_client_hello(
+    *,
+    random: bytes,
+    max_version: Version,
+    suites: Iterable[int],
+    server_name: str | None = None,
+    groups: tuple[int, ...] = (),
+    signature_algorithms: tuple[int, ...] = (),
+    point_formats: tuple[int, ...] = (0,),
+    alpn: tuple[bytes, ...] = (),
+    session_id: bytes = b"",
+    session_ticket: bool = False,
+    extended_master_secret: bool = False,
+    record_version: int | None = None,
+) -> ClientHello:
+    """Make a hello below TLS 1.3 from what a client can do.
+
+    Only what is given is sent: groups with their point formats, signature algorithms
+    (TLS 1.2 alone has them), ALPN. An IP address sends no server_name (RFC 6066 §3),
+    and SSL 3 sends no extensions at all. The record says TLS 1.0, as RFC 5246 §E.1
+    advises, or SSL 3 for SSL 3. Raises ValueError for TLS 1.3, whose hello needs a
+    key share: the engine makes those.
+    """
+    if max_version > Version.TLS1_2:
+        raise ValueError("a TLS 1.3 hello carries a key share; let the engine make it")
+    extensions: list[tuple[int, bytes]] = []
+    if server_name and not is_address(server_name):
+        name = server_name.rstrip(".").encode(
+            "idna" if not server_name.isascii() else "ascii"
+        )
+        extensions.append((0, wire.vector(2, b"\0" + wire.vector(2, name))))
+    if extended_master_secret:
+        extensions.append((23, b""))
+    if groups:
+        extensions.append((10, wire.numbers(2, groups)))
+        extensions.append((11, wire.numbers(1, point_formats, 1)))
+    if session_ticket:
+        extensions.append((35, b""))
+    if alpn:
+        protocols = b"".join(wire.vector(1, protocol) for protocol in alpn)
+        extensions.append((16, wire.vector(2, protocols)))
+    if signature_algorithms and max_version >= Version.TLS1_2:
+        extensions.append((13, wire.numbers(2, signature_algorithms)))
+    if record_version is None:
+        record_version = min(max_version, Version.TLS1_0)
+    return ClientHello(
+        legacy_version=max_version,
+        random=random,
+        suites=tuple(suites),
+        extensions=() if max_version is Version.SSL3 else tuple(extensions),
+        session_id=session_id,
+        record_version=record_version,
+    )

@@ -1,0 +1,127 @@
+"""Why a handshake failed, in sentences for administrators.
+
+OpenSSL's reasons are words for its developers ("no shared cipher"); here they become
+what happened and what to compare. Its own words stay available as the detail. What is
+not in the table is quoted.
+"""
+
+from linekey.tls.alerts import Alert, explain, parse_alert
+from linekey.tls.hello import ClientHello
+from linekey.tls.policy import Policy, list_suites
+from linekey.tls.suites import by_name
+from linekey.tls.versions import Version, is_grease, label_of
+
+# OpenSSL's reason strings (include/openssl/sslerr.h), whatever the end.
+_SENTENCES = {
+    "wrong version number": "the bytes received are no TLS records",
+    "packet length too long": "the bytes received are no TLS records",
+    "http request": "plain HTTP came in on the TLS port",
+    "https proxy request": "a request for an HTTPS proxy came in on the TLS port",
+    "unexpected message": "a message came that does not belong there",
+    "decryption failed or bad record mac": "a record could not be authenticated",
+    "digest check failed": "the two ends do not agree on what was said so far: bytes"
+    " were changed on the way, or the keys differ",
+    "bad signature": "the other end's signature does not fit its certificate",
+    "length mismatch": "a message has the wrong length",
+    "excessive message size": "a message is longer than this end takes",
+    "dh key too small": "the server's DH group is too small",
+    "bad dh value": "the server's DH value makes no sense",
+    "unsafe legacy renegotiation disabled": "the other end does not know safe"
+    " renegotiation (RFC 5746)",
+    "renegotiation": "the other end wants to renegotiate, which is off here",
+    "no renegotiation": "the other end wants to renegotiate, which is off here",
+    "inappropriate fallback": "the client fell back to an older version, and says so,"
+    " although this server speaks a newer one",
+    "wrong signature type": "the other end signed with an algorithm that this end"
+    " did not offer",
+    "no suitable signature algorithm": "no signature algorithm suits both ends and"
+    " the key at hand",
+    "no shared signature algorithms": "the two ends have no signature algorithm in"
+    " common",
+    "no suitable key share": "the two ends have no key exchange group in common",
+    "no suitable groups": "the two ends have no key exchange group in common",
+    "wrong curve": "the server chose a curve that this client did not offer",
+    "unsupported elliptic curve": "the server chose a curve that this end cannot do",
+    "wrong cipher returned": "the server chose a cipher suite that was not offered",
+    "unknown cipher returned": "the server chose a cipher suite nobody knows",
+    "no protocols available": "no version of TLS is left to speak",
+    "tlsv1 alert no application protocol": "no common ALPN protocol",
+    "inconsistent extms": "a resumed session lacks the extended master secret",
+}
+
+
+def explain_failure(
+    *,
+    server: bool,
+    openssl: tuple[str, ...],
+    alert_sent: Alert | None,
+    alert_received: int | None,
+    hello: ClientHello | None = None,
+    policy: Policy | None = None,
+) -> str:
+    """Say why the handshake failed.
+
+    ``openssl``: its reasons, first cause first. ``hello`` and ``policy``: what a
+    server knows of both ends, so that it can name what did not meet.
+    """
+    if alert_received is not None:
+        return explain_alert(alert_received, server=server)
+    words = set(openssl)
+    if "no shared cipher" in words:
+        return _no_shared_cipher(hello, policy)
+    if words & {"unsupported protocol", "wrong ssl version", "no protocols available"}:
+        return _no_version(server, hello, policy)
+    if "peer did not return a certificate" in words:
+        return "the client sent no certificate, and one is required"
+    if "certificate verify failed" in words:
+        return "the other end's certificate was refused"
+    if "unexpected eof while reading" in words:
+        return "the other end closed the connection in the middle of the handshake"
+    for word in openssl:
+        if word in _SENTENCES:
+            return _SENTENCES[word]
+    said = "; ".join(openssl)
+    if not said and alert_sent is not None:
+        return f"this end ended the handshake with {alert_sent.label}"
+    return f"the handshake failed: {said}" if said else "the handshake failed"
+
+
+def explain_alert(number: int, *, server: bool) -> str:
+    """Say what it means that the peer sent this alert; ``server``: we are one."""
+    peer = "client" if server else "server"
+    alert = parse_alert(number)
+    if alert is None:
+        return f"the {peer} sent alert {number}, which nobody has registered"
+    return f"the {peer} sent {alert.label}: {explain(alert)}".replace(
+        "the other end", f"the {peer}"
+    )
+
+
+def _no_shared_cipher(hello: ClientHello | None, policy: Policy | None) -> str:
+    if hello is None or policy is None:
+        return "the two ends have no cipher suite in common that fits the certificate"
+    offered = {n for n in hello.suites if not is_grease(n)}
+    ours = [by_name(n).number for n in (*policy.tls13_suites, *policy.suites)]
+    common = [n for n in ours if n in offered]
+    if not common:
+        return (
+            f"the client offers only {list_suites(hello.suites)}; this server's"
+            f" {policy.name.upper()} policy needs one of {list_suites(ours)}"
+        )
+    return (
+        f"of what the client offers, this server's {policy.name.upper()} policy allows"
+        f" {list_suites(common)}, and none of these fits the server's certificate, the"
+        " curves and the signature algorithms that the client offers"
+    )
+
+
+def _no_version(server: bool, hello: ClientHello | None, policy: Policy | None) -> str:
+    if not server:
+        return "the server chose a version of TLS that this client does not speak"
+    if hello is None or policy is None:
+        return "the two ends have no version of TLS in common"
+    offered = ", ".join(label_of(v) for v in hello.versions)
+    return (
+        f"the client speaks {offered}; this server's {policy.name.upper()} policy"
+        f" needs {Version(policy.min_version).label} to {policy.max_version.label}"
+    )
