@@ -208,6 +208,7 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
 def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer:
     """A file without secrets: for registered phones, and for proved vendors' phones."""
     identity, device = case.identity, case.device
+    vendor = identity.vendor
     if identity.mac is not None or identity.vendor is None:
         if device is None or (identity.mac is not None and device.mac != identity.mac):
             if identity.vendor is None:
@@ -219,11 +220,11 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer
             answer = _second_factor(case, device)
             if answer[0].outcome is Outcome.REFUSED:
                 return answer
+        vendor = device.vendor or vendor
     elif isinstance(resource, CommonFile) and (refusal := _nameless(case, resource)):
         return refusal
     if isinstance(resource, CertificateFile):
         return Reason.CERTIFICATE_FILE, ""
-    vendor = (device.vendor if device else None) or identity.vendor
     return _format(vendor, resource) or (Reason.COMMON_FILE, "")
 
 

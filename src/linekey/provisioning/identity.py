@@ -220,9 +220,9 @@ def _is_like_a_mac(value: str) -> bool:
     """Whether somebody means a MAC by this: then it is a bad one, not a shared name.
 
     Separators, spaces, NULs and other scripts' digits around or within 12 hex digits;
-    and anything that is not printable ASCII, which no vendor's shared name is.
+    and what is empty or no printable ASCII, which no vendor's shared name is.
     """
-    if not value.isascii() or not value.isprintable():
+    if not value.strip() or not value.isascii() or not value.isprintable():
         return True
     letters = re.sub(r"[^0-9A-Za-z]", "", unicodedata.normalize("NFKC", value))
     return _TWELVE.search(letters) is not None
