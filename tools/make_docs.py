@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PAGES: dict[str, str] = {
     "docs/reference/models.md": "linekey.catalog.reference:models_page",
+    "docs/reference/reasons.md": "linekey.provisioning.reference:reasons_page",
     "docs/reference/settings.md": "linekey.settings:reference",
 }
 """Path of the page from the top of the repository → ``module:function``."""
