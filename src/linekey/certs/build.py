@@ -62,7 +62,11 @@ _SIGNATURE_OIDS = {
         ("ecdsa", "ecdsa-with-", ""),
         ("dsa", "dsa", ""),
     )
-    if digest is not None and name.startswith(begins) and name.endswith(ends)
+    if digest is not None
+    and name.startswith(begins)
+    and name.endswith(ends)
+    # OpenSSL does not verify DSA with more than SHA-256.
+    and (family, digest) not in {("dsa", "sha384"), ("dsa", "sha512")}
 }
 _CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
     "secp256r1": ec.SECP256R1,

@@ -18,14 +18,16 @@ No signature is checked in Python. No clock is read: ``at`` is an argument.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Literal
 
 from OpenSSL import crypto
 
+from linekey.certs import der as asn1
 from linekey.certs import verify_errors as err
+from linekey.certs.algorithms import SUBJECT_KEY_ID
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
 
@@ -305,8 +307,52 @@ def _against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
     """What OpenSSL says of every child with its issuer, each pair by itself."""
     for depth, (child, issuer) in enumerate(pairwise(path)):
         said = _verify(child, (), (issuer,), at=None, partial_chain=True)
-        if isinstance(said, PathProblem):
-            yield _problem(said.code, depth + said.depth, said.certificate, said.detail)
+        if not isinstance(said, PathProblem):
+            continue
+        yield replace(said, depth=depth + said.depth)
+        if said.code == err.INVALID_CA and said.certificate == issuer:
+            # OpenSSL stopped before the signature: ask again, as if it were one.
+            said = _verify(
+                child, (), (_as_authority(issuer),), at=None, partial_chain=True
+            )
+            if isinstance(said, PathProblem) and said.certificate == child:
+                yield replace(said, depth=depth)
+
+
+def _as_authority(issuer: Certificate) -> Certificate:
+    """A stand-in with the same name and key that says CA:TRUE; its signature is void.
+
+    Only ever the one trusted certificate of a link, whose signature OpenSSL does not
+    check; what is asked is whether its key signed the child.
+    """
+    extensions = [b"\x30\x0c\x06\x03\x55\x1d\x13\x04\x05\x30\x03\x01\x01\xff"]
+    if issuer.subject_key_id is not None:
+        value = asn1.write(asn1.OCTET_STRING, issuer.subject_key_id)
+        extensions.append(
+            asn1.write(
+                asn1.SEQUENCE,
+                asn1.write(asn1.OBJECT_IDENTIFIER, SUBJECT_KEY_ID),
+                asn1.write(asn1.OCTET_STRING, value),
+            )
+        )
+    algorithm = asn1.write(asn1.SEQUENCE, asn1.write_oid("1.2.840.113549.1.1.11"))
+    tbs = asn1.write(
+        asn1.SEQUENCE,
+        asn1.write(0xA0, asn1.write_integer(2)),
+        asn1.write_integer(1),
+        algorithm,
+        issuer.subject.der,
+        asn1.write(
+            asn1.SEQUENCE,
+            asn1.write_time(issuer.not_before),
+            asn1.write_time(issuer.not_after),
+        ),
+        issuer.subject.der,
+        issuer.public_key_der,
+        asn1.write(0xA3, asn1.write(asn1.SEQUENCE, *extensions)),
+    )
+    void = asn1.write(asn1.BIT_STRING, b"\x00\x00")
+    return Certificate.from_der(asn1.write(asn1.SEQUENCE, tbs, algorithm, void))
 
 
 def _against_trust(
