@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.names import match_host
 from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key
 from linekey.errors import CertificateError, InputError, LinekeyError, StorageError
 from linekey.settings import Settings, is_loopback
+from linekey.tls.context import PrivateKey as TlsKey
 
 EXPIRES_SOON = timedelta(days=14)
 """A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
@@ -43,7 +45,7 @@ class ServerFiles:
     """The server's certificate, what is above it, and its key."""
 
     chain: tuple[Certificate, ...]
-    key: PrivateKey
+    key: TlsKey
 
 
 def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
@@ -73,6 +75,11 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
         raise CertificateError(
             f"{str(key_path)!r}: {error.message}", hint=error.hint
         ) from None
+    if isinstance(key, DSAPrivateKey):
+        raise CertificateError(
+            f"the key in {str(key_path)!r} is a DSA key",
+            hint="use RSA-2048: every phone of the catalogue reads it",
+        )
     if not key_fits(bundle.certificates[0], key):
         others = [c for c in bundle.certificates[1:] if key_fits(c, key)]
         raise CertificateError(

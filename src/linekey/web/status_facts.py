@@ -80,12 +80,12 @@ class Overview:
     server: ServerLine
     phones_registered: int
     phones_seen: int
-    """Registered phones with at least one decision on record."""
+    """Phones that proved themselves in the last 24 hours."""
     phones_revoked: int
     outcomes: dict[str, int]
-    """Decisions on record by outcome."""
+    """Decisions of the last 24 hours by outcome."""
     handshakes_refused: int
-    """Refused handshakes on record."""
+    """Refused handshakes and broken requests of the last 24 hours."""
     latest: Sequence[DecisionLine] = ()
     authorities: Sequence[AuthorityLine] = ()
     notes: Sequence[str] = field(default=())

@@ -1,0 +1,190 @@
+"""``linekey serve``: the provisioning server alone, for production."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.cli.output import console, fail, note, warn
+from linekey.errors import InputError, LinekeyError, StorageError
+from linekey.settings import Settings, is_loopback, parse_settings
+from linekey.store.paths import StateDir
+from linekey.web.preflight import Finding
+
+app = typer.Typer(help="Run the provisioning server, for production.")
+
+
+@app.command()
+def serve(
+    state: Annotated[
+        Path | None, typer.Option(help="State folder.", metavar="DIR")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on for phones.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="TCP port for phones; 0 takes a free one.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="PEM: the server's certificate, then its intermediates."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="PEM: the certificate's private key, mode 0600.")
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Host name that phones use; may be given several times."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve phones.")
+    ] = None,
+    status_port: Annotated[
+        int | None, typer.Option(help="Port of the status page, on loopback.")
+    ] = None,
+    status: Annotated[
+        bool | None, typer.Option(help="Whether to show the status page.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Say what would keep it from starting, and end."),
+    ] = False,
+) -> None:
+    """Serve phones until Ctrl-C, and refuse to start on what would be unsafe.
+
+    Settings come from linekey.toml in the state folder, then LINEKEY_…, then these
+    options. SIGHUP reads a renewed certificate; SIGTERM finishes answers under way.
+    """
+    try:
+        _serve(
+            state,
+            {
+                "host": host,
+                "port": port,
+                "certificate": certificate.absolute() if certificate else None,
+                "key": key.absolute() if key else None,
+                "names": tuple(name) if name else None,
+                "workers": workers,
+                "status.port": status_port,
+                "status.enabled": status,
+            },
+            check_only=check,
+        )
+    except LinekeyError as error:
+        fail(error)
+
+
+def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
+    """Layer ``linekey.toml``, the environment and the options.
+
+    Raises InputError for what cannot be right, StorageError for an unreadable file.
+    """
+    try:
+        text = state.settings_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"cannot read {str(state.settings_file)!r}: {error}",
+            hint="it is a TOML file in UTF-8, readable by the server's user",
+        ) from error
+    return parse_settings(text, os.environ, options, file=str(state.settings_file))
+
+
+def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) -> None:
+    # Here and not above: `linekey --help` needs none of it.
+    from linekey.net.door import bind
+    from linekey.web import workers
+    from linekey.web.logs import configure_logs
+    from linekey.web.server import ProvisioningServer, utc_now
+
+    state = StateDir.open(folder)
+    settings = load_settings(state, options)
+    if settings.proxy.behind_proxy:
+        raise InputError(
+            "proxy.behind_proxy is not there yet",
+            hint="let phones reach linekey serve itself; a proxy may pass TCP through",
+        )
+    configure_logs(settings.log_level, settings.log_format)
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(workers.open_store(state, settings))
+        files, findings = workers.inspect_start(settings, state, database, utc_now())
+        _report(findings)
+        listener = stack.enter_context(
+            bind(settings.host, settings.port, backlog=settings.limits.backlog)
+        )
+        status_listener: socket.socket | None = None
+        if settings.status.enabled:
+            status_listener = stack.enter_context(
+                bind(settings.status.host, settings.status.port)
+            )
+        if check_only:
+            console.print("linekey serve would start", markup=False)
+            return
+
+        def started(url: str, status_url: str | None) -> None:
+            note(f"phones: {url}/")
+            if status_url:
+                note(f"status: {status_url}")
+            if not is_loopback(settings.host):
+                note(f"listening on {settings.host}, {settings.workers} worker(s)")
+            note("Ctrl-C ends it.")
+
+        def started_here(server: ProvisioningServer) -> None:
+            started(server.url, server.status_url)
+
+        runner = stack.enter_context(asyncio.Runner(loop_factory=workers.new_loop))
+        if settings.workers == 1:
+            runner.run(
+                workers.serve_here(
+                    settings,
+                    state,
+                    database,
+                    files,
+                    listener=listener,
+                    status_listener=status_listener,
+                    on_started=started_here,
+                )
+            )
+        else:
+            try:
+                runner.run(
+                    workers.serve_workers(
+                        settings,
+                        state,
+                        database,
+                        files,
+                        listener=listener,
+                        status_listener=status_listener,
+                        on_started=started,
+                    )
+                )
+            except* LinekeyError as group:
+                raise _first(group) from None
+    note("ended cleanly")
+
+
+def _first(group: BaseExceptionGroup[LinekeyError]) -> LinekeyError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, LinekeyError)
+    return found
+
+
+def _report(findings: list[Finding]) -> None:
+    """Say all findings; raise InputError if one keeps the server from starting."""
+    refused = [f for f in findings if f.severity == "refused"]
+    for finding in findings:
+        if finding.severity == "warning":
+            warn(finding.message, finding.cure)
+    if not refused:
+        return
+    for finding in refused[:-1]:
+        note(f"error: {finding.message}")
+        note(f"hint: {finding.cure}")
+    raise InputError(refused[-1].message, hint=refused[-1].cure)

@@ -1,0 +1,593 @@
+"""One connection at the door: from its first byte to its last.
+
+Theory of operation. A connection is in one of these states, and only goes down:
+
+    HELLO      bytes are kept until a whole ClientHello is there; it is read in plain,
+               and the policy for this kind of phone chosen from it
+    HANDSHAKE  the engine of that policy speaks TLS; the certificate is judged inside
+    OPEN       HTTP runs inside; ``TlsTransport`` is its transport
+    LINGER     an alert or an answer is out, our side is shut; what still comes is
+               thrown away, so that a reset cannot overtake what we said
+    CLOSED
+
+HELLO, HANDSHAKE and a LINGER that follows them are *half-open* and counted by the door.
+Every state but CLOSED has one timer; its limit is in ``settings.LimitSettings``.
+Rule: whatever ends a connection before OPEN leaves exactly one ``Refusal``.
+"""
+
+import asyncio
+import enum
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import PeerError
+from linekey.net.asgi_tls import tls_extensions
+from linekey.net.door_http import DoorHttp
+from linekey.provisioning.decision import Reason
+from linekey.tls.alerts import Alert
+from linekey.tls.engine import ServerEngine
+from linekey.tls.events import (
+    AlertReceived,
+    ConnectionFailed,
+    DataReceived,
+    HandshakeCompleted,
+    HandshakeFailed,
+    PeerClosed,
+)
+from linekey.tls.fingerprint import ja4
+from linekey.tls.hello import ClientHello, parse_client_hello
+from linekey.tls.policy import choose
+
+if TYPE_CHECKING:
+    from linekey.net.door import Door
+
+_HANDSHAKE_RECORD = 22
+_ALERT_RECORD = 21
+_HTTP_METHODS = (b"GET ", b"HEAD", b"POST", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PRI ")
+_LINGER_S = 2.0
+_LINGER_BYTES = 262_144
+_PLAIN_HTTP = (
+    b"This port speaks HTTPS, and the request came without TLS.\n"
+    b"Write https:// instead of http:// in the phone's setting server URL.\n"
+)
+_PLAIN_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_PLAIN_HTTP), _PLAIN_HTTP)
+)
+
+
+class State(enum.Enum):
+    """Where a connection is; see the module."""
+
+    HELLO = enum.auto()
+    HANDSHAKE = enum.auto()
+    OPEN = enum.auto()
+    LINGER = enum.auto()
+    CLOSED = enum.auto()
+
+
+HALF_OPEN = frozenset({State.HELLO, State.HANDSHAKE})
+
+
+class DoorConnection(asyncio.Protocol):
+    """A TCP connection that a phone opened, or that nobody ought to have opened."""
+
+    __slots__ = (
+        "_buffer",
+        "_discarded",
+        "_engine",
+        "_fingerprint",
+        "_flight_bytes",
+        "_http",
+        "_need",
+        "_policy",
+        "_raw",
+        "_server_name",
+        "_timer",
+        "_tls",
+        "counted",
+        "door",
+        "peer",
+        "since",
+        "state",
+    )
+
+    def __init__(self, door: "Door") -> None:
+        self.door = door
+        self.state = State.HELLO
+        self.peer: tuple[str, int] = ("", 0)
+        self.since = 0.0
+        self.counted = False
+        self._raw: asyncio.Transport
+        self._buffer = bytearray()
+        self._need = 6
+        self._discarded = 0
+        self._flight_bytes = 0
+        self._engine: ServerEngine | None = None
+        self._http: DoorHttp | None = None
+        self._tls: TlsTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._policy: str | None = None
+        self._server_name: str | None = None
+        self._fingerprint: Callable[[], str] | None = None
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the clock for hello and handshake together."""
+        self._raw = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        name = transport.get_extra_info("peername")
+        if name:
+            self.peer = (str(name[0]), int(name[1]))
+        self.since = self.door.loop.time()
+        self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
+        self.door.connection_opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the peer, in whatever state this is."""
+        if self.state is State.OPEN:
+            self._receive(data)
+        elif self.state is State.HELLO:
+            self._buffer += data
+            self._read_hello()
+        elif self.state is State.HANDSHAKE:
+            self._flight_bytes += len(data)
+            if self._flight_bytes > self.door.limits.flight_bytes:
+                self._refuse(
+                    "handshake.too_large",
+                    f"more than {self.door.limits.flight_bytes} bytes came before the "
+                    "handshake's end",
+                    Alert.HANDSHAKE_FAILURE,
+                )
+                return
+            self._receive(data)
+        elif self.state is State.LINGER:
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.abort()
+
+    def eof_received(self) -> bool:
+        """Take the end of the peer's bytes; keep our side open for an answer due."""
+        if self.state is State.OPEN and self._http is not None:
+            return self._http.peer_closed()
+        if self.state in HALF_OPEN:
+            self._gone()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Clean up; a peer that left during the handshake is on record."""
+        if self.state in HALF_OPEN:
+            self._gone()
+        self._disarm()
+        self.state = State.CLOSED
+        http, self._http = self._http, None
+        if http is not None:
+            http.connection_lost(exc)
+        self._engine = None
+        self.door.connection_closed(self)
+
+    def pause_writing(self) -> None:
+        """Stop the application; a peer that never reads on is cut off."""
+        if self._http is not None:
+            self._http.pause_writing()
+        self._arm(self.door.limits.write_s, self.abort)
+
+    def resume_writing(self) -> None:
+        """Let the application write again."""
+        if self.state is State.OPEN:
+            self._disarm()
+        if self._http is not None:
+            self._http.resume_writing()
+
+    # The hello
+
+    def _read_hello(self) -> None:
+        buffer = self._buffer
+        if buffer[0] != _HANDSHAKE_RECORD:
+            self._not_tls(bytes(buffer[:8]))
+            return
+        limit = self.door.limits.hello_bytes
+        if len(buffer) < self._need:
+            return
+        try:
+            hello = parse_client_hello(bytes(buffer))
+        except PeerError as error:
+            self._refuse("hello.broken", error.message, Alert.DECODE_ERROR)
+            return
+        if hello is None:
+            self._need = _next_boundary(buffer)
+            if len(buffer) >= limit or self._need > limit:
+                self._refuse(
+                    "hello.too_large",
+                    f"a ClientHello of more than {limit} bytes",
+                    Alert.DECODE_ERROR,
+                )
+            return
+        self._choose(hello)
+
+    def _choose(self, hello: ClientHello) -> None:
+        self._server_name = hello.server_name
+        self._fingerprint = lambda: ja4(hello)
+        choice = choose(hello)
+        if choice.policy is None:
+            self._refuse("handshake.no_policy", choice.reason, choice.alert)
+            return
+        self._policy = choice.policy.name
+        self._engine = self.door.engine_for(choice.policy, hello)
+        self.state = State.HANDSHAKE
+        data = bytes(self._buffer)
+        self._buffer = bytearray()
+        self._flight_bytes = len(data)
+        self._receive(data)
+
+    def _not_tls(self, first: bytes) -> None:
+        if first[0] & 0x80 and len(first) > 2:
+            if first[2] == 1:
+                self._refuse("hello.ssl2", "a ClientHello in SSL 2's form", None)
+            else:
+                self._refuse("hello.not_tls", "the first bytes are no TLS", None)
+        elif any(m.startswith(first[:4]) for m in _HTTP_METHODS):
+            if len(first) < 4:
+                return
+            self._raw.write(_PLAIN_ANSWER)
+            self._refuse("hello.plain_http", "plain HTTP on the HTTPS port", None)
+        elif not (first[0] & 0x80):
+            self._refuse("hello.not_tls", "the first bytes are no TLS", None)
+
+    # TLS
+
+    def _receive(self, data: bytes) -> None:
+        engine = self._engine
+        if engine is None:
+            return
+        for event in engine.receive(data):
+            if isinstance(event, DataReceived):
+                if self._http is not None and self.state is State.OPEN:
+                    self._http.data_received(event.data)
+            elif isinstance(event, HandshakeCompleted):
+                self._open(event)
+            elif isinstance(event, HandshakeFailed):
+                self._failed(event)
+                return
+            elif isinstance(event, PeerClosed):
+                # The engine ends with it, so an answer that is still due is lost.
+                self.close()
+                return
+            elif isinstance(event, AlertReceived):
+                self.door.alert_received(self.peer, event)
+                if event.fatal:
+                    self._raw.write(engine.take_output())
+                    self.abort()
+                    return
+            elif isinstance(event, ConnectionFailed):
+                self.door.connection_failed(self.peer, event)
+                self._raw.write(engine.take_output())
+                self.close_lingering()
+                return
+        if self.state is not State.CLOSED:
+            output = engine.take_output()
+            if output:
+                self._raw.write(output)
+
+    def _open(self, event: HandshakeCompleted) -> None:
+        self.state = State.OPEN
+        self._buffer = bytearray()
+        self._fingerprint = None
+        self.door.handshake_ended(self)
+        self._arm(self.door.limits.request_s, self._request_too_slow)
+        chain = event.info.peer_chain
+        self._tls = TlsTransport(self, chain[0] if chain else None)
+        self._http = DoorHttp(
+            self.door.config,
+            self.door.server_state,
+            self.door.limits,
+            tls_extensions(event.info, self.door.certificate_pem),
+            self._request_refused,
+        )
+        self._http.connection_made(self._tls)
+
+    def _failed(self, event: HandshakeFailed) -> None:
+        if self._engine is not None:
+            self._raw.write(self._engine.take_output())
+        reason = getattr(event.verdict, "reason", None)
+        if isinstance(reason, Reason):
+            code, cure = reason.value, reason.cure
+        elif "did not return a certificate" in event.detail:
+            code, cure = Reason.NO_CERTIFICATE.value, Reason.NO_CERTIFICATE.cure
+        else:
+            code, cure = "handshake.failed", None
+        if event.error is not None:
+            self.door.crashed(event.error)
+        self._refuse(code, event.reason, None, event, cure)
+
+    def _refuse(
+        self,
+        code: str,
+        reason: str,
+        alert: Alert | None,
+        event: HandshakeFailed | None = None,
+        cure: str | None = None,
+    ) -> None:
+        """Record why this connection ends here, say it on the wire, and linger."""
+        if self.state not in HALF_OPEN and self.state is not State.OPEN:
+            return
+        if alert is not None:
+            version = self._buffer[1:3] if len(self._buffer) >= 3 else b"\x03\x03"
+            self._raw.write(
+                bytes((_ALERT_RECORD, 3, min(version[1], 3), 0, 2, 2, alert))
+            )
+        self._leave_record(code, reason, alert, event, cure)
+        self.close_lingering()
+
+    def _leave_record(
+        self,
+        code: str,
+        reason: str,
+        alert: Alert | None = None,
+        event: HandshakeFailed | None = None,
+        cure: str | None = None,
+    ) -> None:
+        self.door.refused(
+            kind="handshake",
+            peer=self.peer,
+            code=code,
+            reason=reason,
+            server_name=self._server_name,
+            fingerprint=self._fingerprint() if self._fingerprint else None,
+            policy=self._policy,
+            certificate=event.certificate if event else None,
+            alert_sent=event.alert_sent if event else alert,
+            alert_received=event.alert_received if event else None,
+            verdict=event.verdict if event else None,
+            **({} if cure is None else {"cure": cure}),
+        )
+
+    def _gone(self) -> None:
+        """Record that the peer left before the handshake's end."""
+        name = "hello" if self.state is State.HELLO else "handshake"
+        if not self._buffer and self.state is State.HELLO:
+            reason = "the peer left without a word"
+        else:
+            reason = f"the peer left in the middle of the {name}"
+        self.state = State.LINGER
+        self.door.handshake_ended(self)
+        self._leave_record(f"{name}.gone", reason)
+
+    # Timers
+
+    def _arm(self, seconds: float, then: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.door.loop.call_later(seconds, then)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _handshake_too_slow(self) -> None:
+        name = "hello" if self.state is State.HELLO else "handshake"
+        self._refuse(
+            f"{name}.too_slow",
+            f"no whole {name} within {self.door.limits.handshake_s:g} seconds",
+            None,
+        )
+
+    def shed(self) -> None:
+        """Make room for a connection that waits: the door is full, this the oldest."""
+        if self.state is State.HELLO:
+            self._leave_record(
+                "hello.shed", "closed for waiting ones: the half-open limit is reached"
+            )
+            self.abort()
+
+    def _request_too_slow(self) -> None:
+        if self._http is None:
+            return
+        if not self._http.in_request:
+            self.close()
+        else:
+            self._http.refuse(
+                408,
+                "request.too_slow",
+                f"no whole request within {self.door.limits.request_s:g} seconds",
+            )
+
+    def _request_refused(self, status: int, code: str, reason: str) -> None:
+        self.door.refused(
+            kind="request",
+            peer=self.peer,
+            code=code,
+            reason=reason,
+            server_name=self._server_name,
+            fingerprint=self._fingerprint() if self._fingerprint else None,
+            policy=self._policy,
+            certificate=self._tls.leaf if self._tls else None,
+            status=status,
+        )
+
+    # What the HTTP side asks for, through TlsTransport
+
+    def send(self, data: bytes) -> None:
+        """Encrypt and send; nothing happens when the connection is ending."""
+        engine = self._engine
+        if engine is not None and self.state is State.OPEN and not engine.ended:
+            engine.send(data)
+            self._raw.write(engine.take_output())
+
+    def request_began(self) -> None:
+        """Start the clock of a request."""
+        self.door.not_idle(self)
+        self._arm(self.door.limits.request_s, self._request_too_slow)
+
+    def request_ended(self) -> None:
+        """Stop the clock of a request; the application has the word."""
+        self._disarm()
+
+    def idle(self) -> None:
+        """Tell the door that this connection waits for another request."""
+        self.door.idle(self)
+
+    def shutdown(self) -> None:
+        """End as soon as the request under way, if any, is answered."""
+        if self._http is not None:
+            self._http.shutdown()
+        elif self.state in HALF_OPEN:
+            self._leave_record(f"{self.state.name.lower()}.gone", "the server ends")
+            self.abort()
+
+    def close(self) -> None:
+        """Say close_notify, send what is buffered, close."""
+        if self.state is State.CLOSED or self.state is State.LINGER:
+            return
+        self._end_tls()
+        self.state = State.LINGER
+        self._arm(self.door.limits.write_s, self.abort)
+        self._raw.close()
+
+    def close_lingering(self) -> None:
+        """Say what is to be said, shut our side, and drain the peer's for a moment."""
+        if self.state in (State.CLOSED, State.LINGER):
+            return
+        self._end_tls()
+        self.state = State.LINGER
+        self._buffer = bytearray()
+        self._arm(_LINGER_S, self.abort)
+        if self._raw.is_closing():
+            return
+        if self._raw.can_write_eof():
+            self._raw.resume_reading()
+            self._raw.write_eof()
+        else:
+            self._raw.close()
+
+    def _end_tls(self) -> None:
+        if self._engine is not None and self.state is State.OPEN:
+            self._engine.close()
+            self._raw.write(self._engine.take_output())
+        self._engine = None
+
+    def abort(self) -> None:
+        """Close at once, whatever is unsent."""
+        if self.state is not State.CLOSED:
+            self.state = State.LINGER
+            self._raw.abort()
+
+    @property
+    def raw(self) -> asyncio.Transport:
+        """The TCP transport."""
+        return self._raw
+
+
+def _next_boundary(buffer: bytearray) -> int:
+    """Bytes needed until the next record of an unfinished ClientHello is whole."""
+    at = 0
+    while at + 5 <= len(buffer):
+        at += 5 + int.from_bytes(buffer[at + 3 : at + 5], "big")
+        if at > len(buffer):
+            return at
+    return at + 5
+
+
+class TlsTransport(asyncio.Transport):
+    """What HTTP writes to: an asyncio transport whose bytes go through the engine.
+
+    Writes of one turn of the event loop leave in one piece, so that a response's head
+    and body make one TLS record and one system call.
+    """
+
+    __slots__ = ("_closing", "_connection", "_pending", "leaf")
+
+    def __init__(self, connection: DoorConnection, leaf: Certificate | None) -> None:
+        super().__init__()
+        self._connection = connection
+        self._pending: list[bytes] = []
+        self._closing = False
+        self.leaf = leaf
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return ``peername`` and ``sockname`` as (address, port)."""
+        if name == "peername":
+            return self._connection.peer
+        if name == "sockname":
+            return self._connection.door.address
+        return default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep ``data`` for the next flush; large amounts go at once."""
+        if self._closing or not data:
+            return
+        if not self._pending:
+            self._connection.door.loop.call_soon(self.flush)
+        self._pending.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        """Write each piece."""
+        for data in list_of_data:
+            self.write(data)
+
+    def flush(self) -> None:
+        """Encrypt and send what was written."""
+        if self._pending:
+            pending, self._pending = self._pending, []
+            self._connection.send(
+                pending[0] if len(pending) == 1 else b"".join(pending)
+            )
+
+    def is_closing(self) -> bool:
+        """Whether this is closed, or about to be."""
+        return self._closing or self._connection.state is not State.OPEN
+
+    def close(self) -> None:
+        """Flush, say close_notify, close."""
+        if not self._closing:
+            self.flush()
+            self._closing = True
+            self._connection.close()
+
+    def close_lingering(self) -> None:
+        """Flush, end our side, and throw away what still comes."""
+        if not self._closing:
+            self.flush()
+            self._closing = True
+            self._connection.close_lingering()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._closing = True
+        self._connection.abort()
+
+    def pause_reading(self) -> None:
+        """Read no more from the peer for now."""
+        if not self._connection.raw.is_closing():
+            self._connection.raw.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._connection.raw.is_closing():
+            self._connection.raw.resume_reading()
+
+    def is_reading(self) -> bool:
+        """Whether bytes of the peer are being read."""
+        return self._connection.raw.is_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes not yet sent."""
+        return self._connection.raw.get_write_buffer_size()
+
+    def can_write_eof(self) -> bool:
+        """TLS 1.2 cannot end one side only."""
+        return False
+
+    def request_began(self) -> None:
+        """Pass on that a request began."""
+        self._connection.request_began()
+
+    def request_ended(self) -> None:
+        """Pass on that a request is whole."""
+        self._connection.request_ended()
+
+    def idle(self) -> None:
+        """Pass on that nothing is under way."""
+        self._connection.idle()

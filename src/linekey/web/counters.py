@@ -1,0 +1,117 @@
+"""Numbers of all workers together, for ``/metrics``.
+
+Each worker writes its own row of one shared array, and the status page adds the rows
+up; no lock, since each cell has one writer and 64 bits are written at once.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from linekey.certs.certificate import Certificate
+
+GRANTED, BLANKED, REFUSED = 0, 1, 2
+HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
+CONNECTIONS, HALF_OPEN = 8, 9
+_WIDTH = 10
+
+
+class Counters:
+    """The shared array; can be handed to a process that is being started."""
+
+    def __init__(self, workers: int = 1) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._cells: Any = context.Array("q", _WIDTH * workers, lock=False)
+        self._workers = workers
+
+    def row(self, worker: int) -> "Row":
+        """Return the row that one worker writes."""
+        return Row(self._cells, worker * _WIDTH)
+
+    def total(self, number: int) -> int:
+        """Add one number of all workers up."""
+        return sum(self._cells[w * _WIDTH + number] for w in range(self._workers))
+
+
+class Row:
+    """One worker's numbers."""
+
+    __slots__ = ("_cells", "_start")
+
+    def __init__(self, cells: Any, start: int) -> None:
+        self._cells = cells
+        self._start = start
+
+    def add(self, number: int, amount: int = 1) -> None:
+        """Count."""
+        self._cells[self._start + number] += amount
+
+    def set(self, number: int, value: int) -> None:
+        """Set what goes up and down."""
+        self._cells[self._start + number] = value
+
+
+class _ServerCollector(Collector):
+    def __init__(
+        self,
+        counters: Counters,
+        certificate: Callable[[], Certificate],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._counters = counters
+        self._certificate = certificate
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        total = self._counters.total
+        decisions = CounterMetricFamily(
+            "linekey_decisions", "Requests decided, by outcome.", labels=["outcome"]
+        )
+        for outcome, number in (
+            ("granted", GRANTED),
+            ("blanked", BLANKED),
+            ("refused", REFUSED),
+        ):
+            decisions.add_metric([outcome], total(number))
+        yield decisions
+        for name, text, number in (
+            ("handshakes", "TLS handshakes that ended well.", HANDSHAKES),
+            (
+                "door_refusals",
+                "Handshakes and broken requests that the door refused.",
+                HANDSHAKES_REFUSED,
+            ),
+            ("connections", "TCP connections accepted.", ACCEPTED),
+            ("connections_shed", "Half-open connections closed for others.", SHED),
+            ("refusals_unrecorded", "Refusals that no record was kept of.", DROPPED),
+        ):
+            yield CounterMetricFamily(f"linekey_{name}", text, value=total(number))
+        yield GaugeMetricFamily(
+            "linekey_open_connections", "Connections now.", value=total(CONNECTIONS)
+        )
+        yield GaugeMetricFamily(
+            "linekey_half_open_connections",
+            "Connections before the end of their handshake now.",
+            value=total(HALF_OPEN),
+        )
+        left = self._certificate().not_after - self._clock()
+        yield GaugeMetricFamily(
+            "linekey_certificate_expiry_seconds",
+            "Seconds until the server's certificate expires.",
+            value=left.total_seconds(),
+        )
+
+
+def metrics_registry(
+    counters: Counters,
+    certificate: Callable[[], Certificate],
+    clock: Callable[[], datetime],
+) -> CollectorRegistry:
+    """Return what ``/metrics`` shows."""
+    registry = CollectorRegistry()
+    registry.register(_ServerCollector(counters, certificate, clock))
+    return registry

@@ -1,0 +1,355 @@
+"""The provisioning server in one process: door, application, log and status page.
+
+``async with ProvisioningServer(…)`` listens and serves until it is left; ``linekey
+up`` runs one in its own process, ``linekey serve`` one in each worker (``workers``).
+
+Rules: what is unsafe to start with is ``preflight``'s to find, before this is made.
+The vendor CAs are read anew for every request, and once a second for handshakes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from linekey.certs.certificate import Certificate
+from linekey.errors import LinekeyError, StorageError
+from linekey.net.door import Door, bind
+from linekey.net.door_refusal import Refusal
+from linekey.provisioning.authorize import Rules
+from linekey.settings import Settings, is_loopback
+from linekey.store.database import Database
+from linekey.store.decision_log import DecisionLog
+from linekey.store.decisions import LogEntry
+from linekey.store.registry import Registry
+from linekey.tls.context import Identity as TlsIdentity
+from linekey.tls.context import ServerContext, server_context
+from linekey.tls.engine import ServerEngine
+from linekey.tls.hello import ClientHello
+from linekey.tls.policy import POLICIES, Policy
+from linekey.web import counters as numbers
+from linekey.web.counters import Counters, metrics_registry
+from linekey.web.gate import Gate
+from linekey.web.preflight import ServerFiles
+from linekey.web.provisioning import ProvisioningApp
+from linekey.web.status import StatusPages
+from linekey.web.status_source import StoreSource
+
+_log = logging.getLogger("linekey.server")
+
+NONCE_KEY = "digest-nonce.key"
+"""Key file of HTTP digest nonces; all workers read the same."""
+_TRUST_EVERY_S = 1.0
+
+Subscriber = Callable[[LogEntry], None]
+
+
+def utc_now() -> datetime:
+    """Read this machine's clock."""
+    return datetime.now(UTC)
+
+
+class ProvisioningServer:
+    """One process's server; an async context manager.
+
+    ``listener`` and ``status_listener`` are bound sockets (``net.door.bind``); without
+    them the settings' addresses are bound here. ``status=False`` leaves the status page
+    to somebody else. ``worker`` is this process's row in ``counters``. Raises
+    LinekeyError, with the cure, if an address cannot be had or the store not be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        files: ServerFiles,
+        *,
+        listener: socket.socket | None = None,
+        status_listener: socket.socket | None = None,
+        status: bool = True,
+        counters: Counters | None = None,
+        worker: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self._files = files
+        self._given = listener
+        self._given_status = status_listener
+        self._with_status = status and settings.status.enabled
+        self.counters = counters or Counters()
+        self._row = self.counters.row(worker)
+        self._clock = clock
+        self._subscribers: list[Subscriber] = []
+        self._stack = contextlib.AsyncExitStack()
+        self.gate = Gate(clock)
+        self._contexts: dict[str, ServerContext] = {}
+        self._contexts_version: int | None = None
+        self.door: Door
+        self.url = ""
+        """Where phones reach this server, without a slash at its end."""
+        self.status_url: str | None = None
+        """Where the status page is, or None."""
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        settings, limits = self.settings, self.settings.limits
+        listener = self._given
+        if listener is None:
+            listener = bind(settings.host, settings.port, backlog=limits.backlog)
+            stack.callback(listener.close)
+        self.url = public_url(settings, self._files.chain[0], listener)
+        registry = stack.enter_context(Registry(self.database))
+        await self._read_trust(registry)
+        log = await stack.enter_async_context(DecisionLog(self.database))
+        self._decisions = log
+        app = ProvisioningApp(
+            registry=registry,
+            log=log,
+            gate=self.gate,
+            rules=Rules(
+                blanked_for_shared=settings.rules.blanked_for_shared,
+                second_factor_without_certificate=(
+                    settings.rules.second_factor_without_certificate
+                ),
+            ),
+            nonce_key=self.database.state.write_key(NONCE_KEY, os.urandom(32)),
+            public_url=self.url,
+            clock=self._clock,
+            on_decision=self._decided,
+        )
+        if self._with_status:
+            await self._start_status(stack)
+        self.door = await stack.enter_async_context(
+            Door(
+                app,
+                self._engine_for,
+                listener,
+                limits=limits,
+                certificate=self._files.chain[0],
+                on_refused=self._refused,
+            )
+        )
+        keeper = asyncio.get_running_loop().create_task(self._keep(registry))
+        stack.push_async_callback(_cancel, keeper)
+
+    async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:
+        status = self.settings.status
+        listener = self._given_status
+        if listener is None:
+            listener = bind(status.host, status.port)
+            stack.callback(listener.close)
+        page = StatusServer(
+            self.database,
+            listener,
+            url=self.url,
+            certificate=lambda: self._files.chain[0],
+            counters=self.counters,
+            clock=self._clock,
+        )
+        await stack.enter_async_context(page)
+        self.status_url = page.url
+
+    def reload(self, files: ServerFiles) -> None:
+        """Use another certificate and key for connections from now on."""
+        self._files = files
+        self._contexts = self._build_contexts()
+
+    # What the door asks and tells
+
+    def _build_contexts(self) -> dict[str, ServerContext]:
+        identity = TlsIdentity(self._files.chain, self._files.key)
+        rules = self.settings.rules
+        return {
+            name: server_context(
+                identity,
+                policy,
+                verify=self.gate.verify,
+                roots=self.gate.roots,
+                intermediates=self.gate.intermediates,
+                require_certificate=not rules.second_factor_without_certificate,
+                alpn=("http/1.1",),
+            )
+            for name, policy in POLICIES.items()
+        }
+
+    def _engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+        return ServerEngine(self._contexts[policy.name], hello=hello)
+
+    async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
+        if dropped:
+            self._row.add(numbers.DROPPED, dropped)
+            _log.warning("%d more refusals, too many to keep on record", dropped)
+        entries = [LogEntry.of_refusal(refusal) for refusal in refusals]
+        results = await asyncio.gather(
+            *(self._decisions.record(entry) for entry in entries),
+            return_exceptions=True,
+        )
+        for entry, result in zip(entries, results, strict=True):
+            self._row.add(numbers.HANDSHAKES_REFUSED)
+            if isinstance(result, StorageError):
+                _log.error("a refusal is not on record: %s", result.message)
+            elif isinstance(result, BaseException):
+                raise result
+            self._tell(entry)
+
+    def _decided(self, entry: LogEntry) -> None:
+        number = {"granted": numbers.GRANTED, "blanked": numbers.BLANKED}
+        self._row.add(number.get(entry.outcome, numbers.REFUSED))
+        self._tell(entry)
+
+    def _tell(self, entry: LogEntry) -> None:
+        if entry.outcome != "granted" and _log.isEnabledFor(logging.INFO):
+            _log.info(
+                "%s: %s",
+                entry.outcome,
+                entry.sentence,
+                extra={
+                    "kind": entry.kind,
+                    "reason": entry.reason,
+                    "peer": entry.peer,
+                    "mac": str(entry.mac) if entry.mac else None,
+                    "resource": entry.resource or None,
+                    "cure": entry.remedy or None,
+                    "fingerprint": entry.fingerprint,
+                },
+            )
+        for subscriber in list(self._subscribers):
+            subscriber(entry)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Tell ``subscriber`` of each decision and refusal once it is on record.
+
+        It is called on the event loop and must return at once. Call what is returned to
+        end the subscription.
+        """
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    # The keeper
+
+    async def _keep(self, registry: Registry) -> None:
+        while True:
+            await asyncio.sleep(_TRUST_EVERY_S)
+            try:
+                await self._read_trust(registry)
+            except StorageError as error:
+                _log.error("cannot read the vendor CAs: %s", error.message)
+            self._row.set(numbers.CONNECTIONS, self.door.connections)
+            self._row.set(numbers.HALF_OPEN, self.door.half_open)
+            self._row.set(numbers.ACCEPTED, self.door.accepted)
+            self._row.set(numbers.HANDSHAKES, self.door.completed)
+            self._row.set(numbers.SHED, self.door.shed_count)
+
+    async def _read_trust(self, registry: Registry) -> None:
+        found = await registry.authorities()
+        self.gate.trust(found.roots, found.intermediates, found.version)
+        if self._contexts_version != found.version:
+            # Which authorities are asked for, and what OpenSSL builds paths with.
+            self._contexts = self._build_contexts()
+            self._contexts_version = found.version
+
+
+class StatusServer:
+    """The status page on its loopback socket; an async context manager."""
+
+    def __init__(
+        self,
+        database: Database,
+        listener: socket.socket,
+        *,
+        url: str,
+        certificate: Callable[[], Certificate],
+        counters: Counters,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        host, port = listener.getsockname()[:2]
+        if not is_loopback(str(host)):
+            raise LinekeyError(
+                f"the status page may not listen on {host!r}: it has no log-in",
+                hint="set status.host to 127.0.0.1 or ::1",
+            )
+        shown = f"[{host}]" if ":" in str(host) else host
+        self.url = f"http://{shown}:{port}/"
+        pages = StatusPages(
+            StoreSource(
+                database, url=url, certificate=certificate(), started_at=clock()
+            ),
+            clock=clock,
+            registry=metrics_registry(counters, certificate, clock),
+        )
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                pages.app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        config = self._server.config
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[self._listener.dup()])
+        self._task = asyncio.get_running_loop().create_task(self._server.main_loop())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        await self._server.shutdown()
+
+
+def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:
+    """Return the URL for phones: a name of the settings, else of the certificate."""
+    host, port = listener.getsockname()[:2]
+    names: Sequence[str] = settings.names or [
+        name for name in leaf.dns_names if "*" not in name
+    ]
+    name = names[0] if names else str(host)
+    if not settings.names and is_loopback(str(host)):
+        name = "localhost" if "localhost" in names else str(host)
+    if ":" in name:
+        name = f"[{name}]"
+    return f"https://{name}" if port == 443 else f"https://{name}:{port}"
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

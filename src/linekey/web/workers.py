@@ -1,0 +1,285 @@
+"""Several processes behind one socket, started again when one dies.
+
+The parent binds the sockets, starts the workers, shows the status page, and waits. All
+workers accept from the same listening socket, so the kernel's one backlog feeds them
+and a dying worker loses no waiting connection (with SO_REUSEPORT it would lose its own
+queue). Each worker has its own TLS session tickets, since pyOpenSSL cannot share ticket
+keys: a phone that resumes at another worker makes a whole handshake, and no session
+outlives its worker.
+
+Rules: a worker that dies is started again after a pause that doubles up to 30 seconds;
+five deaths within five seconds of a start each end the server. SIGINT and SIGTERM
+drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refuses.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from linekey.errors import LinekeyError
+from linekey.settings import Settings
+from linekey.store.database import Database, open_database
+from linekey.store.paths import StateDir
+from linekey.store.vendor_cas import VendorCas
+from linekey.web.counters import Counters
+from linekey.web.logs import configure_logs
+from linekey.web.preflight import (
+    Finding,
+    ServerFiles,
+    check_modes,
+    check_start,
+    read_server_files,
+)
+from linekey.web.server import ProvisioningServer, StatusServer, public_url, utc_now
+
+_log = logging.getLogger("linekey.workers")
+
+EARLY_S = 5.0
+EARLY_DEATHS = 5
+LONGEST_PAUSE_S = 30.0
+_STOP = (signal.SIGINT, signal.SIGTERM)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make the event loop: uvloop's, which costs half of asyncio's own."""
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def open_store(state: StateDir, settings: Settings) -> Database:
+    """Open the database that the settings name. Raises InputError, StorageError."""
+    url = settings.database_url
+    return open_database(state, url.get_secret_value() if url else None)
+
+
+def inspect_start(
+    settings: Settings, state: StateDir, database: Database, now: datetime
+) -> tuple[ServerFiles, list[Finding]]:
+    """Read certificate and key and find what is unsafe to start with.
+
+    Raises LinekeyError for files that cannot be read or do not fit together.
+    """
+    files = read_server_files(settings, state.root)
+    assert settings.key is not None
+    private = [state.root / settings.key]
+    if database.is_sqlite:
+        private.append(state.database_file)
+    vendor_cas = [ca.certificate for ca in VendorCas(database).all()]
+    findings = [
+        *check_modes(state.root, private),
+        *check_start(settings, files, vendor_cas, now),
+    ]
+    return files, findings
+
+
+@contextlib.asynccontextmanager
+async def _signals(*wanted: signal.Signals) -> AsyncIterator["asyncio.Queue[int]"]:
+    """Put these signals into a queue while inside."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    for number in wanted:
+        loop.add_signal_handler(number, queue.put_nowait, number)
+    try:
+        yield queue
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+async def serve_here(
+    settings: Settings,
+    state: StateDir,
+    database: Database,
+    files: ServerFiles,
+    *,
+    listener: socket.socket,
+    status_listener: socket.socket | None = None,
+    counters: Counters | None = None,
+    worker: int = 0,
+    on_started: Callable[[ProvisioningServer], None] = lambda _: None,
+) -> None:
+    """Serve in this process until SIGINT or SIGTERM, then drain."""
+    async with (
+        _signals(*_STOP, signal.SIGHUP) as signals,
+        ProvisioningServer(
+            settings,
+            database,
+            files,
+            listener=listener,
+            status_listener=status_listener,
+            status=status_listener is not None,
+            counters=counters,
+            worker=worker,
+        ) as server,
+    ):
+        on_started(server)
+        while await signals.get() == signal.SIGHUP:
+            _reload(server, settings, state, database)
+        _log.info("draining: answers under way are finished, then this ends")
+
+
+def _reload(
+    server: ProvisioningServer, settings: Settings, state: StateDir, database: Database
+) -> None:
+    try:
+        files, findings = inspect_start(settings, state, database, utc_now())
+    except LinekeyError as error:
+        _log.error("kept the old certificate: %s (%s)", error.message, error.hint)
+        return
+    refused = [f for f in findings if f.severity == "refused"]
+    if refused:
+        _log.error("kept the old certificate: %s", refused[0].message)
+        return
+    server.reload(files)
+    _log.info("using the certificate that expires %s", files.chain[0].not_after)
+
+
+def _work(
+    settings: Settings,
+    root: str,
+    listener: socket.socket,
+    counters: Counters,
+    number: int,
+) -> None:
+    """Run one worker: the whole life of its process."""
+    configure_logs(settings.log_level, settings.log_format)
+    state = StateDir.open(root, create=False)
+    with open_store(state, settings) as database:
+        files = read_server_files(settings, state.root)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(
+                serve_here(
+                    settings,
+                    state,
+                    database,
+                    files,
+                    listener=listener,
+                    counters=counters,
+                    worker=number,
+                )
+            )
+
+
+async def serve_workers(
+    settings: Settings,
+    state: StateDir,
+    database: Database,
+    files: ServerFiles,
+    *,
+    listener: socket.socket,
+    status_listener: socket.socket | None,
+    on_started: Callable[[str, str | None], None] = lambda url, status_url: None,
+) -> None:
+    """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
+    cannot stay alive."""
+    counters = Counters(settings.workers)
+    url = public_url(settings, files.chain[0], listener)
+    stop = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        signals = await stack.enter_async_context(_signals(*_STOP, signal.SIGHUP))
+        status_url = None
+        if status_listener is not None:
+            page = StatusServer(
+                database,
+                status_listener,
+                url=url,
+                certificate=lambda: files.chain[0],
+                counters=counters,
+            )
+            await stack.enter_async_context(page)
+            status_url = page.url
+        living: dict[int, multiprocessing.process.BaseProcess] = {}
+        async with asyncio.TaskGroup() as group:
+            for number in range(settings.workers):
+                group.create_task(
+                    _watch(settings, state, listener, counters, number, living, stop)
+                )
+            on_started(url, status_url)
+            while True:
+                got = asyncio.create_task(signals.get())
+                ended = asyncio.create_task(stop.wait())
+                await asyncio.wait({got, ended}, return_when=asyncio.FIRST_COMPLETED)
+                ended.cancel()
+                if got.done() and got.result() == signal.SIGHUP:
+                    for process in living.values():
+                        _send(process, signal.SIGHUP)
+                    continue
+                got.cancel()
+                break
+            stop.set()
+            for process in living.values():
+                process.terminate()
+
+
+async def _watch(
+    settings: Settings,
+    state: StateDir,
+    listener: socket.socket,
+    counters: Counters,
+    number: int,
+    living: dict[int, multiprocessing.process.BaseProcess],
+    stop: asyncio.Event,
+) -> None:
+    """Keep one worker alive."""
+    context = multiprocessing.get_context("spawn")
+    loop = asyncio.get_running_loop()
+    early, pause = 0, 1.0
+    while not stop.is_set():
+        process = context.Process(
+            target=_work,
+            args=(settings, str(state.root), listener, counters, number),
+            name=f"linekey-worker-{number}",
+        )
+        process.start()
+        living[number] = process
+        started = loop.time()
+        await _ended(process)
+        del living[number]
+        if stop.is_set():
+            return
+        if loop.time() - started < EARLY_S:
+            early += 1
+        else:
+            early, pause = 0, 1.0
+        if early >= EARLY_DEATHS:
+            stop.set()
+            raise LinekeyError(
+                f"worker {number} cannot stay alive (exit {process.exitcode})",
+                hint="see its messages above",
+            )
+        _log.error(
+            "worker %d died (exit %s); started again in %g s",
+            number,
+            process.exitcode,
+            pause,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+async def _ended(process: multiprocessing.process.BaseProcess) -> None:
+    """Wait for the end of a process, without a thread."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    loop.add_reader(process.sentinel, done.set)
+    try:
+        await done.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+
+
+def _send(process: multiprocessing.process.BaseProcess, number: int) -> None:
+    import os
+
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, number)
