@@ -55,7 +55,7 @@ from linekey.tls.events import (
 from linekey.tls.hello import ClientHello
 from linekey.tls.parameters import is_address
 from linekey.tls.policy import Policy
-from linekey.tls.reasons import explain_failure
+from linekey.tls.reasons import explain_alert, explain_failure
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 
@@ -255,13 +255,11 @@ class Engine:
 
     def _complete(self) -> HandshakeCompleted:
         link, peer, answer = self._link, self._peer, self._answer
-        name, alpn = link.server_name, link.alpn
+        name, alpn = self._read_server_name(), link.alpn
         self.info = TlsInfo(
             version=Version(link.version),
             suite=by_name(link.suite),
-            server_name=None
-            if name is None
-            else name.decode("ascii", "backslashreplace"),
+            server_name=name,
             peer_chain=self._read_chain(peer),
             resumed=link.resumed,
             alpn=alpn.decode("ascii", "backslashreplace") if alpn else None,
@@ -274,6 +272,10 @@ class Engine:
         self._phase = _Phase.OPEN
         self._peer = self._answer = None
         return HandshakeCompleted(self.info)
+
+    def _read_server_name(self) -> str | None:
+        name = self._link.server_name
+        return None if name is None else name.decode("ascii", "backslashreplace")
 
     def _read_chain(self, peer: PeerChain | None) -> tuple[Certificate, ...]:
         if peer is not None and peer.sent is not None:
@@ -340,7 +342,8 @@ class Engine:
             if number == Alert.CLOSE_NOTIFY:
                 continue
             fatal = level == FATAL
-            events.append(AlertReceived(parse_alert(number), number, fatal))
+            reason = explain_alert(number, server=self._server)
+            events.append(AlertReceived(parse_alert(number), number, fatal, reason))
             if fatal:
                 self._phase = _Phase.ENDED
                 break
@@ -376,6 +379,12 @@ class ServerEngine(Engine):
         self._policy: Policy = context.policy
         self._hello = hello
         self._link.be_server()
+
+    def _read_server_name(self) -> str | None:
+        # OpenSSL forgets the name in resumed sessions below TLS 1.3; a hello does not.
+        if self._hello is not None:
+            return self._hello.server_name
+        return super()._read_server_name()
 
     def _explain(
         self, openssl: tuple[str, ...], sent: Alert | None, received: int | None

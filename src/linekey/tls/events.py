@@ -100,8 +100,9 @@ class TlsInfo:
     cannot be read and was not needed for the path is left out. **In a resumed
     session only the leaf is sure to be there** (a ticket holds no more), and ``path``
     and ``verdict`` are empty: whoever decides has to decide anew.
-    ``server_name``: the client's SNI. ``group``: the curve or group of the key
-    exchange, as OpenSSL names it, where there was one.
+    ``server_name``: the client's SNI; in a resumed session below TLS 1.3 only a
+    ServerEngine that was given the hello knows it. ``group``: the curve or group of
+    the key exchange, as OpenSSL names it, where there was one.
     """
 
     version: Version
@@ -162,13 +163,14 @@ class ConnectionFailed:
 class AlertReceived:
     """The peer sent an alert after the handshake; final if ``fatal``.
 
-    ``alert`` is None for a ``number`` that nobody registered. A close_notify is a
-    ``PeerClosed`` instead.
+    ``alert`` is None for a ``number`` that nobody registered; ``reason`` says in a
+    sentence what it means. A close_notify is a ``PeerClosed`` instead.
     """
 
     alert: Alert | None
     number: int
     fatal: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
