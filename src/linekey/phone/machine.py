@@ -405,7 +405,6 @@ class Machine:
             provisioned_at=None,
             status=Status.OFF,
             status_reason="factory defaults",
-            log=(),
         ).with_log(now, "phone", "the phone was reset to its factory defaults")
         return [
             Save(),

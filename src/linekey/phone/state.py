@@ -164,6 +164,8 @@ class PhoneState:
     patched: DeviceIdentity | None = None
     log: tuple[LogEntry, ...] = ()
     """Newest last."""
+    log_count: int = 0
+    """How many lines were ever written; ``log`` holds the last of them."""
     notifications: tuple[Notification, ...] = ()
     """Newest first."""
     fetched: tuple[FetchedDocument, ...] = ()
@@ -228,7 +230,11 @@ class PhoneState:
     ) -> Self:
         """The state with one more log line; the oldest falls off."""
         entry = LogEntry(at, level, purpose, text, details)
-        return replace(self, log=(*self.log, entry)[-LOG_LIMIT:])
+        return replace(
+            self,
+            log=(*self.log, entry)[-LOG_LIMIT:],
+            log_count=self.log_count + 1,
+        )
 
     def with_notification(self, new: Notification) -> Self:
         """Show a notification; one of the same purpose and peer replaces the older."""
@@ -290,6 +296,7 @@ class PhoneState:
                 f"this linekey reads {FORMAT}",
                 hint="open the state folder with the linekey that wrote it",
             )
+        lines = tuple(log)[-LOG_LIMIT:]
         try:
             last = document["last_tls"]
             since = document["provisioned_at"]
@@ -309,7 +316,8 @@ class PhoneState:
                 server_authentication=document["server_authentication"] is True,
                 builtin=builtin,
                 patched=patched,
-                log=tuple(log)[-LOG_LIMIT:],
+                log=lines,
+                log_count=len(lines),
                 notifications=tuple(
                     Notification(**{**row, "at": datetime.fromisoformat(row["at"])})
                     for row in document["notifications"]

@@ -1,0 +1,64 @@
+"""A virtual phone and a server, both ours: it boots, proves itself, gets its settings."""
+
+import asyncio
+
+import pytest
+
+from linekey.catalog.models import find_model
+from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.state import PhoneState, Status, new_phone
+from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.phone_server import Route, accept, serve
+
+DOCUMENT = b'<settings><phone-settings><language perm="RW">English</language></phone-settings></settings>'
+OWN = b"<settings><phone-settings><user_name idx='1'>401</user_name><user_pass idx='1'>hunter2</user_pass></phone-settings></settings>"
+
+
+def phone(url: str, model: str = "D785", firmware: str = "10.1.33.33", generation: str = "sha256", **more) -> PhoneState:
+    return new_phone(
+        MAC, model, firmware, setting_server=url, builtin=device(MAC, generation),
+        authorities=(authority().certificate,), **more,
+    )  # fmt: skip
+
+
+def routes(model: str = "D785") -> dict[str, Route]:
+    name = find_model(model).user_agent_name
+    return {f"/{name}.htm": Route(DOCUMENT), f"/{name}-{MAC}.htm": Route(OWN)}
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "generation", "version"),
+    [
+        ("D785", "10.1.33.33", "sha256", "TLSv1.2"),
+        ("D715", "8.9.3.60", "sha1", "TLSv1.2"),
+        ("710", "8.7.5.35", "sha1", "TLSv1"),
+    ],
+)
+async def test_a_phone_boots_proves_itself_and_gets_its_settings(
+    model: str, firmware: str, generation: str, version: str
+) -> None:
+    name = find_model(model).user_agent_name
+    async with serve(server(), verify=accept, require=True) as site:
+        site.routes = routes(model)
+        lines: list[str] = []
+        state = phone(site.url, model, firmware, generation)
+        async with (
+            asyncio.timeout(20),
+            VirtualPhone(state, clock=NOW, tell=lambda e: lines.append(e.text)) as running,
+        ):
+            ended = await running.round_ended()
+            report = running.report()
+    assert ended.status is Status.PROVISIONED, ended.log
+    assert site.paths == [f"/{name}.htm", f"/{name}-{MAC}.htm"]
+    assert report["tls"]["version"] == version
+    assert report["certificate"]["generation"] == generation
+    assert report["fetched"] == [
+        {"url": f"{site.url}{path}", "status": 200, "applied": True, "reason": ""}
+        for path in site.paths
+    ]
+    assert report["settings"] == 3
+    assert all(asked.leaf == device(MAC, generation).leaf for asked in site.asked)
+    assert f"{name}-SIP {firmware}" in site.asked[0].headers["user-agent"]
+    assert any("handshake completed" in line for line in lines)
+    assert not any("hunter2" in line for line in lines)
+    assert any("asked for a certificate; shown" in d for e in ended.log for d in e.details)
