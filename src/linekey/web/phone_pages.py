@@ -1,0 +1,468 @@
+"""The phone's own pages: Status, Settings, Certificates, Log, Screen and the rest.
+
+An ASGI app over a ``PhoneDesk``: it shows ``desk.state`` and turns buttons into events
+of ``phone.machine``. Each page has a JSON twin (``/status.json``). It needs no script;
+the one there is keeps the screen fresh.
+
+Rules: nothing is changed by GET; every form carries its session's token, and a request
+with a foreign ``Origin`` is refused; what changes the phone needs admin mode (seed: "In
+admin mode, you can manually upload"). Files are limited before they are read.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from linekey.certs.pem import to_pem
+from linekey.phone.events import (
+    Answer,
+    CertificateRemoved,
+    CertificateUploaded,
+    Event,
+    ExceptionAdded,
+    FactoryResetDone,
+    NotificationDismissed,
+    ProvisioningWanted,
+    ServerAuthenticationActivated,
+    SettingEntered,
+)
+from linekey.phone.state import PhoneState
+from linekey.trust.store import UPLOAD_LIMIT_BYTES
+from linekey.web import phone_views as views
+from linekey.web.phone_sessions import (
+    Mode,
+    Session,
+    Sessions,
+    first_mode,
+    needs_password,
+)
+
+COOKIE = "__Host-linekey-phone"
+_STATIC = {
+    "style.css": "text/css",
+    "phone.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; frame-ancestors 'none';"
+        " base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+_MAX_BODY = 3 * 1024 * 1024
+"""Bytes of a form; an upload over the phone's own limit still gets its reason."""
+_LEAST_PASSWORD = 6
+
+
+class PhoneDesk(Protocol):
+    """What the pages need of a running phone."""
+
+    @property
+    def state(self) -> PhoneState:
+        """The phone as it is now."""
+
+    def now(self) -> datetime:
+        """The phone's clock."""
+
+    async def tell(self, event: Event) -> Answer | None:
+        """Hand an event to the phone; what came of it, if it says so."""
+
+
+Page = Callable[["_Visit"], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Visit:
+    """One request: who, in which mode, and how to answer."""
+
+    def __init__(self, pages: "PhonePages", request: Request) -> None:
+        self.pages = pages
+        self.request = request
+        self.now = pages.monotonic()
+        self.cookie = request.cookies.get(pages.cookie_name)
+        self.session = pages.sessions.find(self.cookie, self.now)
+        self.new_cookie = ""
+        if self.session is None:
+            mode = first_mode(pages.desk.state)
+            # A session is kept only for those who press something.
+            self.session = Session(mode, used_at=self.now)
+            if request.method == "POST" or request.url.path in _WITH_FORMS:
+                self.new_cookie, self.session = pages.sessions.begin(mode, self.now)
+        self.form: dict[str, str] = {}
+        self.upload: bytes = b""
+
+    @property
+    def state(self) -> PhoneState:
+        return self.pages.desk.state
+
+    def respond(self, response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        if self.new_cookie:
+            response.set_cookie(
+                self.pages.cookie_name,
+                self.new_cookie,
+                secure=True,
+                httponly=True,
+                samesite="strict",
+            )
+        return response
+
+    def page(self, name: str, status: int = 200, **values: Any) -> Response:
+        assert self.session is not None
+        flash, self.session.flash = self.session.flash, None
+        text = self.pages.templates.get_template(f"{name}.html").render(
+            here=self.request.url.path,
+            mode=self.session.mode,
+            admin=self.session.mode is Mode.ADMIN,
+            token=self.session.token,
+            phone=views.status_view(self.state),
+            clock=self.pages.desk.now(),
+            flash=flash,
+            **values,
+        )
+        return self.respond(
+            Response(text, status, media_type="text/html; charset=utf-8")
+        )
+
+    def back_to(self, path: str) -> Response:
+        return self.respond(RedirectResponse(path, 303))
+
+    def say(self, ok: bool, text: str, hint: str = "") -> None:
+        assert self.session is not None
+        self.session.flash = (ok, text, hint)
+
+    async def tell(self, event: Event, done: str) -> None:
+        answer = await self.pages.desk.tell(event)
+        if answer is None:
+            self.say(True, done)
+        else:
+            self.say(answer.ok, answer.text, answer.hint)
+
+
+_WITH_FORMS = {
+    "/status", "/settings", "/certificates", "/server-authentication", "/maintenance",
+    "/screen", "/login",
+}  # fmt: skip
+
+
+class PhonePages:
+    """The ASGI app; ``monotonic`` is a clock in seconds, for sessions."""
+
+    def __init__(
+        self, desk: PhoneDesk, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.desk = desk
+        self.monotonic = monotonic
+        self.sessions = Sessions()
+        # Browsers tell ports of one host no apart: each phone has a name of its own.
+        self.cookie_name = f"__Host-linekey-{desk.state.mac}"
+        self.templates = Environment(
+            loader=PackageLoader("linekey.web", "templates/phone"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        looks: dict[str, Page] = {
+            "/status": self._status,
+            "/settings": self._settings,
+            "/certificates": self._certificates,
+            "/server-authentication": self._authentication,
+            "/log": self._log,
+            "/screen": self._screen,
+            "/maintenance": self._maintenance,
+            "/status.json": self._json(lambda v: views.status_view(v.state)),
+            "/settings.json": self._json(lambda v: views.settings_view(v.state)),
+            "/certificates.json": self._json(
+                lambda v: {
+                    tab: views.certificates_view(v.state, tab) for tab in views.TABS
+                }
+            ),
+            "/log.json": self._json(lambda v: views.log_view(v.state)),
+            "/screen.json": self._json(lambda v: views.screen_view(v.state)),
+            "/certificate.pem": self._own_certificate,
+        }
+        presses: dict[str, tuple[Mode, Page]] = {
+            "/settings": (Mode.ADMIN, self._set),
+            "/certificates/exception": (Mode.ADMIN, self._add_exception),
+            "/certificates/remove": (Mode.ADMIN, self._remove),
+            "/certificates/upload": (Mode.USER, self._upload),
+            "/server-authentication/activate": (Mode.ADMIN, self._activate),
+            "/maintenance/provision": (Mode.ADMIN, self._provision),
+            "/maintenance/factory-reset": (Mode.ADMIN, self._reset),
+            "/screen/dismiss": (Mode.USER, self._dismiss),
+            "/login": (Mode.NOBODY, self._log_in),
+            "/login/first": (Mode.NOBODY, self._first_password),
+            "/logout": (Mode.NOBODY, self._log_out),
+        }
+        self.app = Starlette(
+            routes=[
+                Route("/", self._home),
+                Route("/static/{name}", self._static),
+                Route("/login", self._look(Mode.NOBODY, self._login)),
+                *(Route(p, self._look(Mode.USER, f)) for p, f in looks.items()),
+                *(
+                    Route(p, self._press(m, f), methods=["POST"])
+                    for p, (m, f) in presses.items()
+                ),
+            ],
+            exception_handlers={404: self._not_found, 405: self._not_found},
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request (ASGI 3)."""
+        await self.app(scope, receive, send)
+
+    # --- who may -----------------------------------------------------------------
+
+    def _look(
+        self, least: Mode, page: Page
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            visit = _Visit(self, request)
+            assert visit.session is not None
+            if visit.session.mode < least:
+                if request.url.path.endswith(".json"):
+                    error = {"error": "log in first", "hint": "POST /login"}
+                    return visit.respond(JSONResponse(error, 401))
+                return visit.back_to("/login")
+            return await page(visit)
+
+        return endpoint
+
+    def _press(self, least: Mode, page: Page) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            visit = _Visit(self, request)
+            assert visit.session is not None
+            problem = await self._read(visit)
+            if problem:
+                return visit.page("refused", 403, reason=problem)
+            if visit.session.mode < least:
+                visit.say(False, "this needs the administrator", "log in first")
+                return visit.back_to("/login")
+            return await page(visit)
+
+        return endpoint
+
+    async def _read(self, visit: _Visit) -> str:
+        """Read a form; return why it is refused, or nothing."""
+        request = visit.request
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get(
+            "host"
+        ):
+            return "the form comes from another site"
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > _MAX_BODY:
+            return f"a form may have at most {_MAX_BODY} bytes, and must say how many"
+        async with request.form(max_files=1, max_fields=20) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    visit.upload = await value.read()
+                else:
+                    visit.form[name] = value
+        assert visit.session is not None
+        if visit.form.get("token") != visit.session.token:
+            return "the form is out of date, or does not come from this page"
+        return ""
+
+    # --- pages -------------------------------------------------------------------
+
+    async def _home(self, request: Request) -> Response:
+        return RedirectResponse("/status", 303, headers=_HEADERS)
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _STATIC:
+            return await self._not_found(request, None)
+        text = self.templates.loader.get_source(self.templates, name)[0]  # type: ignore[union-attr]
+        headers = {**_HEADERS, "cache-control": "max-age=3600"}
+        return Response(text, media_type=_STATIC[name], headers=headers)
+
+    async def _not_found(self, request: Request, error: Any) -> Response:
+        visit = _Visit(self, request)
+        return visit.page("refused", 404, reason="the phone has no such page")
+
+    async def _status(self, visit: _Visit) -> Response:
+        return visit.page("status")
+
+    async def _settings(self, visit: _Visit) -> Response:
+        return visit.page("settings", rows=views.settings_view(visit.state))
+
+    async def _certificates(self, visit: _Visit) -> Response:
+        tab = visit.request.query_params.get("tab", "unknown")
+        tab = tab if tab in views.TABS else "unknown"
+        counts = {
+            "unknown": len(visit.state.trust.unknown),
+            "server": len(visit.state.trust.server_certificates),
+            "8021x": len(visit.state.trust.ieee8021x),
+            "authorities": len(visit.state.trust.authorities),
+        }
+        return visit.page(
+            "certificates",
+            tab=tab,
+            tabs=views.TABS,
+            counts=counts,
+            rows=views.certificates_view(visit.state, tab),
+        )
+
+    async def _authentication(self, visit: _Visit) -> Response:
+        return visit.page("authentication")
+
+    async def _log(self, visit: _Visit) -> Response:
+        return visit.page("log", rows=views.log_view(visit.state))
+
+    async def _screen(self, visit: _Visit) -> Response:
+        return visit.page("screen", screen=views.screen_view(visit.state))
+
+    async def _maintenance(self, visit: _Visit) -> Response:
+        return visit.page("maintenance")
+
+    async def _login(self, visit: _Visit) -> Response:
+        return visit.page("login", first=needs_password(visit.state))
+
+    async def _own_certificate(self, visit: _Visit) -> Response:
+        identity = visit.state.identity.identity
+        if identity is None:
+            return visit.page("refused", 404, reason="this phone has no certificate")
+        name = f"{visit.state.mac}.pem"
+        return visit.respond(
+            Response(
+                to_pem(identity.leaf),
+                media_type="application/x-pem-file",
+                headers={"content-disposition": f'attachment; filename="{name}"'},
+            )
+        )
+
+    def _json(self, view: Callable[[_Visit], Any]) -> Page:
+        async def page(visit: _Visit) -> Response:
+            return visit.respond(JSONResponse(view(visit)))
+
+        return page
+
+    # --- buttons -----------------------------------------------------------------
+
+    async def _log_in(self, visit: _Visit) -> Response:
+        form = visit.form
+        pause = self.sessions.pause_s(visit.now)
+        mode = self.sessions.log_in(
+            visit.state, form.get("user", ""), form.get("password", ""), visit.now
+        )
+        if mode is Mode.NOBODY:
+            if pause:
+                visit.say(
+                    False,
+                    "too many wrong passwords",
+                    f"wait {pause:.0f} s, then try again",
+                )
+            else:
+                visit.say(False, "user name or password is wrong")
+            return visit.back_to("/login")
+        return self._enter(visit, mode)
+
+    def _enter(self, visit: _Visit, mode: Mode) -> Response:
+        # A new cookie: one that was known before logging in opens nothing.
+        self.sessions.end(visit.cookie)
+        self.sessions.end(visit.new_cookie)
+        visit.new_cookie, visit.session = self.sessions.begin(mode, visit.now)
+        visit.say(True, "administrator mode" if mode is Mode.ADMIN else "logged in")
+        return visit.back_to("/status")
+
+    async def _first_password(self, visit: _Visit) -> Response:
+        password = visit.form.get("password", "")
+        if not needs_password(visit.state):
+            visit.say(False, "the administrator's password is set already", "log in")
+            return visit.back_to("/login")
+        if len(password) < _LEAST_PASSWORD or password != visit.form.get("again"):
+            visit.say(
+                False,
+                "the password was not set",
+                f"type the same {_LEAST_PASSWORD} characters or more twice",
+            )
+            return visit.back_to("/login")
+        event = SettingEntered("admin_mode_password", password)
+        answer = await self.desk.tell(event)
+        if answer is not None and not answer.ok:
+            visit.say(False, answer.text, answer.hint)
+            return visit.back_to("/login")
+        return self._enter(visit, Mode.ADMIN)
+
+    async def _log_out(self, visit: _Visit) -> Response:
+        self.sessions.end(visit.cookie)
+        visit.new_cookie, visit.session = self.sessions.begin(
+            first_mode(visit.state), visit.now
+        )
+        visit.say(True, "logged out")
+        return visit.back_to("/login")
+
+    async def _set(self, visit: _Visit) -> Response:
+        name, value = visit.form.get("name", "").strip(), visit.form.get("value", "")
+        idx = visit.form.get("idx", "").strip()
+        if not name or (idx and not (idx.isascii() and idx.isdigit() and len(idx) < 6)):
+            visit.say(False, "a setting needs a name, and an idx that is a number")
+            return visit.back_to("/settings")
+        event = SettingEntered(name, value, int(idx) if idx else None)
+        await visit.tell(event, f"{name} was set")
+        return visit.back_to("/settings")
+
+    async def _add_exception(self, visit: _Visit) -> Response:
+        event = ExceptionAdded(visit.form.get("sha256", ""))
+        await visit.tell(event, "the exception was added")
+        return visit.back_to("/certificates?tab=server")
+
+    async def _remove(self, visit: _Visit) -> Response:
+        event = CertificateRemoved(visit.form.get("sha256", ""))
+        await visit.tell(event, "the certificate was removed")
+        tab = visit.form.get("tab", "")
+        tab = tab if tab in views.TABS else "server"
+        return visit.back_to(f"/certificates?tab={tab}")
+
+    async def _upload(self, visit: _Visit) -> Response:
+        assert visit.session is not None
+        # Beyond its limit only the beginning is needed to say why it is refused.
+        data = visit.upload[: UPLOAD_LIMIT_BYTES + 1]
+        admin = visit.session.mode is Mode.ADMIN
+        event = CertificateUploaded(data, admin)
+        await visit.tell(event, "the certificate was uploaded")
+        return visit.back_to("/certificates?tab=server")
+
+    async def _activate(self, visit: _Visit) -> Response:
+        await visit.tell(ServerAuthenticationActivated(), "activated")
+        return visit.back_to("/server-authentication")
+
+    async def _provision(self, visit: _Visit) -> Response:
+        event = ProvisioningWanted("a button on the phone's pages")
+        await visit.tell(event, "a provisioning round began")
+        return visit.back_to("/status")
+
+    async def _reset(self, visit: _Visit) -> Response:
+        if visit.form.get("sure", "").strip().lower() != "reset":
+            visit.say(False, "nothing was reset", "type the word reset to be sure")
+            return visit.back_to("/maintenance")
+        await visit.tell(FactoryResetDone(), "the phone has its factory defaults")
+        flash = visit.session.flash if visit.session else None
+        self.sessions.end_all()
+        visit.new_cookie, visit.session = self.sessions.begin(
+            first_mode(visit.state), visit.now
+        )
+        visit.session.flash = flash
+        return visit.back_to("/status")
+
+    async def _dismiss(self, visit: _Visit) -> Response:
+        text = visit.form.get("index", "0")
+        index = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
+        await visit.tell(NotificationDismissed(index), "dismissed")
+        return visit.back_to("/screen")
