@@ -128,7 +128,13 @@ class Certificate:
 
         Raises CertificateError, for what OpenSSL takes and we do not.
         """
-        made = cls.from_der(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
+        try:
+            der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+        except crypto.Error as error:
+            raise CertificateError(
+                f"OpenSSL gives no DER of the certificate: {_reasons(error)}"
+            ) from error
+        made = cls.from_der(der)
         made.__dict__.setdefault("openssl", certificate)  # it is loaded already
         return made
 

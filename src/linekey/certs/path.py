@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
-from OpenSSL import crypto
+from OpenSSL import SSL, crypto
 
 from linekey.certs import der as asn1
 from linekey.certs import verify_errors as err
@@ -34,6 +34,8 @@ from linekey.errors import CertificateError
 Purpose = Literal["server", "client"]
 """What the first certificate is to be used for: TLS server or TLS client."""
 
+# pyOpenSSL does not name the call; its own wrappers use it.
+_lib: Any = SSL._lib  # type: ignore[attr-defined]
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, absent from X509StoreFlags
 _MAX_DEPTH = 16  # Real chains have five at most; OpenSSL's default limit is 100
 _MAX_STEPS = 2_000  # of the search over hostile bundles of like-named certificates
@@ -238,30 +240,39 @@ def _verify(
         subject = leaf.openssl
     except CertificateError as error:
         return _problem(err.UNSPECIFIED, 0, leaf, error.message)
-    store = crypto.X509Store()
-    for root in roots:
-        if (anchor := _loaded(root)) is not None:
-            store.add_cert(anchor)
-    flags = crypto.X509StoreFlags.PARTIAL_CHAIN if partial_chain else 0
-    if at is None:
-        flags |= _NO_CHECK_TIME
-    else:
-        store.set_time(at.astimezone(UTC))
-    if flags:
-        store.set_flags(flags)
-    chain = [c for c in map(_loaded, others) if c is not None]
-    context = crypto.X509StoreContext(store, subject, chain)
     try:
-        proved = context.get_verified_chain()
+        store = crypto.X509Store()
+        for anchor in map(_loaded, roots):
+            if anchor is not None:
+                store.add_cert(anchor)
+        flags = crypto.X509StoreFlags.PARTIAL_CHAIN if partial_chain else 0
+        if at is None:
+            flags |= _NO_CHECK_TIME
+        else:
+            store.set_time(at.astimezone(UTC))
+        if flags:
+            store.set_flags(flags)
+        chain = [c for c in map(_loaded, others) if c is not None]
+        proved = crypto.X509StoreContext(store, subject, chain).get_verified_chain()
+        return tuple(Certificate.from_openssl(c) for c in proved)
     except crypto.X509StoreContextError as error:
         code, depth, text = error.errors
-        return _problem(
-            code,
-            depth,
-            Certificate.from_openssl(error.certificate),
-            err.error_text(code) if code in err.ERRORS else text,
-        )
-    return tuple(Certificate.from_openssl(c) for c in proved)
+        detail = err.error_text(code) if code in err.ERRORS else text
+        return _problem(code, depth, _culprit(error, leaf), detail)
+    except crypto.Error:
+        return _problem(err.UNSPECIFIED, 0, leaf)
+    finally:
+        # A failed proof leaves its reasons in OpenSSL's queue, where the TLS connection
+        # in whose verify callback we may stand would take them for its own.
+        _lib.ERR_clear_error()
+
+
+def _culprit(error: crypto.X509StoreContextError, leaf: Certificate) -> Certificate:
+    """The certificate that OpenSSL stopped at; the leaf where it names none."""
+    try:
+        return Certificate.from_openssl(error.certificate)
+    except CertificateError:
+        return leaf
 
 
 def _loaded(certificate: Certificate) -> crypto.X509 | None:

@@ -57,6 +57,13 @@ def test_a_broken_signature_of_an_old_hash_is_still_refused(keys) -> None:
     assert result.problems[0].name == "X509_V_ERR_CERT_SIGNATURE_FAILURE"
 
 
+def test_a_failed_proof_leaves_nothing_in_openssls_queue(keys, family: Family) -> None:
+    """A stale entry would break the TLS connection whose callback asks for a proof."""
+    forged = family.make("x", 2, Issuer(family.intermediate, keys[3]))
+    assert prove(forged, [family.intermediate], [family.root], at=NOW).codes == {7}
+    assert _lib.ERR_peek_error() == 0
+
+
 def test_a_version_1_leaf_and_root_are_accepted(keys, family: Family) -> None:
     leaf = family.make("old", 3, family.as_issuer(1), version=1)
     assert prove(leaf, [family.intermediate], [family.root], at=NOW).ok

@@ -1,0 +1,85 @@
+"""``linekey lab``: files where they were asked for, and one JSON document."""
+
+import json
+import stat
+
+import pytest
+from typer.testing import CliRunner
+
+from linekey.certs.pem import parse_certificates, parse_private_key
+from linekey.cli.lab import app
+from linekey.errors import InputError, StorageError
+from linekey.lab.authority import LabAuthority
+from linekey.lab.files import belongs
+
+MAC = "00:04:13:aa:bb:cc"
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*words: str):
+        result = CliRunner().invoke(app, [*words, "--state", str(tmp_path / "state")])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
+
+
+@pytest.mark.parametrize(("generation", "bits"), [("sha1", 1024), ("sha256", 2048)])
+def test_identity_writes_chain_and_key(run, tmp_path, generation, bits) -> None:
+    out = tmp_path / "out"
+    result = run("identity", MAC, "--generation", generation, "--out", str(out))
+    chain = parse_certificates((out / "000413AABBCC.pem").read_bytes())
+    key = parse_private_key((out / "000413AABBCC.key").read_bytes())
+    assert len(chain) == 2
+    assert chain[0].key.bits == bits
+    assert belongs(chain[0], key)
+    assert stat.S_IMODE((out / "000413AABBCC.key").stat().st_mode) == 0o600
+    assert result.stdout.count("\n") == 2  # the two files; all else is no result
+    assert "curl --cacert" in result.stderr
+    assert ("SECLEVEL=0" in result.stderr) == (generation == "sha1")
+    assert "PRIVATE" not in result.output
+
+
+def test_identity_overwrites_only_when_told_to(run, tmp_path) -> None:
+    words = ("identity", MAC, "--out", str(tmp_path))
+    run(*words)
+    before = (tmp_path / "000413AABBCC.key").read_bytes()
+    with pytest.raises(InputError, match="there already"):
+        run(*words, "--generation", "sha1")
+    assert (tmp_path / "000413AABBCC.key").read_bytes() == before
+    run(*words, "--generation", "sha1", "--force")
+    assert (tmp_path / "000413AABBCC.key").read_bytes() != before
+
+
+def test_identity_speaks_json_with_the_servers_url(run, tmp_path) -> None:
+    lab_folder = tmp_path / "state" / "lab"
+    LabAuthority.open(lab_folder).record_server_url("https://localhost:8443/")
+    result = run("identity", MAC, "--out", str(tmp_path / "o"), "--json")
+    document = json.loads(result.stdout)
+    assert document["mac"] == "000413AABBCC"
+    assert document["certificate"] == str(tmp_path / "o" / "000413AABBCC.pem")
+    assert "https://localhost:8443/snomD785-000413AABBCC.htm" in document["curl"]
+
+
+def test_a_wrong_mac_is_refused(run, tmp_path) -> None:
+    with pytest.raises(InputError, match="not a MAC"):
+        run("identity", "0004", "--out", str(tmp_path / "o"))
+    assert not (tmp_path / "o").exists()
+
+
+def test_show_names_the_files(run, tmp_path) -> None:
+    with pytest.raises(StorageError, match="state folder"):
+        run("show", "--json")
+    run("identity", MAC, "--out", str(tmp_path))
+    document = json.loads(run("show", "--json").stdout)
+    assert document["server_url"] is None
+    for path in (
+        document["server_ca"], *document["vendor_roots"],
+        *document["vendor_intermediates"], document["devices"][0]["certificate"],
+    ):  # fmt: skip
+        with open(path, "rb") as file:
+            assert parse_certificates(file.read())
+    assert "server CA" in run("show").stdout
