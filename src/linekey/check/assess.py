@@ -80,9 +80,8 @@ def assess_answer(
         return result
     spoken = look_at_negotiation(answer, phones.first)
     suite = answer.suite
-    if suite is not None and suite.authentication == "anon":
-        verdict, differs, extra = Verdict(True, ()), "", []
-    else:
+    verdict, differs, extra = Verdict(True, ()), "", list[Finding]()
+    if suite is None or suite.authentication != "anon":
         verdict, differs, extra = _judge_both(phones, answer.chain, question)
     client = look_at_client(answer, phones.first, question.identity)
     findings = (*spoken, *verdict.findings, *extra, *client)

@@ -59,6 +59,8 @@ def provision_cure(
     """The XML that makes the phones trust these certificates."""
     names = "; ".join(str(c.subject) for c in certificates)
     title = f"Provision to the phones, so that they trust {names}"
+    if not all(c.self_issued for c in certificates):
+        title += " (its root, if you have it, is better: it lives longer)"
     if not profile.base64_certificates:
         title += " (put the DER file where the url says)"
     if profile.signed_by_rule:
@@ -91,6 +93,27 @@ def setting_cure(name: str, value: str, rule: str) -> Cure:
     )
 
 
+def is_speakable(profile: Profile) -> bool:
+    """Whether a current OpenSSL, and so a current server, can speak with this phone."""
+    return any(v in _VERSIONS for v in profile.versions) and bool(_usable(profile))
+
+
+def _usable(profile: Profile) -> list[str]:
+    """OpenSSL names of the phone's suites that a current server may have."""
+    found = []
+    for number in profile.suites:
+        suite = SUITES.get(number)
+        if (
+            suite is not None
+            and suite.openssl_name
+            and suite.known_by_engine
+            and suite.cipher not in _UNSPEAKABLE
+            and suite.authentication in ("RSA", "ECDSA")
+        ):
+            found.append(suite.openssl_name)
+    return found
+
+
 def protocol_cures(profiles: Sequence[Profile], rule: str) -> list[Cure]:
     """The lines for nginx, HAProxy and Apache that let these phones in.
 
@@ -101,21 +124,11 @@ def protocol_cures(profiles: Sequence[Profile], rule: str) -> list[Cure]:
     suites: dict[str, None] = {}
     for profile in profiles:
         spoken = [v for v in profile.versions if v in _VERSIONS]
-        usable = [
-            SUITES[n].openssl_name
-            for n in profile.suites
-            if n in SUITES
-            and SUITES[n].openssl_name
-            and SUITES[n].known_by_engine
-            and SUITES[n].cipher not in _UNSPEAKABLE
-            and SUITES[n].authentication in ("RSA", "ECDSA")
-        ]
+        usable = _usable(profile)
         if not spoken or not usable:
             return []
         floors.append(spoken[-1])
-        for name in usable[:6]:
-            if name is not None:
-                suites[name] = None
+        suites.update(dict.fromkeys(usable[:6]))
     if not floors:
         return []
     floor = min(floors)

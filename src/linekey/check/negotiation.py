@@ -9,6 +9,7 @@ from typing import Final
 
 from linekey.check.answer import Answer, Reach
 from linekey.check.classes import Phone
+from linekey.check.cures import is_speakable
 from linekey.check.report import Outcome
 from linekey.tls.alerts import Alert, cure, explain
 from linekey.tls.versions import Version, label_of
@@ -89,6 +90,24 @@ def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:
     hello = phone.hello.client_hello
     offered = ", ".join(label_of(v) for v in sorted(hello.versions))
     evidence = f"{answer.address}: alert {alert.label}; phone offers {offered}"
+    if not is_speakable(phone.profile) and alert is not Alert.UNRECOGNIZED_NAME:
+        return failed(
+            "tls.suite",
+            f"the server refuses the phone's hello ({alert.label}): it offers only "
+            "what no current TLS library speaks any more (SSL 3, 3DES, RC4, DES)",
+            evidence=evidence,
+            cure="nothing at the server: update the phone's firmware (8.7.5.35 brings "
+            "AES), or replace it",
+        )
+    if alert is Alert.INTERNAL_ERROR and max(hello.versions) < Version.TLS1_2:
+        return failed(
+            "tls.version",
+            f"the server fails on the phone's {offered}: OpenSSL says internal_error "
+            "where its security level forbids the old version's hashes",
+            evidence=evidence,
+            cure="allow TLS 1.0 and security level 0 (@SECLEVEL=0) for these phones, "
+            "on a name or port of their own",
+        )
     if alert is Alert.PROTOCOL_VERSION:
         return failed(
             "tls.version",

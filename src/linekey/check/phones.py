@@ -97,18 +97,28 @@ class Gathered:
 def gather(
     profiles: Iterable[Profile], name: str | None, setup: Setup, *, now: datetime
 ) -> Gathered:
-    """Set phones up for a check of the server ``name``."""
+    """Set phones up alike for a check of the server ``name``."""
+    return gather_each(((p, "", setup) for p in profiles), name, now=now)
+
+
+def gather_each(
+    entries: Iterable[tuple[Profile, str, Setup]], name: str | None, *, now: datetime
+) -> Gathered:
+    """Set phones up, each its own way: profile, label for reports, set-up.
+
+    Raises InputError for a firmware date before the history of roots begins.
+    """
     phones: list[Phone] = []
     notes: dict[str, None] = {}
-    lists: dict[str, RootLists] = {}
+    lists: dict[tuple[str, date | None], RootLists] = {}
     stores: dict[tuple[object, ...], TrustStore] = {}
-    for profile in profiles:
-        firmware = str(profile.firmware)
-        if firmware not in lists:
-            lists[firmware] = lists_for(
+    for profile, label, setup in entries:
+        key = str(profile.firmware), setup.firmware_date
+        if key not in lists:
+            lists[key] = lists_for(
                 profile.firmware, today=now.date(), told=setup.firmware_date
             )
-        choice = lists[firmware]
+        choice = lists[key]
         settings, said = settings_for(profile, setup.settings)
         notes.update(dict.fromkeys(said))
         own = setup.authorities
@@ -124,6 +134,7 @@ def gather(
                 setup.capture or derive(profile, name),
                 settings,
                 newest,
+                label=label,
                 roots=None if own is not None else choice,
                 other_store=other,
             )
@@ -139,7 +150,7 @@ def _store(
     notes: dict[str, None],
     now: datetime,
 ) -> TrustStore:
-    key = (id(roots), profile.signed_by_rule)
+    key = (id(roots), profile.signed_by_rule, setup.certificates)
     if key not in stores:
         store = TrustStore(authorities=tuple(roots))
         for certificate in setup.certificates:

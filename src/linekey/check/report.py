@@ -256,25 +256,25 @@ def phones_in_words(phones: Sequence[tuple[str, str]], limit: int = 6) -> str:
     for firmware, models in by_firmware.items():
         by_models.setdefault(tuple(models), []).append(firmware)
     parts = []
-    for models, firmwares in by_models.items():
-        shown = ", ".join(models[:limit])
-        if len(models) > limit:
-            shown += f" and {len(models) - limit} more"
+    for names, firmwares in by_models.items():
+        shown = ", ".join(names[:limit])
+        if len(names) > limit:
+            shown += f" and {len(names) - limit} more"
         parts.append(f"{shown} · {' and '.join(firmwares)}")
     return "; ".join(parts)
 
 
-def grouped(results: Sequence[ClassResult]) -> list[tuple[ClassResult, int]]:
-    """Classes that say the same, as one line each: the first of them, and how many.
+def grouped(results: Sequence[ClassResult]) -> list[tuple[ClassResult, ...]]:
+    """Classes that say the same, together: each group is one line of the table.
 
     "The same" is outcome, what was negotiated, and every failure in words.
     """
-    lines: dict[tuple[Any, ...], list[ClassResult]] = {}
+    groups: dict[tuple[Any, ...], list[ClassResult]] = {}
     for result in results:
         key = (
             result.outcome,
             tuple(f.message for f in result.failures),
             tuple(sorted((result.negotiated or {}).items(), key=str)),
         )
-        lines.setdefault(key, []).append(result)
-    return [(same[0], len(same)) for same in lines.values()]
+        groups.setdefault(key, []).append(result)
+    return [tuple(group) for group in groups.values()]

@@ -1,0 +1,69 @@
+"""What an operator types for a server, read: host, port, and how to show it."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from linekey.certs.names import parse_address
+from linekey.errors import InputError
+
+DEFAULT_PORT: Final = 443
+_SCHEMES: Final = {"https": 443, "sips": 5061, "sip": 5061, "ldaps": 636, "tls": 443}
+_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server; ``host`` is a name in ASCII or an IP address without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def label(self) -> str:
+        """``prov.example.com:443``, brackets around IPv6."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_target(text: str) -> Target:
+    """Read ``host``, ``host:port``, ``[v6]:port`` or a URL.
+
+    Raises InputError for anything else; an international name becomes ``xn--``.
+    """
+    stripped = text.strip()
+    scheme, found, rest = stripped.partition("://")
+    port = DEFAULT_PORT
+    if found:
+        if scheme.lower() not in _SCHEMES:
+            raise _wrong(text)
+        port = _SCHEMES[scheme.lower()]
+        stripped = rest
+    elif stripped.lower().startswith(("sips:", "sip:")):
+        port = _SCHEMES["sips"]
+        stripped = stripped.partition(":")[2]
+    if parse_address(stripped) is not None:
+        return Target(stripped.strip("[]"), port)
+    try:
+        parts = urlsplit(f"//{stripped}")
+        host = parts.hostname or ""
+        port = parts.port or port
+    except ValueError:
+        raise _wrong(text) from None
+    if parse_address(host) is None:
+        try:
+            host = host.encode("ascii" if host.isascii() else "idna").decode("ascii")
+        except UnicodeError:
+            raise _wrong(text) from None
+        if not _HOST.fullmatch(host):
+            raise _wrong(text)
+    return Target(host.rstrip("."), port)
+
+
+def _wrong(text: str) -> InputError:
+    return InputError(
+        f"not a server: {text!r}",
+        hint="write prov.example.com, prov.example.com:5061, 192.0.2.7 or "
+        "[2001:db8::7]:443",
+    )

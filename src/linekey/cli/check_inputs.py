@@ -1,0 +1,131 @@
+"""What ``linekey check`` reads: chains, identities, settings, the registry.
+
+Rules: a private key is opened, never shown; what is skipped is said on stderr.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from linekey.catalog.profile import Profile, newest_firmware, profile
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
+from linekey.check.phones import Setup
+from linekey.cli.opening import opened, read_file
+from linekey.cli.output import note, warn
+from linekey.errors import CertificateError, InputError
+from linekey.phone.document import parse_document
+from linekey.provisioning.document import merge
+from linekey.store.devices import Devices
+from linekey.store.layers import Layers, Scope
+from linekey.tls.engine import Identity
+
+
+def read_chain(path: Path) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
+    """A chain file, leaf first as it stands, and what else was found in it."""
+    bundle = parse_bundle(read_file(path))
+    if not bundle.certificates:
+        parse_certificates(read_file(path))  # says what it is instead
+    return bundle.certificates, tuple(f"{path.name}: {n}" for n in bundle.notes)
+
+
+def read_identity(path: Path) -> Identity:
+    """A phone's certificate, what leads to its root, and its key, in one PEM file.
+
+    Raises CertificateError when one of them is missing.
+    """
+    data = read_file(path)
+    bundle = parse_bundle(data)
+    if not bundle.certificates or not bundle.keys:
+        missing = "private key" if bundle.certificates else "certificate"
+        raise CertificateError(
+            f"{str(path)!r} holds no {missing}",
+            hint="put certificate, intermediates and private key into one PEM file",
+        )
+    return Identity(bundle.certificates, parse_private_key(bundle.keys[0]))
+
+
+def read_settings(
+    path: Path,
+) -> tuple[dict[str, str], list[Certificate], list[str]]:
+    """A phone configuration: settings by name, base64 certificates, and what is not
+    followed (URLs: a check fetches nothing)."""
+    document = parse_document(read_file(path))
+    values = {s.name: s.value for s in document.settings if s.idx is None}
+    certificates: list[Certificate] = []
+    said = list(document.notes)
+    for line in document.certificates:
+        if line.url:
+            said.append(
+                f"line {line.line}: the certificate at its url is not fetched; give "
+                "the file with --trust"
+            )
+            continue
+        certificates += parse_certificates(line.text.encode("utf-8"))
+    if document.files:
+        said.append("further setting files are not fetched")
+    return values, certificates, said
+
+
+def fleet_entries(
+    state: Path | None, setup: Setup
+) -> Iterator[tuple[Profile, str, Setup]]:
+    """The registry's active phones, each with its merged layer on top of ``setup``.
+
+    A phone of unknown model cannot be judged and is named on stderr; one of unknown
+    firmware is judged with the newest that the catalogue has for its model.
+    """
+    skipped = guessed = 0
+    entries = []
+    with opened(state) as database:
+        layers = Layers(database)
+        fleet = layers.get(Scope.fleet())
+        of_model = {}
+        for device in Devices(database).all():
+            if device.state != "active":
+                continue
+            if device.model is None:
+                skipped += 1
+                continue
+            if device.model not in of_model:
+                of_model[device.model] = layers.get(Scope.model(device.model))
+            layer = merge(fleet, of_model[device.model], device.layer)
+            firmware = device.firmware
+            if firmware is None:
+                guessed += 1
+            phone = profile(
+                device.model,
+                firmware or newest_firmware(profile(device.model, "10.1").model),
+            )
+            own = replace(
+                setup,
+                certificates=tuple(
+                    dict.fromkeys(
+                        (
+                            *setup.certificates,
+                            *(e.certificate for e in layer.certificates),
+                        )
+                    )
+                ),
+                settings={
+                    **setup.settings,
+                    **{s.name: s.value for s in layer.settings if s.idx is None},
+                },
+            )
+            entries.append((phone, f"{phone.model.name} {device.mac}", own))
+    if skipped:
+        warn(
+            f"{skipped} phones of the registry have no model and were left out",
+            "linekey device set MAC --model D785",
+        )
+    if guessed:
+        note(
+            f"{guessed} phones have no firmware in the registry; judged with the "
+            "newest of their model"
+        )
+    if not entries:
+        raise InputError(
+            "the registry has no active phone with a model",
+            hint="add one: linekey device add MAC --model D785 --firmware 10.1.33.33",
+        )
+    return iter(entries)

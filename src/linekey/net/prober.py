@@ -1,0 +1,340 @@
+"""Asks a server each hello once, politely, and brings its answers back.
+
+Rules: the name is resolved once; at most ``concurrency`` connections are open and at
+most ``per_second`` are begun each second; every connection ends within its limits;
+what goes wrong is an Answer, never an exception. What the answers mean is for
+``linekey.check``: nothing is judged here.
+
+The one place where a certificate is accepted unjudged: ``_look_on`` lets the real
+handshake with a client certificate go on whatever the server shows, because the server
+was judged already, on the raw hello's answer, and this connection asks the opposite
+question. Nothing secret is sent on it: a GET of ``/``, without credentials.
+"""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from linekey.check.answer import Answer, Late, Reach
+from linekey.check.flight import AnswerReader
+from linekey.check.hellos import Hello
+from linekey.errors import LinekeyError
+from linekey.tls.alerts import Alert
+from linekey.tls.engine import (
+    Accept,
+    AlertReceived,
+    ClientEngine,
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    HandshakeFailed,
+    Identity,
+    PeerChain,
+    PeerClosed,
+    client_context,
+)
+from linekey.tls.suites import SIGNALS
+from linekey.tls.versions import Version
+
+_CHUNK: Final = 16_384
+_MAX_HEAD: Final = 65_536
+"""Bytes of an HTTP answer that are looked at: its status line and an error's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is asked of a server at once. Seconds; ``per_second`` None: no limit."""
+
+    concurrency: int = 8
+    per_second: float | None = 20.0
+    connect_s: float = 5.0
+    answer_s: float = 5.0
+
+
+class Prober:
+    """Asks servers. ``told`` is called after each hello, for a progress bar."""
+
+    def __init__(
+        self, limits: Limits | None = None, *, told: Callable[[], None] | None = None
+    ) -> None:
+        self._limits = limits or Limits()
+        self._told = told or (lambda: None)
+        self._next_start = 0.0
+
+    async def ask_all(
+        self,
+        host: str,
+        port: int,
+        hellos: Sequence[Hello],
+        *,
+        identity: Identity | None = None,
+        name: str | None = None,
+    ) -> dict[tuple[object, ...], Answer]:
+        """Ask each hello once; answers by ``Hello.wire_key``.
+
+        ``name`` is what phones connect to, for the server name and the Host header of
+        a real handshake; ``host`` unless given. (A raw hello has its own.)
+        With ``identity``, a server that asks a hello for a certificate is asked again
+        by a real handshake that shows it. A name that does not resolve, or a port that
+        nobody listens on, is told for every hello after one try.
+        """
+        try:
+            address = await self._resolve(host, port)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            lost = Answer(
+                Reach.NO_NAME, f"{host!r} does not resolve: {reason}", f"{host}:{port}"
+            )
+            return {hello.wire_key: lost for hello in hellos}
+        except TimeoutError:
+            lost = Answer(
+                Reach.NO_NAME,
+                f"{host!r} does not resolve within {self._limits.connect_s:g} seconds",
+                f"{host}:{port}",
+            )
+            return {hello.wire_key: lost for hello in hellos}
+        answers: dict[tuple[object, ...], Answer] = {}
+        if not hellos:
+            return answers
+        first, *rest = hellos
+        answers[first.wire_key] = await self._ask(
+            address, first, name or host, identity
+        )
+        if answers[first.wire_key].reach is Reach.NO_CONNECTION:
+            # a dead port is dead for every hello: one knock is enough
+            lost = answers[first.wire_key]
+            return {hello.wire_key: lost for hello in hellos}
+        gate = asyncio.Semaphore(self._limits.concurrency)
+
+        async def one(hello: Hello) -> None:
+            async with gate:
+                answers[hello.wire_key] = await self._ask(
+                    address, hello, name or host, identity
+                )
+
+        async with asyncio.TaskGroup() as group:
+            for hello in rest:
+                group.create_task(one(hello))
+        return answers
+
+    async def _resolve(self, host: str, port: int) -> tuple[str, int]:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._limits.connect_s):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return str(found[0][4][0]), port
+
+    async def _ask(
+        self,
+        address: tuple[str, int],
+        hello: Hello,
+        host: str,
+        identity: Identity | None,
+    ) -> Answer:
+        answer = await self._ask_raw(address, hello)
+        if identity is not None and (
+            answer.wish is not None or answer.version is Version.TLS1_3
+        ):
+            late = await self._show(address, hello, host, identity)
+            answer = replace(answer, late=late)
+        self._told()
+        return answer
+
+    async def _polite(self) -> None:
+        """Wait for this connection's turn."""
+        rate = self._limits.per_second
+        if rate is None:
+            return
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._next_start)
+        self._next_start = start + 1.0 / rate
+        await asyncio.sleep(start - loop.time())
+
+    async def _ask_raw(self, address: tuple[str, int], hello: Hello) -> Answer:
+        loop = asyncio.get_running_loop()
+        shown = _words(address)
+        await self._polite()
+        begun = loop.time()
+
+        def elapsed() -> float:
+            return (loop.time() - begun) * 1000
+
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                reader, writer = await asyncio.open_connection(*address)
+        except TimeoutError:
+            return Answer(
+                Reach.TIMED_OUT,
+                f"no connection within {self._limits.connect_s:g} seconds",
+                shown,
+                elapsed(),
+            )
+        except OSError as error:
+            return Answer(Reach.NO_CONNECTION, _reason(error), shown, elapsed())
+        answer = AnswerReader(shown)
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                writer.write(hello.to_bytes(secrets.token_bytes(32)))
+                await writer.drain()
+                while not answer.done and (data := await reader.read(_CHUNK)):
+                    answer.feed(data)
+            return answer.finish(elapsed())
+        except TimeoutError:
+            return answer.timed_out(self._limits.answer_s, elapsed())
+        except OSError as error:
+            ended = answer.finish(elapsed())
+            if ended.reach is Reach.CLOSED:
+                return replace(ended, detail=f"it broke the connection: {error}")
+            return ended
+        finally:
+            await _close(writer)
+
+    async def _show(
+        self,
+        address: tuple[str, int],
+        hello: Hello,
+        host: str,
+        identity: Identity,
+    ) -> Late:
+        """Show a certificate in a real handshake, ask, and wait for what comes."""
+        offered = hello.client_hello
+        try:
+            context = client_context(
+                verify=_look_on,
+                min_version=Version(max(min(offered.versions), Version.TLS1_0)),
+                max_version=Version(offered.max_version),
+                suites=[n for n in offered.suites if n not in SIGNALS],
+                groups=offered.groups,
+                signature_algorithms=offered.signature_algorithms,
+                identity=identity,
+                name="check",
+            )
+            engine = ClientEngine(context, server_name=host)
+        except (LinekeyError, ValueError) as error:
+            return Late(
+                False, False, detail=f"this hello cannot be tried for real: {error}"
+            )
+        await self._polite()
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                reader, writer = await asyncio.open_connection(*address)
+        except (OSError, TimeoutError) as error:
+            return Late(False, False, detail=f"no second connection: {error}")
+        talk = _Talk(engine, host)
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                await talk.run(reader, writer)
+        except TimeoutError:
+            talk.detail = talk.detail or "no answer in time"
+        except OSError as error:
+            talk.detail = talk.detail or f"the connection broke: {_reason(error)}"
+        finally:
+            await _close(writer)
+        return talk.late()
+
+
+class _Talk:
+    """One real handshake, one request, and the end of it."""
+
+    def __init__(self, engine: ClientEngine, host: str) -> None:
+        self._engine = engine
+        self._host = host
+        self._handshake = False
+        self._version: Version | None = None
+        self._alert: Alert | None = None
+        self._head = b""
+        self._ended = False
+        self.detail = ""
+
+    async def run(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(self._engine.take_output())
+        while not self._ended:
+            await writer.drain()
+            data = await reader.read(_CHUNK)
+            events = self._engine.receive(data) if data else self._engine.receive_eof()
+            for event in events:
+                self._take(event)
+            if not data:
+                self._ended = True
+            writer.write(self._engine.take_output())
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, HandshakeCompleted):
+            self._handshake = True
+            self._version = event.info.version
+            host = f"[{self._host}]" if ":" in self._host else self._host
+            # GET, not HEAD: servers say in the body why they refuse a certificate
+            request = (
+                f"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: linekey-check\r\n"
+                "Connection: close\r\n\r\n"
+            )
+            self._engine.send(request.encode("ascii"))
+        elif isinstance(event, DataReceived):
+            self._head = (self._head + event.data)[:_MAX_HEAD]
+        elif isinstance(event, HandshakeFailed):
+            self._alert = event.alert_received
+            self.detail = event.reason
+            self._ended = True
+        elif isinstance(event, AlertReceived):
+            if event.fatal:
+                self._alert = event.alert or Alert.HANDSHAKE_FAILURE
+                self.detail = f"alert {event.number} after the handshake"
+                self._ended = True
+        elif isinstance(event, ConnectionFailed):
+            self.detail = event.reason
+            self._ended = True
+        elif isinstance(event, PeerClosed):
+            self.detail = self.detail or "the server closed without an answer"
+            self._ended = True
+
+    def late(self) -> Late:
+        """What came of it."""
+        line = self._head.split(b"\r\n", 1)[0].decode("latin-1")
+        status = None
+        detail = self.detail
+        if line.startswith("HTTP/") and line[9:12].isdigit():
+            status = int(line[9:12])
+            detail = line
+            if status >= 400 and b"ertificate" in self._head:
+                detail += ": the answer speaks of the certificate"
+        elif self._head:
+            detail = "it answered, not in HTTP"
+        return Late(
+            self._handshake,
+            bool(self._head),
+            self._alert,
+            status,
+            detail,
+            self._version,
+        )
+
+
+def _look_on(chain: PeerChain) -> Accept:
+    """Accept whatever the server shows; see the module's docstring for why."""
+    return Accept(verdict=chain, final=True)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close for good; how the other end takes it no longer matters."""
+    writer.close()
+    try:
+        async with asyncio.timeout(1.0):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
+
+
+def _words(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; asyncio joins several addresses' errors into one."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
