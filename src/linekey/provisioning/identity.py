@@ -11,9 +11,9 @@ found by its name; what else the phone sent is ignored.
     exactly 12 hex digits there, read from the RDNs of the DER
 
 Every certificate above the leaf must say that it is an authority (basicConstraints
-CA:TRUE), also where OpenSSL would let a version 1 certificate or a keyUsage pass. A
-rule's vendor must be the trust anchor's, where that is known, so that one vendor's
-authority cannot name itself after another's.
+CA:TRUE), also where OpenSSL lets a self-signed version 1 certificate pass. A rule's
+vendor must be the trust anchor's, where that is known, so that one vendor's authority
+cannot name itself after another's.
 
 Rule: validity is not judged here. ``not_before`` and ``not_after`` are the narrowest
 of the path, and ``authorize`` holds them against its own ``now``; so an identity is a

@@ -4,7 +4,7 @@ Every certificate says what it truly is by construction (``Made.mac``, ``Made.ki
 that tests need not believe what the code under test reads from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -221,6 +221,14 @@ def build_lab() -> Lab:
     )
     add("leaf named like an issuer", leaf(named_b, ("CN", MAC_A)), named_b.certificate,
         *sent2)  # fmt: skip
+    # A leaf of the vendor's that bears an issuer's name, and may sign by its keyUsage.
+    sign_b = Issuer(
+        leaf(phone2, ("CN", "Snom Phone 1 SHA-256"), ("O", snom_o), key="b", ca=None,
+             usage=("keyCertSign",)),
+        _key("b"),
+    )  # fmt: skip
+    add("keyCertSign, named like an issuer", leaf(sign_b, ("CN", MAC_A)),
+        sign_b.certificate, *sent2)  # fmt: skip
     add("the issuer itself", *sent2, root2.certificate)
     add("the root itself", root2.certificate)
     add("a leaf that is an authority", leaf(phone2, ("CN", MAC_A), ca=True), *sent2)
@@ -235,6 +243,17 @@ def build_lab() -> Lab:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return build_lab()
+
+
+@pytest.fixture
+def make_leaf() -> Callable[..., tuple[Certificate, tuple[Certificate]]]:
+    """Make a self-signed authority and phone A's certificate from it."""
+
+    def make(cn: str, **how: object) -> tuple[Certificate, tuple[Certificate]]:
+        over = authority(cn, "Snom Technology AG", **how)  # type: ignore[arg-type]
+        return over.certificate, (leaf(over, ("CN", MAC_A), ids=False),)
+
+    return make
 
 
 @pytest.fixture(scope="session")

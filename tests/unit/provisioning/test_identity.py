@@ -65,6 +65,7 @@ PROBLEMS = {
     "leaf with keyCertSign as issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
     "version 1 leaf as issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
     "leaf named like an issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
+    "keyCertSign, named like an issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
     "the issuer itself": Reason.AUTHORITY_CERTIFICATE,
     "the root itself": Reason.AUTHORITY_CERTIFICATE,
     "a leaf that is an authority": Reason.AUTHORITY_CERTIFICATE,
@@ -138,3 +139,12 @@ def test_an_authority_of_the_operators_own_needs_its_vendor(lab) -> None:
     bare = VendorTrust(lab.trust.anchors, lab.trust.intermediates)
     found = identify(lab.made["operator's own a"].chain, bare)
     assert found.problem is Reason.NO_IDENTITY_RULE
+
+
+def test_a_version_1_root_is_no_authority_even_if_trusted(make_leaf) -> None:
+    # OpenSSL takes a self-signed version 1 certificate for one; the path is proved.
+    root, chain = make_leaf("Snom Phone 3", version=1, ca=None)
+    found = identify(chain, VendorTrust.from_certificates([root]))
+    assert found.problem is Reason.ISSUER_NOT_AN_AUTHORITY
+    root, chain = make_leaf("Snom Phone 3", version=3, ca=True)
+    assert identify(chain, VendorTrust.from_certificates([root])).mac == MAC_A
