@@ -33,6 +33,8 @@ from linekey.provisioning.document import (
 )
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
+from linekey.store.rotation import rotate_key
+from linekey.store.secrets import KEY_FILE
 
 app = make_app(
     """What the configurations of fleet, models and devices hold.
@@ -244,6 +246,20 @@ def certificate(
         return old.with_certificates(*new)
 
     _change(layer, how, state, json)
+
+
+@app.command("rotate-key")
+def rotate_key_(state: StateOption = None, json: JsonOption = False) -> None:
+    """Seal all secrets in the database with a new key, while servers run."""
+    with opened(state) as database:
+        count = rotate_key(database)
+        path = database.state.key_path(KEY_FILE)
+    if json:
+        emit_json({"sealed": count, "key_file": str(path)})
+        return
+    plural = "" if count == 1 else "s"
+    console.print(f"sealed {count} record{plural} with a new key", markup=False)
+    note(f"{path} has it on its second line; older keys stay below it, for backups")
 
 
 def _change(

@@ -86,7 +86,7 @@ class StateDir:
 
     def key_path(self, name: str) -> Path:
         """Where the key file ``name`` lies. Raises InputError for more than a name."""
-        if Path(name).name != name or name.startswith("."):
+        if not name or Path(name).name != name or name.startswith("."):
             raise InputError(f"not a plain file name: {name!r}")
         return self.keys / name
 

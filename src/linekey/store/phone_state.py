@@ -55,6 +55,15 @@ class PhoneFolder:
         """The socket of the process that runs the phone."""
         return self.path / "control"
 
+    @property
+    def running(self) -> bool:
+        """Whether a process runs the phone at this moment."""
+        try:
+            with self.lock():
+                return False
+        except StorageError:
+            return True
+
     def load(self, authorities: Iterable[Certificate] = ()) -> PhoneState:
         """Read the phone. Raises StorageError; InputError if there is none."""
         text = self._read("state.json")

@@ -131,9 +131,9 @@ def read_layer(scope: str, layer: str, sealed: bytes | None, keys: KeyRing) -> L
         raise _damaged(layer_place(scope)) from error
 
 
-def reseal(sealed: bytes | None, keys: KeyRing, place: str) -> bytes | None:
+def reseal(sealed: bytes, keys: KeyRing, place: str) -> bytes:
     """Seal anew with the newest key what an older one sealed."""
-    return None if sealed is None else keys.seal(keys.unseal(sealed, place), place)
+    return keys.seal(keys.unseal(sealed, place), place)
 
 
 def _dump(plain: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ ciphertext with tag``; nonces are random, good for 2**32 values under one key.
 
 The keys lie in ``keys/database.key``, one a line, newest first: the first seals, all
 of them open. So a key is rotated by putting a new one in front and sealing everything
-anew (``rotation.rotate_key``).
+anew (``rotation.rotate_key``). Old keys stay in the file, for backups.
 
 Rule: no error and no ``repr`` here shows a key or an opened value.
 """
@@ -34,9 +34,13 @@ _NONCE = 12
 class KeyRing:
     """The keys of one database, newest first."""
 
-    __slots__ = ("_by_id", "_first")
+    __slots__ = ("_by_id", "_first", "_state")
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], state: StateDir | None = None) -> None:
+        self._state = state
+        self._take(keys)
+
+    def _take(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("a key ring needs a key")
         self._by_id = {_key_id(key): AESGCM(key) for key in keys}
@@ -61,7 +65,25 @@ class KeyRing:
                     "are lost",
                 )
             data = state.write_key(KEY_FILE, format_keys([AESGCM.generate_key(256)]))
-        return cls(parse_keys(data))
+        return cls(parse_keys(data), state)
+
+    def rotate(self) -> None:
+        """Put a new key in front; from now on it seals. The old ones still open.
+
+        Raises StorageError if the key file cannot be written, or if this ring is of no
+        file.
+        """
+        if self._state is None or (data := self._state.read_key(KEY_FILE)) is None:
+            raise StorageError(f"there is no keys/{KEY_FILE} to add a key to")
+        keys = [AESGCM.generate_key(256), *parse_keys(data)]
+        self._state.replace_key(KEY_FILE, format_keys(keys))
+        self._take(keys)
+
+    def _read_again(self) -> None:
+        """Another process may have added a key since we opened the file."""
+        data = None if self._state is None else self._state.read_key(KEY_FILE)
+        if data is not None:
+            self._take(parse_keys(data))
 
     def seal(self, value: bytes, place: str) -> bytes:
         """Encrypt ``value`` for ``place``, such as ``device 000413AABBCC``."""
@@ -77,6 +99,9 @@ class KeyRing:
         sealed for another place.
         """
         cipher = self._by_id.get(sealed[1:5])
+        if cipher is None and sealed[:1] == _VERSION:
+            self._read_again()
+            cipher = self._by_id.get(sealed[1:5])
         if sealed[:1] != _VERSION or cipher is None:
             raise StorageError(
                 f"the secrets of {place} are sealed with a key that is not in "

@@ -1,0 +1,175 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import linekey.store
+from linekey.errors import InputError, StorageError
+from linekey.store.database import Database, open_database
+from linekey.store.opening import open_store
+from linekey.store.paths import StateDir
+from linekey.store.schema import HEAD, metadata, revision
+from linekey.store.secrets import KEY_FILE
+
+MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
+
+
+def test_the_migrations_lead_to_the_schema(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
+
+
+def test_the_database_is_for_its_user_alone(database: Database) -> None:
+    for path in database.state.root.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(database: Database) -> None:
+    raw = database.raw_connection()
+    assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert raw.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    raw.close()
+
+
+def test_opening_again_changes_nothing(database: Database, state: StateDir) -> None:
+    with open_database(state) as again, again.read() as connection:
+        assert connection.execute(sa.select(revision)).all() == [(1, 1, 1, 1)]
+
+
+OPENER = """
+import sys
+from linekey.store.paths import StateDir
+from linekey.store.database import open_database
+sys.stdin.readline()
+with open_database(StateDir.open(sys.argv[1])) as database:
+    print("open")
+"""
+
+
+def test_several_processes_may_make_the_database_at_once(tmp_path: Path) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(tmp_path / "state")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        out, err = worker.communicate(timeout=60)
+        assert out == "open\n", err
+    state = StateDir.open(tmp_path / "state")
+    with open_database(state) as database, database.read() as connection:
+        assert len(connection.execute(sa.select(revision)).all()) == 1
+
+
+def test_a_database_of_a_newer_linekey_is_refused_with_the_cure(
+    database: Database, state: StateDir
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v9999'")
+    with pytest.raises(StorageError, match="newer linekey") as raised:
+        open_database(state)
+    assert "newer" in raised.value.hint
+
+
+def test_another_databases_key_is_told_at_once(
+    database: Database, state: StateDir, tmp_path: Path
+) -> None:
+    other = StateDir.open(tmp_path / "other")
+    open_database(other).close()
+    state.replace_key(KEY_FILE, other.read_key(KEY_FILE) or b"")
+    with pytest.raises(StorageError, match="not the key of"):
+        open_database(state)
+
+
+def test_a_lost_key_is_told_and_not_replaced(
+    database: Database, state: StateDir
+) -> None:
+    state.key_path(KEY_FILE).unlink()
+    with pytest.raises(StorageError, match="missing"):
+        open_database(state)
+    assert not state.key_path(KEY_FILE).exists()
+
+
+def test_a_file_that_is_no_database_is_told(state: StateDir) -> None:
+    state.database_file.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        open_database(state)
+
+
+def test_a_change_counts_and_what_fails_is_rolled_back(database: Database) -> None:
+    with database.change("layers"):
+        pass
+    with pytest.raises(RuntimeError), database.change("trust"):
+        raise RuntimeError
+    with database.read() as connection:
+        assert connection.execute(sa.select(revision)).one() == (1, 2, 2, 1)
+
+
+def test_an_error_shows_no_statement_and_no_value(database: Database) -> None:
+    with pytest.raises(StorageError) as raised, database.write() as connection:
+        connection.execute(sa.text("INSERT INTO nowhere VALUES (:x)"), {"x": "s3cr3t"})
+    shown = f"{raised.value} {raised.value.hint}"
+    assert "no such table" in shown
+    assert "s3cr3t" not in shown
+    assert "INSERT" not in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["junk", "mysql://u:s3cr3t@h/d", "sqlite:///x", "postgresql+x y://s3cr3t"]
+)
+def test_a_url_of_no_postgresql_is_refused_and_not_shown(
+    state: StateDir, url: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        open_database(state, url)
+    assert "s3cr3t" not in f"{raised.value}{raised.value.hint}"
+
+
+def test_the_settings_file_names_the_database(state: StateDir) -> None:
+    state.settings_file.write_text('database_url = "postgresql://u:s3cr3t@[::1]:1/x"')
+    with pytest.raises(StorageError) as raised:
+        open_store(state.root)
+    assert "s3cr3t" not in f"{raised.value}{raised.value.hint}"
+    assert "***" in str(raised.value)
+
+
+def test_without_a_url_in_the_settings_it_is_sqlite(state: StateDir) -> None:
+    state.settings_file.write_text("port = 8443\n")
+    with open_store(state.root) as database:
+        assert database.is_sqlite
+
+
+def test_a_setting_that_is_wrong_is_told(state: StateDir) -> None:
+    state.settings_file.write_text("prot = 8443\n")
+    with pytest.raises(InputError, match="prot"):
+        open_store(state.root)
+
+
+def test_raw_connections_see_what_is_committed(database: Database) -> None:
+    raw = database.raw_connection()
+    with database.change():
+        pass
+    assert raw.execute("SELECT registry FROM revision").fetchone() == (2,)
+    raw.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        raw.execute("SELECT 1")
