@@ -28,6 +28,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Self
 
 from linekey.catalog.authorities import known_ca
@@ -249,6 +250,7 @@ def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
     return Reason.CHAIN_NOT_PROVED, detail
 
 
+@lru_cache(maxsize=256)
 def _catalogued_vendor(anchor: Certificate) -> str | None:
     known = known_ca(anchor)
     return known.vendor if known else vendor_of_authority(anchor.subject)
