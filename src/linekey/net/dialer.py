@@ -13,6 +13,8 @@ are bounded by the caller and here.
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -412,5 +414,8 @@ def refused_offer(
 
 
 def _os_text(error: OSError) -> str:
-    text = error.strerror or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
+    """What went wrong, in the system's words: ``connection refused``."""
+    if isinstance(error, socket.gaierror):
+        return f"the name cannot be resolved: {(error.strerror or '').lower()}"
+    text = os.strerror(error.errno) if error.errno else str(error)
+    return (text or type(error).__name__).lower()

@@ -196,6 +196,12 @@ class VirtualPhone:
             waiter.cancel()
         return self.state
 
+    async def wait_closed(self) -> None:
+        """Wait until the phone stops by itself, which only an error makes it do."""
+        assert self._main is not None, "only within `async with`"
+        await asyncio.wait({self._main})
+        self._main.result()
+
     def report(self) -> dict[str, Any]:
         """What ``linekey up --json`` tells of the phone."""
         return describe_run(self.state)
@@ -286,7 +292,7 @@ class VirtualPhone:
             signature_algorithms=row.signature_algorithms,
             identity=None
             if identity is None
-            else Identity(identity.chain, identity.key),  # type: ignore[arg-type]
+            else Identity(identity.chain, identity.key),
             name=row.name,
         )
         self._context = (wanted, context)

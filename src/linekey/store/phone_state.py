@@ -98,7 +98,7 @@ class PhoneFolder:
         Raises StorageError.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make()
             self._append_log(state)
             for name, identity in (
                 ("builtin.pem", state.builtin),
@@ -132,7 +132,7 @@ class PhoneFolder:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the phone for this process. Raises StorageError if another has it."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             try:
@@ -147,6 +147,10 @@ class PhoneFolder:
             yield
         finally:
             os.close(descriptor)
+
+    def _make(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
 
     def _append_log(self, state: PhoneState) -> None:
         fresh = state.log_count - max(self._logged, 0)

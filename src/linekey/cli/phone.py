@@ -1,0 +1,615 @@
+"""``linekey phone``: run a virtual phone, look at it, press its buttons.
+
+A phone lives in ``<state>/phones/<MAC>/``. While ``linekey phone run`` (or ``linekey
+up``) runs it, the other verbs talk to that process; otherwise they change its files.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation, find_model
+from linekey.catalog.profile import newest_firmware
+from linekey.certs.pem import parse_certificates, private_key_to_pem
+from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
+from linekey.cli.output import console, emit_json, err_console, note
+from linekey.errors import InputError, StorageError
+from linekey.mac import Mac, parse_mac
+from linekey.net.phone_control import ask, control
+from linekey.net.phone_runner import Service, VirtualPhone
+from linekey.phone.authorities import authorities_of
+from linekey.phone.events import (
+    Answer,
+    CertificateRemoved,
+    CertificateUploaded,
+    Event,
+    ExceptionAdded,
+    FactoryResetDone,
+    FirmwareChanged,
+    NotificationDismissed,
+    PatchInstalled,
+    ProvisioningWanted,
+    ServerAuthenticationActivated,
+    SettingEntered,
+)
+from linekey.phone.identity import DeviceIdentity, parse_identity
+from linekey.phone.machine import Machine
+from linekey.phone.report import (
+    describe_certificates,
+    describe_phone,
+    describe_run,
+    describe_settings,
+)
+from linekey.phone.requests import to_request
+from linekey.phone.state import LogEntry, PhoneState, Status, new_phone
+from linekey.store.paths import StateDir
+from linekey.store.phone_state import PhoneFolder, PhoneStore
+
+app = make_app("A virtual phone, and its state.")
+
+_T = TypeVar("_T")
+
+MacArgument = Annotated[
+    str, typer.Argument(metavar="[MAC]", help="Which phone; may be left out for one.")
+]
+MacOption = Annotated[
+    str, typer.Option("--mac", metavar="MAC", help="Which phone, if there are several.")
+]
+
+
+@app.command()
+def run(
+    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Its address.")],
+    model: Annotated[
+        str, typer.Option("--model", help="D785, snom710 …; needed the first time.")
+    ] = "",
+    firmware: Annotated[
+        str,
+        typer.Option("--firmware", help="Default: kept, or the model's newest known."),
+    ] = "",
+    setting_server: Annotated[
+        str,
+        typer.Option("--setting-server", metavar="URL", help="As from DHCP."),
+    ] = "",
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity",
+            metavar="FILE",
+            help="Built-in certificate, its chain and key as PEM. Default: the lab's.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The key, if not in --identity."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trust",
+            metavar="FILE",
+            help="Put certificates on the Server Certificates shelf first, as staging "
+            "would.",
+        ),
+    ] = None,
+    clock: Annotated[
+        str,
+        typer.Option(
+            "--clock", metavar="TIME", help="What its clock shows, such as 1970-01-01."
+        ),
+    ] = "",
+    firmware_date: Annotated[
+        str,
+        typer.Option(
+            "--firmware-date", metavar="DATE", help="Which list of roots it has."
+        ),
+    ] = "",
+    web_port: Annotated[
+        int | None,
+        typer.Option("--web-port", metavar="N", help="Serve its pages over HTTPS."),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Leave after one provisioning round.")
+    ] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one phone until Ctrl-C: it boots, fetches its settings, and stays."""
+    where = StateDir.open(state)
+    address = parse_mac(mac)
+    folder = PhoneStore(where.root / "phones").folder(address)
+    told = _date(firmware_date) if firmware_date else None
+    start = _time(clock) if clock else None
+    with folder.lock():
+        phone = _prepare(
+            folder, where, address, model, firmware, setting_server, identity, key, told
+        )
+        phone = _stage(phone, trust or [], start)
+        folder.save(phone)
+        services: list[Service] = [control(folder.control_path)]
+        if web_port is not None:
+            services.append(_pages(web_port))
+        ended = asyncio.run(
+            _run(phone, folder, start, tuple(services), once=once, quiet=as_json)
+        )
+    if once:
+        if as_json:
+            emit_json(describe_run(ended))
+        else:
+            console.print(
+                f"{ended.mac} {ended.status}: {ended.status_reason}", markup=False
+            )
+        if ended.status is not Status.PROVISIONED:
+            raise typer.Exit(1)
+
+
+async def _run(
+    phone: PhoneState,
+    folder: PhoneFolder,
+    clock: datetime | None,
+    services: tuple[Service, ...],
+    *,
+    once: bool,
+    quiet: bool,
+) -> PhoneState:
+    tell = None if quiet else _say
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    runner = VirtualPhone(
+        phone, keeper=folder, clock=clock, tell=tell, services=services
+    )
+    async with runner:
+        stop = asyncio.ensure_future(stopped.wait())
+        done = asyncio.ensure_future(
+            runner.round_ended() if once else runner.wait_closed()
+        )
+        await asyncio.wait({stop, done}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if done.done():
+            done.result()
+        done.cancel()
+        return runner.state
+
+
+def _prepare(
+    folder: PhoneFolder,
+    where: StateDir,
+    mac: Mac,
+    model: str,
+    firmware: str,
+    setting_server: str,
+    identity_file: Path | None,
+    key_file: Path | None,
+    told: date | None,
+) -> PhoneState:
+    """The phone as it stands, or a new one."""
+    identity = None
+    if identity_file is not None:
+        key = None if key_file is None else read_file(key_file)
+        identity = parse_identity(read_file(identity_file), key)
+    now = datetime.now(UTC)
+    if folder.exists:
+        phone = folder.load()
+        if model and find_model(model) != phone.profile.model:
+            raise InputError(
+                f"{mac} is a {phone.profile.model.name}, not a {model}",
+                hint="choose another --mac, or leave --model out",
+            )
+        machine = Machine(phone)
+        if firmware:
+            machine.handle(FirmwareChanged(Firmware.parse(firmware)), now)
+        phone = machine.state
+    else:
+        if not model:
+            raise InputError(
+                f"there is no virtual phone {mac} yet",
+                hint="say what it is: --model D785 --firmware 10.1.33.33",
+            )
+        found = find_model(model)
+        phone = new_phone(mac, found.name, firmware or newest_firmware(found))
+    changes: dict[str, Any] = {}
+    if setting_server:
+        changes["bootstrap_server"] = setting_server
+    if identity is not None:
+        changes["builtin"] = identity
+    elif phone.builtin is None:
+        changes["builtin"] = lab_identity(where, phone)
+    roots, sentence = authorities_of(phone.profile.firmware, told)
+    changes["trust"] = phone.trust.with_authorities(roots)
+    return replace(phone, **changes).with_log(now, "certificates", sentence)
+
+
+def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:
+    """The lab's certificate for this phone, of its model's generation; made if new."""
+    from linekey.lab.authority import LabAuthority
+
+    lab = LabAuthority.open(where.lab)
+    row = phone.profile
+    generation: Generation = row.builtin_generation
+    if row.shared_certificate:
+        chain, key = lab.shared_identity(generation)
+    else:
+        chain, key = lab.device_identity(phone.mac, generation)
+    return DeviceIdentity(chain, private_key_to_pem(key))
+
+
+def _stage(phone: PhoneState, files: list[Path], clock: datetime | None) -> PhoneState:
+    now = clock or datetime.now(UTC)
+    for path in files:
+        for certificate in parse_certificates(read_file(path)):
+            intake = phone.trust.provision(certificate, at=now, signed_by_rule=False)
+            phone = replace(phone, trust=intake.store).with_log(
+                now, "certificates", f"staging: {intake.reason}"
+            )
+    return phone
+
+
+def _pages(port: int) -> Service:
+    """The phone's own pages, on loopback."""
+    from linekey.net.door import bind
+    from linekey.web.phone_server import PhoneServer
+
+    server = PhoneServer(bind("127.0.0.1", port))
+    note(f"the phone's pages: {server.url}")
+    return server
+
+
+def _say(entry: LogEntry) -> None:
+    mark = {"info": " ", "warning": "!", "error": "✗"}[entry.level]
+    err_console.print(
+        f"{entry.at:%H:%M:%S} {mark} {entry.purpose}: {printable(entry.text)}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for detail in entry.details:
+        err_console.print(f"           {printable(detail)}", markup=False, style="dim")
+
+
+# --- looking at it
+
+
+@app.command("list")
+def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """List the virtual phones of this state folder."""
+    store = _store(state)
+    phones = [store.folder(mac).load() for mac in store.macs()]
+    if as_json:
+        emit_json([describe_run(phone) for phone in phones])
+        return
+    for phone in phones:
+        console.print(
+            f"{phone.mac}  {phone.profile.name}  {phone.status}  {phone.status_reason}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not phones:
+        note("no virtual phone here yet: linekey phone run --mac … --model …")
+
+
+@app.command()
+def show(
+    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what a phone is and what it last did."""
+    phone = _load(state, mac)
+    document = describe_phone(phone)
+    if as_json:
+        emit_json(document)
+        return
+    auth = document["server_authentication"]
+    own = document["certificate"]
+    rows = [
+        ("phone", f"{phone.mac}  {phone.profile.name}"),
+        ("state", f"{phone.status}: {phone.status_reason}"),
+        ("setting server", document["setting_server"] or "none"),
+        ("speaks", ", ".join(document["speaks"]["versions"])),
+        (
+            "certificate",
+            "none"
+            if own is None
+            else f"{own['kind']}, {own['generation']}, RSA {own['key_bits']}",
+        ),
+        (
+            "server authentication",
+            ("on" if auth["active"] else "off")
+            + (" (cannot be disabled)" if auth["forced"] else ""),
+        ),
+        ("name check", "on" if auth["check_fqdn"] else "off"),
+        ("settings", str(document["settings"])),
+        *((f"shelf {name}", str(n)) for name, n in document["shelves"].items()),
+        *(
+            (f"fetched {f.status or '—'}", ": ".join(filter(None, (f.url, f.reason))))
+            for f in phone.fetched
+        ),
+    ]
+    _table(rows)
+    for n in phone.notifications:
+        console.print(f"\n{n.title}: {printable(n.text)}", markup=False, soft_wrap=True)
+        console.print(f"  {printable(n.cure)}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def settings(
+    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """List every setting the phone has; secrets are stars."""
+    phone = _load(state, mac)
+    rows = describe_settings(phone)
+    if as_json:
+        emit_json(rows)
+        return
+    _table(
+        [
+            (
+                row["name"] + ("" if row["idx"] is None else str(row["idx"])),
+                printable(row["value"]) + ("" if row["known"] else "   (unknown here)"),
+            )
+            for row in rows
+        ]
+    )
+
+
+@app.command()
+def certificates(
+    mac: MacArgument = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+    authorities: Annotated[
+        bool, typer.Option("--authorities", help="Also Mozilla's list, read-only.")
+    ] = False,
+) -> None:
+    """Show the four tabs of the Certificates page and the phone's own certificate."""
+    phone = _load(state, mac, authorities=authorities)
+    document = describe_certificates(phone)
+    if not authorities:
+        del document["authorities"]
+    if as_json:
+        emit_json(document)
+        return
+    for tab, rows in document.items():
+        console.print(f"{tab.replace('_', ' ')}", style="bold", markup=False)
+        for row in [rows] if isinstance(rows, dict) else rows or []:
+            subject = printable(row["subject"])
+            console.print(f"  {subject}", markup=False, soft_wrap=True)
+            console.print(
+                f"    SHA-256 {row['sha256']}  until {row['not_after']:%Y-%m-%d}",
+                markup=False,
+                soft_wrap=True,
+            )
+            if "reason" in row:
+                console.print(
+                    f"    {row['purpose']} {row['peer']}: {printable(row['reason'])}"
+                    f" ({row['times']} times)",
+                    markup=False,
+                    soft_wrap=True,
+                )
+
+
+@app.command()
+def log(
+    mac: MacArgument = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Newest lines.")] = 200,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the phone's log, newest last."""
+    folder = _folder(state, mac)
+    entries = folder.read_log(limit)
+    if as_json:
+        emit_json([entry.as_dict() for entry in entries])
+        return
+    for entry in entries:
+        console.print(
+            f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.level:7} {entry.purpose}: "
+            f"{printable(entry.text)}",
+            markup=False,
+            soft_wrap=True,
+        )
+        for detail in entry.details:
+            console.print(f"    {printable(detail)}", markup=False, soft_wrap=True)
+
+
+# --- pressing its buttons
+
+
+@app.command("factory-reset")
+def factory_reset(
+    mac: MacArgument = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reset the phone to its factory defaults: settings, shelves, authentication."""
+    folder = _folder(state, mac)
+    if not yes:
+        typer.confirm(
+            f"Reset {folder.path.name} to its factory defaults?", abort=True, err=True
+        )
+    _act(folder, FactoryResetDone(), as_json)
+
+
+@app.command()
+def patch(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="By linekey lab patch.")],
+    mac: MacOption = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Install a firmware patch: a SHA-2 certificate for this one phone."""
+    _act(_folder(state, mac), PatchInstalled(read_file(file)), as_json)
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One certificate, DER.")],
+    mac: MacOption = "",
+    user: Annotated[
+        bool, typer.Option("--user", help="Try it in user mode, which is refused.")
+    ] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a server certificate by hand, in admin mode."""
+    event = CertificateUploaded(read_file(file), admin=not user)
+    _act(_folder(state, mac), event, as_json)
+
+
+@app.command()
+def exception(
+    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
+    mac: MacOption = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an exception for a certificate on the Unknown Certificates tab."""
+    _act(_folder(state, mac), ExceptionAdded(sha256), as_json)
+
+
+@app.command()
+def remove(
+    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
+    mac: MacOption = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a certificate off its shelf."""
+    _act(_folder(state, mac), CertificateRemoved(sha256), as_json)
+
+
+@app.command()
+def activate(
+    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Activate TLS server authentication; in 8.x only a factory reset clears it."""
+    _act(_folder(state, mac), ServerAuthenticationActivated(), as_json)
+
+
+@app.command("set")
+def set_setting(
+    name: Annotated[str, typer.Argument(help="Such as language.")],
+    value: Annotated[str, typer.Argument(help="Its value.")],
+    idx: Annotated[int | None, typer.Option("--idx", min=0, help="Which line.")] = None,
+    mac: MacOption = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a setting as a person does on the phone."""
+    _act(_folder(state, mac), SettingEntered(name, value, idx), as_json)
+
+
+@app.command()
+def dismiss(
+    mac: MacArgument = "",
+    index: Annotated[int, typer.Option("--index", min=0, help="0 is the newest.")] = 0,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Dismiss a notification on the phone's screen."""
+    _act(_folder(state, mac), NotificationDismissed(index), as_json)
+
+
+@app.command()
+def provision(
+    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Make a running phone fetch its settings again."""
+    folder = _folder(state, mac)
+    if not folder.running:
+        raise StorageError(
+            f"the phone {folder.path.name} does not run",
+            hint="linekey phone run --mac … fetches its settings as it boots",
+        )
+    _act(folder, ProvisioningWanted("asked for"), as_json)
+
+
+def _act(folder: PhoneFolder, event: Event, as_json: bool) -> None:
+    """Let the phone take an event, in its own process or here."""
+    if folder.running:
+        answer = Answer(**ask(folder.control_path, to_request(event)))
+    else:
+        with folder.lock():
+            phone = folder.load()
+            roots, _ = authorities_of(phone.profile.firmware)
+            phone = replace(phone, trust=phone.trust.with_authorities(roots))
+            machine = Machine(phone)
+            commands = machine.handle(event, datetime.now(UTC))
+            folder.save(machine.state)
+        answers = [c for c in commands if isinstance(c, Answer)]
+        answer = answers[-1] if answers else Answer(True, "done")
+    if as_json:
+        emit_json({"ok": answer.ok, "text": answer.text, "hint": answer.hint})
+    elif answer.ok:
+        console.print(printable(answer.text), markup=False, soft_wrap=True)
+    if not answer.ok:
+        if as_json:
+            raise typer.Exit(3)
+        raise StorageError(printable(answer.text), hint=answer.hint)
+
+
+def _store(state: Path | None) -> PhoneStore:
+    return PhoneStore(StateDir.open(state, create=False).root / "phones")
+
+
+def _folder(state: Path | None, mac: str) -> PhoneFolder:
+    store = _store(state)
+    if mac:
+        folder = store.folder(parse_mac(mac))
+        if not folder.exists:
+            raise InputError(
+                f"there is no virtual phone {folder.path.name}",
+                hint="linekey phone list names those that are there",
+            )
+        return folder
+    macs = store.macs()
+    if len(macs) != 1:
+        raise InputError(
+            "there is no virtual phone here yet"
+            if not macs
+            else f"which of the {len(macs)} virtual phones?",
+            hint="linekey phone run --mac … --model … makes one"
+            if not macs
+            else "say one of: " + ", ".join(map(str, macs[:10])),
+        )
+    return store.folder(macs[0])
+
+
+def _load(state: Path | None, mac: str, *, authorities: bool = True) -> PhoneState:
+    folder = _folder(state, mac)
+    phone = folder.load()
+    if not authorities:
+        return phone
+    roots, _ = authorities_of(phone.profile.firmware)
+    return replace(phone, trust=phone.trust.with_authorities(roots))
+
+
+def _table(rows: list[tuple[str, str]]) -> None:
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        console.print(f"{label:{width}}  {value}", markup=False, soft_wrap=True)
+
+
+def _date(text: str) -> date:
+    return _read(text, date.fromisoformat, "a date", "2019-02-25")
+
+
+def _time(text: str) -> datetime:
+    moment = _read(text, datetime.fromisoformat, "a time", "1970-01-01T00:00")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read(text: str, reader: Callable[[str], _T], what: str, example: str) -> _T:
+    try:
+        return reader(text)
+    except ValueError:
+        raise InputError(
+            f"not {what}: {text!r}", hint=f"write it as {example}"
+        ) from None
