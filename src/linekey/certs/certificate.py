@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeVar, final
 
 from cryptography import x509
@@ -31,8 +31,23 @@ from OpenSSL import crypto
 
 from linekey.certs import algorithms as alg
 from linekey.certs import der as asn1
+from linekey.certs.contents import (
+    AltNames,
+    KeyInfo,
+    read_alt_names,
+    read_authority_key_id,
+    read_basic_constraints,
+    read_extended_key_usage,
+    read_key,
+    read_key_usage,
+    read_octets,
+    read_oid,
+    read_pss_hash,
+)
 from linekey.certs.name import Name
 from linekey.errors import CertificateError
+
+__all__ = ["Certificate", "Extension", "KeyInfo"]
 
 MAX_CERTIFICATE_BYTES = 102_400
 """OpenSSL's default limit for a whole chain (SSL_CTX_set_max_cert_list)."""
@@ -40,33 +55,7 @@ MAX_CERTIFICATE_BYTES = 102_400
 MAX_SERIAL_BYTES = 64
 """RFC 5280 §4.1.2.2 allows 20; some are longer, none that long."""
 
-_MAX_KEY_BITS = 16_384  # OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
-    """A public key, as far as rules ask for it.
-
-    ``kind`` is "rsa", "ec", "dsa", "ed25519", "ed448", the dotted identifier of
-    another algorithm, or "unreadable". ``bits`` is the size of modulus, curve or
-    prime, 0 when unknown. ``curve`` is the curve's name or dotted identifier.
-    """
-
-    kind: str
-    bits: int
-    curve: str | None = None
-    modulus: int | None = field(default=None, repr=False)
-    exponent: int | None = None
-
-    @property
-    def text(self) -> str:
-        """For people: ``RSA-2048``, ``EC secp256r1``, ``ED25519``."""
-        if self.kind == "ec":
-            return f"EC {self.curve}"
-        if self.kind in {"rsa", "dsa"}:
-            return f"{self.kind.upper()}-{self.bits}"
-        return self.kind.upper() if self.kind.startswith("ed") else self.kind
 
 
 class Extension(NamedTuple):
@@ -92,14 +81,6 @@ class _Fields(NamedTuple):
     algorithm_oid: str
     signature: tuple[int, int]
     extensions: dict[bytes, Extension | None]
-
-
-class _AltNames(NamedTuple):
-    dns: tuple[str, ...] = ()
-    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-    uris: tuple[str, ...] = ()
-    emails: tuple[str, ...] = ()
-    odd_addresses: bool = False
 
 
 @final
@@ -224,8 +205,8 @@ class Certificate:
         return self.subject.matches(self.issuer)
 
     @cached_property
-    def _alt_names(self) -> _AltNames:
-        return self._read(alg.SUBJECT_ALT_NAME, _read_alt_names) or _AltNames()
+    def _alt_names(self) -> AltNames:
+        return self._read(alg.SUBJECT_ALT_NAME, read_alt_names) or AltNames()
 
     @property
     def dns_names(self) -> tuple[str, ...]:
@@ -253,7 +234,7 @@ class Certificate:
     def key(self) -> KeyInfo:
         """The subject's public key."""
         try:
-            return _read_key(self.public_key_der)
+            return read_key(self.public_key_der)
         except CertificateError:
             return KeyInfo("unreadable", 0)
 
@@ -263,7 +244,7 @@ class Certificate:
         if oid == alg.RSASSA_PSS:
             start, stop = self._fields.algorithm
             _, _, start = asn1.read_span(self.der, start, stop)
-            return "rsassaPss", _read_pss_hash(self.der[start:stop])
+            return "rsassaPss", read_pss_hash(self.der[start:stop])
         return alg.SIGNATURES.get(oid, (oid, None))
 
     @property
@@ -300,7 +281,7 @@ class Certificate:
 
     @cached_property
     def _basic_constraints(self) -> tuple[bool, int | None] | None:
-        return self._read(alg.BASIC_CONSTRAINTS, _read_basic_constraints)
+        return self._read(alg.BASIC_CONSTRAINTS, read_basic_constraints)
 
     @property
     def is_ca(self) -> bool | None:
@@ -315,22 +296,22 @@ class Certificate:
     @property
     def subject_key_id(self) -> bytes | None:
         """SubjectKeyIdentifier, or None."""
-        return self._read(alg.SUBJECT_KEY_ID, _read_octets)
+        return self._read(alg.SUBJECT_KEY_ID, read_octets)
 
     @property
     def authority_key_id(self) -> bytes | None:
         """AuthorityKeyIdentifier's keyIdentifier, or None."""
-        return self._read(alg.AUTHORITY_KEY_ID, _read_authority_key_id)
+        return self._read(alg.AUTHORITY_KEY_ID, read_authority_key_id)
 
     @cached_property
     def key_usage(self) -> frozenset[str] | None:
         """KeyUsage by RFC 5280's names; None without the extension."""
-        return self._read(alg.KEY_USAGE, _read_key_usage)
+        return self._read(alg.KEY_USAGE, read_key_usage)
 
     @cached_property
     def extended_key_usage(self) -> tuple[str, ...] | None:
         """ExtendedKeyUsage (``serverAuth``, else dotted); None without it."""
-        return self._read(alg.EXTENDED_KEY_USAGE, _read_extended_key_usage)
+        return self._read(alg.EXTENDED_KEY_USAGE, read_extended_key_usage)
 
     @cached_property
     def defects(self) -> tuple[str, ...]:
@@ -432,15 +413,10 @@ def _read_fields(der: bytes) -> _Fields:
         (subject_stop, key_stop),
         inner_algorithm,
         algorithm,
-        _read_oid(der, *algorithm, "signature algorithm"),
+        read_oid(der, *algorithm, "signature algorithm"),
         signature,
         _read_rest(der, key_stop, tbs_stop),
     )
-
-
-def _read_oid(der: bytes, start: int, stop: int, what: str) -> str:
-    start, stop = asn1.read_tagged(der, start, stop, asn1.OBJECT_IDENTIFIER, what)
-    return asn1.dotted(der[start:stop])
 
 
 def _read_rest(der: bytes, at: int, stop: int) -> dict[bytes, Extension | None]:
@@ -490,12 +466,12 @@ def _find_defects(certificate: Certificate) -> Iterator[str]:
     if certificate.key.kind == "unreadable":
         yield "the public key cannot be read"
     readers: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
-        alg.SUBJECT_ALT_NAME: ("subjectAltName", _read_alt_names),
-        alg.BASIC_CONSTRAINTS: ("basicConstraints", _read_basic_constraints),
-        alg.SUBJECT_KEY_ID: ("subjectKeyIdentifier", _read_octets),
-        alg.AUTHORITY_KEY_ID: ("authorityKeyIdentifier", _read_authority_key_id),
-        alg.KEY_USAGE: ("keyUsage", _read_key_usage),
-        alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", _read_extended_key_usage),
+        alg.SUBJECT_ALT_NAME: ("subjectAltName", read_alt_names),
+        alg.BASIC_CONSTRAINTS: ("basicConstraints", read_basic_constraints),
+        alg.SUBJECT_KEY_ID: ("subjectKeyIdentifier", read_octets),
+        alg.AUTHORITY_KEY_ID: ("authorityKeyIdentifier", read_authority_key_id),
+        alg.KEY_USAGE: ("keyUsage", read_key_usage),
+        alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", read_extended_key_usage),
     }
     for oid, extension in fields.extensions.items():
         name, reader = readers.get(oid, (asn1.dotted(oid), None))
@@ -514,146 +490,3 @@ def _find_defects(certificate: Certificate) -> Iterator[str]:
             yield f"a NUL in the common name {name!r}"
     if certificate._alt_names.odd_addresses:
         yield "an IP address that is neither 4 nor 16 bytes"
-
-
-def _whole(value: bytes, tag: int, what: str) -> tuple[int, int]:
-    start, stop = asn1.read_tagged(value, 0, len(value), tag, what)
-    if stop != len(value):
-        raise CertificateError(f"{what}: bytes after its end")
-    return start, stop
-
-
-def _read_octets(value: bytes) -> bytes:
-    return value[slice(*_whole(value, asn1.OCTET_STRING, "key identifier"))]
-
-
-def _read_authority_key_id(value: bytes) -> bytes | None:
-    start, stop = _whole(value, asn1.SEQUENCE, "authority key identifier")
-    for tag, at, end in asn1.read_all(value, start, stop):
-        if tag == 0x80:
-            return value[at:end]
-    return None
-
-
-def _read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
-    start, stop = _whole(value, asn1.SEQUENCE, "basic constraints")
-    is_ca, length = False, None
-    spans = asn1.read_all(value, start, stop)
-    if spans and spans[0][0] == asn1.BOOLEAN:
-        _, at, end = spans.pop(0)
-        is_ca = any(value[at:end])
-    if spans and spans[0][0] == asn1.INTEGER:
-        _, at, end = spans.pop(0)
-        length = asn1.read_integer(value[at:end], "path length")
-    if spans:
-        raise CertificateError("an unknown field")
-    return is_ca, length
-
-
-def _read_key_usage(value: bytes) -> frozenset[str]:
-    start, stop = _whole(value, asn1.BIT_STRING, "key usage")
-    if stop == start or stop - start > 5:
-        raise CertificateError("malformed BIT STRING")
-    bits = value[start + 1 : stop]
-    return frozenset(
-        name
-        for number, name in enumerate(alg.KEY_USAGES)
-        if number // 8 < len(bits) and bits[number // 8] & (0x80 >> number % 8)
-    )
-
-
-def _read_extended_key_usage(value: bytes) -> tuple[str, ...]:
-    start, stop = _whole(value, asn1.SEQUENCE, "extended key usage")
-    found = []
-    for tag, at, end in asn1.read_all(value, start, stop):
-        if tag != asn1.OBJECT_IDENTIFIER:
-            raise CertificateError("a usage that is no object identifier")
-        oid = asn1.dotted(value[at:end])
-        found.append(alg.EXTENDED_KEY_USAGES.get(oid, oid))
-    return tuple(found)
-
-
-def _read_alt_names(value: bytes) -> _AltNames:
-    start, stop = _whole(value, asn1.SEQUENCE, "alternative names")
-    dns, addresses, uris, emails = [], [], [], []
-    odd = False
-    for tag, at, end in asn1.read_all(value, start, stop):
-        content = value[at:end]
-        if tag == 0x82:
-            dns.append(content.decode("latin-1"))
-        elif tag == 0x87 and len(content) in {4, 16}:
-            addresses.append(ip_address(content))
-        elif tag == 0x87:
-            odd = True
-        elif tag == 0x86:
-            uris.append(content.decode("latin-1"))
-        elif tag == 0x81:
-            emails.append(content.decode("latin-1"))
-        elif tag & 0x80 == 0 or tag & 0x1F > 8:
-            raise CertificateError(f"no general name has DER tag 0x{tag:02x}")
-    return _AltNames(tuple(dns), tuple(addresses), tuple(uris), tuple(emails), odd)
-
-
-def _read_key(spki: bytes) -> KeyInfo:
-    start, stop = _whole(spki, asn1.SEQUENCE, "public key")
-    algorithm, end = asn1.read_tagged(spki, start, stop, asn1.SEQUENCE, "algorithm")
-    bits, bits_stop = asn1.read_tagged(spki, end, stop, asn1.BIT_STRING, "key")
-    oid_span = asn1.read_tagged(
-        spki, algorithm, end, asn1.OBJECT_IDENTIFIER, "key algorithm"
-    )
-    oid = asn1.dotted(spki[slice(*oid_span)])
-    if bits == bits_stop or spki[bits]:
-        raise CertificateError("key: malformed BIT STRING")
-    if oid in alg.RSA_KEYS:
-        return _read_rsa_key(spki[bits + 1 : bits_stop])
-    if oid == alg.EC_KEY:
-        tag, at, curve_stop = asn1.read_span(spki, oid_span[1], end)
-        if tag != asn1.OBJECT_IDENTIFIER:
-            return KeyInfo("ec", 0, "explicit parameters")
-        curve = asn1.dotted(spki[at:curve_stop])
-        name, size = alg.CURVES.get(curve, (curve, 0))
-        return KeyInfo("ec", size, name)
-    if oid == alg.DSA_KEY:
-        if oid_span[1] == end:
-            return KeyInfo("dsa", 0)  # parameters inherited from the issuer
-        at, _ = asn1.read_tagged(spki, oid_span[1], end, asn1.SEQUENCE, "DSA key")
-        at, number_stop = asn1.read_tagged(spki, at, end, asn1.INTEGER, "DSA prime")
-        return KeyInfo("dsa", _positive(spki[at:number_stop]).bit_length())
-    if oid in alg.EDWARDS_KEYS:
-        return KeyInfo(*alg.EDWARDS_KEYS[oid])
-    return KeyInfo(oid, 0)
-
-
-def _read_rsa_key(der: bytes) -> KeyInfo:
-    start, stop = _whole(der, asn1.SEQUENCE, "RSA key")
-    numbers = [
-        _positive(der[at:end])
-        for tag, at, end in asn1.read_all(der, start, stop)
-        if tag == asn1.INTEGER
-    ]
-    if len(numbers) != 2:
-        raise CertificateError("RSA key: not two numbers")
-    modulus, exponent = numbers
-    return KeyInfo("rsa", modulus.bit_length(), None, modulus, exponent)
-
-
-def _positive(content: bytes) -> int:
-    number = asn1.read_integer(content, "key")
-    if not 0 < number.bit_length() <= _MAX_KEY_BITS or number < 0:
-        raise CertificateError("key: a number out of bounds")
-    return number
-
-
-def _read_pss_hash(der: bytes) -> str | None:
-    """The hash of RSASSA-PSS-params (RFC 4055 §3.1); SHA-1 when it says none."""
-    try:
-        if not der:
-            return "sha1"
-        start, stop = asn1.read_tagged(der, 0, len(der), asn1.SEQUENCE, "PSS")
-        for tag, at, end in asn1.read_all(der, start, stop):
-            if tag == 0xA0:
-                at, end = asn1.read_tagged(der, at, end, asn1.SEQUENCE, "PSS hash")
-                return alg.HASHES.get(_read_oid(der, at, end, "PSS hash"))
-    except CertificateError:
-        return None
-    return "sha1"

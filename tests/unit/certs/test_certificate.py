@@ -206,6 +206,17 @@ def test_an_unreadable_key_is_told_and_raises_nothing(family: Family) -> None:
     assert "the public key cannot be read" in odd.defects
 
 
+def test_an_exponent_too_large_to_print_is_an_unreadable_key(family: Family) -> None:
+    numbers = asn1.write_integer((1 << 2047) + 1), asn1.write_integer(1 << 15_000)
+    algorithm = asn1.write(0x30, asn1.write_oid("1.2.840.113549.1.1.1"))
+    bits = asn1.write(asn1.BIT_STRING, b"\x00", asn1.write(0x30, *numbers))
+    odd = Certificate.from_der(
+        rebuilt(family.leaf, key=asn1.write(0x30, algorithm, bits))
+    )
+    assert odd.key.kind == "unreadable"
+    assert repr(odd.key)
+
+
 def test_unreadable_and_doubled_extensions_count_as_absent(family: Family) -> None:
     odd = family.make(
         "odd", 3, family.as_issuer(1),
