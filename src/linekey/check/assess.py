@@ -182,7 +182,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_TRUST_RULES: Final = ("chain.untrusted", "chain.incomplete")
+_TRUST_RULES: Final = ("chain.self-signed", "chain.untrusted", "chain.incomplete")
 
 
 def _trust_of(verdict: Verdict) -> tuple[bool, bool]:

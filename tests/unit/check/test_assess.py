@@ -1,0 +1,229 @@
+"""Three outcomes that are never confused, and what each rests on."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.check.flights import (
+    DONE,
+    alert,
+    certificates,
+    dhe,
+    ecdhe,
+    request,
+    server_hello,
+)  # fmt: skip
+from tests.unit.trust.pki import NOW, ca, key, leaf
+
+from linekey.catalog.profile import profile
+from linekey.certs.name import Name
+from linekey.check.answer import Answer, Late, Reach
+from linekey.check.assess import Question, assess_answer
+from linekey.check.classes import PhoneClass, classes_of
+from linekey.check.flight import AnswerReader
+from linekey.check.phones import Setup, gather
+from linekey.check.report import ClassResult, Outcome
+from linekey.tls.alerts import Alert
+
+NAME = "prov.example.com"
+ROOT = ca("root")
+MIDDLE = ca("middle", ROOT)
+CHAIN = (leaf(MIDDLE, NAME), MIDDLE.certificate)
+QUESTION = Question(NAME, NOW)
+FLIGHT = server_hello() + certificates(CHAIN) + ecdhe()
+
+
+def phones(model: str = "D785", firmware: str = "10.1.33.33") -> PhoneClass:
+    setup = Setup(certificates=(ROOT.certificate,), authorities=())
+    gathered = gather([profile(model, firmware)], NAME, setup, now=NOW)
+    return classes_of(gathered.phones)[0]
+
+
+def answer(data: bytes) -> Answer:
+    reader = AnswerReader("192.0.2.1:443")
+    reader.feed(data)
+    return reader.finish()
+
+
+def assess(
+    said: Answer,
+    who: PhoneClass | None = None,
+    question: Question = QUESTION,
+    *,
+    others: bool = True,
+) -> ClassResult:
+    return assess_answer(who or phones(), said, question, others_answered=others)
+
+
+def failed(result: ClassResult) -> list[str]:
+    return [f.rule for f in result.findings if f.refuses]
+
+
+def warned(result: ClassResult) -> list[str]:
+    return [f.rule for f in result.warnings]
+
+
+def test_a_good_server_is_accepted() -> None:
+    result = assess(answer(FLIGHT + DONE))
+    assert result.outcome is Outcome.ACCEPTED
+    assert failed(result) == []
+    assert warned(result) == []
+    assert result.negotiated == {
+        "version": "TLSv1.2",
+        "suite": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "key_exchange": "ECDHE",
+        "group": "secp256r1",
+        "dh_bits": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reach", "rule"),
+    [
+        (Reach.NO_NAME, "reach.name"),
+        (Reach.NO_CONNECTION, "reach.connect"),
+        (Reach.TIMED_OUT, "reach.time"),
+        (Reach.NOT_TLS, "reach.tls"),
+        (Reach.MALFORMED, "reach.malformed"),
+    ],
+)
+def test_what_cannot_be_reached_is_nobodys_refusal(reach: Reach, rule: str) -> None:
+    result = assess(Answer(reach, "because"))
+    assert result.outcome is Outcome.UNREACHABLE
+    assert failed(result) == [rule]
+
+
+def test_a_silent_close_is_a_refusal_only_where_others_were_answered() -> None:
+    closed = answer(b"")
+    assert assess(closed, others=False).outcome is Outcome.UNREACHABLE
+    assert assess(closed, others=True).outcome is Outcome.SERVER_REFUSES
+
+
+@pytest.mark.parametrize(
+    ("number", "rule"),
+    [(70, "tls.version"), (40, "tls.suite"), (71, "tls.suite"), (112, "tls.alert")],
+)
+def test_an_alert_to_the_hello_is_the_servers_refusal(number: int, rule: str) -> None:
+    result = assess(answer(alert(number)))
+    assert result.outcome is Outcome.SERVER_REFUSES
+    assert failed(result) == [rule]
+    assert result.alert == Alert(number).label
+    assert {c.kind for c in result.cures} == {"nginx", "haproxy", "apache"}
+
+
+def test_a_phone_that_no_library_speaks_with_gets_no_line_for_nginx() -> None:
+    result = assess(answer(alert(40)), phones("300", "8.7.3.25.9"))
+    assert result.outcome is Outcome.SERVER_REFUSES
+    assert result.cures == ()
+    assert "update the phone" in result.findings[0].cure
+
+
+def test_openssls_internal_error_to_an_old_version_is_explained() -> None:
+    result = assess(answer(alert(80)), phones("370", "8.7.5.57"))
+    assert "security level" in result.findings[0].message
+
+
+def test_the_phones_refusal_comes_before_the_servers() -> None:
+    bad = (leaf(None, NAME),)
+    said = answer(server_hello() + certificates(bad) + ecdhe() + request() + DONE)
+    late = Late(False, False, Alert.UNKNOWN_CA, detail="refused")
+    result = assess(replace(said, late=late))
+    assert result.outcome is Outcome.PHONE_REFUSES
+    assert failed(result) == ["chain.self-signed", "client.refused"]
+    assert result.alert == "unknown_ca"
+    assert result.cures[0].kind == "xml"
+
+
+def test_a_late_refusal_is_the_servers() -> None:
+    said = answer(FLIGHT + request() + DONE)
+    late = Late(True, False, Alert.CERTIFICATE_EXPIRED, detail="late")
+    result = assess(replace(said, late=late))
+    assert result.outcome is Outcome.SERVER_REFUSES
+    assert failed(result) == ["client.refused"]
+    assert "after the handshake" in result.reason
+
+
+def test_a_refusal_in_http_is_a_refusal() -> None:
+    said = answer(FLIGHT + request() + DONE)
+    late = Late(
+        True, True, None, 400, "HTTP/1.1 400 Bad Request: speaks of the certificate"
+    )
+    assert failed(assess(replace(said, late=late))) == ["client.refused"]
+
+
+def test_a_finished_handshake_alone_is_no_acceptance() -> None:
+    said = answer(FLIGHT + request() + DONE)
+    result = assess(replace(said, late=Late(True, False, None)))
+    assert "client.answered" in warned(result)
+    good = assess(replace(said, late=Late(True, True, None, 404, "HTTP/1.1 404")))
+    assert warned(good) == []
+
+
+def test_names_of_cas_that_exclude_the_phone_are_warned_of() -> None:
+    snom = Name.build([("CN", "snom technology AG SHA-256 CA")])
+    other = Name.build([("CN", "Somebody Else")])
+    good = assess(answer(FLIGHT + request([other, snom]) + DONE))
+    assert "client.ca-names" not in warned(good)
+    bad = assess(answer(FLIGHT + request([other]) + DONE))
+    assert "client.ca-names" in warned(bad)
+    assert bad.outcome is Outcome.ACCEPTED
+    none = assess(answer(FLIGHT + request([]) + DONE))
+    assert "client.ca-names" not in warned(none)
+
+
+def test_a_given_identity_is_held_against_the_names_instead() -> None:
+    mine = (leaf(MIDDLE, cn=("000413AABBCC",)), MIDDLE.certificate)
+    question = replace(QUESTION, identity=mine)
+    said = answer(FLIGHT + request([ROOT.certificate.subject]) + DONE)
+    assert "client.ca-names" not in warned(assess(said, question=question))
+
+
+def test_a_request_that_takes_no_rsa_is_warned_of() -> None:
+    assert "client.type" in warned(
+        assess(answer(FLIGHT + request(types=b"\x40") + DONE))
+    )
+
+
+def test_a_sha1_only_phone_cannot_sign_with_sha256() -> None:
+    who = phones("D715", "8.7.5.35")
+    only = answer(FLIGHT + request(algorithms=(0x0401,)) + DONE)
+    assert "client.signature" in warned(assess(only, who))
+    assert "client.signature" not in warned(assess(only))
+
+
+def test_a_shared_certificate_is_said_where_it_is_asked_for() -> None:
+    who = phones("MP", "8.7.5.35")
+    assert "client.shared" in warned(assess(answer(FLIGHT + request() + DONE), who))
+    assert "client.shared" not in warned(assess(answer(FLIGHT + DONE), who))
+
+
+@pytest.mark.parametrize(
+    ("flight", "rule", "refused"),
+    [
+        (server_hello(0x1301), "tls.suite-offered", True),
+        (server_hello(0xC02F, 0x0304), "tls.version", True),
+        (server_hello() + certificates(CHAIN) + ecdhe(30), "tls.curve", True),
+        (server_hello(0x0033) + certificates(CHAIN) + dhe(512), "tls.dh-size", True),
+        (server_hello(0x0033) + certificates(CHAIN) + dhe(1024), "tls.dh-size", False),
+        (server_hello(0xC013, 0x0302) + certificates(CHAIN), "tls.old-version", False),
+    ],
+)
+def test_what_the_phone_did_not_offer_it_does_not_take(
+    flight: bytes, rule: str, refused: bool
+) -> None:
+    result = assess(answer(flight + DONE))
+    assert (rule in failed(result)) is refused
+    assert rule in failed(result) + warned(result)
+
+
+def test_a_weak_suite_that_the_phone_offers_is_a_warning() -> None:
+    who = phones("370", "8.7.5.35")
+    said = answer(server_hello(0x000A, 0x0301) + certificates(CHAIN) + DONE)
+    result = assess(said, who)
+    assert {"tls.weak-suite", "tls.old-version"} <= set(warned(result))
+
+
+def test_an_ec_certificate_is_told_to_phones_without_ecdsa() -> None:
+    ec = (leaf(MIDDLE, NAME, leaf_key=key("ec", "ec", "secp256r1")),)
+    who = phones("370", "8.7.5.57")
+    said = answer(server_hello(0x002F, 0x0301) + certificates(ec) + DONE)
+    assert "key.kind" in failed(assess(said, who))

@@ -1,0 +1,370 @@
+"""Reports: exit codes, sentences, JSON, the page, the calendar, the cures."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.profile import all_profiles, profile
+from linekey.catalog.roots import find_roots
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_certificates
+from linekey.check.answer import Answer, Reach
+from linekey.check.assess import Question
+from linekey.check.classes import classes_of, hellos_of
+from linekey.check.cures import certificates_xml, protocol_cures
+from linekey.check.page import render_page
+from linekey.check.phones import Setup, gather, settings_for
+from linekey.check.report import Outcome, Report, grouped
+from linekey.check.root_lists import known_roots, lists_for
+from linekey.check.run import check_answers, check_chain
+from linekey.check.target import parse_target
+from linekey.errors import InputError
+from linekey.phone.document import parse_document
+
+NAME = "prov.example.com"
+ROOT = ca("root")
+MIDDLE = ca("middle", ROOT)
+CHAIN = (leaf(MIDDLE, NAME), MIDDLE.certificate)
+ALL = all_profiles()
+
+
+def run(
+    chain: tuple[Certificate, ...] = CHAIN,
+    profiles=ALL,  # type: ignore[no-untyped-def]
+    *,
+    trust: tuple[Certificate, ...] = (),
+    known: tuple[Certificate, ...] = (),
+    calendar: bool = False,
+    **setup: object,
+) -> Report:
+    gathered = gather(profiles, NAME, Setup(trust, **setup), now=NOW)  # type: ignore[arg-type]
+    return check_chain(
+        chain,
+        classes_of(gathered.phones),
+        Question(NAME, NOW, known),
+        label="x.pem",
+        checked_at=NOW,
+        notes=gathered.notes,
+        calendar=calendar,
+    )
+
+
+def test_every_phone_of_the_catalogue_stands_in_exactly_one_class() -> None:
+    report = run()
+    pairs = [pair for result in report.classes for pair in result.phones]
+    assert len(pairs) == len(ALL)
+    assert set(pairs) == {(p.model.name, str(p.firmware)) for p in ALL}
+    gathered = gather(ALL, NAME, Setup(), now=NOW)
+    classes = classes_of(gathered.phones)
+    assert len(hellos_of(classes)) <= len(classes) < len(ALL)
+
+
+def test_8_x_accepts_by_default_and_10_x_does_not() -> None:
+    report = run()
+    by_phone = {p: r for r in report.classes for p in r.phones}
+    assert by_phone["D715", "8.7.5.35"].outcome is Outcome.ACCEPTED
+    assert by_phone["D785", "10.1.33.33"].outcome is Outcome.PHONE_REFUSES
+    assert report.exit_code() == 1
+    assert "phone refuses" in report.sentence
+
+
+def test_a_provisioned_root_makes_all_accept() -> None:
+    report = run(trust=(ROOT.certificate,))
+    assert report.exit_code("refused") == 0
+    assert report.sentence.startswith(f"all {len(report.classes)} classes of phones")
+    assert report.exit_code("warning") == 1  # 8.x does not look at all
+
+
+def test_old_firmware_does_not_take_a_root_it_does_not_know() -> None:
+    report = run(profiles=[profile("D715", "8.7.5.35")], trust=(ROOT.certificate,))
+    assert any("8.7.5.52/8.9.3.41" in n for n in report.notes)
+
+
+def test_nothing_reached_is_3_and_something_reached_is_1() -> None:
+    gathered = gather(ALL, NAME, Setup(), now=NOW)
+    classes = classes_of(gathered.phones)
+    dead = Answer(Reach.NO_CONNECTION, "connection refused", "192.0.2.1:443")
+    answers = {h.wire_key: dead for h in hellos_of(classes)}
+    arguments = {
+        "label": "x", "host": "x", "port": 443, "checked_at": NOW,
+    }  # fmt: skip
+    question = Question(NAME, NOW)
+    report = check_answers(answers, classes, question, **arguments)  # type: ignore[arg-type]
+    assert report.exit_code() == 3
+    first = next(iter(answers))
+    mixed = {**answers, first: Answer(Reach.ANSWERED, chain=CHAIN)}
+    mixed_report = check_answers(mixed, classes, question, **arguments)  # type: ignore[arg-type]
+    assert mixed_report.exit_code() == 1
+
+
+def test_classes_that_say_the_same_are_one_line() -> None:
+    report = run(profiles=[p for p in ALL if p.server_auth_forced])
+    assert len(grouped(report.classes)) < len(report.classes) + 1
+    assert sum(len(g) for g in grouped(report.classes)) == len(report.classes)
+
+
+def test_the_json_form_is_plain_and_complete() -> None:
+    document = json.loads(json.dumps(run(calendar=True).as_dict()))
+    assert document["format"] == 1
+    assert set(document["counts"]) == {str(o) for o in Outcome}
+    for row in document["classes"]:
+        assert row["hello"]["origin"].startswith("derived")
+        for finding in row["findings"]:
+            assert finding["source"]
+
+
+# --- the page
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+        self.tags: list[str] = []
+        self.outside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids.append(value)
+            if name == "href" and value:
+                self.targets.append(value.removeprefix("#"))
+            if name in ("src", "href", "action") and value and ":" in value:
+                self.outside.append(value)
+
+
+def test_the_page_is_self_contained_and_every_cell_opens_its_findings() -> None:
+    report = run(calendar=True)
+    page = _Page()
+    page.feed(render_page(report))
+    assert page.outside == []
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.targets) <= set(page.ids)
+    assert {r.id for r in report.classes} <= set(page.targets)
+
+
+def test_the_page_is_readable_without_colour() -> None:
+    text = render_page(run())
+    for outcome in Outcome:
+        assert f"{outcome.mark} {outcome.words}" in text
+
+
+def test_a_hostile_certificate_cannot_write_into_the_page() -> None:
+    evil = "<script>alert(1)</script>"
+    bad = leaf(ca(evil), NAME, cn=(f'"><img src=x onerror=1>{evil}',))
+    report = run((bad, ca(evil).certificate), calendar=True)
+    text = render_page(report)
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;" in text
+
+
+# --- roots, dates, calendar
+
+
+def test_an_unknown_firmware_date_gives_both_answers() -> None:
+    lists = lists_for(Firmware.parse("8.7.5.35"), today=date(2026, 6, 1))
+    assert not lists.certain
+    assert lists.oldest_date is not None
+    assert lists.oldest_date < lists.newest_date
+
+
+def test_a_told_date_settles_the_list() -> None:
+    told = date(2019, 6, 1)
+    lists = lists_for(Firmware.parse("10.1.33.33"), today=date(2026, 6, 1), told=told)
+    assert lists.certain
+    assert lists.oldest is None
+    assert lists.newest_date <= told
+
+
+def test_a_date_before_the_history_is_an_input_error() -> None:
+    with pytest.raises(InputError):
+        lists_for(
+            Firmware.parse("8.4.18"), today=date(2026, 6, 1), told=date(1999, 1, 1)
+        )
+
+
+def test_a_young_root_is_named_with_the_day_it_came() -> None:
+    (isrg,) = find_roots("ISRG Root X1")
+    chain = (isrg.certificate,)  # as if it were the leaf: its path ends at itself
+    report = run(chain, [profile("D785", "10.1.33.33")])
+    (result,) = report.classes
+    assert result.differs
+    assert any(f.rule == "chain.root-date" for f in result.warnings)
+    settled = run(
+        chain, [profile("D785", "10.1.33.33")], firmware_date=date(2025, 1, 1)
+    )
+    assert settled.classes[0].differs == ""
+
+
+def test_the_calendar_names_day_and_phones() -> None:
+    forced = [p for p in ALL if p.server_auth_forced]
+    report = run(profiles=forced, trust=(ROOT.certificate,), calendar=True)
+    assert report.calendar is not None
+    by_kind = {e.kind: e for e in report.calendar if e.kind != "vendor_ca"}
+    assert set(by_kind) == {"leaf", "intermediate", "anchor"}
+    assert by_kind["leaf"].day == CHAIN[0].not_after
+    ids = tuple(r.id for r in report.classes)
+    assert by_kind["leaf"].breaks == ids
+    days = [e.day for e in report.calendar]
+    assert days == sorted(days)
+    assert any(e.kind == "vendor_ca" and e.day.year == 2037 for e in report.calendar)
+
+
+def test_a_root_that_another_path_replaces_breaks_nobody() -> None:
+    young_key = key("young")
+    young = ca("young", signing_key=young_key)
+    crossed = ca("young", ROOT, signing_key=young_key, not_after=NOW + 30 * DAY)
+    chain = (leaf(young, NAME), crossed.certificate)
+    report = run(
+        chain,
+        [profile("D785", "10.1.33.33")],
+        trust=(ROOT.certificate, young.certificate),
+        calendar=True,
+    )
+    assert report.calendar is not None
+    assert all(
+        entry.day != crossed.certificate.not_after or not entry.breaks
+        for entry in report.calendar
+    )
+
+
+def test_phones_that_authenticate_nobody_are_not_in_the_calendar() -> None:
+    report = run(profiles=[profile("D715", "8.7.5.35")], calendar=True)
+    assert report.calendar is not None
+    assert {e.kind for e in report.calendar} == {"vendor_ca"}
+
+
+# --- cures
+
+
+def test_the_xml_to_provision_is_what_a_phone_reads() -> None:
+    text = certificates_xml([ROOT.certificate], profile("D785", "10.1.33.33"))
+    (line,) = parse_document(text.encode()).certificates
+    assert parse_certificates(line.text.encode()) == [ROOT.certificate]
+    old = certificates_xml([ROOT.certificate], profile("D715", "8.7.5.35"))
+    (by_url,) = parse_document(old.encode()).certificates
+    assert by_url.url.endswith(".der")
+
+
+def test_a_subject_cannot_break_out_of_the_xml_comment() -> None:
+    evil = ca("--><settings/><!--")
+    text = certificates_xml([evil.certificate], profile("D785", "10.1.33.33"))
+    assert len(parse_document(text.encode()).certificates) == 1
+    assert "--><settings" not in text
+
+
+def test_the_missing_intermediate_is_there_to_append() -> None:
+    report = run(
+        CHAIN[:1],
+        [profile("D785", "10.1.33.33")],
+        trust=(ROOT.certificate,),
+        known=(MIDDLE.certificate,),
+    )
+    (cure,) = [c for c in report.classes[0].cures if c.kind == "pem"]
+    assert parse_certificates(cure.text.encode()) == [MIDDLE.certificate]
+
+
+def test_server_lines_name_the_old_version_only_where_it_is_needed() -> None:
+    new = {c.kind: c.text for c in protocol_cures([profile("D785", "10.1.33.33")], "r")}
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in new["nginx"]
+    assert "SECLEVEL" not in new["nginx"]
+    old = {c.kind: c.text for c in protocol_cures([profile("370", "8.7.5.57")], "r")}
+    assert "TLSv1 TLSv1.1" in old["nginx"]
+    assert "ssl-min-ver TLSv1.0" in old["haproxy"]
+    assert "SSLProtocol -all +TLSv1 " in old["apache"]
+    assert "@SECLEVEL=0" in old["nginx"]
+
+
+def test_a_wildcard_before_8_7_5_71_comes_with_its_setting() -> None:
+    report = run(
+        (leaf(MIDDLE, "*.example.com"), MIDDLE.certificate),
+        [profile("D785", "10.1.33.33")],
+        trust=(ROOT.certificate,),
+        settings={"host_name_validation_flags": "2"},
+    )
+    (result,) = report.classes
+    assert result.outcome is Outcome.PHONE_REFUSES
+    (cure,) = [c for c in result.cures if c.kind == "setting"]
+    assert re.search(r"<host_name_validation_flags [^>]*>0<", cure.text)
+
+
+# --- what operators type
+
+
+def test_settings_follow_the_firmware() -> None:
+    new, old = profile("D785", "10.1.33.33"), profile("D715", "8.7.5.35")
+    given = {
+        "tls_server_authentication": "off",
+        "check_fqdn_against_server_cert": "off",
+        "host_name_validation_flags": "3",
+    }
+    settings, notes = settings_for(new, given)
+    assert settings.server_authentication  # 10.x cannot switch it off
+    assert not settings.check_fqdn
+    assert settings.host_flags == 3
+    assert notes == []
+    _, said = settings_for(old, {"check_fqdn_against_server_cert": "on"})
+    assert "does not know" in said[0]
+    _, said = settings_for(
+        new, {"host_name_validation_flags": "x", "check_fqdn_against_server_cert": "?"}
+    )
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("prov.example.com", "prov.example.com", 443),
+        ("prov.example.com:8443", "prov.example.com", 8443),
+        ("https://prov.example.com/cfg/{mac}.xml", "prov.example.com", 443),
+        ("sips:sip.example.com", "sip.example.com", 5061),
+        ("192.0.2.7:5061", "192.0.2.7", 5061),
+        ("2001:db8::7", "2001:db8::7", 443),
+        ("[2001:db8::7]:8443", "2001:db8::7", 8443),
+        ("bücher.example", "xn--bcher-kva.example", 443),
+        ("localhost.", "localhost", 443),
+    ],
+)
+def test_a_target_is_read(text: str, host: str, port: int) -> None:
+    target = parse_target(text)
+    assert (target.host, target.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "http://x", "x:0x", "x:99999", "a b", "-x", "ftp://x", "x:1:2"]
+)
+def test_what_is_no_target_is_an_input_error(text: str) -> None:
+    with pytest.raises(InputError):
+        parse_target(text)
+
+
+def test_known_roots_vouch_for_nothing() -> None:
+    roots = known_roots()
+    assert len(roots) > 150
+    mine = (leaf(ROOT, NAME), ROOT.certificate)
+    report = run(mine, [profile("D785", "10.1.33.33")], known=(ROOT.certificate,))
+    assert report.classes[0].outcome is Outcome.PHONE_REFUSES
+
+
+def test_the_judged_day_is_the_questions() -> None:
+    gathered = gather(
+        [profile("D785", "10.1.33.33")],
+        NAME,
+        Setup((ROOT.certificate,)),
+        now=NOW,
+    )
+    classes = classes_of(gathered.phones)
+    late = replace(Question(NAME, NOW), at=CHAIN[0].not_after + timedelta(days=1))
+    report = check_chain(CHAIN, classes, late, label="x", checked_at=NOW)
+    assert report.classes[0].outcome is Outcome.PHONE_REFUSES
+    assert report.classes[0].alert == "certificate_expired"
