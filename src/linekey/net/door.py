@@ -91,6 +91,7 @@ class Door:
         self._server: asyncio.Server | None = None
         self._connections: set[DoorConnection] = set()
         self._half_open: dict[DoorConnection, None] = {}
+        self._waiting: dict[DoorConnection, None] = {}
         self._idle: dict[DoorConnection, None] = {}
         self._queue: deque[Refusal] = deque()
         self._dropped = 0
@@ -193,18 +194,28 @@ class Door:
         return (
             len(self._half_open) >= self.limits.half_open
             or len(self._connections) >= self.limits.connections
+            or bool(self._waiting)
         )
 
     def connection_opened(self, connection: DoorConnection) -> None:
         """Count a new connection; stop accepting when the door is full."""
         self.accepted += 1
         self._connections.add(connection)
-        self._half_open[connection] = None
         if len(self._connections) >= self.limits.connections and self._idle:
             next(iter(self._idle)).close()
+        if len(self._half_open) >= self.limits.half_open:
+            # The loop accepts in bursts; what came with the burst waits in order.
+            self._waiting[connection] = None
+            connection.wait()
+        else:
+            self._admit(connection)
         if self._is_full():
             self._stop_accepting()
             self._plan_shedding()
+
+    def _admit(self, connection: DoorConnection) -> None:
+        self._half_open[connection] = None
+        connection.admit()
 
     def handshake_ended(self, connection: DoorConnection) -> None:
         """Note that ``connection`` is half-open no longer."""
@@ -217,12 +228,17 @@ class Door:
         """Forget a connection."""
         self._connections.discard(connection)
         self._half_open.pop(connection, None)
+        self._waiting.pop(connection, None)
         self._idle.pop(connection, None)
         if not self._connections:
             self._empty.set()
         self._made_room()
 
     def _made_room(self) -> None:
+        while self._waiting and len(self._half_open) < self.limits.half_open:
+            connection = next(iter(self._waiting))
+            del self._waiting[connection]
+            self._admit(connection)
         if self._server is None and not self._closing and not self._is_full():
             self._accept_again()
 

@@ -101,7 +101,7 @@ class DoorConnection(asyncio.Protocol):
         self.counted = False
         self._raw: asyncio.Transport
         self._buffer = bytearray()
-        self._need = 6
+        self._need = 9
         self._discarded = 0
         self._flight_bytes = 0
         self._engine: ServerEngine | None = None
@@ -115,14 +115,23 @@ class DoorConnection(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the clock for hello and handshake together."""
+        """Take a connection; the door says whether it may go on now."""
         self._raw = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         name = transport.get_extra_info("peername")
         if name:
             self.peer = (str(name[0]), int(name[1]))
+        self.door.connection_opened(self)
+
+    def wait(self) -> None:
+        """Read nothing yet: the door is full."""
+        self._raw.pause_reading()
+
+    def admit(self) -> None:
+        """Start the clock for hello and handshake together, and read."""
         self.since = self.door.loop.time()
         self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
-        self.door.connection_opened(self)
+        if not self._raw.is_closing():
+            self._raw.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer, in whatever state this is."""
@@ -190,21 +199,27 @@ class DoorConnection(asyncio.Protocol):
         limit = self.door.limits.hello_bytes
         if len(buffer) < self._need:
             return
+        if len(buffer) >= 9 and int.from_bytes(buffer[6:9], "big") > limit:
+            self._hello_too_large(limit)
+            return
         try:
-            hello = parse_client_hello(bytes(buffer))
+            hello = parse_client_hello(bytes(buffer), max_bytes=limit)
         except PeerError as error:
             self._refuse("hello.broken", error.message, Alert.DECODE_ERROR)
             return
         if hello is None:
             self._need = _next_boundary(buffer)
             if len(buffer) >= limit or self._need > limit:
-                self._refuse(
-                    "hello.too_large",
-                    f"a ClientHello of more than {limit} bytes",
-                    Alert.DECODE_ERROR,
-                )
+                self._hello_too_large(limit)
             return
         self._choose(hello)
+
+    def _hello_too_large(self, limit: int) -> None:
+        self._refuse(
+            "hello.too_large",
+            f"a ClientHello of more than {limit} bytes",
+            Alert.DECODE_ERROR,
+        )
 
     def _choose(self, hello: ClientHello) -> None:
         self._server_name = hello.server_name
