@@ -1,0 +1,255 @@
+"""The store on a real PostgreSQL: its own cluster, on a Unix socket, thrown away.
+
+Everything that the two databases could do differently is asked of both elsewhere in
+the same words; here it is migrations, counters, group commit, tokens and a server that
+goes away.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from linekey.certs.build import issue, new_key
+from linekey.certs.name import Name
+from linekey.errors import StorageError
+from linekey.mac import Mac
+from linekey.provisioning.device import Device, hash_token
+from linekey.provisioning.document import Layer, Setting
+from linekey.store.database import Database, open_database
+from linekey.store.decision_log import DecisionLog
+from linekey.store.decisions import LogEntry, prune_log, read_log
+from linekey.store.devices import Devices
+from linekey.store.layers import Layers, Scope
+from linekey.store.paths import StateDir
+from linekey.store.registry import Registry
+from linekey.store.schema import metadata
+from linekey.store.vendor_cas import VendorCas, describe_ca
+
+pytestmark = pytest.mark.peer("postgres")
+
+MAC = Mac("000413AABBCC")
+NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+PLACES = os.pathsep.join(
+    [os.environ.get("PATH", "")]
+    + [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One PostgreSQL, in ``root``; started and stopped as an unprivileged user."""
+
+    root: Path
+
+    def run(self, program: str, *arguments: str) -> None:
+        found = shutil.which(program, path=PLACES)
+        assert found is not None
+        command = [str(Path(found).resolve()), *arguments]
+        if os.geteuid() == 0:  # initdb refuses root
+            command = ["runuser", "-u", "nobody", "--", *command]
+        with (self.root / "commands.log").open("a") as log:
+            done = subprocess.run(
+                command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        assert done.returncode == 0, (self.root / "commands.log").read_text()
+
+    def make(self) -> None:
+        self.run(
+            "initdb", "-D", f"{self.root}/data", "-U", "linekey", "-A", "trust",
+            "-E", "UTF8", "--locale=C", "--no-sync",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self.run(
+            "pg_ctl", "-D", f"{self.root}/data", "-w", "-l", f"{self.root}/server.log",
+            "-o", f"-c listen_addresses='' -c unix_socket_directories='{self.root}'",
+            "start",
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", f"{self.root}/data", "-w", "-m", "immediate", "stop")
+
+    def execute(self, statement: str) -> None:
+        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+        engine.dispose()
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://linekey@/{name}?host={self.root}"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    # Short, since a socket's path has 107 characters at most; and not below pytest's
+    # own folder, which is for root alone if root runs the tests.
+    with tempfile.TemporaryDirectory(prefix="lk-pg-") as name:
+        root = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(root, "nobody")
+        cluster = Cluster(root)
+        cluster.make()
+        cluster.start()
+        yield cluster
+        with contextlib.suppress(AssertionError):
+            cluster.stop()
+
+
+@pytest.fixture
+def url(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+    name = f"test_{abs(hash(request.node.name))}"
+    cluster.execute(f"CREATE DATABASE {name}")
+    return cluster.url(name)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    return StateDir.open(tmp_path)
+
+
+@pytest.fixture
+def database(url: str, state: StateDir) -> Iterator[Database]:
+    with open_database(state, url) as database:
+        yield database
+
+
+def entry(**changes: object) -> LogEntry:
+    plain = LogEntry(
+        at=NOW, kind="decision", outcome="granted", reason="own_file", peer="192.0.2.7"
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def test_the_migrations_lead_to_the_same_schema(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+OPENER = """
+import sys
+from linekey.store.paths import StateDir
+from linekey.store.database import open_database
+sys.stdin.readline()
+with open_database(StateDir.open(sys.argv[1]), sys.argv[2]) as database:
+    print("open")
+"""
+
+
+def test_several_processes_may_make_the_tables_at_once(
+    url: str, state: StateDir
+) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(state.root), url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        out, err = worker.communicate(timeout=60)
+        assert out == "open\n", err
+
+
+async def test_devices_and_layers_are_read_as_they_are_now(database: Database) -> None:
+    devices, layers = Devices(database), Layers(database)
+    device = Device(
+        MAC, "snom", "D785", label="Zürich",
+        layer=Layer((Setting("user_pass", "canary-password", 1),)),
+    )  # fmt: skip
+    with Registry(database) as registry:
+        assert await registry.find(MAC) is None
+        devices.add(device, NOW)
+        found = await registry.find(MAC)
+        assert found is not None
+        assert found.layer == device.layer
+        devices.revoke(MAC, "stolen", NOW)
+        found = await registry.find(MAC)
+        assert found is not None
+        assert found.state == "revoked"
+        layers.change(Scope.fleet(), lambda _: device.layer, NOW)
+        assert (await registry.layers("D785")).fleet == device.layer
+        ca = issue(
+            Name.build([("CN", "Some CA")]), new_key("ec", "secp256r1"), None, serial=1,
+            not_before=NOW, not_after=NOW + timedelta(days=1), ca=True,
+        )  # fmt: skip
+        VendorCas(database).add([describe_ca(ca, NOW)])
+        assert (await registry.authorities()).roots == (ca,)
+    with database.read() as connection:
+        row = connection.exec_driver_sql("SELECT * FROM devices").one()
+    assert "canary-password" not in str(row)
+    assert b"canary-password" not in row.sealed
+
+
+async def test_decisions_are_written_in_groups(database: Database) -> None:
+    async with DecisionLog(database) as log:
+        await asyncio.gather(
+            *(log.record(entry(peer_port=n, user_agent="a\0b")) for n in range(500))
+        )
+        assert log.groups < 100
+    lines = read_log(database, limit=3)
+    assert [line.peer_port for line in lines] == [497, 498, 499]
+    assert lines[0].at == NOW
+    assert lines[0].user_agent == "a\\x00b"
+    assert prune_log(database, NOW + timedelta(seconds=1)) == 500
+
+
+async def test_a_token_is_good_once_whoever_asks(database: Database) -> None:
+    devices = Devices(database)
+    devices.add(Device(MAC, "snom"), NOW)
+    token = hash_token(devices.new_token(MAC, NOW))
+    async with DecisionLog(database) as first, DecisionLog(database) as second:
+        good = await asyncio.gather(
+            *(
+                log.record_using_token(
+                    entry(reason="token_accepted"),
+                    mac=MAC,
+                    token_sha256=token,
+                    otherwise=entry(reason="token_used"),
+                )
+                for log in (first, second) * 10
+            )
+        )
+    assert good.count(True) == 1
+    assert devices.get(MAC).token_used_at == NOW
+    reasons = [line.reason for line in read_log(database)]
+    assert sorted(set(reasons)) == ["token_accepted", "token_used"]
+    assert reasons.count("token_accepted") == 1
+
+
+async def test_a_server_that_went_away_is_told_and_found_again(
+    cluster: Cluster, database: Database
+) -> None:
+    async with DecisionLog(database) as log:
+        await log.record(entry(reason="before"))
+        cluster.stop()
+        try:
+            with pytest.raises(StorageError) as raised:
+                await log.record(entry(reason="lost"))
+            assert raised.value.hint
+            with pytest.raises(StorageError):
+                read_log(database)
+        finally:
+            cluster.start()
+        await log.record(entry(reason="after"))
+    assert [line.reason for line in read_log(database)] == ["before", "after"]

@@ -1,0 +1,163 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from linekey.certs.build import issue, new_key
+from linekey.certs.name import Name
+from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.cli.device import app as device_app
+from linekey.cli.layer import app
+
+MAC = "000413AABBCC"
+CANARY = "canary-password"
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = new_key("ec", "secp256r1")
+CA = issue(
+    Name.build([("CN", "Our server CA")]), KEY, None, serial=1, not_before=AT,
+    not_after=AT + timedelta(days=9), ca=True,
+)  # fmt: skip
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    state = tmp_path / "state"
+    added = CliRunner().invoke(
+        device_app, ["add", MAC, "--model", "D785", "--state", str(state)]
+    )
+    assert added.exit_code == 0
+    return state
+
+
+def run(state: Path, *arguments: str, input: str | None = None) -> Result:
+    result = CliRunner().invoke(app, [*arguments, "--state", str(state)], input=input)
+    assert result.exception is None or isinstance(result.exception, SystemExit), (
+        result.exception
+    )
+    return result
+
+
+def run_json(state: Path, *arguments: str, input: str | None = None) -> Any:
+    result = run(state, *arguments, "--json", input=input)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_layers_are_laid_over_each_other(state: Path) -> None:
+    run(state, "set", "fleet", "a=fleet", "b=fleet", "c=fleet")
+    run(state, "set", "model:D785", "b=model", "c=model")
+    run(state, "set", f"device:{MAC}", "c=device")
+    run(state, "key", "fleet", "0", "speed", "4711", "--label", "Reception")
+    merged = run_json(state, "show", f"device:{MAC}", "--merged")
+    values = {s["name"]: s["value"] for s in merged["settings"]}
+    assert values == {"a": "fleet", "b": "model", "c": "device"}
+    assert merged["function_keys"][0]["label"] == "Reception"
+    own = run_json(state, "show", f"device:{MAC}")
+    assert [s["name"] for s in own["settings"]] == ["c"]
+    assert run(state, "list").stdout.splitlines() == [
+        "fleet  3 settings, 1 function key",
+        "model:D785  2 settings",
+    ]
+
+
+def test_a_secret_comes_from_a_pipe_and_is_never_shown(state: Path) -> None:
+    result = run(
+        state, "set", "fleet", "--secret", "admin_mode_password", "--secret",
+        "http_client_pass", input=f"{CANARY}-1\n{CANARY}-2\n",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    shown = run(state, "show", "fleet")
+    assert "admin_mode_password = (set)" in shown.stdout
+    for printed in (result, shown, run(state, "show", "fleet", "--json")):
+        assert CANARY not in printed.output
+    assert b"canary" not in b"".join(p.read_bytes() for p in state.glob("*.db*"))
+
+
+def test_what_is_unset_is_gone(state: Path) -> None:
+    run(state, "set", "fleet", "a=1", "user_name[1]=2")
+    assert run_json(state, "unset", "fleet", "user_name[1]")["settings"] == [
+        {"name": "a", "value": "1"}
+    ]
+    run(state, "key", "fleet", "3", "line")
+    assert run_json(state, "key", "fleet", "3", "--remove")["function_keys"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("set", "fleets", "a=1"),
+        ("set", "device:000413000009", "a=1"),
+        ("set", "fleet"),
+        ("set", "fleet", "b=2", "nonsense"),
+        ("set", "fleet", "b=2", "--perm", "X"),
+        ("unset", "fleet", "a", "b"),
+        ("key", "fleet", "0"),
+        ("key", "fleet", "0", "two words"),
+        ("key", "fleet", "9", "--remove"),
+        ("certificate", "fleet"),
+        ("certificate", "fleet", "nowhere.pem"),
+        ("certificate", "fleet", "--remove", "0011223344"),
+        ("show", "model:X"),
+    ],
+)
+def test_bad_input_is_told_with_a_cure_and_changes_nothing(
+    state: Path, arguments: tuple[str, ...]
+) -> None:
+    before = run_json(state, "set", "fleet", "a=1")
+    result = run(state, *arguments)
+    assert result.exit_code == 2
+    assert "error: " in result.stderr
+    assert "hint: " in result.stderr
+    assert result.stdout == ""
+    assert run_json(state, "show", "fleet")["settings"] == before["settings"]
+
+
+def test_certificates_come_as_pem_or_der_and_go_by_fingerprint(
+    state: Path, tmp_path: Path
+) -> None:
+    pem, der = tmp_path / "ca.pem", tmp_path / "ca.der"
+    pem.write_text(to_pem(CA))
+    der.write_bytes(CA.der)
+    for file in (pem, der):
+        found = run_json(state, "certificate", "fleet", str(file))["certificates"]
+        assert [c["sha256"] for c in found] == [CA.sha256]
+    assert "Our server CA" in run(state, "show", "fleet").stdout
+    gone = run_json(state, "certificate", "fleet", "--remove", CA.sha256[:12])
+    assert gone["certificates"] == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"junk",
+        to_pem(CA).encode()[:200],
+        CA.der[:-5],
+        private_key_to_pem(KEY),
+        to_pem(CA).encode() + b"-----BEGIN CERTIFICATE-----\nAAAA\n"
+        b"-----END CERTIFICATE-----\n",
+    ],
+    ids=["empty", "junk", "cut PEM", "cut DER", "key", "second one broken"],
+)
+def test_a_broken_certificate_file_changes_nothing(
+    state: Path, tmp_path: Path, data: bytes
+) -> None:
+    good, broken = tmp_path / "good.pem", tmp_path / "broken.pem"
+    good.write_text(to_pem(CA))
+    broken.write_bytes(data)
+    result = run(state, "certificate", "fleet", str(good), str(broken))
+    assert result.exit_code == 2
+    assert str(broken) in result.stderr.replace("\n", "")
+    assert run_json(state, "show", "fleet")["certificates"] == []
+
+
+def test_the_key_is_rotated_and_all_still_opens(state: Path) -> None:
+    run(state, "set", "fleet", "--secret", "admin_mode_password", input="x\n")
+    before = (state / "keys" / "database.key").read_text()
+    assert run_json(state, "rotate-key")["sealed"] == 1
+    assert (state / "keys" / "database.key").read_text() != before
+    assert "(set)" in run(state, "show", "fleet").stdout

@@ -1,0 +1,85 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from linekey.certs.build import Issuer, PrivateKey, issue, new_key
+from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
+from linekey.errors import CertificateError, InputError
+from linekey.store.database import Database
+from linekey.store.vendor_cas import VendorCas, describe_ca
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+KEY: PrivateKey = new_key("ec", "secp256r1")
+
+
+def make(
+    name: str, issuer: Issuer | None = None, *, ca: bool | None = True, version: int = 3
+) -> Certificate:
+    return issue(
+        Name.build([("O", "Yealink"), ("CN", name)]), KEY, issuer, serial=7,
+        not_before=AT, not_after=AT + timedelta(days=9), ca=ca, version=version,
+    )  # fmt: skip
+
+
+ROOT = make("Some Root CA")
+INTERMEDIATE = make("Some Intermediate", Issuer(ROOT, KEY))
+
+
+def test_a_self_issued_ca_is_an_anchor_and_another_helps() -> None:
+    root, intermediate = (describe_ca(c, AT) for c in (ROOT, INTERMEDIATE))
+    assert (root.role, intermediate.role) == ("root", "intermediate")
+    assert (root.known, root.generation) == (False, "sha256")
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        make("000413AABBCC", Issuer(ROOT, KEY), ca=None),
+        make("000413AABBCC", Issuer(ROOT, KEY), ca=False),
+        make("000413AABBCC", ca=None, version=1),
+    ],
+    ids=["leaf", "leaf that says so", "self-signed version 1"],
+)
+def test_what_is_no_ca_is_refused_with_the_cure(certificate: Certificate) -> None:
+    with pytest.raises(CertificateError, match="000413AABBCC") as raised:
+        describe_ca(certificate, AT)
+    assert "linekey device add" in raised.value.hint
+
+
+def test_the_list_keeps_each_ca_once_roots_first(database: Database) -> None:
+    cas = VendorCas(database)
+    both = [describe_ca(c, AT) for c in (INTERMEDIATE, ROOT)]
+    assert cas.add(both) == both
+    assert cas.add(both) == []
+    assert [ca.certificate for ca in cas.all()] == [ROOT, INTERMEDIATE]
+    assert cas.all()[0] == both[1]
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda c: c.sha256,
+        lambda c: c.sha256[:8].upper(),
+        lambda c: c.sha1,
+        lambda c: ":".join(c.sha1[i : i + 2] for i in range(0, 40, 2)).upper(),
+    ],
+    ids=["sha256", "its beginning", "sha1", "colons"],
+)
+def test_a_ca_is_removed_by_any_spelling_of_its_fingerprint(
+    database: Database, spell: object
+) -> None:
+    cas = VendorCas(database)
+    cas.add([describe_ca(c, AT) for c in (ROOT, INTERMEDIATE)])
+    assert callable(spell)
+    assert cas.remove(spell(ROOT)).certificate == ROOT
+    assert [ca.certificate for ca in cas.all()] == [INTERMEDIATE]
+
+
+@pytest.mark.parametrize("fingerprint", ["", "abc", "zz" * 20, "0" * 64])
+def test_a_fingerprint_that_names_none_is_told(
+    database: Database, fingerprint: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        VendorCas(database).remove(fingerprint)
+    assert "linekey trust list" in raised.value.hint
