@@ -15,6 +15,7 @@ Private names used: ``SSL._lib``, ``SSL._ffi``, ``Context._context``,
 
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Any, Protocol
 from weakref import WeakValueDictionary, ref
 
@@ -169,6 +170,14 @@ class Link:
         _lib.SSL_shutdown(self._ssl)
         _lib.ERR_clear_error()
 
+    def mark_closed(self) -> None:
+        """Take it that both ends said close_notify.
+
+        OpenSSL would make the session useless otherwise, as TLS 1.0 had it; since TLS
+        1.1 a transport that just ends leaves it usable (RFC 4346 §7.2.1).
+        """
+        self._connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+
     def _state(self, result: int) -> State:
         error = _lib.SSL_get_error(self._ssl, result)
         if error == _lib.SSL_ERROR_WANT_READ:
@@ -233,7 +242,7 @@ class Link:
         if pointer == _NULL:
             return None
         try:
-            return _der(pointer)
+            return _ders([pointer])[0]
         finally:
             _lib.X509_free(pointer)
 
@@ -243,12 +252,8 @@ class Link:
 
     # -- while a certificate is being judged ----------------------------------
 
-    def store_leaf(self) -> bytes:
-        """Within ``decide`` only: the peer's own certificate."""
-        return _der(_lib.X509_STORE_CTX_get0_cert(self._store))
-
     def store_path(self) -> list[bytes]:
-        """Within ``decide`` only: the path that OpenSSL built, leaf first."""
+        """Within ``decide`` only: the path OpenSSL built; first the peer's own."""
         stack = _lib.X509_STORE_CTX_get1_chain(self._store)
         try:
             return _stack(stack)
@@ -291,14 +296,18 @@ class Link:
         return 0
 
 
-def _der(pointer: Any) -> bytes:
+def _ders(pointers: list[Any]) -> list[bytes]:
+    """Write certificates as DER, through one buffer for all of them."""
     bio = _lib.BIO_new(_lib.BIO_s_mem())
     try:
-        if _lib.i2d_X509_bio(bio, pointer) != 1:
-            raise MemoryError("OpenSSL could not write a certificate")
         start = _ffi.new("char **")
-        size = _lib.BIO_get_mem_data(bio, start)
-        return _ffi.buffer(start[0], size)[:]  # type: ignore[no-any-return]
+        ends = [0]
+        for pointer in pointers:
+            if _lib.i2d_X509_bio(bio, pointer) != 1:
+                raise MemoryError("OpenSSL could not write a certificate")
+            ends.append(_lib.BIO_get_mem_data(bio, start))
+        data = _ffi.buffer(start[0], ends[-1])[:] if pointers else b""
+        return [data[a:b] for a, b in pairwise(ends)]
     finally:
         _lib.BIO_free(bio)
 
@@ -306,7 +315,8 @@ def _der(pointer: Any) -> bytes:
 def _stack(stack: Any) -> list[bytes]:
     if stack == _NULL:
         return []
-    return [_der(_lib.sk_X509_value(stack, i)) for i in range(_lib.sk_X509_num(stack))]
+    value, size = _lib.sk_X509_value, _lib.sk_X509_num(stack)
+    return _ders([value(stack, i) for i in range(size)])
 
 
 def _refuse_all(store: Any) -> int:

@@ -170,6 +170,7 @@ class Engine:
         handshaking = self._phase is _Phase.HANDSHAKING
         self._phase = _Phase.ENDED
         if not handshaking:
+            self._link.mark_closed()
             return [PeerClosed(clean=False)]
         peer = "client" if self._server else "server"
         return [
@@ -213,7 +214,8 @@ class Engine:
         """Give the session for a later ClientEngine; None before the handshake.
 
         In TLS 1.3 it can be resumed only once the server's tickets have arrived,
-        which is after the first DataReceived at the latest.
+        which is after the first DataReceived at the latest. An engine that is dropped
+        with neither ``close()`` nor ``receive_eof()`` takes its session with it.
         """
         return None if self._phase is _Phase.HANDSHAKING else self._link.session
 
@@ -224,7 +226,6 @@ class Engine:
         if self._verify is None:
             return Alert.INTERNAL_ERROR
         try:
-            leaf = Certificate.from_der(link.store_leaf())
             path = tuple(Certificate.from_der(der) for der in link.store_path())
             sent = None
             if not self._server:
@@ -232,7 +233,7 @@ class Engine:
         except CertificateError as error:
             self._unreadable = error.message
             return Alert.BAD_CERTIFICATE
-        self._peer = PeerChain(leaf, sent, path, tuple(link.x509_errors))
+        self._peer = PeerChain(path[0], sent, path, tuple(link.x509_errors))
         answer = self._verify(self._peer)
         if not isinstance(answer, Accept | Refuse):
             raise TypeError(f"a Verify answered {answer!r}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from linekey.tls import wire
 from linekey.tls.alerts import FATAL, Alert, parse_alert
 from linekey.tls.errors import TlsError
-from linekey.tls.parameters import extension_name, group_name
+from linekey.tls.parameters import group_name
 from linekey.tls.suites import SUITES, Suite, name_of
 from linekey.tls.versions import Version
 
@@ -351,15 +351,7 @@ def _read_hello(body: bytes, record_version: int) -> ServerHello:
         reader.fail("the session id is longer than 32 bytes")
     suite = reader.number(2, "cipher suite")
     compression = reader.number(1, "compression method")
-    extensions = []
-    if reader.left:
-        block = reader.sub(2, "extensions")
-        reader.done()
-        while block.left:
-            number = block.number(2, "extension type")
-            extensions.append((number, block.vector(2, extension_name(number))))
-        if len({n for n, _ in extensions}) != len(extensions):
-            block.fail("an extension comes twice")
+    extensions = reader.extensions()
     for number, content in extensions:
         if number == 43:
             if len(content) != 2:
@@ -370,7 +362,7 @@ def _read_hello(body: bytes, record_version: int) -> ServerHello:
         suite_number=suite,
         session_id=session_id,
         compression=compression,
-        extensions=tuple(extensions),
+        extensions=extensions,
         random=random,
         record_version=record_version,
         is_retry=random == _RETRY_RANDOM,

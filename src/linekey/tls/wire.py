@@ -4,6 +4,7 @@ A reader raises TlsError with ``decode_error`` when bytes are missing or left ov
 and nothing else, whatever the bytes.
 """
 
+import struct
 from typing import NoReturn
 
 from linekey.tls.alerts import Alert
@@ -47,12 +48,42 @@ class Reader:
         return self.take(self.number(prefix, field), field)
 
     def numbers(self, prefix: int, field: str, size: int = 2) -> tuple[int, ...]:
-        """Read a vector of numbers of ``size`` bytes each."""
-        return split_numbers(self.vector(prefix, field), size, f"{self.what}: {field}")
+        """Read a vector of numbers of one or two bytes each."""
+        data = self.vector(prefix, field)
+        if size == 1:
+            return tuple(data)
+        if len(data) % 2:
+            self.fail(f"{field} has {len(data)} bytes, not a multiple of 2")
+        return struct.unpack(f"!{len(data) // 2}H", data)
 
     def sub(self, prefix: int, field: str) -> "Reader":
         """Read a vector, to be read on its own."""
         return Reader(self.vector(prefix, field), f"{self.what}: {field}")
+
+    def extensions(self) -> tuple[tuple[int, bytes], ...]:
+        """Read the block of extensions that ends a hello, if there is one.
+
+        Each is a number and its body; none comes twice (RFC 8446 §4.2).
+        """
+        if not self.left:
+            return ()
+        block = self.vector(2, "extensions")
+        self.done()
+        found: dict[int, bytes] = {}
+        at, end = 0, len(block)
+        while at < end:
+            number = int.from_bytes(block[at : at + 2], "big")
+            stop = at + 4 + int.from_bytes(block[at + 2 : at + 4], "big")
+            if at + 4 > end or stop > end:
+                self.fail(f"extension {number} is cut short")
+            if number in found:
+                raise TlsError(
+                    f"{self.what}: extension {number} comes twice",
+                    alert=Alert.ILLEGAL_PARAMETER,
+                )
+            found[number] = block[at + 4 : stop]
+            at = stop
+        return tuple(found.items())
 
     def done(self) -> None:
         """Raise if anything is left over."""
@@ -60,16 +91,17 @@ class Reader:
             self.fail(f"{self.left} bytes too many")
 
 
-def split_numbers(data: bytes, size: int, what: str) -> tuple[int, ...]:
-    """Split a vector's content into numbers of ``size`` bytes."""
-    if len(data) % size:
-        raise TlsError(
-            f"{what} has {len(data)} bytes, not a multiple of {size}",
-            alert=Alert.DECODE_ERROR,
-        )
-    return tuple(
-        int.from_bytes(data[i : i + size], "big") for i in range(0, len(data), size)
-    )
+def read_numbers(data: bytes, prefix: int, size: int, what: str) -> tuple[int, ...]:
+    """Read a vector of numbers of one or two bytes each that fills ``data``.
+
+    The short way, for what every connection brings.
+    """
+    length = len(data) - prefix
+    if length < 0 or int.from_bytes(data[:prefix], "big") != length or length % size:
+        raise TlsError(f"{what}: its length is wrong", alert=Alert.DECODE_ERROR)
+    if size == 1:
+        return tuple(data[prefix:])
+    return struct.unpack(f"!{length // 2}H", data[prefix:])
 
 
 def vector(prefix: int, content: bytes) -> bytes:
