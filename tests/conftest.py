@@ -7,6 +7,7 @@ the build machine means that every peer was met.
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -40,7 +41,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in mark.args:
             absent = [p for p in PEERS[name] if peer_path(p) is None]
             if absent:
-                message = f"{name} is not installed ({', '.join(absent)}); run: make peers"
+                message = (
+                    f"{name} is not installed ({', '.join(absent)}); run: make peers"
+                )
                 if os.environ.get("CI") == "true":
                     pytest.fail(message, pytrace=False)
                 pytest.skip(message)
+
+
+def counted(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "counted" and getattr(report, "when", "") == "call":
+                    yield str(value)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted: ``record_property("counted", "100,000 cases …")``."""
+    for line in counted(terminalreporter):
+        terminalreporter.write_line(line)

@@ -66,3 +66,24 @@ def is_secret_value(value: str) -> bool:
     if "/" not in value and "PRIVATE" not in value and "=" not in value:
         return False
     return _BY_VALUE.search(value) is not None
+
+
+_MASKS = (
+    (re.compile(r"://[^/\s?#]*@"), "://…@"),
+    (re.compile(r"/t/[A-Za-z0-9_-]{16,128}(?=/|$|\s|[?#])"), "/t/…"),
+    (
+        re.compile(
+            r"([?&](?:token|password|passwd|pass|pwd|secret|pin|apikey|api_key|key)=)"
+            r"[^&#\s]+",
+            re.IGNORECASE,
+        ),
+        r"\1…",
+    ),
+)
+
+
+def mask_url(text: str) -> str:
+    """A URL for logs and pages: without user and password, tokens and the like."""
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text

@@ -15,7 +15,10 @@ from linekey import __version__
 from linekey.errors import LinekeyError
 
 VERBS: dict[str, tuple[str, str]] = {
-    "up": ("linekey.cli.up", "Run everything on this machine: lab CA, server, a phone."),
+    "up": (
+        "linekey.cli.up",
+        "Run everything on this machine: lab CA, server, a phone.",
+    ),
     "serve": ("linekey.cli.serve", "Run the provisioning server, for production."),
     "device": ("linekey.cli.device", "The phones that may fetch a configuration."),
     "layer": ("linekey.cli.layer", "What fleet, model and device configurations hold."),

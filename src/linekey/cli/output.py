@@ -35,19 +35,21 @@ def _plain(value: Any) -> Any:
 
 def note(text: str) -> None:
     """Say something that is no result, on stderr."""
-    err_console.print(text, markup=False)
+    err_console.print(text, markup=False, soft_wrap=True)
 
 
 def warn(text: str, hint: str = "") -> None:
     """Warn on stderr, with the cure where there is one."""
-    err_console.print(f"warning: {text}", style="yellow", markup=False)
+    err_console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
     if hint:
-        err_console.print(f"hint: {hint}", markup=False)
+        err_console.print(f"hint: {hint}", markup=False, soft_wrap=True)
 
 
 def fail(error: LinekeyError) -> NoReturn:
     """Print an error with its hint on stderr and leave with its exit code."""
-    err_console.print(f"error: {error.message}", style="red", markup=False)
+    err_console.print(
+        f"error: {error.message}", style="red", markup=False, soft_wrap=True
+    )
     if error.hint:
-        err_console.print(f"hint: {error.hint}", markup=False)
+        err_console.print(f"hint: {error.hint}", markup=False, soft_wrap=True)
     raise typer.Exit(error.exit_code)

@@ -16,6 +16,7 @@ follows; else it is a folder (L: the vendor draws no line).
 
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
+from linekey.catalog.secrecy import mask_url
 from linekey.errors import InputError
 from linekey.mac import Mac
 
@@ -47,14 +48,8 @@ def parse_url(text: str) -> SplitResult:
 
 
 def redact_url(text: str) -> str:
-    """The URL without user name and password, for logs and pages."""
-    head, mark, rest = text.partition("://")
-    if not mark:
-        return text
-    authority, slash, path = rest.partition("/")
-    if "@" in authority:
-        authority = "…@" + authority.rpartition("@")[2]
-    return f"{head}://{authority}{slash}{path}"
+    """The URL without user name, password and one-time token, for logs and pages."""
+    return mask_url(text)
 
 
 def peer_of(text: str) -> str:

@@ -1,10 +1,10 @@
-"""Vendors' authorities and phones' certificates, good and hostile; and a counter.
+"""Vendors' authorities and phones' certificates, good and hostile.
 
 Every certificate says what it truly is by construction (``Made.mac``, ``Made.kind``), so
 that tests need not believe what the code under test reads from it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -264,17 +264,3 @@ def der_a() -> bytes:
 @pytest.fixture(scope="session")
 def der_b() -> bytes:
     return leaf(None, ("CN", "ldap.example")).der
-
-
-def counted(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name == "counted" and getattr(report, "when", "") == "call":
-                    yield str(value)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests counted: ``record_property("counted", "100,000 cases …")``."""
-    for line in counted(terminalreporter):
-        terminalreporter.write_line(line)

@@ -1,0 +1,160 @@
+"""``linekey up``: the whole of linekey on one machine, telling what happens."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.cli.output import console, emit_json, err_console, fail, note
+from linekey.errors import LinekeyError
+from linekey.mac import parse_mac
+
+app = typer.Typer()
+
+PORT, STATUS_PORT, PHONE_PORT = 8443, 8480, 8444
+
+
+@app.command()
+def up(
+    model: Annotated[str, typer.Option(help="The phone's model.")] = "D785",
+    firmware: Annotated[str, typer.Option(help="Its firmware.")] = "10.1.33.33",
+    mac: Annotated[
+        str | None,
+        typer.Option(help="Its MAC address; otherwise one of the lab's own."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"Port for phones, on loopback [default: {PORT}]."),
+    ] = None,
+    status_port: Annotated[
+        int | None, typer.Option(help=f"Port of the status page [{STATUS_PORT}].")
+    ] = None,
+    web_port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the phone's own HTTPS pages [{PHONE_PORT}]."),
+    ] = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once", help="Free ports; end when the phone has its configuration."
+        ),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="With --once: print one JSON document.")
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="LINEKEY_STATE",
+            help="State folder [default: the platform's user state folder].",
+        ),
+    ] = None,
+) -> None:
+    """Run a lab vendor CA, the provisioning server and one virtual phone.
+
+    Everything listens on loopback alone and is made when it is not there. The terminal
+    tells who connected, with which certificate, what was asked and why it was granted
+    or refused. Ctrl-C ends it all.
+    """
+    from linekey.lab.stage import Stage, cast
+    from linekey.lab.story import Narrator
+    from linekey.store.paths import StateDir
+    from linekey.web.workers import new_loop
+
+    free = 0 if once else None
+    narrator = Narrator()
+
+    def show(lines: list[Any]) -> None:
+        if not json:  # then the document alone speaks
+            for line in lines:
+                console.print(line, soft_wrap=True)
+
+    try:
+        if json and not once:
+            raise _json_needs_once()
+        stage = Stage(
+            StateDir.open(state),
+            cast(
+                model,
+                firmware,
+                parse_mac(mac) if mac else None,
+                port=_port(port, free, PORT),
+                status_port=_port(status_port, free, STATUS_PORT),
+            ),
+            tell_server=lambda entry: show(narrator.server(entry)),
+            tell_phone=lambda entry: show(narrator.phone(entry)),
+            web_port=_port(web_port, free, PHONE_PORT),
+        )
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            try:
+                good = runner.run(_run(stage, once=once, quiet=json))
+            except KeyboardInterrupt:
+                good = True
+    except LinekeyError as error:
+        fail(error)
+    if json:
+        emit_json(stage.report())
+    elif not once:
+        note("stopped")
+    if not good:
+        raise typer.Exit(1)
+
+
+def _port(given: int | None, free: int | None, usual: int) -> int:
+    if given is not None:
+        return given
+    return usual if free is None else free
+
+
+def _json_needs_once() -> LinekeyError:
+    from linekey.errors import InputError
+
+    return InputError(
+        "--json prints one document at the end, so it goes with --once",
+        hint="add --once; for a running lab use linekey log --json",
+    )
+
+
+async def _run(stage: Any, *, once: bool, quiet: bool) -> bool:
+    """Play; True when the phone has its configuration (or somebody ended it)."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    async with stage:
+        if not quiet:
+            _introduce(stage)
+        await stage.power_on()
+        reached = await stage.phone.round_ended()
+        good: bool = reached.status.value == "provisioned"
+        if once:
+            return good
+        _tell_addresses(stage)
+        await ended.wait()
+    return True
+
+
+def _introduce(stage: Any) -> None:
+    for sentence in stage.made:
+        note(f"made: {sentence}")
+    row = stage.cast.profile
+    note(f"phone: {row.model.title} with {row.firmware}, MAC {stage.cast.mac}")
+    note(f"server: {stage.server.url}, state in {stage.state.root}")
+    note("")
+
+
+def _tell_addresses(stage: Any) -> None:
+    err_console.print()
+    for what, url in (
+        ("status page", stage.server.status_url),
+        ("the phone's pages", stage.phone_url),
+        ("for phones", stage.server.url),
+    ):
+        err_console.print(f"  {what:<18} {url}", markup=False, style="bold")
+    ca = stage.lab.server_root_path
+    err_console.print(f"  {'lab server CA':<18} {ca}", markup=False)
+    err_console.print()
+    note("try in another terminal: linekey lab identity 000413AABBCC --out .")
+    note("Ctrl-C ends everything.")
+    err_console.print()

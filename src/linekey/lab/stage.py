@@ -1,0 +1,255 @@
+"""Everything on one empty machine: lab authorities, the server, one virtual phone.
+
+``async with Stage(…)`` makes what is missing (authorities, trust in them, the phone's
+record), starts the provisioning server and the phone, and stops both when it is left.
+It is what ``linekey up`` runs; ``report`` is what ``--json`` prints.
+
+Rule: what is in the state folder already is used as it is. A record that an operator
+changed is never changed back; files are made once.
+"""
+
+import contextlib
+import secrets
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.firmware_dates import date_of
+from linekey.catalog.profile import Profile, profile
+from linekey.catalog.roots import releases, roots_at
+from linekey.catalog.vendors import LAB_VENDOR
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import private_key_to_pem
+from linekey.lab.authority import LabAuthority
+from linekey.mac import Mac
+from linekey.net.door import bind
+from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.identity import DeviceIdentity
+from linekey.phone.state import LogEntry as PhoneLine
+from linekey.phone.state import PhoneState, new_phone
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import FunctionKey, Layer, Setting
+from linekey.settings import Settings
+from linekey.store.database import Database, open_database
+from linekey.store.decisions import LogEntry
+from linekey.store.devices import Devices
+from linekey.store.paths import StateDir
+from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.web.phone_server import PhoneServer
+from linekey.web.preflight import ServerFiles
+from linekey.web.server import ProvisioningServer
+
+MODEL, FIRMWARE = "D785", "10.1.33.33"
+"""The phone of the lab, unless another is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Which phone plays, and the ports of the server on loopback (0: a free one)."""
+
+    profile: Profile
+    mac: Mac
+    port: int
+    status_port: int
+
+
+def cast(
+    model: str, firmware: str, mac: Mac | None, *, port: int, status_port: int
+) -> Cast:
+    """Choose the phone. Raises InputError for an unknown model or version."""
+    row = profile(model, Firmware.parse(firmware))
+    return Cast(row, mac or lab_mac(row), port, status_port)
+
+
+def lab_mac(row: Profile) -> Mac:
+    """A MAC for the lab's phone, the same for one model and firmware each time.
+
+    In Snom's block (facts/snom.md §2), since rules may look at it; it stands for no
+    phone that is known.
+    """
+    return Mac(f"000413{zlib.crc32(row.name.encode()) & 0xFFFFFF:06X}")
+
+
+@dataclass(slots=True)
+class Stage:
+    """The lab, running. ``tell_server`` and ``tell_phone`` get the story as it goes."""
+
+    state: StateDir
+    cast: Cast
+    tell_server: Callable[[LogEntry], None]
+    tell_phone: Callable[[PhoneLine], None]
+    web_port: int = 0
+    """Of the phone's own pages, on loopback; 0 takes a free one."""
+    decisions: list[LogEntry] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    """What was not there and was made, a sentence each."""
+    server: ProvisioningServer = field(init=False)
+    phone: VirtualPhone = field(init=False)
+    lab: LabAuthority = field(init=False)
+    phone_url: str = field(init=False, default="")
+    """The phone's own pages."""
+    _stack: contextlib.AsyncExitStack = field(
+        init=False, default_factory=contextlib.AsyncExitStack
+    )
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        now = datetime.now(UTC)
+        if not self.state.lab.exists():
+            self.made.append(f"a lab vendor CA and a lab server CA in {self.state.lab}")
+        self.lab = LabAuthority.open(self.state.lab)
+        database = stack.enter_context(open_database(self.state))
+        self._trust(database, now)
+        token = self._register(database, now)
+        settings = Settings.model_validate(
+            {
+                "host": "127.0.0.1",
+                "port": self.cast.port,
+                "status": {"port": self.cast.status_port},
+                "names": ("localhost",),
+            }
+        )
+        chain, key = self.lab.server_identity()
+        files = ServerFiles(chain, key)
+        self.server = await stack.enter_async_context(
+            ProvisioningServer(settings, database, files)
+        )
+        stack.callback(self.server.subscribe(self._decided))
+        self.lab.record_server_url(self.server.url)
+        listener = bind("127.0.0.1", self.web_port)
+        stack.callback(listener.close)
+        pages = PhoneServer(listener)
+        self.phone_url = pages.url
+        self.phone = VirtualPhone(
+            self._phone_state(now, token), tell=self.tell_phone, services=(pages,)
+        )
+
+    async def power_on(self) -> None:
+        """Switch the phone on; it stays on until the stage is left."""
+        await self._stack.enter_async_context(self.phone)
+
+    def _decided(self, entry: LogEntry) -> None:
+        self.decisions.append(entry)
+        self.tell_server(entry)
+
+    def _trust(self, database: Database, now: datetime) -> None:
+        authorities = VendorCas(database)
+        there = {ca.certificate.sha256 for ca in authorities.all()}
+        wanted = (*self.lab.vendor_roots(), *self.lab.vendor_intermediates())
+        missing = [c for c in wanted if c.sha256 not in there]
+        if missing:
+            authorities.add([describe_ca(c, now) for c in missing])
+            self.made.append("trust in the lab vendor CA (linekey trust list)")
+
+    def _register(self, database: Database, now: datetime) -> str:
+        """Put the phone on record; return a one-time token if it needs one."""
+        devices, row = Devices(database), self.cast.profile
+        if devices.find(self.cast.mac) is None:
+            self._add(devices, now)
+        if not row.shared_certificate:
+            return ""
+        self.made.append(
+            "a one-time token for the phone's URL: its certificate is shared by many"
+            " phones and proves the vendor alone"
+        )
+        return devices.new_token(self.cast.mac, now)
+
+    def _add(self, devices: Devices, now: datetime) -> None:
+        row = self.cast.profile
+        devices.add(
+            Device(
+                mac=self.cast.mac,
+                vendor=LAB_VENDOR,
+                model=row.model.name,
+                firmware=row.firmware,
+                label="the lab's phone",
+                layer=_lab_layer(),
+            ),
+            now,
+        )
+        self.made.append(f"a record of the phone {self.cast.mac} (linekey device list)")
+
+    def _phone_state(self, now: datetime, token: str) -> PhoneState:
+        row = self.cast.profile
+        if row.shared_certificate:
+            chain, key = self.lab.shared_identity(row.builtin_generation)
+        else:
+            chain, key = self.lab.device_identity(self.cast.mac, row.builtin_generation)
+        state = new_phone(
+            self.cast.mac,
+            row.model.name,
+            row.firmware,
+            setting_server=f"{self.server.url}/t/{token}/"
+            if token
+            else f"{self.server.url}/",
+            builtin=DeviceIdentity(chain, private_key_to_pem(key)),
+            authorities=firmware_roots(row.firmware),
+        )
+        # As if an earlier round had provisioned it: how a phone comes to know a
+        # private server CA.
+        taken = state.trust.provision(
+            self.lab.server_root(), at=now, signed_by_rule=False
+        )
+        return replace(state, trust=taken.store)
+
+    def report(self) -> dict[str, Any]:
+        """What happened, as one JSON document."""
+        return {
+            "server": {"url": self.server.url, "status_url": self.server.status_url},
+            "phone": self.phone.report(),
+            "decisions": [
+                {
+                    "mac": None if entry.mac is None else str(entry.mac),
+                    "resource": entry.resource,
+                    "outcome": entry.outcome,
+                    "reason": entry.reason,
+                    "detail": entry.detail,
+                }
+                for entry in self.decisions
+            ],
+        }
+
+
+def firmware_roots(firmware: Firmware) -> tuple[Certificate, ...]:
+    """Mozilla's roots as the firmware has them, as far as its date is known.
+
+    Where only "not before" is known, or nothing, the newest list stands in (L).
+    """
+    known = date_of(firmware)
+    newest: date = releases()[-1].date
+    when = known.exact if known is not None and known.exact is not None else newest
+    return roots_at(when)
+
+
+def _lab_layer() -> Layer:
+    """A configuration to look at: an account, a function key."""
+    return Layer(
+        settings=(
+            Setting("user_realname", "Lab Phone", idx=1),
+            Setting("user_name", "100", idx=1),
+            Setting("user_host", "pbx.lab.invalid", idx=1),
+            Setting("user_pass", secrets.token_urlsafe(12), idx=1),
+            Setting("user_outbound", "pbx.lab.invalid:5061;transport=tls", idx=1),
+            Setting("user_srtp", "on", idx=1),
+            Setting("user_savp", "mandatory", idx=1),
+            Setting("language", "English", perm="RW"),
+        ),
+        function_keys=(FunctionKey(0, "line", label="Line 1"),),
+    )

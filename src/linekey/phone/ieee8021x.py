@@ -1,0 +1,152 @@
+"""802.1X: the phone's EAP settings as a supplicant's configuration.
+
+A phone proves itself to the switch before it has an address. The supplicant is
+wpa_supplicant's (what desk phones run, L); this module writes the file that it reads, and
+the files it names. Running it is the business of ``net.supplicant``.
+
+Rules: ``ieee8021x_eap_auth_method`` and ``…_md5_username/_password`` (facts/snom.md §3,
+H); EAP-TLS proves the phone by its certificate, and the 802.1X shelf holds the CAs that
+the network's server is proved by (seed, tab "802.1X Certificates"; the tags that carry a
+client certificate of its own are undocumented, L). An empty shelf proves nobody: the
+server is then not checked, as phones do it, and said so (L). The EAP identity is the
+MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server compare).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import to_pem
+from linekey.errors import InputError
+from linekey.mac import Mac
+from linekey.tls.versions import Version
+
+
+class EapMethod(StrEnum):
+    """How the phone proves itself; values as in ``ieee8021x_eap_auth_method``."""
+
+    OFF = "off"
+    MD5 = "md5"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Supplicant:
+    """What to run it with. ``files`` maps a file name to its content.
+
+    ``eap.conf`` is the configuration; it names the others by the folder that
+    ``supplicant`` was given. All of it is for the phone alone (mode 0600).
+    """
+
+    files: dict[str, bytes]
+    notes: tuple[str, ...]
+
+
+def read_method(text: str) -> EapMethod:
+    """Read ``ieee8021x_eap_auth_method``: empty, ``off``, ``EAP-MD5``, ``EAP-TLS`` …
+
+    Raises InputError for a method that linekey's phone does not have.
+    """
+    name = text.strip().lower().replace("_", "-").removeprefix("eap-")
+    if name in ("", "off", "none", "disabled"):
+        return EapMethod.OFF
+    if name in ("md5", "tls"):
+        return EapMethod(name)
+    raise InputError(
+        f"ieee8021x_eap_auth_method cannot be {text!r}",
+        hint="set EAP-TLS, EAP-MD5 or off",
+    )
+
+
+def supplicant(
+    method: EapMethod,
+    mac: Mac,
+    folder: str,
+    *,
+    chain: Sequence[Certificate] = (),
+    key_pem: bytes = b"",
+    authorities: Sequence[Certificate] = (),
+    versions: Sequence[Version] = (),
+    md5_username: str = "",
+    md5_password: str = "",
+) -> Supplicant:
+    """Write the supplicant's files for one method, to be put into ``folder``.
+
+    ``versions`` are those of the phone's profile; OpenSSL inside the supplicant runs at
+    security level 0, since SHA-1 identities are the main case. Raises InputError where
+    the settings do not suffice.
+    """
+    if method is EapMethod.OFF:
+        raise InputError(
+            "802.1X is off on this phone", hint="set ieee8021x_eap_auth_method"
+        )
+    if method is EapMethod.MD5:
+        if not md5_username or not md5_password:
+            raise InputError(
+                "EAP-MD5 needs a user name and a password",
+                hint="set ieee8021x_eap_md5_username and ieee8021x_eap_md5_password",
+            )
+        network = {
+            "eap": "MD5",
+            "identity": _quoted(md5_username),
+            "password": _quoted(md5_password),
+        }
+        return Supplicant(
+            {"eap.conf": _configuration(network)},
+            ("EAP-MD5 proves the phone, and nobody to the phone; use EAP-TLS",),
+        )
+    if not chain or not key_pem:
+        raise InputError(
+            "EAP-TLS needs a certificate and its key, and this phone has none",
+            hint="use a model with a built-in certificate, or set webserver_cert",
+        )
+    files = {
+        "client.pem": "".join(map(to_pem, chain)).encode("ascii"),
+        "client.key": key_pem,
+    }
+    notes = []
+    network = {
+        "eap": "TLS",
+        "identity": _quoted(str(mac)),
+        "client_cert": _quoted(f"{folder}/client.pem"),
+        "private_key": _quoted(f"{folder}/client.key"),
+        "phase1": _quoted(_phase1(versions)),
+    }
+    if authorities:
+        files["authorities.pem"] = "".join(map(to_pem, authorities)).encode("ascii")
+        network["ca_cert"] = _quoted(f"{folder}/authorities.pem")
+    else:
+        notes.append(
+            "the 802.1X shelf is empty, so the network's server is not checked;"
+            " put its CA on the shelf"
+        )
+    files["eap.conf"] = _configuration(network)
+    return Supplicant(files, tuple(notes))
+
+
+def _configuration(network: dict[str, str]) -> bytes:
+    lines = ["openssl_ciphers=DEFAULT@SECLEVEL=0", "network={", "\tkey_mgmt=IEEE8021X"]
+    lines += [f"\t{name}={value}" for name, value in network.items()]
+    lines += ["\teapol_flags=0", "}", ""]
+    return "\n".join(lines).encode("utf-8")
+
+
+def _phase1(versions: Sequence[Version]) -> str:
+    names = {
+        Version.TLS1_0: "tlsv1_0",
+        Version.TLS1_1: "tlsv1_1",
+        Version.TLS1_2: "tlsv1_2",
+        Version.TLS1_3: "tlsv1_3",
+    }
+    return " ".join(
+        f"tls_disable_{name}={0 if version in versions or not versions else 1}"
+        for version, name in names.items()
+    )
+
+
+def _quoted(text: str) -> str:
+    """A string of wpa_supplicant's configuration: quoted, or hex where that fails."""
+    if text.isprintable() and text.isascii() and '"' not in text:
+        return f'"{text}"'
+    return text.encode("utf-8").hex()
