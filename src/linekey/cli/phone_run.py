@@ -1,0 +1,263 @@
+"""``linekey phone run``: one virtual phone, until Ctrl-C.
+
+Rules: what the state folder already knows of the phone is kept, and what is given anew
+wins; the phone is locked for as long as it runs.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation, find_model
+from linekey.catalog.profile import newest_firmware
+from linekey.certs.pem import parse_certificates, private_key_to_pem
+from linekey.cli.opening import JsonOption, StateOption, printable, read_file
+from linekey.cli.output import console, emit_json, err_console, note
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.net.phone_control import control
+from linekey.net.phone_runner import Service, VirtualPhone
+from linekey.phone.authorities import authorities_of
+from linekey.phone.events import FirmwareChanged
+from linekey.phone.identity import DeviceIdentity, parse_identity
+from linekey.phone.machine import Machine
+from linekey.phone.report import describe_run
+from linekey.phone.state import LogEntry, PhoneState, Status, new_phone
+from linekey.store.paths import StateDir
+from linekey.store.phone_state import PhoneFolder, PhoneStore
+
+_T = TypeVar("_T")
+
+
+def run(
+    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Its address.")],
+    model: Annotated[
+        str, typer.Option("--model", help="D785, snom710 …; needed the first time.")
+    ] = "",
+    firmware: Annotated[
+        str,
+        typer.Option("--firmware", help="Default: kept, or the model's newest known."),
+    ] = "",
+    setting_server: Annotated[
+        str,
+        typer.Option("--setting-server", metavar="URL", help="As from DHCP."),
+    ] = "",
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity",
+            metavar="FILE",
+            help="Built-in certificate, its chain and key as PEM. Default: the lab's.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The key, if not in --identity."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trust",
+            metavar="FILE",
+            help="Put certificates on the Server Certificates shelf first, as staging "
+            "would.",
+        ),
+    ] = None,
+    clock: Annotated[
+        str,
+        typer.Option(
+            "--clock", metavar="TIME", help="What its clock shows, such as 1970-01-01."
+        ),
+    ] = "",
+    firmware_date: Annotated[
+        str,
+        typer.Option(
+            "--firmware-date", metavar="DATE", help="Which list of roots it has."
+        ),
+    ] = "",
+    web_port: Annotated[
+        int | None,
+        typer.Option("--web-port", metavar="N", help="Serve its pages over HTTPS."),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Leave after one provisioning round.")
+    ] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one phone until Ctrl-C: it boots, fetches its settings, and stays."""
+    where = StateDir.open(state)
+    address = parse_mac(mac)
+    folder = PhoneStore(where.root / "phones").folder(address)
+    told = _date(firmware_date) if firmware_date else None
+    start = _time(clock) if clock else None
+    with folder.lock():
+        phone = _prepare(
+            folder, where, address, model, firmware, setting_server, identity, key, told
+        )
+        phone = _stage(phone, trust or [], start)
+        folder.save(phone)
+        services: list[Service] = [control(folder.control_path)]
+        if web_port is not None:
+            services.append(_pages(web_port))
+        ended = asyncio.run(
+            _run(phone, folder, start, tuple(services), once=once, quiet=as_json)
+        )
+    if once:
+        if as_json:
+            emit_json(describe_run(ended))
+        else:
+            console.print(
+                f"{ended.mac} {ended.status}: {ended.status_reason}", markup=False
+            )
+        if ended.status is not Status.PROVISIONED:
+            raise typer.Exit(1)
+
+
+async def _run(
+    phone: PhoneState,
+    folder: PhoneFolder,
+    clock: datetime | None,
+    services: tuple[Service, ...],
+    *,
+    once: bool,
+    quiet: bool,
+) -> PhoneState:
+    tell = None if quiet else _say
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    runner = VirtualPhone(
+        phone, keeper=folder, clock=clock, tell=tell, services=services
+    )
+    async with runner:
+        stop = asyncio.ensure_future(stopped.wait())
+        done = asyncio.ensure_future(
+            runner.round_ended() if once else runner.wait_closed()
+        )
+        await asyncio.wait({stop, done}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if done.done():
+            done.result()
+        done.cancel()
+        return runner.state
+
+
+def _prepare(
+    folder: PhoneFolder,
+    where: StateDir,
+    mac: Mac,
+    model: str,
+    firmware: str,
+    setting_server: str,
+    identity_file: Path | None,
+    key_file: Path | None,
+    told: date | None,
+) -> PhoneState:
+    """The phone as it stands, or a new one."""
+    identity = None
+    if identity_file is not None:
+        key = None if key_file is None else read_file(key_file)
+        identity = parse_identity(read_file(identity_file), key)
+    now = datetime.now(UTC)
+    if folder.exists:
+        phone = folder.load()
+        if model and find_model(model) != phone.profile.model:
+            raise InputError(
+                f"{mac} is a {phone.profile.model.name}, not a {model}",
+                hint="choose another --mac, or leave --model out",
+            )
+        machine = Machine(phone)
+        if firmware:
+            machine.handle(FirmwareChanged(Firmware.parse(firmware)), now)
+        phone = machine.state
+    else:
+        if not model:
+            raise InputError(
+                f"there is no virtual phone {mac} yet",
+                hint="say what it is: --model D785 --firmware 10.1.33.33",
+            )
+        found = find_model(model)
+        phone = new_phone(mac, found.name, firmware or newest_firmware(found))
+    changes: dict[str, Any] = {}
+    if setting_server:
+        changes["bootstrap_server"] = setting_server
+    if identity is not None:
+        changes["builtin"] = identity
+    elif phone.builtin is None:
+        changes["builtin"] = lab_identity(where, phone)
+    roots, sentence = authorities_of(phone.profile.firmware, told)
+    changes["trust"] = phone.trust.with_authorities(roots)
+    return replace(phone, **changes).with_log(now, "certificates", sentence)
+
+
+def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:
+    """The lab's certificate for this phone, of its model's generation; made if new."""
+    from linekey.lab.authority import LabAuthority
+
+    lab = LabAuthority.open(where.lab)
+    row = phone.profile
+    generation: Generation = row.builtin_generation
+    if row.shared_certificate:
+        chain, key = lab.shared_identity(generation)
+    else:
+        chain, key = lab.device_identity(phone.mac, generation)
+    return DeviceIdentity(chain, private_key_to_pem(key))
+
+
+def _stage(phone: PhoneState, files: list[Path], clock: datetime | None) -> PhoneState:
+    now = clock or datetime.now(UTC)
+    for path in files:
+        for certificate in parse_certificates(read_file(path)):
+            intake = phone.trust.provision(certificate, at=now, signed_by_rule=False)
+            phone = replace(phone, trust=intake.store).with_log(
+                now, "certificates", f"staging: {intake.reason}"
+            )
+    return phone
+
+
+def _pages(port: int) -> Service:
+    """The phone's own pages, on loopback."""
+    from linekey.net.door import bind
+    from linekey.web.phone_server import PhoneServer
+
+    server = PhoneServer(bind("127.0.0.1", port))
+    note(f"the phone's pages: {server.url}")
+    return server
+
+
+def _say(entry: LogEntry) -> None:
+    mark = {"info": " ", "warning": "!", "error": "✗"}[entry.level]
+    err_console.print(
+        f"{entry.at:%H:%M:%S} {mark} {entry.purpose}: {printable(entry.text)}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for detail in entry.details:
+        err_console.print(f"           {printable(detail)}", markup=False, style="dim")
+
+
+def _date(text: str) -> date:
+    return _read(text, date.fromisoformat, "a date", "2019-02-25")
+
+
+def _time(text: str) -> datetime:
+    moment = _read(text, datetime.fromisoformat, "a time", "1970-01-01T00:00")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read(text: str, reader: Callable[[str], _T], what: str, example: str) -> _T:
+    try:
+        return reader(text)
+    except ValueError:
+        raise InputError(
+            f"not {what}: {text!r}", hint=f"write it as {example}"
+        ) from None
