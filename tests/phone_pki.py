@@ -60,7 +60,9 @@ def intermediate(root: Issuer, cn: str, hash: HashName = "sha256") -> Issuer:
 def vendor(generation: str) -> tuple[Issuer, Issuer]:
     """The root and the intermediate that device certificates come from."""
     hash: HashName = "sha1" if generation == "sha1" else "sha256"
-    root = authority(f"TEST vendor {generation} root", hash, 1024 if hash == "sha1" else 2048)
+    root = authority(
+        f"TEST vendor {generation} root", hash, 1024 if hash == "sha1" else 2048
+    )
     return root, intermediate(root, f"TEST Phone {generation}", hash)
 
 

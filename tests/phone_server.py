@@ -71,14 +71,22 @@ class Site:
 def _respond(site: Site, text: bytes, info: TlsInfo | None) -> bytes:
     head = text.split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
     path = head[0].split(" ")[1]
-    headers = dict((k.strip().lower(), v.strip()) for k, v in (h.split(":", 1) for h in head[1:]))
+    headers = dict(
+        (k.strip().lower(), v.strip()) for k, v in (h.split(":", 1) for h in head[1:])
+    )
     leaf = info.peer_chain[0] if info and info.peer_chain else None
     asked = Asked(path, headers, leaf, info)
     site.asked.append(asked)
     if site.raw is not None:
         return site.raw
-    route = site.answer(asked) if site.answer else site.routes.get(path, Route(b"", 404))
-    lines = [f"HTTP/1.1 {route.status} X", f"content-length: {len(route.body)}", "connection: close"]
+    route = (
+        site.answer(asked) if site.answer else site.routes.get(path, Route(b"", 404))
+    )
+    lines = [
+        f"HTTP/1.1 {route.status} X",
+        f"content-length: {len(route.body)}",
+        "connection: close",
+    ]
     lines += [f"{k}: {v}" for k, v in route.headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + route.body
 
@@ -104,7 +112,9 @@ async def serve(
         )  # fmt: skip
     writers: set[asyncio.StreamWriter] = set()
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         writers.add(writer)
         try:
             await (_plain if contexts is None else _tls)(reader, writer)
@@ -114,7 +124,9 @@ async def serve(
             writer.close()
             writers.discard(writer)
 
-    async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _plain(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         text = await reader.readuntil(b"\r\n\r\n")
         writer.write(_respond(site, text, None))
         await writer.drain()

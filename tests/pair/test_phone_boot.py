@@ -14,7 +14,13 @@ DOCUMENT = b'<settings><phone-settings><language perm="RW">English</language></p
 OWN = b"<settings><phone-settings><user_name idx='1'>401</user_name><user_pass idx='1'>hunter2</user_pass></phone-settings></settings>"
 
 
-def phone(url: str, model: str = "D785", firmware: str = "10.1.33.33", generation: str = "sha256", **more) -> PhoneState:
+def phone(
+    url: str,
+    model: str = "D785",
+    firmware: str = "10.1.33.33",
+    generation: str = "sha256",
+    **more,
+) -> PhoneState:
     return new_phone(
         MAC, model, firmware, setting_server=url, builtin=device(MAC, generation),
         authorities=(authority().certificate,), **more,
@@ -44,7 +50,9 @@ async def test_a_phone_boots_proves_itself_and_gets_its_settings(
         state = phone(site.url, model, firmware, generation)
         async with (
             asyncio.timeout(20),
-            VirtualPhone(state, clock=NOW, tell=lambda e: lines.append(e.text)) as running,
+            VirtualPhone(
+                state, clock=NOW, tell=lambda e: lines.append(e.text)
+            ) as running,
         ):
             ended = await running.round_ended()
             report = running.report()
@@ -61,4 +69,6 @@ async def test_a_phone_boots_proves_itself_and_gets_its_settings(
     assert f"{name}-SIP {firmware}" in site.asked[0].headers["user-agent"]
     assert any("handshake completed" in line for line in lines)
     assert not any("hunter2" in line for line in lines)
-    assert any("asked for a certificate; shown" in d for e in ended.log for d in e.details)
+    assert any(
+        "asked for a certificate; shown" in d for e in ended.log for d in e.details
+    )

@@ -37,8 +37,8 @@ class DeviceIdentity:
 
     chain: tuple[Certificate, ...]
     """Leaf first."""
-    key_pem: bytes = field(repr=False)
-    """The private key, PEM or DER, not encrypted."""
+    key_pem: bytes = field(repr=False, compare=False)
+    """The private key, PEM or DER, not encrypted. The leaf says which one it is."""
 
     @property
     def leaf(self) -> Certificate:

@@ -165,7 +165,7 @@ class PhoneFolder:
             json.dumps(entry.as_dict(), ensure_ascii=False) + "\n" for entry in entries
         )
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "ab") as file:
             if file.tell() and not _ends_with_newline(path):
                 file.write(b"\n")  # a crash cut the last line off
             file.write(lines.encode("utf-8", "replace"))

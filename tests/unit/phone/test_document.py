@@ -67,14 +67,18 @@ def test_every_part_is_read_and_what_is_left_out_is_said() -> None:
         (b"<settings/>", 0, 0, 0),
     ],
 )
-def test_each_section_may_be_a_document_of_its_own(data: bytes, settings: int, files: int, certificates: int) -> None:
+def test_each_section_may_be_a_document_of_its_own(
+    data: bytes, settings: int, files: int, certificates: int
+) -> None:
     document = parse_document(data)
     assert len(document.settings) == settings
     assert len(document.files) == files
     assert len(document.certificates) == certificates
 
 
-@pytest.mark.parametrize("data", [b"", b" \n", b"<html><body>log in</body></html>", b"<x/>"])
+@pytest.mark.parametrize(
+    "data", [b"", b" \n", b"<html><body>log in</body></html>", b"<x/>"]
+)
 def test_what_is_no_phone_document_is_refused(data: bytes) -> None:
     with pytest.raises(DocumentError):
         parse_document(data)
@@ -109,6 +113,8 @@ def test_hostile_xml_is_refused_with_the_documented_error(data: bytes) -> None:
 
 
 def test_no_repr_shows_a_password() -> None:
-    document = parse_document(b"<phone-settings><user_pass idx='1'>hunter2</user_pass></phone-settings>")
+    document = parse_document(
+        b"<phone-settings><user_pass idx='1'>hunter2</user_pass></phone-settings>"
+    )
     assert document.settings[0].value == "hunter2"
     assert "hunter2" not in repr(document)

@@ -28,7 +28,9 @@ MAC = Mac("000413AABBCC")
         ("https://[::1]:8/x/", ["https://[::1]:8/x/snomD785.htm", "https://[::1]:8/x/snomD785-000413AABBCC.htm"]),
     ],
 )  # fmt: skip
-def test_setting_server_names_the_documents(setting_server: str, urls: list[str]) -> None:
+def test_setting_server_names_the_documents(
+    setting_server: str, urls: list[str]
+) -> None:
     assert settings_urls(setting_server, "snomD785", MAC) == urls
 
 
@@ -46,7 +48,10 @@ def test_what_is_no_web_address_is_refused(text: str) -> None:
 
 def test_a_nested_url_is_relative_to_its_document_and_knows_the_mac() -> None:
     base = "https://p.test/a/main.xml"
-    assert nested_url("more/{mac}.xml", base, MAC) == "https://p.test/a/more/000413AABBCC.xml"
+    assert (
+        nested_url("more/{mac}.xml", base, MAC)
+        == "https://p.test/a/more/000413AABBCC.xml"
+    )
     assert nested_url("http://q.test/x#f", base, MAC) == "http://q.test/x"
     with pytest.raises(InputError):
         nested_url("file:///etc/passwd", base, MAC)
@@ -73,10 +78,14 @@ def test_a_peer_is_host_and_port() -> None:
         ("D785", "10.1.33.33", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 000413AABBCC SXM:0 UXM:0)"),
     ],
 )  # fmt: skip
-def test_the_user_agent_has_the_shape_of_its_firmware(model: str, firmware: str, expected: str) -> None:
+def test_the_user_agent_has_the_shape_of_its_firmware(
+    model: str, firmware: str, expected: str
+) -> None:
     assert user_agent(find_model(model), Firmware.parse(firmware), MAC) == expected
 
 
 def test_the_operators_user_agent_wins_and_cannot_break_the_header() -> None:
-    text = user_agent(find_model("D785"), Firmware.parse("10.1"), MAC, " my\r\nphone\x7f ü ")
+    text = user_agent(
+        find_model("D785"), Firmware.parse("10.1"), MAC, " my\r\nphone\x7f ü "
+    )
     assert text == "myphone "
