@@ -13,6 +13,13 @@ import typer
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
+from linekey.cli.layer_text import (
+    layer_json,
+    layer_lines,
+    parse_slot,
+    secret_setting,
+    slot_text,
+)
 from linekey.cli.opening import (
     JsonOption,
     StateOption,
@@ -27,7 +34,7 @@ from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import Device, DigestCredential
-from linekey.provisioning.document import Layer, Setting, parse_setting
+from linekey.provisioning.document import Setting, parse_setting
 from linekey.store.device_csv import (
     RowProblem,
     parse_device_table,
@@ -409,60 +416,6 @@ def _refuse_import(
     )
 
 
-# ---- shared with `linekey layer` ----
-
-
-def parse_slot(text: str) -> tuple[str, int | None]:
-    """Read ``name`` or ``name[idx]``. Raises InputError."""
-    setting = parse_setting(f"{text}=")
-    return setting.slot
-
-
-def slot_text(name: str, idx: int | None) -> str:
-    """Write ``name`` or ``name[idx]``."""
-    return name if idx is None else f"{name}[{idx}]"
-
-
-def secret_setting(text: str, perm: str | None = None) -> Setting:
-    """Ask for the value of the setting ``text`` (name or name[idx])."""
-    name, idx = parse_slot(text)
-    return Setting(name, read_secret(slot_text(name, idx)), idx, perm)
-
-
-def layer_lines(layer: Layer) -> list[str]:
-    """Write a layer for people, a line for each entry, without its secrets."""
-    lines = []
-    for s in layer.settings:
-        shown = "(set)" if s.secret else printable(s.value)
-        perm = f"  perm {s.perm!r}" if s.perm is not None else ""
-        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}")
-    for key in layer.function_keys:
-        shown = "(set)" if key.secret else printable(key.value)
-        label = f"  {printable(key.label)!r}" if key.label else ""
-        context = f"  context {key.context}" if key.context != "active" else ""
-        lines.append(f"key {key.idx}: {key.type} {shown}{label}{context}")
-    lines += [
-        f"certificate {entry.certificate.subject}  sha256 {entry.certificate.sha256}"
-        for entry in layer.certificates
-    ]
-    lines += [f"UNREADABLE: {text}" for text in layer.unreadable]
-    return lines
-
-
-def layer_json(layer: Layer) -> dict[str, Any]:
-    """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
-    plain, _ = layer.to_plain()
-    plain["certificates"] = [
-        {
-            "subject": str(entry.certificate.subject),
-            "sha256": entry.certificate.sha256,
-            "not_after": entry.certificate.not_after,
-        }
-        for entry in layer.certificates
-    ]
-    return plain | {"unreadable": list(layer.unreadable)}
-
-
 def device_json(device: Device) -> dict[str, Any]:
     """Write a device as JSON values, without secrets and hashes of such."""
     return {
@@ -479,9 +432,6 @@ def device_json(device: Device) -> dict[str, Any]:
         "version": device.version,
         "layer": layer_json(device.layer),
     }
-
-
-# ---- inner parts ----
 
 
 def _changed(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linekey.cli.device import (
+from linekey.cli.layer_text import (
     layer_json,
     layer_lines,
     parse_slot,

@@ -228,7 +228,7 @@ def read_log(
     ``after`` is the number of a line; ``limit`` counts from the newest. Raises
     StorageError.
     """
-    wanted = sa.select(decision_log).order_by(decision_log.c.id.desc())
+    wanted = sa.select(decision_log)
     if mac is not None:
         wanted = wanted.where(
             sa.or_(
@@ -240,8 +240,11 @@ def read_log(
         wanted = wanted.where(decision_log.c.outcome == "refused")
     if since is not None:
         wanted = wanted.where(decision_log.c.at >= to_us(since))
+        # So the index on ``at`` is used; in order of ``id`` the whole log would be read.
+        wanted = wanted.order_by(decision_log.c.at.desc())
     if after is not None:
         wanted = wanted.where(decision_log.c.id > after)
+    wanted = wanted.order_by(decision_log.c.id.desc())
     if limit is not None:
         wanted = wanted.limit(limit)
     with database.read() as connection:
