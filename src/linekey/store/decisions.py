@@ -240,7 +240,7 @@ def read_log(
         wanted = wanted.where(decision_log.c.outcome == "refused")
     if since is not None:
         wanted = wanted.where(decision_log.c.at >= to_us(since))
-        # So the index on ``at`` is used; in order of ``id`` the whole log would be read.
+        # So the index on ``at`` is used; by ``id`` the whole log would be read.
         wanted = wanted.order_by(decision_log.c.at.desc())
     if after is not None:
         wanted = wanted.where(decision_log.c.id > after)
