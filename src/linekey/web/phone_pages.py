@@ -59,7 +59,7 @@ _HEADERS = {
         " base-uri 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
 _MAX_BODY = 3 * 1024 * 1024
@@ -176,6 +176,7 @@ class PhonePages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.templates.filters["when"] = views.when
         looks: dict[str, Page] = {
             "/status": self._status,
             "/settings": self._settings,

@@ -3,6 +3,7 @@
 Rule: a secret leaves here as stars, whoever asks.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from linekey.certs.certificate import Certificate
@@ -16,6 +17,11 @@ TABS = {
     "authorities": "Certificate Authorities",
 }
 """The four tabs, in the seed's order and words."""
+
+
+def when(text: str) -> str:
+    """An ISO time for people, in UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%d.%m.%Y %H:%M:%S} UTC"
 
 
 def status_view(state: PhoneState) -> dict[str, Any]:
