@@ -434,7 +434,8 @@ class DoorConnection(asyncio.Protocol):
     def request_began(self) -> None:
         """Start the clock of a request."""
         self.door.not_idle(self)
-        self._arm(self.door.limits.request_s, self._request_too_slow)
+        if self._timer is None:  # the first request's runs since the handshake
+            self._arm(self.door.limits.request_s, self._request_too_slow)
 
     def request_ended(self) -> None:
         """Stop the clock of a request; the application has the word."""
@@ -452,13 +453,14 @@ class DoorConnection(asyncio.Protocol):
             self._leave_record(f"{self.state.name.lower()}.gone", "the server ends")
             self.abort()
 
-    def close(self) -> None:
-        """Say close_notify, send what is buffered, close."""
+    def close(self, last: bytes = b"") -> None:
+        """Send ``last`` and close_notify in one piece, then close."""
         if self.state is State.CLOSED or self.state is State.LINGER:
             return
-        self._end_tls()
+        self._end_tls(last)
         self.state = State.LINGER
-        self._arm(self.door.limits.write_s, self.abort)
+        if self._raw.get_write_buffer_size():
+            self._arm(self.door.limits.write_s, self.abort)
         self._raw.close()
 
     def close_lingering(self) -> None:
@@ -477,10 +479,13 @@ class DoorConnection(asyncio.Protocol):
         else:
             self._raw.close()
 
-    def _end_tls(self) -> None:
-        if self._engine is not None and self.state is State.OPEN:
-            self._engine.close()
-            self._raw.write(self._engine.take_output())
+    def _end_tls(self, last: bytes = b"") -> None:
+        engine = self._engine
+        if engine is not None and self.state is State.OPEN:
+            if last and not engine.ended:
+                engine.send(last)
+            engine.close()
+            self._raw.write(engine.take_output())
         self._engine = None
 
     def abort(self) -> None:
@@ -557,9 +562,10 @@ class TlsTransport(asyncio.Transport):
     def close(self) -> None:
         """Flush, say close_notify, close."""
         if not self._closing:
-            self.flush()
             self._closing = True
-            self._connection.close()
+            last = b"".join(self._pending)
+            self._pending.clear()
+            self._connection.close(last)
 
     def close_lingering(self) -> None:
         """Flush, end our side, and throw away what still comes."""

@@ -47,8 +47,8 @@ from linekey.provisioning.resource import (
     parse_target,
 )
 from linekey.store.decisions import LogEntry
-from linekey.store.registry import Authorities, SharedLayers
 from linekey.web.gate import Gate
+from linekey.web.reader import Reader, RegistryReader
 
 _log = logging.getLogger("linekey.provisioning")
 
@@ -80,19 +80,6 @@ _RECORD_TELLS = frozenset(
 
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
-
-
-class RegistryReader(Protocol):
-    """What the application asks of ``store.registry.Registry``."""
-
-    async def find(self, mac: Mac) -> Device | None:
-        """Return the device as it is now."""
-
-    async def layers(self, model: str | None) -> SharedLayers:
-        """Return fleet's and model's layers as they are now."""
-
-    async def authorities(self) -> Authorities:
-        """Return the vendor CAs as they are now."""
 
 
 class Recorder(Protocol):
@@ -134,7 +121,7 @@ class ProvisioningApp:
         clock: Callable[[], datetime],
         on_decision: Callable[[LogEntry], None] = lambda _: None,
     ) -> None:
-        self._registry = registry
+        self._registry = Reader(registry)
         self._log = log
         self._gate = gate
         self._rules = rules
@@ -181,6 +168,7 @@ class ProvisioningApp:
         if scope["query_string"]:
             target = target + b"?" + scope["query_string"]
         resource = parse_target(target)
+        await self._registry.look()
         tls, identity = await self._who(scope)
         key = record_key(identity, resource)
         device = await self._registry.find(key) if key is not None else None
