@@ -129,7 +129,7 @@ _TABLE: Final = (
     Rule("name.cn-only", "the leaf names the server in a SAN", "RFC 9525 §2", "H"),
     # --- what will break, and what is never looked at
     Rule("chain.root-date", "the path's root is in every list the firmware may have",
-         "seed, Adding Unknown Certificates (Mozilla's list, updated with the firmware)",
+         "seed, Adding Unknown Certificates (list updated with the firmware)",
          "M", firmware="where the firmware's date is not known"),
     Rule("chain.cross-sign", "a path exists without a cross-sign", "linekey", "M"),
     Rule("chain.expires-soon", "the leaf stays valid for a while", "linekey", "H"),

@@ -12,6 +12,7 @@ from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
+from linekey.trust.reference import findings_page
 from linekey.trust.rules import PLACE, RULES
 from linekey.trust.store import TrustStore
 
@@ -514,6 +515,11 @@ def test_every_rule_has_an_id_a_title_and_a_source() -> None:
         assert rule.title
         assert rule.source
         assert "." in rule_id
+
+
+def test_every_rule_stands_on_the_findings_page() -> None:
+    page = findings_page()
+    assert all(f"| `{rule_id}` |" in page for rule_id in RULES)
 
 
 def test_a_verdict_is_plain_json() -> None:
