@@ -10,7 +10,7 @@ Rules: whatever goes wrong in a callback refuses the peer. One ``Link`` belongs 
 thread at a time. OpenSSL's error queue is emptied before each call that may add to it.
 
 Private names used: ``SSL._lib``, ``SSL._ffi``, ``Context._context``,
-``Connection._ssl``, ``._into_ssl``, ``._from_ssl``.
+``Connection._ssl``, ``._into_ssl``, ``._from_ssl``, ``X509._x509``.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 from weakref import WeakValueDictionary, ref
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from linekey.tls.alerts import Alert
 from linekey.tls.events import REFUSAL_ALERTS
@@ -356,6 +356,39 @@ def install_callbacks(context: SSL.Context, verify_mode: int) -> None:
     """Put our two callbacks into a context; ``verify_mode`` is SSL.VERIFY_…."""
     _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
     _lib.SSL_CTX_set_info_callback(context._context, _on_info)
+
+
+def use_certificate(context: SSL.Context, certificate: crypto.X509) -> bool:
+    """Make this the context's own certificate; False where OpenSSL refuses.
+
+    pyOpenSSL wants `cryptography`'s certificates here, which refuse what old phones
+    carry (a serial number below zero, for one); OpenSSL itself takes them.
+    """
+    return _accepted(_lib.SSL_CTX_use_certificate, context, certificate)
+
+
+def add_chain_certificate(context: SSL.Context, certificate: crypto.X509) -> bool:
+    """Send this one too, after the context's own; False where OpenSSL refuses."""
+    x509 = certificate._x509
+    _lib.X509_up_ref(x509)  # the context frees it
+    if _accepted(_lib.SSL_CTX_add_extra_chain_cert, context, certificate):
+        return True
+    _lib.X509_free(x509)
+    return False
+
+
+def add_client_authority(context: SSL.Context, certificate: crypto.X509) -> bool:
+    """Name this authority when asking for a certificate; False where refused."""
+    return _accepted(_lib.SSL_CTX_add_client_CA, context, certificate)
+
+
+def _accepted(
+    call: Callable[[Any, Any], int], context: SSL.Context, certificate: crypto.X509
+) -> bool:
+    _lib.ERR_clear_error()
+    done = call(context._context, certificate._x509) == 1
+    _lib.ERR_clear_error()
+    return done
 
 
 def set_groups(context: SSL.Context, names: Iterable[str]) -> bool:

@@ -104,18 +104,21 @@ class ClientContext:
 
 
 def _use(context: SSL.Context, identity: Identity) -> None:
+    words = ""
     try:
-        context.use_certificate(identity.leaf.openssl)
+        fits = binding.use_certificate(context, identity.leaf.openssl)
         context.use_privatekey(identity.key)
         context.check_privatekey()
         for certificate in identity.chain[1:]:
-            context.add_extra_chain_cert(certificate.openssl)
+            fits &= binding.add_chain_certificate(context, certificate.openssl)
     except (SSL.Error, TypeError) as error:
+        fits, words = False, f": {_words(error)}"
+    if not fits:
         raise CertificateError(
-            f"certificate {str(identity.leaf.subject)!r} and its key cannot be used:"
-            f" {_words(error)}",
+            f"certificate {str(identity.leaf.subject)!r} and its key cannot be used"
+            f"{words}",
             hint="check that the key belongs to the first certificate of the chain",
-        ) from error
+        )
 
 
 def _words(error: Exception) -> str:
@@ -229,7 +232,7 @@ def _trust(
             store.add_cert(certificate.openssl)
             if certificate.subject.der not in named:
                 named.add(certificate.subject.der)
-                context.add_client_ca(certificate.openssl)
+                binding.add_client_authority(context, certificate.openssl)
         except (SSL.Error, crypto.Error) as error:
             raise CertificateError(
                 f"authority {str(certificate.subject)!r} cannot be used:"

@@ -1,0 +1,166 @@
+"""Certificates, contexts and a pump for tests of TLS with both ends in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count
+from typing import Literal
+
+from linekey.certs.build import HashName, Issuer, issue, new_key
+from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
+from linekey.tls.engine import (
+    Accept,
+    ClientEngine,
+    Event,
+    Identity,
+    PeerChain,
+    ServerEngine,
+    client_context,
+    server_context,
+)
+from linekey.tls.policy import LEGACY, MODERN, Policy
+from linekey.tls.versions import Version
+
+# OpenSSL reads the system's clock when it builds a path, so these must hold today.
+START = datetime(2016, 1, 1, tzinfo=UTC)
+END = datetime(2037, 12, 31, tzinfo=UTC)
+MAC = "000413AABBCC"
+HOST = "prov.example.com"
+_serials = count(1)
+
+POLICY_FOR = {
+    Version.TLS1_0: LEGACY,
+    Version.TLS1_1: LEGACY,
+    Version.TLS1_2: MODERN,
+    Version.TLS1_3: MODERN,
+}
+
+
+@lru_cache(maxsize=32)
+def key(kind: str = "rsa", size: int | str = 2048, number: int = 0):
+    return new_key(kind, size)
+
+
+def certificate(
+    cn: str,
+    own,
+    issuer: Issuer | None = None,
+    *,
+    hash: HashName = "sha256",
+    ca: bool | None = None,
+    not_after: datetime = END,
+    **more,
+) -> Certificate:
+    name = Name.build([("emailAddress", "test@example.com"), ("CN", cn)])
+    return issue(
+        name, own, issuer, serial=next(_serials), not_before=START,
+        not_after=not_after, hash=hash, ca=ca, **more,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Device:
+    """A phone's chain, as the vendor's: root → intermediate → leaf."""
+
+    root: Certificate
+    intermediate: Certificate
+    leaf: Certificate
+    identity: Identity
+    leaf_only: Identity
+    root_issuer: Issuer
+    issuer: Issuer
+
+
+@lru_cache(maxsize=4)
+def device(generation: Literal["sha1", "sha256"] = "sha256") -> Device:
+    bits = 1024 if generation == "sha1" else 2048
+    root_key, middle_key, leaf_key = (key("rsa", bits, n) for n in (1, 2, 3))
+    root = certificate(f"TEST root {generation}", root_key, hash=generation, ca=True)
+    root_issuer = Issuer(root, root_key)
+    middle = certificate(
+        f"TEST intermediate {generation}", middle_key, root_issuer,
+        hash=generation, ca=True,
+    )  # fmt: skip
+    issuer = Issuer(middle, middle_key)
+    leaf = certificate(MAC, leaf_key, issuer, hash=generation)
+    return Device(
+        root, middle, leaf, Identity((leaf, middle), leaf_key),
+        Identity((leaf,), leaf_key), root_issuer, issuer,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def server_identity(kind: str = "rsa", size: int | str = 2048) -> Identity:
+    own = key(kind, size, 9)
+    return Identity((certificate(HOST, own, dns_names=[HOST]),), own)
+
+
+def accept(_: PeerChain) -> Accept:
+    return Accept()
+
+
+def remember(chain: PeerChain) -> Accept:
+    """Accepts, with what it was asked as the verdict."""
+    return Accept(chain)
+
+
+def client(version: Version = Version.TLS1_2, *, high: Version | None = None, **more):
+    """A client context that speaks one version (or up to ``high``) as its policy has."""
+    high = high or version
+    policies: Sequence[Policy] = [
+        POLICY_FOR[v] for v in POLICY_FOR if version <= v <= high
+    ]
+    numbers = dict.fromkeys(s.number for p in policies for s in p.suite_values)
+    if high < Version.TLS1_3:
+        numbers = {n: None for n in numbers if n >> 8 != 0x13}
+    more.setdefault("verify", accept)
+    more.setdefault("suites", list(numbers))
+    return client_context(min_version=version, max_version=high, **more)
+
+
+def server(version: Version | Policy = Version.TLS1_2, **more):
+    policy = version if isinstance(version, Policy) else POLICY_FOR[version]
+    more.setdefault("verify", accept)
+    return server_context(more.pop("identity", server_identity()), policy, **more)
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two engines after their bytes have gone to and fro until nobody had more."""
+
+    client: ClientEngine
+    server: ServerEngine
+    at_client: list[Event]
+    at_server: list[Event]
+
+
+def meet(
+    server_context_, client_context_, *, hello=None, session=None, **more
+) -> Meeting:
+    near = ClientEngine(
+        client_context_, server_name=more.get("server_name", HOST), session=session
+    )
+    far = ServerEngine(server_context_, hello=hello)
+    meeting = Meeting(near, far, [], [])
+    pump(meeting)
+    return meeting
+
+
+def pump(meeting: Meeting) -> None:
+    moved = True
+    while moved:
+        moved = False
+        for source, target, events in (
+            (meeting.client, meeting.server, meeting.at_server),
+            (meeting.server, meeting.client, meeting.at_client),
+        ):
+            data = source.take_output()
+            if data:
+                moved = True
+                events += target.receive(data)
+
+
+def names(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
