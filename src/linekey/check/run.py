@@ -4,6 +4,7 @@ Pure: whoever calls has asked the server (``linekey.net.prober``) or read the fi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +71,9 @@ def check_answers(
     spoke = any(
         a.reach is Reach.ANSWERED and a.alert is None for a in answers.values()
     ) or any(a.alert is not None for a in answers.values())
+    # what the server sent to one hello may be what it left out for another
+    seen = dict.fromkeys(c for a in answers.values() for c in a.chain)
+    question = replace(question, known=(*question.known, *seen))
     results = tuple(
         assess_answer(
             c, answers[c.first.hello.wire_key], question, others_answered=spoke

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
 from linekey.certs.certificate import Certificate
 from linekey.certs.path import PathProblem, prove
+from linekey.errors import CertificateError
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.shape import issued, same_holder
 from linekey.trust.store import TrustStore
@@ -220,12 +224,15 @@ def _missing(
             x509_error=problem.code,
         )
     if top == leaf:
+        where = issuer_urls(leaf)
         return failed(
             "chain.incomplete",
             f"{top.issuer}, which issued the leaf, is neither sent nor on the phone",
             evidence=evidence,
-            cure="append the CA's intermediate certificates to the server's chain "
-            "file; if the CA is your own root, " + provision,
+            cure="append the CA's intermediate certificates to the server's chain file"
+            + (f" (the leaf says they are at {', '.join(where)})" if where else "")
+            + "; if the CA is your own root, "
+            + provision,
             x509_error=problem.code,
         )
     return failed(
@@ -234,6 +241,25 @@ def _missing(
         evidence=evidence,
         cure=provision,
         x509_error=problem.code,
+    )
+
+
+def issuer_urls(certificate: Certificate) -> tuple[str, ...]:
+    """Where a certificate says that its issuer's is (RFC 5280 §4.2.2.1, caIssuers).
+
+    Only told, never fetched. Empty where it says nothing or cannot be read.
+    """
+    try:
+        access = certificate.x509.extensions.get_extension_for_class(
+            x509.AuthorityInformationAccess
+        ).value
+    except (CertificateError, x509.ExtensionNotFound, ValueError):
+        return ()
+    return tuple(
+        entry.access_location.value
+        for entry in access
+        if entry.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+        and isinstance(entry.access_location, x509.UniformResourceIdentifier)
     )
 
 

@@ -457,6 +457,16 @@ def test_a_known_intermediate_that_is_missing_is_named() -> None:
     assert "CN=middle" in of(verdict, "chain.incomplete").message
 
 
+def test_where_the_leaf_says_its_issuer_is_goes_into_the_cure() -> None:
+    url = b"http://ca.example.com/middle.der"
+    value = bytes.fromhex("06082b06010505073002") + bytes([0x86, len(url)]) + url
+    access = bytes([0x30, len(value) + 2, 0x30, len(value)]) + value
+    cert = leaf(MIDDLE, NAME, extensions=[("1.3.6.1.5.5.7.1.1", False, access)])
+    assert url.decode() in of(look(cert), "chain.incomplete").cure
+    broken = leaf(MIDDLE, NAME, extensions=[("1.3.6.1.5.5.7.1.1", False, b"\x30")])
+    assert failures(look(broken)) == ["chain.incomplete"]
+
+
 def test_a_root_that_this_firmware_lacks_is_named() -> None:
     late = ca("late")
     between = ca("between", late)
