@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
@@ -52,7 +53,10 @@ def make_fleet(folder: Path, count: int = IDENTITIES) -> Fleet:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     now = datetime.now(UTC).replace(microsecond=0)
-    span = {"not_before": now - _DAY, "not_after": now + 3650 * _DAY}
+    span: dict[str, Any] = {
+        "not_before": now - _DAY,
+        "not_after": now + 3650 * _DAY,
+    }
 
     def name(common_name: str) -> Name:
         return Name.build(
