@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from linekey.certs.certificate import Certificate
 from linekey.phone.identity import DeviceIdentity
-from linekey.tls.engine import ServerEngine
 from linekey.tls.context import Identity, ServerContexts
+from linekey.tls.engine import ServerEngine
 from linekey.tls.events import (
     Accept,
     AlertReceived,
@@ -58,6 +58,18 @@ class Site:
     """HandshakeFailed and AlertReceived, as they came."""
     raw: bytes | None = None
     """Sent instead of an HTTP answer, then the connection is closed."""
+
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note_end(self, event: object) -> None:
+        self.ended.append(event)
+        self._more.set()
+
+    async def wait_ended(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.ended) < count:
+                self._more.clear()
+                await self._more.wait()
 
     @property
     def url(self) -> str:
@@ -150,7 +162,7 @@ async def serve(
                     case DataReceived():
                         request += event.data
                     case HandshakeFailed() | AlertReceived():
-                        site.ended.append(event)
+                        site.note_end(event)
                     case PeerClosed():
                         writer.write(engine.take_output())
                         return

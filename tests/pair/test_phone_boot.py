@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
+from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.models import find_model
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.state import PhoneState, Status, new_phone
-from tests.phone_pki import MAC, NOW, authority, device, server
-from tests.phone_server import Route, accept, serve
 
 DOCUMENT = b'<settings><phone-settings><language perm="RW">English</language></phone-settings></settings>'
 OWN = b"<settings><phone-settings><user_name idx='1'>401</user_name><user_pass idx='1'>hunter2</user_pass></phone-settings></settings>"

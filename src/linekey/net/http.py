@@ -206,6 +206,7 @@ async def get(
     or https URL and HttpError for everything that keeps an answer from coming.
     """
     parts = parse_url(url)
+    url = url.strip()
     if parts.username:
         user = httpx.URL(url)
         credentials = Credentials(user.username, user.password)
