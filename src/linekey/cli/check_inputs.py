@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, newest_firmware, profile
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
@@ -95,7 +96,7 @@ def fleet_entries(
                 guessed += 1
             phone = profile(
                 device.model,
-                firmware or newest_firmware(profile(device.model, "10.1").model),
+                firmware or newest_firmware(find_model(device.model)),
             )
             own = replace(
                 setup,
@@ -115,13 +116,14 @@ def fleet_entries(
             entries.append((phone, f"{phone.model.name} {device.mac}", own))
     if skipped:
         warn(
-            f"{skipped} phones of the registry have no model and were left out",
+            "left out, since the registry knows no model of them: "
+            f"{skipped} {_phones(skipped)}",
             "linekey device set MAC --model D785",
         )
     if guessed:
         note(
-            f"{guessed} phones have no firmware in the registry; judged with the "
-            "newest of their model"
+            "judged with the newest firmware of the model, since the registry knows "
+            f"none: {guessed} {_phones(guessed)}"
         )
     if not entries:
         raise InputError(
@@ -129,3 +131,7 @@ def fleet_entries(
             hint="add one: linekey device add MAC --model D785 --firmware 10.1.33.33",
         )
     return iter(entries)
+
+
+def _phones(count: int) -> str:
+    return "phone" if count == 1 else "phones"
