@@ -91,16 +91,19 @@ def linekey_serving(folder: Path, fleet: Fleet, devices: int) -> Iterator[Server
     prepare(folder, fleet, devices)
     port = nginx.free_port()
     command = [
-        *pin(0), sys.executable, "-c", "from linekey.cli.main import main; main()", "serve", "--state", str(folder),
+        *pin(0), sys.executable, "-c", "from linekey.cli.main import main; main()",
+        "serve", "--state", str(folder),
         "--host", "127.0.0.1", "--port", str(port), "--status-port", "0",
         "--certificate", str(fleet.server_certificate),
         "--key", str(fleet.server_key),
     ]  # fmt: skip
     environment = {**os.environ, "LINEKEY_LIMITS__KEEP_ALIVE_S": "600"}
-    with (folder / "serve.log").open("w") as log:
-        with running(command, env=environment, stderr=log, stdout=log) as process:
-            nginx.wait_for(port)
-            yield Server("linekey", process.pid, port)
+    with (
+        (folder / "serve.log").open("w") as log,
+        running(command, env=environment, stderr=log, stdout=log) as process,
+    ):
+        nginx.wait_for(port)
+        yield Server("linekey", process.pid, port)
 
 
 def measure_round(server: Server, fleet: Fleet, mode: str, requests: int) -> float:
@@ -193,17 +196,17 @@ def grow(
     """For each size: CPU ms per request, KiB per idle connection, MiB in all."""
     found = {}
     for size in sizes:
-        with tempfile.TemporaryDirectory(prefix="linekey-bench-") as place:
-            with linekey_serving(Path(place) / "state", fleet, size) as server:
-                measure_round(server, fleet, "full", 2 * len(fleet.macs))
-                costs = [
-                    measure_round(server, fleet, "full", requests) for _ in range(3)
-                ]
-                base = memory_kib(server.pid) / 1024
-                idle = measure_idle(server, fleet, connections)
-                found[size] = (statistics.median(costs), idle, base)
-                say(f"{size} devices: {found[size][0]:.3f} ms, {idle:.1f} KiB, "
-                    f"{base:.0f} MiB")  # fmt: skip
+        with (
+            tempfile.TemporaryDirectory(prefix="linekey-bench-") as place,
+            linekey_serving(Path(place) / "state", fleet, size) as server,
+        ):
+            measure_round(server, fleet, "full", 2 * len(fleet.macs))
+            costs = [measure_round(server, fleet, "full", requests) for _ in range(3)]
+            base = memory_kib(server.pid) / 1024
+            idle = measure_idle(server, fleet, connections)
+        cost = statistics.median(costs)
+        found[size] = (cost, idle, base)
+        say(f"{size} devices: {cost:.3f} ms, {idle:.1f} KiB, {base:.0f} MiB")
     return found
 
 
