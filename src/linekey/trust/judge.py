@@ -99,6 +99,7 @@ def judge(
             name,
             check=settings.check_fqdn,
             idle=not authenticates,
+            available=profile.check_fqdn_available,
             flags=settings.host_flags,
         ),
         *_notes(proof.path),

@@ -30,12 +30,13 @@ def look_at_name(
     *,
     check: bool,
     idle: bool,
+    available: bool,
     flags: int,
 ) -> list[Finding]:
     """The findings on the name.
 
     ``check`` is the setting, ``idle`` true where it has no effect because server
-    authentication is off. Where the name is not checked, a mismatch is a warning:
+    authentication is off, ``available`` true where the firmware has it (8.8.3.26). Where the name is not checked, a mismatch is a warning:
     it fails on the day the check is switched on, or the firmware is 10.x.
     """
     if idle and check:
@@ -55,7 +56,10 @@ def look_at_name(
                 "name.unchecked",
                 "the phone does not compare the server's name with its certificate",
                 severity="note",
-                cure="provision check_fqdn_against_server_cert with the value on",
+                cure="provision check_fqdn_against_server_cert with the value on"
+                if available
+                else "update the firmware: check_fqdn_against_server_cert came with "
+                "8.8.3.26",
             )
         ]
     else:
