@@ -42,6 +42,7 @@ from linekey.store.device_csv import (
     parse_vendor,
 )
 from linekey.store.devices import REALM, Devices
+from linekey.store.vendor_cas import VendorCas
 
 app = make_app(
     """The phones that may fetch a configuration.
@@ -67,7 +68,8 @@ FirmwareOption = Annotated[
     str | None, typer.Option(metavar="VERSION", help="Such as 10.1.33.33.")
 ]
 VendorOption = Annotated[
-    str | None, typer.Option(metavar="VENDOR", help="Such as snom (the default).")
+    str | None,
+    typer.Option(metavar="VENDOR", help="Such as snom, the default."),
 ]
 LabelOption = Annotated[
     str | None, typer.Option(help="A note of yours: a room, a person.")
@@ -136,17 +138,22 @@ def add(
     Tell the model: it decides which certificates the phone can have, and whether an
     old TLS version is believed.
     """
-    device = _changed(
-        Device(parse_mac(mac), "snom"),
-        vendor=vendor,
-        model=model,
-        firmware=firmware,
-        label=label,
-        settings=_settings(set_, secret),
-        generation=generation,
-        digest=_credential(digest),
+    address, settings, credential = (
+        parse_mac(mac),
+        _settings(set_, secret),
+        _credential(digest),
     )
     with opened(state, create=True) as database:
+        device = _changed(
+            Device(address, VendorCas(database).usual_vendor()),
+            vendor=vendor,
+            model=model,
+            firmware=firmware,
+            label=label,
+            settings=settings,
+            generation=generation,
+            digest=credential,
+        )
         devices = Devices(database)
         device = devices.add(device, now())
         made = devices.new_token(device.mac, now()) if token else None
@@ -350,8 +357,9 @@ def import_(
     An empty cell sets nothing. Commas, semicolons or tabs; UTF-8 or UTF-16; as
     spreadsheet programs write it. Every bad row is told with its line and reason.
     """
-    table = parse_device_table(read_file(file))
+    data = read_file(file)
     with opened(state, create=True) as database:
+        table = parse_device_table(data, VendorCas(database).usual_vendor())
         devices = Devices(database)
         problems = list(table.problems)
         there = devices.registered(device.mac for device in table.devices)

@@ -80,8 +80,8 @@ def parse_model(text: str, vendor: str) -> str:
     return find_model(text).name if vendor in _SNOM else text.strip()
 
 
-def parse_device_table(data: bytes) -> DeviceTable:
-    """Read a CSV file.
+def parse_device_table(data: bytes, vendor: str = "snom") -> DeviceTable:
+    """Read a CSV file; ``vendor`` is for rows that name none.
 
     Raises InputError if it cannot be read as a table at all: not text, no header, no
     column ``mac``, a column that is no setting's name. What is wrong with a row is in
@@ -100,7 +100,7 @@ def parse_device_table(data: bytes) -> DeviceTable:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            device = _device(columns, cells)
+            device = _device(columns, cells, vendor)
             if device.mac in lines:
                 raise InputError(
                     f"{device.mac} is on line {lines[device.mac]} already",
@@ -204,7 +204,9 @@ def _column(title: str, line: int) -> _Column:
     return _Column(None, name, idx)
 
 
-def _device(columns: Sequence[_Column | None], cells: Sequence[str]) -> Device:
+def _device(
+    columns: Sequence[_Column | None], cells: Sequence[str], usual_vendor: str
+) -> Device:
     if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns) :]):
         raise InputError(
             f"{len(cells)} cells, but {len(columns)} columns",
@@ -224,7 +226,8 @@ def _device(columns: Sequence[_Column | None], cells: Sequence[str]) -> Device:
             settings.append(Setting(column.name, cell, column.idx))
     if not record.get("mac"):
         raise InputError("no MAC", hint="every row needs its phone's MAC")
-    vendor = parse_vendor(record["vendor"]) if record.get("vendor") else "snom"
+    named = record.get("vendor")
+    vendor = parse_vendor(named) if named else usual_vendor
     model, firmware = record.get("model"), record.get("firmware")
     return Device(
         mac=parse_mac(record["mac"]),

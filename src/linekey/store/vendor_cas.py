@@ -15,7 +15,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from linekey.catalog.authorities import known_ca
-from linekey.catalog.vendors import vendor_of_authority
+from linekey.catalog.vendors import LAB_VENDOR, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError
 from linekey.store.database import Database
@@ -118,6 +118,16 @@ class VendorCas:
         return sorted(
             found, key=lambda ca: (ca.role != "root", str(ca.certificate.subject))
         )
+
+    def usual_vendor(self) -> str:
+        """The vendor of a phone that is registered without one.
+
+        ``snom``; where the lab's CA is trusted and no Snom CA is, the lab's: then every
+        certificate that such a phone can show is the lab's.
+        """
+        vendors = {ca.vendor for ca in self.all()}
+        lab_alone = LAB_VENDOR in vendors and "snom" not in vendors
+        return LAB_VENDOR if lab_alone else "snom"
 
     def remove(self, fingerprint: str) -> VendorCa:
         """Remove the CA with this SHA-256 or SHA-1 fingerprint, or its beginning.

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,7 @@ from linekey.certs.build import Issuer, PrivateKey, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.errors import CertificateError, InputError
+from linekey.lab.authority import LabAuthority
 from linekey.store.database import Database
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
@@ -83,3 +85,13 @@ def test_a_fingerprint_that_names_none_is_told(
     with pytest.raises(InputError) as raised:
         VendorCas(database).remove(fingerprint)
     assert "linekey trust list" in raised.value.hint
+
+
+def test_a_phone_without_a_vendor_is_the_labs_where_only_the_lab_is_trusted(
+    database: Database, tmp_path: Path
+) -> None:
+    lab = LabAuthority.open(tmp_path / "lab")
+    authorities = VendorCas(database)
+    assert authorities.usual_vendor() == "snom"
+    authorities.add([describe_ca(c, AT) for c in lab.vendor_roots()])
+    assert authorities.usual_vendor() == "lab-snom"

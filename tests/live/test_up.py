@@ -1,0 +1,181 @@
+"""`linekey up`, as a newcomer calls it, with foreign clients at its door."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LINEKEY = [str(Path(sys.executable).parent / "linekey")]
+
+
+def run(
+    *arguments: str, state: Path, expect: int = 0
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*LINEKEY, *arguments, "--state", str(state)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == expect, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "file", "version", "generation", "bits"),
+    [
+        ((), "D785", "snomD785", "TLSv1.2", "sha256", 2048),
+        (
+            ("--model", "D715", "--firmware", "8.9.3.60"),
+            "D715",
+            "snom715",
+            "TLSv1.2",
+            "sha1",
+            1024,
+        ),
+        (
+            ("--model", "D710", "--firmware", "8.7.5.35"),
+            "D710",
+            "snom710",
+            "TLSv1",
+            "sha1",
+            1024,
+        ),
+    ],
+)
+def test_once_provisions_a_phone_and_says_so_in_one_document(
+    state: Path, options, model, file, version, generation, bits
+) -> None:
+    document = json.loads(run("up", "--once", "--json", *options, state=state).stdout)
+    phone = document["phone"]
+    assert (phone["model"], phone["state"]) == (model, "provisioned")
+    assert phone["tls"]["version"] == version
+    assert phone["certificate"]["generation"] == generation
+    assert phone["certificate"]["key_bits"] == bits
+    base, mac = document["server"]["url"], phone["mac"]
+    assert [(f["url"], f["status"]) for f in phone["fetched"]] == [
+        (f"{base}/{file}.htm", 200),
+        (f"{base}/{file}-{mac}.htm", 200),
+    ]
+    assert phone["settings"] >= 8
+    assert [(d["mac"], d["resource"], d["outcome"]) for d in document["decisions"]] == [
+        (mac, f"/{file}.htm", "granted"),
+        (mac, f"/{file}-{mac}.htm", "granted"),
+    ]
+    assert document["server"]["status_url"].startswith("http://127.0.0.1:")
+
+
+def test_a_phone_with_a_shared_certificate_needs_its_token(state: Path) -> None:
+    options = ("--model", "320", "--firmware", "8.7.5.35")
+    document = json.loads(run("up", "--once", "--json", *options, state=state).stdout)
+    reasons = [d["reason"] for d in document["decisions"]]
+    assert document["phone"]["state"] == "provisioned"
+    assert reasons[-1].startswith("token")
+    assert "/t/…/" in document["decisions"][-1]["resource"]
+
+
+def test_a_phone_that_no_engine_speaks_for_is_refused_in_words(state: Path) -> None:
+    options = ("--model", "D710", "--firmware", "8.7.3.25.9")
+    done = run("up", "--once", "--json", *options, state=state, expect=1)
+    phone = json.loads(done.stdout)["phone"]
+    assert phone["state"] == "refused"
+    assert "handshake_failure" in phone["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--model", "D999"), "linekey models"),
+        (("--firmware", "ten"), "firmware"),
+        (("--mac", "xyz"), "12 hex digits"),
+        (("--json",), "--once"),
+    ],
+)
+def test_bad_options_are_cured_and_leave_nothing_behind(
+    tmp_path: Path, arguments, hint
+) -> None:
+    done = run("up", *arguments, state=tmp_path / "s", expect=2)
+    assert done.stderr.startswith("error: ")
+    assert hint in done.stderr.split("hint:")[1] or hint in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_port_in_use_is_named_with_its_cure(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("up", "--once", "--port", port, state=tmp_path / "s", expect=3)
+    assert "in use" in done.stderr
+    assert "hint:" in done.stderr
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    state = tmp_path / "s"
+    lab = subprocess.Popen(
+        [*LINEKEY, "up", "--state", str(state), "--port", "0", "--status-port", "0",
+         "--web-port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        told = ""
+        for line in lab.stderr:
+            told += line
+            if "Ctrl-C" in line:
+                break
+        assert "the phone's pages" in told
+        shown = json.loads(run("lab", "show", "--json", state=state).stdout)
+        run("lab", "identity", "000413AABBCC", "--out", str(tmp_path), state=state)
+        run("device", "add", "000413AABBCC", "--model", "D785", "--set", "language=Deutsch",
+            state=state)  # fmt: skip
+
+        def curl(path: str, *options: str) -> str:
+            return subprocess.run(
+                ["curl", "-sS", "--cacert", shown["server_ca"], "-w", "\n%{http_code}", *options,
+                 shown["server_url"] + path],
+                capture_output=True, text=True, timeout=30, check=False,
+            ).stdout  # fmt: skip
+
+        own = (
+            "--cert",
+            f"{tmp_path}/000413AABBCC.pem",
+            "--key",
+            f"{tmp_path}/000413AABBCC.key",
+        )
+        mine = curl("/snomD785-000413AABBCC.htm", *own)
+        assert mine.endswith("\n200")
+        assert "Deutsch" in mine
+        phone = json.loads(run("device", "list", "--json", state=state).stdout)
+        other = next(d["mac"] for d in _rows(phone) if d["mac"] != "000413AABBCC")
+        assert curl(f"/snomD785-{other}.htm", *own).endswith("\n403")
+        assert curl("/snomD785-000413AABBCC.htm").strip() in ("000", "403")
+        run("device", "revoke", "000413AABBCC", "--reason", "stolen", state=state)
+        assert curl("/snomD785-000413AABBCC.htm", *own).endswith("\n403")
+        log = run("log", "--refused", state=state).stdout
+        assert "certificate" in log
+        assert "revoked" in log
+    finally:
+        lab.send_signal(stop)
+        out, err = lab.communicate(timeout=30)
+    assert lab.returncode == 0, err
+    assert "Traceback" not in err
+    assert "granted" in out
+
+
+def _rows(document: object) -> list[dict]:
+    return document if isinstance(document, list) else document["devices"]
