@@ -35,7 +35,7 @@ from linekey.cli.check_inputs import (
 )
 from linekey.cli.check_table import print_report
 from linekey.cli.opening import JsonOption, StateOption, now, read_file
-from linekey.cli.output import emit_json, err_console, fail, note
+from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import InputError, LinekeyError
 from linekey.net.prober import Limits, Prober
 from linekey.tls.engine import Identity
@@ -361,6 +361,8 @@ def _deliver(report: Report, *, json: bool, html: Path | None) -> None:
         emit_json(report.as_dict())
     elif html is None:
         print_report(report)
+    else:
+        console.print(report.sentence, markup=False)
 
 
 def _day(text: str, option: str) -> date:

@@ -7,7 +7,7 @@ send. The rules themselves are in ``linekey.trust.rules``.
 
 The alert follows OpenSSL's table from X.509 verification results to alerts
 (``ssl_x509err2alert``), which the phones' firmware is built on (confidence M; the
-mapping itself is held against OpenSSL in ``tests/live/test_judge_openssl.py``).
+mapping itself is held against OpenSSL in ``tests/live/test_judge_alerts.py``).
 """
 
 from collections.abc import Iterable

@@ -36,8 +36,9 @@ def look_at_name(
     """The findings on the name.
 
     ``check`` is the setting, ``idle`` true where it has no effect because server
-    authentication is off, ``available`` true where the firmware has it (8.8.3.26). Where the name is not checked, a mismatch is a warning:
-    it fails on the day the check is switched on, or the firmware is 10.x.
+    authentication is off, ``available`` true where the firmware has it (8.8.3.26).
+    Where the name is not checked, a mismatch is a warning: it fails on the day the
+    check is switched on, or the firmware is 10.x.
     """
     if idle and check:
         findings = [
