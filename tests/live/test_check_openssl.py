@@ -17,6 +17,7 @@ from tests.unit.trust.pki import DAY, ca, key, leaf
 from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import PrivateKey, private_key_to_pem, to_pem
+from linekey.tls.engine import Accept, ClientEngine, client_context
 
 pytestmark = pytest.mark.peer("openssl")
 
@@ -220,6 +221,68 @@ def test_a_demanded_client_certificate_is_tried_for_real(
     else:
         assert (code, row["outcome"]) == (1, "server_refuses")
         assert refusals(row) == ["client.refused"]
+
+
+def test_a_captured_tls_1_3_hello_gets_its_answer_from_a_real_handshake(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "root.pem").write_text(to_pem(ROOT.certificate))
+    context = client_context(verify=lambda chain: Accept())
+    capture = tmp_path / "hello.hex"
+    hello = ClientEngine(context, server_name=NAME).take_output()
+    capture.write_text(hello.hex(" "))
+    chain = (server(MIDDLE, "other.example.com"), MID)
+    with s_server(tmp_path, chain, LEAF, "-tls1_3") as port:
+        code, report = check(
+            f"{NAME}:{port}", "--model", "D785", "--firmware", "10.1.33.33",
+            "--trust", str(tmp_path / "root.pem"), "--hello", str(capture),
+        )  # fmt: skip
+    (row,) = report["classes"]  # type: ignore[misc]
+    assert row["hello"]["origin"] == "captured: hello.hex"
+    assert row["negotiated"]["version"] == "TLSv1.3"
+    assert len(row["path"]) == 3
+    assert refusals(row) == ["name.mismatch"]
+    assert code == 1
+
+
+def test_a_tls_1_3_server_that_demands_a_certificate_is_told(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_text(to_pem(ROOT.certificate))
+    context = client_context(verify=lambda chain: Accept())
+    capture = tmp_path / "hello.bin"
+    capture.write_bytes(ClientEngine(context, server_name=NAME).take_output())
+    options = ("-Verify", "3", "-CAfile", "root.pem", "-tls1_3")
+    with s_server(tmp_path, (server(MIDDLE, NAME), MID), LEAF, *options) as port:
+        _, report = check(
+            f"{NAME}:{port}", "--model", "D785", "--firmware", "10.1.33.33",
+            "--trust", str(tmp_path / "root.pem"), "--hello", str(capture),
+        )  # fmt: skip
+    (row,) = report["classes"]  # type: ignore[misc]
+    assert row["client_certificate"]["asked"]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_a_tls_1_3_server_refuses_after_the_handshake_and_that_is_seen(
+    known: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "root.pem").write_text(to_pem(ROOT.certificate))
+    identity = identity_file(tmp_path, MIDDLE if known else ca("stranger", **SPAN))
+    context = client_context(verify=lambda chain: Accept())
+    capture = tmp_path / "hello.bin"
+    capture.write_bytes(ClientEngine(context, server_name=NAME).take_output())
+    options = ("-Verify", "3", "-verify_return_error", "-CAfile", "root.pem", "-tls1_3")
+    with s_server(tmp_path, (server(MIDDLE, NAME), MID), LEAF, *options) as port:
+        _, report = check(
+            f"{NAME}:{port}", "--model", "D785", "--firmware", "10.1.33.33",
+            "--trust", str(tmp_path / "root.pem"), "--hello", str(capture),
+            "--identity", str(identity),
+        )  # fmt: skip
+    (row,) = report["classes"]  # type: ignore[misc]
+    if known:
+        assert row["outcome"] == "accepted"
+    else:
+        assert row["outcome"] == "server_refuses"
+        assert refusals(row) == ["client.refused"]
+        assert "after the handshake" in row["reason"]
 
 
 def test_nobody_there_is_exit_status_3(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from linekey.check.assess import Question, assess_answer, assess_chain
 from linekey.check.calendar import calendar_of
 from linekey.check.classes import PhoneClass
 from linekey.check.report import CalendarEntry, Report
+from linekey.tls.versions import Version
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
 from linekey.trust.naming import names_of
@@ -101,7 +102,10 @@ def check_answers(
         phone_clock=phone_clock,
         classes=results,
         notes=tuple(more),
-        connections=len(answers) + sum(a.late is not None for a in answers.values()),
+        connections=len(answers)
+        + sum(
+            a.late is not None or a.version is Version.TLS1_3 for a in answers.values()
+        ),
         elapsed_s=elapsed_s,
         chain=tuple(describe(c) for c in next(iter(distinct), ())),
         calendar=_calendar(classes, chains, question) if calendar else None,

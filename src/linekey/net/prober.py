@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from linekey.check.answer import Answer, Late, Reach
+from linekey.check.answer import Answer, CertificateWish, KeyExchange, Late, Reach
 from linekey.check.flight import AnswerReader
 from linekey.check.hellos import Hello
 from linekey.errors import LinekeyError
@@ -35,6 +35,7 @@ from linekey.tls.engine import (
     Identity,
     PeerChain,
     PeerClosed,
+    TlsInfo,
     client_context,
 )
 from linekey.tls.suites import SIGNALS
@@ -135,11 +136,13 @@ class Prober:
         identity: Identity | None,
     ) -> Answer:
         answer = await self._ask_raw(address, hello)
-        if identity is not None and (
-            answer.wish is not None or answer.version is Version.TLS1_3
-        ):
-            late = await self._show(address, hello, host, identity)
-            answer = replace(answer, late=late)
+        hidden = answer.version is Version.TLS1_3 and answer.alert is None
+        if hidden or (identity is not None and answer.wish is not None):
+            late, info = await self._show(address, hello, host, identity)
+            if identity is not None:
+                answer = replace(answer, late=late)
+            if hidden:
+                answer = _uncover(answer, late, info)
         self._told()
         return answer
 
@@ -197,9 +200,10 @@ class Prober:
         address: tuple[str, int],
         hello: Hello,
         host: str,
-        identity: Identity,
-    ) -> Late:
-        """Show a certificate in a real handshake, ask, and wait for what comes."""
+        identity: Identity | None,
+    ) -> tuple[Late, TlsInfo | None]:
+        """A real handshake, with a certificate to show or without; a request, and
+        what comes. In TLS 1.3 the chain can be seen in no other way."""
         offered = hello.client_hello
         try:
             context = client_context(
@@ -214,15 +218,14 @@ class Prober:
             )
             engine = ClientEngine(context, server_name=host)
         except (LinekeyError, ValueError) as error:
-            return Late(
-                False, False, detail=f"this hello cannot be tried for real: {error}"
-            )
+            detail = f"this hello cannot be tried for real: {error}"
+            return Late(False, False, detail=detail), None
         await self._polite()
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 reader, writer = await asyncio.open_connection(*address)
         except (OSError, TimeoutError) as error:
-            return Late(False, False, detail=f"no second connection: {error}")
+            return Late(False, False, detail=f"no second connection: {error}"), None
         talk = _Talk(engine, host)
         try:
             async with asyncio.timeout(self._limits.answer_s):
@@ -233,7 +236,7 @@ class Prober:
             talk.detail = talk.detail or f"the connection broke: {_reason(error)}"
         finally:
             await _close(writer)
-        return talk.late()
+        return talk.late(), engine.info
 
 
 class _Talk:
@@ -312,6 +315,27 @@ class _Talk:
             detail,
             self._version,
         )
+
+
+def _uncover(answer: Answer, late: Late, info: TlsInfo | None) -> Answer:
+    """What TLS 1.3 hides from the raw hello, taken from the real handshake."""
+    if info is None:
+        return replace(
+            answer,
+            reach=Reach.ANSWERED if late.alert else Reach.MALFORMED,
+            alert=late.alert,
+            detail=f"the handshake failed before the certificate was seen: "
+            f"{late.detail}",
+        )
+    return replace(
+        answer,
+        version=info.version,
+        suite=info.suite,
+        suite_number=info.suite.number,
+        chain=info.peer_chain,
+        key_exchange=KeyExchange("ECDHE", info.group) if info.group else None,
+        wish=CertificateWish() if late.alert is Alert.CERTIFICATE_REQUIRED else None,
+    )
 
 
 def _look_on(chain: PeerChain) -> Accept:
