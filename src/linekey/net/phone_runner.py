@@ -23,7 +23,14 @@ from typing import Any, Protocol, Self
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError, LinekeyError
 from linekey.net import http
+from linekey.net.app_runner import carry_out
 from linekey.net.dialer import Offer, Stream, dial, refused_offer
+from linekey.phone.app_events import (
+    AppCommand,
+    FetchTimeCame,
+    LineMoved,
+    ReopenAfter,
+)
 from linekey.phone.connection import Purpose
 from linekey.phone.events import (
     Answer,
@@ -100,7 +107,7 @@ class VirtualPhone:
         self.machine = Machine(state)
         self.clock = PhoneClock(clock)
         self.settings_changed = asyncio.Condition()
-        """Notified when settings changed; for services."""
+        """Notified when settings or accepted certificates changed; for services."""
         self._keeper = keeper
         self._tell = tell
         self._services = services
@@ -111,6 +118,7 @@ class VirtualPhone:
         self._asker: asyncio.Future[Answer] | None = None
         self._rounds = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._page_timer: asyncio.TimerHandle | None = None
         self._main: asyncio.Task[None] | None = None
         self._context: tuple[object, ClientContext] | None = None
 
@@ -158,14 +166,25 @@ class VirtualPhone:
                 raise known[0] from errors
             raise
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._leave_nobody_waiting()
+            for timer in (self._timer, self._page_timer):
+                if timer is not None:
+                    timer.cancel()
+            await self._settle()
 
-    def _leave_nobody_waiting(self) -> None:
+    async def _settle(self) -> None:
+        """Write down what services said as they stopped; leave nobody waiting."""
         askers = [self._asker]
+        written = False
         while not self._events.empty():
-            askers.append(self._events.get_nowait()[1])
+            event, asker = self._events.get_nowait()
+            askers.append(asker)
+            if isinstance(event, ConnectionEnded | LineMoved):
+                self.machine.handle(event, self.clock.now())
+                written = True
+        if written:
+            self._tell_news()
+            if self._keeper is not None:
+                self._keeper.save(self.state)
         for asker in askers:
             if asker is not None and not asker.done():
                 asker.set_result(Answer(False, "the phone was switched off"))
@@ -301,7 +320,11 @@ class VirtualPhone:
     # --- the loop
 
     async def _handle(self, event: Event, group: asyncio.TaskGroup) -> None:
+        accepted = self.state.trust.server_certificates
         commands = self.machine.handle(event, self.clock.now())
+        if self.state.trust.server_certificates != accepted:
+            # A line that was refused tries again: an exception may have cured it.
+            await self._announce()
         answer = Answer(True, "done")
         for command in commands:
             if isinstance(command, Answer):
@@ -328,10 +351,19 @@ class VirtualPhone:
                     after_s, self.happened, ProvisioningWanted(reason)
                 )
             case ApplySettings():
-                async with self.settings_changed:
-                    self.settings_changed.notify_all()
+                await self._announce()
             case RoundEnded():
                 self._rounds.set()
+            case ReopenAfter(after_s=after_s, serial=serial):
+                if self._page_timer is not None:
+                    self._page_timer.cancel()
+                self._page_timer = asyncio.get_running_loop().call_later(
+                    after_s, self.happened, FetchTimeCame(serial)
+                )
+            case AppCommand():
+                # Whoever asked learns what came of it, not that it began.
+                asker, self._asker = self._asker, None
+                group.create_task(self._run_app(command, asker))
             case Answer():
                 raise AssertionError("an answer is no command to carry out")
 
@@ -347,6 +379,21 @@ class VirtualPhone:
             self.happened(
                 DocumentFetched(fetch, answer.status, answer.body, answer.url)
             )
+
+    async def _announce(self) -> None:
+        async with self.settings_changed:
+            self.settings_changed.notify_all()
+
+    async def _run_app(
+        self, command: AppCommand, asker: asyncio.Future[Answer] | None
+    ) -> None:
+        try:
+            event = await carry_out(self, command)
+        except asyncio.CancelledError:
+            if asker is not None and not asker.done():
+                asker.set_result(Answer(False, "the phone was switched off"))
+            raise
+        self._events.put_nowait((event, asker))
 
     def _tell_news(self) -> None:
         fresh = self.state.log_count - self._told

@@ -4,9 +4,12 @@ Events come from the edge (``linekey.net``, the phone's pages, ``linekey phone``
 ``phone.machine`` answers each with commands, which the edge carries out in order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from linekey.catalog.firmware import Firmware
+from linekey.phone.app_events import AppCommand, AppEvent
 from linekey.phone.connection import ConnectionReport
 from linekey.phone.identity import DeviceIdentity
 
@@ -58,9 +61,11 @@ class Answer:
     ok: bool
     text: str
     hint: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What came of it as a document, where a sentence does not do."""
 
 
-Command = Fetch | Save | WakeUp | ApplySettings | RoundEnded | Answer
+Command = Fetch | Save | WakeUp | ApplySettings | RoundEnded | Answer | AppCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +198,5 @@ Event = (
     | FirmwareChanged
     | BuiltInReplaced
     | FactoryResetDone
+    | AppEvent
 )

@@ -1,15 +1,16 @@
 """802.1X: the phone's EAP settings as a supplicant's configuration.
 
 A phone proves itself to the switch before it has an address. The supplicant is
-wpa_supplicant's (what desk phones run, L); this module writes the file that it reads, and
-the files it names. Running it is the business of ``net.supplicant``.
+wpa_supplicant's (what desk phones run, L); this module writes the file that it reads,
+and the files it names. Running it is the business of ``net.supplicant``.
 
 Rules: ``ieee8021x_eap_auth_method`` and ``…_md5_username/_password`` (facts/snom.md §3,
-H); EAP-TLS proves the phone by its certificate, and the 802.1X shelf holds the CAs that
-the network's server is proved by (seed, tab "802.1X Certificates"; the tags that carry a
-client certificate of its own are undocumented, L). An empty shelf proves nobody: the
-server is then not checked, as phones do it, and said so (L). The EAP identity is the
-MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server compare).
+H); EAP-TLS proves the phone by its certificate, and the 802.1X shelf holds the CAs
+that the network's server is proved by (seed, tab "802.1X Certificates"; the tags that
+carry a client certificate of its own are undocumented, L). An empty shelf proves
+nobody: the server is then not checked, as phones do it, and said so (L). The EAP
+identity is the MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server
+compare).
 """
 
 from collections.abc import Sequence
@@ -70,12 +71,14 @@ def supplicant(
     versions: Sequence[Version] = (),
     md5_username: str = "",
     md5_password: str = "",
+    pinned: Certificate | None = None,
 ) -> Supplicant:
     """Write the supplicant's files for one method, to be put into ``folder``.
 
     ``versions`` are those of the phone's profile; OpenSSL inside the supplicant runs at
-    security level 0, since SHA-1 identities are the main case. Raises InputError where
-    the settings do not suffice.
+    security level 0, since SHA-1 identities are the main case. ``pinned`` accepts
+    exactly this server's certificate instead of the authorities (an exception). Raises
+    InputError where the settings do not suffice.
     """
     if method is EapMethod.OFF:
         raise InputError(
@@ -113,7 +116,9 @@ def supplicant(
         "private_key": _quoted(f"{folder}/client.key"),
         "phase1": _quoted(_phase1(versions)),
     }
-    if authorities:
+    if pinned is not None:
+        network["ca_cert"] = _quoted(f"hash://server/sha256/{pinned.sha256}")
+    elif authorities:
         files["authorities.pem"] = "".join(map(to_pem, authorities)).encode("ascii")
         network["ca_cert"] = _quoted(f"{folder}/authorities.pem")
     else:

@@ -14,12 +14,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from linekey.errors import InputError
+from linekey.phone.app_events import AppEvent
+from linekey.phone.app_machine import handle_app
 from linekey.phone.apply import (
     activate_authentication,
     apply_document,
     note_identity,
     take_download,
 )
+from linekey.phone.apps import Apps
 from linekey.phone.connection import Purpose
 from linekey.phone.document import parse_document
 from linekey.phone.events import (
@@ -110,6 +113,9 @@ class Machine:
                 return [Save(), Answer(True, "the built-in certificate was replaced")]
             case FactoryResetDone():
                 return self._factory_reset(now)
+            case AppEvent():
+                self.state, commands = handle_app(self.state, event, now)
+                return commands
 
     # --- power and rounds
 
@@ -403,6 +409,7 @@ class Machine:
             fetched=(),
             last_tls=None,
             provisioned_at=None,
+            apps=Apps(),
             status=Status.OFF,
             status_reason="factory defaults",
         ).with_log(now, "phone", "the phone was reset to its factory defaults")

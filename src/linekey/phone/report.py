@@ -6,6 +6,7 @@ No secret is in any of it.
 from typing import Any
 
 from linekey.certs.certificate import Certificate
+from linekey.phone.apps import describe_apps
 from linekey.phone.known_settings import find_known
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
@@ -32,6 +33,7 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
         },
         "fetched": [f.as_dict() for f in state.fetched],
         "settings": len(state.settings),
+        "lines": [line.as_dict() for line in state.apps.lines],
     }
 
 
@@ -132,6 +134,7 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             for k in state.function_keys
         ],
         "sections": sorted(state.sections),
+        "apps": describe_apps(state.apps),
         "notifications": [n.as_dict() for n in state.notifications],
         "log_lines": state.log_count,
     }

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from linekey.errors import InputError
+from linekey.phone.app_events import AppEvent
+from linekey.phone.app_requests import parse_app_request, to_app_request
 from linekey.phone.events import (
     Answer,
     CertificateRemoved,
@@ -50,6 +52,8 @@ def to_request(event: Event) -> dict[str, Any]:
             return {"do": "provision", "reason": reason}
         case FactoryResetDone():
             return {"do": "factory-reset"}
+        case AppEvent():
+            return to_app_request(event)
         case _:
             raise ValueError(f"no request: {type(event).__name__}")
 
@@ -80,13 +84,20 @@ def parse_request(document: Any) -> Event:
             return ProvisioningWanted(_text(document, "reason")[:200])
         case "factory-reset":
             return FactoryResetDone()
+        case _ if (found := parse_app_request(document)) is not None:
+            return found
         case _:
             raise InputError(f"no such request: {str(what)[:40]!r}")
 
 
 def answer_as_dict(answer: Answer) -> dict[str, Any]:
     """For JSON."""
-    return {"ok": answer.ok, "text": answer.text, "hint": answer.hint}
+    return {
+        "ok": answer.ok,
+        "text": answer.text,
+        "hint": answer.hint,
+        "details": dict(answer.details),
+    }
 
 
 def _encode(data: bytes) -> str:

@@ -18,6 +18,7 @@ from linekey.catalog.profile import Profile, profile
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac, parse_mac
+from linekey.phone.apps import Apps
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
 from linekey.phone.settings import PhoneSettings
@@ -171,6 +172,8 @@ class PhoneState:
     fetched: tuple[FetchedDocument, ...] = ()
     last_tls: LastTls | None = None
     provisioned_at: datetime | None = None
+    apps: Apps = field(default_factory=Apps)
+    """Lines, minibrowser, directory, 802.1X: what is seen of them, not kept."""
 
     @property
     def authenticates_servers(self) -> bool:

@@ -1,0 +1,95 @@
+"""The phone's directory over a connection: LDAP, or LDAPS through engine and judge.
+
+``look_up`` drives ``phone.directory.Lookup`` with the bytes of one connection and comes
+back with a result, whatever happens: an unreachable, silent or babbling server is a
+``problem`` with its cure, never an exception.
+
+Rule: one look-up, one connection, ``TIME_LIMIT_S`` in all.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import httpcore
+
+from linekey.errors import PeerError
+from linekey.net.dialer import DialError, Stream
+from linekey.phone.connection import ConnectionReport, Purpose
+from linekey.phone.directory import DirectorySettings, Lookup, LookupResult
+
+TIME_LIMIT_S: Final = 15.0
+"""Seconds from connecting to the last entry; somebody waits at the phone."""
+_READ_SIZE: Final = 65536
+
+Dial = Callable[[Purpose, str, int, bool], Awaitable[Stream]]
+"""``dial(purpose, host, port, encrypted)``; raises DialError."""
+
+
+async def look_up(
+    settings: DirectorySettings,
+    text: str,
+    *,
+    dial: Dial,
+    ended: Callable[[ConnectionReport], None],
+    time_limit_s: float = TIME_LIMIT_S,
+) -> LookupResult:
+    """Look ``text`` up. ``ended`` is told of the connection, whatever came of it.
+
+    Raises InputError for a text or filter that cannot be searched for.
+    """
+    lookup = Lookup(settings, text)
+    try:
+        async with asyncio.timeout(time_limit_s):
+            stream = await dial(
+                Purpose.LDAP, settings.host, settings.port, settings.tls
+            )
+            problem = await _converse(stream, lookup, ended)
+    except DialError as failed:
+        ended(failed.report)
+        return LookupResult(
+            problem=f"the directory cannot be reached: {failed.message}",
+            cure=failed.hint
+            or "look at the log: one end refused the other in the handshake",
+        )
+    except TimeoutError:
+        return LookupResult(
+            problem=f"the directory did not answer within {time_limit_s:g} s",
+            cure="look whether it is overloaded, or a firewall holds it back",
+        )
+    if problem is not None:
+        return problem
+    assert lookup.result is not None  # _converse ends with one or the other
+    return lookup.result
+
+
+async def _converse(
+    stream: Stream, lookup: Lookup, ended: Callable[[ConnectionReport], None]
+) -> LookupResult | None:
+    """Talk until there is a result; a problem of the connection instead of it."""
+    try:
+        await stream.write(lookup.begin())
+        while lookup.result is None:
+            data = await stream.read(_READ_SIZE)
+            if not data:
+                return LookupResult(
+                    problem="the directory closed the connection before it answered",
+                    cure="check ldap_over_tls and ldap_port, and the server's log",
+                )
+            reply = lookup.receive(data)
+            if reply:
+                await stream.write(reply)
+        return None
+    except PeerError as error:
+        return LookupResult(problem=error.message, cure=error.hint)
+    except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+        return LookupResult(
+            problem=f"the connection to the directory broke: {error}",
+            cure="look at the server's log; it may not accept this phone's certificate",
+        )
+    finally:
+        # Also when the time is over: the connection goes to log and shelves.
+        with contextlib.suppress(OSError):
+            await stream.aclose()
+        ended(stream.report())
