@@ -66,8 +66,13 @@ def vendor(generation: str) -> tuple[Issuer, Issuer]:
     return root, intermediate(root, f"TEST Phone {generation}", hash)
 
 
-@lru_cache(maxsize=256)
 def device(cn: str | Mac = MAC, generation: str = "sha256") -> DeviceIdentity:
+    """A phone's built-in certificate: the same for the same arguments."""
+    return _device(cn, generation)
+
+
+@lru_cache(maxsize=256)
+def _device(cn: str | Mac, generation: str) -> DeviceIdentity:
     _, signer = vendor(generation)
     own = key("rsa", 1024 if generation == "sha1" else 2048, 11)
     leaf = issue(

@@ -83,9 +83,8 @@ class Site:
 def _respond(site: Site, text: bytes, info: TlsInfo | None) -> bytes:
     head = text.split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
     path = head[0].split(" ")[1]
-    headers = dict(
-        (k.strip().lower(), v.strip()) for k, v in (h.split(":", 1) for h in head[1:])
-    )
+    fields = (line.split(":", 1) for line in head[1:])
+    headers = {name.strip().lower(): value.strip() for name, value in fields}
     leaf = info.peer_chain[0] if info and info.peer_chain else None
     asked = Asked(path, headers, leaf, info)
     site.asked.append(asked)
