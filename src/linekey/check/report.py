@@ -43,6 +43,12 @@ _WORDS: Final = {
     Outcome.SERVER_REFUSES: "server refuses the phone",
     Outcome.UNREACHABLE: "server not reached",
 }
+_TOLD: Final = {  # of one class, of several
+    Outcome.ACCEPTED: ("accepts", "accept"),
+    Outcome.PHONE_REFUSES: ("refuses the server", "refuse the server"),
+    Outcome.SERVER_REFUSES: ("is refused by the server", "are refused by the server"),
+    Outcome.UNREACHABLE: ("does not reach the server", "do not reach the server"),
+}
 _MARKS: Final = {
     Outcome.ACCEPTED: "✓",
     Outcome.PHONE_REFUSES: "✗",
@@ -204,9 +210,11 @@ class Report:
         if counts == {Outcome.ACCEPTED: total}:
             warned = sum(bool(c.warnings) for c in self.classes)
             tail = f", {warned} of them with warnings" if warned else ""
+            if total == 1:
+                return "the phone accepts" + (", with warnings" if warned else "")
             return f"all {total} {noun} of phones accept{tail}"
-        return f"of {total} {noun}: " + ", ".join(
-            f"{n} {o.words}" for o, n in counts.items()
+        return f"of {total} {noun} of phones " + ", ".join(
+            f"{n} {_TOLD[o][n != 1]}" for o, n in counts.items()
         )
 
     def exit_code(self, fail_on: FailOn = "refused") -> int:

@@ -17,7 +17,7 @@ import typer
 
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, all_profiles, newest_firmware, profile
-from linekey.certs.pem import parse_bundle
+from linekey.certs.pem import parse_certificates
 from linekey.check.assess import Question
 from linekey.check.classes import PhoneClass, classes_of, hellos_of
 from linekey.check.hellos import read_capture
@@ -292,7 +292,7 @@ def _setup(
     certificates = [
         certificate
         for path in trust or []
-        for certificate in parse_bundle(read_file(path)).certificates
+        for certificate in parse_certificates(read_file(path))
     ]
     values: dict[str, str] = {}
     if settings is not None:

@@ -127,23 +127,22 @@ def _said(path: Sequence[Certificate]) -> str:
 def _near(
     leaf: Certificate, sent: Sequence[Certificate], anchors: Sequence[Certificate]
 ) -> tuple[Certificate, ...]:
-    """The anchors that can matter: those whose name an issuer field bears.
+    """The anchors that can matter: those whose name stands in what was sent.
 
-    A phone has some 140 authorities and a chain speaks of two or three.
+    A phone has some 140 authorities and a chain speaks of two or three; one look at
+    each anchor's name leaves the proof with those. An anchor that is no root brings
+    its own issuer's name in.
     """
-    chosen: dict[Certificate, None] = {}
-    wanted = [leaf, *sent]
-    while wanted:
-        below = wanted.pop()
-        for anchor in anchors:
-            if anchor not in chosen and anchor.subject.matches(below.issuer):
-                chosen[anchor] = None
-                if not anchor.self_issued:
-                    wanted.append(anchor)
-    for anchor in anchors:  # what was sent and is an anchor itself ends a path, too
-        if anchor in sent:
-            chosen[anchor] = None
-    return tuple(chosen)
+    wanted = {c.issuer.canonical for c in (leaf, *sent)}
+    wanted |= {c.subject.canonical for c in sent}
+    chosen: tuple[Certificate, ...] = ()
+    while True:
+        found = tuple(a for a in anchors if a.subject.canonical in wanted)
+        more = {a.issuer.canonical for a in found} - wanted
+        if len(found) == len(chosen) or not more:
+            return found
+        wanted |= more
+        chosen = found
 
 
 def _told(problem: PathProblem) -> Finding:
