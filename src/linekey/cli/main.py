@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("linekey.cli.models", "What a model with a firmware can do in TLS."),
     "phone": ("linekey.cli.phone", "A virtual phone, and its state."),
     "check": ("linekey.cli.check", "Would these phones accept this server? Why not?"),
+    "export": ("linekey.cli.export", "Another server's configuration, for phones."),
     "lab": ("linekey.cli.lab", "Lab certificates, shaped like the vendor's."),
 }
 """Verb → its module and its line in the help, in the order a newcomer meets them."""

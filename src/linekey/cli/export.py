@@ -1,0 +1,284 @@
+"""``linekey export``: another server's whole configuration for mutual TLS with phones.
+
+Rules: a file that linekey did not write is never overwritten, and one that is the
+operator's from then on (accounts, secrets) is written once. No key is copied.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_bundle
+from linekey.cli.opening import JsonOption, StateOption, opened, read_file
+from linekey.cli.output import emit_json, fail, note, warn
+from linekey.cli.serve import load_settings
+from linekey.errors import InputError, LinekeyError, StorageError
+from linekey.export.needs import fleet_needs
+from linekey.export.render import MARK, PEERS, Export, export, find_peer
+from linekey.export.request import (
+    Request,
+    parse_backend,
+    parse_listen,
+    parse_name,
+    parse_path,
+)
+from linekey.settings import Settings
+from linekey.store.database import Database
+from linekey.store.devices import Devices
+from linekey.store.vendor_cas import VendorCas
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+HOME = "/etc/linekey"
+"""Where files are taken to lie if nothing else is said."""
+
+
+@app.command()
+def export_(
+    peer: Annotated[
+        str, typer.Argument(metavar="PEER", help=f"One of {', '.join(PEERS)}.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the files there, ready to run. Without it they are printed.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST",
+            help="Host name that phones use. Default: names in the settings, else the "
+            "certificate's.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR:PORT",
+            help="Where it listens for phones. Default: every address, the usual port.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM: the server's certificate, then its intermediates. Default: the "
+            f"settings', else {HOME}/server.pem.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM: its private key, which is named in the configuration and not "
+            f"read. Default: the settings', else {HOME}/server.key.",
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where `linekey serve --behind-proxy` listens: http://ADDR:PORT.",
+        ),
+    ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Let it serve the phones' files from here instead, each to its phone "
+            "alone (nginx, apache).",
+        ),
+    ] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write another server's whole configuration for mutual TLS with phones.
+
+    The CAs come from `linekey trust`; protocols and suites are what the phones in the
+    registry need, and no more. For example:
+
+        linekey export nginx --out /etc/linekey/nginx --name phones.example.com
+    """
+    try:
+        with opened(state) as database:
+            options = {
+                "out": out,
+                "name": name,
+                "listen": listen,
+                "certificate": certificate,
+                "key": key,
+                "backend": backend,
+                "files": files,
+            }
+            request = _request(peer, database, options)
+        made = export(find_peer(peer), request)
+        kept = [] if out is None else write_files(made, Path(request.folder))
+    except LinekeyError as error:
+        fail(error)
+    _show(made, request, written=out is not None, json=json)
+    for path in kept:
+        note(f"kept as it was: {path}")
+    for text in made.notes:
+        warn(text)
+    if out is not None:
+        _say_next(made, request)
+
+
+def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Request:
+    peer = find_peer(peer_name)
+    root = database.state.root
+    settings = load_settings(database.state, {})
+    out, files = options["out"], options["files"]
+    certificate = _path(
+        options["certificate"], settings.certificate, root, "server.pem"
+    )
+    leaf = _leaf(certificate, required=options["certificate"] is not None)
+    listen = parse_listen(options["listen"] or "", peer.port)
+    backend = options["backend"]
+    if backend is not None and files is not None:
+        raise InputError(
+            "--backend and --files exclude each other",
+            hint="a backend decides whose file it is; --files lets the peer decide",
+        )
+    if backend is None and peer.forwards and files is None:
+        backend = f"http://127.0.0.1:{settings.port or 8443}"
+    return Request(
+        needs=fleet_needs(
+            Devices(database).all(),
+            "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA",
+        ),
+        authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
+        name=parse_name(options["name"] or _name(settings, leaf)),
+        listen=listen,
+        folder=parse_path(
+            str(out.absolute() if out else f"{HOME}/{peer.name}"), "folder"
+        ),
+        certificate=parse_path(certificate, "certificate"),
+        key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
+        backend=None if backend is None else parse_backend(backend),
+        files=None if files is None else parse_path(str(files.absolute()), "folder"),
+    )
+
+
+def _path(given: Path | None, setting: Path | None, root: Path, name: str) -> str:
+    if given is not None:
+        return str(given.absolute())
+    return str((root / setting).absolute()) if setting is not None else f"{HOME}/{name}"
+
+
+def _leaf(path: str, *, required: bool) -> Certificate | None:
+    """The server's certificate; None where nothing is there yet and nobody named it."""
+    if not required and not Path(path).exists():
+        return None
+    found = parse_bundle(read_file(Path(path))).certificates
+    return found[0] if found else None
+
+
+def _name(settings: Settings, leaf: Certificate | None) -> str:
+    names = settings.names or tuple(
+        n for n in (leaf.dns_names if leaf else ()) if "*" not in n
+    )
+    if not names:
+        raise InputError(
+            "the host name that phones use is not known",
+            hint="give --name HOST, or names in linekey.toml",
+        )
+    return names[0]
+
+
+def write_files(made: Export, folder: Path) -> list[Path]:
+    """Write an export into ``folder``; return the operator's files that stayed.
+
+    Raises StorageError if that cannot be done, and InputError, before anything is
+    written, if a file is there that linekey did not write.
+    """
+    kept = []
+    wanted = []
+    for file in made.files:
+        path = folder / file.name
+        if not path.exists():
+            wanted.append((path, file))
+        elif file.operators:
+            kept.append(path)
+        else:
+            there = path.read_text(encoding="utf-8", errors="replace")
+            if there != file.text and MARK not in there[:400]:
+                raise InputError(
+                    f"{str(path)!r} is there, and linekey did not write it",
+                    hint="give another folder with --out DIR, or move it away",
+                )
+            wanted.append((path, file))
+    try:
+        for name in made.folders:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for path, file in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.new")
+            mode = 0o600 if file.operators else 0o644
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(file.text)
+            draft.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write into {str(folder)!r}: {(error.strerror or '').lower()}",
+            hint="give a folder that this user may write, with --out DIR",
+        ) from error
+    return kept
+
+
+def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
+    if json:
+        needs = request.needs
+        emit_json(
+            {
+                "peer": made.peer,
+                "folder": request.folder,
+                "files": [
+                    {"name": f.name, "purpose": f.purpose, "text": f.text}
+                    for f in made.files
+                ],
+                "run": list(made.run),
+                "needs": {
+                    "phones": needs.phones,
+                    "versions": [v.label for v in needs.versions],
+                    "suites": [*needs.tls13_suites, *needs.suites],
+                    "security_level_0": list(needs.level_0_reasons),
+                    "not_served": [
+                        {"phones": list(who.phones), "reason": who.reason}
+                        for who in needs.unserved
+                    ],
+                },
+                "notes": list(made.notes),
+            }
+        )
+        return
+    for file in made.files:
+        if written:
+            typer.echo(f"{request.folder}/{file.name}  {file.purpose}")
+        else:
+            typer.echo(f"# ==> {request.folder}/{file.name}\n{file.text}")
+
+
+def _say_next(made: Export, request: Request) -> None:
+    for path, what in ((request.certificate, "certificate"), (request.key, "key")):
+        if not Path(path).exists():
+            note(f"put the server's {what} here: {path}")
+    for line in made.run:
+        note(f"next: {line}")
+    if request.backend is not None:
+        beside = "127.0.0.1" if request.backend.host.startswith("127.") else "ADDR"
+        note(
+            f"and beside it: linekey serve --behind-proxy {beside} "
+            f"--host {request.backend.host} --port {request.backend.port}"
+        )

@@ -1,0 +1,244 @@
+"""What a fleet needs of a server's TLS, and no more.
+
+For each phone: its profile (``catalog.profile``) says what it offers, ``tls.policy``
+picks the best tier for it, as the door would, and of that tier its suites are taken.
+The union over the fleet is what a foreign server is told to speak. So TLS 1.0 is only
+on where a phone knows nothing better, and SHA-1 certificates only where a phone has
+one.
+
+Two things are left out on purpose. A phone that can do ECDHE gets ECDHE alone: one list
+serves everybody, so each suite more is one more for everybody. NULL, anonymous, export,
+DES, 3DES, RC4 and MD5 suites are in no tier: a phone with nothing else is named in
+``Needs.unserved`` with the reason.
+
+A phone whose model is not known is taken for one of today (TLS 1.2 and 1.3 with modern
+suites), one whose firmware is not known for one with the newest; ``Needs.notes`` says
+which those are. Both are assumptions (L): to take the oldest would open TLS 1.0 for one
+empty field.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from linekey.catalog.models import Generation, find_model
+from linekey.catalog.profile import newest_firmware, profile
+from linekey.errors import InputError
+from linekey.provisioning.device import Device
+from linekey.tls.policy import INTERIM, LEGACY, MODERN, choose
+from linekey.tls.suites import Suite, by_name
+from linekey.tls.versions import Version
+
+ServerKey = Literal["RSA", "ECDSA"]
+"""How the server proves itself: the kind of its certificate's key."""
+
+_ORDER = tuple(dict.fromkeys((*MODERN.suites, *INTERIM.suites, *LEGACY.suites)))
+_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """Phones that no acceptable protocol serves: who, and why."""
+
+    phones: tuple[str, ...]
+    """Each ``MAC (model firmware)``."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a server must speak for a fleet."""
+
+    phones: int
+    """Active phones that were counted."""
+    min_version: Version
+    max_version: Version
+    suites: tuple[str, ...]
+    """OpenSSL names for TLS 1.2 and below, best first."""
+    tls13_suites: tuple[str, ...]
+    """OpenSSL names for TLS 1.3; empty unless ``max_version`` is TLS 1.3."""
+    old_protocols: tuple[str, ...]
+    """Models that speak nothing above TLS 1.1."""
+    sha1_models: tuple[str, ...]
+    """Models that may prove themselves with a SHA-1 certificate."""
+    unserved: tuple[Unserved, ...]
+    notes: tuple[str, ...]
+    """What was assumed, for the operator."""
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All from ``min_version`` to ``max_version``.
+
+        No hole is left in the middle: several servers can only be told the two ends.
+        """
+        return tuple(v for v in Version if self.min_version <= v <= self.max_version)
+
+    @property
+    def level_0(self) -> bool:
+        """Whether OpenSSL must run at security level 0 (facts snom.md §7)."""
+        return bool(self.old_protocols or self.sha1_models)
+
+    @property
+    def dhe(self) -> bool:
+        """Whether a suite needs Diffie-Hellman parameters."""
+        return any(by_name(n).key_exchange == "DHE" for n in self.suites)
+
+    @property
+    def suite_values(self) -> tuple[Suite, ...]:
+        """``suites`` as values."""
+        return tuple(map(by_name, self.suites))
+
+    @property
+    def level_0_reasons(self) -> tuple[str, ...]:
+        """Why level 0, for the comment beside it."""
+        found = []
+        if self.sha1_models:
+            found.append("SHA-1 certificates of the " + _listed(self.sha1_models))
+        if self.old_protocols:
+            found.append(
+                "TLS 1.0 or 1.1, the best that these speak: "
+                + _listed(self.old_protocols)
+            )
+        return tuple(found)
+
+
+def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Needs:
+    """Say what the active ones of ``devices`` need. Never raises.
+
+    With no phone at all the answer is what today's phones speak: TLS 1.2 with modern
+    suites.
+    """
+    count = 0
+    versions: set[Version] = set()
+    suites: set[str] = set()
+    old: set[str] = set()
+    sha1: set[str] = set()
+    unserved: dict[str, list[str]] = {}
+    no_model: list[str] = []
+    no_firmware: list[str] = []
+    for device in devices:
+        if device.state != "active":
+            continue
+        count += 1
+        wanted = _wanted(device, server_key)
+        if isinstance(wanted, str):
+            unserved.setdefault(wanted, []).append(_label(device))
+            continue
+        versions |= {wanted.low, wanted.high}
+        suites.update(wanted.suites)
+        if wanted.high < Version.TLS1_2:
+            old.add(wanted.model)
+        if wanted.sha1:
+            sha1.add(wanted.model or "phones of unknown model")
+        if not wanted.model:
+            no_model.append(str(device.mac))
+        elif device.firmware is None:
+            no_firmware.append(str(device.mac))
+    if not versions:
+        versions = {Version.TLS1_2}
+        suites = set(_forward_secret(MODERN.suites, server_key))
+    newest = max(versions)
+    return Needs(
+        phones=count,
+        min_version=min(versions),
+        max_version=newest,
+        suites=tuple(n for n in _ORDER if n in suites),
+        tls13_suites=MODERN.tls13_suites if newest is Version.TLS1_3 else (),
+        old_protocols=tuple(sorted(old)),
+        sha1_models=tuple(sorted(sha1)),
+        unserved=tuple(
+            Unserved(tuple(sorted(who)), why) for why, who in sorted(unserved.items())
+        ),
+        notes=_notes(count, no_model, no_firmware),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    model: str
+    low: Version
+    high: Version
+    suites: tuple[str, ...]
+    sha1: bool
+
+
+def _wanted(device: Device, server_key: ServerKey) -> _Wanted | str:
+    """What one phone needs, or why nothing serves it."""
+    pinned = device.generations
+    try:
+        model = find_model(device.model) if device.model else None
+    except InputError:
+        model = None
+    if model is None:
+        return _Wanted(
+            "",
+            Version.TLS1_2,
+            Version.TLS1_3,
+            _forward_secret(MODERN.suites, server_key),
+            pinned is not None and Generation.SHA1 in pinned,
+        )
+    known = profile(model, device.firmware or newest_firmware(model))
+    choice = choose(known.client_hello())
+    if choice.policy is None:
+        return choice.reason
+    offered = set(known.suites)
+    fitting = tuple(
+        name
+        for name in choice.policy.suites
+        if by_name(name).number in offered
+        and by_name(name).authentication == server_key
+    )
+    if not fitting:
+        return (
+            f"with a server key for {server_key} no suite of the "
+            f"{choice.policy.name} tier is left; use a certificate with an RSA key"
+        )
+    best = min(Version(known.max_version), choice.policy.max_version)
+    may_have = known.generations if pinned is None else pinned
+    return _Wanted(
+        model.name,
+        best,
+        best,
+        _forward_secret(fitting, server_key) or fitting,
+        Generation.SHA1 in may_have,
+    )
+
+
+def _forward_secret(names: Iterable[str], server_key: ServerKey) -> tuple[str, ...]:
+    return tuple(
+        n
+        for n in names
+        if by_name(n).key_exchange == "ECDHE"
+        and by_name(n).authentication == server_key
+    )
+
+
+def _label(device: Device) -> str:
+    what = " ".join(str(part) for part in (device.model, device.firmware) if part)
+    return f"{device.mac} ({what})"
+
+
+def _notes(count: int, no_model: list[str], no_firmware: list[str]) -> tuple[str, ...]:
+    notes = []
+    if not count:
+        notes.append(
+            "no phone is registered: the lists are those of today's phones (TLS 1.2);"
+            " register the fleet with linekey device add or import, and export again"
+        )
+    if no_model:
+        notes.append(
+            "model not known, taken for a phone of today (TLS 1.2 and 1.3): "
+            f"{_listed(no_model)}; say it with linekey device set MAC --model MODEL"
+        )
+    if no_firmware:
+        notes.append(
+            "firmware not known, taken for the newest: "
+            f"{_listed(no_firmware)}; say it with linekey device set MAC --firmware V"
+        )
+    return tuple(notes)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = sorted(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return ", ".join(every[:_NAMED]) + more

@@ -1,0 +1,363 @@
+"""From a request to the files of one peer, with what to run next.
+
+``PEERS`` is the table of peers; each file of a peer is a template of this package, or
+made here (the CA bundle, Diffie-Hellman parameters). Every configuration uses absolute
+paths below ``Request.folder``, so it runs from there without being touched.
+
+Rule: a peer's MAC rule reads the subject by attribute, or a whole DN by an anchored
+grammar in which a value cannot pass for another attribute; never a piece of a DN.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+
+from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import to_pem
+from linekey.errors import InputError
+from linekey.export.ffdhe import ffdhe2048_pem
+from linekey.export.gnutls import priority_string
+from linekey.export.request import Request
+from linekey.tls.versions import Version
+
+MARK = "Made by `linekey export"
+"""In the first lines of every file that is written anew at each export."""
+BUNDLE = "phone-authorities.pem"
+"""Name of the CA bundle in every export."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One file: its path below the folder, its text, and what it is for."""
+
+    name: str
+    text: str
+    purpose: str
+    operators: bool = False
+    """Whether it is only a start that the operator goes on with: never overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A peer's whole configuration."""
+
+    peer: str
+    files: tuple[ExportFile, ...]
+    folders: tuple[str, ...]
+    """Empty folders, below the folder, that the peer needs."""
+    run: tuple[str, ...]
+    """Commands to try it with: check the configuration first, then run it."""
+    notes: tuple[str, ...]
+    """What the operator must know: assumptions, phones that are not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A foreign server that linekey can write the configuration of."""
+
+    name: str
+    title: str
+    port: int
+    """The port it listens on unless told."""
+    summary: str
+    files: tuple[tuple[str, str, str], ...]
+    """(name, template, purpose)."""
+    run: tuple[str, ...]
+    forwards: bool = False
+    """It can stand before a linekey server."""
+    serves: bool = False
+    """It can serve files itself."""
+    folders: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
+    """Files that are the operator's from then on."""
+
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "nginx",
+            "nginx",
+            443,
+            "HTTPS before linekey, or with the phones' files",
+            (("nginx.conf", "nginx.conf.j2", "the whole configuration"),),
+            ("nginx -t -c {folder}/nginx.conf", "nginx -c {folder}/nginx.conf"),
+            forwards=True,
+            serves=True,
+            folders=("run",),
+        ),
+        Peer(
+            "haproxy",
+            "HAProxy",
+            443,
+            "HTTPS before linekey",
+            (("haproxy.cfg", "haproxy.cfg.j2", "the whole configuration"),),
+            ("haproxy -c -f {folder}/haproxy.cfg", "haproxy -f {folder}/haproxy.cfg"),
+            forwards=True,
+        ),
+        Peer(
+            "apache",
+            "Apache httpd",
+            443,
+            "HTTPS before linekey, or with the phones' files",
+            (("apache.conf", "apache.conf.j2", "the whole configuration"),),
+            (
+                "apache2 -t -f {folder}/apache.conf",
+                "apache2 -f {folder}/apache.conf -DFOREGROUND",
+            ),
+            forwards=True,
+            serves=True,
+            folders=("run",),
+        ),
+        Peer(
+            "kamailio",
+            "Kamailio",
+            5061,
+            "SIP over TLS: a registrar that knows which phone registers",
+            (
+                ("kamailio.cfg", "kamailio.cfg.j2", "routing and registrar"),
+                ("tls.cfg", "kamailio-tls.cfg.j2", "TLS"),
+                ("dbtext/version", "kamailio-version.j2", "versions of the tables"),
+                (
+                    "dbtext/subscriber",
+                    "kamailio-subscriber.j2",
+                    "SIP accounts, each with its phone's MAC",
+                ),
+            ),
+            (
+                "kamailio -c -f {folder}/kamailio.cfg",
+                "kamailio -f {folder}/kamailio.cfg -DD -E",
+            ),
+            folders=("run",),
+            own=frozenset({"dbtext/subscriber"}),
+        ),
+        Peer(
+            "slapd",
+            "OpenLDAP slapd",
+            636,
+            "LDAPS: the phone book, for phones alone",
+            (
+                ("slapd.conf", "slapd.conf.j2", "the whole configuration"),
+                ("phonebook.ldif", "slapd-phonebook.ldif.j2", "the empty phone book"),
+            ),
+            (
+                "slaptest -u -f {folder}/slapd.conf",
+                "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif",
+                "slapd -f {folder}/slapd.conf -h ldaps://{listen}/ -d 0",
+            ),
+            folders=("run", "data"),
+            own=frozenset({"phonebook.ldif"}),
+        ),
+        Peer(
+            "freeradius",
+            "FreeRADIUS",
+            1812,
+            "802.1X: EAP-TLS with the phones' certificates",
+            (
+                ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
+                ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
+            ),
+            ("freeradius -C -X -d {folder}", "freeradius -f -d {folder}"),
+            folders=("run",),
+            own=frozenset({"clients.conf"}),
+        ),
+    )
+}
+"""Every peer, by the name that ``linekey export`` takes."""
+
+
+def find_peer(name: str) -> Peer:
+    """Return a peer. Raises InputError, naming all."""
+    try:
+        return PEERS[name]
+    except KeyError:
+        raise InputError(
+            f"no peer is called {name!r}", hint=f"one of {', '.join(PEERS)}"
+        ) from None
+
+
+def export(peer: Peer, request: Request) -> Export:
+    """Write the configuration of ``peer``.
+
+    Raises InputError for what this peer cannot do, and if no CA is trusted.
+    """
+    _check(peer, request)
+    authorities, notes = _authorities(peer, request)
+    values = _values(peer, request)
+    files = [
+        ExportFile(name, _render(template, values), purpose, name in peer.own)
+        for name, template, purpose in peer.files
+    ]
+    files.append(
+        ExportFile(
+            BUNDLE,
+            f"# {MARK} {peer.name}`.\n{_bundle(authorities)}",
+            "the vendor CAs that vouch for phones",
+        )
+    )
+    if values["dh_file"]:
+        text = f"# {MARK} {peer.name}`.\n{ffdhe2048_pem()}"
+        files.append(ExportFile("dh.pem", text, "ffdhe2048 of RFC 7919"))
+    listen = f"{request.listen.bracketed or '0.0.0.0'}:{request.listen.port}"  # noqa: S104 - printed
+    run = [line.format(folder=request.folder, listen=listen) for line in peer.run]
+    unserved = [
+        f"not served: {_listed(who.phones)}: {who.reason}"
+        for who in request.needs.unserved
+    ]
+    return Export(
+        peer.name,
+        tuple(files),
+        peer.folders,
+        (*_links(peer, request), *run),
+        (*unserved, *request.needs.notes, *notes),
+    )
+
+
+def _listed(names: tuple[str, ...], limit: int = 8) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _check(peer: Peer, request: Request) -> None:
+    if not request.authorities:
+        raise InputError(
+            "no vendor CA is trusted, so no phone could prove itself",
+            hint="linekey trust add FILE, with the vendor's root and intermediates",
+        )
+    if request.files is not None and not peer.serves:
+        raise InputError(
+            f"{peer.title} serves no files",
+            hint="nginx and apache do; leave --files out",
+        )
+    if peer.forwards and request.files is None and request.backend is None:
+        raise InputError(
+            f"{peer.title} needs a backend",
+            hint="give --backend http://127.0.0.1:8443, where linekey serve listens",
+        )
+
+
+def _authorities(
+    peer: Peer, request: Request
+) -> tuple[tuple[Certificate, ...], list[str]]:
+    """Which CAs the peer may trust: with a MAC rule of its own, only those of vendors
+    that put the MAC into the CN, since that is what the rule reads.
+    """
+    reads_cn = request.files is not None or peer.name in ("kamailio", "freeradius")
+    if not reads_cn:
+        return request.authorities, []
+    kept = tuple(c for c in request.authorities if _mac_in_cn(c))
+    left = [c for c in request.authorities if c not in kept]
+    if not kept:
+        raise InputError(
+            "no trusted vendor puts the MAC into the CN, and the MAC rule reads that",
+            hint="let nginx, haproxy or apache forward to linekey serve instead",
+        )
+    notes = [
+        f"left out of the bundle, since its phones' MAC is not in the CN: {c.subject}"
+        for c in left
+    ]
+    return kept, notes
+
+
+def _mac_in_cn(authority: Certificate) -> bool:
+    """Whether this authority's vendor puts the MAC into the CN, for all we know.
+
+    A root's vendor is told by its name; an authority that no rule knows is one of the
+    operator's own, and a CN that is the MAC is what everybody does.
+    """
+    rule = rule_for(authority.subject)
+    if rule is not None:
+        return rule.mac_in is MacPlace.CN
+    vendor = vendor_of_authority(authority.subject)
+    return vendor not in ("cisco", "panasonic", "audiocodes")
+
+
+def _values(peer: Peer, request: Request) -> dict[str, object]:
+    needs = request.needs
+    level = "@SECLEVEL=0" if needs.level_0 else ""
+    return {
+        "request": request,
+        "needs": needs,
+        "folder": request.folder,
+        "bundle": f"{request.folder}/{BUNDLE}",
+        "dh_file": (
+            f"{request.folder}/dh.pem" if needs.dhe and peer.name in _DH_FILES else ""
+        ),
+        "ciphers": ":".join((*needs.suites, level) if level else needs.suites),
+        "tls13_ciphers": ":".join(needs.tls13_suites),
+        "gnutls_priority": priority_string(needs),
+        "key_by_stem": _key_by_stem(request),
+        "Version": Version,
+        "dotted": lambda v: {1: "1.0", 2: "1.1", 3: "1.2", 4: "1.3"}[int(v) & 0xFF],
+    }
+
+
+_DH_FILES = frozenset({"nginx", "freeradius", "slapd"})
+"""Peers that do DHE only with parameters from a file; the others have their own."""
+
+
+def _key_by_stem(request: Request) -> bool:
+    """Whether HAProxy finds ``foo.key`` to ``foo.crt`` (ssl-load-extra-del-ext)."""
+    stem = request.certificate.removesuffix(".crt")
+    return stem != request.certificate and request.key == f"{stem}.key"
+
+
+def _links(peer: Peer, request: Request) -> tuple[str, ...]:
+    """HAProxy finds a key by its name only: what to link where it is not so."""
+    wanted = f"{request.certificate}.key"
+    if peer.name != "haproxy" or request.key in (wanted, request.certificate):
+        return ()
+    return () if _key_by_stem(request) else (f"ln -s {request.key} {wanted}",)
+
+
+def _bundle(authorities: tuple[Certificate, ...]) -> str:
+    return "".join(
+        f"# {_printable(str(c.subject))}\n# SHA-256 {c.sha256}\n{to_pem(c)}"
+        for c in authorities
+    )
+
+
+def _printable(text: str) -> str:
+    """One line of ASCII: a bundle's comment must not end before it ends."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text).replace("-----", "---")
+
+
+@cache
+def _environment() -> Environment:
+    def load(name: str) -> str:
+        folder = resources.files("linekey.export").joinpath("templates")
+        return folder.joinpath(name).read_text(encoding="utf-8")
+
+    from jinja2 import FunctionLoader
+
+    environment = Environment(
+        loader=FunctionLoader(load),
+        autoescape=False,  # noqa: S701 - no HTML; values are of one meaning (request)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    wrap: Callable[[str], str] = _as_comment
+    environment.filters["as_comment"] = wrap
+    return environment
+
+
+def _as_comment(text: str, mark: str = "#", width: int = 78) -> str:
+    """``text`` as comment lines, plain ASCII."""
+    words = _printable(text).split()
+    lines, line = [], mark
+    for word in words:
+        if len(line) + 1 + len(word) > width and line != mark:
+            lines.append(line)
+            line = mark + "  "
+        line += " " + word
+    return "\n".join([*lines, line])
+
+
+def _render(template: str, values: dict[str, object]) -> str:
+    return _environment().get_template(template).render(values)
