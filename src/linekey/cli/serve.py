@@ -49,6 +49,14 @@ def serve(
     status: Annotated[
         bool | None, typer.Option(help="Whether to show the status page.")
     ] = None,
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR[,ADDR]",
+            help="Speak plain HTTP to these proxies, and take the phone's certificate "
+            "from their headers (see `linekey export`).",
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Say what would keep it from starting, and end."),
@@ -71,11 +79,19 @@ def serve(
                 "workers": workers,
                 "status.port": status_port,
                 "status.enabled": status,
+                **_proxy_options(behind_proxy),
             },
             check_only=check,
         )
     except LinekeyError as error:
         fail(error)
+
+
+def _proxy_options(addresses: str | None) -> dict[str, Any]:
+    if addresses is None:
+        return {}
+    listed = tuple(part.strip() for part in addresses.split(",") if part.strip())
+    return {"proxy.behind_proxy": True, "proxy.trusted_proxies": listed}
 
 
 def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
@@ -104,11 +120,8 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
 
     state = StateDir.open(folder)
     settings = load_settings(state, options)
-    if settings.proxy.behind_proxy:
-        raise InputError(
-            "proxy.behind_proxy is not there yet",
-            hint="let phones reach linekey serve itself; a proxy may pass TCP through",
-        )
+    if settings.proxy.behind_proxy and "host" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"host": "127.0.0.1"})
     configure_logs(settings.log_level, settings.log_format)
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(workers.open_store(state, settings))

@@ -5,6 +5,7 @@ server from starting; ``warning`` is said and the server starts. Every finding h
 cure. Rule: nothing here changes anything, and no message holds a key.
 """
 
+import ipaddress
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -42,10 +43,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerFiles:
-    """The server's certificate, what is above it, and its key."""
+    """The server's certificate, what is above it, and its key.
+
+    Behind a proxy they are the proxy's, and ``key`` is None: it alone has that.
+    """
 
     chain: tuple[Certificate, ...]
-    key: TlsKey
+    key: TlsKey | None
 
 
 def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
@@ -54,20 +58,24 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
     Raises InputError or CertificateError, with the cure, if a file is not named, not
     there, not readable, holds no certificate or key, or if the key is another one's.
     """
-    if settings.certificate is None or settings.key is None:
+    with_key = not settings.proxy.behind_proxy
+    if settings.certificate is None or (with_key and settings.key is None):
         missing = "certificate" if settings.certificate is None else "key"
         raise InputError(
             f"no server {missing} is named",
-            hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE',
+            hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE'
+            + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
         )
     certificate_path = folder / settings.certificate
-    key_path = folder / settings.key
     bundle = parse_bundle(_read(certificate_path, "certificate"))
     if not bundle.certificates:
         raise CertificateError(
             f"no certificate in {str(certificate_path)!r}",
             hint="name the PEM file with the server's certificate first",
         )
+    if settings.key is None or not with_key:
+        return ServerFiles(tuple(bundle.certificates), None)
+    key_path = folder / settings.key
     key_pem = _read(key_path, "key")
     try:
         key = parse_private_key(key_pem)
@@ -118,6 +126,7 @@ def check_start(
 ) -> list[Finding]:
     """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
     return [
+        *_check_proxy(settings),
         *_check_trust(settings, vendor_cas, now),
         *_check_leaf(settings, files.chain[0], now),
         *_check_chain(files.chain, now),
@@ -156,6 +165,48 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
     return findings
 
 
+def _check_proxy(settings: Settings) -> Iterator[Finding]:
+    """Behind a proxy the server speaks plain HTTP: only where no stranger is."""
+    if not settings.proxy.behind_proxy:
+        return
+    if not (is_loopback(settings.host) or is_private(settings.host)):
+        yield Finding(
+            "proxy.open",
+            "refused",
+            f"behind a proxy the server speaks plain HTTP, and {settings.host!r} is "
+            "neither a loopback nor a private address",
+            "set host to 127.0.0.1, or to this machine's address in the private "
+            "network that the proxy is in",
+        )
+    if not settings.proxy.trusted_proxies:
+        yield Finding(
+            "proxy.none",
+            "refused",
+            "no proxy is listed, so nobody could reach this server",
+            "give --behind-proxy ADDR[,ADDR], or proxy.trusted_proxies",
+        )
+    for text in settings.proxy.trusted_proxies:
+        network = ipaddress.ip_network(text, strict=False)
+        if network.num_addresses > 256 and not network.is_loopback:
+            yield Finding(
+                "proxy.wide",
+                "warning",
+                f"every machine in {text} could pass for any phone",
+                "list the proxies' own addresses",
+            )
+
+
+def is_private(host: str) -> bool:
+    """Whether ``host`` is one private address (RFC 1918, RFC 4193), not a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (
+        address.is_private and not address.is_unspecified and not address.is_link_local
+    )
+
+
 def _check_trust(
     settings: Settings, vendor_cas: Sequence[Certificate], now: datetime
 ) -> Iterator[Finding]:
@@ -167,7 +218,14 @@ def _check_trust(
             "linekey trust add FILE, with the vendor's root and intermediates",
         )
     labs = [c for c in vendor_cas if is_lab(c)]
-    if labs and not is_loopback(settings.host):
+    if labs and settings.proxy.behind_proxy:
+        yield Finding(
+            "trust.lab_behind_proxy",
+            "warning",
+            f"a lab CA is trusted ({labs[0].subject}), and its key lies around",
+            "linekey trust remove it, unless the proxy is on loopback only, too",
+        )
+    elif labs and not is_loopback(settings.host):
         yield Finding(
             "trust.lab",
             "refused",

@@ -23,6 +23,8 @@ from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError, StorageError
 from linekey.net.door import Door, bind
 from linekey.net.door_refusal import Refusal
+from linekey.net.plain_door import PlainDoor
+from linekey.net.proxy import BehindProxy
 from linekey.provisioning.authorize import Rules
 from linekey.settings import Settings, is_loopback
 from linekey.store.database import Database
@@ -92,7 +94,7 @@ class ProvisioningServer:
         self.gate = Gate(clock)
         self._contexts: dict[str, ServerContext] = {}
         self._contexts_version: int | None = None
-        self.door: Door
+        self.door: Door | PlainDoor
         self.url = ""
         """Where phones reach this server, without a slash at its end."""
         self.status_url: str | None = None
@@ -115,10 +117,11 @@ class ProvisioningServer:
         await self._stack.aclose()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        settings, limits = self.settings, self.settings.limits
+        settings = self.settings
         listener = self._given
         if listener is None:
-            listener = bind(settings.host, settings.port, backlog=limits.backlog)
+            backlog = settings.limits.backlog
+            listener = bind(settings.host, settings.port, backlog=backlog)
             stack.callback(listener.close)
         self.url = public_url(settings, self._files.chain[0], listener)
         registry = stack.enter_context(Registry(self.database))
@@ -142,18 +145,30 @@ class ProvisioningServer:
         )
         if self._with_status:
             await self._start_status(stack)
-        self.door = await stack.enter_async_context(
-            Door(
-                app,
-                self._engine_for,
-                listener,
-                limits=limits,
-                certificate=self._files.chain[0],
-                on_refused=self._refused,
-            )
-        )
+        self.door = await stack.enter_async_context(self._make_door(app, listener))
         keeper = asyncio.get_running_loop().create_task(self._keep(registry))
         stack.push_async_callback(_cancel, keeper)
+
+    def _make_door(
+        self, app: ProvisioningApp, listener: socket.socket
+    ) -> Door | PlainDoor:
+        settings = self.settings
+        if settings.proxy.behind_proxy:
+            behind = BehindProxy(
+                app,
+                settings.proxy.trusted_proxies,
+                on_refused=self._refused_here,
+                clock=self._clock,
+            )
+            return PlainDoor(behind, listener, limits=settings.limits)
+        return Door(
+            app,
+            self._engine_for,
+            listener,
+            limits=settings.limits,
+            certificate=self._files.chain[0],
+            on_refused=self._refused,
+        )
 
     async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:
         status = self.settings.status
@@ -180,6 +195,8 @@ class ProvisioningServer:
     # What the door asks and tells
 
     def _build_contexts(self) -> dict[str, ServerContext]:
+        if self._files.key is None:
+            return {}  # behind a proxy, which has the key
         identity = TlsIdentity(self._files.chain, self._files.key)
         rules = self.settings.rules
         return {
@@ -214,6 +231,13 @@ class ProvisioningServer:
             elif isinstance(result, BaseException):
                 raise result
             self._tell(entry)
+
+    async def _refused_here(self, refusal: Refusal) -> None:
+        """Put one refused request on record before it is answered."""
+        entry = LogEntry.of_refusal(refusal)
+        await self._decisions.record(entry)
+        self._row.add(numbers.REFUSED)
+        self._tell(entry)
 
     def _decided(self, entry: LogEntry) -> None:
         number = {"granted": numbers.GRANTED, "blanked": numbers.BLANKED}
