@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.live.interop import CALL_REPORT, Recorder
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
@@ -170,3 +171,25 @@ def place(tmp_path: Path, shared_lab: LabAuthority) -> Iterator[Place]:
     made = make_place(tmp_path, shared_lab)
     yield made
     made.database.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    if report.when == "call":
+        item.stash[CALL_REPORT] = report
+    return report
+
+
+@pytest.fixture
+def record_interop(request: pytest.FixtureRequest) -> Iterator[Recorder]:
+    """``record_interop(peer, case)``: a row of ``docs/reference/interop.md``.
+
+    Call it where the case is shown; the row is kept only if the test passes. The peer's
+    version is asked of the peer.
+    """
+    recorder = Recorder()
+    yield recorder
+    report = request.node.stash.get(CALL_REPORT, None)
+    if report is not None and report.passed:
+        recorder.write(Path(str(request.config.rootpath)) / ".cache" / "interop.jsonl")

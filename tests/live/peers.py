@@ -1,0 +1,237 @@
+"""Foreign programs, each started on loopback from the very files that linekey exports.
+
+A peer gets a free port, a folder of its own that its worker processes can read (they
+drop root), and is stopped by its process id.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.conftest import peer_path
+from tests.live.conftest import Place
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_bundle, to_pem
+from linekey.export.needs import fleet_needs
+from linekey.export.render import Export, export, find_peer
+from linekey.export.request import Endpoint, Request
+from linekey.store.devices import Devices
+from linekey.store.vendor_cas import VendorCas
+
+NAME = "localhost"
+
+COMMANDS = {
+    "nginx": ["nginx", "-e", "stderr", "-c", "{folder}/nginx.conf", "-g", "daemon off;"],
+    "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
+    "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
+    "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
+    "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "0"],
+    "freeradius": ["freeradius", "-f", "-d", "{folder}"],
+}  # fmt: skip
+VERSIONS = {
+    "nginx": ["nginx", "-v"],
+    "haproxy": ["haproxy", "-v"],
+    "apache": ["apache2", "-v"],
+    "kamailio": ["kamailio", "-v"],
+    "slapd": ["slapd", "-VV"],
+    "freeradius": ["freeradius", "-v"],
+    "openssl": ["openssl", "version"],
+    "curl": ["curl", "--version"],
+    "eapol_test": ["eapol_test", "-v"],
+}
+
+
+def version_of(peer: str) -> str:
+    """The peer's version as it tells it, such as ``1.22.1``."""
+    program, *words = VERSIONS[peer]
+    path = peer_path(program)
+    assert path is not None
+    ran = subprocess.run([path, *words], capture_output=True, text=True, timeout=20)
+    found = re.search(r"\d+\.\d+(?:\.\d+)?[a-z]?", ran.stdout + ran.stderr)
+    return found.group(0) if found else "unknown"
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that is free now. The peers cannot be given a socket, only a number."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can look into: workers that dropped root need it."""
+    path = Path(tempfile.mkdtemp(prefix="linekey-peer-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass
+class Peer:
+    """A foreign server that runs."""
+
+    name: str
+    port: int
+    folder: Path
+    exported: Export
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def log(self) -> str:
+        """What it printed, and what it wrote into its log files."""
+        texts = [p.read_text("utf-8", "replace") for p in (self.folder / "run").glob("*.log")]  # fmt: skip
+        return "\n".join([*self.said, *texts])
+
+
+def write_export(
+    place: Place,
+    peer: str,
+    folder: Path,
+    *,
+    port: int,
+    backend: Endpoint | None = None,
+    files: Path | None = None,
+    authorities: tuple[Certificate, ...] | None = None,
+) -> Export:
+    """Export for the registry of ``place``, and write it as ``--out`` does."""
+    from linekey.cli.export import write_files
+
+    chain, key = place.lab.server_identity()
+    certificate, key_file = folder / "server.crt", folder / "server.key"
+    certificate.write_text("".join(map(to_pem, chain)))
+    from linekey.certs.pem import private_key_to_pem
+
+    key_file.write_bytes(private_key_to_pem(key))
+    key_file.chmod(0o644)  # freeradius and slapd of Debian may run as themselves
+    if authorities is None:
+        authorities = tuple(ca.certificate for ca in VendorCas(place.database).all())
+    made = export(
+        find_peer(peer),
+        Request(
+            needs=fleet_needs(Devices(place.database).all()),
+            authorities=authorities,
+            name=NAME,
+            listen=Endpoint("127.0.0.1", port),
+            folder=str(folder),
+            certificate=str(certificate),
+            key=str(key_file),
+            backend=backend,
+            files=None if files is None else str(files),
+        ),
+    )
+    write_files(made, folder)
+    return made
+
+
+@asynccontextmanager
+async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
+    """Run what was exported into ``peer.folder`` until the block is left."""
+    program, *words = COMMANDS[peer.name]
+    path = peer_path(program)
+    assert path is not None
+    (peer.folder / "run").mkdir(exist_ok=True)
+    given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w or "{port}" in w else w for w in words]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        path,
+        *given,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+    async def listen() -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            peer.said.append(line.decode("utf-8", "replace").rstrip())
+
+    reader = asyncio.create_task(listen())
+    try:
+        await _wait_until_it_listens(peer, process, udp=udp)
+        yield peer
+    finally:
+        # Its own session, so its workers go with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        await reader
+        peer.said[:] = [peer.log()]  # whole now, and kept when the folder goes
+
+
+async def _wait_until_it_listens(
+    peer: Peer, process: asyncio.subprocess.Process, *, udp: bool
+) -> None:
+    """Until its port is taken: a try to connect, or for UDP to bind, says so."""
+    async with asyncio.timeout(20):
+        while True:
+            if process.returncode is not None:
+                raise AssertionError(f"{peer.name} ended:\n{peer.log()}")
+            if udp and _is_taken(peer.port):
+                return
+            if not udp:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", peer.port)
+                except OSError:
+                    pass
+                else:
+                    writer.close()
+                    return
+            with contextlib.suppress(TimeoutError):
+                # Not a guess how long it takes: a pause between two looks.
+                await asyncio.wait_for(process.wait(), 0.05)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+@asynccontextmanager
+async def exported_peer(
+    place: Place,
+    name: str,
+    *,
+    backend: Endpoint | None = None,
+    files: Path | None = None,
+    authorities: tuple[Certificate, ...] | None = None,
+) -> AsyncIterator[Peer]:
+    """Export for ``place`` and run exactly that."""
+    udp = name == "freeradius"
+    with open_folder() as folder:
+        port = free_port(socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
+        made = write_export(
+            place, name, folder, port=port, backend=backend, files=files, authorities=authorities
+        )  # fmt: skip
+        async with running(Peer(name, port, folder, made), udp=udp) as peer:
+            yield peer
+
+
+def first_certificate(path: str) -> Certificate:
+    return parse_bundle(Path(path).read_bytes()).certificates[0]

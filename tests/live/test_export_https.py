@@ -1,0 +1,412 @@
+"""nginx, HAProxy and Apache from exported files, before linekey and by themselves.
+
+Clients are curl and ``openssl s_client``; the backend is the real server through
+``net.proxy``. What another phone asks for is decided there, or by the MAC rule.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live.conftest import PASSWORD, Place
+from tests.live.peers import Peer, exported_peer
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
+from linekey.catalog.vendors import LAB_VENDOR
+from linekey.certs.pem import to_pem
+from linekey.export.request import Endpoint
+from linekey.lab.authority import LabAuthority
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer, Setting
+from linekey.store.devices import Devices
+from linekey.web.server import ProvisioningServer, utc_now
+
+pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
+
+PROXIES = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "haproxy", "apache")]  # fmt: skip
+FILE_SERVERS = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "apache")]
+SHA1_PHONE = Mac("000413AABB01")
+"""A D715 with firmware 10.1: TLS 1.2, and a SHA-1 certificate with RSA-1024."""
+
+
+def cert(identity: tuple[str, str]) -> list[str]:
+    return ["--cert", identity[0], "--key", identity[1]]
+
+
+def path_of(mac: Mac, model: str = "D785") -> str:
+    return f"snom{model}-{mac}.htm"
+
+
+def modernize(place: Place) -> None:
+    """Leave the phone of 2010 out of the fleet."""
+    Devices(place.database).remove(place.old_phone)
+
+
+def add_sha1_phone(place: Place) -> None:
+    Devices(place.database).add(
+        Device(
+            SHA1_PHONE,
+            LAB_VENDOR,
+            "D715",
+            Firmware.parse("10.1.33.33"),
+            layer=Layer().with_settings(Setting("user_pass", PASSWORD, 1)),
+        ),
+        utc_now(),
+    )
+
+
+@asynccontextmanager
+async def behind(
+    place: Place, name: str, **options: Any
+) -> AsyncIterator[tuple[Peer, ProvisioningServer]]:
+    """The peer before a linekey server that trusts 127.0.0.1."""
+    async with place.serving(
+        proxy__behind_proxy=True, proxy__trusted_proxies=("127.0.0.1",)
+    ) as server:
+        host, port = server.door.address
+        async with exported_peer(
+            place, name, backend=Endpoint(host, port), **options
+        ) as peer:
+            yield peer, server
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_modern_phone_gets_its_file_and_the_log_knows_the_connection(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    modernize(place)
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(
+            "-i",
+            *cert(place.identity(place.phone)),
+            f"{peer.url}/{path_of(place.phone)}",
+        )
+    assert "200 OK" in got.out, got.said + peer.log()
+    assert PASSWORD in got.out
+    (entry,) = place.log()
+    assert (entry.outcome, entry.reason) == ("granted", "own_file")
+    assert entry.tls_version == "TLSv1.2"
+    assert entry.suite == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    assert entry.peer == "127.0.0.1"
+    assert entry.policy is None
+    record_interop(name, "SHA-256 certificate over TLS 1.2 gets its own file")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_sha1_rsa1024_phone_gets_its_file_where_the_fleet_has_one(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    modernize(place)
+    add_sha1_phone(place)
+    identity = place.identity(SHA1_PHONE, Generation.SHA1)
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(
+            *cert(identity), "--tls-max", "1.2", f"{peer.url}/{path_of(SHA1_PHONE, 'D715')}", old=True
+        )  # fmt: skip
+    assert PASSWORD in got.out, got.said + peer.log()
+    (entry,) = place.log()
+    assert (entry.reason, entry.generation) == ("own_file", "sha1")
+    record_interop(name, "SHA-1, RSA-1024 certificate over TLS 1.2 gets its own file")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_sha1_phone_is_refused_where_the_fleet_has_none(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    modernize(place)
+    identity = place.identity(SHA1_PHONE, Generation.SHA1)
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(
+            *cert(identity), f"{peer.url}/{path_of(SHA1_PHONE)}", old=True
+        )
+    assert "200 OK" not in got.out
+    assert PASSWORD not in got.out
+    assert place.log() == []
+    record_interop(
+        name, "SHA-1 certificate refused where no phone of the fleet has one"
+    )
+
+
+@pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_old_protocols_are_served_only_where_the_fleet_needs_them(
+    place: Place, name: str, version: str, record_interop: Any
+) -> None:
+    identity = place.identity(place.old_phone, Generation.SHA1)
+    words = [
+        *cert(identity), f"--tlsv{version}", "--tls-max", version,
+        "--ciphers", "DHE-RSA-AES128-SHA:AES128-SHA:@SECLEVEL=0",
+    ]  # fmt: skip
+    target = path_of(place.old_phone, "710")
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(*words, f"{peer.url}/{target}", old=True)
+        assert PASSWORD in got.out, got.said + peer.log()
+    (entry,) = place.log()
+    assert entry.tls_version == ("TLSv1" if version == "1.0" else "TLSv1.1")
+    modernize(place)
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(*words, f"{peer.url}/{target}", old=True)
+    assert got.code == 35, got.said
+    assert len(place.log()) == 1
+    record_interop(name, f"TLS {version} phone served; refused without such a phone")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_what_no_phone_needs_is_not_negotiated(place: Place, name: str) -> None:
+    certificate, key = place.identity(place.phone)
+    async with behind(place, name) as (peer, _):
+        for words in (
+            ["-tls1_3"],
+            ["-tls1_2", "-cipher", "AES128-SHA256:AES256-GCM-SHA384:@SECLEVEL=0"],
+            ["-tls1_2", "-cipher", "CAMELLIA128-SHA:NULL-SHA:ADH-AES128-SHA:@SECLEVEL=0"],
+        ):  # fmt: skip
+            got = await place.run(
+                "openssl", "s_client", "-connect", f"127.0.0.1:{peer.port}", *words,
+                "-cert", certificate, "-key", key, given=b"", old=True,
+            )  # fmt: skip
+            assert "Cipher is (NONE)" in got.said, got.said
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_without_a_certificate_or_with_a_strangers_nobody_gets_through(
+    place: Place, name: str, tmp_path: Path, record_interop: Any
+) -> None:
+    other = LabAuthority.open(tmp_path / "other-lab")
+    other.device_identity(place.phone, Generation.SHA256)
+    stranger = other.device_path(place.phone, Generation.SHA256)
+    forged = (str(stranger.with_suffix(".pem")), str(stranger.with_suffix(".key")))
+    async with behind(place, name) as (peer, _):
+        for words in ([], cert(forged)):
+            got = await place.curl("-i", *words, f"{peer.url}/{path_of(place.phone)}")
+            assert "200 OK" not in got.out
+            assert PASSWORD not in got.out
+    assert place.log() == []
+    record_interop(name, "no certificate, or a stranger's with the same MAC: refused")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_another_phones_file_is_refused_by_linekey(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    async with behind(place, name) as (peer, _):
+        for target in (
+            path_of(place.old_phone),
+            f"%2e%2e/{path_of(place.old_phone)}",
+            f"x/../{path_of(place.old_phone)}",
+            f"{path_of(place.phone)}%2f..%2f{path_of(place.old_phone)}",
+        ):
+            got = await place.curl(
+                "-i", "--path-as-is", *cert(place.identity(place.phone)), f"{peer.url}/{target}"
+            )  # fmt: skip
+            assert PASSWORD not in got.out
+            assert "200 OK" not in got.out
+    assert "other_phones_file" in place.reasons()
+    record_interop(name, "another phone's file refused, whatever way it is asked for")
+
+
+FORGED = [
+    "X-Linekey-Client-Verify: SUCCESS",
+    "X-Linekey-Tls-Version: TLSv1.3",
+    "X-Forwarded-For: 192.0.2.66",
+    "X_Linekey_Client_Verify: SUCCESS",
+    "Client_Cert: :AAAA:",
+]
+
+
+def forged_headers(place: Place, mac: Mac) -> list[str]:
+    place.lab.device_identity(mac, Generation.SHA256)
+    chain, _ = place.lab.device_identity(mac, Generation.SHA256)
+    from base64 import b64encode
+
+    leaf = b64encode(chain[0].der).decode()
+    above = b64encode(chain[1].der).decode()
+    headers = [*FORGED, f"Client-Cert: :{leaf}:", f"Client-Cert-Chain: :{above}:"]
+    return [word for header in headers for word in ("-H", header)]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_forged_headers_through_the_proxy_change_nothing(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    attacker = place.identity(place.stranger)
+    forged = forged_headers(place, place.phone)
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(
+            "-i", *cert(attacker), *forged, f"{peer.url}/{path_of(place.phone)}"
+        )
+        assert PASSWORD not in got.out, got.out
+        got = await place.curl(
+            *cert(place.identity(place.phone)),
+            *forged_headers(place, place.old_phone),
+            f"{peer.url}/{path_of(place.phone)}",
+        )
+        assert PASSWORD in got.out, got.said
+    first, second = place.log()
+    assert (first.mac, first.reason) == (place.stranger, "other_phones_file")
+    assert (second.mac, second.reason) == (place.phone, "own_file")
+    assert second.peer == "127.0.0.1"
+    assert second.tls_version == "TLSv1.2"
+    record_interop(name, "forged identity headers are replaced")
+
+
+async def test_forged_headers_sent_directly_get_nothing_and_are_on_record(
+    place: Place,
+) -> None:
+    async with place.serving(
+        proxy__behind_proxy=True, proxy__trusted_proxies=("192.0.2.1",)
+    ) as server:
+        host, port = server.door.address
+        url = f"http://{host}:{port}/{path_of(place.phone)}"
+        got = await place.curl("-i", *forged_headers(place, place.phone), url)
+        plain = await place.curl("-i", url)
+    assert "403 Forbidden" in got.out
+    assert PASSWORD not in got.out + plain.out
+    assert "403 Forbidden" in plain.out
+    first, second = place.log()
+    assert (first.kind, first.reason, first.outcome) == ("request", "proxy.forged", "refused")  # fmt: skip
+    assert "client-cert" in first.detail
+    assert first.remedy
+    assert second.reason == "proxy.not_listed"
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_revocation_acts_at_once_on_a_kept_connection(
+    place: Place, name: str
+) -> None:
+    url = path_of(place.phone)
+    async with behind(place, name) as (peer, _):
+        words = cert(place.identity(place.phone))
+        assert PASSWORD in (await place.curl(*words, f"{peer.url}/{url}")).out
+        Devices(place.database).revoke(place.phone, "stolen", utc_now())
+        got = await place.curl("-i", *words, f"{peer.url}/{url}")
+    assert "403" in got.out.splitlines()[0]
+    assert place.reasons()[-1] == "revoked"
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_resumed_session_is_the_same_phone(
+    place: Place, name: str, tmp_path: Path
+) -> None:
+    certificate, key = place.identity(place.phone)
+    session = str(tmp_path / "session")
+    asked = f"GET /{path_of(place.phone)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    async with behind(place, name) as (peer, _):
+        for words in (["-sess_out", session], ["-sess_in", session]):
+            got = await place.run(
+                "openssl", "s_client", "-connect", f"127.0.0.1:{peer.port}",
+                "-servername", "localhost", "-tls1_2", "-ign_eof",
+                "-cert", certificate, "-key", key, *words, given=asked.encode(),
+            )  # fmt: skip
+            assert PASSWORD in got.out, got.said + peer.log()
+        assert "Reused, TLSv1.2" in got.out
+    assert place.reasons() == ["own_file", "own_file"]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_token_is_in_no_log_of_the_peer(place: Place, name: str) -> None:
+    token = Devices(place.database).new_token(place.old_phone, utc_now())
+    async with behind(place, name) as (peer, _):
+        await place.curl(
+            *cert(place.identity(place.phone)), f"{peer.url}/t/{token}/{path_of(place.phone)}"
+        )  # fmt: skip
+    assert "verify=" in peer.log()
+    assert token not in peer.log()
+
+
+# The peer serves the files itself
+
+
+def write_phone_files(folder: Path) -> Path:
+    (folder / "phones").mkdir()
+    for name in (
+        "snomD785-000413AABBCC.htm", "snom710-000413AABBCD.htm", "snomD785.htm",
+        "000413AABBCD.cfg", "y000000000000.cfg", "000000000000.cfg",
+    ):  # fmt: skip
+        (folder / "phones" / name).write_text(f"this is {name}")
+    (folder / "phones" / "000413AABBCD").mkdir()
+    (folder / "phones" / "000413AABBCD" / "snom.htm").write_text("this is inside")
+    return folder / "phones"
+
+
+@pytest.fixture
+def phone_files() -> Any:
+    from tests.live.peers import open_folder
+
+    with open_folder() as folder:
+        yield write_phone_files(folder)
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_file_server_gives_each_phone_its_own_file_and_the_common_ones(
+    place: Place, name: str, phone_files: Path, record_interop: Any
+) -> None:
+    words = cert(place.identity(place.phone))
+    async with exported_peer(place, name, files=phone_files) as peer:
+        for path in ("snomD785-000413AABBCC.htm", "snomD785.htm", "y000000000000.cfg", "000000000000.cfg"):  # fmt: skip
+            got = await place.curl("-i", *words, f"{peer.url}/{path}")
+            assert f"this is {path}" in got.out, got.said + peer.log()
+            assert "no-store" in got.out
+        for path in (
+            "snom710-000413AABBCD.htm", "000413AABBCD.cfg", "000413aabbcd.cfg",
+            "000413AABBCD/snom.htm", "snomD785-000413AABBCC.htm/../snom710-000413AABBCD.htm",
+            "%30%30%30413AABBCD.cfg", "000413AABBCC/../000413AABBCD.cfg",
+            "./000413AABBCD.cfg", "000413AABBCD.cfg?000413AABBCC",
+        ):  # fmt: skip
+            got = await place.curl("-i", "--path-as-is", *words, f"{peer.url}/{path}")
+            assert "this is" not in got.out, path
+            assert got.out.split(" ", 2)[1] in ("403", "404"), got.out
+        got = await place.curl("-i", *words, "-X", "PUT", "-d", "x", f"{peer.url}/snomD785.htm")  # fmt: skip
+        assert "403" in got.out.splitlines()[0]
+    record_interop(name, "MAC rule: serves files itself, each to its phone alone")
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_no_other_attribute_passes_for_the_cn(
+    place: Place, name: str, phone_files: Path, tmp_path: Path
+) -> None:
+    for number, identity in enumerate(spoofing_identities(place, tmp_path)):
+        async with exported_peer(place, name, files=phone_files) as peer:
+            got = await place.curl(
+                "-i", *cert(identity), f"{peer.url}/snomD785-000413AABBCC.htm"
+            )
+            assert "this is" not in got.out, number
+            common = await place.curl(*cert(identity), f"{peer.url}/snomD785.htm")
+            assert common.out == "this is snomD785.htm", common.said + peer.log()
+
+
+def spoofing_identities(place: Place, folder: Path) -> Any:
+    """Certificates of the trusted authority whose subject holds the MAC elsewhere."""
+    from linekey.certs.build import issue, new_key
+    from linekey.certs.name import Name
+    from linekey.certs.pem import private_key_to_pem
+
+    mac = "000413AABBCC"
+    subjects = [
+        [("O", f"LAB,CN={mac}"), ("CN", "000413AABB99")],
+        [("O", f"LAB+CN={mac}"), ("CN", "000413AABB99")],
+        [("CN", f"x,CN={mac}")],
+        [("CN", f"{mac},O=x")],
+        [("CN", f"{mac} ")],
+        [("CN", f"{mac}0")],
+        [("ST", mac), ("CN", "LAB VoIP Phone")],
+        [("O", f"LAB\\,CN={mac}")],
+        [("CN", mac), ("CN", "000413AABB99")],
+        [("CN", "000413AABB99"), ("CN", mac)],
+        [("OU", f"/CN={mac}"), ("CN", "000413AABB99")],
+    ]
+    key = new_key("rsa", 2048)
+    _, issuer = place.lab.vendors[Generation.SHA256]
+    for number, subject in enumerate(subjects):
+        leaf = issue(
+            Name.build(subject), key, issuer, serial=1000 + number,
+            not_before=issuer.certificate.not_before, not_after=issuer.certificate.not_after,
+            hash="sha256", ca=False,
+        )  # fmt: skip
+        path = folder / f"spoof{number}"
+        path.with_suffix(".pem").write_text(to_pem(leaf) + to_pem(issuer.certificate))
+        path.with_suffix(".key").write_bytes(private_key_to_pem(key))
+        yield str(path.with_suffix(".pem")), str(path.with_suffix(".key"))
