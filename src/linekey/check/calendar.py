@@ -66,7 +66,9 @@ def _entry(
     else:
         kind, noun = "intermediate", "an intermediate certificate"
     subject = str(certificate.subject)
-    if breaks:
+    if len(breaks) == concerned:
+        effect = "every phone on this path then refuses"
+    elif breaks:
         effect = f"{len(breaks)} of {concerned} classes on this path then refuse"
     else:
         effect = "every phone has another path then"

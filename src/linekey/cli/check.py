@@ -60,7 +60,7 @@ def check(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="[HOST[:PORT]]",
+            metavar="HOST[:PORT]",
             help="The server, such as prov.example.com or sip.example.com:5061. "
             "Port 443 unless given.",
         ),
