@@ -73,8 +73,12 @@ class Device:
     issuer: Issuer
 
 
-@lru_cache(maxsize=4)
 def device(generation: Literal["sha1", "sha256"] = "sha256") -> Device:
+    return _device(generation)
+
+
+@lru_cache(maxsize=4)
+def _device(generation: Literal["sha1", "sha256"]) -> Device:
     bits = 1024 if generation == "sha1" else 2048
     root_key, middle_key, leaf_key = (key("rsa", bits, n) for n in (1, 2, 3))
     root = certificate(f"TEST root {generation}", root_key, hash=generation, ca=True)
@@ -91,8 +95,12 @@ def device(generation: Literal["sha1", "sha256"] = "sha256") -> Device:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=4)
 def server_identity(kind: str = "rsa", size: int | str = 2048) -> Identity:
+    return _server_identity(kind, size)
+
+
+@lru_cache(maxsize=4)
+def _server_identity(kind: str, size: int | str) -> Identity:
     own = key(kind, size, 9)
     return Identity((certificate(HOST, own, dns_names=[HOST]),), own)
 

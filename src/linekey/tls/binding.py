@@ -1,4 +1,6 @@
-"""The only module that touches pyOpenSSL's private names; see docs/decisions/0002.
+"""The module that touches pyOpenSSL's private names; see docs/decisions/0002.
+
+No other one does, but for ``certs.path``, which clears OpenSSL's error queue.
 
 pyOpenSSL's own verify callback cannot name the alert, and sees no certificates on
 the server's side. So one C callback of ours stands in every context. It collects

@@ -122,7 +122,11 @@ def _use(context: SSL.Context, identity: Identity) -> None:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+    if (
+        isinstance(error, SSL.Error | crypto.Error)
+        and error.args
+        and isinstance(error.args[0], list)
+    ):
         return "; ".join(reason for _, _, reason in error.args[0]) or "no reason given"
     return str(error)
 
@@ -214,30 +218,32 @@ def server_context(
         if require_certificate:
             mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
         context.set_verify_depth(MAX_CHAIN_DEPTH)
-        _trust(context, roots, intermediates)
+        _trust(context, (*roots, *intermediates), named=True)
     binding.install_callbacks(context, mode)
     return ServerContext(context, policy.name, verify, require_certificate, policy)
 
 
 def _trust(
-    context: SSL.Context,
-    roots: Sequence[Certificate],
-    intermediates: Sequence[Certificate],
+    context: SSL.Context, authorities: Sequence[Certificate], *, named: bool
 ) -> None:
+    """Put authorities into the store; ``named`` puts them into requests as well."""
     store = context.get_cert_store()
     assert store is not None, "a new context has a store"
-    named: set[bytes] = set()
-    for certificate in (*roots, *intermediates):
+    names: set[bytes] = set()
+    for certificate in authorities:
         try:
             store.add_cert(certificate.openssl)
-            if certificate.subject.der not in named:
-                named.add(certificate.subject.der)
-                binding.add_client_authority(context, certificate.openssl)
-        except (SSL.Error, crypto.Error) as error:
+        except crypto.Error as error:
             raise CertificateError(
                 f"authority {str(certificate.subject)!r} cannot be used:"
                 f" {_words(error)}"
             ) from error
+        if named and certificate.subject.der not in names:
+            names.add(certificate.subject.der)
+            if not binding.add_client_authority(context, certificate.openssl):
+                raise CertificateError(
+                    f"authority {str(certificate.subject)!r} cannot be named to clients"
+                )
 
 
 def _set_lists(
@@ -342,6 +348,6 @@ def client_context(
         context.set_alpn_protos([protocol.encode("ascii") for protocol in alpn])
     context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT)
     context.set_verify_depth(MAX_CHAIN_DEPTH)
-    _trust(context, roots, ())
+    _trust(context, roots, named=False)
     binding.install_callbacks(context, SSL.VERIFY_PEER)
     return ClientContext(context, name, verify, tuple(alpn), tuple(left_out))
