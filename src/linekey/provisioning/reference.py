@@ -14,11 +14,12 @@ def reasons_page() -> str:
     lines = [
         "# Reasons",
         "",
+        "<!-- Made by `make docs` from linekey.provisioning.decision.Reason. -->",
+        "",
         "Every decision has one of these reasons. `linekey log` and its JSON give the"
         " name; the",
         "names never change their meaning. How a decision is made:"
         " [authorization](../explanation/authorization.md).",
-        "This page is generated from `linekey.provisioning.decision.Reason`.",
     ]
     for outcome, title in _TITLES.items():
         lines += ["", f"## {title}", "", "| reason | HTTP | what happened | cure |"]
