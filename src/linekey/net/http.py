@@ -77,6 +77,8 @@ class _Transport(httpx.AsyncBaseTransport):
         self.refused = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.scheme not in ("http", "https") or not request.url.host:
+            raise httpx.UnsupportedProtocol("a redirect to what is no web address")
         encrypted = request.url.scheme == "https"
         port = request.url.port or (443 if encrypted else 80)
         try:
