@@ -188,6 +188,12 @@ class Stream(httpcore.AsyncNetworkStream):
             notes=(*(self._offer.notes if self._offer else ()), *seen.notes),
         )
 
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """Host and port of this end."""
+        host, port = self._writer.get_extra_info("sockname")[:2]
+        return str(host), int(port)
+
     # --- httpcore's interface, which SIP and LDAP use as well
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore's signature

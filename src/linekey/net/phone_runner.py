@@ -119,6 +119,9 @@ class VirtualPhone:
         self._rounds = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._page_timer: asyncio.TimerHandle | None = None
+        self._waiters: list[
+            tuple[Callable[[PhoneState], bool], asyncio.Future[PhoneState]]
+        ] = []
         self._main: asyncio.Task[None] | None = None
         self._context: tuple[object, ClientContext] | None = None
 
@@ -214,6 +217,27 @@ class VirtualPhone:
         finally:
             waiter.cancel()
         return self.state
+
+    async def wait_for(self, met: Callable[[PhoneState], bool]) -> PhoneState:
+        """Wait until the phone's state is as asked; it is looked at after each event.
+
+        Raises what ended the phone, if that happens before.
+        """
+        if met(self.state):
+            return self.state
+        future: asyncio.Future[PhoneState] = asyncio.get_running_loop().create_future()
+        waiter = (met, future)
+        self._waiters.append(waiter)
+        try:
+            until: set[asyncio.Future[Any]] = {future}
+            if self._main is not None:
+                until.add(self._main)
+            await asyncio.wait(until, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done() and self._main is not None:
+                self._main.result()
+            return await future
+        finally:
+            self._waiters.remove(waiter)
 
     async def wait_closed(self) -> None:
         """Wait until the phone stops by itself, which only an error makes it do."""
@@ -332,6 +356,9 @@ class VirtualPhone:
             else:
                 await self._carry_out(command, group)
         self._tell_news()
+        for met, future in self._waiters:
+            if not future.done() and met(self.state):
+                future.set_result(self.state)
         asker, self._asker = self._asker, None
         if asker is not None and not asker.done():
             asker.set_result(answer)

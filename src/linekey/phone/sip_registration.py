@@ -190,7 +190,10 @@ class Registration:
 
     def stopping(self, now: datetime) -> list[Action]:
         """Unregister, if there is something to unregister."""
-        if self.state is LineState.REGISTERED and self._line is not None:
+        known = self.state is LineState.REGISTERED or (
+            self.state is LineState.REGISTERING and self.registered_until is not None
+        )  # the second: a refresh is under way
+        if known and self._line is not None:
             self._expires_s = 0
             return [
                 self._to(LineState.UNREGISTERING, "unregistering"),

@@ -1,0 +1,385 @@
+"""The lab's SIP registrar: lets the virtual phone register on an empty machine.
+
+**For the lab only**, and it says so in its Server header: one process, no calls, no
+database, registrations gone when it ends. Run Kamailio or any other SIP server for
+phones (``linekey export kamailio``).
+
+    async with Registrar(contexts, accounts, listener) as registrar:
+        …registrar.bindings…
+
+What it does of RFC 3261: REGISTER with digest (§22; SHA-256 before MD5, RFC 8760;
+``qop=auth``), one contact an account and connection, Expires down to ``MIN_EXPIRES_S``
+(423 below, §10.3), OPTIONS, the CR LF keep-alive of RFC 5626; 405 for all else. TLS
+through the one engine, with client certificates verified where ``contexts`` ask for
+them.
+
+Rules: a client may send ``MAX_HEADERS`` and no more before it is hung up on; a nonce is
+good for ``NONCE_S``; what is wrong with a password is told to nobody.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from sipmessage import Address, Request, Response
+
+from linekey.digest import ALGORITHMS, hash_hex, parse_digest, response
+from linekey.errors import PeerError
+from linekey.phone.sip_messages import make_reply
+from linekey.phone.sip_stream import PONG, Ping, SipReader
+from linekey.tls.context import ServerContexts
+from linekey.tls.engine import ServerEngine
+from linekey.tls.events import (
+    AlertReceived,
+    ConnectionFailed,
+    DataReceived,
+    HandshakeCompleted,
+    HandshakeFailed,
+    PeerClosed,
+    TlsInfo,
+)
+from linekey.tls.hello import parse_client_hello
+from linekey.tls.policy import choose
+
+SERVER: Final = "linekey lab registrar (for the lab only)"
+MIN_EXPIRES_S: Final = 30
+MAX_EXPIRES_S: Final = 3600
+NONCE_S: Final = 300.0
+SILENCE_S: Final = 120.0
+"""A connection without a byte for so long is closed; phones ping every minute."""
+MAX_CONNECTIONS: Final = 64
+_MAX_HELLO: Final = 64 * 1024
+
+Accounts = Callable[[str], str | None]
+"""The password of a user name, or None for a user that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One registration: where a user is reached, and until when."""
+
+    user: str
+    contact: str
+    expires_at: float
+    """Seconds of the event loop's clock."""
+    user_agent: str
+    tls: TlsInfo
+
+
+class Registrar:
+    """The registrar on ``listener`` (see ``net.door.bind``); an async context manager.
+
+    ``listener`` stays the caller's. ``told`` is called with a sentence for each
+    registration, refusal and goodbye.
+    """
+
+    def __init__(
+        self,
+        contexts: ServerContexts,
+        accounts: Accounts,
+        listener: socket.socket,
+        *,
+        realm: str = "lab",
+        told: Callable[[str], None] = lambda _: None,
+        algorithms: tuple[str, ...] = ALGORITHMS,
+    ) -> None:
+        self.bindings: dict[str, Binding] = {}
+        """By user."""
+        self._contexts = contexts
+        self._accounts = accounts
+        self._listener = listener
+        self._realm = realm
+        self._told = told
+        self._algorithms = algorithms
+        self._nonces: dict[str, float] = {}
+        self._clients: dict[str, _Client] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(
+            self._accept, sock=self._listener.dup()
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def registered(self, user: str) -> Binding | None:
+        """The user's registration, if it still holds."""
+        binding = self.bindings.get(user)
+        if binding is None or binding.expires_at < _now():
+            return None
+        return binding
+
+    async def notify(self, user: str, event: str = "check-sync") -> bool:
+        """Send a NOTIFY to a registered user; whether there was one to send it to."""
+        client = self._clients.get(user)
+        binding = self.registered(user)
+        if client is None or binding is None:
+            return False
+        token = secrets.token_hex(8)
+        host = f"127.0.0.1:{self.port}"
+        lines = [
+            f"NOTIFY {binding.contact} SIP/2.0",
+            f"Via: SIP/2.0/TLS {host};branch=z9hG4bK{token}",
+            "Max-Forwards: 70",
+            f"From: <sip:lab@{self._realm}>;tag={token}",
+            f"To: <sip:{user}@{self._realm}>",
+            f"Call-ID: {token}@lab",
+            "CSeq: 1 NOTIFY",
+            f"Event: {event}",
+            "Subscription-State: active",
+            f"Server: {SERVER}",
+            "Content-Length: 0",
+        ]
+        await client.send("\r\n".join([*lines, "", ""]).encode("utf-8"))
+        return True
+
+    # --- connections
+
+    async def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # asyncio.start_server makes one
+        if len(self._tasks) >= MAX_CONNECTIONS:
+            writer.close()
+            return
+        self._tasks.add(task)
+        client = _Client(self, reader, writer)
+        try:
+            await client.serve()
+        except (OSError, TimeoutError, PeerError) as error:
+            self._told(f"a connection ended: {error}")
+        except asyncio.CancelledError:
+            pass  # the lab stops; asyncio's own callback must not see it
+        finally:
+            self._tasks.discard(task)
+            for user in [u for u, c in self._clients.items() if c is client]:
+                del self._clients[user]
+                self.bindings.pop(user, None)  # reached over this connection alone
+            writer.close()
+
+    # --- requests
+
+    def answer(self, request: Request, client: "_Client") -> bytes:
+        """The reply to a request. Raises KeyError or ValueError where none can be."""
+        match request.method:
+            case "REGISTER":
+                return self._register(request, client)
+            case "OPTIONS":
+                return self._reply(request, 200, "OK")
+        return self._reply(request, 405, "Method Not Allowed")
+
+    def _register(self, request: Request, client: "_Client") -> bytes:
+        user = request.to_address.uri.user or ""
+        stale, allowed = self._authenticated(request, user)
+        if not allowed:
+            return self._challenge(request, stale=stale)
+        contacts = request.headers.getlist("Contact")
+        expires = self._expires(request)
+        if expires == 0 or contacts == ["*"]:
+            self.bindings.pop(user, None)
+            self._clients.pop(user, None)
+            self._told(f"{user} unregistered")
+            return self._reply(request, 200, "OK")
+        if expires < MIN_EXPIRES_S:
+            return self._reply(
+                request, 423, "Interval Too Brief", ("Min-Expires", str(MIN_EXPIRES_S))
+            )
+        if len(contacts) != 1:
+            return self._reply(request, 400, "One Contact, Please")
+        contact: Address = request.contact[0]
+        assert client.info is not None  # requests come after the handshake
+        self.bindings[user] = Binding(
+            user,
+            str(contact.uri),
+            _now() + expires,
+            request.headers.get("User-Agent") or "",
+            client.info,
+        )
+        self._clients[user] = client
+        info = client.info
+        self._told(f"{user} registered for {expires} s over {info.version.label}")
+        value = str(
+            Address(
+                contact.uri, parameters=contact.parameters.replace(expires=str(expires))
+            )
+        )
+        return self._reply(request, 200, "OK", ("Contact", value))
+
+    def _expires(self, request: Request) -> int:
+        texts = [request.headers.get("Expires")]
+        with contextlib.suppress(ValueError):
+            texts[:0] = [a.parameters.get("expires") for a in request.contact]
+        for text in texts:
+            if text is not None and text.strip().isascii() and text.strip().isdigit():
+                return min(int(text), MAX_EXPIRES_S)
+        return MAX_EXPIRES_S
+
+    def _authenticated(self, request: Request, user: str) -> tuple[bool, bool]:
+        """(the nonce is too old, the answer is right)."""
+        given = parse_digest(request.headers.get("Authorization") or "")
+        if given is None:
+            return False, False
+        algorithm = given.get("algorithm", "MD5").upper()
+        password = self._accounts(user)
+        needed = {"username", "realm", "nonce", "uri", "response", "nc", "cnonce"}
+        if (
+            not needed <= given.keys()
+            or algorithm not in self._algorithms
+            or given.get("qop") != "auth"
+            or given["realm"] != self._realm
+            or given["username"] != user
+            or password is None
+        ):
+            return False, False
+        right = response(
+            algorithm,
+            ha1=hash_hex(algorithm, f"{user}:{self._realm}:{password}"),
+            nonce=given["nonce"],
+            nc=given["nc"],
+            cnonce=given["cnonce"],
+            method=request.method,
+            uri=given["uri"],
+        )
+        if not hmac.compare_digest(right, given["response"].lower()):
+            return False, False
+        until = self._nonces.get(given["nonce"], 0.0)
+        return until < _now(), until >= _now()
+
+    def _challenge(self, request: Request, *, stale: bool) -> bytes:
+        now = _now()
+        self._nonces = {n: t for n, t in self._nonces.items() if t >= now}
+        while len(self._nonces) >= MAX_CONNECTIONS * 16:
+            del self._nonces[next(iter(self._nonces))]
+        nonce = secrets.token_urlsafe(24)
+        self._nonces[nonce] = now + NONCE_S
+        return self._reply(
+            request,
+            401,
+            "Unauthorized",
+            *(
+                (
+                    "WWW-Authenticate",
+                    f'Digest realm="{self._realm}", nonce="{nonce}", qop="auth", '
+                    f"algorithm={algorithm}" + (", stale=true" if stale else ""),
+                )
+                for algorithm in self._algorithms
+            ),
+        )
+
+    def _reply(
+        self, request: Request, code: int, phrase: str, *headers: tuple[str, str]
+    ) -> bytes:
+        plain = make_reply(request, code, phrase, SERVER, secrets.token_hex(4))
+        reply = Response.parse(plain)
+        reply.headers.set("Server", SERVER)
+        reply.headers.remove("User-Agent")
+        for name, value in headers:
+            reply.headers.add(name, value)
+        return bytes(reply)
+
+
+class _Client:
+    """One connection to the registrar."""
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.info: TlsInfo | None = None
+        self._registrar = registrar
+        self._reader = reader
+        self._writer = writer
+        self._engine: ServerEngine | None = None
+        self._messages = SipReader()
+
+    async def serve(self) -> None:
+        """Answer until either end closes. Raises OSError, TimeoutError, PeerError."""
+        data = await self._hello()
+        while data:
+            assert self._engine is not None  # _hello made it
+            for event in self._engine.receive(data):
+                match event:
+                    case HandshakeCompleted(info=info):
+                        self.info = info
+                    case DataReceived(data=plain):
+                        self._take(plain)
+                    case HandshakeFailed() | ConnectionFailed() | AlertReceived():
+                        await self._flush()  # the alert
+                        raise PeerError(event.reason)
+                    case PeerClosed():
+                        return
+            await self._flush()
+            async with asyncio.timeout(SILENCE_S):
+                data = await self._reader.read(65536)
+
+    async def _hello(self) -> bytes:
+        data = b""
+        async with asyncio.timeout(SILENCE_S):
+            while True:
+                part = await self._reader.read(65536)
+                data += part
+                if not part or len(data) > _MAX_HELLO:
+                    return b""
+                hello = parse_client_hello(data)
+                if hello is not None:
+                    break
+        choice = choose(hello)
+        if choice.policy is None:
+            raise PeerError(choice.reason)
+        contexts = self._registrar._contexts
+        self._engine = ServerEngine(contexts[choice.policy], hello=hello)
+        return data
+
+    def _take(self, plain: bytes) -> None:
+        engine = self._engine
+        assert engine is not None  # only called with one
+        for message in self._messages.feed(plain):
+            match message:
+                case Ping():
+                    engine.send(PONG)
+                case Request():
+                    with contextlib.suppress(KeyError, ValueError):
+                        engine.send(self._registrar.answer(message, self))
+
+    async def send(self, data: bytes) -> None:
+        """Send a request of the registrar's own."""
+        assert self._engine is not None  # only a registered client is sent to
+        self._engine.send(data)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        engine = self._engine
+        if engine is not None and (output := engine.take_output()):
+            self._writer.write(output)
+            await self._writer.drain()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

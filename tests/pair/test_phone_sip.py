@@ -1,0 +1,214 @@
+"""The phone's lines and the lab's registrar, both ours, over real TLS on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from tests.phone_pki import MAC, authority, device, server, vendor
+from tests.phone_server import accept
+
+from linekey.lab.registrar import SERVER, Registrar
+from linekey.net.door import bind
+from linekey.net.phone_runner import VirtualPhone
+from linekey.net.sip import SipLines
+from linekey.phone.events import ExceptionAdded, SettingEntered
+from linekey.phone.sip_registration import LineState
+from linekey.phone.state import PhoneState, new_phone
+from linekey.tls.context import Identity, ServerContexts
+
+PASSWORD = "hunter2"
+
+
+def accounts(user: str) -> str | None:
+    return {"401": PASSWORD, "402": PASSWORD}.get(user)
+
+
+def contexts(identity=None, *, mutual: bool = False) -> ServerContexts:
+    own = identity or server("localhost")
+    more = (
+        {
+            "verify": accept,
+            "roots": (vendor("sha256")[0].certificate,),
+            "require_certificate": True,
+        }
+        if mutual
+        else {"verify": None}
+    )
+    return ServerContexts(Identity(own.chain, own.key), **more)
+
+
+@asynccontextmanager
+async def registrar(*, port: int = 0, **options) -> AsyncIterator[Registrar]:
+    listener = bind("127.0.0.1", port)
+    made = options.pop("contexts", None) or contexts()
+    try:
+        async with Registrar(made, accounts, listener, **options) as running:
+            yield running
+    finally:
+        listener.close()
+
+
+def phone(
+    port: int, *, firmware: str = "10.1.33.33", lines: int = 1, password: str = PASSWORD
+) -> PhoneState:
+    state = new_phone(
+        MAC, "D785", firmware, builtin=device(MAC), authorities=(authority().certificate,)
+    )  # fmt: skip
+    settings = state.settings
+    for n in range(1, lines + 1):
+        for name, value in {
+            "user_name": f"{400 + n}", "user_host": "lab", "user_pass": password,
+            "user_outbound": f"localhost:{port};transport=tls", "user_realname": f"Line {n}",
+        }.items():  # fmt: skip
+            settings = settings.provision(name, value, idx=n).settings
+    return replace(state, settings=settings)
+
+
+async def until(running: VirtualPhone, met: Callable[[PhoneState], bool]) -> PhoneState:
+    async with asyncio.timeout(20):
+        return await running.wait_for(met)
+
+
+def is_registered(n: int = 1) -> Callable[[PhoneState], bool]:
+    def met(state: PhoneState) -> bool:
+        line = state.apps.line(n)
+        return line is not None and line.state is LineState.REGISTERED
+
+    return met
+
+
+def is_waiting(state: PhoneState) -> bool:
+    line = state.apps.line(1)
+    return line is not None and line.state is LineState.WAITING
+
+
+@pytest.mark.parametrize("algorithms", [("SHA-256", "MD5"), ("MD5",)])
+async def test_a_line_registers_and_unregisters_as_the_phone_stops(
+    algorithms: tuple[str, ...],
+) -> None:
+    told: list[str] = []
+    async with registrar(
+        told=told.append, algorithms=algorithms, contexts=contexts(mutual=True)
+    ) as there:
+        async with VirtualPhone(phone(there.port), services=(SipLines(),)) as running:
+            state = await until(running, is_registered())
+            binding = there.registered("401")
+            assert binding is not None
+            assert binding.tls.peer_chain[0] == device(MAC).leaf
+            assert "snomD785-SIP" in binding.user_agent
+            report = running.report()
+        line = running.state.apps.line(1)
+    assert report["lines"][0]["state"] == "registered"
+    assert line is not None
+    assert (line.state, line.reason) == (
+        LineState.IDLE,
+        "unregistered",
+    )
+    assert told == ["401 registered for 3600 s over TLSv1.2", "401 unregistered"]
+    assert there.registered("401") is None
+    texts = [e.text for e in running.state.log if e.purpose == "sip"]
+    assert any("registered as sip:401@lab for 3600 s" in text for text in texts)
+    assert texts[-1] == "line 1, sip:401@lab: unregistered"
+    assert not any(PASSWORD in str(e) for e in state.log)
+    assert SERVER.endswith("(for the lab only)")
+
+
+async def test_a_certificate_nobody_knows_goes_to_the_shelf_and_an_exception_cures_it() -> (
+    None
+):
+    strange = server("localhost", root=authority("TEST stranger root"))
+    async with (
+        registrar(contexts=contexts(strange)) as there,
+        VirtualPhone(phone(there.port), services=(SipLines(),)) as running,
+    ):
+        state = await until(running, is_waiting)
+        (unknown,) = state.trust.unknown
+        assert (unknown.purpose, unknown.peer) == ("sip", f"localhost:{there.port}")
+        assert "next try in" in state.apps.lines[0].reason
+        assert state.notifications[0].purpose == "sip"
+        answer = await running.do(ExceptionAdded(unknown.certificate.sha256))
+        assert answer.ok
+        state = await until(running, is_registered())
+        assert not [n for n in state.notifications if n.purpose == "sip"]
+
+
+async def test_a_certificate_with_another_name_is_refused() -> None:
+    other = server("pbx.elsewhere.test")
+    async with (
+        registrar(contexts=contexts(other)) as there,
+        VirtualPhone(phone(there.port), services=(SipLines(),)) as running,
+    ):
+        state = await until(running, is_waiting)
+    (unknown,) = state.trust.unknown
+    assert "localhost" in unknown.reason
+
+
+async def test_a_certificate_that_changes_between_two_connections_is_refused() -> None:
+    first = server("localhost", root=authority("TEST stranger root"))
+    second = server("localhost", root=authority("TEST second stranger"))
+    made = contexts(first)
+    async with (
+        registrar(contexts=made) as there,
+        VirtualPhone(phone(there.port), services=(SipLines(),)) as running,
+    ):
+        state = await until(running, is_waiting)
+        await running.do(ExceptionAdded(state.trust.unknown[0].certificate.sha256))
+        await until(running, is_registered())
+        there._contexts = contexts(second)
+        for client in list(there._clients.values()):
+            client._writer.close()
+        await until(running, is_waiting)
+        await running.do(SettingEntered("user_realname", "Anew", 1))
+        state = await until(running, lambda s: bool(s.trust.unknown))
+    (unknown,) = state.trust.unknown
+    assert unknown.certificate == second.leaf
+
+
+async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() -> None:
+    told: list[str] = []
+    async with (
+        registrar(told=told.append) as there,
+        VirtualPhone(phone(there.port, lines=2), services=(SipLines(),)) as running,
+    ):
+        await until(running, lambda s: is_registered(1)(s) and is_registered(2)(s))
+        await running.do(
+            SettingEntered("user_outbound", "localhost:1;transport=tls", 1)
+        )
+        state = await until(running, is_waiting)
+        assert is_registered(2)(state)
+        assert "401 unregistered" in told
+        await running.do(SettingEntered("user_active", "off", 1))
+        await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
+        await running.do(SettingEntered("user_outbound", "no:such:proxy", 2))
+        state = await until(running, lambda s: not s.apps.lines)
+    assert any("user_outbound2 cannot be read" in e.text for e in state.log)
+
+
+async def test_a_wrong_password_is_told_and_tells_nothing() -> None:
+    async with (
+        registrar() as there,
+        VirtualPhone(
+            phone(there.port, password="wrong-one"), services=(SipLines(),)
+        ) as running,
+    ):
+        state = await until(running, is_waiting)
+    assert "does not take the password of '401'" in state.apps.lines[0].reason
+    assert not any("wrong-one" in str(e) for e in state.log)
+
+
+async def test_check_sync_provisions_again_and_options_is_answered() -> None:
+    async with (
+        registrar() as there,
+        VirtualPhone(phone(there.port), services=(SipLines(),)) as running,
+    ):
+        await until(running, is_registered())
+        assert await there.notify("401", "check-sync;reboot=false")
+        await until(
+            running,
+            lambda s: any(
+                "check-sync" in e.text or "setting_server" in e.text for e in s.log[-3:]
+            ),
+        )
+        assert is_registered()(running.state)
