@@ -75,7 +75,7 @@ def page(
         "bench/notes.md. -->",
         "",
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {cpu_model()}, "
-        f"{platform.system()} {platform.release()}, "
+        f"{platform.system()} {kernel()}, "
         f"Python {platform.python_version()}, {openssl} (linekey), "
         f"{nginx.version()}; uvicorn {version('uvicorn')}, "
         f"uvloop {version('uvloop')}, pyOpenSSL {version('pyOpenSSL')}, "
@@ -112,6 +112,11 @@ def page(
         for size, (cost, idle, base) in growth.items()
     ]
     return "\n".join(lines) + "\n\n" + NOTES.read_text(encoding="utf-8")
+
+
+def kernel() -> str:
+    """The kernel's version without its builder's suffix."""
+    return ".".join(platform.release().split("-")[0].split(".")[:2])
 
 
 def row(name: str, ours: list[float], theirs: list[float]) -> str:

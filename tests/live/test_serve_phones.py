@@ -268,7 +268,12 @@ async def test_no_secret_is_in_any_log_line(
     caplog.set_level("DEBUG")
     token = Devices(place.database).new_token(place.phone, utc_now())
     async with place.serving() as server:
-        for path in (f"t/{token}/snomD785-{place.phone}.htm", f"{token}", "x?pass=1"):
+        for path in (
+            f"t/{token}/snomD785-{place.phone}.htm",
+            f"t/{token}",
+            f"T/{token}/nothing",
+            f"x?token={token}",
+        ):
             await place.curl(*cert(place.identity(place.phone)), f"{server.url}/{path}")
     lines = "\n".join(repr(entry) for entry in place.log()) + caplog.text
     assert token not in lines
