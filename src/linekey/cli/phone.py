@@ -7,16 +7,17 @@ up``) runs it, the other verbs talk to that process; otherwise they change its f
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from linekey.cli import phone_run
+from linekey.cli import phone_apps, phone_run
 from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
 from linekey.cli.output import console, emit_json, note
 from linekey.errors import InputError, StorageError
 from linekey.mac import parse_mac
 from linekey.net.phone_control import ask
+from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.authorities import authorities_of
 from linekey.phone.events import (
     Answer,
@@ -237,11 +238,16 @@ def upload(
     user: Annotated[
         bool, typer.Option("--user", help="Try it in user mode, which is refused.")
     ] = False,
+    shelf: Annotated[
+        Literal["server", "802.1x"],
+        typer.Option("--shelf", help="802.1x: an authority of the network itself."),
+    ] = "server",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a server certificate by hand, in admin mode."""
-    event = CertificateUploaded(read_file(file), admin=not user)
+    """Upload a certificate by hand, in admin mode."""
+    kind = CertificateUploaded if shelf == "server" else NetworkCertificateUploaded
+    event = kind(read_file(file), admin=not user)
     _act(_folder(state, mac), event, as_json)
 
 
@@ -311,6 +317,9 @@ def provision(
             hint="linekey phone run --mac … fetches its settings as it boots",
         )
     _act(folder, ProvisioningWanted("asked for"), as_json)
+
+
+phone_apps.add_verbs(app, lambda state, mac: _folder(state, mac))
 
 
 def _act(folder: PhoneFolder, event: Event, as_json: bool) -> None:

@@ -24,6 +24,7 @@ from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.net.phone_control import control
 from linekey.net.phone_runner import Service, VirtualPhone
+from linekey.net.sip import SipLines
 from linekey.phone.authorities import authorities_of
 from linekey.phone.events import FirmwareChanged
 from linekey.phone.identity import DeviceIdentity, parse_identity
@@ -104,7 +105,7 @@ def run(
         )
         phone = _stage(phone, trust or [], start)
         folder.save(phone)
-        services: list[Service] = [control(folder.control_path)]
+        services: list[Service] = [control(folder.control_path), SipLines()]
         if web_port is not None:
             services.append(_pages(web_port))
         ended = asyncio.run(

@@ -1,0 +1,242 @@
+"""``linekey phone event|press|lookup|screen|dot1x``: the phone's uses of TLS, used.
+
+Rule: they act on the process that runs the phone; 802.1X alone also goes without one,
+as a phone logs into the network before anything else.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.cli.opening import JsonOption, StateOption, printable, read_file
+from linekey.cli.output import console, emit_json, err_console
+from linekey.errors import InputError, StorageError
+from linekey.net.phone_control import ask
+from linekey.net.supplicant import log_in
+from linekey.phone.app_events import (
+    AppEvent,
+    BackPressed,
+    BrowserLeft,
+    EntryChosen,
+    FormSubmitted,
+    KeyPressed,
+    LogIntoNetwork,
+    LookupWanted,
+    NetworkLoginWanted,
+    SoftKeyPressed,
+)
+from linekey.phone.app_requests import action_event, network_login
+from linekey.phone.authorities import authorities_of
+from linekey.phone.events import Answer
+from linekey.phone.machine import Machine
+from linekey.phone.requests import to_request
+from linekey.store.phone_state import PhoneFolder
+
+FindFolder = Callable[[Path | None, str], PhoneFolder]
+"""Finds one phone's folder by state folder and MAC (empty: the only one)."""
+
+MacArgument = Annotated[str, typer.Argument(metavar="MAC", help="Which phone.")]
+
+
+def add_verbs(app: typer.Typer, find: FindFolder) -> None:
+    """Add these verbs to ``linekey phone``."""
+
+    @app.command()
+    def event(
+        mac: MacArgument,
+        name: Annotated[
+            str, typer.Argument(metavar="EVENT", help="incoming, dnd_on, reg_failed …")
+        ],
+        remote: Annotated[str, typer.Option(help="Who calls: $remote.")] = "",
+        local: Annotated[str, typer.Option(help="Who is called: $local.")] = "",
+        display_remote: Annotated[
+            str, typer.Option(help="The caller's name: $display_remote.")
+        ] = "",
+        variable: Annotated[
+            list[str] | None,
+            typer.Option("--variable", metavar="NAME=VALUE", help="Any other."),
+        ] = None,
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Let something happen, and the phone fetch the action URL that is set for it.
+
+        A page of minibrowser XML in the answer is shown on the phone's screen.
+        """
+        variables = {
+            "remote": remote,
+            "local": local,
+            "display_remote": display_remote,
+            **dict(_pair(text) for text in variable or []),
+        }
+        given = {k: v for k, v in variables.items() if v}
+        _print(_ask(find(state, mac), action_event(name, given)), as_json)
+
+    @app.command()
+    def press(
+        mac: MacArgument,
+        key: Annotated[
+            str,
+            typer.Argument(
+                metavar="KEY",
+                help="A function key's idx (0, 1 …); on a minibrowser page also F1 … "
+                "F4, *, #, CANCEL, EXIT.",
+            ),
+        ],
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Press a function key, or a soft key of the page on the screen."""
+        _print(_ask(find(state, mac), key_event(key)), as_json)
+
+    @app.command()
+    def choose(
+        mac: MacArgument,
+        number: Annotated[int, typer.Argument(min=1, help="Which entry, from 1.")],
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Choose an entry of the menu or directory on the screen."""
+        _print(_ask(find(state, mac), EntryChosen(number - 1)), as_json)
+
+    @app.command()
+    def submit(
+        mac: MacArgument,
+        values: Annotated[
+            list[str], typer.Argument(metavar="VALUE…", help="One for each field.")
+        ],
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Fill in the input page on the screen and send it."""
+        _print(_ask(find(state, mac), FormSubmitted(tuple(values))), as_json)
+
+    @app.command()
+    def lookup(
+        mac: MacArgument,
+        text: Annotated[str, typer.Argument(help="A name, or a number.")],
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Look a name or a number up in the phone's LDAP directory."""
+        answer = _ask(find(state, mac), LookupWanted(text))
+        _print(answer, as_json)
+        for entry in answer.details.get("lookup", {}).get("entries", []):
+            if not as_json:
+                numbers = ", ".join(row["number"] for row in entry["numbers"])
+                line = f"  {entry['name']}  {numbers}"
+                console.print(printable(line), markup=False, soft_wrap=True)
+        for text_ in answer.details.get("lookup", {}).get("notes", []):
+            if not as_json:
+                err_console.print(f"note: {printable(text_)}", markup=False)
+
+    @app.command()
+    def dot1x(
+        mac: MacArgument,
+        radius: Annotated[
+            str, typer.Option("--radius", metavar="HOST:PORT", help="RADIUS server.")
+        ],
+        secret_file: Annotated[
+            Path,
+            typer.Option(
+                "--secret-file", metavar="FILE", help="What it shares with the switch."
+            ),
+        ],
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Log the phone into the network by 802.1X, at a RADIUS server.
+
+        The phone's EAP settings, certificate and 802.1X shelf are used; eapol_test
+        plays the switch.
+        """
+        host, port = _address(radius)
+        secret = read_file(secret_file).decode("utf-8", "replace").strip()
+        wanted = network_login(host, port, secret)
+        folder = find(state, mac)
+        running = folder.running
+        _print(_ask(folder, wanted) if running else _alone(folder, wanted), as_json)
+
+
+def key_event(key: str) -> AppEvent:
+    """What a key's name means: a function key's idx, or a key of the minibrowser.
+
+    Raises InputError for anything else.
+    """
+    name = key.strip().upper()
+    if name.isascii() and name.isdigit() and len(name) < 4:
+        return KeyPressed(int(name))
+    if name == "CANCEL":
+        return BackPressed()
+    if name == "EXIT":
+        return BrowserLeft()
+    if name in ("*", "#") or (name[:1] == "F" and name[1:].isdigit()):
+        return SoftKeyPressed(name)
+    raise InputError(
+        f"no such key: {key!r}",
+        hint="a function key's idx, or F1 … F4, *, #, CANCEL, EXIT",
+    )
+
+
+def _ask(folder: PhoneFolder, event: AppEvent) -> Answer:
+    if not folder.running:
+        raise StorageError(
+            f"the phone {folder.path.name} does not run",
+            hint="run it in another terminal: linekey phone run --mac "
+            f"{folder.path.name}",
+        )
+    return Answer(**ask(folder.control_path, to_request(event)))
+
+
+def _alone(folder: PhoneFolder, event: NetworkLoginWanted) -> Answer:
+    """Log in without a running phone."""
+    with folder.lock():
+        phone = folder.load()
+        roots, _ = authorities_of(phone.profile.firmware)
+        machine = Machine(replace(phone, trust=phone.trust.with_authorities(roots)))
+        commands = machine.handle(event, datetime.now(UTC))
+        for command in list(commands):
+            if isinstance(command, LogIntoNetwork):
+                ended = asyncio.run(log_in(command))
+                commands = machine.handle(ended, datetime.now(UTC))
+        folder.save(machine.state)
+    answers = [c for c in commands if isinstance(c, Answer)]
+    return answers[-1]
+
+
+def _print(answer: Answer, as_json: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            "ok": answer.ok,
+            "text": answer.text,
+            "hint": answer.hint,
+            **answer.details,
+        }
+        emit_json(document)
+        if not answer.ok:
+            raise typer.Exit(3)
+        return
+    if not answer.ok:
+        raise StorageError(printable(answer.text), hint=printable(answer.hint))
+    console.print(printable(answer.text), markup=False, soft_wrap=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise InputError(f"not NAME=VALUE: {text!r}", hint="such as call-id=77")
+    return name.removeprefix("$"), value
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, mark, port = text.rpartition(":")
+    if not mark:
+        host, port = text, "1812"
+    if not host or not port.isdigit():
+        raise InputError(f"not HOST:PORT: {text!r}", hint="such as 127.0.0.1:1812")
+    return host.strip("[]"), int(port)
