@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from linekey.settings import LimitSettings
 
 if TYPE_CHECKING:
-    from linekey.net.door_connection import TlsTransport
+    from linekey.net.door_transport import TlsTransport
 
 _PHRASES = {
     400: "Bad Request",
