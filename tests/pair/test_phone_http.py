@@ -5,7 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 import pytest
 from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Asked, Route, Site, accept, serve
@@ -309,4 +309,4 @@ async def test_a_dripping_handshake_in_single_bytes_still_works() -> None:
 
 
 def test_httpx_is_never_given_a_context_of_its_own() -> None:
-    assert not issubclass(http._Transport, httpx.AsyncHTTPTransport)
+    assert not issubclass(http._Transport, httpx2.AsyncHTTPTransport)

@@ -21,7 +21,7 @@ STRANGERS = {("phone", "provisioning"), ("provisioning", "phone")}
 EDGES = {
     "asyncio", "socket", "ssl", "select", "selectors", "subprocess", "threading",
     "multiprocessing", "time", "os", "shutil", "tempfile", "sqlite3", "sqlalchemy",
-    "uvicorn", "starlette", "httpx", "uvloop", "typer", "rich", "signal",
+    "uvicorn", "starlette", "httpx2", "uvloop", "typer", "rich", "signal",
 }  # fmt: skip
 # Reading data that ships with the package is not I/O in this sense (importlib.resources).
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}

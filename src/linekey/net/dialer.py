@@ -1,6 +1,6 @@
 """Connections that a phone opens: TCP, then TLS by the engine, judged inside.
 
-``dial`` gives a ``Stream`` (bytes in and out; httpcore, SIP and LDAP read from it) or
+``dial`` gives a ``Stream`` (bytes in and out; httpcore2, SIP and LDAP read from it) or
 raises ``DialError`` with the report of what happened. Every connection ends with one
 ``ConnectionReport``: what was spoken, what the server showed, what the phone's judge
 said, which alerts went which way.
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import httpcore
+import httpcore2
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError, PeerError
@@ -141,7 +141,7 @@ class _Flight:
             messages.clear()
 
 
-class Stream(httpcore.AsyncNetworkStream):
+class Stream(httpcore2.AsyncNetworkStream):
     """One connection, plain or TLS. Made by ``dial``."""
 
     def __init__(
@@ -194,29 +194,29 @@ class Stream(httpcore.AsyncNetworkStream):
         host, port = self._writer.get_extra_info("sockname")[:2]
         return str(host), int(port)
 
-    # --- httpcore's interface, which SIP and LDAP use as well
+    # --- httpcore2's interface, which SIP and LDAP use as well
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore's signature
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore2's signature
         """Up to ``max_bytes`` decrypted bytes; nothing at the end.
 
-        Raises httpcore.ReadTimeout and httpcore.ReadError.
+        Raises httpcore2.ReadTimeout and httpcore2.ReadError.
         """
         try:
             async with asyncio.timeout(timeout):
                 while not self._data and not self._ended:
                     await self._fill()
         except TimeoutError:
-            raise httpcore.ReadTimeout(f"nothing within {timeout:g} s") from None
+            raise httpcore2.ReadTimeout(f"nothing within {timeout:g} s") from None
         if not self._data and self._seen.error:
-            raise httpcore.ReadError(self._seen.error)
+            raise httpcore2.ReadError(self._seen.error)
         taken = bytes(self._data[:max_bytes])
         del self._data[:max_bytes]
         return taken
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- httpcore's signature
-        """Send bytes. Raises httpcore.WriteTimeout and httpcore.WriteError."""
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- httpcore2's signature
+        """Send bytes. Raises httpcore2.WriteTimeout and httpcore2.WriteError."""
         if self._ended:
-            raise httpcore.WriteError(self._seen.error or "the connection is closed")
+            raise httpcore2.WriteError(self._seen.error or "the connection is closed")
         try:
             if self._engine is not None:
                 self._engine.send(buffer)
@@ -226,11 +226,11 @@ class Stream(httpcore.AsyncNetworkStream):
             async with asyncio.timeout(timeout):
                 await self._writer.drain()
         except TimeoutError:
-            raise httpcore.WriteTimeout(f"not sent within {timeout:g} s") from None
+            raise httpcore2.WriteTimeout(f"not sent within {timeout:g} s") from None
         except OSError as error:
-            raise httpcore.WriteError(_os_text(error)) from error
+            raise httpcore2.WriteError(_os_text(error)) from error
         except TlsError as error:
-            raise httpcore.WriteError(error.message) from error
+            raise httpcore2.WriteError(error.message) from error
 
     async def aclose(self) -> None:
         """Close, with close_notify; twice is fine."""
@@ -246,7 +246,7 @@ class Stream(httpcore.AsyncNetworkStream):
                 await self._writer.wait_closed()
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks a stream for; nothing is told."""
+        """What httpcore2 asks a stream for; nothing is told."""
         return None
 
     # --- TLS

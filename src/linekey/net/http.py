@@ -1,8 +1,8 @@
-"""The phone's HTTP client: httpx over the phone's own connections.
+"""The phone's HTTP client: httpx2 over the phone's own connections.
 
 A transport of ours opens each connection through ``net.dialer`` (so it is the engine
-that speaks TLS and the judge that decides) and lets httpcore speak HTTP/1.1 on it;
-redirects, limits and time are httpx's and ours. One request, one connection: a phone
+that speaks TLS and the judge that decides) and lets httpcore2 speak HTTP/1.1 on it;
+redirects, limits and time are httpx2's and ours. One request, one connection: a phone
 fetches a handful of documents a day.
 
 Rules: an answer is cut off at ``max_bytes``, a redirect chain at ``MAX_REDIRECTS``, the
@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Final
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 
 from linekey import digest
 from linekey.errors import PeerError
@@ -62,7 +62,7 @@ class Credentials:
     password: str = field(repr=False)
 
 
-class _Transport(httpx.AsyncBaseTransport):
+class _Transport(httpx2.AsyncBaseTransport):
     """Opens a connection a request, and tells of each when it is over."""
 
     def __init__(
@@ -76,9 +76,9 @@ class _Transport(httpx.AsyncBaseTransport):
         self._ended = ended
         self.refused = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not request.url.host:
-            raise httpx.UnsupportedProtocol("a redirect to what is no web address")
+            raise httpx2.UnsupportedProtocol("a redirect to what is no web address")
         encrypted = request.url.scheme == "https"
         port = request.url.port or (443 if encrypted else 80)
         try:
@@ -87,16 +87,16 @@ class _Transport(httpx.AsyncBaseTransport):
             self.refused |= failed.refused
             self._ended(failed.report)
             raise
-        url = httpcore.URL(
+        url = httpcore2.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
             target=request.url.raw_path,
         )
-        connection = httpcore.AsyncHTTP11Connection(url.origin, stream)
+        connection = httpcore2.AsyncHTTP11Connection(url.origin, stream)
         try:
             answer = await connection.handle_async_request(
-                httpcore.Request(
+                httpcore2.Request(
                     method=request.method,
                     url=url,
                     headers=request.headers.raw,
@@ -107,7 +107,7 @@ class _Transport(httpx.AsyncBaseTransport):
         except BaseException:
             await self._over(stream)
             raise
-        return httpx.Response(
+        return httpx2.Response(
             answer.status,
             headers=answer.headers,
             stream=_Body(answer, lambda: self._over(stream)),
@@ -121,11 +121,11 @@ class _Transport(httpx.AsyncBaseTransport):
         self._ended(report)
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body(httpx2.AsyncByteStream):
     """The answer's body; closing it ends the connection."""
 
     def __init__(
-        self, answer: httpcore.Response, over: Callable[[], Awaitable[None]]
+        self, answer: httpcore2.Response, over: Callable[[], Awaitable[None]]
     ) -> None:
         self._answer = answer
         self._over = over
@@ -139,15 +139,15 @@ class _Body(httpx.AsyncByteStream):
         await self._over()
 
 
-class _Login(httpx.Auth):
+class _Login(httpx2.Auth):
     """Answers a 401 once, twice for a stale nonce; digest before basic."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
         answer = yield request
         for attempt in range(2):
             asked = answer.request.url
@@ -162,7 +162,7 @@ class _Login(httpx.Auth):
             challenge = digest.best_challenge(challenges)
             if attempt and not (challenge and challenge.stale):
                 return
-            again = httpx.Request("GET", asked, headers=request.headers)
+            again = httpx2.Request("GET", asked, headers=request.headers)
             value = self._value(challenge, challenges, asked)
             if value is None:
                 return
@@ -170,7 +170,7 @@ class _Login(httpx.Auth):
             answer = yield again
 
     def _value(
-        self, challenge: digest.Challenge | None, challenges: list[str], url: httpx.URL
+        self, challenge: digest.Challenge | None, challenges: list[str], url: httpx2.URL
     ) -> str | None:
         user = self._credentials
         if challenge is not None:
@@ -184,8 +184,8 @@ class _Login(httpx.Auth):
                 cnonce=secrets.token_hex(8),
             )
         if any(text.strip().lower().startswith("basic") for text in challenges):
-            basic = httpx.BasicAuth(user.username, user.password)
-            header = next(basic.auth_flow(httpx.Request("GET", url))).headers
+            basic = httpx2.BasicAuth(user.username, user.password)
+            header = next(basic.auth_flow(httpx2.Request("GET", url))).headers
             return str(header["authorization"])
         return None
 
@@ -210,16 +210,16 @@ async def get(
     parts = parse_url(url)
     url = url.strip()
     if parts.username:
-        user = httpx.URL(url)
+        user = httpx2.URL(url)
         credentials = Credentials(user.username, user.password)
         url = str(user.copy_with(username="", password=""))
     transport = _Transport(dial, purpose, ended)
-    client = httpx.AsyncClient(
+    client = httpx2.AsyncClient(
         transport=transport,
         trust_env=False,
         follow_redirects=True,
         max_redirects=MAX_REDIRECTS,
-        timeout=None,  # noqa: S113 -- asyncio.timeout below bounds the whole
+        timeout=None,
         headers={
             "user-agent": user_agent,
             "accept": "*/*",
@@ -241,20 +241,20 @@ async def get(
         raise HttpError(
             failed.message, refused=failed.refused, hint=failed.hint
         ) from failed
-    except httpx.TooManyRedirects:
+    except httpx2.TooManyRedirects:
         raise HttpError(
             f"more than {MAX_REDIRECTS} redirects",
             hint="look where the server sends the phone; it may go in circles",
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpcore2.NetworkError) as error:
         raise HttpError(_worded(error), refused=transport.refused) from error
-    except (httpcore.ProtocolError, httpx.StreamError, UnicodeError) as error:
+    except (httpcore2.ProtocolError, httpx2.StreamError, UnicodeError) as error:
         raise HttpError(
             f"the answer is no HTTP: {_worded(error)}", refused=transport.refused
         ) from error
 
 
-async def _get(client: httpx.AsyncClient, url: str, max_bytes: int) -> HttpAnswer:
+async def _get(client: httpx2.AsyncClient, url: str, max_bytes: int) -> HttpAnswer:
     async with client.stream("GET", url) as answer:
         encoding = answer.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", ""):

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from linekey.certs.build import issue, new_key
@@ -81,15 +81,15 @@ class Browser:
     """A client without a network: requests go straight into the app."""
 
     def __init__(self, pages: PhonePages) -> None:
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(pages), base_url="https://phone.example",
+        self.client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(pages), base_url="https://phone.example",
             follow_redirects=True,
         )  # fmt: skip
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str) -> httpx2.Response:
         return asyncio.run(self.client.get(path))
 
-    def post(self, path: str, **how: Any) -> httpx.Response:
+    def post(self, path: str, **how: Any) -> httpx2.Response:
         return asyncio.run(self.client.post(path, **how))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
@@ -96,12 +96,12 @@ class Facts:
 
 def client(
     source: Facts | None = None, host: str = "127.0.0.1:8480"
-) -> httpx.AsyncClient:
+) -> httpx2.AsyncClient:
     registry = CollectorRegistry()
     Counter("linekey_things", "Things.", registry=registry).inc()
     pages = StatusPages(source or Facts(), clock=lambda: NOW, registry=registry)
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=pages.app), base_url=f"http://{host}"
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=pages.app), base_url=f"http://{host}"
     )
 
 
