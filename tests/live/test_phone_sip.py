@@ -1,0 +1,297 @@
+"""The virtual phone's lines at Kamailio: exported, and with its usual settings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.live.conftest import Place
+from tests.live.peers import NAME, Peer, free_port, open_folder, running
+from tests.live.test_export_kamailio import SECRET, USER, line, registrar
+from tests.phone_pki import authority, server
+
+from linekey.catalog.models import Generation
+from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.export.render import Export
+from linekey.net.phone_runner import VirtualPhone
+from linekey.net.sip import SipLines
+from linekey.phone.events import ExceptionAdded, SettingEntered
+from linekey.phone.identity import DeviceIdentity
+from linekey.phone.sip_registration import LineState
+from linekey.phone.state import PhoneState, new_phone
+
+pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
+
+PLAIN = """\
+#!KAMAILIO
+# Digest with {algorithm}, TLS without client certificates.
+debug=1
+log_stderror=yes
+children=1
+tcp_children=2
+auto_aliases=no
+enable_tls=yes
+listen=tls:127.0.0.1:{port}
+alias="{name}"
+loadmodule "tls.so"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "pv.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("tls", "config", "{folder}/tls.cfg")
+modparam("registrar", "min_expires", {expires})
+modparam("registrar", "max_expires", {expires})
+modparam("auth", "algorithm", "{algorithm}")
+modparam("auth", "qop", "{qop}")
+request_route {{
+    if ($rm != "REGISTER") {{
+        sl_send_reply("405", "Only REGISTER");
+        exit;
+    }}
+    if (!pv_www_authenticate("{realm}", "{secret}", "0")) {{
+        www_challenge("{realm}", "{flag}");
+        exit;
+    }}
+    save("location");
+}}
+"""
+TLS = """\
+[server:default]
+method = TLSv1.2+
+certificate = {folder}/server.crt
+private_key = {folder}/server.key
+verify_certificate = no
+require_certificate = no
+"""
+
+
+def phone(
+    place: Place, port: int, *, trusts: bool = True, **settings: str
+) -> PhoneState:
+    chain, key = place.lab.device_identity(place.phone, Generation.SHA256)
+    state = new_phone(
+        place.phone, "D785", "10.1.33.33",
+        builtin=DeviceIdentity(chain, private_key_to_pem(key)),
+        authorities=(place.lab.server_root(), authority().certificate) if trusts else (),
+    )  # fmt: skip
+    given = {
+        "user_name": USER, "user_host": NAME, "user_pass": SECRET, "user_realname": "Desk",
+        "user_outbound": f"{NAME}:{port};transport=tls", **settings,
+    }  # fmt: skip
+    kept = state.settings
+    for name, value in given.items():
+        kept = kept.provision(name, value, idx=1).settings
+    return replace(state, settings=kept)
+
+
+def stands(state: LineState, saying: str = "") -> Callable[[PhoneState], bool]:
+    def met(phone: PhoneState) -> bool:
+        line = phone.apps.line(1)
+        return line is not None and line.state is state and saying in line.reason
+
+    return met
+
+
+async def until(running: VirtualPhone, met: Callable[[PhoneState], bool]) -> PhoneState:
+    try:
+        async with asyncio.timeout(20):
+            return await running.wait_for(met)
+    except TimeoutError:
+        raise AssertionError([e.text for e in running.state.log]) from None
+
+
+@asynccontextmanager
+async def plain_registrar(
+    place: Place, algorithm: str = "MD5", *, realm: str = NAME, qop: str = "auth", flag: str = "1",
+    expires: int = 60, identity: DeviceIdentity | None = None,
+) -> AsyncIterator[Peer]:  # fmt: skip
+    """Kamailio that asks for no certificate, as most are run."""
+    with open_folder() as folder:
+        chain, key = place.lab.server_identity()
+        key_pem = private_key_to_pem(key)
+        if identity is not None:
+            chain, key_pem = identity.chain, identity.key_pem
+        (folder / "server.crt").write_text("".join(map(to_pem, chain)))
+        (folder / "server.key").write_bytes(key_pem)
+        port = free_port()
+        values = {
+            "folder": folder, "port": port, "algorithm": algorithm, "name": NAME,
+            "realm": realm, "secret": SECRET, "qop": qop, "flag": flag, "expires": expires,
+        }  # fmt: skip
+        (folder / "kamailio.cfg").write_text(PLAIN.format(**values))
+        (folder / "tls.cfg").write_text(TLS.format(**values))
+        made = Export("kamailio", (), (), (), ())
+        async with running(Peer("kamailio", port, folder, made)) as peer:
+            yield peer
+
+
+def request(method: str, cseq: int, *headers: str) -> bytes:
+    lines = [
+        f"{method} sip:{USER}@{NAME} SIP/2.0",
+        f"Via: SIP/2.0/TLS 127.0.0.1:5061;branch=z9hG4bK{cseq}x;rport",
+        f"From: <sip:server@{NAME}>;tag=7", f"To: <sip:{USER}@{NAME}>",
+        f"Call-ID: r{cseq}@127.0.0.1", f"CSeq: {cseq} {method}", "Max-Forwards: 70",
+        "Contact: <sip:server@127.0.0.1:5061;transport=tls>", *headers, "Content-Length: 0",
+    ]  # fmt: skip
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def test_the_phone_registers_with_its_certificate_is_reached_and_unregisters(
+    place: Place, record_interop: Any
+) -> None:
+    async with registrar(place, (USER, str(place.phone))) as peer:
+        state = phone(place, peer.port, setting_server="")
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            await until(running, stands(LineState.REGISTERED))
+            assert any(
+                "asked for a certificate; shown" in d
+                for e in running.state.log if e.purpose == "sip" for d in e.details
+            )  # fmt: skip
+            async with line(place, peer, place.identity(place.phone)) as server:
+                answer = await server.ask(request("OPTIONS", 1))
+                assert answer.startswith("SIP/2.0 200"), answer + peer.log()
+                assert "snomD785-SIP" in answer
+                answer = await server.ask(
+                    request("NOTIFY", 2, "Event: check-sync;reboot=false", "Subscription-State: active")
+                )  # fmt: skip
+                assert answer.startswith("SIP/2.0 200"), answer + peer.log()
+            state = await until(
+                running, lambda s: any("setting_server" in e.text for e in s.log[-4:])
+            )
+        ended = running.state
+        async with line(place, peer, place.identity(place.phone)) as server:
+            gone = await server.ask(request("OPTIONS", 3))
+    assert gone.startswith("SIP/2.0 404"), gone
+    assert ended.apps.lines[0].reason == "unregistered"
+    assert SECRET not in "".join(str(e) for e in ended.log)
+    record_interop(
+        "kamailio",
+        "virtual phone: REGISTER with its certificate and digest, OPTIONS, unregister",
+    )
+    record_interop("kamailio", "virtual phone: NOTIFY check-sync re-provisions")
+
+
+async def test_another_phones_account_is_refused_and_the_reason_is_told(
+    place: Place, record_interop: Any
+) -> None:
+    async with registrar(place, (USER, str(place.old_phone))) as peer:
+        state = phone(place, peer.port)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            state = await until(running, stands(LineState.WAITING))
+    assert "403 This account belongs to another phone" in state.apps.lines[0].reason
+    record_interop(
+        "kamailio", "virtual phone: another phone's account", "403, told on the screen"
+    )
+
+
+async def test_a_phone_without_a_certificate_is_refused_in_the_handshake(
+    place: Place,
+) -> None:
+    async with registrar(place, (USER, str(place.phone))) as peer:
+        state = phone(place, peer.port)
+        kept = state.settings.provision("empty_tls_client_cert", "on").settings
+        async with VirtualPhone(
+            replace(state, settings=kept), services=(SipLines(),)
+        ) as running:
+            state = await until(running, stands(LineState.WAITING))
+    assert (
+        "handshake_failure" in str(state.log)
+        or "certificate" in state.apps.lines[0].reason
+    )
+    assert state.notifications[0].purpose == "sip"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "qop", "flag"),
+    [("MD5", "auth", "1"), ("SHA-256", "auth", "1"), ("MD5", "auth", "0")],
+)
+async def test_the_phone_registers_without_client_certificates(
+    place: Place, record_interop: Any, algorithm: str, qop: str, flag: str
+) -> None:
+    async with plain_registrar(
+        place, algorithm, qop=qop, flag=flag, realm="voice, and more"
+    ) as peer:
+        state = phone(place, peer.port)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            state = await until(running, stands(LineState.REGISTERED))
+            assert "for 60 s" in state.apps.lines[0].reason
+    assert running.state.apps.lines[0].reason == "unregistered"
+    record_interop(
+        "kamailio",
+        f"virtual phone: REGISTER with digest {algorithm}"
+        f"{' and qop' if flag == '1' else ', no qop'}, a comma in the realm",
+    )
+
+
+async def test_the_registration_is_kept_refreshed(
+    place: Place, record_interop: Any
+) -> None:
+    async with plain_registrar(place, expires=2) as peer:
+        async with VirtualPhone(
+            phone(place, peer.port), services=(SipLines(),)
+        ) as running:
+            first = await until(running, stands(LineState.REGISTERED))
+            assert first.apps.lines[0].until is not None
+            moment = first.apps.lines[0].until
+            await until(
+                running,
+                lambda s: stands(LineState.REGISTERED)(s) and (s.apps.lines[0].until or moment) > moment,
+            )  # fmt: skip
+    record_interop(
+        "kamailio", "virtual phone: registration refreshed before it expires"
+    )
+
+
+async def test_an_unknown_ca_fills_the_shelf_and_an_exception_registers_the_phone(
+    place: Place, record_interop: Any
+) -> None:
+    async with plain_registrar(place) as peer:
+        state = phone(place, peer.port, trusts=False)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            state = await until(running, stands(LineState.WAITING))
+            (unknown,) = state.trust.unknown
+            assert (unknown.purpose, unknown.peer) == ("sip", f"{NAME}:{peer.port}")
+            answer = await running.do(ExceptionAdded(unknown.certificate.sha256))
+            assert answer.ok
+            await until(running, stands(LineState.REGISTERED))
+    record_interop(
+        "kamailio",
+        "virtual phone: unknown CA, then an exception",
+        "refused, then works",
+    )
+
+
+async def test_a_certificate_for_another_name_is_refused(
+    place: Place, record_interop: Any
+) -> None:
+    async with plain_registrar(place, identity=server("pbx.elsewhere.test")) as peer:
+        async with VirtualPhone(
+            phone(place, peer.port), services=(SipLines(),)
+        ) as running:
+            state = await until(running, stands(LineState.WAITING))
+            (unknown,) = state.trust.unknown
+            assert NAME in unknown.reason
+            await running.do(SettingEntered("check_fqdn_against_server_cert", "off"))
+            await running.do(SettingEntered("user_realname", "Anew", 1))
+            await until(running, stands(LineState.REGISTERED))
+    record_interop(
+        "kamailio", "virtual phone: certificate for another name (RFC 5922)", "refused"
+    )
+
+
+async def test_a_server_that_goes_away_is_told_and_tried_again(place: Place) -> None:
+    async with AsyncExitStack() as stack, AsyncExitStack() as server:
+        peer = await server.enter_async_context(plain_registrar(place))
+        state = phone(place, peer.port)
+        running = await stack.enter_async_context(
+            VirtualPhone(state, services=(SipLines(),))
+        )
+        await until(running, stands(LineState.REGISTERED))
+        await server.aclose()
+        state = await until(running, stands(LineState.WAITING))
+        assert "next try in" in state.apps.lines[0].reason
+        assert state.apps.lines[0].until is None
