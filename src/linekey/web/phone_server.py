@@ -40,7 +40,7 @@ _LIMITS = LimitSettings(half_open=32, connections=64, body_bytes=4 * 1024 * 1024
 
 
 class PhoneServer:
-    """Serves one phone's pages on ``listener`` (see ``net.door.bind``)."""
+    """Serves one phone's pages on ``listener`` (``net.door.bind``), once; closes it."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -54,24 +54,26 @@ class PhoneServer:
 
     async def __call__(self, phone: VirtualPhone) -> None:
         """Serve until cancelled."""
-        identity = phone.state.identity.identity
-        if identity is None:
-            _log.warning("%s has no certificate, so no HTTPS pages", phone.state.mac)
-            return
+        with self._listener:
+            identity = phone.state.identity.identity
+            if identity is None:
+                mac = phone.state.mac
+                _log.warning("%s has no certificate, so no HTTPS pages", mac)
+                return
 
-        def engine_for(policy: Policy, hello: ClientHello) -> ServerEngine:
-            return ServerEngine(self._context(phone.state, policy), hello=hello)
+            def engine_for(policy: Policy, hello: ClientHello) -> ServerEngine:
+                return ServerEngine(self._context(phone.state, policy), hello=hello)
 
-        async with Door(
-            PhonePages(_Desk(phone)),
-            engine_for,
-            self._listener,
-            limits=_LIMITS,
-            certificate=identity.leaf,
-            on_refused=_note_refused,
-            drain_s=1.0,
-        ):
-            await asyncio.Event().wait()
+            async with Door(
+                PhonePages(_Desk(phone)),
+                engine_for,
+                self._listener,
+                limits=_LIMITS,
+                certificate=identity.leaf,
+                on_refused=_note_refused,
+                drain_s=1.0,
+            ):
+                await asyncio.Event().wait()
 
     def _context(self, state: PhoneState, policy: Policy) -> ServerContext:
         identity = state.identity.identity
