@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 PAGES: dict[str, str] = {
+    "docs/reference/fidelity.md": "linekey.phone.fidelity:fidelity_page",
     "docs/reference/findings.md": "linekey.trust.reference:findings_page",
     "docs/reference/models.md": "linekey.catalog.reference:models_page",
     "docs/reference/reasons.md": "linekey.provisioning.reference:reasons_page",

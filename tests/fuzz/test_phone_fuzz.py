@@ -1,6 +1,7 @@
 """Any XML, any certificate, any server: it works, or it is the one documented error."""
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.phone_pki import MAC, NOW, authority, device, self_signed, server
 
 from linekey.certs.pem import to_base64, to_pem
-from linekey.errors import InputError, PeerError
+from linekey.errors import InputError
 from linekey.net import http
 from linekey.net.dialer import DialError, Stream
 from linekey.net.phone_runner import VirtualPhone
@@ -112,10 +113,8 @@ documents = st.one_of(
 @example(FULL)
 @example(b"<!DOCTYPE a [<!ENTITY x 'y'>]><settings>&x;</settings>")
 def test_any_document_is_read_or_is_the_documented_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(InputError):
         parse_document(data)
-    except InputError as error:
-        assert error.message
 
 
 @CALM
@@ -201,10 +200,12 @@ def test_any_patch_is_taken_whole_or_refused(data: bytes) -> None:
     if answer.ok:  # white space of the JSON may change, nothing else
         assert read_patch(data).identity.chain == device(MAC).chain
     for reader in (read_patch, parse_identity):
+        said = ""
         try:
             reader(data)
         except InputError as error:
-            assert "PRIVATE" not in error.message
+            said = error.message
+        assert "PRIVATE" not in said
 
 
 json_values = st.recursive(
@@ -287,8 +288,7 @@ def fetch(
                 f"{scheme}://127.0.0.1/x", purpose=Purpose.PROVISIONING, dial=dial, user_agent="ua",
                 ended=reports.append, time_limit_s=0.05, max_bytes=100_000,
             )  # fmt: skip
-        except PeerError as error:
-            assert isinstance(error, http.HttpError | DialError)
+        except (http.HttpError, DialError) as error:
             return error.message
         return str(got.status)
 

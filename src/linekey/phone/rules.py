@@ -1,0 +1,559 @@
+"""What this phone does, rule by rule: on whose word, from which firmware, shown where.
+
+``phone.fidelity`` writes docs/reference/fidelity.md from ``RULES``. Rules of this file:
+every rule of the seed's TLS chapter has a row; a row names the tests that hold it; what
+is inference says "guessed" (confidence L). Versions come from the catalogue, so the
+page cannot disagree with it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from linekey.catalog import settings_rules as since
+from linekey.catalog.evidence import Confidence
+
+_FILES: Final = {
+    "machine": "tests/unit/phone/test_machine.py",
+    "identity": "tests/unit/phone/test_phone_identity.py",
+    "settings": "tests/unit/phone/test_phone_settings.py",
+    "pieces": "tests/unit/phone/test_phone_pieces.py",
+    "urls": "tests/unit/phone/test_urls.py",
+    "document": "tests/unit/phone/test_document.py",
+    "boot": "tests/pair/test_phone_boot.py",
+    "control": "tests/pair/test_phone_control.py",
+    "refusals": "tests/pair/test_phone_refusals.py",
+    "http": "tests/pair/test_phone_http.py",
+    "live": "tests/live/test_phone_peers.py",
+    "fuzz": "tests/fuzz/test_phone_fuzz.py",
+}
+"""The files of tests, from the top of the repository, by a short name."""
+_FACTS: Final = "facts snom"
+_FLAGS: Final = "vendor page, Permission Flags"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRule:
+    """One thing the phone does; ``shown_by`` names tests as ``file::name``."""
+
+    part: str
+    rule: str
+    firmware: str
+    source: str
+    confidence: Confidence
+    shown_by: tuple[str, ...]
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that hold it, as ``path::name``."""
+        return tuple(
+            f"{_FILES[file]}::{name}"
+            for file, _, name in (test.partition("::") for test in self.shown_by)
+        )
+
+
+def _from(rule: since.SinceRule) -> str:
+    return f"from {rule.since}"
+
+
+_BUILTIN = "Built-in certificate"
+_SERVER_AUTH = "Server authentication"
+_STORE = "Trust store"
+_UPLOAD = "Manual upload"
+_CERTIFICATES = "Certificates by provisioning"
+_SETTINGS_PART = "Settings"
+_TLS = "TLS as the phone speaks it"
+_FETCH = "Fetching settings"
+_OURS = "linekey's own"
+
+RULES: Final = (
+    # --- the built-in certificate
+    PhoneRule(
+        _BUILTIN,
+        "Each model shows the certificate it is produced with: SHA-1 and "
+        "RSA-1024, or SHA-2 and RSA-2048",
+        "all",
+        "seed, Authentication of the devices; Phone's Web Server Certificate",
+        "H",
+        (
+            "identity::test_every_model_shows_its_built_in_certificate_out_of_the_box",
+            "boot::test_a_phone_boots_proves_itself_and_gets_its_settings",
+        ),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "300, 320, 370, PA1 and MP show one common certificate without a MAC",
+        "all",
+        "seed, Authentication of the devices, Warning",
+        "H",
+        ("control::test_a_lab_phone_needs_no_identity_file_and_keeps_the_one_it_got",),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "A patch made for one device brings its SHA-2 certificate; it is refused "
+        "for another MAC, below the model's SHA-2 firmware, and on SHA-1-only models",
+        f"SHA-2 {_from(since.SHA2)}",
+        "seed, Upgrade to SHA-2; table of models",
+        "H",
+        (
+            "identity::test_a_patch_is_for_models_and_firmware_that_can_use_it",
+            "identity::test_a_patch_for_another_phone_is_refused",
+            "identity::test_a_patch_that_was_altered_is_refused",
+        ),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "The patch's file format is linekey's own, the vendor's is not public",
+        "all",
+        _OURS,
+        "L",
+        ("identity::test_a_patch_is_read_as_it_was_made",),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "Once patched, the phone shows the SHA-2 certificate unless "
+        "phone_cert_type says sha1; a factory reset does not undo the patch",
+        "all",
+        "seed, Upgrade to SHA-2, read on",
+        "L",
+        ("machine::test_a_patch_makes_the_phone_show_its_sha2_certificate",),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "phone_cert_type chooses the certificate",
+        _from(since.PHONE_CERT_TYPE),
+        "seed, Phone's Web Server Certificate",
+        "H",
+        (
+            "identity::test_phone_cert_type_chooses_between_the_certificates_a_phone_has",
+        ),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "Its values are sha256 and sha1; any other is ignored",
+        "all",
+        f"{_FACTS} §3",
+        "L",
+        (
+            "identity::test_phone_cert_type_chooses_between_the_certificates_a_phone_has",
+        ),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "webservice_cert (also webserver_cert) holds the operator's own "
+        "certificate, for connections and pages",
+        "all",
+        "seed, Uploading the Phone Certificate",
+        "H",
+        ("identity::test_the_operators_own_certificate_wins_under_both_names",),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "Its value is PEM: certificate, intermediates, key; one that cannot be "
+        "read changes nothing",
+        "all",
+        f"{_FACTS} §3",
+        "M",
+        (
+            "identity::test_an_own_certificate_that_cannot_be_read_changes_nothing_and_is_said",
+        ),
+    ),
+    PhoneRule(
+        _BUILTIN,
+        "empty_tls_client_cert shows none to servers",
+        "all",
+        f"{_FACTS} §3",
+        "L",
+        (
+            "machine::test_an_empty_client_certificate_is_warned_of",
+            "refusals::test_a_phone_that_shows_no_certificate_is_refused_by_a_server_that_needs_one",
+        ),
+    ),
+    # --- server authentication
+    PhoneRule(
+        _SERVER_AUTH,
+        "8.x verifies no server by default",
+        "8.x",
+        "seed, Server Authentication, Version 8.x",
+        "H",
+        ("refusals::test_8_x_accepts_any_server_by_default_and_says_what_that_means",),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "It can be activated; then only a factory reset clears it",
+        _from(since.SERVER_AUTH_SETTING),
+        "seed, Server Authentication, Version 8.x",
+        "H",
+        (
+            "machine::test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
+            "refusals::test_8_x_with_authentication_activated_refuses_as_10_x_does",
+        ),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "10.x always verifies, and this cannot be disabled",
+        _from(since.SERVER_AUTH_FORCED),
+        "seed, Server Authentication, Version 10.x",
+        "H",
+        (
+            "machine::test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
+        ),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "check_fqdn_against_server_cert: off by default in 8.x, on in 10.x; "
+        "without effect in 8.x while authentication is off",
+        _from(since.CHECK_FQDN),
+        f"{_FACTS} §3",
+        "H",
+        (
+            "machine::test_name_checking_has_its_firmwares_defaults",
+            "machine::test_check_fqdn_before_8_8_3_26_does_nothing_and_says_so",
+        ),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "host_name_validation_flags is a sum of OpenSSL's flags; 2 by "
+        f"default before {since.HOST_FLAGS_DEFAULT.since}, then 0",
+        _from(since.HOST_FLAGS),
+        f"{_FACTS} §3",
+        "H",
+        ("machine::test_name_checking_has_its_firmwares_defaults",),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "A value that is no such sum leaves the default",
+        "all",
+        _OURS,
+        "L",
+        ("machine::test_a_flag_sum_that_is_none_leaves_the_default",),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
+        "A server called by its address must have it as SAN iPAddress; a CN "
+        "does not do",
+        "all",
+        f"{_FACTS} §3",
+        "H",
+        ("refusals::test_the_server_sees_the_right_alert_and_the_phone_says_why",),
+    ),
+    # --- trust store
+    PhoneRule(
+        _STORE,
+        "Authorities are Mozilla's list as of the firmware, read-only",
+        "all",
+        "seed, Adding Unknown Certificates",
+        "H",
+        (
+            "machine::test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot",
+        ),
+    ),
+    PhoneRule(
+        _STORE,
+        "Where the firmware's date is not known, the newest list stands in",
+        "all",
+        _OURS,
+        "L",
+        ("pieces::test_the_authorities_are_mozillas_list_of_the_firmwares_date",),
+    ),
+    PhoneRule(
+        _STORE,
+        "A refused server certificate is listed as unknown, with when, which "
+        "connection and why",
+        "all",
+        "seed, Adding Unknown Certificates",
+        "H",
+        (
+            "machine::test_a_refused_certificate_is_shelved_with_when_which_connection_and_why",
+        ),
+    ),
+    PhoneRule(
+        _STORE,
+        "An exception accepts that very certificate and no other",
+        "all",
+        "seed, Adding Unknown Certificates",
+        "H",
+        (
+            "machine::test_an_exception_accepts_that_very_certificate_and_no_other",
+            "live::test_nginx_under_an_unknown_ca_needs_an_exception_first",
+        ),
+    ),
+    PhoneRule(
+        _STORE,
+        "A refused connection shows a notification with what to do",
+        "all",
+        "seed, Adding Unknown Certificates (its words: ours)",
+        "M",
+        (
+            "machine::test_a_notification_can_be_read_away",
+            "refusals::test_the_server_sees_the_right_alert_and_the_phone_says_why",
+        ),
+    ),
+    PhoneRule(
+        _STORE,
+        "A factory reset leaves what the factory gave",
+        "all",
+        "seed, Server Authentication; extent: ours",
+        "M",
+        ("machine::test_a_factory_reset_keeps_what_the_factory_gave_and_nothing_else",),
+    ),
+    # --- upload
+    PhoneRule(
+        _UPLOAD,
+        "Only in admin mode, DER, signed by an accepted authority or server "
+        "certificate; else refused, with the reason in the log",
+        "all",
+        "seed, Manually Uploading Certificates",
+        "H",
+        (
+            "machine::test_a_manual_upload_is_taken_or_refused_with_the_reason_in_the_log",
+            "fuzz::test_any_upload_is_answered_with_a_reason",
+        ),
+    ),
+    # --- certificates by provisioning
+    PhoneRule(
+        _CERTIFICATES,
+        "A certificate by url is fetched after all documents",
+        "all",
+        "seed, Uploading Server Certificates via Provisioning",
+        "H",
+        (
+            "machine::test_a_certificate_by_url_comes_after_all_documents_and_helps_none_of_them",
+        ),
+    ),
+    PhoneRule(
+        _CERTIFICATES,
+        "A base64 certificate is available at once; older firmware ignores it",
+        _from(since.BASE64_CERTIFICATES),
+        "seed, Uploading Server Certificates via Provisioning",
+        "H",
+        (
+            "machine::test_a_later_document_of_the_same_round_profits_from_a_base64_certificate",
+            "machine::test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
+        ),
+    ),
+    PhoneRule(
+        _CERTIFICATES,
+        "A provisioned certificate must be signed by one the phone trusts",
+        f"until {since.SIGNED_BY.since}",
+        "seed, Uploading Server Certificates via Provisioning",
+        "H",
+        (
+            "machine::test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
+            "machine::test_before_the_rule_ended_a_certificate_signed_by_an_authority_is_taken",
+        ),
+    ),
+    PhoneRule(
+        _CERTIFICATES,
+        "A downloaded certificate must be DER",
+        "all",
+        "seed, Uploading Server Certificates via Provisioning",
+        "H",
+        (
+            "machine::test_a_downloaded_file_that_is_no_der_certificate_is_refused_with_its_reason",
+        ),
+    ),
+    PhoneRule(
+        _CERTIFICATES,
+        "BEGIN and END lines and white space are read over; a private key "
+        "inside is not kept, and said loudly",
+        "all",
+        f"{_FACTS} §4",
+        "M",
+        (
+            "machine::test_a_private_key_in_a_document_is_shouted_about_and_never_kept",
+            "machine::test_broken_base64_is_refused_and_the_rest_of_the_document_holds",
+        ),
+    ),
+    # --- settings
+    PhoneRule(
+        _SETTINGS_PART,
+        "perm: R, & and one blank are read-only; RW, $ and empty are "
+        "overwritten; ! spares what the user set",
+        "all",
+        f"{_FACTS} §4; {_FLAGS}",
+        "H",
+        (
+            "settings::test_a_read_only_setting_cannot_be_changed_on_the_phone",
+            "settings::test_a_writable_setting_is_the_users_until_provisioning_overwrites_it",
+            "settings::test_an_exclamation_mark_sets_only_what_the_user_has_not_set",
+        ),
+    ),
+    PhoneRule(
+        _SETTINGS_PART,
+        "perm V is volatile, gone at a reboot",
+        "10.1.79.0 (read for all)",
+        _FLAGS,
+        "H",
+        ("settings::test_a_volatile_setting_is_gone_after_a_reboot",),
+    ),
+    PhoneRule(
+        _SETTINGS_PART,
+        "Unknown settings and sections are kept and listed",
+        "all",
+        f"{_FACTS} §4",
+        "M",
+        ("document::test_every_part_is_read_and_what_is_left_out_is_said",),
+    ),
+    PhoneRule(
+        _SETTINGS_PART,
+        "Each section may be a document of its own",
+        "all",
+        f"{_FACTS} §4",
+        "H",
+        ("document::test_each_section_may_be_a_document_of_its_own",),
+    ),
+    PhoneRule(
+        _SETTINGS_PART,
+        "Documents name further documents; depth, count and repetition "
+        "are limited (the limits are ours)",
+        "all",
+        f"{_FACTS} §4",
+        "M",
+        (
+            "machine::test_documents_name_further_documents_which_come_in_order_and_once",
+            "machine::test_documents_that_name_each_other_for_ever_come_to_an_end",
+        ),
+    ),
+    PhoneRule(
+        _SETTINGS_PART,
+        "Entities, bombs, depth and size are refused without harm",
+        "all",
+        _OURS,
+        "M",
+        (
+            "document::test_hostile_xml_is_refused_with_the_documented_error",
+            "fuzz::test_any_document_is_read_or_is_the_documented_error",
+        ),
+    ),
+    # --- fetching
+    PhoneRule(
+        _FETCH,
+        "setting_server: the model's document, then the phone's own; {mac}; file names",
+        "all",
+        f"{_FACTS} §3",
+        "H",
+        (
+            "urls::test_setting_server_names_the_documents",
+            "boot::test_a_phone_boots_proves_itself_and_gets_its_settings",
+        ),
+    ),
+    PhoneRule(
+        _FETCH,
+        "What is a file name in setting_server, and the derived name",
+        "all",
+        f"{_FACTS} §3, read on",
+        "L",
+        ("urls::test_setting_server_names_the_documents",),
+    ),
+    PhoneRule(
+        _FETCH,
+        "The User-Agent has the shape of its firmware and can be replaced",
+        "all",
+        f"{_FACTS} §6",
+        "H",
+        ("urls::test_the_user_agent_has_the_shape_of_its_firmware",),
+    ),
+    PhoneRule(
+        _FETCH,
+        "Digest (MD5, SHA-256) before basic, from http_client_user and _pass",
+        "all",
+        f"{_FACTS} §3; RFC 7616",
+        "M",
+        ("http::test_digest_is_answered_before_basic_also_after_a_stale_nonce",),
+    ),
+    PhoneRule(
+        _FETCH,
+        "A failed round is tried again, later and later",
+        "all",
+        _OURS,
+        "L",
+        ("machine::test_retries_grow_are_bounded_and_spread_over_the_fleet",),
+    ),
+    PhoneRule(
+        _FETCH,
+        "settings_refresh_timer fetches the settings again",
+        "all",
+        "vendor page settings_refresh_timer",
+        "M",
+        ("machine::test_the_refresh_timer_is_kept_within_reason",),
+    ),
+    # --- TLS
+    PhoneRule(
+        _TLS,
+        "Versions and suites are the matrix row's; what the engine cannot speak is "
+        "said in the log and never swapped",
+        "by model and firmware",
+        "seed, Supported Cipher Suites",
+        "H",
+        (
+            "refusals::test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped",
+            "refusals::test_a_phone_whose_suites_no_engine_speaks_says_so_and_lives",
+            "live::test_openssl_s_server_serves_phones_of_every_age",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
+        "The phone shows its certificate to a server that asks",
+        "all",
+        "seed, TLS handshake overview",
+        "H",
+        (
+            "live::test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_file",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
+        "SHA-2 chains are refused by firmware that knows SHA-1 only",
+        f"SHA-2 {_from(since.SHA2)}",
+        "seed, Authentication of the devices",
+        "H",
+        ("refusals::test_a_firmware_without_sha2_refuses_a_sha2_chain",),
+    ),
+    PhoneRule(
+        _TLS,
+        "Validity is judged by the phone's own clock",
+        "all",
+        "RFC 5280 §6.1",
+        "M",
+        ("refusals::test_validity_is_judged_by_the_phones_clock",),
+    ),
+    PhoneRule(
+        _TLS,
+        "No revocation list is looked at",
+        "all",
+        "seed, Limitations",
+        "H",
+        ("pieces::test_no_revocation_list_is_ever_looked_at",),
+    ),
+    PhoneRule(
+        _TLS,
+        "The alert on the wire is the one of OpenSSL's table",
+        "all",
+        "OpenSSL, ssl_x509err2alert",
+        "M",
+        ("live::test_openssl_sees_the_alert_that_says_why",),
+    ),
+    PhoneRule(
+        _TLS,
+        "Its pages show the certificate it shows to servers; a browser or openssl "
+        "can fetch it",
+        "all",
+        "seed, Uploading the Phone Certificate",
+        "H",
+        (
+            "live::test_curl_and_openssl_can_fetch_the_phones_certificate_from_its_pages",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
+        "Any server flight is a handshake or one documented error, and the phone "
+        "keeps running",
+        "all",
+        _OURS,
+        "M",
+        (
+            "fuzz::test_any_server_flight_is_a_handshake_or_the_documented_error",
+            "http::test_a_server_that_answers_nonsense_is_the_one_documented_error",
+        ),
+    ),
+)

@@ -1,0 +1,107 @@
+"""The fidelity table, the authorities, reports: the small pieces of the phone."""
+
+import ast
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.phone_pki import MAC, NOW, authority, device, server
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import MODELS
+from linekey.catalog.profile import all_profiles
+from linekey.errors import InputError
+from linekey.phone.authorities import authorities_of
+from linekey.phone.document import LIMITS
+from linekey.phone.fidelity import fidelity_page
+from linekey.phone.known_settings import KNOWN, default_of, find_known
+from linekey.phone.report import (
+    describe_certificates,
+    describe_phone,
+    describe_settings,
+)
+from linekey.phone.rules import RULES
+from linekey.phone.state import new_phone
+from linekey.phone.user_agent import user_agent
+from linekey.trust.judge import judge
+
+TOP = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.rule[:40])
+def test_every_rule_names_tests_that_exist(rule) -> None:
+    assert rule.tests
+    for test in rule.tests:
+        path, _, name = test.partition("::")
+        tree = ast.parse((TOP / path).read_text(encoding="utf-8"))
+        functions = {
+            n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+        }  # fmt: skip
+        assert name in functions, test
+
+
+def test_the_fidelity_page_in_the_repository_is_the_generated_one() -> None:
+    page = TOP / "docs" / "reference" / "fidelity.md"
+    assert page.read_text(encoding="utf-8") == fidelity_page(), "run: make docs"
+    assert fidelity_page().count("L, guessed") == sum(
+        r.confidence == "L" for r in RULES
+    )
+
+
+def test_the_authorities_are_mozillas_list_of_the_firmwares_date() -> None:
+    old, told = authorities_of(Firmware.parse("8.7.5.35"), date(2016, 1, 1))
+    new, said = authorities_of(Firmware.parse("8.7.5.35"))
+    assert "of 2016-01-01" in told
+    assert "not known" in said
+    assert {c.sha256 for c in old} != {c.sha256 for c in new}
+    names = {name for c in old for name in c.common_names}
+    assert "DST Root CA X3" in names
+    assert all(c.is_ca is not False for c in new)
+    with pytest.raises(InputError):
+        authorities_of(Firmware.parse("8.7.5.35"), date(1999, 1, 1))
+
+
+def test_no_revocation_list_is_ever_looked_at() -> None:
+    state = new_phone(MAC, "D785", "10.1.33.33", authorities=(authority().certificate,))
+    verdict = judge(
+        server().chain, "127.0.0.1", state.trust, state.profile, state.tls_settings, NOW
+    )
+    assert verdict.accepted
+    (finding,) = [f for f in verdict.findings if f.rule == "chain.revocation"]
+    assert not finding.refuses
+
+
+@pytest.mark.parametrize("row", all_profiles(), ids=lambda r: r.name)
+def test_every_phone_of_the_catalogue_can_be_made_and_told_of(row) -> None:
+    state = new_phone(
+        MAC,
+        row.model.name,
+        row.firmware,
+        builtin=device(MAC, row.builtin_generation.value),
+    )
+    json.dumps(describe_phone(state), default=str)
+    json.dumps(describe_certificates(state), default=str)
+    assert describe_settings(state) == []
+    assert state.authenticates_servers is (row.firmware.major >= 10)
+    assert row.model.user_agent_name in user_agent(row.model, row.firmware, MAC)
+    for name in KNOWN:
+        assert isinstance(default_of(name, row, row.firmware), str)
+
+
+@pytest.mark.parametrize(
+    ("firmware", "password"),
+    [("10.1.184.9", "0000"), ("10.1.185.0", ""), ("8.9.3.60", "0000")],
+)
+def test_the_administrators_password_has_its_firmwares_default(
+    firmware: str, password: str
+) -> None:
+    assert new_phone(MAC, "D785", firmware).setting("admin_mode_password") == password
+
+
+def test_a_setting_is_known_with_and_without_its_idx() -> None:
+    assert find_known("user_name") is find_known("USER_NAME12")
+    assert find_known("no_such_setting") is None
+    assert len(KNOWN) > 60
+    assert len(MODELS) >= 21
+    assert LIMITS.depth <= 32
