@@ -292,6 +292,7 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
         "gnutls_priority": priority_string(needs),
         "key_by_stem": _key_by_stem(request),
         "Version": Version,
+        "wire_minor": int(needs.min_version) & 0xFF,
         "dotted": lambda v: {1: "1.0", 2: "1.1", 3: "1.2", 4: "1.3"}[int(v) & 0xFF],
     }
 
