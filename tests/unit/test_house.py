@@ -11,7 +11,7 @@ SRC = Path(__file__).parents[2] / "src" / "linekey"
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
     "errors", "mac", "xmldoc", "digest", "settings",
-    "certs", "tls", "catalog", "trust", "provisioning", "phone", "authority", "check", "export",
+    "certs", "tls", "catalog", "trust", "provisioning", "phone", "check", "export",
     "net", "store", "web", "lab", "cli",
 ]  # fmt: skip
 PURE = ORDER[: ORDER.index("net")]

@@ -13,6 +13,8 @@ from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem, make_folder, write_file
 from linekey.mac import parse_mac
+from linekey.phone.identity import DeviceIdentity
+from linekey.phone.patch import make_patch
 from linekey.store.paths import StateDir
 
 app = typer.Typer(
@@ -84,6 +86,40 @@ def identity(
     )
     if lab.server_url() is None:
         _say("linekey up has not run here yet; it says the server's URL.")
+
+
+@app.command()
+def patch(
+    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's address.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the file goes.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the patch that gives one SHA-1 virtual phone a SHA-2 certificate.
+
+    The vendor makes such a patch for each device on request; this is linekey's own
+    format, for virtual phones. It holds a private key.
+    """
+    address = parse_mac(mac)
+    lab = LabAuthority.open(StateDir.open(state).lab)
+    chain, key = lab.device_identity(address, Generation.SHA256)
+    path = out / f"{address}.patch"
+    make_folder(out)
+    if not force:
+        _refuse_existing(path)
+    data = make_patch(address, DeviceIdentity(chain, private_key_to_pem(key)))
+    write_file(path, data, private=True, force=force)
+    if as_json:
+        emit_json({"mac": str(address), "patch": path, "sha256": chain[0].sha256})
+        return
+    console.print(f"patch  {path}", markup=False, soft_wrap=True)
+    _say(
+        f"it is for the phone {address} alone, and holds its private key (mode 0600).",
+        f"next: linekey phone patch {path} --mac {address}",
+    )
 
 
 @app.command()

@@ -10,6 +10,7 @@ from linekey.certs.pem import parse_certificates, parse_private_key
 from linekey.cli.lab import app
 from linekey.errors import InputError, StorageError
 from linekey.lab.authority import LabAuthority
+from linekey.phone.patch import read_patch
 from linekey.lab.files import belongs
 
 MAC = "00:04:13:aa:bb:cc"
@@ -83,3 +84,17 @@ def test_show_names_the_files(run, tmp_path) -> None:
         with open(path, "rb") as file:
             assert parse_certificates(file.read())
     assert "server CA" in run("show").stdout
+
+
+def test_patch_writes_a_file_for_one_phone_that_only_its_owner_reads(
+    run, tmp_path
+) -> None:
+    document = json.loads(run("patch", MAC, "--out", str(tmp_path), "--json").stdout)
+    path = tmp_path / "000413AABBCC.patch"
+    assert document["patch"] == str(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    made = read_patch(path.read_bytes())
+    assert (str(made.mac), made.identity.generation) == ("000413AABBCC", "sha256")
+    assert made.identity.leaf.sha256 == document["sha256"]
+    with pytest.raises(InputError, match="there already"):
+        run("patch", MAC, "--out", str(tmp_path))
