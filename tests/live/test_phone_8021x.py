@@ -1,0 +1,161 @@
+"""The virtual phone logs into the network: EAP-TLS at FreeRADIUS, exported."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.live.conftest import Place
+from tests.live.peers import Peer, free_port, open_folder, running, write_export
+from tests.phone_pki import authority, device
+
+from linekey.catalog.models import Generation
+from linekey.certs.pem import private_key_to_pem
+from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.app_events import NetworkCertificateUploaded, NetworkLoginWanted
+from linekey.phone.events import Answer, ExceptionAdded
+from linekey.phone.identity import DeviceIdentity
+from linekey.phone.state import PhoneState, new_phone
+
+pytestmark = [pytest.mark.peer("freeradius"), pytest.mark.peer("eapol_test")]
+
+SECRET = "switch-geheim"
+CLIENTS = f"""
+client loopback {{
+    ipaddr = 127.0.0.1
+    secret = {SECRET}
+    require_message_authenticator = yes
+}}
+"""
+
+
+@asynccontextmanager
+async def radius(place: Place) -> AsyncIterator[Peer]:
+    with open_folder() as folder:
+        port = free_port(socket.SOCK_DGRAM)
+        made = write_export(place, "freeradius", folder, port=port)
+        for name in made.folders:
+            (folder / name).mkdir(exist_ok=True)
+        with (folder / "clients.conf").open("a") as file:
+            file.write(CLIENTS)
+        async with running(Peer("freeradius", port, folder, made), udp=True) as peer:
+            yield peer
+
+
+def phone(
+    place: Place, model: str = "D785", firmware: str = "10.1.33.33", **settings: str
+) -> PhoneState:
+    old = model == "710"
+    mac = place.old_phone if old else place.phone
+    generation = Generation.SHA1 if old else Generation.SHA256
+    chain, key = place.lab.device_identity(mac, generation)
+    state = new_phone(
+        mac, model, firmware, builtin=DeviceIdentity(chain, private_key_to_pem(key))
+    )  # fmt: skip
+    kept = state.settings
+    for name, value in {"ieee8021x_eap_auth_method": "EAP-TLS", **settings}.items():
+        kept = kept.provision(name, value).settings
+    return replace(state, settings=kept)
+
+
+async def log_in(running: VirtualPhone, port: int, secret: str = SECRET) -> Answer:
+    async with asyncio.timeout(60):
+        return await running.do(NetworkLoginWanted("127.0.0.1", port, secret))
+
+
+async def shelve(place: Place, running: VirtualPhone) -> None:
+    answer = await running.do(
+        NetworkCertificateUploaded(place.lab.server_root().der, admin=True)
+    )
+    assert answer.ok, answer
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "version"),
+    [("D785", "10.1.33.33", "TLSv1.2"), ("710", "8.7.5.35", "TLSv1")],
+)
+async def test_the_phone_logs_in_with_its_certificate(
+    place: Place, record_interop: Any, model: str, firmware: str, version: str
+) -> None:
+    async with (
+        radius(place) as peer,
+        VirtualPhone(phone(place, model, firmware)) as running,
+    ):
+        await shelve(place, running)
+        answer = await log_in(running, peer.port)
+        ended = running.state
+    assert answer.ok, (answer, peer.log())
+    assert ended.apps.network is not None
+    assert ended.apps.network.ok
+    entry = next(e for e in ended.log if e.purpose == "802.1x")
+    assert version in entry.text
+    record_interop(
+        "freeradius", f"virtual phone {model}: EAP-TLS over {version} with eapol_test"
+    )
+
+
+async def test_a_server_not_on_the_shelf_is_refused_and_an_exception_cures_it(
+    place: Place, record_interop: Any
+) -> None:
+    async with radius(place) as peer, VirtualPhone(phone(place)) as running:
+        other = NetworkCertificateUploaded(authority().certificate.der, admin=True)
+        assert (await running.do(other)).ok
+        refused = await log_in(running, peer.port)
+        (unknown,) = running.state.trust.unknown
+        assert not refused.ok
+        assert "802.1X shelf" in refused.hint
+        assert (unknown.purpose, unknown.peer) == ("802.1x", f"127.0.0.1:{peer.port}")
+        assert running.state.notifications[0].purpose == "802.1x"
+        assert (await running.do(ExceptionAdded(unknown.certificate.sha256))).ok
+        answer = await log_in(running, peer.port)
+        ended = running.state
+    assert answer.ok, answer
+    assert ended.apps.network is not None
+    assert "exception" in str(ended.apps.network.notes)
+    record_interop(
+        "freeradius",
+        "virtual phone: server not on the 802.1X shelf, then an exception",
+        "refused, then works",
+    )
+
+
+async def test_an_empty_shelf_checks_nobody_and_says_so(place: Place) -> None:
+    async with radius(place) as peer, VirtualPhone(phone(place)) as running:
+        answer = await log_in(running, peer.port)
+        ended = running.state
+    assert answer.ok
+    assert ended.apps.network is not None
+    assert "shelf is empty" in str(ended.apps.network.notes)
+
+
+async def test_a_stranger_is_refused_by_the_network(
+    place: Place, record_interop: Any
+) -> None:
+    state = replace(phone(place), builtin=device(place.phone))
+    async with radius(place) as peer, VirtualPhone(state) as running:
+        await shelve(place, running)
+        answer = await log_in(running, peer.port)
+    assert not answer.ok
+    assert "once it had shown its certificate" in answer.text
+    record_interop(
+        "freeradius",
+        "virtual phone: certificate of another vendor's CA",
+        "refused: unknown CA",
+    )
+
+
+async def test_a_wrong_secret_and_a_method_that_is_off_are_told(place: Place) -> None:
+    async with radius(place) as peer, VirtualPhone(phone(place)) as running:
+        silent = await log_in(running, peer.port, "falsch")
+        assert SECRET not in str(running.state.log)
+    assert (silent.ok, "does not answer" in silent.text) == (False, True), silent
+    async with VirtualPhone(phone(place, ieee8021x_eap_auth_method="off")) as running:
+        off = await log_in(running, 1)
+        assert not off.ok
+        upload = await running.do(NetworkCertificateUploaded(b"garbage", admin=True))
+        assert not upload.ok
+        user = await running.do(NetworkCertificateUploaded(place.lab.server_root().der))
+        assert "admin" in user.text
