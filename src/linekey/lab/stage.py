@@ -112,7 +112,7 @@ class Stage:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         now = datetime.now(UTC)
-        if not self.state.lab.exists():
+        if not (self.state.lab / "server" / "ca.pem").exists():
             self.made.append(f"a lab vendor CA and a lab server CA in {self.state.lab}")
         self.lab = LabAuthority.open(self.state.lab)
         database = stack.enter_context(open_database(self.state))
