@@ -22,7 +22,7 @@ from tests.conftest import peer_path
 from tests.live.conftest import Place
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_bundle, to_pem
+from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Endpoint, Request
@@ -117,8 +117,6 @@ def write_export(
     chain, key = place.lab.server_identity()
     certificate, key_file = folder / "server.crt", folder / "server.key"
     certificate.write_text("".join(map(to_pem, chain)))
-    from linekey.certs.pem import private_key_to_pem
-
     key_file.write_bytes(private_key_to_pem(key))
     key_file.chmod(0o644)  # freeradius and slapd of Debian may run as themselves
     if authorities is None:
@@ -233,5 +231,11 @@ async def exported_peer(
             yield peer
 
 
-def first_certificate(path: str) -> Certificate:
-    return parse_bundle(Path(path).read_bytes()).certificates[0]
+def certificates_in(path: str) -> list[Certificate]:
+    """The certificates in a PEM file."""
+    return list(parse_bundle(bytes_of(path)).certificates)
+
+
+def bytes_of(path: str) -> bytes:
+    """What is in a file."""
+    return Path(path).read_bytes()

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 from tests.conftest import peer_path
 from tests.live.conftest import Place, Ran
-from tests.live.peers import Peer, free_port, open_folder, running, write_export
+from tests.live.peers import (
+    Peer,
+    bytes_of,
+    certificates_in,
+    free_port,
+    open_folder,
+    running,
+    write_export,
+)
 from tests.live.test_export_https import (
     SHA1_PHONE,
     add_sha1_phone,
@@ -22,7 +30,6 @@ from tests.live.test_export_https import (
 )
 
 from linekey.catalog.models import Generation
-from linekey.certs.pem import parse_bundle
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.phone.ieee8021x import EapMethod, supplicant
@@ -62,8 +69,8 @@ async def log_in(
         EapMethod.TLS,
         mac,
         str(folder),
-        chain=parse_bundle(Path(identity[0]).read_bytes()).certificates,
-        key_pem=Path(identity[1]).read_bytes(),
+        chain=certificates_in(identity[0]),
+        key_pem=bytes_of(identity[1]),
         authorities=(place.lab.server_root(),),
         versions=versions,
     )

@@ -3,7 +3,9 @@
 The client is ``openssl s_client`` with a REGISTER typed into it.
 """
 
+import asyncio
 import hashlib
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.conftest import Place
+from tests.live.conftest import LEGACY_OPENSSL, Place
 from tests.live.peers import NAME, Peer, free_port, open_folder, running, write_export
 from tests.live.test_export_https import (
     SHA1_PHONE,
@@ -84,8 +86,6 @@ class Line:
 
     async def read(self) -> str:
         """The next SIP answer, or all there was until the connection ended."""
-        import asyncio
-
         async with asyncio.timeout(15):
             while True:
                 found = re.search(r"SIP/2\.0 \d.*?\r?\n\r?\n", self.text, re.DOTALL)
@@ -102,11 +102,6 @@ class Line:
 async def line(
     place: Place, peer: Peer, identity: tuple[str, str] | None, *words: str
 ) -> AsyncIterator[Line]:
-    import asyncio
-    import os
-
-    from tests.live.conftest import LEGACY_OPENSSL
-
     configuration = place.folder / "legacy.cnf"
     configuration.write_text(LEGACY_OPENSSL)
     files = ["-cert", identity[0], "-key", identity[1]] if identity else []
@@ -127,11 +122,13 @@ async def line(
 async def test_a_phone_registers_its_own_account(
     place: Place, record_interop: Any
 ) -> None:
-    async with registrar(place, (USER, str(place.phone))) as peer:
-        async with line(place, peer, place.identity(place.phone)) as phone:
-            challenge = await phone.ask(register())
-            assert challenge.startswith("SIP/2.0 401"), challenge + peer.log()
-            answer = await phone.ask(register(challenge=challenge, cseq=2))
+    async with (
+        registrar(place, (USER, str(place.phone))) as peer,
+        line(place, peer, place.identity(place.phone)) as phone,
+    ):
+        challenge = await phone.ask(register())
+        assert challenge.startswith("SIP/2.0 401"), challenge + peer.log()
+        answer = await phone.ask(register(challenge=challenge, cseq=2))
     assert answer.startswith("SIP/2.0 200"), answer + peer.log()
     assert f"sip:{USER}@127.0.0.1" in answer
     record_interop("kamailio", "REGISTER over TLS, client certificate and digest")
@@ -157,19 +154,40 @@ async def test_an_account_is_refused_to_another_phone_with_the_right_password(
 
 
 async def test_a_wrong_password_is_challenged_again(place: Place) -> None:
-    async with registrar(place, (USER, str(place.phone))) as peer:
-        async with line(place, peer, place.identity(place.phone)) as phone:
-            challenge = await phone.ask(register())
-            answer = await phone.ask(register(challenge=challenge, secret="x", cseq=2))
+    async with (
+        registrar(place, (USER, str(place.phone))) as peer,
+        line(place, peer, place.identity(place.phone)) as phone,
+    ):
+        challenge = await phone.ask(register())
+        answer = await phone.ask(register(challenge=challenge, secret="x", cseq=2))
     assert answer.startswith("SIP/2.0 401"), answer
 
 
 async def test_an_account_without_a_mac_is_nobodys(place: Place) -> None:
-    async with registrar(place, (USER, "")) as peer:
-        async with line(place, peer, place.identity(place.phone)) as phone:
-            challenge = await phone.ask(register())
-            answer = await phone.ask(register(challenge=challenge, cseq=2))
+    async with (
+        registrar(place, (USER, "")) as peer,
+        line(place, peer, place.identity(place.phone)) as phone,
+    ):
+        challenge = await phone.ask(register())
+        answer = await phone.ask(register(challenge=challenge, cseq=2))
     assert answer.startswith(("SIP/2.0 401", "SIP/2.0 403")), answer
+
+
+async def test_an_account_taken_out_is_out_without_a_restart(place: Place) -> None:
+    async with (
+        registrar(place, (USER, str(place.phone))) as peer,
+        line(place, peer, place.identity(place.phone)) as phone,
+    ):
+        challenge = await phone.ask(register())
+        answer = await phone.ask(register(challenge=challenge, cseq=2))
+        assert answer.startswith("SIP/2.0 200"), answer
+        table = peer.folder / "dbtext" / "subscriber"
+        table.write_text(table.read_text().splitlines(keepends=True)[0])
+        later = table.stat().st_mtime + 2  # the file system's clock ticks in seconds
+        os.utime(table, (later, later))
+        challenge = await phone.ask(register(cseq=3))
+        answer = await phone.ask(register(challenge=challenge, cseq=4))
+        assert answer.startswith("SIP/2.0 401"), answer
 
 
 async def test_old_phones_register_where_the_fleet_has_them(
