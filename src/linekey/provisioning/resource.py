@@ -274,6 +274,7 @@ _MASKS = (
     (re.compile(r"(/+(?:t|%74|%54)(?:/|%2f)+)[^/?#]+", re.IGNORECASE), r"\1…"),
     # A token may stand anywhere in a mistyped URL; no file name has such a run.
     (re.compile(r"[A-Za-z0-9_]{24,}"), "…"),
+    (re.compile(r"(?<=/)[A-Za-z0-9_-]{16,128}(?=[/?#]|$)"), "…"),
     (re.compile(r"\?(?!mac=[0-9A-Fa-f:-]{0,20}$).+", re.DOTALL), "?…"),
 )
 _MAX_SHOWN = 200

@@ -230,3 +230,13 @@ def test_what_is_shown_is_one_short_line_of_ascii() -> None:
     assert found.text.replace("…", "").isascii()
     assert found.text.isprintable()
     assert len(found.text) <= 201
+
+
+@pytest.mark.parametrize(
+    "token", ["x6CDXN_9Li4S-u40aDBTZ-HY8i-ZPBJL", "a-b-c-d-e-f-g-h-i-j-k"]
+)
+@pytest.mark.parametrize(
+    "shape", ["/{}", "/{}/snom320.htm", "/a/{}?x=1", "//{}/", "/t/{}/x.htm"]
+)
+def test_a_token_is_masked_wherever_it_was_mistyped(token: str, shape: str) -> None:
+    assert token not in parse_target(shape.format(token).encode()).text
