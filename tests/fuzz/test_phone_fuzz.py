@@ -76,6 +76,19 @@ def mutate(data: bytes, seed: int, times: int) -> bytes:
     return bytes(out)
 
 
+SECRETS = [
+    line[at : at + 12]
+    for identity in (device(MAC), server())
+    for line in identity.key_pem.decode().splitlines()[1:-1]
+    for at in range(0, len(line) - 12, 4)
+]
+
+
+def shows_key(text: str) -> bool:
+    """Whether any twelve characters of a private key are in a text."""
+    return any(secret in text for secret in SECRETS)
+
+
 names = st.sampled_from(
     ["settings", "phone-settings", "functionKeys", "fkey", "certificates", "certificate", "setting-files", "file",
      "a", "setting_server", "tls_server_authentication", "webservice_cert", "phone_cert_type", "user_pass",
@@ -175,7 +188,7 @@ def test_any_upload_is_answered_with_a_reason(data: bytes, admin: bool) -> None:
     answer = machine.handle(CertificateUploaded(data, admin), NOW)[-1]
     assert isinstance(answer, Answer)
     assert answer.text
-    assert "PRIVATE" not in answer.text
+    assert not shows_key(answer.text)
     assert machine.state.log[-1].purpose == "certificates"
     machine.handle(ExceptionAdded(data.hex()), NOW)
     for name in ("webservice_cert", "phone_cert_type", "host_name_validation_flags"):
@@ -205,7 +218,7 @@ def test_any_patch_is_taken_whole_or_refused(data: bytes) -> None:
             reader(data)
         except InputError as error:
             said = error.message
-        assert "PRIVATE" not in said
+        assert not shows_key(said)
 
 
 json_values = st.recursive(

@@ -15,8 +15,10 @@ Rules:
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from linekey.catalog.models import Generation
@@ -47,8 +49,25 @@ class DeviceIdentity:
 
     @property
     def key(self) -> PrivateKey:
-        """The private key, opened."""
-        return parse_private_key(self.key_pem)
+        """The private key, opened. Raises CertificateError.
+
+        RSA's own check of a key costs 50 ms and was done where the key was read
+        (``parse_identity``), so it is left out here.
+        """
+        is_der = self.key_pem.startswith(b"\x30")
+        load = (
+            serialization.load_der_private_key
+            if is_der
+            else serialization.load_pem_private_key
+        )
+        try:
+            key = load(self.key_pem, None, unsafe_skip_rsa_key_validation=True)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # The library's message is left out: nothing of a key is ever shown.
+            raise CertificateError("the private key cannot be read") from None
+        if not isinstance(key, PrivateKey):
+            raise CertificateError(f"a phone cannot have a {type(key).__name__}")
+        return key
 
     @property
     def generation(self) -> Generation:
@@ -154,11 +173,23 @@ def _own_identity(settings: PhoneSettings, notes: list[str]) -> DeviceIdentity |
         value = settings.get(name).strip()
         if not value:
             continue
-        try:
-            return parse_identity(value.encode("utf-8", "replace"))
-        except CertificateError as error:
-            notes.append(f"{name} cannot be used: {error.message}")
+        own = _parse_setting(value)
+        if isinstance(own, DeviceIdentity):
+            return own
+        notes.append(f"{name} cannot be used: {own}")
     return None
+
+
+@lru_cache(maxsize=1024)
+def _parse_setting(value: str) -> DeviceIdentity | str:
+    """The identity in a setting, or a clause why there is none.
+
+    Kept, since the choice is made anew for every connection.
+    """
+    try:
+        return parse_identity(value.encode("utf-8", "replace"))
+    except CertificateError as error:
+        return error.message
 
 
 def _wanted_generation(
