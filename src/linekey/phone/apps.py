@@ -49,7 +49,7 @@ class LineStatus:
             "tls": self.encrypted,
             "state": self.state.value,
             "reason": self.reason,
-            "registered_until": self.until,
+            "registered_until": self.until and self.until.isoformat(),
         }
 
 
@@ -164,7 +164,7 @@ def describe_directory(view: DirectoryView | None) -> dict[str, Any] | None:
         return None
     return {
         "text": view.text,
-        "at": view.at,
+        "at": view.at.isoformat(),
         **describe_lookup(view.result),
     }
 
@@ -199,7 +199,7 @@ def describe_network(view: NetworkView | None) -> dict[str, Any] | None:
         "ok": view.ok,
         "reason": view.reason,
         "notes": list(view.notes),
-        "at": view.at,
+        "at": view.at.isoformat(),
     }
 
 

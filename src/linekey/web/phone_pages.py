@@ -11,151 +11,42 @@ admin mode, you can manually upload"). Files are limited before they are read.
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from linekey.certs.pem import to_pem
+from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.events import (
-    Answer,
     CertificateRemoved,
     CertificateUploaded,
-    Event,
     ExceptionAdded,
     FactoryResetDone,
-    NotificationDismissed,
     ProvisioningWanted,
     ServerAuthenticationActivated,
     SettingEntered,
 )
-from linekey.phone.state import PhoneState
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
+from linekey.web import phone_screen
 from linekey.web import phone_views as views
 from linekey.web.phone_sessions import (
     Mode,
-    Session,
     Sessions,
     first_mode,
     needs_password,
 )
+from linekey.web.phone_visit import HEADERS, Endpoint, Page, PhoneDesk, Visit
 
-COOKIE = "__Host-linekey-phone"
 _STATIC = {
     "style.css": "text/css",
     "phone.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; form-action 'self'; frame-ancestors 'none';"
-        " base-uri 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cache-control": "no-store",
-}
-_MAX_BODY = 3 * 1024 * 1024
-"""Bytes of a form; an upload over the phone's own limit still gets its reason."""
 _LEAST_PASSWORD = 6
-
-
-class PhoneDesk(Protocol):
-    """What the pages need of a running phone."""
-
-    @property
-    def state(self) -> PhoneState:
-        """The phone as it is now."""
-
-    def now(self) -> datetime:
-        """The phone's clock."""
-
-    async def tell(self, event: Event) -> Answer | None:
-        """Hand an event to the phone; what came of it, if it says so."""
-
-
-Page = Callable[["_Visit"], Awaitable[Response]]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _Visit:
-    """One request: who, in which mode, and how to answer."""
-
-    def __init__(self, pages: "PhonePages", request: Request) -> None:
-        self.pages = pages
-        self.request = request
-        self.now = pages.monotonic()
-        self.cookie = request.cookies.get(pages.cookie_name)
-        self.session = pages.sessions.find(self.cookie, self.now)
-        self.new_cookie = ""
-        if self.session is None:
-            mode = first_mode(pages.desk.state)
-            # A session is kept only for those who press something.
-            self.session = Session(mode, used_at=self.now)
-            if request.method == "POST" or request.url.path in _WITH_FORMS:
-                self.new_cookie, self.session = pages.sessions.begin(mode, self.now)
-        self.form: dict[str, str] = {}
-        self.upload: bytes = b""
-
-    @property
-    def state(self) -> PhoneState:
-        return self.pages.desk.state
-
-    def respond(self, response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        if self.new_cookie:
-            response.set_cookie(
-                self.pages.cookie_name,
-                self.new_cookie,
-                secure=True,
-                httponly=True,
-                samesite="strict",
-            )
-        return response
-
-    def page(self, name: str, status: int = 200, **values: Any) -> Response:
-        assert self.session is not None
-        flash, self.session.flash = self.session.flash, None
-        text = self.pages.templates.get_template(f"{name}.html").render(
-            here=self.request.url.path,
-            mode=self.session.mode,
-            admin=self.session.mode is Mode.ADMIN,
-            token=self.session.token,
-            phone=views.status_view(self.state),
-            clock=self.pages.desk.now(),
-            flash=flash,
-            **values,
-        )
-        return self.respond(
-            Response(text, status, media_type="text/html; charset=utf-8")
-        )
-
-    def back_to(self, path: str) -> Response:
-        return self.respond(RedirectResponse(path, 303))
-
-    def say(self, ok: bool, text: str, hint: str = "") -> None:
-        assert self.session is not None
-        self.session.flash = (ok, text, hint)
-
-    async def tell(self, event: Event, done: str) -> None:
-        answer = await self.pages.desk.tell(event)
-        if answer is None:
-            self.say(True, done)
-        else:
-            self.say(answer.ok, answer.text, answer.hint)
-
-
-_WITH_FORMS = {
-    "/status", "/settings", "/certificates", "/server-authentication", "/maintenance",
-    "/screen", "/login",
-}  # fmt: skip
 
 
 class PhonePages:
@@ -183,7 +74,7 @@ class PhonePages:
             "/certificates": self._certificates,
             "/server-authentication": self._authentication,
             "/log": self._log,
-            "/screen": self._screen,
+            **phone_screen.LOOKS,
             "/maintenance": self._maintenance,
             "/status.json": self._json(lambda v: views.status_view(v.state)),
             "/settings.json": self._json(lambda v: views.settings_view(v.state)),
@@ -193,7 +84,7 @@ class PhonePages:
                 }
             ),
             "/log.json": self._json(lambda v: views.log_view(v.state)),
-            "/screen.json": self._json(lambda v: views.screen_view(v.state)),
+            "/screen.json": self._json(lambda v: phone_screen.screen_view(v.state)),
             "/certificate.pem": self._own_certificate,
         }
         presses: dict[str, tuple[Mode, Page]] = {
@@ -204,7 +95,7 @@ class PhonePages:
             "/server-authentication/activate": (Mode.ADMIN, self._activate),
             "/maintenance/provision": (Mode.ADMIN, self._provision),
             "/maintenance/factory-reset": (Mode.ADMIN, self._reset),
-            "/screen/dismiss": (Mode.USER, self._dismiss),
+            **phone_screen.PRESSES,
             "/login": (Mode.NOBODY, self._log_in),
             "/login/first": (Mode.NOBODY, self._first_password),
             "/logout": (Mode.NOBODY, self._log_out),
@@ -233,7 +124,7 @@ class PhonePages:
         self, least: Mode, page: Page
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            visit = _Visit(self, request)
+            visit = Visit(self, request)
             assert visit.session is not None
             if visit.session.mode < least:
                 if request.url.path.endswith(".json"):
@@ -246,9 +137,9 @@ class PhonePages:
 
     def _press(self, least: Mode, page: Page) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            visit = _Visit(self, request)
+            visit = Visit(self, request)
             assert visit.session is not None
-            problem = await self._read(visit)
+            problem = await visit.read()
             if problem:
                 return visit.page("refused", 403, reason=problem)
             if visit.session.mode < least:
@@ -258,52 +149,30 @@ class PhonePages:
 
         return endpoint
 
-    async def _read(self, visit: _Visit) -> str:
-        """Read a form; return why it is refused, or nothing."""
-        request = visit.request
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get(
-            "host"
-        ):
-            return "the form comes from another site"
-        length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > _MAX_BODY:
-            return f"a form may have at most {_MAX_BODY} bytes, and must say how many"
-        async with request.form(max_files=1, max_fields=20) as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    visit.upload = await value.read()
-                else:
-                    visit.form[name] = value
-        assert visit.session is not None
-        if visit.form.get("token") != visit.session.token:
-            return "the form is out of date, or does not come from this page"
-        return ""
-
     # --- pages -------------------------------------------------------------------
 
     async def _home(self, request: Request) -> Response:
-        return RedirectResponse("/status", 303, headers=_HEADERS)
+        return RedirectResponse("/status", 303, headers=HEADERS)
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in _STATIC:
             return await self._not_found(request, None)
         text = self.templates.loader.get_source(self.templates, name)[0]  # type: ignore[union-attr]
-        headers = {**_HEADERS, "cache-control": "max-age=3600"}
+        headers = {**HEADERS, "cache-control": "max-age=3600"}
         return Response(text, media_type=_STATIC[name], headers=headers)
 
     async def _not_found(self, request: Request, error: Any) -> Response:
-        visit = _Visit(self, request)
+        visit = Visit(self, request)
         return visit.page("refused", 404, reason="the phone has no such page")
 
-    async def _status(self, visit: _Visit) -> Response:
+    async def _status(self, visit: Visit) -> Response:
         return visit.page("status")
 
-    async def _settings(self, visit: _Visit) -> Response:
+    async def _settings(self, visit: Visit) -> Response:
         return visit.page("settings", rows=views.settings_view(visit.state))
 
-    async def _certificates(self, visit: _Visit) -> Response:
+    async def _certificates(self, visit: Visit) -> Response:
         tab = visit.request.query_params.get("tab", "unknown")
         tab = tab if tab in views.TABS else "unknown"
         counts = {
@@ -320,22 +189,19 @@ class PhonePages:
             rows=views.certificates_view(visit.state, tab),
         )
 
-    async def _authentication(self, visit: _Visit) -> Response:
+    async def _authentication(self, visit: Visit) -> Response:
         return visit.page("authentication")
 
-    async def _log(self, visit: _Visit) -> Response:
+    async def _log(self, visit: Visit) -> Response:
         return visit.page("log", rows=views.log_view(visit.state))
 
-    async def _screen(self, visit: _Visit) -> Response:
-        return visit.page("screen", screen=views.screen_view(visit.state))
-
-    async def _maintenance(self, visit: _Visit) -> Response:
+    async def _maintenance(self, visit: Visit) -> Response:
         return visit.page("maintenance")
 
-    async def _login(self, visit: _Visit) -> Response:
+    async def _login(self, visit: Visit) -> Response:
         return visit.page("login", first=needs_password(visit.state))
 
-    async def _own_certificate(self, visit: _Visit) -> Response:
+    async def _own_certificate(self, visit: Visit) -> Response:
         identity = visit.state.identity.identity
         if identity is None:
             return visit.page("refused", 404, reason="this phone has no certificate")
@@ -348,15 +214,15 @@ class PhonePages:
             )
         )
 
-    def _json(self, view: Callable[[_Visit], Any]) -> Page:
-        async def page(visit: _Visit) -> Response:
+    def _json(self, view: Callable[[Visit], Any]) -> Page:
+        async def page(visit: Visit) -> Response:
             return visit.respond(JSONResponse(view(visit)))
 
         return page
 
     # --- buttons -----------------------------------------------------------------
 
-    async def _log_in(self, visit: _Visit) -> Response:
+    async def _log_in(self, visit: Visit) -> Response:
         form = visit.form
         pause = self.sessions.pause_s(visit.now)
         mode = self.sessions.log_in(
@@ -374,7 +240,7 @@ class PhonePages:
             return visit.back_to("/login")
         return self._enter(visit, mode)
 
-    def _enter(self, visit: _Visit, mode: Mode) -> Response:
+    def _enter(self, visit: Visit, mode: Mode) -> Response:
         # A new cookie: one that was known before logging in opens nothing.
         self.sessions.end(visit.cookie)
         self.sessions.end(visit.new_cookie)
@@ -382,7 +248,7 @@ class PhonePages:
         visit.say(True, "administrator mode" if mode is Mode.ADMIN else "logged in")
         return visit.back_to("/status")
 
-    async def _first_password(self, visit: _Visit) -> Response:
+    async def _first_password(self, visit: Visit) -> Response:
         password = visit.form.get("password", "")
         if not needs_password(visit.state):
             visit.say(False, "the administrator's password is set already", "log in")
@@ -401,7 +267,7 @@ class PhonePages:
             return visit.back_to("/login")
         return self._enter(visit, Mode.ADMIN)
 
-    async def _log_out(self, visit: _Visit) -> Response:
+    async def _log_out(self, visit: Visit) -> Response:
         self.sessions.end(visit.cookie)
         visit.new_cookie, visit.session = self.sessions.begin(
             first_mode(visit.state), visit.now
@@ -409,7 +275,7 @@ class PhonePages:
         visit.say(True, "logged out")
         return visit.back_to("/login")
 
-    async def _set(self, visit: _Visit) -> Response:
+    async def _set(self, visit: Visit) -> Response:
         name, value = visit.form.get("name", "").strip(), visit.form.get("value", "")
         idx = visit.form.get("idx", "").strip()
         if not name or (idx and not (idx.isascii() and idx.isdigit() and len(idx) < 6)):
@@ -419,37 +285,38 @@ class PhonePages:
         await visit.tell(event, f"{name} was set")
         return visit.back_to("/settings")
 
-    async def _add_exception(self, visit: _Visit) -> Response:
+    async def _add_exception(self, visit: Visit) -> Response:
         event = ExceptionAdded(visit.form.get("sha256", ""))
         await visit.tell(event, "the exception was added")
         return visit.back_to("/certificates?tab=server")
 
-    async def _remove(self, visit: _Visit) -> Response:
+    async def _remove(self, visit: Visit) -> Response:
         event = CertificateRemoved(visit.form.get("sha256", ""))
         await visit.tell(event, "the certificate was removed")
         tab = visit.form.get("tab", "")
         tab = tab if tab in views.TABS else "server"
         return visit.back_to(f"/certificates?tab={tab}")
 
-    async def _upload(self, visit: _Visit) -> Response:
+    async def _upload(self, visit: Visit) -> Response:
         assert visit.session is not None
         # Beyond its limit only the beginning is needed to say why it is refused.
         data = visit.upload[: UPLOAD_LIMIT_BYTES + 1]
         admin = visit.session.mode is Mode.ADMIN
-        event = CertificateUploaded(data, admin)
-        await visit.tell(event, "the certificate was uploaded")
-        return visit.back_to("/certificates?tab=server")
+        network = visit.form.get("shelf") == "8021x"
+        kind = NetworkCertificateUploaded if network else CertificateUploaded
+        await visit.tell(kind(data, admin), "the certificate was uploaded")
+        return visit.back_to(f"/certificates?tab={'8021x' if network else 'server'}")
 
-    async def _activate(self, visit: _Visit) -> Response:
+    async def _activate(self, visit: Visit) -> Response:
         await visit.tell(ServerAuthenticationActivated(), "activated")
         return visit.back_to("/server-authentication")
 
-    async def _provision(self, visit: _Visit) -> Response:
+    async def _provision(self, visit: Visit) -> Response:
         event = ProvisioningWanted("a button on the phone's pages")
         await visit.tell(event, "a provisioning round began")
         return visit.back_to("/status")
 
-    async def _reset(self, visit: _Visit) -> Response:
+    async def _reset(self, visit: Visit) -> Response:
         if visit.form.get("sure", "").strip().lower() != "reset":
             visit.say(False, "nothing was reset", "type the word reset to be sure")
             return visit.back_to("/maintenance")
@@ -461,9 +328,3 @@ class PhonePages:
         )
         visit.session.flash = flash
         return visit.back_to("/status")
-
-    async def _dismiss(self, visit: _Visit) -> Response:
-        text = visit.form.get("index", "0")
-        index = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
-        await visit.tell(NotificationDismissed(index), "dismissed")
-        return visit.back_to("/screen")

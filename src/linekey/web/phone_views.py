@@ -62,6 +62,7 @@ def status_view(state: PhoneState) -> dict[str, Any]:
             "available": state.profile.server_auth_available,
         },
         "unknown_certificates": len(state.trust.unknown),
+        "lines": [line.as_dict() for line in state.apps.lines],
     }  # fmt: skip
 
 
@@ -133,18 +134,3 @@ def certificates_view(state: PhoneState, tab: str) -> list[dict[str, Any]]:
 def log_view(state: PhoneState) -> list[dict[str, Any]]:
     """The Log page, newest first."""
     return [entry.as_dict() for entry in reversed(state.log)]
-
-
-def screen_view(state: PhoneState) -> dict[str, Any]:
-    """What the phone's display shows."""
-    name = state.setting("user_realname", 1) or state.setting("user_name", 1)
-    return {
-        "name": name or f"Snom {state.profile.model.name}",
-        "status": state.status.value,
-        "status_reason": state.status_reason,
-        "notifications": [n.as_dict() for n in state.notifications],
-        "keys": [
-            {"idx": k.idx, "type": k.type, "label": k.label or k.type}
-            for k in state.function_keys[:12]
-        ],
-    }
