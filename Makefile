@@ -6,6 +6,7 @@
 #   make peers   install the foreign software the live tests talk to (Debian/Ubuntu)
 #   make bench   measurements, side by side; writes docs/explanation/performance.md
 #   make docs    regenerate the reference pages that come from code
+#   make interop run the live tests and write docs/reference/interop.md
 #   make lock    re-pin requirements/*.txt (hashes, no addresses)
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: up test check peers bench docs lock setup setup-run clean
+.PHONY: up test check peers bench docs interop lock setup setup-run clean
 
 $(VENV)/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: linekey needs Python 3.11 or newer; this is " + sys.version.split()[0] + "\nhint: make PYTHON=python3.11 …")'
@@ -51,6 +52,12 @@ bench: setup
 	$(BIN)/python -m bench $(ARGS)
 
 docs: setup
+	$(BIN)/python tools/make_docs.py
+
+interop: setup
+	rm -f .cache/interop.jsonl
+	CI=true $(BIN)/python -m pytest -q tests/live $(ARGS)
+	$(BIN)/python tools/interop_page.py
 	$(BIN)/python tools/make_docs.py
 
 lock:

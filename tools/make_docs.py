@@ -15,9 +15,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+sys.path.insert(0, str(ROOT))  # for the pages that functions in tools/ make
+
 PAGES: dict[str, str] = {
+    "docs/howto/apache.md": "tools.howto_pages:apache",
+    "docs/howto/freeradius.md": "tools.howto_pages:freeradius",
+    "docs/howto/haproxy.md": "tools.howto_pages:haproxy",
+    "docs/howto/kamailio.md": "tools.howto_pages:kamailio",
+    "docs/howto/nginx.md": "tools.howto_pages:nginx",
+    "docs/howto/slapd.md": "tools.howto_pages:slapd",
     "docs/reference/fidelity.md": "linekey.phone.fidelity:fidelity_page",
     "docs/reference/findings.md": "linekey.trust.reference:findings_page",
+    "docs/reference/interop.md": "tools.interop_page:interop_page",
     "docs/reference/models.md": "linekey.catalog.reference:models_page",
     "docs/reference/reasons.md": "linekey.provisioning.reference:reasons_page",
     "docs/reference/settings.md": "linekey.settings:reference",

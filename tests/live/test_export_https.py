@@ -127,7 +127,7 @@ async def test_a_sha1_phone_is_refused_where_the_fleet_has_none(
     assert PASSWORD not in got.out
     assert place.log() == []
     record_interop(
-        name, "SHA-1 certificate refused where no phone of the fleet has one"
+        name, "SHA-1 certificate where no phone of the fleet has one", "refused"
     )
 
 
@@ -152,7 +152,8 @@ async def test_old_protocols_are_served_only_where_the_fleet_needs_them(
         got = await place.curl(*words, f"{peer.url}/{target}", old=True)
     assert got.code == 35, got.said
     assert len(place.log()) == 1
-    record_interop(name, f"TLS {version} phone served; refused without such a phone")
+    record_interop(name, f"TLS {version} where the fleet has such a phone")
+    record_interop(name, f"TLS {version} where it has none", "refused")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -185,7 +186,7 @@ async def test_without_a_certificate_or_with_a_strangers_nobody_gets_through(
             assert "200 OK" not in got.out
             assert PASSWORD not in got.out
     assert place.log() == []
-    record_interop(name, "no certificate, or a stranger's with the same MAC: refused")
+    record_interop(name, "no certificate, or a stranger's with the same MAC", "refused")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -205,7 +206,9 @@ async def test_another_phones_file_is_refused_by_linekey(
             assert PASSWORD not in got.out
             assert "200 OK" not in got.out
     assert "other_phones_file" in place.reasons()
-    record_interop(name, "another phone's file refused, whatever way it is asked for")
+    record_interop(
+        name, "another phone's file, whatever way it is asked for", "refused"
+    )
 
 
 FORGED = [
@@ -250,7 +253,7 @@ async def test_forged_headers_through_the_proxy_change_nothing(
     assert (second.mac, second.reason) == (place.phone, "own_file")
     assert second.peer == "127.0.0.1"
     assert second.tls_version == "TLSv1.2"
-    record_interop(name, "forged identity headers are replaced")
+    record_interop(name, "forged identity headers", "replaced")
 
 
 async def test_forged_headers_sent_directly_get_nothing_and_are_on_record(

@@ -1,0 +1,114 @@
+"""docs/howto/<peer>.md: prose from tools/howto, the configuration from the code.
+
+Each page shows the whole configuration that ``linekey export`` writes for a small
+fleet, made by the same function; tests/live runs what it writes.
+"""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from linekey.catalog.firmware import Firmware
+from linekey.certs.build import issue, new_key
+from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
+from linekey.export.needs import fleet_needs
+from linekey.export.render import Export, export, find_peer
+from linekey.export.request import Request, parse_backend, parse_listen
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+
+SOURCES = Path(__file__).resolve().parent / "howto"
+
+FLEET = (
+    Device(Mac("000413000001"), "snom", "D785", Firmware.parse("10.1.33.33")),
+    Device(Mac("000413000002"), "snom", "D715", Firmware.parse("10.1.33.33")),
+)
+"""One phone with a SHA-2 certificate, one with SHA-1; both speak TLS 1.2."""
+
+
+@cache
+def _authority() -> Certificate:
+    """Some CA, so that there is one; the pages do not show it."""
+    begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+    return issue(
+        Name.build([("CN", "Example Root CA")]),
+        new_key("ec", "secp256r1"),
+        None,
+        serial=1,
+        not_before=begin,
+        not_after=end,
+        hash="sha256",
+        ca=True,
+    )
+
+
+def example(peer: str, *, files: str | None = None) -> Export:
+    """What the pages show: `linekey export PEER` for ``FLEET``."""
+    found = find_peer(peer)
+    return export(
+        found,
+        Request(
+            needs=fleet_needs(FLEET),
+            authorities=(_authority(),),
+            name="phones.example.com",
+            listen=parse_listen("", found.port),
+            folder=f"/etc/linekey/{peer}",
+            certificate="/etc/linekey/server.pem",
+            key="/etc/linekey/server.pem.key",
+            backend=None if files else parse_backend("http://127.0.0.1:8443"),
+            files=files,
+        ),
+    )
+
+
+def page(peer: str) -> str:
+    """Return docs/howto/<peer>.md."""
+
+    def file(name: str, *, files: str | None = None) -> str:
+        made = example(peer, files=files)
+        (text,) = (f.text for f in made.files if f.name == name)
+        return f"```\n{text.rstrip()}\n```"
+
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    source = (SOURCES / f"{peer}.md.j2").read_text(encoding="utf-8")
+    text = environment.from_string(source).render(
+        file=file, run=["    " + line for line in example(peer).run]
+    )
+    title, _, rest = text.partition("\n")
+    made_by = f"<!-- Made by `make docs` from tools/howto/{peer}.md.j2. -->"
+    return f"{title}\n\n{made_by}\n{rest}"
+
+
+def nginx() -> str:
+    """The page on nginx."""
+    return page("nginx")
+
+
+def haproxy() -> str:
+    """The page on HAProxy."""
+    return page("haproxy")
+
+
+def apache() -> str:
+    """The page on Apache httpd."""
+    return page("apache")
+
+
+def kamailio() -> str:
+    """The page on Kamailio."""
+    return page("kamailio")
+
+
+def slapd() -> str:
+    """The page on OpenLDAP's slapd."""
+    return page("slapd")
+
+
+def freeradius() -> str:
+    """The page on FreeRADIUS."""
+    return page("freeradius")
