@@ -25,6 +25,7 @@ from linekey.errors import InputError, LinekeyError
 from linekey.net import http
 from linekey.net.app_runner import carry_out
 from linekey.net.dialer import Offer, Stream, dial, refused_offer
+from linekey.net.phone_hello import differences
 from linekey.phone.app_events import (
     AppCommand,
     FetchTimeCame,
@@ -123,7 +124,7 @@ class VirtualPhone:
             tuple[Callable[[PhoneState], bool], asyncio.Future[PhoneState]]
         ] = []
         self._main: asyncio.Task[None] | None = None
-        self._context: tuple[object, ClientContext] | None = None
+        self._context: tuple[object, ClientContext, tuple[str, ...]] | None = None
 
     # --- for whoever runs it
 
@@ -299,13 +300,7 @@ class VirtualPhone:
         """How this phone speaks TLS now. Raises InputError if the engine cannot."""
         state = self.state
         identity = state.client_identity
-        context = self._client_context(identity)
-        notes: tuple[str, ...] = ()
-        if context.left_out:
-            names = ", ".join(context.left_out)
-            notes = (f"not offered, as no current engine speaks them: {names}",)
-        if state.profile.min_version < Version.TLS1_0:
-            notes = (*notes, "SSL 3 is not offered: no current engine speaks it")
+        context, notes = self._client_context(identity)
 
         def verdict(chain: tuple[Certificate, ...], name: str) -> Verdict:
             now = self.state  # an exception may have been added since
@@ -321,11 +316,13 @@ class VirtualPhone:
             notes=notes,
         )
 
-    def _client_context(self, identity: DeviceIdentity | None) -> ClientContext:
+    def _client_context(
+        self, identity: DeviceIdentity | None
+    ) -> tuple[ClientContext, tuple[str, ...]]:
         row = self.state.profile
         wanted = (row, identity)
         if self._context is not None and self._context[0] == wanted:
-            return self._context[1]
+            return self._context[1:]
         context = client_context(
             verify=_nobody,
             min_version=Version(max(row.min_version, Version.TLS1_0)),
@@ -338,8 +335,9 @@ class VirtualPhone:
             else Identity(identity.chain, identity.key),
             name=row.name,
         )
-        self._context = (wanted, context)
-        return context
+        notes = differences(row, context)
+        self._context = (wanted, context, notes)
+        return context, notes
 
     # --- the loop
 

@@ -22,6 +22,8 @@ _FILES: Final = {
     "boot": "tests/pair/test_phone_boot.py",
     "control": "tests/pair/test_phone_control.py",
     "refusals": "tests/pair/test_phone_refusals.py",
+    "hello": "tests/pair/test_phone_hello.py",
+    "crash": "tests/live/test_phone_crash.py",
     "http": "tests/pair/test_phone_http.py",
     "live": "tests/live/test_phone_peers.py",
     "fuzz": "tests/fuzz/test_phone_fuzz.py",
@@ -290,6 +292,14 @@ RULES: Final = (
     ),
     PhoneRule(
         _STORE,
+        "Settings, shelves and log survive a restart and a crash",
+        "all",
+        _OURS,
+        "M",
+        ("crash::test_a_killed_phone_has_everything_it_had_and_runs_again",),
+    ),
+    PhoneRule(
+        _STORE,
         "A factory reset leaves what the factory gave",
         "all",
         "seed, Server Authentication; extent: ours",
@@ -486,6 +496,7 @@ RULES: Final = (
         "seed, Supported Cipher Suites",
         "H",
         (
+            "hello::test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",
             "refusals::test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped",
             "refusals::test_a_phone_whose_suites_no_engine_speaks_says_so_and_lives",
             "live::test_openssl_s_server_serves_phones_of_every_age",
