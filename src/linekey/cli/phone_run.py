@@ -243,7 +243,9 @@ def _say(entry: LogEntry) -> None:
         soft_wrap=True,
     )
     for detail in entry.details:
-        err_console.print(f"           {printable(detail)}", markup=False, style="dim")
+        err_console.print(
+            f"           {printable(detail)}", markup=False, style="dim", soft_wrap=True
+        )
 
 
 def _date(text: str) -> date:
