@@ -1,0 +1,1 @@
+"""The virtual phone, pure: settings, certificates, state machine, what it shows."""

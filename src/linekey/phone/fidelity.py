@@ -10,7 +10,7 @@ def fidelity_page() -> str:
     lines = [
         "# What the virtual phone does, and on whose word",
         "",
-        "<!-- Written by tools/make_docs.py from linekey.phone.fidelity. -->",
+        "<!-- Made by `make docs` from src/linekey/phone/rules.py. -->",
         "",
         f"{len(RULES)} rules, {guessed} of them guessed. The seed is the "
         "vendor's page on"

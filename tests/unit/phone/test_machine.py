@@ -6,7 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.phone_pki import (
+    MAC,
+    NOW,
+    OTHER,
+    authority,
+    device,
+    intermediate,
+    self_signed,
+    server,
+)
 
+from linekey.catalog.firmware import Firmware
 from linekey.certs.pem import to_base64, to_pem
 from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.events import (
@@ -32,23 +43,12 @@ from linekey.phone.events import (
     SettingEntered,
     WakeUp,
 )
-from linekey.catalog.firmware import Firmware
 from linekey.phone.machine import Machine
 from linekey.phone.patch import make_patch
 from linekey.phone.provisioning_round import MAX_DEPTH, MAX_DOCUMENTS, retry_after_s
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.trust.judge import judge
-from tests.phone_pki import (
-    MAC,
-    NOW,
-    OTHER,
-    authority,
-    device,
-    intermediate,
-    self_signed,
-    server,
-)
 
 URL = "https://prov.test/p"
 MODEL_URL, OWN_URL = f"{URL}/snomD785.htm", f"{URL}/snomD785-{MAC}.htm"

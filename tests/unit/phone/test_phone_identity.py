@@ -1,6 +1,7 @@
 """Which certificate a phone has and shows, by model, firmware, patch and settings."""
 
 import pytest
+from tests.phone_pki import MAC, OTHER, device, key, server
 
 from linekey.catalog.models import MODELS, Generation
 from linekey.catalog.profile import profile
@@ -9,7 +10,6 @@ from linekey.errors import CertificateError, InputError
 from linekey.phone.identity import choose_identity, parse_identity
 from linekey.phone.patch import MAX_PATCH, make_patch, read_patch, refusal
 from linekey.phone.settings import PhoneSettings
-from tests.phone_pki import MAC, OTHER, device, key, server
 
 SHA1, SHA2 = device(MAC, "sha1"), device(MAC, "sha256")
 

@@ -6,12 +6,12 @@ import stat
 from dataclasses import replace
 
 import pytest
+from tests.phone_pki import MAC, NOW, OTHER, authority, device
 
 from linekey.errors import InputError, StorageError
 from linekey.phone.state import LOG_LIMIT, PhoneState, new_phone
 from linekey.store import phone_state
 from linekey.store.phone_state import PhoneFolder, PhoneStore
-from tests.phone_pki import MAC, NOW, OTHER, authority, device
 
 
 @pytest.fixture
