@@ -110,38 +110,40 @@ def files(tmp_path: Path) -> Path:
 async def test_function_keys_and_the_minibrowser_work_with_mutual_tls(
     place: Place, files: Path, record_interop: Any
 ) -> None:
-    async with exported_peer(place, "nginx", files=files) as peer:
-        async with VirtualPhone(phone(place, peer.url)) as running:
-            answer = await press(running, KeyPressed(3))
-            assert answer == Answer(True, "on the screen: Canteen"), (
-                answer,
-                peer.log(),
-            )
-            assert [e.label for e in shown(running).entries] == [
-                "Today",
-                "Order",
-                "Picture",
-            ]
-            await press(running, EntryChosen(0))
-            assert shown(running).lines == ("Soup", "Bread")
-            await press(running, BackPressed())
-            await press(running, EntryChosen(2))
-            async with asyncio.timeout(10):
-                await running.wait_for(lambda s: s.apps.image == PIXEL)
-            view = describe_page(running.state.apps)
-            assert view is not None
-            assert view["image"] == "image/png"
-            await press(running, BackPressed())
-            await press(running, SoftKeyPressed("F1"))
-            assert running.state.apps.browser.page is None
-            line = await press(running, KeyPressed(6))
-            assert "a real phone would call 402" in line.text
-            evil = await press(running, KeyPressed(4))
-            assert not evil.ok
-            assert running.state.apps.browser.page is None
-            missing = await press(running, KeyPressed(5))
-            assert "the server answered 404" in missing.text
-            ended = running.state
+    async with (
+        exported_peer(place, "nginx", files=files) as peer,
+        VirtualPhone(phone(place, peer.url)) as running,
+    ):
+        answer = await press(running, KeyPressed(3))
+        assert answer == Answer(True, "on the screen: Canteen"), (
+            answer,
+            peer.log(),
+        )
+        assert [e.label for e in shown(running).entries] == [
+            "Today",
+            "Order",
+            "Picture",
+        ]
+        await press(running, EntryChosen(0))
+        assert shown(running).lines == ("Soup", "Bread")
+        await press(running, BackPressed())
+        await press(running, EntryChosen(2))
+        async with asyncio.timeout(10):
+            await running.wait_for(lambda s: s.apps.image == PIXEL)
+        view = describe_page(running.state.apps)
+        assert view is not None
+        assert view["image"] == "image/png"
+        await press(running, BackPressed())
+        await press(running, SoftKeyPressed("F1"))
+        assert running.state.apps.browser.page is None
+        line = await press(running, KeyPressed(6))
+        assert "a real phone would call 402" in line.text
+        evil = await press(running, KeyPressed(4))
+        assert not evil.ok
+        assert running.state.apps.browser.page is None
+        missing = await press(running, KeyPressed(5))
+        assert "the server answered 404" in missing.text
+        ended = running.state
     log = peer.log()
     assert "verify=SUCCESS" in log
     assert str(place.phone) in log
@@ -154,17 +156,19 @@ async def test_function_keys_and_the_minibrowser_work_with_mutual_tls(
 async def test_an_input_page_is_sent_and_a_page_fetches_its_next_by_itself(
     place: Place, files: Path
 ) -> None:
-    async with exported_peer(place, "nginx", files=files) as peer:
-        async with VirtualPhone(phone(place, peer.url)) as running:
-            await press(running, KeyPressed(3))
-            await press(running, EntryChosen(1))
-            answer = await press(running, FormSubmitted(("Soup & bread",)))
-            assert answer.text == "on the screen: Ordered"
-            assert shown(running).url.endswith("/ordered.xml?dish=Soup%20%26%20bread")
-            async with asyncio.timeout(10):
-                await running.wait_for(
-                    lambda s: s.apps.browser.page is not None and s.apps.browser.page.title == "Today"
-                )  # fmt: skip
+    async with (
+        exported_peer(place, "nginx", files=files) as peer,
+        VirtualPhone(phone(place, peer.url)) as running,
+    ):
+        await press(running, KeyPressed(3))
+        await press(running, EntryChosen(1))
+        answer = await press(running, FormSubmitted(("Soup & bread",)))
+        assert answer.text == "on the screen: Ordered"
+        assert shown(running).url.endswith("/ordered.xml?dish=Soup%20%26%20bread")
+        async with asyncio.timeout(10):
+            await running.wait_for(
+                lambda s: s.apps.browser.page is not None and s.apps.browser.page.title == "Today"
+            )  # fmt: skip
 
 
 async def test_an_action_url_is_fetched_expanded_and_its_page_shown(

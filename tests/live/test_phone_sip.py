@@ -230,17 +230,17 @@ async def test_the_phone_registers_without_client_certificates(
 async def test_the_registration_is_kept_refreshed(
     place: Place, record_interop: Any
 ) -> None:
-    async with plain_registrar(place, expires=2) as peer:
-        async with VirtualPhone(
-            phone(place, peer.port), services=(SipLines(),)
-        ) as running:
-            first = await until(running, stands(LineState.REGISTERED))
-            assert first.apps.lines[0].until is not None
-            moment = first.apps.lines[0].until
-            await until(
-                running,
-                lambda s: stands(LineState.REGISTERED)(s) and (s.apps.lines[0].until or moment) > moment,
-            )  # fmt: skip
+    async with (
+        plain_registrar(place, expires=2) as peer,
+        VirtualPhone(phone(place, peer.port), services=(SipLines(),)) as running,
+    ):
+        first = await until(running, stands(LineState.REGISTERED))
+        assert first.apps.lines[0].until is not None
+        moment = first.apps.lines[0].until
+        await until(
+            running,
+            lambda s: stands(LineState.REGISTERED)(s) and (s.apps.lines[0].until or moment) > moment,
+        )  # fmt: skip
     record_interop(
         "kamailio", "virtual phone: registration refreshed before it expires"
     )
@@ -268,16 +268,16 @@ async def test_an_unknown_ca_fills_the_shelf_and_an_exception_registers_the_phon
 async def test_a_certificate_for_another_name_is_refused(
     place: Place, record_interop: Any
 ) -> None:
-    async with plain_registrar(place, identity=server("pbx.elsewhere.test")) as peer:
-        async with VirtualPhone(
-            phone(place, peer.port), services=(SipLines(),)
-        ) as running:
-            state = await until(running, stands(LineState.WAITING))
-            (unknown,) = state.trust.unknown
-            assert NAME in unknown.reason
-            await running.do(SettingEntered("check_fqdn_against_server_cert", "off"))
-            await running.do(SettingEntered("user_realname", "Anew", 1))
-            await until(running, stands(LineState.REGISTERED))
+    async with (
+        plain_registrar(place, identity=server("pbx.elsewhere.test")) as peer,
+        VirtualPhone(phone(place, peer.port), services=(SipLines(),)) as running,
+    ):
+        state = await until(running, stands(LineState.WAITING))
+        (unknown,) = state.trust.unknown
+        assert NAME in unknown.reason
+        await running.do(SettingEntered("check_fqdn_against_server_cert", "off"))
+        await running.do(SettingEntered("user_realname", "Anew", 1))
+        await until(running, stands(LineState.REGISTERED))
     record_interop(
         "kamailio", "virtual phone: certificate for another name (RFC 5922)", "refused"
     )

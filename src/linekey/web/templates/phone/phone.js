@@ -2,7 +2,7 @@
 // it a reload and the tab key do the same.
 "use strict";
 const screenElement = document.getElementById("screen");
-const choices = () => [...screenElement.querySelectorAll("button.entry, .typing input, .typing button")];
+const choices = () => [...screenElement.querySelectorAll("button.entry, .typing input:not([type=hidden]), .typing button")];
 
 function isTyping() {
   return [...screenElement.querySelectorAll(".typing input:not([type=hidden])")]

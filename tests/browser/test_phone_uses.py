@@ -1,0 +1,198 @@
+"""The phone's uses of TLS in a real browser, each server a foreign one."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+from tests.live.conftest import Place, make_place
+from tests.live.peers import exported_peer
+from tests.live.test_export_kamailio import USER, registrar
+from tests.live.test_phone_directory import directory
+from tests.live.test_phone_nginx import PAGES, PIXEL
+from tests.live.test_phone_nginx import phone as with_keys
+from tests.live.test_phone_sip import SECRET, stands
+from tests.live.test_phone_sip import until as wait_until
+
+from linekey.net.phone_runner import VirtualPhone
+from linekey.net.sip import SipLines
+from linekey.phone.sip_registration import LineState
+from linekey.phone.state import PhoneState
+from linekey.web.phone_server import PhoneServer, serve_pages
+
+pytestmark = pytest.mark.peer("chromium", "nginx", "slapd", "kamailio")
+
+SIZE = {"width": 1280, "height": 860}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = make_place(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run"],
+        )  # fmt: skip
+        context = await browser.new_context(ignore_https_errors=True, viewport=SIZE)
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on(
+            "request",
+            lambda r: said.append(r.url) if "127.0.0.1" not in r.url else None,
+        )
+        yield page
+        await browser.close()
+        assert said == [], "the pages are quiet and ask nobody else"
+
+
+@asynccontextmanager
+async def switched_on(
+    state: PhoneState,
+) -> AsyncIterator[tuple[VirtualPhone, PhoneServer]]:
+    pages = serve_pages(0)
+    async with VirtualPhone(state, services=(pages, SipLines())) as running:
+        yield running, pages
+
+
+def with_settings(
+    state: PhoneState, idx: int | None = None, **settings: str
+) -> PhoneState:
+    kept = state.settings
+    for name, value in settings.items():
+        kept = kept.provision(name, value, idx=idx).settings
+    return replace(state, settings=kept)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir(mode=0o755)
+    for parent in folder.parents[:3]:
+        parent.chmod(0o755)
+    for name, text in PAGES.items():
+        (folder / name).write_text(text)
+    (folder / "dish.png").write_bytes(PIXEL)
+    return folder
+
+
+async def log_in(page: Page, url: str) -> None:
+    await page.goto(f"{url}login")
+    await page.fill("input[name=password]", "0000")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Administrator", exact=True).wait_for()
+
+
+async def test_a_key_is_pressed_and_a_menu_walked_by_mouse_and_keyboard(
+    place: Place, files: Path, page: Page
+) -> None:
+    async with (
+        exported_peer(place, "nginx", files=files) as peer,
+        switched_on(with_keys(place, peer.url)) as (running, pages),
+    ):
+        await page.goto(f"{pages.url}screen")
+        display = page.get_by_role("region", name="Display")
+        await page.get_by_role("button", name="Canteen").click()
+        await expect(display).to_contain_text("Picture")
+        await page.get_by_role("button", name="Today").click()
+        await expect(display).to_contain_text("Soup")
+        await page.get_by_role("button", name="Back").click()
+        await expect(page.locator("button.entry").first).to_be_focused()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_label("Dish")).to_be_focused()
+        await page.keyboard.type("Soup")
+        await page.keyboard.press("Escape")
+        await expect(display).to_contain_text("Picture")
+        await page.keyboard.press("3")
+        image = display.get_by_role("img")
+        await expect(image).to_be_visible()
+        assert await image.evaluate("i => i.complete && i.naturalWidth") == 1
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Order").click()
+        await page.get_by_label("Dish").fill("Bread & butter")
+        await page.keyboard.press("Enter")
+        # The page fetches its next one by itself, and the screen follows.
+        await expect(display).to_contain_text("Today", timeout=10_000)
+        await page.get_by_role("button", name="Exit").click()
+        await expect(display).to_contain_text("Snom D785")
+        assert running.state.apps.browser.page is None
+        assert "Bread%20%26%20butter" not in peer.log()  # nginx logs no query
+
+
+async def test_a_form_of_a_page_that_changed_presses_nothing(
+    place: Place, files: Path, page: Page
+) -> None:
+    async with (
+        exported_peer(place, "nginx", files=files) as peer,
+        switched_on(with_keys(place, peer.url)) as (running, pages),
+    ):
+        await page.goto(f"{pages.url}screen")
+        await page.get_by_role("button", name="Canteen").click()
+        await page.locator("button.entry").first.wait_for()
+        await page.evaluate(
+            "document.querySelectorAll('[name=serial]').forEach(i => i.value = 0)"
+        )
+        await page.locator("button.entry").first.click()
+        await expect(page.get_by_text("the page has changed meanwhile")).to_be_visible()
+        assert running.state.apps.browser.page is not None
+        assert running.state.apps.browser.page.title == "Canteen"
+
+
+async def test_a_name_is_looked_up(place: Place, page: Page) -> None:
+    from tests.live.test_phone_directory import phone as with_directory
+
+    async with directory(place) as peer:
+        state = with_directory(
+            place, peer.port, ldap_username="cn=reader,dc=phonebook", ldap_password="geheim"
+        )  # fmt: skip
+        async with switched_on(state) as (_, pages):
+            await page.goto(f"{pages.url}screen")
+            await page.get_by_label("A name, or a number").fill("ada")
+            await page.keyboard.press("Enter")
+            display = page.get_by_role("region", name="Display")
+            await expect(display).to_contain_text("Ada Lovelace")
+            await expect(display).to_contain_text("+49 170 401")
+            twin = await page.request.get(f"{pages.url}screen.json")
+            found = (await twin.json())["directory"]["entries"]
+    assert [e["name"] for e in found] == ["Ada (Lab*)", "Ada Lovelace"]
+    assert "geheim" not in await twin.text()
+
+
+async def test_the_line_is_seen_registered_and_a_call_fires_its_action(
+    place: Place, files: Path, page: Page
+) -> None:
+    async with (
+        exported_peer(place, "nginx", files=files) as web,
+        registrar(place, (USER, str(place.phone))) as sip,
+    ):
+        state = with_settings(
+            with_keys(place, web.url), 1, user_name=USER, user_host="localhost", user_pass=SECRET,
+            user_realname="Ada Lovelace", user_outbound=f"localhost:{sip.port};transport=tls",
+        )  # fmt: skip
+        state = with_settings(state, admin_mode_password="0000")
+        async with switched_on(state) as (running, pages):
+            await wait_until(running, stands(LineState.REGISTERED))
+            await page.goto(f"{pages.url}screen")
+            lines = page.get_by_role("list", name="Lines")
+            await expect(lines).to_contain_text("registered, TLS")
+            assert await page.get_by_role("button", name="Fire").count() == 0
+            await page.goto(f"{pages.url}status")
+            await expect(
+                page.get_by_text("registered as sip:4711@localhost")
+            ).to_be_visible()
+            await log_in(page, pages.url)
+            await page.goto(f"{pages.url}screen")
+            await page.get_by_label("Who calls").fill("sip:402@localhost")
+            await page.get_by_role("button", name="Fire").click()
+            display = page.get_by_role("region", name="Display")
+            await expect(display).to_contain_text("Ada calls")
