@@ -107,13 +107,31 @@ async def s_server(
     folder: Path, identity, *options: str
 ) -> AsyncIterator[tuple[str, Log]]:
     """``openssl s_server -WWW`` over the files of ``folder``."""
-    write(folder, identity)
+    shows: tuple[str, ...] = ()
+    if identity is not None:
+        write(folder, identity)
+        shows = (
+            "-cert",
+            "server.pem",
+            "-key",
+            "server.pem",
+            "-cipher",
+            "ALL:@SECLEVEL=0",
+        )
     port = free_port()
     here = Path.cwd()
     os.chdir(folder)
     try:
-        words = ("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", "server.pem", "-key", "server.pem",
-                 "-cipher", "ALL:@SECLEVEL=0", "-state", "-WWW", *options)  # fmt: skip
+        words = (
+            "openssl",
+            "s_server",
+            "-accept",
+            f"127.0.0.1:{port}",
+            "-state",
+            "-WWW",
+            *shows,
+            *options,
+        )
         async with program(*words) as log:
             await log.wait("ACCEPT")
             yield f"https://127.0.0.1:{port}", log
@@ -181,6 +199,26 @@ async def test_openssl_demands_a_certificate_and_the_phone_says_that_it_was_refu
         state = await boot(phone(url))
     assert state.status is Status.REFUSED
     assert any("alert received: unknown_ca" in e.text for e in state.log)
+
+
+@pytest.mark.peer("openssl")
+@pytest.mark.parametrize("authenticates", [False, True])
+async def test_a_server_without_any_certificate_is_taken_only_where_nobody_is_authenticated(
+    tmp_path: Path, authenticates: bool
+) -> None:
+    for path in ("snom710.htm", f"snom710-{MAC}.htm"):
+        (tmp_path / path).write_text(FINE)
+    anonymous = ("-tls1", "-nocert", "-cipher", "ADH-AES128-SHA:@SECLEVEL=0")
+    async with s_server(tmp_path, None, *anonymous) as (url, log):
+        old = phone(url, "710", "8.7.5.35", server_authentication=authenticates)
+        state = await boot(old)
+        assert ("FILE:" in log.text) is not authenticates, (
+            "no request to nobody knows whom"
+        )
+    assert (state.status is Status.PROVISIONED) is not authenticates
+    details = " ".join(d for e in state.log for d in e.details)
+    assert ("anybody could be there" in details) is not authenticates
+    assert ("chain.empty" in details) is authenticates
 
 
 NGINX = """

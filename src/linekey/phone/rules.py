@@ -504,6 +504,25 @@ RULES: Final = (
     ),
     PhoneRule(
         _TLS,
+        "A host name is sent as SNI, an address is not",
+        "all",
+        "RFC 6066 §3; whether old firmware does is not known",
+        "L",
+        ("hello::test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",),
+    ),
+    PhoneRule(
+        _TLS,
+        "A server without any certificate (an anonymous suite) is taken only while "
+        "server authentication is off",
+        "8.x",
+        "seed, Supported Cipher Suites (authentication NULL)",
+        "M",
+        (
+            "live::test_a_server_without_any_certificate_is_taken_only_where_nobody_is_authenticated",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
         "The phone shows its certificate to a server that asks",
         "all",
         "seed, TLS handshake overview",
