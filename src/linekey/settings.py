@@ -125,6 +125,9 @@ class ProxySettings(_Section):
     the listed addresses only and takes identity from the proxy's headers."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks (``192.0.2.10``, ``10.0.0.0/8``) of the proxies."""
+    public_port: Annotated[int, Field(ge=1, le=65535)] = 443
+    """TCP port on which phones reach the proxy; it is in the URLs that phone
+    configurations hold."""
 
     @validated("trusted_proxies")
     @classmethod
@@ -184,6 +187,14 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+    )
+)
+
+
 def parse_settings(
     toml: str = "",
     environment: Mapping[str, str] | None = None,
@@ -230,6 +241,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private(host: str) -> bool:
+    """Whether ``host`` is an address of a private network (RFC 1918, RFC 4193)."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)
 
 
 def fields() -> Iterator[tuple[str, str, str, str]]:

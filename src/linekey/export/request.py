@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError
 from linekey.export.needs import Needs
+from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+=,:-]+)+/?")
@@ -118,24 +119,19 @@ def parse_backend(text: str) -> Endpoint:
     if parts.query or parts.fragment:
         raise wrong
     try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        address = str(
+            ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        )
     except ValueError:
         raise wrong from None
-    if not is_inside(address):
+    if not (is_loopback(address) or is_private(address)):
         raise InputError(
-            f"the backend {str(address)!r} is neither loopback nor private, and between"
+            f"the backend {address!r} is neither loopback nor private, and between"
             " proxy and backend there is no TLS",
             hint="run linekey serve --behind-proxy on the proxy's machine, or reach it"
             " over a private network",
         )
-    return Endpoint(str(address), port)
-
-
-def is_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address is loopback or private (RFC 1918, RFC 4193), and a host's."""
-    return (
-        address.is_loopback or (address.is_private and not address.is_link_local)
-    ) and not address.is_unspecified
+    return Endpoint(address, port)
 
 
 def _split(text: str, default_port: int) -> tuple[str, int]:

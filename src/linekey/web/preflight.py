@@ -22,7 +22,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.names import match_host
 from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key
 from linekey.errors import CertificateError, InputError, LinekeyError, StorageError
-from linekey.settings import Settings, is_loopback
+from linekey.settings import Settings, is_loopback, is_private
 from linekey.tls.context import PrivateKey as TlsKey
 
 EXPIRES_SOON = timedelta(days=14)
@@ -194,17 +194,6 @@ def _check_proxy(settings: Settings) -> Iterator[Finding]:
                 f"every machine in {text} could pass for any phone",
                 "list the proxies' own addresses",
             )
-
-
-def is_private(host: str) -> bool:
-    """Whether ``host`` is one private address (RFC 1918, RFC 4193), not a name."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return (
-        address.is_private and not address.is_unspecified and not address.is_link_local
-    )
 
 
 def _check_trust(

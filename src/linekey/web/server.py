@@ -360,13 +360,19 @@ class StatusServer:
 
 
 def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:
-    """Return the URL for phones: a name of the settings, else of the certificate."""
+    """Return the URL for phones: a name of the settings, else of the certificate.
+
+    Behind a proxy it is the proxy's, which linekey's own address and port are not.
+    """
     host, port = listener.getsockname()[:2]
+    behind = settings.proxy.behind_proxy
+    if behind:
+        port = settings.proxy.public_port
     names: Sequence[str] = settings.names or [
         name for name in leaf.dns_names if "*" not in name
     ]
     name = names[0] if names else str(host)
-    if not settings.names and is_loopback(str(host)):
+    if not settings.names and not behind and is_loopback(str(host)):
         name = "localhost" if "localhost" in names else str(host)
     if ":" in name:
         name = f"[{name}]"

@@ -1,0 +1,154 @@
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from tests.phone_pki import authority
+from typer.testing import CliRunner
+
+from linekey.catalog.firmware import Firmware
+from linekey.certs.pem import to_pem
+from linekey.cli.export import app
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.store.devices import Devices
+from linekey.store.opening import open_store
+from linekey.store.vendor_cas import VendorCas, describe_ca
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+NAME = ("--name", "phones.example.com")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    with open_store(folder) as database:
+        VendorCas(database).add([describe_ca(authority().certificate, AT)])
+        firmware = Firmware.parse("10.1.33.33")
+        Devices(database).add(Device(Mac("000413AABBCC"), "snom", "D715", firmware), AT)
+    return folder
+
+
+def run(state: Path, *arguments: str) -> Result:
+    result = CliRunner().invoke(app, [*arguments, "--state", str(state)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), (
+        result.exception
+    )
+    return result
+
+
+def test_it_prints_every_file_with_its_place_and_nothing_else(state: Path) -> None:
+    result = run(state, "nginx", *NAME)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("# ==> /etc/linekey/nginx/nginx.conf\n")
+    assert "# ==> /etc/linekey/nginx/phone-authorities.pem" in result.stdout
+    assert "ssl_protocols TLSv1.2;" in result.stdout
+    assert "SECLEVEL=0" in result.stdout
+    assert "proxy_pass http://127.0.0.1:8443;" in result.stdout
+
+
+@pytest.mark.parametrize("peer", ["nginx", "haproxy", "apache", "kamailio", "slapd", "freeradius"])  # fmt: skip
+def test_it_writes_a_folder_and_says_what_to_run_next(
+    state: Path, tmp_path: Path, peer: str
+) -> None:
+    out = tmp_path / "out"
+    result = run(state, peer, *NAME, "--out", str(out))
+    assert result.exit_code == 0, result.output
+    for line in result.stdout.splitlines():
+        assert Path(line.split("  ")[0]).is_file()
+    assert f"next: {peer.replace('apache', 'apache2')}"[:9] in result.stderr or "next: ln" in result.stderr  # fmt: skip
+    assert "put the server's certificate here: /etc/linekey/server.pem" in result.stderr.replace("\n", " ")  # fmt: skip
+    again = run(state, peer, *NAME, "--out", str(out))
+    assert again.exit_code == 0, again.output
+
+
+def test_the_operators_files_stay_as_they_are_and_are_private(
+    state: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(state, "freeradius", *NAME, "--out", str(out))
+    clients = out / "clients.conf"
+    assert stat.S_IMODE(clients.stat().st_mode) == 0o600
+    clients.write_text("client floor1 {}\n")
+    result = run(state, "freeradius", *NAME, "--out", str(out))
+    assert "kept as it was" in result.stderr
+    assert clients.read_text() == "client floor1 {}\n"
+
+
+def test_a_file_that_linekey_did_not_write_is_never_overwritten(
+    state: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "nginx.conf").write_text("user www-data;\n")
+    result = run(state, "nginx", *NAME, "--out", str(out))
+    assert result.exit_code == 2
+    assert "linekey did not write it" in result.stderr.replace("\n", " ")
+    assert (out / "nginx.conf").read_text() == "user www-data;\n"
+    assert list(out.iterdir()) == [out / "nginx.conf"]
+
+
+def test_the_name_comes_from_the_settings_or_the_certificate(
+    state: Path, tmp_path: Path
+) -> None:
+    result = run(state, "nginx")
+    assert result.exit_code == 2
+    assert "--name" in result.stderr
+    (state / "linekey.toml").write_text('names = ["prov.example.com"]\n')
+    assert "server_name prov.example.com;" in run(state, "nginx").stdout
+
+
+def test_certificate_and_key_of_the_settings_are_used(
+    state: Path, tmp_path: Path
+) -> None:
+    (state / "server.pem").write_text(to_pem(authority().certificate))
+    (state / "linekey.toml").write_text(
+        'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n'
+    )
+    said = run(state, "nginx", *NAME).stdout
+    assert f"ssl_certificate {state}/server.pem;" in said
+    assert f"ssl_certificate_key {state}/server.key;" in said
+    assert "proxy_pass http://127.0.0.1:9443;" in said
+
+
+def test_json_holds_the_files_and_the_needs(state: Path) -> None:
+    result = run(state, "slapd", *NAME, "--json")
+    document: Any = json.loads(result.stdout)
+    assert document["peer"] == "slapd"
+    assert document["needs"]["versions"] == ["TLSv1.2"]
+    assert document["needs"]["security_level_0"] == ["SHA-1 certificates of the D715"]
+    assert [f["name"] for f in document["files"]] == ["slapd.conf", "phonebook.ldif", "phone-authorities.pem"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["caddy"], "no peer is called 'caddy'"),
+        (["nginx", "--backend", "http://8.8.8.8:80"], "neither loopback nor private"),
+        (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
+        (["haproxy", "--files", "/srv"], "serves no files"),
+        (["nginx", "--listen", "0.0.0.0:99999"], "not a port"),
+        (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
+        (["nginx", "--out", "/tmp/a b"], "cannot stand in a configuration"),
+        (["nginx", "--name", "a;b"], "not a host name"),
+    ],
+)  # fmt: skip
+def test_bad_input_ends_with_an_error_and_a_hint(
+    state: Path, words: list[str], said: str
+) -> None:
+    result = run(state, *words, *(() if "--name" in words else NAME))
+    assert result.exit_code in (2, 3), result.output
+    assert said in result.stderr.replace("\n", " ")
+    assert "hint:" in result.stderr
+    assert result.stdout == ""
+
+
+def test_without_a_ca_it_says_how_to_trust_one(tmp_path: Path) -> None:
+    with open_store(tmp_path / "empty"):
+        pass
+    result = run(tmp_path / "empty", "nginx", *NAME)
+    assert result.exit_code == 2
+    assert "linekey trust add" in result.stderr

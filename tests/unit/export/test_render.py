@@ -1,0 +1,229 @@
+import re
+import subprocess
+from dataclasses import replace
+
+import pytest
+from tests.phone_pki import END, START, authority
+
+from linekey.catalog.firmware import Firmware
+from linekey.certs.build import issue, new_key
+from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
+from linekey.errors import InputError
+from linekey.export.ffdhe import ffdhe2048_pem, ffdhe2048_prime
+from linekey.export.needs import fleet_needs
+from linekey.export.render import BUNDLE, MARK, PEERS, Export, export, find_peer
+from linekey.export.request import Endpoint, Request
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+
+MODERN = Device(Mac("000413000001"), "snom", "D785", Firmware.parse("10.1.33.33"))
+SHA1 = Device(Mac("000413000002"), "snom", "D715", Firmware.parse("10.1.33.33"))
+OLD = Device(Mac("000413000003"), "snom", "300", Firmware.parse("8.7.5.57"))
+DEAD = Device(Mac("000413000004"), "snom", "360", Firmware.parse("8.7.3.25.9"))
+
+
+def request(*devices: Device, **changes: object) -> Request:
+    made = Request(
+        needs=fleet_needs(devices or (MODERN,)),
+        authorities=(authority().certificate,),
+        name="phones.example.com",
+        listen=Endpoint("", 443),
+        folder="/etc/linekey/x",
+        certificate="/etc/linekey/server.pem",
+        key="/etc/linekey/server.pem.key",
+        backend=Endpoint("127.0.0.1", 8443),
+    )
+    return replace(made, **changes)
+
+
+def text_of(made: Export) -> str:
+    return "\n".join(f.text for f in made.files if f.name not in (BUNDLE, "dh.pem"))
+
+
+def ca(*subject: tuple[str, str]) -> Certificate:
+    return issue(
+        Name.build(list(subject)), new_key("ec", "secp256r1"), None, serial=1,
+        not_before=START, not_after=END, hash="sha256", ca=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_level_0_is_there_only_with_its_reason(name: str) -> None:
+    modern = text_of(export(find_peer(name), request()))
+    assert "SECLEVEL" not in modern
+    assert "%PROFILE_LOW" not in modern
+    sha1 = text_of(export(find_peer(name), request(MODERN, SHA1)))
+    assert "SECLEVEL=0" in sha1
+    assert "SHA-1 certificates of the D715" in sha1
+    assert "1.0" not in re.sub(r"#.*", "", sha1).replace("0.0.0.0", "") or name in ("slapd", "kamailio")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_no_version_and_no_suite_that_no_phone_asked_for(name: str) -> None:
+    told = re.sub(r"(?m)^\s*#.*$", "", text_of(export(find_peer(name), request())))
+    for word in ("TLSv1 ", "TLSv1.1", "TLS1.0", "CBC", "AES128-SHA:", "RC4", "3DES", "DEFAULT", ":ALL", "+RSA:"):  # fmt: skip
+        assert word not in told, word
+    assert "AES128-GCM" in told or "AES-128-GCM" in told
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_an_old_fleet_opens_what_it_needs(name: str) -> None:
+    made = export(find_peer(name), request(MODERN, OLD))
+    assert "AES128-SHA" in text_of(made)
+    assert any(f.name == "dh.pem" for f in made.files) == (
+        name in ("nginx", "slapd", "freeradius")
+    )
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_phones_that_are_not_served_are_named_in_file_and_notes(name: str) -> None:
+    made = export(find_peer(name), request(MODERN, DEAD))
+    assert "Not served: 000413000004 (360 8.7.3.25.9)" in text_of(made)
+    assert any("000413000004" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_client_must_show_a_certificate(name: str) -> None:
+    told = text_of(export(find_peer(name), request()))
+    demand = {
+        "nginx": "ssl_verify_client on;", "haproxy": "verify required",
+        "apache": "SSLVerifyClient require", "kamailio": "require_certificate = yes",
+        "slapd": "TLSVerifyClient demand", "freeradius": "check_cert_cn = %{User-Name}",
+    }  # fmt: skip
+    assert demand[name] in told
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_files_that_are_made_anew_say_so_and_the_others_are_the_operators(name: str) -> None:  # fmt: skip
+    for file in export(find_peer(name), request(OLD)).files:
+        marked = MARK in file.text[:400]
+        assert marked != file.operators or file.name == "dbtext/version", file.name
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_without_a_ca_there_is_no_export(name: str) -> None:
+    with pytest.raises(InputError, match="no vendor CA"):
+        export(find_peer(name), request(authorities=()))
+
+
+def test_a_peer_that_serves_no_files_says_so() -> None:
+    for name in ("haproxy", "kamailio", "slapd", "freeradius"):
+        with pytest.raises(InputError, match="serves no files"):
+            export(find_peer(name), request(files="/srv/phones", backend=None))
+
+
+def test_a_proxy_without_a_backend_says_so() -> None:
+    with pytest.raises(InputError, match="needs a backend"):
+        export(find_peer("haproxy"), request(backend=None))
+
+
+def test_an_unknown_peer_names_those_there_are() -> None:
+    with pytest.raises(InputError) as raised:
+        find_peer("caddy")
+    assert "nginx" in raised.value.hint
+
+
+def test_a_mac_rule_trusts_only_vendors_with_the_mac_in_the_cn() -> None:
+    snom = ca(("O", "snom technology AG"), ("CN", "Snom Phone 1 SHA-256"))
+    cisco = ca(("O", "Cisco Systems"), ("CN", "Cisco Manufacturing CA"))
+    panasonic = ca(("CN", "SIP Phone Client Authentication Self CA Certificate"))
+    own = ca(("CN", "Our Own Phones"))
+    trusted = (snom, cisco, panasonic, own)
+    for name, changes in (
+        ("nginx", {"files": "/srv/phones", "backend": None}),
+        ("kamailio", {}),
+        ("freeradius", {}),
+    ):
+        made = export(find_peer(name), request(authorities=trusted, **changes))
+        (bundle,) = (f.text for f in made.files if f.name == BUNDLE)
+        assert snom.sha256 in bundle
+        assert own.sha256 in bundle
+        assert cisco.sha256 not in bundle
+        assert panasonic.sha256 not in bundle
+        assert any("Cisco Manufacturing CA" in note for note in made.notes)
+    made = export(find_peer("nginx"), request(authorities=trusted))
+    (bundle,) = (f.text for f in made.files if f.name == BUNDLE)
+    assert cisco.sha256 in bundle
+    with pytest.raises(InputError, match="no trusted vendor"):
+        export(find_peer("kamailio"), request(authorities=(cisco,)))
+
+
+def test_a_hostile_name_cannot_end_the_comment_it_stands_in() -> None:
+    hostile = ca(("CN", "x\n-----BEGIN CERTIFICATE-----\nssl_verify_client off;"))
+    made = export(find_peer("nginx"), request(authorities=(hostile,)))
+    (bundle,) = (f.text for f in made.files if f.name == BUNDLE)
+    assert bundle.count("-----BEGIN CERTIFICATE-----") == 1
+    assert not re.search(r"(?m)^ssl_verify", bundle)
+
+
+def test_haproxy_is_told_where_the_key_is_by_its_name() -> None:
+    def made(certificate: str, key: str) -> Export:
+        return export(find_peer("haproxy"), request(certificate=certificate, key=key))
+
+    assert "ln -s" not in " ".join(made("/a/s.pem", "/a/s.pem.key").run)
+    assert "del-ext" not in text_of(made("/a/s.pem", "/a/s.pem.key"))
+    assert "ssl-load-extra-del-ext" in text_of(made("/a/s.crt", "/a/s.key"))
+    assert "ln -s" not in " ".join(made("/a/both.pem", "/a/both.pem").run)
+    assert made("/a/s.pem", "/b/k.pem").run[0] == "ln -s /b/k.pem /a/s.pem.key"
+
+
+NGINX_DN = re.compile(r'"~(\^\(\?:\(\?!CN=.*)" \$cn;')
+
+
+def nginx_dn_rule() -> re.Pattern[str]:
+    """The exported map's regular expression, read back from the file."""
+    made = export(find_peer("nginx"), request(files="/srv/phones", backend=None))
+    found = NGINX_DN.search(text_of(made))
+    assert found is not None
+    return re.compile(found[1].replace("(?<cn>", "(?P<cn>"))
+
+
+@pytest.mark.parametrize(
+    "dn",
+    [
+        "CN=000413AABBCC",
+        "C=DE,ST=Berlin,L=Berlin,O=snom technology AG,CN=000413AABBCC,emailAddress=security@snom.com",
+        "CN=000413aabbcc,O=Grandstream Networks\\, Inc.",
+        "O=a\\\\,CN=000413AABBCC",
+        "OU=a+CN=000413AABBCC",
+    ],
+)
+def test_nginx_reads_the_cn_of_a_whole_name(dn: str) -> None:
+    found = nginx_dn_rule().match(dn)
+    assert found is not None
+    assert found["cn"].upper() == "000413AABBCC"
+
+
+@pytest.mark.parametrize(
+    "dn",
+    [
+        "O=x\\,CN=000413AABBCC,CN=000413AABB99Z", "O=x\\,CN=000413AABBCC", "O=x\\+CN=000413AABBCC",
+        "CN=000413AABBCC0", "CN=000413AABBCC ", "CN=000413AABBC", "CN=000413AABBCC\\,x", "XCN=000413AABBCC",
+        "CN=000413AABBCC,CN=000413AABB99", "CN=000413AABB99+CN=000413AABBCC", "ST=000413AABBCC", "",
+        "O=x\\\\\\,CN=000413AABBCC", "OU=/CN=000413AABBCC",
+    ],
+)  # fmt: skip
+def test_nginx_takes_no_other_value_for_the_cn(dn: str) -> None:
+    assert nginx_dn_rule().match(dn) is None
+
+
+def test_the_prime_is_rfc_7919s() -> None:
+    prime = ffdhe2048_prime()
+    digits = f"{prime:X}"
+    # First and last words as printed in RFC 7919 §A.1.
+    assert digits.startswith("FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1")
+    assert digits.endswith("886B423861285C97FFFFFFFFFFFFFFFF")
+    assert pow(2, prime - 1, prime) == 1
+    half = (prime - 1) // 2
+    assert pow(2, half - 1, half) == 1
+
+
+@pytest.mark.peer("openssl")
+def test_openssl_knows_the_group_of_the_file() -> None:
+    ran = subprocess.run(
+        ["openssl", "dhparam", "-check", "-text", "-noout"],
+        input=ffdhe2048_pem().encode(), capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert ran.returncode == 0
+    assert b"ffdhe2048" in ran.stdout + ran.stderr
