@@ -1,0 +1,63 @@
+"""Every peer starts with what an odd fleet gives it: TLS 1.3, phones nobody can serve.
+
+The same files with an ordinary fleet are in test_export_https, …_kamailio and so on.
+"""
+
+from typing import Any
+
+import pytest
+from tests.live.conftest import PASSWORD, Place
+from tests.live.peers import exported_peer
+from tests.live.test_export_https import behind, cert, modernize
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.vendors import LAB_VENDOR
+from linekey.export.render import PEERS
+from linekey.export.request import Endpoint
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.store.devices import Devices
+from linekey.web.server import utc_now
+
+ALL = [pytest.param(name, marks=pytest.mark.peer(name)) for name in PEERS]
+PROXIES = [pytest.param(n, marks=pytest.mark.peer(n)) for n in PEERS if PEERS[n].forwards]  # fmt: skip
+
+
+def add(place: Place, mac: str, model: str | None, firmware: str | None) -> None:
+    Devices(place.database).add(
+        Device(
+            Mac(mac), LAB_VENDOR, model, Firmware.parse(firmware) if firmware else None
+        ),
+        utc_now(),
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_it_runs_for_a_fleet_of_all_ages_unknown_and_unserved_phones(
+    place: Place, name: str
+) -> None:
+    add(place, "000413AABB02", None, None)
+    add(place, "000413AABB03", "360", "8.7.3.25.9")
+    add(place, "000413AABB04", "300", "8.7.5.57")
+    backend = Endpoint("127.0.0.1", 9) if PEERS[name].forwards else None
+    async with exported_peer(place, name, backend=backend) as peer:
+        assert any("000413AABB03" in note for note in peer.exported.notes)
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize("name", PROXIES)
+async def test_tls13_is_on_where_a_phone_may_speak_it(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    modernize(place)
+    add(place, "000413AABB02", None, None)
+    words = cert(place.identity(place.phone))
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(
+            *words, "--tlsv1.3", f"{peer.url}/snomD785-{place.phone}.htm"
+        )
+    assert PASSWORD in got.out, got.said + peer.log()
+    (entry,) = place.log()
+    assert entry.tls_version == "TLSv1.3"
+    assert entry.suite == "TLS_AES_128_GCM_SHA256"
+    record_interop(name, "TLS 1.3 where a phone of the fleet may speak it")
