@@ -281,4 +281,5 @@ def _say_next(made: Export, request: Request) -> None:
         note(
             f"and beside it: linekey serve --behind-proxy {beside} "
             f"--host {request.backend.host} --port {request.backend.port}"
+            f" --certificate {request.certificate}"
         )
