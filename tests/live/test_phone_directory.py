@@ -153,7 +153,7 @@ async def test_hits_are_limited_and_references_are_said(
             )  # fmt: skip
         async with VirtualPhone(referred) as running:
             problem = await ask(running, "a")
-    assert "more than 1 hits" in str(answer.details["lookup"]["notes"])
+    assert "more than 1 hit" in str(answer.details["lookup"]["notes"])
     assert not problem.ok
     assert "refers to another server" in problem.text
     record_interop(

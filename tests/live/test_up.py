@@ -66,6 +66,11 @@ def test_once_provisions_a_phone_and_says_so_in_one_document(
         (f"{base}/{file}-{mac}.htm", 200),
     ]
     assert phone["settings"] >= 8
+    (line,) = phone["lines"]
+    assert (line["account"], line["state"]) == (
+        "sip:100@pbx.lab.invalid",
+        "registered",
+    )
     assert [(d["mac"], d["resource"], d["outcome"]) for d in document["decisions"]] == [
         (mac, f"/{file}.htm", "granted"),
         (mac, f"/{file}-{mac}.htm", "granted"),

@@ -13,7 +13,8 @@ from linekey.mac import parse_mac
 
 app = typer.Typer()
 
-PORT, STATUS_PORT, PHONE_PORT = 8443, 8480, 8444
+PORT, STATUS_PORT, PHONE_PORT, SIP_PORT = 8443, 8480, 8444, 8461
+_STOP = (signal.SIGINT, signal.SIGTERM)
 
 
 @app.command()
@@ -34,6 +35,10 @@ def up(
     web_port: Annotated[
         int | None,
         typer.Option(help=f"Port of the phone's own HTTPS pages [{PHONE_PORT}]."),
+    ] = None,
+    sip_port: Annotated[
+        int | None,
+        typer.Option(help=f"Port of the lab's SIP registrar [{SIP_PORT}]."),
     ] = None,
     once: Annotated[
         bool,
@@ -87,19 +92,22 @@ def up(
             tell_server=lambda entry: show(narrator.server(entry)),
             tell_phone=lambda entry: show(narrator.phone(entry)),
             web_port=_port(web_port, free, PHONE_PORT),
+            sip_port=_port(sip_port, free, SIP_PORT),
         )
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            try:
-                good = runner.run(_run(stage, once=once, quiet=json))
-            except KeyboardInterrupt:
-                good = True
+            ended = runner.run(_run(stage, once=once, quiet=json))
+        if once and ended is None:
+            raise LinekeyError(
+                "stopped before the phone had its configuration",
+                hint="run it again, and give it time",
+            )
     except LinekeyError as error:
         fail(error)
     if json:
         emit_json(stage.report())
     elif not once:
         note("stopped")
-    if not good:
+    if ended is False:
         raise typer.Exit(1)
 
 
@@ -118,21 +126,36 @@ def _json_needs_once() -> LinekeyError:
     )
 
 
-async def _run(stage: Any, *, once: bool, quiet: bool) -> bool:
-    """Play; True when the phone has its configuration (or somebody ended it)."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    async with stage:
-        if not quiet:
-            _introduce(stage)
-        await stage.power_on()
-        reached = await stage.phone.round_ended()
-        good: bool = reached.status.value == "provisioned"
-        if once:
-            return good
-        _tell_addresses(stage)
-        await ended.wait()
-    return True
+async def _run(stage: Any, *, once: bool, quiet: bool) -> bool | None:
+    """Play until it is over: whether the phone got its configuration, None if stopped.
+
+    The first SIGINT or SIGTERM ends it in order, whenever it comes and even where a
+    shell started this in the background, with SIGINT ignored; a second one at once.
+    """
+    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    assert me is not None
+
+    def stop() -> None:
+        for number in _STOP:
+            loop.remove_signal_handler(number)
+        me.cancel()
+
+    for number in _STOP:
+        loop.add_signal_handler(number, stop)
+    try:
+        async with stage:
+            if not quiet:
+                _introduce(stage)
+            await stage.power_on()
+            reached = await stage.phone.round_ended()
+            if once:
+                good: bool = reached.status.value == "provisioned"
+                return good
+            _tell_addresses(stage)
+            await loop.create_future()
+    except asyncio.CancelledError:
+        me.uncancel()
+    return None
 
 
 def _introduce(stage: Any) -> None:
@@ -150,6 +173,7 @@ def _tell_addresses(stage: Any) -> None:
         ("status page", stage.server.status_url),
         ("the phone's pages", stage.phone_url),
         ("for phones", stage.server.url),
+        ("registrar (lab)", f"sips:localhost:{stage.registrar.port}"),
     ):
         err_console.print(f"  {what:<18} {url}", markup=False, style="bold")
     ca = stage.lab.server_root_path

@@ -8,8 +8,9 @@ Rule: what is in the state folder already is used as it is. A record that an ope
 changed is never changed back; files are made once.
 """
 
+import asyncio
 import contextlib
-import secrets
+import logging
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,11 +25,15 @@ from linekey.catalog.roots import releases, roots_at
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
+from linekey.lab import line
 from linekey.lab.authority import LabAuthority
+from linekey.lab.registrar import Registrar
 from linekey.mac import Mac
 from linekey.net.door import bind
 from linekey.net.phone_runner import VirtualPhone
+from linekey.net.sip import SipLines
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.sip_registration import LineState
 from linekey.phone.state import LogEntry as PhoneLine
 from linekey.phone.state import PhoneState, new_phone
 from linekey.provisioning.device import Device
@@ -43,8 +48,11 @@ from linekey.web.phone_server import PhoneServer
 from linekey.web.preflight import ServerFiles
 from linekey.web.server import ProvisioningServer
 
+_log = logging.getLogger("linekey.lab")
+
 MODEL, FIRMWARE = "D785", "10.1.33.33"
 """The phone of the lab, unless another is asked for."""
+_REGISTERED_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,8 @@ class Stage:
     tell_phone: Callable[[PhoneLine], None]
     web_port: int = 0
     """Of the phone's own pages, on loopback; 0 takes a free one."""
+    sip_port: int = 0
+    """Of the lab's registrar, on loopback; 0 takes a free one."""
     decisions: list[LogEntry] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     """What was not there and was made, a sentence each."""
@@ -92,6 +102,10 @@ class Stage:
     lab: LabAuthority = field(init=False)
     phone_url: str = field(init=False, default="")
     """The phone's own pages."""
+    registrar: Registrar = field(init=False)
+    at_registrar: bool = field(init=False, default=False)
+    """Whether the phone's line is one at the lab's registrar."""
+    _kept: dict[str, Any] | None = field(init=False, default=None)
     _stack: contextlib.AsyncExitStack = field(
         init=False, default_factory=contextlib.AsyncExitStack
     )
@@ -117,6 +131,11 @@ class Stage:
         self.lab = LabAuthority.open(self.state.lab)
         database = stack.enter_context(open_database(self.state))
         self._trust(database, now)
+        listener = bind("127.0.0.1", self.sip_port)
+        stack.callback(listener.close)
+        self.registrar = await stack.enter_async_context(
+            line.registrar(self.lab, database, self.cast.mac, listener, self._said)
+        )
         token = self._register(database, now)
         settings = Settings.model_validate(
             {
@@ -138,12 +157,35 @@ class Stage:
         pages = PhoneServer(listener)
         self.phone_url = pages.url
         self.phone = VirtualPhone(
-            self._phone_state(now, token), tell=self.tell_phone, services=(pages,)
+            self._phone_state(now, token),
+            tell=self.tell_phone,
+            services=(pages, SipLines()),
         )
 
     async def power_on(self) -> None:
         """Switch the phone on; it stays on until the stage is left."""
         await self._stack.enter_async_context(self.phone)
+
+    async def registered(self) -> bool:
+        """Wait until the phone's line is registered; False if it does not come to it.
+
+        A line that an operator pointed elsewhere is not waited for.
+        """
+        if not self.at_registrar:
+            return False
+        try:
+            async with asyncio.timeout(_REGISTERED_WITHIN_S):
+                await self.phone.wait_for(
+                    lambda state: any(
+                        x.state is LineState.REGISTERED for x in state.apps.lines
+                    )
+                )
+        except TimeoutError:
+            return False
+        return True
+
+    def _said(self, sentence: str) -> None:
+        _log.info("the lab's registrar: %s", sentence)
 
     def _decided(self, entry: LogEntry) -> None:
         self.decisions.append(entry)
@@ -161,8 +203,13 @@ class Stage:
     def _register(self, database: Database, now: datetime) -> str:
         """Put the phone on record; return a one-time token if it needs one."""
         devices, row = Devices(database), self.cast.profile
+        port = self.registrar.port
         if devices.find(self.cast.mac) is None:
             self._add(devices, now)
+        device = devices.change(
+            self.cast.mac, lambda before: line.follow_port(before, port), now
+        )
+        self.at_registrar = line.is_at_lab(device, port)
         if not row.shared_certificate:
             return ""
         self.made.append(
@@ -180,7 +227,7 @@ class Stage:
                 model=row.model.name,
                 firmware=row.firmware,
                 label="the lab's phone",
-                layer=_lab_layer(),
+                layer=_lab_layer(self.registrar.port),
             ),
             now,
         )
@@ -209,8 +256,14 @@ class Stage:
         )
         return replace(state, trust=taken.store)
 
+    def keep_report(self) -> None:
+        """Make ``report`` tell of this moment, not of what is left after the end."""
+        self._kept = self.report()
+
     def report(self) -> dict[str, Any]:
         """What happened, as one JSON document."""
+        if self._kept is not None:
+            return self._kept
         return {
             "server": {"url": self.server.url, "status_url": self.server.status_url},
             "phone": self.phone.report(),
@@ -238,15 +291,11 @@ def firmware_roots(firmware: Firmware) -> tuple[Certificate, ...]:
     return roots_at(when)
 
 
-def _lab_layer() -> Layer:
-    """A configuration to look at: an account, a function key."""
+def _lab_layer(sip_port: int) -> Layer:
+    """A configuration to look at: an account at the lab's registrar, a function key."""
     return Layer(
         settings=(
-            Setting("user_realname", "Lab Phone", idx=1),
-            Setting("user_name", "100", idx=1),
-            Setting("user_host", "pbx.lab.invalid", idx=1),
-            Setting("user_pass", secrets.token_urlsafe(12), idx=1),
-            Setting("user_outbound", "pbx.lab.invalid:5061;transport=tls", idx=1),
+            *line.line_settings(sip_port),
             Setting("user_srtp", "on", idx=1),
             Setting("user_savp", "mandatory", idx=1),
             Setting("language", "English", perm="RW"),

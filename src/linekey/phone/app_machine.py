@@ -353,6 +353,9 @@ def _soft_key(state: PhoneState, key: str, now: datetime) -> Result:
 
 
 def _back(state: PhoneState) -> Result:
+    if state.apps.browser.page is None and state.apps.directory is not None:
+        state = _apps(state, replace(state.apps, directory=None))
+        return state, [Answer(True, "the directory was closed")]
     if state.apps.browser.page is None:
         return state, [Answer(False, "no page is shown")]
     apps = state.apps.with_browser(state.apps.browser.back())

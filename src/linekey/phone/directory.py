@@ -214,12 +214,18 @@ class Lookup:
         code, notes = message.result.result_code, []
         if self._references:
             notes.append(
-                f"{self._references} references to other directories were not followed"
+                "a reference to another directory was not followed"
+                if self._references == 1
+                else f"{self._references} references to other directories were not"
+                " followed"
             )
         if code in (LDAPResultCode.SUCCESS, LDAPResultCode.SIZE_LIMIT_EXCEEDED):
             if code == LDAPResultCode.SIZE_LIMIT_EXCEEDED:
+                count = len(self._entries)
                 notes.append(
-                    f"there are more than {len(self._entries)} hits; type more"
+                    f"there is more than {count} hit; type more"
+                    if count == 1
+                    else f"there are more than {count} hits; type more"
                 )
             entries = self._entries[: self.settings.max_hits]
             entries.sort(key=lambda entry: entry.name.casefold())

@@ -359,6 +359,7 @@ class Registration:
         if self.state is LineState.UNREGISTERING:
             self._forget_timers()
             self._line = None
+            self.registered_until = None
             return [self._to(LineState.IDLE, "unregistered"), HangUp()]
         assert self._line is not None
         granted = self._line.granted_s(message, self._expires_s)
