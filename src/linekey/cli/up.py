@@ -150,6 +150,9 @@ async def _run(stage: Any, *, once: bool, quiet: bool) -> bool | None:
             reached = await stage.phone.round_ended()
             if once:
                 good: bool = reached.status.value == "provisioned"
+                if good:
+                    await stage.registered()
+                stage.keep_report()
                 return good
             _tell_addresses(stage)
             await loop.create_future()
