@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import httpcore
+import httpcore2
 
 from linekey.errors import PeerError
 from linekey.net.dialer import DialError, Stream
@@ -83,7 +83,7 @@ async def _converse(
         return None
     except PeerError as error:
         return LookupResult(problem=error.message, cure=error.hint)
-    except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+    except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
         return LookupResult(
             problem=f"the connection to the directory broke: {error}",
             cure="look at the server's log; it may not accept this phone's certificate",

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-import httpcore
+import httpcore2
 
 from linekey.errors import InputError, PeerError
 from linekey.net.dialer import DialError, Stream
@@ -211,9 +211,9 @@ class _Line:
             return await self._pause(wait_s)
         try:
             data = await self._stream.read(_READ_SIZE, timeout=wait_s)
-        except httpcore.ReadTimeout:
+        except httpcore2.ReadTimeout:
             return registration.tick(self._now())
-        except httpcore.ReadError as error:
+        except httpcore2.ReadError as error:
             return await self._lost(f"the connection broke: {error}")
         if not data:
             return await self._lost("the SIP server closed the connection")
@@ -281,7 +281,7 @@ class _Line:
             return None  # the connection went while the reply was made
         try:
             await self._stream.write(data, timeout=_WRITE_LIMIT_S)
-        except (httpcore.WriteError, httpcore.WriteTimeout) as error:
+        except (httpcore2.WriteError, httpcore2.WriteTimeout) as error:
             return await self._lost(f"the connection broke: {error}")
         return None
 
