@@ -72,15 +72,29 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+MAX_FILE_BYTES = 67_108_864
+"""Of a file that is read whole: a table of 100,000 phones has some 20 MB."""
+
+
 def read_file(path: Path) -> bytes:
-    """Read a file the operator named. Raises InputError if that cannot be done."""
+    """Read a file the operator named, of up to MAX_FILE_BYTES.
+
+    Raises InputError if that cannot be done.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"cannot read {str(path)!r}: {(error.strerror or str(error)).lower()}",
             hint="check the name of the file, and that this user may read it",
         ) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(
+            f"{str(path)!r} has no end within {MAX_FILE_BYTES // 1_048_576} MiB",
+            hint="check the name of the file, or split it",
+        )
+    return data
 
 
 def read_secret(what: str) -> str:
