@@ -1,12 +1,15 @@
 """The house stands: imports point one way, pure packages touch no edge, files stay small."""
 
 import ast
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parents[2] / "src" / "linekey"
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
@@ -83,3 +86,24 @@ def test_pure_rooms_read_no_clock_and_open_no_file(path: Path) -> None:
 def test_files_stay_small(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= 600, f"{path}: {lines} lines; it probably is two files"
+
+
+def test_every_import_is_of_a_distribution_that_is_pinned() -> None:
+    """A fresh clone has what run.txt pins, and nothing that the tests bring along."""
+    pinned = {
+        line.partition("==")[0].strip().lower().replace("_", "-")
+        for line in (ROOT / "requirements/run.txt").read_text("utf-8").splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    pinned = {name.partition("[")[0] for name in pinned}
+    providers = packages_distributions()
+    missing = []
+    for path in modules():
+        for name, line in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            top = name.partition(".")[0]
+            if top == "linekey" or top in sys.stdlib_module_names:
+                continue
+            found = {p.lower().replace("_", "-") for p in providers.get(top, ())}
+            if not found & pinned:
+                missing.append(f"{path.relative_to(SRC)}:{line}: {top}")
+    assert missing == []
