@@ -1,0 +1,104 @@
+"""Each animal gets the verdict that is written down: by the check, and by the phone."""
+
+import pytest
+from tests.zoo.visits import agree, built_in, check, classes_for, kind_of, told, visit
+
+from linekey.catalog.matrix import ROWS
+from linekey.catalog.models import Generation, find_model
+from linekey.catalog.profile import all_profiles
+from linekey.lab.authority import LabAuthority
+from linekey.lab.zoo import Running, ZooKeeper
+from linekey.lab.zoo_animals import ANIMALS
+from linekey.lab.zoo_certificates import MAKERS
+from linekey.lab.zoo_kinds import KINDS, Animal
+from linekey.lab.zoo_programs import PROGRAMS
+
+UNSPEAKABLE = {"old-3des", "old-rc4"}
+"""What they pick no engine speaks, the virtual phone's neither: the check alone, which
+needs no engine for it, is held to their verdicts."""
+
+
+def cases() -> list[object]:
+    return [
+        pytest.param(
+            animal,
+            id=animal.name,
+            marks=[] if animal.talk else [pytest.mark.peer(animal.program)],
+        )
+        for animal in ANIMALS
+    ]
+
+
+async def checked(
+    running: Running, keeper: ZooKeeper, lab: LabAuthority
+) -> dict[str, str]:
+    """The check's verdict by kind: all classes, with the phones' own certificates."""
+    animal = running.animal
+    found: dict[str, set[str]] = {}
+    for strict in (False, True):
+        kinds = [k for k in KINDS.values() if k.authenticates is strict]
+        classes = classes_for(kinds, animal.called, keeper.root)
+        for generation in list(Generation) if animal.asks else [None]:
+            asked = tuple(
+                c
+                for c in classes
+                if generation in (None, c.first.profile.builtin_generation)
+            )
+            if not asked:
+                continue
+            shown = None if generation is None else built_in(lab, generation)[0]
+            report = await check(running, asked, shown, keeper.known)
+            if shown is None:
+                assert report.connections <= len(asked)
+            for phones, result in zip(asked, report.classes, strict=True):
+                found.setdefault(kind_of(phones, strict), set()).add(told(result))
+    assert all(len(verdicts) == 1 for verdicts in found.values()), found
+    return {kind: verdicts.pop() for kind, verdicts in found.items()}
+
+
+@pytest.mark.parametrize("animal", cases())
+@pytest.mark.usefixtures("zoo_names")
+async def test_check_and_virtual_phone_come_to_the_verdict_that_is_written_down(
+    animal: Animal, keeper: ZooKeeper, lab: LabAuthority
+) -> None:
+    async with keeper.started(animal) as running:
+        assert await checked(running, keeper, lab) == animal.expected
+        if animal.name in UNSPEAKABLE:
+            return
+        for name, kind in KINDS.items():
+            met = await visit(running, kind, keeper.root, lab)
+            expected = animal.expected[name]
+            assert agree(expected, met.verdict), (name, expected, met.verdict)
+            unknown = {entry.certificate for entry in met.state.trust.unknown}
+            refused_chain = met.verdict.startswith("phone: ")
+            assert (running.shown.chain[0] in unknown) is refused_chain, name
+            if refused_chain:
+                rules = met.verdict.removeprefix("phone: ").split()
+                log = " ".join(d for e in met.state.log for d in (e.text, *e.details))
+                assert all(rule in log for rule in rules), (rules, log)
+
+
+def test_every_row_of_the_matrix_is_of_one_kind() -> None:
+    rows = sorted(row for k in KINDS.values() if not k.authenticates for row in k.rows)
+    assert rows == sorted({p.match.row.id for p in all_profiles()})
+    assert {row.id for row in ROWS} >= set(rows)
+    for kind in KINDS.values():
+        model, firmware = kind.phone
+        assert any(
+            p.model is find_model(model)
+            and str(p.firmware) == firmware
+            and p.match.row.id in kind.rows
+            for p in all_profiles()
+        ), kind
+
+
+def test_every_animal_is_told_fully() -> None:
+    assert len(ANIMALS) >= 40
+    assert len({a.name for a in ANIMALS}) == len(ANIMALS)
+    for animal in ANIMALS:
+        assert set(animal.expected) == set(KINDS), animal.name
+        assert animal.sentence.endswith("."), animal.name
+        assert animal.certificate in MAKERS
+        assert (animal.program == "linekey") is bool(animal.talk)
+    assert {a.program for a in ANIMALS} == {*PROGRAMS, "linekey"}
+    assert {a.certificate for a in ANIMALS} == set(MAKERS)
