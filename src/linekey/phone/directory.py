@@ -38,6 +38,8 @@ _MOST_HITS = 1000
 _MAX_ANSWER = 4 * 1024 * 1024
 """Bytes taken in one lookup; a thousand entries are some 300 kB."""
 _TIME_LIMIT_S = 10
+_SEQUENCE = b"\x30"
+"""With which every LDAPMessage begins (RFC 4511 §4.1.1, X.690 §8.9)."""
 
 _NUMBER = re.compile(r"[+0-9 ()/.-]*[0-9][+0-9 ()/.-]*", re.ASCII)
 _ATTRIBUTE = re.compile(r"%([A-Za-z][A-Za-z0-9;-]*)")
@@ -156,6 +158,12 @@ class Lookup:
 
     def receive(self, data: bytes) -> bytes:
         """Take the server's bytes, return ours; PeerError for what is no LDAP."""
+        if not self._taken and data[:1] not in (b"", _SEQUENCE):
+            # Else its first bytes may pass for the length of a message to wait for.
+            raise PeerError(
+                "the directory's answer is no LDAP: it does not begin as a message does",
+                hint="check ldap_server, ldap_port and ldap_over_tls",
+            )
         self._taken += len(data)
         if self._taken > _MAX_ANSWER:
             raise PeerError(
