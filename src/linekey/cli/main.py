@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("linekey.cli.models", "What a model with a firmware can do in TLS."),
     "phone": ("linekey.cli.phone", "A virtual phone, and its state."),
     "check": ("linekey.cli.check", "Would these phones accept this server? Why not?"),
+    "zoo": ("linekey.cli.zoo", "Servers right and wrong, to try checks on."),
     "export": ("linekey.cli.export", "Another server's configuration, for phones."),
     "lab": ("linekey.cli.lab", "Lab certificates, shaped like the vendor's."),
 }
