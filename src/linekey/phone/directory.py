@@ -161,7 +161,7 @@ class Lookup:
         if not self._taken and data[:1] not in (b"", _SEQUENCE):
             # Else its first bytes may pass for the length of a message to wait for.
             raise PeerError(
-                "the directory's answer is no LDAP: it does not begin as a message does",
+                "the directory's answer is no LDAP: it begins as no message does",
                 hint="check ldap_server, ldap_port and ldap_over_tls",
             )
         self._taken += len(data)
