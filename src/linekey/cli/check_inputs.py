@@ -17,8 +17,6 @@ from linekey.cli.output import note, warn
 from linekey.errors import CertificateError, InputError
 from linekey.phone.document import parse_document
 from linekey.provisioning.document import merge
-from linekey.store.devices import Devices
-from linekey.store.layers import Layers, Scope
 from linekey.tls.engine import Identity
 
 
@@ -76,6 +74,10 @@ def fleet_entries(
     A phone of unknown model cannot be judged and is named on stderr; one of unknown
     firmware is judged with the newest that the catalogue has for its model.
     """
+    # the database costs 0.3 s, which a check without --fleet need not wait for
+    from linekey.store.devices import Devices
+    from linekey.store.layers import Layers, Scope
+
     skipped = guessed = 0
     entries = []
     with opened(state) as database:

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from linekey.cli.output import fail
 from linekey.errors import InputError, LinekeyError
-from linekey.store.database import Database
-from linekey.store.opening import open_store
+
+if TYPE_CHECKING:
+    from linekey.store.database import Database
 
 StateOption = Annotated[
     Path | None,
@@ -61,8 +62,10 @@ def make_app(help_text: str, **options: Any) -> typer.Typer:
 
 
 @contextmanager
-def opened(state: Path | None, *, create: bool = False) -> Iterator[Database]:
+def opened(state: Path | None, *, create: bool = False) -> Iterator["Database"]:
     """Open the state folder's database for one command."""
+    from linekey.store.opening import open_store  # 0.3 s that not every verb needs
+
     with open_store(state, create=create) as database:
         yield database
 
