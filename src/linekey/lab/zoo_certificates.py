@@ -79,7 +79,14 @@ class Nursery:
     ) -> Issuer:
         """A CA whose certificate is the same bytes each time."""
         own = self.key(fields.pop("key_label", label).replace(" ", "-"))
-        given = {"hash": "sha256", "ca": True, "serial": 1 + sum(label.encode())}
+        # as RFC 5280 §4.2.1.9 and §4.2.1.3 want it; strict verifiers refuse others
+        given = {
+            "hash": "sha256",
+            "ca": True,
+            "ca_critical": True,
+            "key_usage": ("keyCertSign", "cRLSign"),
+            "serial": 1 + sum(label.encode()),
+        }
         certificate = issue(
             _name(label), own, issuer, not_before=_BEGIN, not_after=_END,
             **{**given, **fields},
