@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 from tests.live.conftest import Place, make_place
-from tests.live.peers import exported_peer
+from tests.live.peers import exported_peer, open_folder
 from tests.live.test_export_kamailio import USER, registrar
 from tests.live.test_phone_directory import directory
 from tests.live.test_phone_nginx import PAGES, PIXEL
@@ -74,15 +74,12 @@ def with_settings(
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir(mode=0o755)
-    for parent in folder.parents[:3]:
-        parent.chmod(0o755)
-    for name, text in PAGES.items():
-        (folder / name).write_text(text)
-    (folder / "dish.png").write_bytes(PIXEL)
-    return folder
+def files() -> Iterator[Path]:
+    with open_folder() as folder:
+        for name, text in PAGES.items():
+            (folder / name).write_text(text)
+        (folder / "dish.png").write_bytes(PIXEL)
+        yield folder
 
 
 async def log_in(page: Page, url: str) -> None:

@@ -1,7 +1,7 @@
 """Action URLs, function keys and minibrowser against nginx, exported, mutual TLS."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -96,15 +96,12 @@ def shown(running: VirtualPhone) -> Page:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir(mode=0o755)
-    for parent in folder.parents[:3]:
-        parent.chmod(0o755)
-    for name, text in PAGES.items():
-        (folder / name).write_text(text)
-    (folder / "dish.png").write_bytes(PIXEL)
-    return folder
+def files() -> Iterator[Path]:
+    with open_folder() as folder:
+        for name, text in PAGES.items():
+            (folder / name).write_text(text)
+        (folder / "dish.png").write_bytes(PIXEL)
+        yield folder
 
 
 async def test_function_keys_and_the_minibrowser_work_with_mutual_tls(
