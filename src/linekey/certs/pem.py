@@ -43,6 +43,10 @@ _WHITESPACE = re.compile(rb"\s+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
+class EncryptedKeyError(CertificateError):
+    """A private key opens with a password only, and none was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """What a file held.
@@ -100,7 +104,14 @@ def parse_bundle(data: bytes) -> Bundle:
     text = _as_ascii(data)
     if _BEGIN.search(text):
         return _parse_pem(text)
-    return _parse_der(_decode_base64(text, "input"))
+    der = _decode_base64(text, "input")
+    if not der.startswith(b"\x30"):
+        # Any short word is base64 of something; what it would decode to tells nobody.
+        raise CertificateError(
+            f"no certificate: {len(data)} bytes of other text",
+            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+        )
+    return _parse_der(der)
 
 
 def _as_ascii(data: bytes) -> bytes:
@@ -265,11 +276,13 @@ def parse_private_key(
     try:
         key = load(der, password, unsafe_skip_rsa_key_validation=own)
     except TypeError:
+        if password is None:
+            raise EncryptedKeyError(
+                "the private key is encrypted", hint="give its password"
+            ) from None
         raise CertificateError(
-            "the private key is encrypted"
-            if password is None
-            else "the private key is not encrypted, yet a password was given",
-            hint="give its password" if password is None else "leave the password out",
+            "the private key is not encrypted, yet a password was given",
+            hint="leave the password out",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         # The library's message is left out: nothing of a key file is ever shown.

@@ -116,7 +116,7 @@ def test_base64_of_a_private_key_is_known_for_one(family: Family) -> None:
         (b"AAAA\nBB*B", "byte 0x2a in line 2, column 3"),
         (b"AAAAA", "broken base64"),
         (b"hello", "broken base64"),
-        (b"aGVsbG8=", "not a DER certificate"),
+        (b"aGVsbG8=", "8 bytes of other text"),
         (b"A=AA", "byte 0x3d in line 1, column 2"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "without its END line"),
         (
