@@ -20,8 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.names import match_host
-from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key
-from linekey.errors import CertificateError, InputError, LinekeyError, StorageError
+from linekey.certs.pem import (
+    EncryptedKeyError,
+    PrivateKey,
+    parse_bundle,
+    parse_private_key,
+)
+from linekey.errors import CertificateError, InputError, StorageError
 from linekey.settings import Settings, is_loopback, is_private
 from linekey.tls.context import PrivateKey as TlsKey
 
@@ -67,7 +72,11 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
         )
     certificate_path = folder / settings.certificate
-    bundle = parse_bundle(_read(certificate_path, "certificate"))
+    certificate_pem = _read(certificate_path, "certificate")
+    try:
+        bundle = parse_bundle(certificate_pem)
+    except CertificateError as error:
+        raise _in_file(certificate_path, error) from None
     if not bundle.certificates:
         raise CertificateError(
             f"no certificate in {str(certificate_path)!r}",
@@ -79,10 +88,14 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
     key_pem = _read(key_path, "key")
     try:
         key = parse_private_key(key_pem)
-    except LinekeyError as error:
+    except EncryptedKeyError as error:
         raise CertificateError(
-            f"{str(key_path)!r}: {error.message}", hint=error.hint
+            f"{str(key_path)!r}: {error.message}",
+            hint="the server starts without asking: decrypt the key with openssl pkey "
+            "-in FILE -out NEWFILE, and chmod 600 it",
         ) from None
+    except CertificateError as error:
+        raise _in_file(key_path, error) from None
     if isinstance(key, DSAPrivateKey):
         raise CertificateError(
             f"the key in {str(key_path)!r} is a DSA key",
@@ -97,6 +110,10 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             else "name the key that the certificate was made with",
         )
     return ServerFiles(tuple(bundle.certificates), key)
+
+
+def _in_file(path: Path, error: CertificateError) -> CertificateError:
+    return CertificateError(f"{str(path)!r}: {error.message}", hint=error.hint)
 
 
 def key_fits(certificate: Certificate, key: PrivateKey) -> bool:
@@ -211,15 +228,15 @@ def _check_trust(
         yield Finding(
             "trust.lab_behind_proxy",
             "warning",
-            f"a lab CA is trusted ({labs[0].subject}), and its key lies around",
-            "linekey trust remove it, unless the proxy is on loopback only, too",
+            f"{_lab_cas(labs)}, and anybody may have the key",
+            f"{_removal(labs)}, unless the proxy is on loopback only, too",
         )
     elif labs and not is_loopback(settings.host):
         yield Finding(
             "trust.lab",
             "refused",
-            f"a lab CA is trusted ({labs[0].subject}), and its key lies around",
-            "linekey trust remove it, or listen on 127.0.0.1 only",
+            f"{_lab_cas(labs)}, and anybody may have the key",
+            f"{_removal(labs)}, or listen on 127.0.0.1 only",
         )
     for certificate in vendor_cas:
         if certificate.not_after < now:
@@ -230,6 +247,15 @@ def _check_trust(
                 f"({certificate.not_after:%Y-%m-%d})",
                 "its phones are refused; import its successor with linekey trust add",
             )
+
+
+def _lab_cas(labs: Sequence[Certificate]) -> str:
+    more = f", and {len(labs) - 1} more" if len(labs) > 1 else ""
+    return f"a lab CA is trusted ({labs[0].subject}{more})"
+
+
+def _removal(labs: Sequence[Certificate]) -> str:
+    return " && ".join(f"linekey trust remove {c.sha256[:16]}" for c in labs)
 
 
 def _check_leaf(
@@ -344,18 +370,20 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(
-                f"the {what} file {str(path)!r} is larger than a megabyte",
-                hint="name the PEM file",
-            )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"cannot read the {what} file {str(path)!r}: "
             f"{(error.strerror or str(error)).lower()}",
             hint=f"check the path and who may read it ({what} in linekey.toml)",
         ) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(
+            f"the {what} file {str(path)!r} is larger than a megabyte",
+            hint="name the PEM file",
+        )
+    return data
 
 
 def _mode(path: Path) -> int:

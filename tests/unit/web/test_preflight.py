@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
@@ -130,6 +131,12 @@ def test_a_lab_ca_is_for_loopback_only() -> None:
     assert rules(leaf(), MIDDLE, vendor_cas=[LAB_CA]) == {"trust.lab": "refused"}
     local = Settings(host="127.0.0.1")
     assert rules(leaf(), MIDDLE, settings=local, vendor_cas=[LAB_CA]) == {}
+    other = made(name("LAB Other"), OTHER_KEY, ca=True)
+    files = ServerFiles((leaf(), MIDDLE), KEY)
+    (found,) = check_start(Settings(), files, [LAB_CA, other], NOW)
+    assert "and 1 more" in found.message
+    for ca in (LAB_CA, other):
+        assert f"linekey trust remove {ca.sha256[:16]}" in found.cure
 
 
 def test_an_expired_vendor_ca_is_warned_of() -> None:
@@ -165,13 +172,25 @@ def test_what_is_wrong_with_the_files_is_named_with_its_cure(files: Path) -> Non
     (files / "other.key").write_bytes(private_key_to_pem(OTHER_KEY))
     (files / "swapped.pem").write_text(to_pem(MIDDLE) + to_pem(leaf()))
     (files / "huge").write_bytes(b"x" * 1_000_001)
+    (files / "words").write_bytes(b"garbage\n")
+    (files / "sealed.key").write_bytes(
+        OTHER_KEY.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"word"),
+        )
+    )
     for changes, message, hint in (
         ({"key": "other.key"}, "is not the first certificate's", "made with"),
         ({"certificate": "swapped.pem"}, "is not the first", "certificate first"),
         ({"certificate": "nowhere"}, "no such file", "linekey.toml"),
         ({"certificate": "empty"}, "empty", ""),
         ({"certificate": "huge"}, "larger than a megabyte", ""),
+        ({"certificate": "/dev/zero"}, "larger than a megabyte", ""),
+        ({"key": "/dev/zero"}, "larger than a megabyte", ""),
+        ({"certificate": "words"}, "words': no certificate: 8 bytes", "PEM"),
         ({"key": "server.pem"}, "no private key", ""),
+        ({"key": "sealed.key"}, "sealed.key': the private key is enc", "openssl pkey"),
     ):
         with pytest.raises(LinekeyError) as caught:
             read(files, **changes)
