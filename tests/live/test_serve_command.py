@@ -1,6 +1,7 @@
 """``linekey serve`` as a process: what it refuses, how it ends, how it renews."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -102,6 +103,12 @@ async def fetch(place: Any, serving: Serving) -> Any:
         "--cert", certificate, "--key", key, "--retry", "30", "--retry-delay", "1",
         "--retry-all-errors", f"{serving.url}/snomD785-{place.phone}.htm",
     )  # fmt: skip
+
+
+async def shown_certificate(place: Any, serving: Serving) -> str:
+    """The server's certificate, as its status page has it."""
+    status = await place.curl(f"{serving.status_url}overview.json")
+    return str(json.loads(status.out)["server"]["certificate_sha256"])
 
 
 def workers_of(pid: int) -> list[int]:
@@ -235,11 +242,14 @@ async def test_several_workers_serve_are_replaced_and_end_cleanly(place: Any) ->
 async def test_a_renewed_certificate_is_used_after_sighup(place: Any) -> None:
     put_server_files(place)
     async with serve(place) as serving:
+        old, _ = place.lab.server_identity()
+        assert await shown_certificate(place, serving) == old[0].sha256
         _, key = place.lab.server_identity()
         leaf = issue_server(["renewed.example"], key, place.lab.server, now=utc_now())
         (place.state.root / "server.pem").write_text(to_pem(leaf))
         serving.process.send_signal(signal.SIGHUP)
         await serving.until("using the certificate")
+        assert await shown_certificate(place, serving) == leaf.sha256
         port = serving.url.rpartition(":")[2]
         certificate, key_file = place.identity(place.phone)
         got = await place.curl(
@@ -253,3 +263,25 @@ async def test_a_renewed_certificate_is_used_after_sighup(place: Any) -> None:
         await serving.until("kept the old certificate")
         assert place.password in (await fetch(place, serving)).out
         assert await serving.end() == 0
+
+
+@pytest.mark.peer("curl")
+async def test_workers_that_start_again_keep_to_the_files_found_fit(place: Any) -> None:
+    put_server_files(place)
+    async with serve(place, "--workers", "2") as serving:
+        assert place.password in (await fetch(place, serving)).out
+        _, key = place.lab.server_identity()
+        leaf = issue_server(["localhost"], key, place.lab.server, now=utc_now())
+        (place.state.root / "server.pem").write_text(to_pem(leaf))
+        serving.process.send_signal(signal.SIGHUP)
+        await serving.until("using the certificate|started again")
+        assert await shown_certificate(place, serving) == leaf.sha256
+        (place.state.root / "server.pem").write_text("broken")
+        serving.process.send_signal(signal.SIGHUP)
+        await serving.until("kept the old certificate")
+        for worker in workers_of(serving.process.pid):
+            os.kill(worker, signal.SIGKILL)
+        await serving.until("started again")
+        assert place.password in (await fetch(place, serving)).out
+        assert await serving.end() == 0
+    assert "cannot stay alive" not in "".join(serving.lines)

@@ -318,9 +318,7 @@ class StatusServer:
         shown = f"[{host}]" if ":" in str(host) else host
         self.url = f"http://{shown}:{port}/"
         pages = StatusPages(
-            StoreSource(
-                database, url=url, certificate=certificate(), started_at=clock()
-            ),
+            StoreSource(database, url=url, certificate=certificate, started_at=clock()),
             clock=clock,
             registry=metrics_registry(counters, certificate, clock),
         )

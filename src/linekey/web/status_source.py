@@ -5,7 +5,7 @@ the last 24 hours, so that a long log never makes the page slow or the server wa
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -31,14 +31,17 @@ _LATEST = 12
 
 
 class StoreSource:
-    """Facts from ``database``; ``url`` and ``certificate`` are the running server's."""
+    """Facts from ``database``; ``url`` and ``certificate`` are the running server's.
+
+    ``certificate`` is asked each time, since a renewed one takes its place.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         url: str,
-        certificate: Certificate,
+        certificate: Callable[[], Certificate],
         started_at: datetime,
     ) -> None:
         self._database = database
@@ -104,7 +107,7 @@ class StoreSource:
         )
 
     def _server(self, now: datetime) -> ServerLine:
-        leaf = self._certificate
+        leaf = self._certificate()
         names = [*leaf.dns_names, *map(str, leaf.ip_addresses)] or leaf.common_names
         return ServerLine(
             url=self._url,

@@ -20,8 +20,14 @@ import multiprocessing
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_private_key, private_key_to_pem
 from linekey.errors import LinekeyError
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
@@ -143,17 +149,50 @@ def settle_garbage() -> None:
 def _reload(
     server: ProvisioningServer, settings: Settings, state: StateDir, database: Database
 ) -> None:
+    files = _renewed(settings, state, database)
+    if files is not None:
+        server.reload(files)
+        _log.info("using the certificate that expires %s", files.chain[0].not_after)
+
+
+def _renewed(
+    settings: Settings, state: StateDir, database: Database
+) -> ServerFiles | None:
+    """Read certificate and key anew; None, and a line in the log, if they are unfit."""
     try:
         files, findings = inspect_start(settings, state, database, utc_now())
     except LinekeyError as error:
         _log.error("kept the old certificate: %s (%s)", error.message, error.hint)
-        return
+        return None
     refused = [f for f in findings if f.severity == "refused"]
     if refused:
         _log.error("kept the old certificate: %s", refused[0].message)
-        return
-    server.reload(files)
-    _log.info("using the certificate that expires %s", files.chain[0].not_after)
+        return None
+    return files
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Carried:
+    """What goes to a worker through its pipe: what the parent found fit to start with.
+
+    A worker that is started again must not take up files that were refused meanwhile.
+    """
+
+    chain_der: tuple[bytes, ...]
+    key_pem: bytes | None
+
+    @classmethod
+    def of(cls, files: ServerFiles) -> Self:
+        key = None if files.key is None else private_key_to_pem(files.key)
+        return cls(tuple(c.der for c in files.chain), key)
+
+    def files(self) -> ServerFiles:
+        chain = tuple(map(Certificate.from_der, self.chain_der))
+        if self.key_pem is None:
+            return ServerFiles(chain, None)
+        key = parse_private_key(self.key_pem, own=True)
+        assert not isinstance(key, DSAPrivateKey)  # read_server_files refuses it
+        return ServerFiles(chain, key)
 
 
 def _work(
@@ -162,12 +201,13 @@ def _work(
     listener: socket.socket,
     counters: Counters,
     number: int,
+    carried: _Carried,
 ) -> None:
     """Run one worker: the whole life of its process."""
     configure_logs(settings.log_level, settings.log_format)
     state = StateDir.open(root, create=False)
     with open_store(state, settings) as database:
-        files = read_server_files(settings, state.root)
+        files = carried.files()
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(
                 serve_here(
@@ -211,10 +251,25 @@ async def serve_workers(
             await stack.enter_async_context(page)
             status_url = page.url
         living: dict[int, multiprocessing.process.BaseProcess] = {}
+        # A worker that cannot stay alive takes the others with it.
+        stack.callback(_terminate, living)
+
+        def carried() -> _Carried:
+            return _Carried.of(files)
+
         async with asyncio.TaskGroup() as group:
             for number in range(settings.workers):
                 group.create_task(
-                    _watch(settings, state, listener, counters, number, living, stop)
+                    _watch(
+                        settings,
+                        state,
+                        listener,
+                        counters,
+                        number,
+                        living,
+                        stop,
+                        carried,
+                    )
                 )
             on_started(url, status_url)
             while True:
@@ -223,14 +278,21 @@ async def serve_workers(
                 await asyncio.wait({got, ended}, return_when=asyncio.FIRST_COMPLETED)
                 ended.cancel()
                 if got.done() and got.result() == signal.SIGHUP:
-                    for process in living.values():
-                        _send(process, signal.SIGHUP)
+                    renewed = _renewed(settings, state, database)
+                    if renewed is not None:
+                        files = renewed
+                        for process in living.values():
+                            _send(process, signal.SIGHUP)
                     continue
                 got.cancel()
                 break
             stop.set()
-            for process in living.values():
-                process.terminate()
+            _terminate(living)
+
+
+def _terminate(living: dict[int, multiprocessing.process.BaseProcess]) -> None:
+    for process in living.values():
+        process.terminate()
 
 
 async def _watch(
@@ -241,6 +303,7 @@ async def _watch(
     number: int,
     living: dict[int, multiprocessing.process.BaseProcess],
     stop: asyncio.Event,
+    carried: Callable[[], _Carried],
 ) -> None:
     """Keep one worker alive."""
     context = multiprocessing.get_context("spawn")
@@ -249,7 +312,7 @@ async def _watch(
     while not stop.is_set():
         process = context.Process(
             target=_work,
-            args=(settings, str(state.root), listener, counters, number),
+            args=(settings, str(state.root), listener, counters, number, carried()),
             name=f"linekey-worker-{number}",
         )
         process.start()
