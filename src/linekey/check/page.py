@@ -6,6 +6,7 @@ Policy in the page forbids the rest. Every value is escaped by the template engi
 names and certificates come from servers that may be hostile.
 """
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -24,6 +25,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["moment"] = _moment
     source = resources.files("linekey.check").joinpath("page.html.j2")
     return environment.from_string(source.read_text(encoding="utf-8"))
 
@@ -76,6 +78,12 @@ def _matrix(report: Report) -> dict[str, Any]:
             for model in sorted(models, key=_model)
         ],
     }
+
+
+def _moment(text: str) -> str:
+    """ISO 8601 as people read it, to the minute."""
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _version(text: str) -> tuple[tuple[int, ...], str]:
