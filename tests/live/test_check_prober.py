@@ -13,11 +13,14 @@ from tests.unit.check.flights import (
     record,
     server_hello,
 )  # fmt: skip
-from tests.unit.trust.pki import ca, leaf
+from tests.unit.trust.pki import NOW, ca, leaf
 
 from linekey.catalog.profile import all_profiles, profile
 from linekey.check.answer import Answer, Reach
+from linekey.check.assess import Question
 from linekey.check.hellos import Hello, derive
+from linekey.check.target import Target
+from linekey.cli.check import _other_addresses
 from linekey.net.prober import Limits, Prober
 from linekey.tls.alerts import Alert
 
@@ -180,3 +183,52 @@ async def test_connections_are_begun_no_faster_than_the_rate() -> None:
     assert (
         starts[-1] - starts[0] >= 0.05
     )  # four starts: three gaps of 20 ms, less jitter
+
+
+def addresses(*found: str):
+    async def resolve(host: str, port: object, **_: object) -> list[object]:
+        return [(2, 1, 6, "", (address, port or 0)) for address in found]
+
+    return resolve
+
+
+async def test_a_name_with_several_addresses_is_asked_at_the_first_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(saying(FLIGHT, hold=True)) as port:
+        prober = Prober(QUICK)
+        # nobody listens at 127.0.0.2; asyncio does not resolve what is an address
+        names = addresses("127.0.0.2", "127.0.0.1", "127.0.0.1", "127.0.0.3")
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "getaddrinfo", names)
+            (answer,) = (await prober.ask_all("many.test", port, [hello()])).values()
+    assert answer.reach is Reach.ANSWERED
+    assert answer.address == f"127.0.0.1:{port}"
+    assert prober.asked == "127.0.0.1"
+    assert prober.others == ("127.0.0.2", "127.0.0.3")
+
+
+async def test_addresses_that_are_all_dead_are_each_knocked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(saying()) as port:
+        pass
+    prober = Prober(QUICK)
+    names = addresses("127.0.0.2", "127.0.0.1")
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "getaddrinfo", names)
+        (answer,) = (await prober.ask_all("many.test", port, [hello()])).values()
+    assert answer.reach is Reach.NO_CONNECTION
+    assert prober.asked == "127.0.0.1"
+
+
+def test_a_report_says_which_address_was_asked_and_that_there_are_others() -> None:
+    prober = Prober(QUICK)
+    where = Target("many.test", 5061)
+    question = Question("many.test", NOW)
+    assert _other_addresses(where, prober, question) == []
+    prober.asked, prober.others = "192.0.2.1", ("2001:db8::7",)
+    (note,) = _other_addresses(where, prober, question)
+    assert "2 addresses; 192.0.2.1 was asked, not 2001:db8::7" in note
+    assert "linekey check [2001:db8::7]:5061 --name many.test" in note

@@ -341,10 +341,22 @@ def _ask(
         port=where.port,
         checked_at=started,
         phone_clock=clock,
-        notes=notes,
+        notes=(*notes, *_other_addresses(where, prober, question)),
         calendar=calendar,
         elapsed_s=(now() - started).total_seconds(),
     )
+
+
+def _other_addresses(where: Target, prober: Prober, question: Question) -> list[str]:
+    """A name with several addresses may be several servers: only one was asked."""
+    if not prober.others:
+        return []
+    other = Target(prober.others[0], where.port).label
+    return [
+        f"{where.host} has {len(prober.others) + 1} addresses; {prober.asked} was "
+        f"asked, not {', '.join(prober.others)}: linekey check {other} "
+        f"--name {question.name}"
+    ]
 
 
 def _deliver(report: Report, *, json: bool, html: Path | None) -> None:

@@ -1,6 +1,8 @@
 """Asks a server each hello once, politely, and brings its answers back.
 
-Rules: the name is resolved once; at most ``concurrency`` connections are open and at
+Rules: the name is resolved once, and all hellos go to one of its addresses (the first
+that answers; ``Prober.others`` are not asked, and the caller says so); at
+most ``concurrency`` connections are open and at
 most ``per_second`` are begun each second; every connection ends within its limits;
 what goes wrong is an Answer, never an exception. What the answers mean is for
 ``linekey.check``: nothing is judged here.
@@ -65,6 +67,10 @@ class Prober:
         self._limits = limits or Limits()
         self._told = told or (lambda: None)
         self._next_start = 0.0
+        self.asked = ""
+        """The IP address that was asked; empty before, and where none was found."""
+        self.others: tuple[str, ...] = ()
+        """The name's other addresses, in the resolver's order."""
 
     async def ask_all(
         self,
@@ -84,7 +90,7 @@ class Prober:
         nobody listens on, is told for every hello after one try.
         """
         try:
-            address = await self._resolve(host, port)
+            addresses = await self._resolve(host)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             lost = Answer(
@@ -102,13 +108,18 @@ class Prober:
         if not hellos:
             return answers
         first, *rest = hellos
-        answers[first.wire_key] = await self._ask(
-            address, first, name or host, identity
-        )
-        if answers[first.wire_key].reach is Reach.NO_CONNECTION:
-            # a dead port is dead for every hello: one knock is enough
-            lost = answers[first.wire_key]
-            return {hello.wire_key: lost for hello in hellos}
+        for found in addresses:
+            address = (found, port)
+            answer = await self._ask(address, first, name or host, identity)
+            if answer.reach not in (Reach.NO_CONNECTION, Reach.TIMED_OUT):
+                break
+        self.asked = found
+        self.others = tuple(a for a in addresses if a != found)
+        self._told()
+        if answer.reach is Reach.NO_CONNECTION:
+            # a dead port is dead for every hello: one knock at each address is enough
+            return {hello.wire_key: answer for hello in hellos}
+        answers[first.wire_key] = answer
         gate = asyncio.Semaphore(self._limits.concurrency)
 
         async def one(hello: Hello) -> None:
@@ -116,17 +127,22 @@ class Prober:
                 answers[hello.wire_key] = await self._ask(
                     address, hello, name or host, identity
                 )
+                self._told()
 
         async with asyncio.TaskGroup() as group:
             for hello in rest:
                 group.create_task(one(hello))
         return answers
 
-    async def _resolve(self, host: str, port: int) -> tuple[str, int]:
+    async def _resolve(self, host: str) -> tuple[str, ...]:
+        """The name's addresses, each once, at least one.
+
+        Raises OSError and TimeoutError.
+        """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._limits.connect_s):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return str(found[0][4][0]), port
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(str(row[4][0]) for row in found))
 
     async def _ask(
         self,
@@ -143,7 +159,6 @@ class Prober:
                 answer = replace(answer, late=late)
             if hidden:
                 answer = _uncover(answer, late, info)
-        self._told()
         return answer
 
     async def _polite(self) -> None:
