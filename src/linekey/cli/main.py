@@ -4,6 +4,8 @@ Rules: no verb is imported before it is called for more than its help, so that
 ``linekey --help`` stays quick; bad input never ends in a traceback.
 """
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -12,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from linekey import __version__
-from linekey.errors import LinekeyError
+from linekey.errors import LinekeyError, StorageError
 
 VERBS: dict[str, tuple[str, str]] = {
     "up": (
@@ -34,6 +36,9 @@ VERBS: dict[str, tuple[str, str]] = {
 """Verb → its module and its line in the help, in the order a newcomer meets them."""
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
 class _Verbs(TyperGroup):
     """Knows every verb's line for the help, and loads its module when it is called."""
 
@@ -41,6 +46,16 @@ class _Verbs(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever reads, such as `head`, has enough; Typer would exit with 1.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+            raise typer.Exit(0) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         self.calling = True
@@ -94,8 +109,10 @@ def main() -> None:
             app(standalone_mode=True)
         except LinekeyError as error:
             fail(error)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            where = f" for {str(error.filename)!r}" if error.filename else ""
+            fail(StorageError(f"no room is left{where}", hint="free some, then again"))
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

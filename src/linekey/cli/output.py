@@ -13,7 +13,15 @@ from rich.console import Console
 
 from linekey.errors import LinekeyError
 
-console = Console(highlight=False)
+
+class _Results(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1, which says "findings" here; main knows better.
+        self.quiet = True
+        raise BrokenPipeError
+
+
+console = _Results(highlight=False)
 """Results, for people (stdout)."""
 err_console = Console(stderr=True, highlight=False)
 """Progress, notes, warnings and errors (stderr)."""
@@ -23,6 +31,7 @@ def emit_json(document: Any) -> None:
     """Print one JSON document to stdout, dates in ISO 8601, other values by ``str``."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
     sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 def _plain(value: Any) -> Any:
