@@ -93,6 +93,7 @@ def up(
             tell_phone=lambda entry: show(narrator.phone(entry)),
             web_port=_port(web_port, free, PHONE_PORT),
             sip_port=_port(sip_port, free, SIP_PORT),
+            passing=once,
         )
         with asyncio.Runner(loop_factory=new_loop) as runner:
             ended = runner.run(_run(stage, once=once, quiet=json))

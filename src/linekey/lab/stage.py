@@ -94,6 +94,8 @@ class Stage:
     """Of the phone's own pages, on loopback; 0 takes a free one."""
     sip_port: int = 0
     """Of the lab's registrar, on loopback; 0 takes a free one."""
+    passing: bool = False
+    """Whether it ends by itself: then a lab that stays keeps its URL on record."""
     decisions: list[LogEntry] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     """What was not there and was made, a sentence each."""
@@ -151,7 +153,8 @@ class Stage:
             ProvisioningServer(settings, database, files)
         )
         stack.callback(self.server.subscribe(self._decided))
-        self.lab.record_server_url(self.server.url)
+        if not self.passing or self.lab.server_url() is None:
+            self.lab.record_server_url(self.server.url)
         listener = bind("127.0.0.1", self.web_port)
         stack.callback(listener.close)
         pages = PhoneServer(listener)
