@@ -18,7 +18,7 @@ from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.certs.pem import PrivateKey, parse_private_key, private_key_to_pem
-from linekey.lab.files import make_folder, write_file
+from linekey.lab.files import locked, make_folder, write_file
 
 ZOO_NAME: Final = "prov.zoo.test"
 """What phones call the zoo's servers (RFC 6761 §6.2: test is nobody's)."""
@@ -53,9 +53,10 @@ class Nursery:
         """The key of that label, made at its first use."""
         if label not in self._keys:
             path = self._folder / f"{label}.key"
-            if not path.exists():
-                made = private_key_to_pem(new_key(kind, size))
-                write_file(path, made, private=True)
+            with locked(self._folder):
+                if not path.exists():
+                    made = private_key_to_pem(new_key(kind, size))
+                    write_file(path, made, private=True)
             self._keys[label] = parse_private_key(path.read_bytes())
         return self._keys[label]
 

@@ -7,6 +7,7 @@ for each one apart (``Speech``).
 """
 
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,8 +229,6 @@ def oakley_1024_pem() -> str:
 
 def der_to_pem(data: bytes, label: str) -> str:
     """PEM with 64 columns (RFC 7468)."""
-    from base64 import b64encode
-
     text = b64encode(data).decode("ascii")
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
