@@ -1,0 +1,160 @@
+"""``linekey phone press|event|choose|submit|lookup|dot1x`` against a running phone."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from tests.phone_pki import MAC, authority, device, server
+from tests.phone_server import Route, serve
+from typer.testing import CliRunner
+
+from linekey.cli.phone import app
+from linekey.cli.phone_apps import key_event
+from linekey.errors import InputError
+from linekey.net.phone_control import control
+from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.app_events import (
+    BackPressed,
+    BrowserLeft,
+    KeyPressed,
+    SoftKeyPressed,
+)
+from linekey.phone.document import FunctionKey
+from linekey.phone.state import new_phone
+from linekey.store.phone_state import PhoneFolder, PhoneStore
+
+MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title><MenuItem><Name>Order</Name><URL>order.xml</URL>
+</MenuItem></SnomIPPhoneMenu>"""
+ORDER = b"""<SnomIPPhoneInput><Title>Order</Title><URL>done.xml</URL><InputItem>
+<DisplayName>Dish</DisplayName><QueryStringParam>dish</QueryStringParam></InputItem>
+</SnomIPPhoneInput>"""
+TEXT = b"<SnomIPPhoneText><Title>Thanks</Title><Text>Done</Text></SnomIPPhoneText>"
+
+
+def saved(state_dir: Path, url: str, **settings: str) -> PhoneFolder:
+    state = new_phone(
+        MAC, "D785", "10.1.33.33", builtin=device(), authorities=(authority().certificate,)
+    )  # fmt: skip
+    kept = state.settings
+    for name, value in {
+        "action_incoming_url": f"{url}/call.xml?$remote",
+        **settings,
+    }.items():
+        kept = kept.provision(name, value).settings
+    state = replace(
+        state, settings=kept, function_keys=(FunctionKey(3, "url", f"{url}/menu.xml"),)
+    )
+    folder = PhoneStore(state_dir / "phones").folder(MAC)
+    folder.save(state)
+    return folder
+
+
+def linekey(state_dir: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--state", str(state_dir)])
+
+
+async def test_the_verbs_press_the_running_phones_keys(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(serve(server()))
+        site.answer = lambda asked: Route(
+            {"/menu.xml": MENU, "/order.xml": ORDER}.get(asked.path, TEXT)
+        )
+        folder = saved(tmp_path, site.url)
+        stack.enter_context(folder.lock())
+        state = folder.load(authorities=(authority().certificate,))
+        services = (control(folder.control_path),)
+        phone = await stack.enter_async_context(
+            VirtualPhone(state, keeper=folder, services=services)
+        )
+        await phone.round_ended()
+
+        async def say(*words: str) -> Result:
+            return await asyncio.to_thread(linekey, tmp_path, *words)
+
+        pressed = await say("press", str(MAC), "3")
+        assert pressed.exit_code == 0, pressed.output
+        assert "on the screen: Menu" in pressed.stdout
+        assert "on the screen: Order" in (await say("choose", str(MAC), "1")).stdout
+        sent = await say("submit", str(MAC), "Soup & bread", "--json")
+        assert json.loads(sent.stdout)["text"] == "on the screen: Thanks"
+        assert site.paths[-1] == "/done.xml?dish=Soup%20%26%20bread"
+        await say("press", str(MAC), "EXIT")
+        fired = await say("event", str(MAC), "incoming", "--remote", "sip:402@lab")
+        assert "on the screen: Thanks" in fired.stdout
+        assert site.paths[-1] == "/call.xml?sip%3A402%40lab"
+        for words, says in {
+            ("event", str(MAC), "dnd_on"): "action_dnd_on_url is not set",
+            ("event", str(MAC), "nothing"): "no such phone event",
+            ("event", str(MAC), "incoming", "--variable", "evil=1"): "no such action URL variable",
+            ("lookup", str(MAC), "ada"): "ldap_server is not set",
+            ("press", str(MAC), "9"): "function key 9 is not set",
+            ("press", str(MAC), "F9"): "no meaning",
+        }.items():  # fmt: skip
+            refused = await say(*words)
+            assert refused.exit_code != 0, words
+            assert says in refused.stderr.replace("\n", " "), (words, refused.stderr)
+
+
+def test_a_phone_that_does_not_run_presses_nothing(tmp_path: Path) -> None:
+    saved(tmp_path, "https://127.0.0.1:1")
+    done = linekey(tmp_path, "press", str(MAC), "3")
+    assert done.exit_code == 3
+    assert "does not run" in done.stderr
+    assert "linekey phone run" in done.stderr
+
+
+def test_8021x_goes_without_a_running_phone_and_tells_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    folder = saved(tmp_path, "https://127.0.0.1:1")
+    secret = tmp_path / "secret"
+    secret.write_text("geheim\n")
+    words = (
+        "dot1x",
+        str(MAC),
+        "--radius",
+        "127.0.0.1:1812",
+        "--secret-file",
+        str(secret),
+    )
+    off = linekey(tmp_path, *words)
+    assert off.exit_code == 3
+    assert "802.1X is off" in off.stderr
+    ca = tmp_path / "ca.der"
+    ca.write_bytes(authority().certificate.der)
+    put = linekey(tmp_path, "upload", str(ca), "--shelf", "802.1x")
+    assert put.exit_code == 0, put.output
+    assert folder.load().trust.ieee8021x == (authority().certificate,)
+    for bad in ("nowhere", ":1", "host:0", "host:x"):
+        assert (
+            linekey(
+                tmp_path,
+                "dot1x",
+                str(MAC),
+                "--radius",
+                bad,
+                "--secret-file",
+                str(secret),
+            ).exit_code
+            != 0
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ("3", KeyPressed(3)), ("f1", SoftKeyPressed("F1")), ("*", SoftKeyPressed("*")),
+        ("cancel", BackPressed()), ("Exit", BrowserLeft()),
+    ],
+)  # fmt: skip
+def test_a_keys_name_is_read(text: str, event: object) -> None:
+    assert key_event(text) == event
+
+
+def test_a_key_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="no such key"):
+        key_event("HOME")
