@@ -1,0 +1,127 @@
+"""The lab's registrar, asked by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from sipmessage import Response
+from tests.pair.test_phone_sip import PASSWORD, contexts, phone, registrar
+
+from linekey.digest import answer, best_challenge
+from linekey.lab.registrar import MIN_EXPIRES_S, SERVER, Registrar
+from linekey.net.dialer import DialError, Stream
+from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.connection import Purpose
+from linekey.phone.sip_stream import PING, Pong, SipReader
+
+
+@asynccontextmanager
+async def talking(there: Registrar) -> AsyncIterator[Stream]:
+    async with VirtualPhone(phone(there.port, lines=0)) as running:
+        stream = await running.connect(Purpose.SIP, "localhost", there.port)
+        try:
+            yield stream
+        finally:
+            await stream.aclose()
+
+
+def request(method: str, *headers: str, cseq: int = 1) -> bytes:
+    lines = [
+        f"{method} sip:lab SIP/2.0", f"Via: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK{cseq}",
+        "From: <sip:401@lab>;tag=1", "To: <sip:401@lab>", "Call-ID: c@test",
+        f"CSeq: {cseq} {method}", *headers, "Content-Length: 0",
+    ]  # fmt: skip
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def ask(stream: Stream, data: bytes) -> Response:
+    await stream.write(data)
+    reader = SipReader()
+    while True:
+        for message in reader.feed(await stream.read(65536, timeout=10)):
+            assert isinstance(message, Response)
+            return message
+
+
+async def register(
+    stream: Stream, *headers: str, password: str = PASSWORD, user: str = "401"
+) -> Response:
+    asked = await ask(stream, request("REGISTER"))
+    assert asked.code == 401
+    challenge = best_challenge(asked.headers.getlist("WWW-Authenticate"))
+    assert challenge is not None
+    proof = answer(
+        challenge, username=user, password=password, method="REGISTER", uri="sip:lab",
+        nc=1, cnonce="abcd",
+    )  # fmt: skip
+    return await ask(
+        stream, request("REGISTER", f"Authorization: {proof}", *headers, cseq=2)
+    )
+
+
+async def test_it_says_that_it_is_for_the_lab_only() -> None:
+    async with registrar() as there, talking(there) as stream:
+        reply = await ask(stream, request("OPTIONS"))
+        assert (reply.code, reply.headers.get("Server")) == (200, SERVER)
+        assert "for the lab only" in SERVER
+        assert (await ask(stream, request("INVITE", cseq=2))).code == 405
+        await stream.write(PING)
+        assert SipReader().feed(await stream.read(100, timeout=10)) == [Pong()]
+
+
+async def test_registrations_are_bounded_listed_and_gone_with_their_connection() -> (
+    None
+):
+    contact = "Contact: <sip:401@127.0.0.1:5061;transport=tls>"
+    async with registrar() as there:
+        async with talking(there) as stream:
+            brief = await register(stream, contact, "Expires: 5")
+            assert (brief.code, brief.headers.get("Min-Expires")) == (
+                423,
+                str(MIN_EXPIRES_S),
+            )
+            good = await register(stream, contact, "Expires: 60")
+            assert good.code == 200
+            assert "expires=60" in (good.headers.get("Contact") or "")
+            assert there.registered("401") is not None
+            assert (await register(stream, "Contact: *", "Expires: 0")).code == 200
+            assert there.registered("401") is None
+            assert (await register(stream, contact, contact)).code == 400
+            await register(stream, contact)
+        assert not await there.notify("402")
+
+
+@pytest.mark.parametrize(
+    ("user", "password"), [("401", "wrong"), ("402", PASSWORD), ("403", "x")]
+)
+async def test_wrong_words_are_challenged_again_and_no_more_is_said(
+    user: str, password: str
+) -> None:
+    async with registrar() as there, talking(there) as stream:
+        reply = await register(stream, "Expires: 60", user=user, password=password)
+        assert reply.code == 401
+        assert there.bindings == {}
+
+
+async def test_garbage_and_a_stranger_end_their_own_connection_only() -> None:
+    told: list[str] = []
+    async with registrar(told=told.append) as there:
+        async with talking(there) as stream:
+            await stream.write(b"\x00" * 20000)
+            assert await stream.read(100, timeout=10) == b""
+        async with talking(there) as stream:
+            assert (await ask(stream, request("OPTIONS"))).code == 200
+    assert any("no SIP" in text for text in told)
+
+
+async def test_without_a_certificate_where_one_is_demanded_there_is_no_handshake() -> (
+    None
+):
+    async with registrar(contexts=contexts(mutual=True)) as there:
+        state = phone(there.port, lines=0)
+        kept = state.settings.provision("empty_tls_client_cert", "on").settings
+        async with VirtualPhone(replace(state, settings=kept)) as running:
+            with pytest.raises(DialError) as failed:
+                await running.connect(Purpose.SIP, "localhost", there.port)
+    assert failed.value.refused
