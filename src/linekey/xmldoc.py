@@ -26,7 +26,7 @@ class XmlLimits:
     """What a document may be at most."""
 
     size: int = 4 * 1024 * 1024
-    """Bytes of the whole document. A phone's document with a phone book is some 100 kB."""
+    """Bytes of the whole document; one with a phone book has some 100 kB."""
     depth: int = 32
     """Elements within elements. Vendor documents are at most 6 deep."""
     elements: int = 100_000
@@ -35,7 +35,7 @@ class XmlLimits:
 
 @dataclass(slots=True)
 class Element:
-    """One element: its name and attributes as written, its text and children in order."""
+    """One element: name and attributes as written, text and children in order."""
 
     name: str
     attributes: dict[str, str]
@@ -82,7 +82,9 @@ def parse_xml(data: bytes, limits: XmlLimits | None = None) -> Element:
             hint="check the document with an XML editor; text needs &amp; for &",
         ) from None
     except (LookupError, ValueError) as error:
-        raise XmlError(f"XML cannot be decoded: {error}", hint="save it as UTF-8") from None
+        raise XmlError(
+            f"XML cannot be decoded: {error}", hint="save it as UTF-8"
+        ) from None
     assert reader.root is not None  # expat accepts no document without a root
     return reader.root
 
@@ -110,9 +112,15 @@ class _Reader:
         line = self.parser.CurrentLineNumber
         self.count += 1
         if self.count > self.limits.elements:
-            raise XmlError(f"XML has more than {self.limits.elements} elements (line {line})")
+            raise XmlError(
+                f"XML has more than {self.limits.elements} elements (line {line})",
+                hint="split it into several documents with <setting-files>",
+            )
         if len(self.stack) >= self.limits.depth:
-            raise XmlError(f"XML is nested more than {self.limits.depth} deep (line {line})")
+            raise XmlError(
+                f"XML is nested more than {self.limits.depth} deep (line {line})",
+                hint="phones' documents are at most 6 deep",
+            )
         element = Element(name, attributes, line)
         if self.stack:
             self.stack[-1].content.append(element)

@@ -166,6 +166,18 @@ def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
         assert mine.endswith("\n200")
         assert "Deutsch" in mine
         phone = json.loads(run("device", "list", "--json", state=state).stdout)
+        (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nMA==\n")
+        run(
+            "layer",
+            "certificate",
+            "fleet",
+            str(tmp_path / "broken.pem"),
+            state=state,
+            expect=2,
+        )
+        assert curl("/snomD785-000413AABBCC.htm", *own) == mine, (
+            "a broken file changes nothing"
+        )
         other = next(d["mac"] for d in _rows(phone) if d["mac"] != "000413AABBCC")
         assert curl(f"/snomD785-{other}.htm", *own).endswith("\n403")
         assert curl("/snomD785-000413AABBCC.htm").strip() == "000"

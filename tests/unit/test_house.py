@@ -27,7 +27,12 @@ EDGES = {
     "uvicorn", "starlette", "httpx2", "uvloop", "typer", "rich", "signal",
 }  # fmt: skip
 # Reading data that ships with the package is not I/O in this sense (importlib.resources).
-CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+}
 
 
 def modules() -> list[Path]:
@@ -65,7 +70,9 @@ def test_imports_point_up_the_house(path: Path) -> None:
                 f"{path}:{line}: {here} and {there} meet on the wire only"
             )
         if here in PURE:
-            assert parts[0] not in EDGES, f"{path}:{line}: {here} is pure; {name} is not"
+            assert parts[0] not in EDGES, (
+                f"{path}:{line}: {here} is pure; {name} is not"
+            )
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
@@ -77,7 +84,9 @@ def test_pure_rooms_read_no_clock_and_open_no_file(path: Path) -> None:
             continue
         if isinstance(node.func, ast.Name):
             assert node.func.id != "open", f"{path}:{node.lineno}: opens a file"
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        if isinstance(node.func, ast.Attribute) and isinstance(
+            node.func.value, ast.Name
+        ):
             call = (node.func.value.id, node.func.attr)
             assert call not in CLOCKS, f"{path}:{node.lineno}: reads a clock"
 

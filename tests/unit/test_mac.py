@@ -8,7 +8,13 @@ from linekey.mac import Mac, parse_mac
 
 @pytest.mark.parametrize(
     "text",
-    ["000413aabbcc", "00:04:13:aa:bb:cc", "00-04-13-AA-BB-CC", "0004.13aa.bbcc", " 000413AABBCC\n"],
+    [
+        "000413aabbcc",
+        "00:04:13:aa:bb:cc",
+        "00-04-13-AA-BB-CC",
+        "0004.13aa.bbcc",
+        " 000413AABBCC\n",
+    ],
 )
 def test_every_common_spelling_reads_as_the_same_mac(text: str) -> None:
     assert str(parse_mac(text)) == "000413AABBCC"
@@ -25,7 +31,9 @@ def test_anything_else_is_refused_with_a_cure(text: str) -> None:
     assert "12 hex digits" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["00:04:13:aa:bb:cc", "000413AABBCC\n", "x000413AABBCC"])
+@pytest.mark.parametrize(
+    "text", ["00:04:13:aa:bb:cc", "000413AABBCC\n", "x000413AABBCC"]
+)
 def test_bare_reading_takes_nothing_but_twelve_digits(text: str) -> None:
     assert Mac.from_bare(text) is None
 

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,9 +43,9 @@ def test_limits_hold() -> None:
         parse_xml(b"<a>01234567890</a>", XmlLimits(size=10))
 
 
-@given(st.binary(max_size=200) | st.text("<>/ab&;!\"'= []", max_size=80).map(str.encode))
+@given(
+    st.binary(max_size=200) | st.text("<>/ab&;!\"'= []", max_size=80).map(str.encode)
+)
 def test_any_bytes_parse_or_raise_the_one_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(XmlError):
         parse_xml(data)
-    except XmlError:
-        pass

@@ -1,0 +1,1 @@
+"""Sockets: what listens, and what calls."""

@@ -84,7 +84,6 @@ class _LazyTls(dict[str, Any]):
         return super().__eq__(other)
 
 
-
 def tls_extensions(info: TlsInfo, server_cert_pem: str) -> dict[str, Any]:
     """Return a scope's ``extensions`` for a connection that the door verified."""
     suite = info.suite

@@ -10,8 +10,8 @@ from linekey.certs.pem import parse_certificates, parse_private_key
 from linekey.cli.lab import app
 from linekey.errors import InputError, StorageError
 from linekey.lab.authority import LabAuthority
-from linekey.phone.patch import read_patch
 from linekey.lab.files import belongs
+from linekey.phone.patch import read_patch
 
 MAC = "00:04:13:aa:bb:cc"
 
