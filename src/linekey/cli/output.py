@@ -21,9 +21,9 @@ class _Results(Console):
         raise BrokenPipeError
 
 
-console = _Results(highlight=False)
-"""Results, for people (stdout)."""
-err_console = Console(stderr=True, highlight=False)
+console = _Results(highlight=False, emoji=False)
+"""Results, for people (stdout). Emoji codes are off: a MAC may hold ``:ab:``."""
+err_console = Console(stderr=True, highlight=False, emoji=False)
 """Progress, notes, warnings and errors (stderr)."""
 
 
