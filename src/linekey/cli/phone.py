@@ -41,6 +41,7 @@ from linekey.phone.report import (
 )
 from linekey.phone.requests import to_request
 from linekey.phone.state import PhoneState
+from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
 from linekey.store.phone_state import PhoneFolder, PhoneStore
 
@@ -171,7 +172,7 @@ def certificates(
             if "reason" in row:
                 console.print(
                     f"    {row['purpose']} {row['peer']}: {printable(row['reason'])}"
-                    f" ({row['times']} times)",
+                    f" ({counted(row['times'], 'time')})",
                     markup=False,
                     soft_wrap=True,
                 )

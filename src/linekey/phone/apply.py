@@ -16,6 +16,7 @@ from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
 from linekey.phone.known_settings import find_known
 from linekey.phone.settings import is_perm
 from linekey.phone.state import PhoneState, host_flags
+from linekey.phone.wording import counted
 from linekey.trust.store import read_upload
 
 AUTHENTICATION = "tls_server_authentication"
@@ -47,14 +48,17 @@ def apply_document(
     details = list(document.notes) + kept_back
     if unknown:
         names = ", ".join(unknown[:_LISTED]) + (" …" if len(unknown) > _LISTED else "")
-        details.append(f"{len(unknown)} settings are unknown here and kept: {names}")
+        subject = (
+            "1 setting is" if len(unknown) == 1 else f"{len(unknown)} settings are"
+        )
+        details.append(f"{subject} unknown here and kept: {names}")
     state = state.with_log(
         now,
         "settings",
-        f"{url} applied: {len(document.settings)} settings, "
-        f"{len(document.function_keys)} function keys, "
-        f"{len(document.certificates)} certificates, "
-        f"{len(document.files)} further documents",
+        f"{url} applied: {counted(len(document.settings), 'setting')}, "
+        f"{counted(len(document.function_keys), 'function key')}, "
+        f"{counted(len(document.certificates), 'certificate')}, "
+        f"{counted(len(document.files), 'further document')}",
         *details,
         level="warning" if document.notes or kept_back else "info",
     )
@@ -85,11 +89,12 @@ def _apply_settings(
             kept_back.append(f"{line.name} was not set: {change.reason}")
         elif find_known(name) is None:
             unknown.append(line.name)
-        kept_back += _remarks(state, name, line.value)
+        kept_back += remarks_on(state, name, line.value)
     return replace(state, settings=settings), unknown, kept_back
 
 
-def _remarks(state: PhoneState, name: str, value: str) -> list[str]:
+def remarks_on(state: PhoneState, name: str, value: str) -> list[str]:
+    """What whoever sets ``name`` (in lower case) to ``value`` should know, if any."""
     row = state.profile
     if name == "check_fqdn_against_server_cert":
         if not row.check_fqdn_available:

@@ -1,7 +1,8 @@
 """The settings whose meaning this phone knows, each with its source.
 
-All others are kept and listed as unknown: a phone has some 2,500, and linekey speaks of
-TLS. Defaults that depend on the firmware come from the profile (``default_of``).
+The most usual others are named with their meaning alone. All the rest are kept and
+listed as unknown: a phone has some 2,500, and linekey speaks of TLS. Defaults that
+depend on the firmware come from the profile (``default_of``).
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from linekey.catalog.profile import Profile
 from linekey.phone.action_urls import ACTIONS
 
 _FACTS: Final = "facts/snom.md §3"
+_VENDOR_EXAMPLE: Final = "vendor pages Desk Phone Configuration Files, <phone-settings>"
+_CONFIGURATIONS: Final = "public provisioning templates; meaning read off the name"
 REFRESH_TIMER: Final = "settings_refresh_timer"
 
 
@@ -110,6 +113,45 @@ _ROWS: Final = (
             "ieee8021x_eap_auth_method": "EAP method",
             "ieee8021x_eap_md5_username": "EAP-MD5 user name",
             "ieee8021x_eap_md5_password": "EAP-MD5 password",
+        }.items()
+    ),
+    *(
+        KnownSetting(name, meaning, _VENDOR_EXAMPLE)
+        for name, meaning in {
+            "language": "language of the phone's menus",
+            "web_language": "language of the phone's pages",
+            "timezone": "time zone, such as GER+1",
+            "tone_scheme": "country whose dial and ring-back tones are played",
+            "date_us_format": "write the month before the day",
+            "time_24_format": "write 15:00, not 3:00 pm",
+            "dialnumber_us_format": "write numbers as in North America",
+            "phone_name": "host name of the phone",
+            "update_policy": "whether firmware is updated by itself or on asking",
+            "firmware_status": "URL of the document that names the firmware",
+            "firmware_interval": "minutes between two looks at firmware_status",
+        }.items()
+    ),
+    *(
+        KnownSetting(name, meaning, _CONFIGURATIONS, "M")
+        for name, meaning in {
+            "ntp_server": "where the phone asks the time",
+            "ntp_refresh_timer": "seconds between two questions for the time",
+            "dst": "when daylight saving begins and ends",
+            "dhcp": "take the address from DHCP",
+            "vlan": "number and priority of the virtual network",
+            "user_mailbox": "number of the voice mailbox",
+            "user_idle_text": "what an idle line shows",
+            "user_dtmf_info": "how key tones are sent",
+            "display_method": "whether callers show as name, number or both",
+            "call_waiting": "whether a second call is let through",
+            "vol_speaker": "loudness of the loudspeaker",
+            "vol_ringer": "loudness of the bell",
+            "backlight": "brightness of the display in use",
+            "backlight_idle": "brightness of the display at rest",
+            "keyboard_lock_emergency": "numbers that a locked phone still dials",
+            "provisioning_order": "where setting_server is looked for, in which order",
+            "pnp_config": "ask the network for setting_server by multicast",
+            "web_logout_timer": "minutes after which the pages log out",
         }.items()
     ),
     *(

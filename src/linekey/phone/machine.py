@@ -20,6 +20,7 @@ from linekey.phone.apply import (
     activate_authentication,
     apply_document,
     note_identity,
+    remarks_on,
     take_download,
 )
 from linekey.phone.apps import Apps
@@ -341,16 +342,26 @@ class Machine:
             ok = not self.state.authenticates_servers
             text = "it is off" if ok else "TLS server authentication cannot be disabled"
             return [Answer(ok, text, "" if ok else "only a factory reset of 8.x can")]
-        kind = self.state.identity.kind
+        label = event.name if event.idx is None else f"{event.name}{event.idx}"
+        before = self.state.identity
         change = self.state.settings.set_by_user(event.name, event.value, idx=event.idx)
         if not change.applied:
-            text = f"{event.name} was not set: {change.reason}"
+            text = f"{label} was not set: {change.reason}"
             self._log(now, "settings", text, level="warning")
             return [Save(), Answer(False, text)]
-        self.state = replace(self.state, settings=change.settings)
-        self._log(now, "settings", f"{event.name} was set on the phone")
-        self.state = note_identity(self.state, kind, now)
-        return [Save(), ApplySettings(), Answer(True, f"{event.name} was set")]
+        state = replace(self.state, settings=change.settings)
+        remarks = remarks_on(state, event.name.lower(), event.value)
+        self.state = state.with_log(
+            now,
+            "settings",
+            f"{label} was set on the phone",
+            *remarks,
+            level="warning" if remarks else "info",
+        )
+        self.state = note_identity(self.state, before.kind, now)
+        remarks += [n for n in self.state.identity.notes if n not in before.notes]
+        text = "; ".join([f"{label} was set", *remarks])
+        return [Save(), ApplySettings(), Answer(True, text)]
 
     def _notification_dismissed(self, event: NotificationDismissed) -> list[Command]:
         kept = list(self.state.notifications)

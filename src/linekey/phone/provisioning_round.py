@@ -13,6 +13,7 @@ from typing import Final
 
 from linekey.phone.events import Fetch
 from linekey.phone.state import FetchedDocument, Status
+from linekey.phone.wording import counted
 
 MAX_DEPTH: Final = 4
 """Documents that name each other; the vendor's container names files, one level. A
@@ -80,14 +81,15 @@ class Round:
         """
         applied = [r for r in self.results if r.applied]
         if any(r.url == self.own_url for r in applied):
-            return Status.PROVISIONED, f"{len(applied)} documents applied"
+            return Status.PROVISIONED, f"{counted(len(applied), 'document')} applied"
         failed = next((r for r in reversed(self.results) if not r.applied), None)
         reason = failed.reason if failed else "there was nothing to fetch"
         if self.refused:
             refused = next((r for r in self.results if r.status in (401, 403)), None)
             return Status.REFUSED, (refused or failed or self.results[-1]).reason
         if applied:
-            return Status.PROVISIONED, f"{len(applied)} documents applied; {reason}"
+            done = counted(len(applied), "document")
+            return Status.PROVISIONED, f"{done} applied; {reason}"
         return Status.FAILED, reason
 
 

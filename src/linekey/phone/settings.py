@@ -164,7 +164,7 @@ class PhoneSettings:
 
     def set_by_user(self, name: str, value: str, *, idx: int | None = None) -> Change:
         """Set what somebody entered on the phone or its pages."""
-        problem = _problem(name, value, "")
+        problem = _problem(name, value, "") or _misspelt(name)
         key = (name.lower(), idx)
         before = self.entries.get(key)
         if not problem and before is None and len(self.entries) >= MAX_SETTINGS:
@@ -229,6 +229,13 @@ def _idx(value: Any) -> int | None:
 def is_perm(perm: str) -> bool:
     """Whether ``perm`` is one of the vendor's flags."""
     return perm == "V" or perm.replace("V", "", 1) in PERMS
+
+
+def _misspelt(name: str) -> str:
+    """A person's typing error: no XML element, so no setting, has such a name."""
+    if name.isascii() and name.replace("_", "").replace("-", "").isalnum():
+        return ""
+    return "a setting's name has letters, digits, _ and - only"
 
 
 def _problem(name: str, value: str, perm: str) -> str:

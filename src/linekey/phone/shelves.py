@@ -15,6 +15,7 @@ from linekey.phone.state import PhoneState
 from linekey.trust.store import read_upload
 
 _LEAST_DIGITS = 8
+_DER_ONLY = "give one certificate in DER format, and nothing else"
 
 
 def find_certificate(
@@ -51,7 +52,8 @@ def upload(
         try:
             intake = state.trust.upload(read_upload(data), at=now)
         except CertificateError as error:
-            reason, hint = error.message, error.hint
+            reason = error.message
+            hint = error.hint if reason.endswith("not DER") else _DER_ONLY
         else:
             state = replace(state, trust=intake.store)
             accepted, reason = intake.accepted, intake.reason

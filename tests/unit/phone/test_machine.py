@@ -101,8 +101,8 @@ def said(state: PhoneState) -> str:
 def test_the_general_document_comes_before_the_phones_own_which_overwrites_it() -> None:
     machine = phone()
     asked = answer_all(machine, {
-        MODEL_URL: settings_xml("<language>English</language><a>1</a>"),
-        OWN_URL: settings_xml("<language>Deutsch</language>"),
+        MODEL_URL: settings_xml("<language>English</language><a>1</a><b>1</b>"),
+        OWN_URL: settings_xml("<language>Deutsch</language><c>1</c>"),
     })  # fmt: skip
     assert asked == [MODEL_URL, OWN_URL]
     state = machine.state
@@ -110,7 +110,9 @@ def test_the_general_document_comes_before_the_phones_own_which_overwrites_it() 
     assert state.provisioned_at == NOW
     assert (state.settings.get("language"), state.settings.get("a")) == ("Deutsch", "1")
     assert [(f.status, f.applied) for f in state.fetched] == [(200, True), (200, True)]
-    assert "2 settings are unknown here and kept: language, a" in said(state)
+    assert "2 settings are unknown here and kept: a, b" in said(state)
+    assert "1 setting is unknown here and kept: c" in said(state)
+    assert "applied: 3 settings, 0 function keys, 0 certificates" in said(state)
 
 
 OUTCOMES = [
@@ -667,6 +669,51 @@ def test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot() -> Non
     ].ok
     assert machine.handle(CertificateRemoved(SIGNED.sha256), NOW)[-1].ok
     assert machine.state.trust.server_certificates == ()
+
+
+# --- settings that people enter
+
+
+@pytest.mark.parametrize(
+    ("firmware", "name", "idx", "value", "answer"),
+    [
+        ("10.1.33.33", "language", None, "Deutsch", "language was set"),
+        ("10.1.33.33", "user_name", 2, "402", "user_name2 was set"),
+        ("10.1.33.33", "host_name_validation_flags", None, "99",
+         "host_name_validation_flags was set; host_name_validation_flags is not a "
+         "number from 0 to 31; the default 0 holds"),
+        ("8.9.3.60", "check_fqdn_against_server_cert", None, "on",
+         "check_fqdn_against_server_cert was set; check_fqdn_against_server_cert does "
+         "nothing while server authentication is off"),
+        ("10.1.33.33", "webserver_cert", None, "nonsense",
+         "webserver_cert was set; webserver_cert cannot be used: no certificate: "
+         "8 bytes of other text"),
+        ("10.1.33.33", "phone_cert_type", None, "sha512",
+         "phone_cert_type was set; phone_cert_type has a value that is not known "
+         "here; it is ignored"),
+    ],
+)  # fmt: skip
+def test_who_enters_a_setting_is_told_what_came_of_it(
+    firmware: str, name: str, idx: int | None, value: str, answer: str
+) -> None:
+    machine = phone("D785", firmware)
+    told = machine.handle(SettingEntered(name, value, idx), NOW)[-1]
+    assert told == Answer(True, answer)
+
+
+@pytest.mark.parametrize("name", ["bad name!", "a:b", "größe", "_", "<x>"])
+def test_a_name_that_no_setting_can_have_is_a_typing_error(name: str) -> None:
+    machine = phone()
+    told = machine.handle(SettingEntered(name, "x"), NOW)[-1]
+    assert not told.ok
+    assert "letters, digits, _ and - only" in told.text
+    assert machine.state.settings.entry(name) is None
+
+
+def test_other_text_uploaded_is_told_what_is_taken() -> None:
+    told = phone().handle(CertificateUploaded(b"root:x:0:0", True), NOW)[-1]
+    assert not told.ok
+    assert told.hint == "give one certificate in DER format, and nothing else"
 
 
 # --- patch, firmware, reset

@@ -50,7 +50,7 @@ def test_no_repr_and_no_error_shows_the_key() -> None:
         (to_pem(SHA2.leaf).encode(), "no private key"),
         (SHA2.to_pem() + SHA1.key_pem, "2 private keys"),
         (b"", "empty"),
-        (b"garbage", "DER"),
+        (b"garbage", "other text"),
     ],
     ids=["key", "certificate", "two-keys", "empty", "garbage"],
 )

@@ -102,6 +102,7 @@ def test_the_administrators_password_has_its_firmwares_default(
 def test_a_setting_is_known_with_and_without_its_idx() -> None:
     assert find_known("user_name") is find_known("USER_NAME12")
     assert find_known("no_such_setting") is None
+    assert find_known("language") is not None
     assert len(KNOWN) > 60
     assert len(MODELS) >= 21
     assert LIMITS.depth <= 32
