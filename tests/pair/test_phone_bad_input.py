@@ -57,7 +57,10 @@ async def babbler(
     async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = b""
         while (hello := parse_client_hello(data)) is None:
-            data += await reader.read(65536)
+            part = await reader.read(65536)
+            if not part:
+                return  # the phone was switched off in the middle of its hello
+            data += part
         engine = ServerEngine(contexts[MODERN], hello=hello)
         done = False
         while data:
