@@ -159,6 +159,7 @@ async def _process(command: list[str], folder: Path, port: int) -> AsyncIterator
             stdout=output,
             stderr=output,
             cwd=folder,
+            start_new_session=True,  # Ctrl-C is ours to pass on
             env={**os.environ, "OPENSSL_CONF": str(folder / "openssl.cnf")},
         )
     try:
