@@ -130,7 +130,7 @@ PEERS: dict[str, Peer] = {
             ),
             (
                 "kamailio -c -f {folder}/kamailio.cfg",
-                "kamailio -f {folder}/kamailio.cfg -DD -E",
+                "kamailio -f {folder}/kamailio.cfg -x fm -X fm -DD -E",
             ),
             folders=("run",),
             own=frozenset({"dbtext/subscriber"}),
