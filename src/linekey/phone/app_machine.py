@@ -291,7 +291,10 @@ def _key(state: PhoneState, event: KeyPressed, now: datetime) -> Result:
         url = _expand(state, key.value.strip(), happening)
         return _open(state, url, Purpose.FUNCTION_KEY, now)
     does = KEY_TYPES.get(kind, f"would do what {kind!r} means to it")
-    text = does.format(value=mask_url(key.value.strip()) or "of its own")
+    value = mask_url(key.value.strip())
+    if key.type.lower() == "line" and not value:
+        does = "would take a free line"
+    text = does.format(value=value or "of its own")
     return _tell(
         state,
         Purpose.FUNCTION_KEY,

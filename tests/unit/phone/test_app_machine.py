@@ -128,6 +128,7 @@ def test_a_url_key_opens_its_url_with_variables_and_without_secrets() -> None:
     [
         ("speed", "402", "would call 402"),
         ("line", "2", "would take line 2"),
+        ("line", "", "a real phone would take a free line"),
         ("blf", "402", "pick up or call 402"),
         ("keyevent", "F_REDIAL", "its own function F_REDIAL"),
         ("none", "", "does nothing"),
