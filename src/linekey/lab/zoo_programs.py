@@ -193,7 +193,7 @@ require_certificate = no
 debug=0
 log_stderror=yes
 children=1
-tcp_children=2
+tcp_children=1
 enable_tls=yes
 listen=tls:127.0.0.1:{port}
 loadmodule "tls.so"
