@@ -27,18 +27,18 @@ def up(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help=f"Port for phones, on loopback [default: {PORT}]."),
+        typer.Option(help=f"Port for phones, on loopback; {PORT} by default."),
     ] = None,
     status_port: Annotated[
-        int | None, typer.Option(help=f"Port of the status page [{STATUS_PORT}].")
+        int | None, typer.Option(help=f"Port of the status page; {STATUS_PORT}.")
     ] = None,
     web_port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the phone's own HTTPS pages [{PHONE_PORT}]."),
+        typer.Option(help=f"Port of the phone's own HTTPS pages; {PHONE_PORT}."),
     ] = None,
     sip_port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the lab's SIP registrar [{SIP_PORT}]."),
+        typer.Option(help=f"Port of the lab's SIP registrar; {SIP_PORT}."),
     ] = None,
     once: Annotated[
         bool,
@@ -54,7 +54,7 @@ def up(
         typer.Option(
             metavar="DIR",
             envvar="LINEKEY_STATE",
-            help="State folder [default: the platform's user state folder].",
+            help="State folder; by default the platform's user state folder.",
         ),
     ] = None,
 ) -> None:
