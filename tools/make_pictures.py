@@ -32,7 +32,7 @@ def start(state: Path) -> tuple[subprocess.Popen[bytes], str]:
     ours, theirs = pty.openpty()
     lab = subprocess.Popen(
         [LINEKEY, "up", "--state", state, "--port", "0", "--status-port", "0",
-         "--web-port", "0"],
+         "--web-port", "0", "--sip-port", "0"],
         stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": "132", "TERM": "xterm-256color", "TZ": "UTC"},
     )  # fmt: skip

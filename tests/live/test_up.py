@@ -133,7 +133,7 @@ def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
     state = tmp_path / "s"
     lab = subprocess.Popen(
         [*LINEKEY, "up", "--state", str(state), "--port", "0", "--status-port", "0",
-         "--web-port", "0"],
+         "--web-port", "0", "--sip-port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
