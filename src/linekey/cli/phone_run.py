@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.models import Generation, find_model
+from linekey.catalog.models import find_model
 from linekey.catalog.profile import newest_firmware
 from linekey.certs.pem import parse_certificates, private_key_to_pem
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
@@ -205,12 +205,7 @@ def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:
     from linekey.lab.authority import LabAuthority
 
     lab = LabAuthority.open(where.lab)
-    row = phone.profile
-    generation: Generation = row.builtin_generation
-    if row.shared_certificate:
-        chain, key = lab.shared_identity(generation)
-    else:
-        chain, key = lab.device_identity(phone.mac, generation)
+    chain, key = lab.phone_identity(phone.profile, phone.mac)
     return DeviceIdentity(chain, private_key_to_pem(key))
 
 
@@ -227,10 +222,9 @@ def _stage(phone: PhoneState, files: list[Path], clock: datetime | None) -> Phon
 
 def _pages(port: int) -> Service:
     """The phone's own pages, on loopback."""
-    from linekey.net.door import bind
-    from linekey.web.phone_server import PhoneServer
+    from linekey.web.phone_server import serve_pages
 
-    server = PhoneServer(bind("127.0.0.1", port))
+    server = serve_pages(port)
     note(f"the phone's pages: {server.url}")
     return server
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Self
 
 from linekey.catalog.models import Generation
+from linekey.catalog.profile import Profile
 from linekey.certs.build import HashName, Issuer
 from linekey.certs.certificate import Certificate
 from linekey.certs.path import prove
@@ -121,6 +122,15 @@ class LabAuthority:
                 intermediate.certificate,
             ),
         )
+
+    def phone_identity(self, row: Profile, mac: Mac) -> Pair:
+        """The chain and key that a phone of this kind is made with: shared or its own.
+
+        Raises StorageError.
+        """
+        if row.shared_certificate:
+            return self.shared_identity(row.builtin_generation)
+        return self.device_identity(mac, row.builtin_generation)
 
     def device_path(self, mac: Mac, generation: Generation) -> Path:
         """Where a phone's identity lies; its files end in .pem and .key."""

@@ -14,16 +14,13 @@ import logging
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.firmware_dates import date_of
 from linekey.catalog.profile import Profile, profile
-from linekey.catalog.roots import releases, roots_at
 from linekey.catalog.vendors import LAB_VENDOR
-from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import line
 from linekey.lab.authority import LabAuthority
@@ -32,6 +29,7 @@ from linekey.mac import Mac
 from linekey.net.door import bind
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
+from linekey.phone.authorities import authorities_of
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import LogEntry as PhoneLine
@@ -238,10 +236,7 @@ class Stage:
 
     def _phone_state(self, now: datetime, token: str) -> PhoneState:
         row = self.cast.profile
-        if row.shared_certificate:
-            chain, key = self.lab.shared_identity(row.builtin_generation)
-        else:
-            chain, key = self.lab.device_identity(self.cast.mac, row.builtin_generation)
+        chain, key = self.lab.phone_identity(row, self.cast.mac)
         state = new_phone(
             self.cast.mac,
             row.model.name,
@@ -250,7 +245,7 @@ class Stage:
             if token
             else f"{self.server.url}/",
             builtin=DeviceIdentity(chain, private_key_to_pem(key)),
-            authorities=firmware_roots(row.firmware),
+            authorities=authorities_of(row.firmware)[0],
         )
         # As if an earlier round had provisioned it: how a phone comes to know a
         # private server CA.
@@ -281,17 +276,6 @@ class Stage:
                 for entry in self.decisions
             ],
         }
-
-
-def firmware_roots(firmware: Firmware) -> tuple[Certificate, ...]:
-    """Mozilla's roots as the firmware has them, as far as its date is known.
-
-    Where only "not before" is known, or nothing, the newest list stands in (L).
-    """
-    known = date_of(firmware)
-    newest: date = releases()[-1].date
-    when = known.exact if known is not None and known.exact is not None else newest
-    return roots_at(when)
 
 
 def _lab_layer(sip_port: int) -> Layer:

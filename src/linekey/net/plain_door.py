@@ -6,18 +6,17 @@ handshakes, thousands of idle connections) is the proxy's to bound, since phones
 get here. It shows the same numbers as ``net.door.Door``; those of TLS are 0.
 """
 
-import asyncio
 import socket
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import uvicorn
 
+from linekey.net.http_server import HttpServer
 from linekey.net.proxy import App
 from linekey.settings import LimitSettings
 
 
-class PlainDoor:
+class PlainDoor(HttpServer):
     """An HTTP server for one ASGI application; an async context manager.
 
     ``listener`` is a bound socket (``net.door.bind``); it stays the caller's.
@@ -38,9 +37,8 @@ class PlainDoor:
     ) -> None:
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self.accepted = self.completed = 0
-        self._listener = listener
         self._app = app
-        self._server = uvicorn.Server(
+        super().__init__(
             uvicorn.Config(
                 self._counted,
                 http="h11",
@@ -57,35 +55,11 @@ class PlainDoor:
                 # A proxy keeps its connections; it closes them when it has no use.
                 timeout_keep_alive=max(60, int(limits.keep_alive_s)),
                 timeout_graceful_shutdown=int(drain_s),
-            )
+            ),
+            listener,
         )
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def connections(self) -> int:
-        """Connections in all; proxies share a few among all phones."""
-        return len(self._server.server_state.connections)
 
     async def _counted(self, scope: Any, receive: Any, send: Any) -> None:
         self.accepted += 1
         self.completed += 1
         await self._app(scope, receive, send)
-
-    async def __aenter__(self) -> Self:
-        config = self._server.config
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener.dup()])
-        self._task = asyncio.get_running_loop().create_task(self._server.main_loop())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-        await self._server.shutdown()

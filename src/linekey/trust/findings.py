@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Self
 
 from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
-from linekey.trust.rules import PLACE, RULES, Confidence, Rule
+from linekey.trust.rules import PLACE, RULES, Confidence
 
 Severity = Literal["refused", "warning", "note"]
 """``refused`` decides; ``warning`` will, or would; ``note`` is good to know."""
@@ -146,11 +146,6 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             key=lambda f: (PLACE[f.rule], f.ok, _SEVERITY_ORDER[f.severity]),
         )
     )
-
-
-def rule_of(finding: Finding) -> Rule:
-    """The rule a finding speaks of."""
-    return RULES[finding.rule]
 
 
 @dataclass(frozen=True, slots=True)

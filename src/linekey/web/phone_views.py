@@ -8,7 +8,9 @@ from typing import Any
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.describe import describe
+from linekey.phone.known_settings import find_known
 from linekey.phone.state import PhoneState
+from linekey.phone.urls import redact_url
 
 TABS = {
     "unknown": "Unknown Certificates",
@@ -34,7 +36,7 @@ def status_view(state: PhoneState) -> dict[str, Any]:
         "firmware": str(state.profile.firmware),
         "status": state.status.value,
         "status_reason": state.status_reason,
-        "setting_server": _public(state),
+        "setting_server": redact_url(state.setting_server),
         "provisioned_at": state.provisioned_at and state.provisioned_at.isoformat(),
         "fetched": [document.as_dict() for document in state.fetched],
         "settings": len(state.settings),
@@ -66,16 +68,8 @@ def status_view(state: PhoneState) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _public(state: PhoneState) -> str:
-    from linekey.phone.urls import redact_url
-
-    return redact_url(state.setting_server)
-
-
 def settings_view(state: PhoneState) -> list[dict[str, Any]]:
     """The Settings page: everything that was set, secrets as stars."""
-    from linekey.phone.known_settings import find_known
-
     rows = []
     for entry in state.settings:
         known = find_known(entry.name)

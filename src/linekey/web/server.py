@@ -23,6 +23,7 @@ from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError, StorageError
 from linekey.net.door import Door, bind
 from linekey.net.door_refusal import Refusal
+from linekey.net.http_server import HttpServer
 from linekey.net.plain_door import PlainDoor
 from linekey.net.proxy import BehindProxy
 from linekey.provisioning.authorize import Rules
@@ -296,7 +297,7 @@ class ProvisioningServer:
             self._contexts_version = found.version
 
 
-class StatusServer:
+class StatusServer(HttpServer):
     """The status page on its loopback socket; an async context manager."""
 
     def __init__(
@@ -322,8 +323,7 @@ class StatusServer:
             clock=clock,
             registry=metrics_registry(counters, certificate, clock),
         )
-        self._listener = listener
-        self._server = uvicorn.Server(
+        super().__init__(
             uvicorn.Config(
                 pages.app,
                 log_config=None,
@@ -333,28 +333,9 @@ class StatusServer:
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=1,
-            )
+            ),
+            listener,
         )
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        config = self._server.config
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener.dup()])
-        self._task = asyncio.get_running_loop().create_task(self._server.main_loop())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-        await self._server.shutdown()
 
 
 def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:
