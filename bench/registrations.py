@@ -38,6 +38,7 @@ from linekey.lab import vendor_ca
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.net.phone_runner import VirtualPhone
+from linekey.net.process import new_loop, settle_garbage
 from linekey.net.sip import SipLines
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.sip_registration import LineState
@@ -179,8 +180,7 @@ def main() -> None:
     lab = LabAuthority.open(folder)
     phones = macs(given.phones)
     results = []
-    from linekey.web.workers import new_loop
-
+    settle_garbage()
     for _ in range(given.rounds):
         with kamailio(lab, phones) as (port, pid):
             states = make_phones(lab, port, phones)

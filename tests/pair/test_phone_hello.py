@@ -5,6 +5,7 @@ from tests.phone_pki import MAC, device
 
 from linekey.catalog.profile import Profile, all_profiles
 from linekey.errors import InputError
+from linekey.mac import Mac
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.state import new_phone
 from linekey.tls.engine import ClientEngine
@@ -52,6 +53,22 @@ async def test_the_phone_offers_what_its_row_says_and_names_what_it_cannot(
     assert [
         n for n in hello.signature_algorithms if n not in row.signature_algorithms
     ] == []
+
+
+def test_phones_of_one_kind_share_what_is_costly_and_keep_their_own_certificate() -> (
+    None
+):
+    one, two = (
+        VirtualPhone(
+            new_phone(mac, "D785", "10.1.33.33", builtin=device(mac, "sha256"))
+        ).offer()
+        for mac in (MAC, Mac.from_bare("000413AABB02"))
+    )
+    assert one.context.ssl is two.context.ssl
+    assert one.own_leaf != two.own_leaf
+    assert [o.context.own.leaf for o in (one, two)] == [
+        o.own_leaf.openssl for o in (one, two)
+    ]
 
 
 def test_the_catalogue_has_phones_to_try() -> None:

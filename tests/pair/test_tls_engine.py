@@ -76,6 +76,21 @@ def test_a_mutual_handshake_works_in_every_version_with_both_generations(
 
 
 @each_version
+def test_phones_that_share_a_context_show_each_their_own_certificate(version):
+    phone = device()
+    second_key = key("rsa", 2048, 30)
+    second = certificate("000413AABBCD", second_key, phone.issuer)
+    shared = client(version, issuers=[phone.intermediate])
+    far = server(version, verify=remember, roots=[phone.root])
+    one = shared.showing(phone.identity)
+    two = shared.showing(Identity((second, phone.intermediate), second_key))
+    for context, leaf in [(one, phone.leaf), (two, second), (one, phone.leaf)]:
+        shown = meet(far, context).server.info.peer_chain
+        assert shown == (leaf, phone.intermediate)
+    assert meet(far, shared).server.info.peer_chain == ()
+
+
+@each_version
 def test_data_goes_both_ways_whole_and_in_order(version):
     meeting = meet(server(version, verify=None), client(version))
     up, down = bytes(range(256)) * 10, bytes(reversed(range(256))) * 1000

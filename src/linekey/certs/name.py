@@ -79,6 +79,7 @@ class Name:
     _canonical: tuple[frozenset[tuple[str, int, bytes]], ...] | None = field(
         default=None, compare=False, repr=False
     )
+    _text: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_der(cls, der: bytes) -> "Name":
@@ -131,10 +132,14 @@ class Name:
         Special characters are escaped as in RFC 4514 §2.4, so one line is one name;
         what cannot be seen (controls, direction marks) is written ``\\XX``.
         """
-        return ",".join(
-            "+".join(f"{SHORT_NAMES.get(t, t)}={_escape(v)}" for t, v in rdn)
-            for rdn in self.rdns
-        )
+        if self._text is None:
+            text = ",".join(
+                "+".join(f"{SHORT_NAMES.get(t, t)}={_escape(v)}" for t, v in rdn)
+                for rdn in self.rdns
+            )
+            object.__setattr__(self, "_text", text)
+        assert self._text is not None
+        return self._text
 
     def __bool__(self) -> bool:
         return bool(self.rdns)

@@ -114,6 +114,7 @@ def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
 def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) -> None:
     # Here and not above: `linekey --help` needs none of it.
     from linekey.net.door import bind
+    from linekey.net.process import new_loop
     from linekey.web import workers
     from linekey.web.logs import configure_logs
     from linekey.web.server import ProvisioningServer, utc_now
@@ -150,7 +151,7 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
         def started_here(server: ProvisioningServer) -> None:
             started(server.url, server.status_url)
 
-        runner = stack.enter_context(asyncio.Runner(loop_factory=workers.new_loop))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=new_loop))
         if settings.workers == 1:
             runner.run(
                 workers.serve_here(

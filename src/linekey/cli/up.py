@@ -66,8 +66,8 @@ def up(
     """
     from linekey.lab.stage import Stage, cast
     from linekey.lab.story import Narrator
+    from linekey.net.process import new_loop
     from linekey.store.paths import StateDir
-    from linekey.web.workers import new_loop
 
     free = 0 if once else None
     narrator = Narrator()

@@ -1,16 +1,50 @@
-"""Where the hello that leaves differs from the one the phone would send.
+"""The hello of a model with a firmware, and where it differs from the real phone's.
 
-Rule: nothing is swapped silently. The notes are read off the very bytes of a hello, not
-off what was asked for, so whatever the engine leaves out or adds on its own is said.
+Phones of one model, firmware and issuing CA share what does not depend on their own
+certificate. Nothing is swapped silently: the notes are read off the very bytes of a
+hello, not off what was asked for, so whatever the engine leaves out or adds is said.
 """
 
+from functools import lru_cache
+
 from linekey.catalog.profile import Profile
-from linekey.tls.context import ClientContext
+from linekey.certs.certificate import Certificate
+from linekey.tls.alerts import Alert
+from linekey.tls.context import ClientContext, client_context
 from linekey.tls.engine import ClientEngine
+from linekey.tls.events import PeerChain, Refuse
 from linekey.tls.hello import parse_client_hello
 from linekey.tls.parameters import group_name, signature_name
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, name_of
 from linekey.tls.versions import Version, label_of
+
+
+@lru_cache(maxsize=64)
+def phone_context(
+    row: Profile, issuers: tuple[Certificate, ...] = ()
+) -> tuple[ClientContext, tuple[str, ...]]:
+    """How phones of this profile speak, and where that differs from the real ones.
+
+    ``issuers`` stand above their certificates; ``ClientContext.showing`` puts one of
+    those in, and whoever connects brings a judge. Raises InputError where the engine
+    speaks nothing of it.
+    """
+    context = client_context(
+        verify=_nobody,
+        min_version=Version(max(row.min_version, Version.TLS1_0)),
+        max_version=Version(row.max_version),
+        suites=row.suites,
+        groups=row.groups,
+        signature_algorithms=row.signature_algorithms,
+        issuers=issuers,
+        name=row.name,
+    )
+    return context, differences(row, context)
+
+
+def _nobody(_: PeerChain) -> Refuse:
+    """Stands in a context until a connection brings its own judge."""
+    return Refuse(Alert.INTERNAL_ERROR, "no judge for this connection")
 
 
 def differences(row: Profile, context: ClientContext) -> tuple[str, ...]:

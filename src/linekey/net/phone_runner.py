@@ -25,7 +25,7 @@ from linekey.errors import InputError, LinekeyError
 from linekey.net import http
 from linekey.net.app_runner import carry_out
 from linekey.net.dialer import Offer, Stream, dial, refused_offer
-from linekey.net.phone_hello import differences
+from linekey.net.phone_hello import phone_context
 from linekey.phone.app_events import (
     AppCommand,
     FetchTimeCame,
@@ -53,10 +53,7 @@ from linekey.phone.machine import Machine
 from linekey.phone.report import describe_run
 from linekey.phone.state import LogEntry, PhoneState
 from linekey.phone.user_agent import user_agent
-from linekey.tls.alerts import Alert
-from linekey.tls.context import ClientContext, Identity, client_context
-from linekey.tls.events import PeerChain, Refuse
-from linekey.tls.versions import Version
+from linekey.tls.context import ClientContext, Identity
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
@@ -323,19 +320,10 @@ class VirtualPhone:
         wanted = (row, identity)
         if self._context is not None and self._context[0] == wanted:
             return self._context[1:]
-        context = client_context(
-            verify=_nobody,
-            min_version=Version(max(row.min_version, Version.TLS1_0)),
-            max_version=Version(row.max_version),
-            suites=row.suites,
-            groups=row.groups,
-            signature_algorithms=row.signature_algorithms,
-            identity=None
-            if identity is None
-            else Identity(identity.chain, identity.key),
-            name=row.name,
-        )
-        notes = differences(row, context)
+        chain = () if identity is None else identity.chain
+        context, notes = phone_context(row, chain[1:])
+        if identity is not None:
+            context = context.showing(Identity(chain, identity.key))
         self._context = (wanted, context, notes)
         return context, notes
 
@@ -426,11 +414,6 @@ class VirtualPhone:
         if self._tell is not None and fresh > 0:
             for entry in self.state.log[-fresh:]:
                 self._tell(entry)
-
-
-def _nobody(_: PeerChain) -> Refuse:
-    """Stands in a context until a connection brings its own judge."""
-    return Refuse(Alert.INTERNAL_ERROR, "no judge for this connection")
 
 
 async def _serve(service: Service, phone: VirtualPhone) -> None:

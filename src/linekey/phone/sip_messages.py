@@ -6,17 +6,18 @@ Call-ID and CSeq are given back as they came).
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
-from sipmessage import URI, Address, CSeq, Parameters, Request, Response, Via
+from sipmessage import URI, Address, Parameters, Request, Response, Via
 
 from linekey.phone.sip_account import SipAccount
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
-    """An account on one connection."""
+    """An account on one connection; what all its messages say is written once."""
 
     account: SipAccount
     local_host: str
@@ -30,15 +31,39 @@ class Line:
         """``tls`` or ``tcp``, as in Via and URIs."""
         return "tls" if self.account.tls else "tcp"
 
-    @property
-    def contact(self) -> URI:
+    @cached_property
+    def registrar(self) -> URI:
+        """The Request-URI of a REGISTER: the domain alone (RFC 3261 §10.2)."""
+        return URI(scheme="sip", host=self.account.registrar)
+
+    @cached_property
+    def own(self) -> str:
+        """The account's own address, for From and To."""
+        uri = URI(scheme="sip", user=self.account.user, host=self.account.registrar)
+        return str(Address(uri, self.account.display_name))
+
+    @cached_property
+    def contact(self) -> str:
         """Where this phone is reached: over the connection it opened."""
-        return URI(
+        parameters = Parameters(transport=self.transport, line=self.contact_id)
+        uri = URI(
             scheme="sip",
             user=self.account.user,
             host=_bracketed(self.local_host),
             port=self.local_port,
-            parameters=Parameters(transport=self.transport, line=self.contact_id),
+            parameters=parameters,
+        )
+        return str(Address(uri))
+
+    @cached_property
+    def via(self) -> str:
+        """The Via without its parameters: each request has a branch of its own."""
+        return str(
+            Via(
+                transport=self.transport.upper(),
+                host=_bracketed(self.local_host),
+                port=self.local_port,
+            )
         )
 
     def granted_s(self, message: Response, asked_s: int) -> int:
@@ -72,30 +97,22 @@ def make_register(
     proof: tuple[str, str] | None = None,
 ) -> bytes:
     """A REGISTER; ``proof`` is an authorization header and its value."""
-    account = line.account
-    request = Request("REGISTER", URI(scheme="sip", host=account.registrar))
-    own = URI(scheme="sip", user=account.user, host=account.registrar)
-    request.via = [
-        Via(
-            transport=line.transport.upper(),
-            host=_bracketed(line.local_host),
-            port=line.local_port,
-            parameters=Parameters(branch=f"z9hG4bK{branch}", rport=None),
-        )
-    ]
-    request.max_forwards = 70
-    request.from_address = Address(own, account.display_name, Parameters(tag=tag))
-    request.to_address = Address(own, account.display_name)
-    request.call_id = call_id
-    request.cseq = CSeq(cseq, "REGISTER")
-    request.contact = [Address(line.contact)]
-    request.expires = expires_s
-    request.headers.set("User-Agent", line.user_agent)
-    request.headers.set("Allow", ALLOW)
-    request.headers.set("Supported", "path")
+    request = Request("REGISTER", line.registrar)
+    add = request.headers.add
+    add("Via", f"{line.via};branch=z9hG4bK{branch};rport")
+    add("Max-Forwards", "70")
+    add("From", f"{line.own};tag={tag}")
+    add("To", line.own)
+    add("Call-ID", call_id)
+    add("CSeq", f"{cseq} REGISTER")
+    add("Contact", line.contact)
+    add("Expires", str(expires_s))
+    add("User-Agent", line.user_agent)
+    add("Allow", ALLOW)
+    add("Supported", "path")
     if proof is not None:
-        request.headers.set(*proof)
-    request.content_length = 0
+        add(*proof)
+    add("Content-Length", "0")
     return bytes(request)
 
 

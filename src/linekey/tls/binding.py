@@ -12,7 +12,7 @@ Rules: whatever goes wrong in a callback refuses the peer. One ``Link`` belongs 
 thread at a time. OpenSSL's error queue is emptied before each call that may add to it.
 
 Private names used: ``SSL._lib``, ``SSL._ffi``, ``Context._context``,
-``Connection._ssl``, ``._into_ssl``, ``._from_ssl``, ``X509._x509``.
+``Connection._ssl``, ``._into_ssl``, ``._from_ssl``, ``X509._x509``, ``PKey._pkey``.
 """
 
 from collections.abc import Callable, Iterable
@@ -118,6 +118,16 @@ class Link:
         """Wait for a hello."""
         _lib.SSL_set_accept_state(self._ssl)
 
+    def show(self, leaf: crypto.X509, key: crypto.PKey) -> bool:
+        """Show this certificate if asked; False where OpenSSL refuses.
+
+        The context's extra certificates follow it.
+        """
+        _lib.ERR_clear_error()
+        done = _show(self._ssl, leaf, key)
+        _lib.ERR_clear_error()
+        return done
+
     def be_client(self, server_name: bytes | None, session: SSL.Session | None) -> None:
         """Be ready to send a hello, with this SNI, resuming this session."""
         if server_name is not None:
@@ -188,15 +198,7 @@ class Link:
 
     def reasons(self) -> tuple[str, ...]:
         """Take OpenSSL's reasons from its queue, first cause first."""
-        found = []
-        while code := _lib.ERR_get_error():
-            text = _lib.ERR_reason_error_string(code)
-            found.append(
-                _ffi.string(text).decode("ascii", "replace")
-                if text != _NULL
-                else f"error {code:#x}"
-            )
-        return tuple(found)
+        return _reasons()
 
     # -- what was negotiated --------------------------------------------------
 
@@ -298,6 +300,26 @@ class Link:
         return 0
 
 
+def _reasons() -> tuple[str, ...]:
+    found = []
+    while code := _lib.ERR_get_error():
+        text = _lib.ERR_reason_error_string(code)
+        found.append(
+            _ffi.string(text).decode("ascii", "replace")
+            if text != _NULL
+            else f"error {code:#x}"
+        )
+    return tuple(found)
+
+
+def _show(ssl: Any, leaf: crypto.X509, key: crypto.PKey) -> bool:
+    """Both belong to each other, which OpenSSL looks at when it gets the second."""
+    return bool(
+        _lib.SSL_use_certificate(ssl, leaf._x509) == 1
+        and _lib.SSL_use_PrivateKey(ssl, key._pkey) == 1
+    )
+
+
 def _ders(pointers: list[Any]) -> list[bytes]:
     """Write certificates as DER, through one buffer for all of them."""
     bio = _lib.BIO_new(_lib.BIO_s_mem())
@@ -377,6 +399,18 @@ def add_chain_certificate(context: SSL.Context, certificate: crypto.X509) -> boo
         return True
     _lib.X509_free(x509)
     return False
+
+
+def misfit(context: SSL.Context, leaf: crypto.X509, key: crypto.PKey) -> str:
+    """Say why connections of this context cannot show these; empty where they can."""
+    _lib.ERR_clear_error()
+    ssl = _lib.SSL_new(context._context)
+    try:
+        if _show(ssl, leaf, key):
+            return ""
+        return "; ".join(_reasons()) or "no reason given"
+    finally:
+        _lib.SSL_free(ssl)
 
 
 def add_client_authority(context: SSL.Context, certificate: crypto.X509) -> bool:

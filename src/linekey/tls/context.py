@@ -7,7 +7,7 @@ nobody judges cannot be made here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -89,11 +89,22 @@ class ServerContext:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A client's identity as OpenSSL has it, put on each of its connections."""
+
+    identity: Identity
+    leaf: crypto.X509 = field(repr=False, compare=False)
+    key: crypto.PKey = field(repr=False, compare=False)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ClientContext:
     """What ``ClientEngine`` takes; made by ``client_context``.
 
     ``left_out``: the suites, groups and signature algorithms that were asked for and
-    that the engine cannot speak, by name, in order.
+    that the engine cannot speak, by name, in order. ``own``: what a server that asks
+    is shown. ``issuers``: what is shown above it, leaf side first.
     """
 
     ssl: SSL.Context = field(repr=False)
@@ -101,24 +112,61 @@ class ClientContext:
     verify: Verify
     alpn: tuple[str, ...]
     left_out: tuple[str, ...]
+    own: Own | None = None
+    issuers: tuple[Certificate, ...] = ()
+
+    def showing(self, identity: Identity | None) -> "ClientContext":
+        """Give this context with another identity; OpenSSL's part is shared.
+
+        That part takes longer to make than all else but the handshake, and phones of
+        one model and one issuing CA differ in nothing but their leaf. Raises
+        CertificateError for a key that does not fit, ValueError for other issuers
+        than the context's.
+        """
+        if identity is not None and identity.chain[1:] != self.issuers:
+            raise ValueError("an identity with other issuers needs another context")
+        own = None if identity is None else _own(self.ssl, identity)
+        return replace(self, own=own)
 
 
 def _use(context: SSL.Context, identity: Identity) -> None:
+    """Make this the context's own identity: a server's."""
     words = ""
     try:
         fits = binding.use_certificate(context, identity.leaf.openssl)
         context.use_privatekey(identity.key)
         context.check_privatekey()
-        for certificate in identity.chain[1:]:
-            fits &= binding.add_chain_certificate(context, certificate.openssl)
     except (SSL.Error, TypeError) as error:
-        fits, words = False, f": {_words(error)}"
+        fits, words = False, _words(error)
     if not fits:
-        raise CertificateError(
-            f"certificate {str(identity.leaf.subject)!r} and its key cannot be used"
-            f"{words}",
-            hint="check that the key belongs to the first certificate of the chain",
-        )
+        raise _unusable(identity.leaf, words)
+    _add_issuers(context, identity.chain[1:])
+
+
+def _own(context: SSL.Context, identity: Identity) -> Own:
+    """Prepare an identity for connections of this context: a client's."""
+    try:
+        key = crypto.PKey.from_cryptography_key(identity.key)
+    except TypeError as error:
+        raise _unusable(identity.leaf, str(error)) from error
+    own = Own(identity, identity.leaf.openssl, key)
+    if words := binding.misfit(context, own.leaf, own.key):
+        raise _unusable(identity.leaf, words)
+    return own
+
+
+def _add_issuers(context: SSL.Context, issuers: Sequence[Certificate]) -> None:
+    for certificate in issuers:
+        if not binding.add_chain_certificate(context, certificate.openssl):
+            raise _unusable(certificate, "")
+
+
+def _unusable(certificate: Certificate, words: str) -> CertificateError:
+    return CertificateError(
+        f"certificate {str(certificate.subject)!r} and its key cannot be used"
+        + (f": {words}" if words else ""),
+        hint="check that the key belongs to the first certificate of the chain",
+    )
 
 
 def _words(error: Exception) -> str:
@@ -289,6 +337,7 @@ def client_context(
     groups: Sequence[int] = (),
     signature_algorithms: Sequence[int] = (),
     identity: Identity | None = None,
+    issuers: Sequence[Certificate] = (),
     roots: Sequence[Certificate] = (),
     alpn: Sequence[str] = (),
     name: str = "client",
@@ -298,7 +347,8 @@ def client_context(
     ``suites``, ``groups`` and ``signature_algorithms`` are numbers, in the order in
     which the hello is to have them; empty leaves OpenSSL's defaults. ``roots`` let
     OpenSSL prove a path for ``PeerChain``; a Verify that proves its own needs none.
-    ``identity`` is sent when the server asks. ``name`` becomes the policy's name in
+    ``identity`` is sent when the server asks; ``issuers`` instead of it makes a context
+    for many (``ClientContext.showing``). ``name`` becomes the policy's name in
     ``TlsInfo``.
 
     What the engine cannot speak is left out and named in ``left_out``. Raises
@@ -342,12 +392,17 @@ def client_context(
             raise InputError(
                 f"the engine can speak none of {', '.join(map(label, numbers))}"
             )
-    if identity is not None:
-        _use(context, identity)
+    issuers = tuple(issuers) if identity is None else identity.chain[1:]
+    _add_issuers(context, issuers)
     if alpn:
         context.set_alpn_protos([protocol.encode("ascii") for protocol in alpn])
-    context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT)
+    # Whoever resumes a session holds it (``Engine.session``); a store in a context
+    # that phones share would only grow.
+    context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT | SSL.SESS_CACHE_NO_INTERNAL)
     context.set_verify_depth(MAX_CHAIN_DEPTH)
     _trust(context, roots, named=False)
     binding.install_callbacks(context, SSL.VERIFY_PEER)
-    return ClientContext(context, name, verify, tuple(alpn), tuple(left_out))
+    made = ClientContext(
+        context, name, verify, tuple(alpn), tuple(left_out), issuers=issuers
+    )
+    return made.showing(identity)

@@ -426,6 +426,9 @@ class ClientEngine(Engine):
         if server_name and not is_address(server_name):
             plain = server_name.rstrip(".")
             sni = plain.encode("ascii" if plain.isascii() else "idna")
+        own = context.own
+        if own is not None and not self._link.show(own.leaf, own.key):
+            raise TlsError("OpenSSL does not take the client's own certificate")
         self._link.be_client(sni, session)
         if self._link.handshake() is not State.WANTS_MORE:
             raise TlsError(self._fail().reason)

@@ -14,7 +14,6 @@ drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refu
 
 import asyncio
 import contextlib
-import gc
 import logging
 import multiprocessing
 import signal
@@ -29,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_private_key, private_key_to_pem
 from linekey.errors import LinekeyError
+from linekey.net.process import new_loop, settle_garbage
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
@@ -50,14 +50,6 @@ EARLY_S = 5.0
 EARLY_DEATHS = 5
 LONGEST_PAUSE_S = 30.0
 _STOP = (signal.SIGINT, signal.SIGTERM)
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """Make the event loop: uvloop's, which costs half of asyncio's own."""
-    import uvloop
-
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
 
 
 def open_store(state: StateDir, settings: Settings) -> Database:
@@ -132,18 +124,6 @@ async def serve_here(
         while await signals.get() == signal.SIGHUP:
             _reload(server, settings, state, database)
         _log.info("draining: answers under way are finished, then this ends")
-
-
-def settle_garbage() -> None:
-    """Let the collector look at connections only, and less often.
-
-    What is loaded by now stays for the life of the process; freezing it spares each
-    collection a walk over it. Connections are freed by their reference counts; cycles
-    (tasks that failed, mostly) are few.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _reload(

@@ -42,6 +42,30 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_refused():
     assert "key belongs to the first certificate" in caught.value.hint
 
 
+def test_a_client_is_refused_a_key_that_does_not_belong_to_its_certificate():
+    phone = device()
+    wrong = Identity(phone.identity.chain, key("rsa", 2048, 20))
+    context = client_context(verify=accept, issuers=[phone.intermediate])
+    with pytest.raises(CertificateError, match="cannot be used") as caught:
+        context.showing(wrong)
+    assert "key belongs to the first certificate" in caught.value.hint
+    with pytest.raises(CertificateError, match="cannot be used"):
+        client_context(verify=accept, identity=wrong)
+
+
+def test_a_context_is_shared_by_identities_of_the_same_issuers_alone():
+    phone = device()
+    context = client_context(verify=accept, issuers=[phone.intermediate])
+    shown = context.showing(phone.identity)
+    assert shown.ssl is context.ssl
+    assert shown.own is not None
+    assert shown.own.identity == phone.identity
+    assert "RSAPrivateKey" not in repr(shown)
+    assert shown.showing(None).own is None
+    with pytest.raises(ValueError, match="other issuers"):
+        context.showing(phone.leaf_only)
+
+
 def test_an_identity_needs_a_certificate_and_hides_its_key():
     with pytest.raises(CertificateError):
         Identity((), key())
