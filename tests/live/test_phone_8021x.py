@@ -1,6 +1,7 @@
 """The virtual phone logs into the network: EAP-TLS at FreeRADIUS, exported."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,7 +34,8 @@ client loopback {{
 
 
 @asynccontextmanager
-async def radius(place: Place) -> AsyncIterator[Peer]:
+async def radius(place: Place, suites: str = "") -> AsyncIterator[Peer]:
+    """FreeRADIUS from the exported files; ``suites`` instead of the exported ones."""
     with open_folder() as folder:
         port = free_port(socket.SOCK_DGRAM)
         made = write_export(place, "freeradius", folder, port=port)
@@ -41,6 +43,14 @@ async def radius(place: Place) -> AsyncIterator[Peer]:
             (folder / name).mkdir(exist_ok=True)
         with (folder / "clients.conf").open("a") as file:
             file.write(CLIENTS)
+        if suites:
+            text, count = re.subn(
+                r'cipher_list = "[^"]*"',
+                f'cipher_list = "{suites}"',
+                (folder / "radiusd.conf").read_text(),
+            )
+            assert count == 1
+            (folder / "radiusd.conf").write_text(text)
         async with running(Peer("freeradius", port, folder, made), udp=True) as peer:
             yield peer
 
@@ -95,6 +105,27 @@ async def test_the_phone_logs_in_with_its_certificate(
     record_interop(
         "freeradius", f"virtual phone {model}: EAP-TLS over {version} with eapol_test"
     )
+
+
+@pytest.mark.parametrize(
+    ("suite", "spoken"),
+    [("ECDHE-RSA-AES256-GCM-SHA384", True), ("ECDHE-RSA-CHACHA20-POLY1305", False)],
+)
+async def test_the_phone_speaks_its_own_suites_and_no_others(
+    place: Place, record_interop: Any, suite: str, spoken: bool
+) -> None:
+    async with radius(place, suite) as peer, VirtualPhone(phone(place)) as running:
+        await shelve(place, running)
+        answer = await log_in(running, peer.port)
+    assert answer.ok is spoken, (answer, peer.log())
+    if not spoken:
+        assert "after the ClientHello" in answer.text
+        assert "linekey models" in answer.hint
+        record_interop(
+            "freeradius",
+            "virtual phone: 802.1X with a suite the phone does not speak",
+            "refused, told",
+        )
 
 
 async def test_a_server_not_on_the_shelf_is_refused_and_an_exception_cures_it(

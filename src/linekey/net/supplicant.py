@@ -90,6 +90,7 @@ async def _log_in(
             key_pem=request.key_pem,
             authorities=request.authorities,
             versions=request.versions,
+            suites=request.suites,
             md5_username=request.md5_username,
             md5_password=request.md5_password,
             pinned=pin,
@@ -163,7 +164,7 @@ def _read(request: LogIntoNetwork, written: Supplicant, ran: _Ran) -> NetworkLog
     method = f"EAP-{request.method.value.upper()}"
     reason, hint = f"the network took the phone ({method})", ""
     if not ok:
-        reason, hint = _why(request, output)
+        reason, hint = _why(request, output, shown=bool(ran.chain))
     # The supplicant writes the leaf last, as OpenSSL hands the chain out.
     return NetworkLoginEnded(
         request, ok, reason, hint, _leaf_first(ran.chain), version, notes
@@ -187,7 +188,8 @@ def _leaf_first(chain: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
     return tuple(ordered)
 
 
-def _why(request: LogIntoNetwork, output: str) -> tuple[str, str]:
+def _why(request: LogIntoNetwork, output: str, *, shown: bool) -> tuple[str, str]:
+    """Say why it failed, and the cure; ``shown``: the server showed a certificate."""
     refused = _FAILURE.search(output)
     if refused is not None:
         return (
@@ -221,6 +223,13 @@ def _why(request: LogIntoNetwork, output: str) -> tuple[str, str]:
                 " (EAP-Failure)",
                 "look at the RADIUS server's log: does it trust the vendor's CA, and is"
                 " the phone's MAC what it expects?",
+            )
+        if not shown and "SSL_connect:SSLv3/TLS write client hello" in output:
+            return (
+                "the network's server took nothing of what the phone offers in TLS"
+                " (EAP-Failure after the ClientHello)",
+                "compare versions and suites of both ends: linekey models MODEL"
+                " --firmware VERSION lists the phone's",
             )
         return (
             "the network refused the phone (EAP-Failure)",

@@ -226,6 +226,8 @@ class LogIntoNetwork(AppCommand):
     excepted: tuple[Certificate, ...] = ()
     """Servers' certificates that somebody added as an exception."""
     versions: tuple[Version, ...] = ()
+    suites: tuple[int, ...] = ()
+    """The profile's, as ``phone.ieee8021x.supplicant`` takes them."""
     md5_username: str = ""
     md5_password: str = field(default="", repr=False)
 

@@ -21,6 +21,8 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.tls.policy import list_suites, missing_suites
+from linekey.tls.suites import SUITES
 from linekey.tls.versions import Version
 
 
@@ -69,16 +71,18 @@ def supplicant(
     key_pem: bytes = b"",
     authorities: Sequence[Certificate] = (),
     versions: Sequence[Version] = (),
+    suites: Sequence[int] = (),
     md5_username: str = "",
     md5_password: str = "",
     pinned: Certificate | None = None,
 ) -> Supplicant:
     """Write the supplicant's files for one method, to be put into ``folder``.
 
-    ``versions`` are those of the phone's profile; OpenSSL inside the supplicant runs at
-    security level 0, since SHA-1 identities are the main case. ``pinned`` accepts
-    exactly this server's certificate instead of the authorities (an exception). Raises
-    InputError where the settings do not suffice.
+    ``versions`` and ``suites`` (IANA numbers, best first) are those of the phone's
+    profile; OpenSSL inside the supplicant runs at security level 0, since SHA-1
+    identities are the main case. What it cannot speak is left out and noted. ``pinned``
+    accepts exactly this server's certificate instead of the authorities (an exception).
+    Raises InputError where the settings do not suffice.
     """
     if method is EapMethod.OFF:
         raise InputError(
@@ -108,7 +112,7 @@ def supplicant(
         "client.pem": "".join(map(to_pem, chain)).encode("ascii"),
         "client.key": key_pem,
     }
-    notes = []
+    ciphers, notes = _ciphers(suites)
     network = {
         "eap": "TLS",
         "identity": _quoted(str(mac)),
@@ -126,15 +130,34 @@ def supplicant(
             "the 802.1X shelf is empty, so the network's server is not checked;"
             " put its CA on the shelf"
         )
-    files["eap.conf"] = _configuration(network)
+    files["eap.conf"] = _configuration(network, ciphers)
     return Supplicant(files, tuple(notes))
 
 
-def _configuration(network: dict[str, str]) -> bytes:
-    lines = ["openssl_ciphers=DEFAULT@SECLEVEL=0", "network={", "\tkey_mgmt=IEEE8021X"]
+def _configuration(network: dict[str, str], ciphers: str = "") -> bytes:
+    # For the whole file and not for the network: that would come too late for the
+    # level, which OpenSSL looks at when it takes the phone's certificate.
+    lines = [f"openssl_ciphers={ciphers}"] if ciphers else []
+    lines += ["network={", "\tkey_mgmt=IEEE8021X"]
     lines += [f"\t{name}={value}" for name, value in network.items()]
     lines += ["\teapol_flags=0", "}", ""]
     return "\n".join(lines).encode("utf-8")
+
+
+def _ciphers(suites: Sequence[int]) -> tuple[str, list[str]]:
+    """OpenSSL's cipher list for these suites, and a note on those it does not know."""
+    missing = set(missing_suites(suites))
+    names = [
+        SUITES[n].openssl_name or "" for n in suites if n in SUITES and n not in missing
+    ]
+    if suites and not any(names):
+        raise InputError(
+            "the supplicant can speak none of this phone's cipher suites:"
+            f" {list_suites(suites)}",
+            hint="update the phone's firmware; no current OpenSSL has them",
+        )
+    notes = [f"suites not offered: {list_suites(sorted(missing))}"] if missing else []
+    return f"{':'.join(filter(None, names)) or 'DEFAULT'}:@SECLEVEL=0", notes
 
 
 def _phase1(versions: Sequence[Version]) -> str:

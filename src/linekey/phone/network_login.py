@@ -62,6 +62,7 @@ def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> 
             if e.origin is Origin.EXCEPTED
         ),
         versions=tuple(v for v in Version if oldest <= v <= newest),
+        suites=row.suites,
         md5_username=state.setting("ieee8021x_eap_md5_username"),
         md5_password=state.setting("ieee8021x_eap_md5_password"),
     )
