@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -125,24 +127,68 @@ def test_a_port_in_use_is_named_with_its_cure(tmp_path: Path) -> None:
     assert "hint:" in done.stderr
 
 
-@pytest.mark.peer("curl")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
-    tmp_path: Path, stop: signal.Signals
-) -> None:
-    state = tmp_path / "s"
+@contextmanager
+def staying(
+    state: Path, stop: signal.Signals = signal.SIGTERM
+) -> Iterator[tuple[str, list[str]]]:
+    """A lab that stays: what it told as it came up, and (afterwards) its output."""
     lab = subprocess.Popen(
         [*LINEKEY, "up", "--state", str(state), "--port", "0", "--status-port", "0",
          "--web-port", "0", "--sip-port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
+    output: list[str] = []
     try:
         told = ""
+        assert lab.stderr is not None
         for line in lab.stderr:
             told += line
             if "Ctrl-C" in line:
                 break
+        yield told, output
+    finally:
+        lab.send_signal(stop)
+        out, err = lab.communicate(timeout=30)
+        output.append(out)
+    assert lab.returncode == 0, told + err
+    assert "Traceback" not in err
+
+
+def test_the_labs_phone_is_at_hand_and_stays_as_it_was_left(tmp_path: Path) -> None:
+    state = tmp_path / "s"
+    with staying(state):
+        show = json.loads(run("phone", "show", "--json", state=state).stdout)
+        assert (show["model"], show["state"]) == ("D785", "provisioned")
+        run("phone", "set", "display_method", "full_contact", state=state)
+        key = run("phone", "press", show["mac"], "0", state=state)
+        assert "line" in key.stdout
+        assert "power-on" in run("phone", "log", state=state).stdout
+        busy = run("up", "--port", "0", "--status-port", "0", "--web-port", "0",
+                   "--sip-port", "0", state=state, expect=3)  # fmt: skip
+        assert "runs in another process" in busy.stderr
+        assert "--state" in busy.stderr
+    with staying(state):
+        settings = json.loads(run("phone", "settings", "--json", state=state).stdout)
+        assert {"name": "display_method", "value": "full_contact"}.items() <= next(
+            row for row in settings if row["name"] == "display_method"
+        ).items()
+        other = run("up", "--mac", show["mac"], "--model", "D735", "--once", "--json",
+                    state=state)  # fmt: skip
+        assert json.loads(other.stdout)["phone"]["model"] == "D735", "it passes by"
+    clash = run("up", "--mac", show["mac"], "--model", "D735", "--port", "0",
+                "--status-port", "0", "--web-port", "0", "--sip-port", "0",
+                state=state, expect=2)  # fmt: skip
+    assert "is a D785, not a D735" in clash.stderr
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    state = tmp_path / "s"
+    with staying(state, stop) as (told, output):
         assert "the phone's pages" in told
         shown = json.loads(run("lab", "show", "--json", state=state).stdout)
         run("lab", "identity", "000413AABBCC", "--out", str(tmp_path), state=state)
@@ -189,12 +235,7 @@ def test_it_stays_serves_strangers_by_their_certificate_and_ends_cleanly(
         log = run("log", "--refused", state=state).stdout
         assert "certificate" in log
         assert "revoked" in log
-    finally:
-        lab.send_signal(stop)
-        out, err = lab.communicate(timeout=30)
-    assert lab.returncode == 0, err
-    assert "Traceback" not in err
-    assert "granted" in out
+    assert "granted" in output[0]
 
 
 def _rows(document: object) -> list[dict]:

@@ -26,10 +26,9 @@ from linekey.net.phone_control import control
 from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.net.sip import SipLines
 from linekey.phone.authorities import authorities_of
-from linekey.phone.events import FirmwareChanged
 from linekey.phone.identity import DeviceIdentity, parse_identity
-from linekey.phone.machine import Machine
 from linekey.phone.report import describe_run
+from linekey.phone.resume import resume
 from linekey.phone.state import LogEntry, PhoneState, Status, new_phone
 from linekey.store.paths import StateDir
 from linekey.store.phone_state import PhoneFolder, PhoneStore
@@ -170,16 +169,8 @@ def _prepare(
         identity = parse_identity(read_file(identity_file), key)
     now = datetime.now(UTC)
     if folder.exists:
-        phone = folder.load()
-        if model and find_model(model) != phone.profile.model:
-            raise InputError(
-                f"{mac} is a {phone.profile.model.name}, not a {model}",
-                hint="choose another --mac, or leave --model out",
-            )
-        machine = Machine(phone)
-        if firmware:
-            machine.handle(FirmwareChanged(Firmware.parse(firmware)), now)
-        phone = machine.state
+        wanted = Firmware.parse(firmware) if firmware else None
+        phone = resume(folder.load(), model, wanted, now)
     else:
         if not model:
             raise InputError(

@@ -183,6 +183,7 @@ def _tell_addresses(stage: Any) -> None:
     ca = stage.lab.server_root_path
     err_console.print(f"  {'lab server CA':<18} {ca}", markup=False)
     err_console.print()
-    note("try in another terminal: linekey lab identity 000413AABBCC --out .")
+    note("try in another terminal: linekey phone show, linekey phone log,")
+    note("  linekey lab identity 000413AABBCC --out .")
     note("Ctrl-C ends everything.")
     err_console.print()

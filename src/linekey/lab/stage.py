@@ -5,7 +5,8 @@ record), starts the provisioning server and the phone, and stops both when it is
 It is what ``linekey up`` runs; ``report`` is what ``--json`` prints.
 
 Rule: what is in the state folder already is used as it is. A record that an operator
-changed is never changed back; files are made once.
+changed is never changed back; files are made once. The phone of a lab that stays is
+kept there and answers ``linekey phone …``; one that passes by leaves no trace of it.
 """
 
 import asyncio
@@ -27,10 +28,12 @@ from linekey.lab.authority import LabAuthority
 from linekey.lab.registrar import Registrar
 from linekey.mac import Mac
 from linekey.net.door import bind
-from linekey.net.phone_runner import VirtualPhone
+from linekey.net.phone_control import control
+from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.net.sip import SipLines
 from linekey.phone.authorities import authorities_of
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.resume import resume
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import LogEntry as PhoneLine
 from linekey.phone.state import PhoneState, new_phone
@@ -41,6 +44,7 @@ from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
+from linekey.store.phone_state import PhoneFolder, PhoneStore
 from linekey.store.vendor_cas import VendorCas, describe_ca
 from linekey.web.phone_server import PhoneServer
 from linekey.web.preflight import ServerFiles
@@ -157,10 +161,17 @@ class Stage:
         stack.callback(listener.close)
         pages = PhoneServer(listener)
         self.phone_url = pages.url
+        services: tuple[Service, ...] = (pages, SipLines())
+        folder = None
+        if not self.passing:
+            folder = PhoneStore(self.state.root / "phones").folder(self.cast.mac)
+            stack.enter_context(folder.lock())
+            services = (control(folder.control_path), *services)
+        phone = self._phone_state(now, token, folder)
+        if folder is not None:
+            folder.save(phone)
         self.phone = VirtualPhone(
-            self._phone_state(now, token),
-            tell=self.tell_phone,
-            services=(pages, SipLines()),
+            phone, keeper=folder, tell=self.tell_phone, services=services
         )
 
     async def power_on(self) -> None:
@@ -234,25 +245,31 @@ class Stage:
         )
         self.made.append(f"a record of the phone {self.cast.mac} (linekey device list)")
 
-    def _phone_state(self, now: datetime, token: str) -> PhoneState:
+    def _phone_state(
+        self, now: datetime, token: str, folder: PhoneFolder | None
+    ) -> PhoneState:
+        """The phone as it was left, or fresh from its box."""
         row = self.cast.profile
-        chain, key = self.lab.phone_identity(row, self.cast.mac)
-        state = new_phone(
-            self.cast.mac,
-            row.model.name,
-            row.firmware,
-            setting_server=f"{self.server.url}/t/{token}/"
-            if token
-            else f"{self.server.url}/",
-            builtin=DeviceIdentity(chain, private_key_to_pem(key)),
-            authorities=authorities_of(row.firmware)[0],
-        )
+        if folder is not None and folder.exists:
+            state = resume(folder.load(), row.model.name, row.firmware, now)
+        else:
+            state = new_phone(self.cast.mac, row.model.name, row.firmware)
+        builtin = state.builtin
+        if builtin is None:
+            chain, key = self.lab.phone_identity(row, self.cast.mac)
+            builtin = DeviceIdentity(chain, private_key_to_pem(key))
         # As if an earlier round had provisioned it: how a phone comes to know a
         # private server CA.
-        taken = state.trust.provision(
-            self.lab.server_root(), at=now, signed_by_rule=False
+        trust = state.trust.with_authorities(authorities_of(row.firmware)[0])
+        taken = trust.provision(self.lab.server_root(), at=now, signed_by_rule=False)
+        return replace(
+            state,
+            bootstrap_server=f"{self.server.url}/t/{token}/"
+            if token
+            else f"{self.server.url}/",
+            builtin=builtin,
+            trust=taken.store,
         )
-        return replace(state, trust=taken.store)
 
     def keep_report(self) -> None:
         """Make ``report`` tell of this moment, not of what is left after the end."""
