@@ -158,7 +158,7 @@ def test_the_buttons_work_on_a_phone_that_does_not_run(
     call("upload", files / "root.der", *at, code=3)
     call("provision", *at, code=3)
     call("exception", "00000000", *at, code=3)
-    call("set", "x", "y", "--mac", str(OTHER), *at, code=2)
+    call("set", str(OTHER), "x", "y", *at, code=2)
     answer = json.loads(call("upload", files / "stranger.der", "--json", *at, code=3))
     assert answer["ok"] is False
     assert "signed by none" in answer["text"]

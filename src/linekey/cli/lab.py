@@ -118,7 +118,7 @@ def patch(
     console.print(f"patch  {path}", markup=False, soft_wrap=True)
     _say(
         f"it is for the phone {address} alone, and holds its private key (mode 0600).",
-        f"next: linekey phone patch {path} --mac {address}",
+        f"next: linekey phone patch {address} {path}",
     )
 
 

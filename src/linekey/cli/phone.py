@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from linekey.cli import phone_apps, phone_run
+from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
 from linekey.cli.output import console, emit_json, note
 from linekey.errors import InputError, StorageError
@@ -46,14 +47,6 @@ from linekey.store.paths import StateDir
 from linekey.store.phone_state import PhoneFolder, PhoneStore
 
 app = make_app("A virtual phone, and its state.")
-
-MacArgument = Annotated[
-    str, typer.Argument(metavar="[MAC]", help="Which phone; may be left out for one.")
-]
-MacOption = Annotated[
-    str, typer.Option("--mac", metavar="MAC", help="Which phone, if there are several.")
-]
-
 
 app.command("run")(phone_run.run)
 
@@ -221,10 +214,11 @@ def factory_reset(
     _act(folder, FactoryResetDone(), as_json)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def patch(
+    mac: MacArgument = "",
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="By linekey lab patch.")],
-    mac: MacOption = "",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -232,10 +226,11 @@ def patch(
     _act(_folder(state, mac), PatchInstalled(read_file(file)), as_json)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def upload(
+    mac: MacArgument = "",
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One certificate, DER.")],
-    mac: MacOption = "",
     user: Annotated[
         bool, typer.Option("--user", help="Try it in user mode, which is refused.")
     ] = False,
@@ -252,10 +247,11 @@ def upload(
     _act(_folder(state, mac), event, as_json)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def exception(
+    mac: MacArgument = "",
+    *,
     sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
-    mac: MacOption = "",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -263,10 +259,11 @@ def exception(
     _act(_folder(state, mac), ExceptionAdded(sha256), as_json)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def remove(
+    mac: MacArgument = "",
+    *,
     sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
-    mac: MacOption = "",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -282,12 +279,13 @@ def activate(
     _act(_folder(state, mac), ServerAuthenticationActivated(), as_json)
 
 
-@app.command("set")
+@app.command("set", cls=MacFirst)
 def set_setting(
-    name: Annotated[str, typer.Argument(help="Such as language.")],
-    value: Annotated[str, typer.Argument(help="Its value.")],
+    mac: MacArgument = "",
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as language.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="Its value.")],
     idx: Annotated[int | None, typer.Option("--idx", min=0, help="Which line.")] = None,
-    mac: MacOption = "",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:

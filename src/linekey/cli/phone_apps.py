@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console
 from linekey.errors import InputError, StorageError
@@ -40,15 +41,14 @@ from linekey.store.phone_state import PhoneFolder
 FindFolder = Callable[[Path | None, str], PhoneFolder]
 """Finds one phone's folder by state folder and MAC (empty: the only one)."""
 
-MacArgument = Annotated[str, typer.Argument(metavar="MAC", help="Which phone.")]
-
 
 def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     """Add these verbs to ``linekey phone``."""
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def event(
-        mac: MacArgument,
+        mac: MacArgument = "",
+        *,
         name: Annotated[
             str, typer.Argument(metavar="EVENT", help="incoming, dnd_on, reg_failed …")
         ],
@@ -77,9 +77,10 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         given = {k: v for k, v in variables.items() if v}
         _print(_ask(find(state, mac), action_event(name, given)), as_json)
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def press(
-        mac: MacArgument,
+        mac: MacArgument = "",
+        *,
         key: Annotated[
             str,
             typer.Argument(
@@ -94,19 +95,23 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         """Press a function key, or a soft key of the page on the screen."""
         _print(_ask(find(state, mac), key_event(key)), as_json)
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def choose(
-        mac: MacArgument,
-        number: Annotated[int, typer.Argument(min=1, help="Which entry, from 1.")],
+        mac: MacArgument = "",
+        *,
+        number: Annotated[
+            int, typer.Argument(metavar="NUMBER", min=1, help="Which entry, from 1.")
+        ],
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
         """Choose an entry of the menu or directory on the screen."""
         _print(_ask(find(state, mac), EntryChosen(number - 1)), as_json)
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def submit(
-        mac: MacArgument,
+        mac: MacArgument = "",
+        *,
         values: Annotated[
             list[str], typer.Argument(metavar="VALUE…", help="One for each field.")
         ],
@@ -116,10 +121,13 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         """Fill in the input page on the screen and send it."""
         _print(_ask(find(state, mac), FormSubmitted(tuple(values))), as_json)
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def lookup(
-        mac: MacArgument,
-        text: Annotated[str, typer.Argument(help="A name, or a number.")],
+        mac: MacArgument = "",
+        *,
+        text: Annotated[
+            str, typer.Argument(metavar="TEXT", help="A name, or a number.")
+        ],
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
@@ -135,9 +143,10 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
             if not as_json:
                 err_console.print(f"note: {printable(text_)}", markup=False)
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def dot1x(
-        mac: MacArgument,
+        mac: MacArgument = "",
+        *,
         radius: Annotated[
             str, typer.Option("--radius", metavar="HOST:PORT", help="RADIUS server.")
         ],
