@@ -13,7 +13,7 @@ SRC = ROOT / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
-    "errors", "mac", "xmldoc", "digest", "settings",
+    "errors", "mac", "xmldoc", "digest", "digits", "settings",
     "certs", "tls", "catalog", "trust", "provisioning", "phone", "check", "export",
     "net", "store", "web", "lab", "cli",
 ]  # fmt: skip
