@@ -9,7 +9,7 @@ import pytest
 from tests.phone_pki import MAC, authority, device, server, vendor
 from tests.phone_server import accept
 
-from linekey.lab.registrar import SERVER, Registrar
+from linekey.lab.registrar import SERVER, Registrar, Said
 from linekey.net.door import bind
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
@@ -88,7 +88,7 @@ def is_waiting(state: PhoneState) -> bool:
 async def test_a_line_registers_and_unregisters_as_the_phone_stops(
     algorithms: tuple[str, ...],
 ) -> None:
-    told: list[str] = []
+    told: list[Said] = []
     async with registrar(
         told=told.append, algorithms=algorithms, contexts=contexts(mutual=True)
     ) as there:
@@ -106,7 +106,10 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
         LineState.IDLE,
         "unregistered",
     )
-    assert told == ["401 registered for 3600 s over TLSv1.2", "401 unregistered"]
+    assert told == [
+        Said("401 registered for 3600 s over TLSv1.2"),
+        Said("401 unregistered"),
+    ]
     assert there.registered("401") is None
     texts = [e.text for e in running.state.log if e.purpose == "sip"]
     assert any("registered as sip:401@lab for 3600 s" in text for text in texts)
@@ -167,7 +170,7 @@ async def test_a_certificate_that_changes_between_two_connections_is_refused() -
 
 
 async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() -> None:
-    told: list[str] = []
+    told: list[Said] = []
     async with (
         registrar(told=told.append) as there,
         VirtualPhone(phone(there.port, lines=2), services=(SipLines(),)) as running,
@@ -178,7 +181,7 @@ async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() ->
         )
         state = await until(running, is_waiting)
         assert is_registered(2)(state)
-        assert "401 unregistered" in told
+        assert Said("401 unregistered") in told
         await running.do(SettingEntered("user_active", "off", 1))
         await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
         await running.do(SettingEntered("user_outbound", "no:such:proxy", 2))
