@@ -67,7 +67,9 @@ async def test_it_says_that_it_is_for_the_lab_only() -> None:
         assert "for the lab only" in SERVER
         assert (await ask(stream, request("INVITE", cseq=2))).code == 405
         await stream.write(PING)
-        assert SipReader().feed(await stream.read(100, timeout=10)) == [Pong()]
+        reader = SipReader()
+        reader.ping_sent()
+        assert reader.feed(await stream.read(100, timeout=10)) == [Pong()]
 
 
 async def test_registrations_are_bounded_listed_and_gone_with_their_connection() -> (

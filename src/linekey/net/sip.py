@@ -40,7 +40,7 @@ from linekey.phone.sip_registration import (
     ResyncRequested,
     Send,
 )
-from linekey.phone.sip_stream import SipReader
+from linekey.phone.sip_stream import PING, SipReader
 from linekey.phone.state import PhoneState
 from linekey.phone.user_agent import user_agent
 
@@ -279,6 +279,8 @@ class _Line:
     async def _send(self, data: bytes) -> list[Action] | None:
         if self._stream is None:
             return None  # the connection went while the reply was made
+        if data == PING:
+            self._reader.ping_sent()
         try:
             await self._stream.write(data, timeout=_WRITE_LIMIT_S)
         except (httpcore2.WriteError, httpcore2.WriteTimeout) as error:
