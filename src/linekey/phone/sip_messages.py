@@ -4,13 +4,15 @@ Rules: RFC 3261 §8.1.1 and §10.2 for the request, §8.2.6 for replies (Via, Fr
 Call-ID and CSeq are given back as they came).
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from sipmessage import URI, Address, Parameters, Request, Response, Via
 
-from linekey.phone.sip_account import SipAccount
+from linekey.digits import digits_of
+from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
 
@@ -81,8 +83,9 @@ class Line:
                 if address.uri.parameters.get("line") == self.contact_id
             ]
         for text in texts:
-            if text and text.strip().isascii() and text.strip().isdigit():
-                return min(max(int(text), 1), 2**31)
+            granted = digits_of(text or "", MAX_EXPIRY_S)
+            if granted is not None:
+                return max(granted, 1)
         return asked_s
 
 
@@ -94,9 +97,9 @@ def make_register(
     branch: str,
     cseq: int,
     expires_s: int,
-    proof: tuple[str, str] | None = None,
+    proofs: Iterable[tuple[str, str]] = (),
 ) -> bytes:
-    """A REGISTER; ``proof`` is an authorization header and its value."""
+    """A REGISTER; ``proofs`` are authorization headers and their values."""
     request = Request("REGISTER", line.registrar)
     add = request.headers.add
     add("Via", f"{line.via};branch=z9hG4bK{branch};rport")
@@ -110,8 +113,8 @@ def make_register(
     add("User-Agent", line.user_agent)
     add("Allow", ALLOW)
     add("Supported", "path")
-    if proof is not None:
-        add(*proof)
+    for header, value in proofs:
+        add(header, value)
     add("Content-Length", "0")
     return bytes(request)
 

@@ -9,6 +9,7 @@ from sipmessage import Message, Request, Response
 from linekey.digest import hash_hex, parse_digest
 from linekey.phone.sip_account import SipAccount
 from linekey.phone.sip_registration import (
+    FURTHER_TRIES,
     CallArrived,
     Connect,
     HangUp,
@@ -61,11 +62,10 @@ def reply(request: Request, code: int, **headers: str) -> Response:
     return response
 
 
-def registered(expires: str = "600") -> Registration:
+def registered(expires: str = "600", **headers: str) -> Registration:
     line, request = begun()
-    assert states(line.received(reply(request, 200, Expires=expires), NOW)) == [
-        "registered"
-    ]
+    answer = reply(request, 200, Expires=expires, **headers)
+    assert states(line.received(answer, NOW)) == ["registered"]
     return line
 
 
@@ -129,6 +129,86 @@ def test_a_stale_nonce_is_answered_with_the_new_one() -> None:
     assert parse_digest(third.headers["Authorization"])["nonce"] == "n2"
 
 
+def test_endless_stale_challenges_are_not_answered_without_end() -> None:
+    line, request = begun()
+    tries = 0
+    while line.state is LineState.REGISTERING:
+        tries += 1
+        asks = f'Digest realm="r", nonce="n{tries}", qop="auth", stale=true'
+        actions = line.received(reply(request, 401, WWW_Authenticate=asks), NOW)
+        if line.state is LineState.REGISTERING:
+            request = sent(actions)
+    assert tries == 3
+    assert actions[0] == HangUp()
+    assert "stale" in line.reason
+    assert line.due == NOW + timedelta(seconds=30)
+
+
+def test_challenges_of_ever_other_realms_are_not_answered_without_end() -> None:
+    line, request = begun()
+    for number in itertools.count():
+        asks = f'Digest realm="r{number}", nonce="n", qop="auth"'
+        actions = line.received(reply(request, 407, Proxy_Authenticate=asks), NOW)
+        if line.state is not LineState.REGISTERING:
+            break
+        request = sent(actions)
+    assert number <= FURTHER_TRIES
+    assert "4 passwords" in line.reason
+
+
+def test_whatever_a_server_asks_one_attempt_has_an_end() -> None:
+    codes = [407, 401, 407, 401, 423, 401]
+    line, request = begun()
+    for number, code in enumerate(codes):
+        asks = f'Digest realm="r{code}", nonce="n{number}", stale=true'
+        answer = reply(
+            request, code, WWW_Authenticate=asks, Proxy_Authenticate=asks,
+            Min_Expires="9000",
+        )  # fmt: skip
+        actions = line.received(answer, NOW)
+        if line.state is LineState.WAITING:
+            break
+        request = sent(actions)
+    assert number <= FURTHER_TRIES
+
+
+def test_a_proxys_challenge_and_the_registrars_are_both_answered() -> None:
+    line, request = begun()
+    proxy = 'Digest realm="proxy", nonce="p1", qop="auth"'
+    second = sent(line.received(reply(request, 407, Proxy_Authenticate=proxy), NOW))
+    registrar = 'Digest realm="registrar", nonce="r1", qop="auth"'
+    third = sent(line.received(reply(second, 401, WWW_Authenticate=registrar), NOW))
+    first_proof = parse_digest(third.headers["Proxy-Authorization"])
+    assert (first_proof["nonce"], first_proof["nc"]) == ("p1", "00000002")
+    assert parse_digest(third.headers["Authorization"])["nonce"] == "r1"
+    assert states(line.received(reply(third, 200, Expires="60"), NOW)) == ["registered"]
+    refresh = sent(silent_to_pings(line))
+    assert parse_digest(refresh.headers["Proxy-Authorization"])["nc"] == "00000003"
+    assert parse_digest(refresh.headers["Authorization"])["nc"] == "00000002"
+    anew = 'Digest realm="proxy", nonce="p2", qop="auth"'
+    again = sent(line.received(reply(refresh, 407, Proxy_Authenticate=anew), NOW))
+    assert parse_digest(again.headers["Proxy-Authorization"])["nonce"] == "p2"
+    actions = line.received(reply(again, 407, Proxy_Authenticate=anew), NOW)
+    assert actions[0] == HangUp()
+    assert "user_pass" in line.reason
+
+
+def test_one_response_may_ask_for_several_realms() -> None:
+    line, request = begun()
+    answer = reply(request, 401)
+    for realm, algorithm in (("a", "MD5"), ("b", "MD5"), ("a", "SHA-256")):
+        answer.headers.add(
+            "WWW-Authenticate",
+            f'Digest realm="{realm}", nonce="n", qop="auth", algorithm={algorithm}',
+        )
+    second = sent(line.received(answer, NOW))
+    proofs = map(parse_digest, second.headers.getlist("Authorization"))
+    assert [(p["realm"], p["algorithm"]) for p in proofs] == [
+        ("a", "SHA-256"),
+        ("b", "MD5"),
+    ]
+
+
 def test_an_unknown_scheme_is_said() -> None:
     line, request = begun()
     line.received(reply(request, 401, WWW_Authenticate="NTLM x"), NOW)
@@ -144,6 +224,35 @@ def test_too_brief_an_interval_is_lengthened_once() -> None:
     assert second.expires == 120
     line.received(reply(second, 423, Min_Expires="120"), NOW)
     assert line.state is LineState.WAITING
+
+
+def test_a_growing_min_expires_is_not_followed_without_end() -> None:
+    line, request = begun()
+    request = sent(line.received(reply(request, 423, Min_Expires="9000"), NOW))
+    actions = line.received(reply(request, 423, Min_Expires="9001"), NOW)
+    assert actions[0] == HangUp()
+    assert "423" in line.reason
+    line.tick(line.due)
+    assert sent(line.connected("192.0.2.7", 2, NOW)).expires == ACCOUNT.expires_s
+
+
+ENDLESS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("code", "headers"),
+    [
+        (200, {"Expires": ENDLESS}),
+        (200, {"Contact": f"<sip:1@h:{ENDLESS}>;expires={ENDLESS}"}),
+        (423, {"Min_Expires": ENDLESS}),
+        (503, {"Retry_After": ENDLESS}),
+    ],
+)
+def test_a_number_without_end_harms_nobody(code: int, headers: dict) -> None:
+    line, request = begun()
+    line.received(reply(request, code, **headers), NOW)
+    assert line.state is (LineState.REGISTERED if code == 200 else LineState.WAITING)
+    assert line.due <= NOW + timedelta(seconds=1800)
 
 
 def test_the_registrars_word_on_our_own_contact_counts() -> None:
@@ -180,6 +289,15 @@ def test_a_missing_pong_ends_the_connection() -> None:
     actions = line.tick(line.due)
     assert actions[0] == HangUp()
     assert states(actions) == ["waiting"]
+
+
+def silent_to_pings(line: Registration) -> list:
+    """What the line does first that is no ping."""
+    while True:
+        actions = line.tick(line.due)
+        if actions != [Send(PING)]:
+            return actions
+        line.received(Pong(), line.due)
 
 
 def test_a_ping_of_the_servers_is_answered() -> None:
@@ -288,7 +406,7 @@ def test_ack_and_unanswerable_requests_are_passed_over() -> None:
 
 
 HAPPENINGS = st.lists(
-    st.sampled_from(["start", "connect", "200", "401", "503", "423", "gone", "ping", "stop", "tick", "notify"]),
+    st.sampled_from(["start", "connect", "200", "401", "407", "439", "503", "423", "gone", "ping", "pong", "stop", "tick", "notify"]),
     max_size=40,
 )  # fmt: skip
 
@@ -315,9 +433,12 @@ def test_whatever_happens_in_whatever_order_it_stays_whole(
                 actions = line.received(Ping(), now)
             case "notify" if connected:
                 actions = line.received(asked("NOTIFY", Event="check-sync"), now)
-            case "200" | "401" | "503" | "423" if connected and last is not None:
+            case "200" | "401" | "407" | "439" | "503" | "423" if (
+                connected and last is not None
+            ):
                 answer = reply(last, int(what), Min_Expires="9000")
-                answer.headers.set("WWW-Authenticate", 'Digest realm="r", nonce="n"')
+                for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+                    answer.headers.set(name, 'Digest realm="r", nonce="n"')
                 actions = line.received(answer, now)
             case _:
                 continue
