@@ -29,6 +29,7 @@ from linekey.phone.apps import LineStatus
 from linekey.phone.connection import Purpose
 from linekey.phone.events import ConnectionEnded, ProvisioningWanted
 from linekey.phone.sip_account import SipAccount, read_account
+from linekey.phone.sip_messages import instance_urn
 from linekey.phone.sip_registration import (
     Action,
     CallArrived,
@@ -163,6 +164,7 @@ class _Line:
         self._registration = Registration(
             account,
             agent,
+            instance=instance_urn(phone.state.mac),
             token=lambda: secrets.token_hex(8),
             jitter=_randomness.random,
         )

@@ -1,7 +1,10 @@
 """The SIP messages a phone sends: REGISTER, and replies to what the server asks.
 
 Rules: RFC 3261 §8.1.1 and §10.2 for the request, §8.2.6 for replies (Via, From, To,
-Call-ID and CSeq are given back as they came).
+Call-ID and CSeq are given back as they came). A Contact carries the phone's
+``+sip.instance`` and ``reg-id=1`` (RFC 5626 §4.1, §4.2), so a registrar knows that the
+binding of a new connection takes the place of the one before. Snom phones send the same
+two; ``outbound`` in Supported, which lets a registrar act on them, is linekey's own.
 """
 
 from collections.abc import Iterable
@@ -12,9 +15,21 @@ from functools import cached_property
 from sipmessage import URI, Address, Parameters, Request, Response, Via
 
 from linekey.digits import digits_of
+from linekey.mac import Mac
 from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
+OUTBOUND, NO_OUTBOUND = "path, outbound", "path"
+"""Values of Supported: with RFC 5626, and for a server that refuses it (439)."""
+
+
+def instance_urn(mac: Mac) -> str:
+    """The name of one phone for ever, for ``+sip.instance``: a UUID of its MAC.
+
+    By RFC 5626 §4.1: version 1 of RFC 4122 at time 0, the MAC as node; a phone makes no
+    second one, so the time says nothing. Snom phones end theirs in the MAC, too.
+    """
+    return f"urn:uuid:00000000-0000-1000-8000-{mac.digits.lower()}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,8 @@ class Line:
     user_agent: str
     contact_id: str
     """Tells this phone's Contact from others of the same account (``line=``)."""
+    instance: str
+    """The phone's own URN (``instance_urn``)."""
 
     @property
     def transport(self) -> str:
@@ -55,7 +72,8 @@ class Line:
             port=self.local_port,
             parameters=parameters,
         )
-        return str(Address(uri))
+        # sipmessage would percent-encode the plus and the quotes.
+        return f'{Address(uri)};reg-id=1;+sip.instance="<{self.instance}>"'
 
     @cached_property
     def via(self) -> str:
@@ -72,16 +90,19 @@ class Line:
         """How long the registrar keeps the registration, in seconds, at least 1.
 
         The ``expires`` of our own Contact, else the Expires header, else what was
-        asked (RFC 3261 §10.2.4).
+        asked (RFC 3261 §10.2.4). A registrar that does not know ``+sip.instance`` also
+        lists what earlier connections left; of those this connection's own counts.
         """
         texts = [message.headers.get("Expires")]
         # Somebody else's Contact may be one that this library cannot read.
         with suppress(ValueError):
-            texts[:0] = [
-                address.parameters.get("expires")
+            ours = [
+                address
                 for address in message.contact
                 if address.uri.parameters.get("line") == self.contact_id
             ]
+            ours.sort(key=lambda address: address.uri.port != self.local_port)
+            texts[:0] = [address.parameters.get("expires") for address in ours]
         for text in texts:
             granted = digits_of(text or "", MAX_EXPIRY_S)
             if granted is not None:
@@ -97,6 +118,7 @@ def make_register(
     branch: str,
     cseq: int,
     expires_s: int,
+    supported: str = OUTBOUND,
     proofs: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """A REGISTER; ``proofs`` are authorization headers and their values."""
@@ -112,7 +134,7 @@ def make_register(
     add("Expires", str(expires_s))
     add("User-Agent", line.user_agent)
     add("Allow", ALLOW)
-    add("Supported", "path")
+    add("Supported", supported)
     for header, value in proofs:
         add(header, value)
     add("Content-Length", "0")

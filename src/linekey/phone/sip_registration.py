@@ -11,8 +11,9 @@ and events to log. It is a value of its states below; it owns no socket and no c
 
 Rules: RFC 3261 §10.2 (REGISTER, Call-ID kept, CSeq grows, Expires), §22 with RFC 8760
 (digest, in ``phone.sip_login``), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After);
-RFC 5626 §4.5 (delays that double, with jitter); the phone's ``check-sync`` (vendor, H).
-One attempt sends at most ``FURTHER_TRIES`` REGISTERs after its first, whatever the server asks.
+RFC 5626 §4.5 (delays that double, with jitter), §6 (439: once more without outbound);
+the phone's ``check-sync`` (vendor, H). One attempt sends at most ``FURTHER_TRIES``
+REGISTERs after its first, whatever the server asks.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,13 @@ from sipmessage import Request, Response
 from linekey.digits import digits_of
 from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
 from linekey.phone.sip_login import Login
-from linekey.phone.sip_messages import Line, make_register, make_reply
+from linekey.phone.sip_messages import (
+    NO_OUTBOUND,
+    OUTBOUND,
+    Line,
+    make_register,
+    make_reply,
+)
 from linekey.phone.sip_stream import PING, PONG, Ping, Pong
 
 RETRY_FIRST_S = 30.0
@@ -35,7 +42,7 @@ ANSWER_WITHIN_S = 32.0
 """Timer F of RFC 3261 §17.1.2.2: 64 × T1."""
 FURTHER_TRIES = 5
 """What one attempt can need: a proxy's 407, the registrar's 401, a nonce gone stale, a
-423, and one to spare."""
+423 and a 439."""
 PING_EVERY_S = 60.0
 PONG_WITHIN_S = 10.0
 """RFC 5626 §4.4.1."""
@@ -104,7 +111,8 @@ Action = Connect | Send | HangUp | LineChanged | ResyncRequested | CallArrived
 class Registration:
     """One account's registration.
 
-    ``token`` gives fresh random words of at least 12 letters; ``jitter`` gives 0…1.
+    ``instance`` is the phone's URN (``sip_messages.instance_urn``). ``token`` gives
+    fresh random words of at least 12 letters; ``jitter`` gives 0…1.
     """
 
     def __init__(
@@ -112,6 +120,7 @@ class Registration:
         account: SipAccount,
         user_agent: str,
         *,
+        instance: str,
         token: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
@@ -126,11 +135,14 @@ class Registration:
         self._jitter = jitter
         self._call_id = f"{token()}@{token()[:8]}"
         self._tag = token()
+        self._contact_id = token()
+        self._instance = instance
         self._cseq = 0
         self._failures = 0
         self._expires_s = account.expires_s
         self._line: Line | None = None
         self._login = Login(account, token)
+        self._supported = OUTBOUND
         self._tries = 0
         """REGISTERs of this attempt after its first."""
         self._lengthened = False
@@ -156,7 +168,12 @@ class Registration:
     ) -> list[Action]:
         """The connection stands; its own address goes into Via and Contact."""
         self._line = Line(
-            self.account, local_host, local_port, self._user_agent, self._token()
+            self.account,
+            local_host,
+            local_port,
+            self._user_agent,
+            self._contact_id,
+            self._instance,
         )
         self._login = Login(self.account, self._token)
         self._expires_s = self.account.expires_s
@@ -298,6 +315,7 @@ class Registration:
                 branch=self._token(),
                 cseq=self._cseq,
                 expires_s=self._expires_s,
+                supported=self._supported,
                 proofs=self._login.proofs("REGISTER", f"sip:{self.account.registrar}"),
             )
         )
@@ -317,6 +335,9 @@ class Registration:
         if code in (401, 407):
             refusal = self._login.challenged(message)
             return self._give_up(refusal, now) if refusal else self._again(now)
+        if code == 439 and self._supported == OUTBOUND:
+            self._supported = NO_OUTBOUND
+            return self._again(now)
         if code == 423 and self._expires_s and not self._lengthened:
             least = digits_of(message.headers.get("Min-Expires") or "", MAX_EXPIRY_S)
             if least is not None and self._expires_s < least < MAX_EXPIRY_S:

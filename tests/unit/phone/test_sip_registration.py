@@ -1,4 +1,5 @@
 import itertools
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 from sipmessage import Message, Request, Response
 
 from linekey.digest import hash_hex, parse_digest
+from linekey.mac import Mac
 from linekey.phone.sip_account import SipAccount
+from linekey.phone.sip_messages import instance_urn
 from linekey.phone.sip_registration import (
     FURTHER_TRIES,
     CallArrived,
@@ -33,6 +36,7 @@ def registration(account: SipAccount = ACCOUNT) -> Registration:
     return Registration(
         account,
         "linekey-test",
+        instance="urn:uuid:00000000-0000-1000-8000-000413aabbcc",
         token=lambda: f"tok{next(numbers):08d}",
         jitter=lambda: 1.0,
     )
@@ -157,7 +161,7 @@ def test_challenges_of_ever_other_realms_are_not_answered_without_end() -> None:
 
 
 def test_whatever_a_server_asks_one_attempt_has_an_end() -> None:
-    codes = [407, 401, 407, 401, 423, 401]
+    codes = [407, 401, 407, 401, 439, 423]
     line, request = begun()
     for number, code in enumerate(codes):
         asks = f'Digest realm="r{code}", nonce="n{number}", stale=true'
@@ -169,7 +173,8 @@ def test_whatever_a_server_asks_one_attempt_has_an_end() -> None:
         if line.state is LineState.WAITING:
             break
         request = sent(actions)
-    assert number <= FURTHER_TRIES
+    assert number == FURTHER_TRIES
+    assert "not content" in line.reason
 
 
 def test_a_proxys_challenge_and_the_registrars_are_both_answered() -> None:
@@ -236,6 +241,14 @@ def test_a_growing_min_expires_is_not_followed_without_end() -> None:
     assert sent(line.connected("192.0.2.7", 2, NOW)).expires == ACCOUNT.expires_s
 
 
+def test_a_server_without_outbound_is_asked_once_more_without_it() -> None:
+    line, request = begun()
+    assert request.headers["Supported"] == "path, outbound"
+    second = sent(line.received(reply(request, 439), NOW))
+    assert second.headers["Supported"] == "path"
+    assert states(line.received(reply(second, 439), NOW)) == ["waiting"]
+
+
 ENDLESS = "9" * 5000
 
 
@@ -253,6 +266,39 @@ def test_a_number_without_end_harms_nobody(code: int, headers: dict) -> None:
     line.received(reply(request, code, **headers), NOW)
     assert line.state is (LineState.REGISTERED if code == 200 else LineState.WAITING)
     assert line.due <= NOW + timedelta(seconds=1800)
+
+
+def test_every_connection_registers_one_and_the_same_contact_of_the_phone() -> None:
+    line, _ = begun()
+    seen = []
+    for port in (1, 2):
+        line.disconnected("gone", NOW)
+        line.tick(line.due)
+        contact = sent(line.connected("192.0.2.7", port, NOW)).headers["Contact"]
+        uri, _, parameters = contact.partition(">")
+        assert f"@192.0.2.7:{port};" in uri
+        assert parameters == (
+            ';reg-id=1;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000413aabbcc>"'
+        )
+        seen.append(uri.partition(";line=")[2])
+    assert seen[0] == seen[1] != ""
+
+
+def test_the_instance_is_a_uuid_of_the_mac_by_rfc_5626() -> None:
+    urn = instance_urn(Mac("000413AABBCC"))
+    assert urn == "urn:uuid:00000000-0000-1000-8000-000413aabbcc"
+    made = uuid.UUID(urn)
+    assert (made.variant, made.version) == (uuid.RFC_4122, 1)
+    assert (made.time, made.node) == (0, 0x000413AABBCC)
+
+
+def test_of_what_earlier_connections_left_nothing_is_counted() -> None:
+    line, request = begun()
+    ours = request.headers["Contact"]
+    left = ours.replace(":40000", ":39999")
+    answer = reply(request, 200, Contact=f"{left};expires=5, {ours};expires=90")
+    line.received(answer, NOW)
+    assert line.registered_until == NOW + timedelta(seconds=90)
 
 
 def test_the_registrars_word_on_our_own_contact_counts() -> None:
