@@ -35,6 +35,7 @@ children=1
 tcp_children=2
 auto_aliases=no
 enable_tls=yes
+tcp_crlf_ping={pongs}
 listen=tls:127.0.0.1:{port}
 alias="{name}"
 loadmodule "tls.so"
@@ -109,7 +110,7 @@ async def until(running: VirtualPhone, met: Callable[[PhoneState], bool]) -> Pho
 @asynccontextmanager
 async def plain_registrar(
     place: Place, algorithm: str = "MD5", *, realm: str = NAME, qop: str = "auth", flag: str = "1",
-    expires: int = 60, identity: DeviceIdentity | None = None,
+    expires: int = 60, identity: DeviceIdentity | None = None, pongs: str = "yes",
 ) -> AsyncIterator[Peer]:  # fmt: skip
     """Kamailio that asks for no certificate, as most are run."""
     with open_folder() as folder:
@@ -123,6 +124,7 @@ async def plain_registrar(
         values = {
             "folder": folder, "port": port, "algorithm": algorithm, "name": NAME,
             "realm": realm, "secret": SECRET, "qop": qop, "flag": flag, "expires": expires,
+            "pongs": pongs,
         }  # fmt: skip
         (folder / "kamailio.cfg").write_text(PLAIN.format(**values))
         (folder / "tls.cfg").write_text(TLS.format(**values))
@@ -362,6 +364,41 @@ class Cable:
                 self.up, self.down = self.up + up, self.down + 1 - up
                 self._moved.notify_all()
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("pongs", "reason"),
+    [
+        ("yes", "no longer answers keep-alives"),
+        ("no", "the SIP server does not answer"),
+    ],
+)
+async def test_silence_after_a_ping_means_a_dead_server_only_where_it_answered_one(
+    place: Place,
+    record_interop: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    pongs: str,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(sip_registration, "PING_EVERY_S", 0.1)
+    monkeypatch.setattr(sip_registration, "PONG_WITHIN_S", 0.5)
+    monkeypatch.setattr(sip_registration, "ANSWER_WITHIN_S", 0.5)
+    async with (
+        plain_registrar(place, expires=4, pongs=pongs) as peer,
+        Cable(peer.port).laid() as cable,
+        VirtualPhone(phone(place, cable.port), services=(SipLines(),)) as running,
+    ):
+        await until(running, stands(LineState.REGISTERED))
+        await cable.carried(8, 2 if pongs == "yes" else 0)  # 0.8 s: a pong is overdue
+        assert stands(LineState.REGISTERED)(running.state)
+        cable.cut()
+        await until(running, stands(LineState.WAITING, reason))
+        assert cable.plugged == 1
+    record_interop(
+        "kamailio",
+        f"virtual phone: keep-alives, tcp_crlf_ping={pongs}",
+        "pongs expected" if pongs == "yes" else "stays registered without pongs",
+    )
 
 
 BINDING = re.compile(r"<sip:[^>]*>[^,\r\n]*")

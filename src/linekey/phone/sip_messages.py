@@ -5,8 +5,10 @@ Call-ID and CSeq are given back as they came). A Contact carries the phone's
 ``+sip.instance`` and ``reg-id=1`` (RFC 5626 §4.1, §4.2), so a registrar knows that the
 binding of a new connection takes the place of the one before. Snom phones send the same
 two; ``outbound`` in Supported, which lets a registrar act on them, is linekey's own.
+``keep`` in Via asks whether the server answers keep-alives (RFC 6223 §4.2).
 """
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
 OUTBOUND, NO_OUTBOUND = "path, outbound", "path"
 """Values of Supported: with RFC 5626, and for a server that refuses it (439)."""
+_HAS_OB = re.compile(r";\s*ob\s*(?=[;>,=]|$)", re.ASCII | re.IGNORECASE)
 
 
 def instance_urn(mac: Mac) -> str:
@@ -110,6 +113,32 @@ class Line:
         return asked_s
 
 
+def keep_alives_s(message: Response) -> int | None:
+    """What a 2xx says of keep-alives: None nothing, else that the server answers them.
+
+    The number is how often it wants them, in seconds, 0 where it does not say: from
+    Flow-Timer (RFC 5626 §4.4), else ``keep=`` in our Via (RFC 6223 §4.3). That outbound
+    is in use (Require, or ``ob`` in Path) says the same without a number.
+    """
+    headers = message.headers
+    flow_timer = digits_of(headers.get("Flow-Timer") or "", MAX_EXPIRY_S)
+    if flow_timer is not None:
+        return flow_timer
+    via = (headers.get("Via") or "").partition(",")[0].split(";")[1:]
+    for parameter in via:
+        name, _, value = parameter.partition("=")
+        seconds = digits_of(value, MAX_EXPIRY_S)
+        if name.strip().lower() == "keep" and seconds is not None:
+            return seconds
+    outbound = any(
+        word.strip().lower() == "outbound"
+        for value in headers.getlist("Require")
+        for word in value.split(",")
+    )
+    path = any(_HAS_OB.search(value) is not None for value in headers.getlist("Path"))
+    return 0 if outbound or path else None
+
+
 def make_register(
     line: Line,
     *,
@@ -124,7 +153,7 @@ def make_register(
     """A REGISTER; ``proofs`` are authorization headers and their values."""
     request = Request("REGISTER", line.registrar)
     add = request.headers.add
-    add("Via", f"{line.via};branch=z9hG4bK{branch};rport")
+    add("Via", f"{line.via};branch=z9hG4bK{branch};rport;keep")
     add("Max-Forwards", "70")
     add("From", f"{line.own};tag={tag}")
     add("To", line.own)

@@ -13,7 +13,9 @@ Rules: RFC 3261 §10.2 (REGISTER, Call-ID kept, CSeq grows, Expires), §22 with 
 (digest, in ``phone.sip_login``), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After);
 RFC 5626 §4.5 (delays that double, with jitter), §6 (439: once more without outbound);
 the phone's ``check-sync`` (vendor, H). One attempt sends at most ``FURTHER_TRIES``
-REGISTERs after its first, whatever the server asks.
+REGISTERs after its first, whatever the server asks. A missing pong means a dead
+connection only where the server said that it answers pings, or has answered one on this
+connection (RFC 5626 §4.4, RFC 6223); many servers do not.
 """
 
 from collections.abc import Callable
@@ -30,6 +32,7 @@ from linekey.phone.sip_messages import (
     NO_OUTBOUND,
     OUTBOUND,
     Line,
+    keep_alives_s,
     make_register,
     make_reply,
 )
@@ -44,6 +47,9 @@ FURTHER_TRIES = 5
 """What one attempt can need: a proxy's 407, the registrar's 401, a nonce gone stale, a
 423 and a 439."""
 PING_EVERY_S = 60.0
+"""Unless the server wants them more often (Flow-Timer, ``keep``)."""
+PING_LEAST_S = 10.0
+"""However often it wants them."""
 PONG_WITHIN_S = 10.0
 """RFC 5626 §4.4.1."""
 
@@ -148,7 +154,10 @@ class Registration:
         self._lengthened = False
         self._refresh_at: datetime | None = None
         self._ping_at: datetime | None = None
+        self._ping_every_s = PING_EVERY_S
+        self._pinged_at: datetime | None = None
         self._pong_by: datetime | None = None
+        self._answers_pings = False
 
     # --- what happened -----------------------------------------------------------
 
@@ -177,6 +186,8 @@ class Registration:
         )
         self._login = Login(self.account, self._token)
         self._expires_s = self.account.expires_s
+        self._ping_every_s = PING_EVERY_S
+        self._answers_pings, self._pinged_at = False, None
         return [
             self._to(LineState.REGISTERING, "registering"),
             self._begin(now),
@@ -190,8 +201,7 @@ class Registration:
             case Ping():
                 return [Send(PONG)]
             case Pong():
-                self._pong_by = None
-                self._schedule()
+                self._ponged(now)
                 return []
             case Request():
                 return self._request(message)
@@ -252,10 +262,20 @@ class Registration:
                 self._to(LineState.REGISTERING, "refreshing the registration"),
                 self._begin(now),
             ]
-        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
-        self._pong_by = now + timedelta(seconds=PONG_WITHIN_S)
+        self._ping_at = now + timedelta(seconds=self._ping_every_s)
+        self._pinged_at = now
+        if self._answers_pings and self._pong_by is None:
+            self._pong_by = now + timedelta(seconds=PONG_WITHIN_S)
         self._schedule()
         return [Send(PING)]
+
+    def _ponged(self, now: datetime) -> None:
+        asked, self._pinged_at = self._pinged_at, None
+        if asked is not None and now <= asked + timedelta(seconds=PONG_WITHIN_S):
+            self._answers_pings = True
+        if self._pong_by is not None:
+            self._pong_by = None
+            self._schedule()
 
     def _schedule(self) -> None:
         times = (self._refresh_at, self._ping_at, self._pong_by)
@@ -363,7 +383,14 @@ class Registration:
         self.registered_until = now + timedelta(seconds=granted)
         # Early enough for a retry, never a busy loop.
         self._refresh_at = now + timedelta(seconds=max(granted * 0.5, granted - 300, 1))
-        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
+        wanted_s = keep_alives_s(message)
+        if wanted_s is not None:
+            self._answers_pings = True
+        if wanted_s:  # RFC 5626 §4.4: between 80 % and all of it
+            self._ping_every_s = min(
+                PING_EVERY_S, max(PING_LEAST_S, wanted_s * (0.8 + 0.2 * self._jitter()))
+            )
+        self._ping_at = now + timedelta(seconds=self._ping_every_s)
         self._pong_by = None
         self._schedule()
         return [

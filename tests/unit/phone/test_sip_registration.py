@@ -259,6 +259,7 @@ ENDLESS = "9" * 5000
         (200, {"Contact": f"<sip:1@h:{ENDLESS}>;expires={ENDLESS}"}),
         (423, {"Min_Expires": ENDLESS}),
         (503, {"Retry_After": ENDLESS}),
+        (200, {"Flow_Timer": ENDLESS, "Via": f"SIP/2.0/TLS a;keep={ENDLESS}"}),
     ],
 )
 def test_a_number_without_end_harms_nobody(code: int, headers: dict) -> None:
@@ -329,21 +330,84 @@ def test_it_is_refreshed_before_it_ends_and_kept_alive_between() -> None:
     assert sent(actions).method == "REGISTER"
 
 
-def test_a_missing_pong_ends_the_connection() -> None:
-    line = registered()
-    assert line.tick(line.due) == [Send(PING)]
-    actions = line.tick(line.due)
-    assert actions[0] == HangUp()
-    assert states(actions) == ["waiting"]
-
-
 def silent_to_pings(line: Registration) -> list:
     """What the line does first that is no ping."""
     while True:
         actions = line.tick(line.due)
         if actions != [Send(PING)]:
             return actions
-        line.received(Pong(), line.due)
+
+
+VIA = "SIP/2.0/TLS 192.0.2.7:40000;branch=z9hG4bKx;rport=1"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{"Flow_Timer": "120"}, {"Via": f"{VIA};keep=90"}, {"Via": f"{VIA};keep=0"},
+     {"Require": "outbound"}, {"Path": "<sip:edge.example;lr;ob>"}],
+    ids=str,
+)  # fmt: skip
+def test_a_missing_pong_ends_the_connection_where_the_server_said_it_answers(
+    says: dict[str, str],
+) -> None:
+    line = registered(**says)
+    actions = silent_to_pings(line)
+    assert actions[0] == HangUp()
+    assert states(actions) == ["waiting"]
+    assert "keep-alives" in line.reason
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{}, {"Via": f"{VIA};keep"}, {"Flow_Timer": "soon"}, {"Supported": "outbound"},
+     {"Path": "<sip:edge.example;lr;observe=1>"}],
+    ids=str,
+)  # fmt: skip
+def test_a_server_that_never_answered_a_ping_stays_connected(
+    says: dict[str, str],
+) -> None:
+    actions = silent_to_pings(registered(**says))
+    assert states(actions) == ["registering"]
+    assert sent(actions).method == "REGISTER"
+
+
+def test_a_server_that_answered_one_ping_must_answer_the_next() -> None:
+    line = registered()
+    assert line.tick(line.due) == [Send(PING)]
+    line.received(Pong(), line.due)  # 60 s late: nobody knows what that was
+    assert states(silent_to_pings(line)) == ["registering"]
+    line, now = registered(), NOW
+    now = line.due
+    assert line.tick(now) == [Send(PING)]
+    line.received(Pong(), now + timedelta(seconds=1))
+    assert states(silent_to_pings(line)) == ["waiting"]
+
+
+def test_what_one_connection_answered_says_nothing_of_the_next() -> None:
+    line = registered(Flow_Timer="120")
+    line.disconnected("gone", NOW)
+    line.tick(line.due)
+    request = sent(line.connected("192.0.2.7", 40001, NOW))
+    line.received(reply(request, 200, Expires="600"), NOW)
+    assert states(silent_to_pings(line)) == ["registering"]
+
+
+@pytest.mark.parametrize(
+    ("flow_timer", "every"),
+    [("120", 60), ("50", 50), ("1", 10), ("9" * 5000, 60)],
+)
+def test_pings_are_as_frequent_as_the_server_wants_within_reason(
+    flow_timer: str, every: float
+) -> None:
+    line = registered(Flow_Timer=flow_timer)
+    assert line.due == NOW + timedelta(seconds=every)
+
+
+def test_a_late_pong_does_not_stop_the_clock_of_a_refresh() -> None:
+    line = registered()
+    assert states(silent_to_pings(line)) == ["registering"]
+    line.received(Pong(), line.due)
+    assert line.due is not None
 
 
 def test_a_ping_of_the_servers_is_answered() -> None:
@@ -477,6 +541,8 @@ def test_whatever_happens_in_whatever_order_it_stays_whole(
                 actions = line.tick(now)
             case "ping" if connected:
                 actions = line.received(Ping(), now)
+            case "pong" if connected:
+                actions = line.received(Pong(), now)
             case "notify" if connected:
                 actions = line.received(asked("NOTIFY", Event="check-sync"), now)
             case "200" | "401" | "407" | "439" | "503" | "423" if (
