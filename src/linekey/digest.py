@@ -10,7 +10,7 @@ Rule: randomness comes in as arguments; nothing here keeps a password.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_HEADER = 4096
@@ -102,7 +102,27 @@ def best_challenge(values: Iterable[str]) -> Challenge | None:
     SHA-256 before MD5 (RFC 8760 §2.4). None when there is none: another scheme, an
     unknown algorithm, ``qop`` without ``auth``, no nonce, or no one reading.
     """
-    found: list[Challenge] = []
+    return min(_readable(values), key=_rank, default=None)
+
+
+def challenges_by_realm(values: Iterable[str]) -> dict[str, Challenge]:
+    """The best challenge of each realm, in the order they came (RFC 3261 §22.3).
+
+    A response that a proxy put together of several servers' asks for several realms.
+    """
+    found: dict[str, Challenge] = {}
+    for challenge in _readable(values):
+        known = found.get(challenge.realm)
+        if known is None or _rank(challenge) < _rank(known):
+            found[challenge.realm] = challenge
+    return found
+
+
+def _rank(challenge: Challenge) -> int:
+    return ALGORITHMS.index(challenge.algorithm)
+
+
+def _readable(values: Iterable[str]) -> Iterator[Challenge]:
     for value in values:
         parameters = parse_digest(value)
         if parameters is None or not {"realm", "nonce"} <= parameters.keys():
@@ -111,17 +131,14 @@ def best_challenge(values: Iterable[str]) -> Challenge | None:
         offered = [q.strip().lower() for q in parameters.get("qop", "").split(",")]
         if algorithm not in ALGORITHMS or ("auth" not in offered and offered != [""]):
             continue
-        found.append(
-            Challenge(
-                parameters["realm"],
-                parameters["nonce"],
-                algorithm,
-                "auth" if "auth" in offered else "",
-                parameters.get("opaque"),
-                parameters.get("stale", "").lower() == "true",
-            )
+        yield Challenge(
+            parameters["realm"],
+            parameters["nonce"],
+            algorithm,
+            "auth" if "auth" in offered else "",
+            parameters.get("opaque"),
+            parameters.get("stale", "").lower() == "true",
         )
-    return min(found, key=lambda c: ALGORITHMS.index(c.algorithm), default=None)
 
 
 def answer(

@@ -1,15 +1,16 @@
 """The virtual phone's lines at Kamailio: exported, and with its usual settings."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from tests.live.conftest import Place
 from tests.live.peers import NAME, Peer, free_port, open_folder, running
-from tests.live.test_export_kamailio import SECRET, USER, line, registrar
+from tests.live.test_export_kamailio import SECRET, USER, line, register, registrar
 from tests.phone_pki import authority, server
 
 from linekey.catalog.models import Generation
@@ -17,6 +18,7 @@ from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.render import Export
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
+from linekey.phone import sip_registration
 from linekey.phone.events import ExceptionAdded, SettingEntered
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.sip_registration import LineState
@@ -33,6 +35,7 @@ children=1
 tcp_children=2
 auto_aliases=no
 enable_tls=yes
+tcp_crlf_ping={pongs}
 listen=tls:127.0.0.1:{port}
 alias="{name}"
 loadmodule "tls.so"
@@ -107,7 +110,7 @@ async def until(running: VirtualPhone, met: Callable[[PhoneState], bool]) -> Pho
 @asynccontextmanager
 async def plain_registrar(
     place: Place, algorithm: str = "MD5", *, realm: str = NAME, qop: str = "auth", flag: str = "1",
-    expires: int = 60, identity: DeviceIdentity | None = None,
+    expires: int = 60, identity: DeviceIdentity | None = None, pongs: str = "yes",
 ) -> AsyncIterator[Peer]:  # fmt: skip
     """Kamailio that asks for no certificate, as most are run."""
     with open_folder() as folder:
@@ -121,6 +124,7 @@ async def plain_registrar(
         values = {
             "folder": folder, "port": port, "algorithm": algorithm, "name": NAME,
             "realm": realm, "secret": SECRET, "qop": qop, "flag": flag, "expires": expires,
+            "pongs": pongs,
         }  # fmt: skip
         (folder / "kamailio.cfg").write_text(PLAIN.format(**values))
         (folder / "tls.cfg").write_text(TLS.format(**values))
@@ -295,3 +299,145 @@ async def test_a_server_that_goes_away_is_told_and_tried_again(place: Place) -> 
         state = await until(running, stands(LineState.WAITING))
         assert "next try in" in state.apps.lines[0].reason
         assert state.apps.lines[0].until is None
+
+
+class Cable:
+    """A TCP relay in front of a server, which can be pulled out, or cut."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.plugged = 0
+        self.up = self.down = 0
+        """Pieces that went to the server and to the phone."""
+        self._moved = asyncio.Condition()
+        self._cut = False
+        self._target = port
+        self._ends: list[asyncio.StreamWriter] = []
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[Self]:
+        server = await asyncio.start_server(self._plug, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.pull()
+            await server.wait_closed()
+
+    def pull(self) -> None:
+        """Break the connection, at both ends."""
+        for end in self._ends:
+            end.transport.abort()
+        self._ends.clear()
+
+    def cut(self) -> None:
+        """Let nothing through any more; nobody is told."""
+        self._cut = True
+
+    async def carried(self, up: int, down: int) -> None:
+        """Wait until so many more pieces went each way."""
+        up, down = self.up + up, self.down + down
+        async with asyncio.timeout(20), self._moved:
+            await self._moved.wait_for(lambda: self.up >= up and self.down >= down)
+
+    async def _plug(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.plugged += 1
+        far_reader, far_writer = await asyncio.open_connection(
+            "127.0.0.1", self._target
+        )
+        self._ends += [writer, far_writer]
+        await asyncio.gather(
+            self._copy(reader, far_writer, 1), self._copy(far_reader, writer, 0),
+            return_exceptions=True,
+        )  # fmt: skip
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: int
+    ) -> None:
+        while data := await reader.read(65536):
+            if not self._cut:
+                writer.write(data)
+            async with self._moved:
+                self.up, self.down = self.up + up, self.down + 1 - up
+                self._moved.notify_all()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("pongs", "reason"),
+    [
+        ("yes", "no longer answers keep-alives"),
+        ("no", "the SIP server does not answer"),
+    ],
+)
+async def test_silence_after_a_ping_means_a_dead_server_only_where_it_answered_one(
+    place: Place,
+    record_interop: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    pongs: str,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(sip_registration, "PING_EVERY_S", 0.1)
+    monkeypatch.setattr(sip_registration, "PONG_WITHIN_S", 0.5)
+    monkeypatch.setattr(sip_registration, "ANSWER_WITHIN_S", 0.5)
+    async with (
+        plain_registrar(place, expires=4, pongs=pongs) as peer,
+        Cable(peer.port).laid() as cable,
+        VirtualPhone(phone(place, cable.port), services=(SipLines(),)) as running,
+    ):
+        await until(running, stands(LineState.REGISTERED))
+        await cable.carried(8, 2 if pongs == "yes" else 0)  # 0.8 s: a pong is overdue
+        assert stands(LineState.REGISTERED)(running.state)
+        cable.cut()
+        await until(running, stands(LineState.WAITING, reason))
+        assert cable.plugged == 1
+    record_interop(
+        "kamailio",
+        f"virtual phone: keep-alives, tcp_crlf_ping={pongs}",
+        "pongs expected" if pongs == "yes" else "stays registered without pongs",
+    )
+
+
+BINDING = re.compile(r"<sip:[^>]*>[^,\r\n]*")
+
+
+async def test_broken_connections_leave_one_binding_and_lock_no_phone_out(
+    place: Place, record_interop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sip_registration, "RETRY_FIRST_S", 0.01)
+    async with (
+        registrar(place, (USER, str(place.phone))) as peer,
+        Cable(peer.port).laid() as cable,
+        VirtualPhone(phone(place, cable.port), services=(SipLines(),)) as running,
+    ):
+        await until(running, stands(LineState.REGISTERED))
+        for broken in range(1, 7):  # the export lets an account have 4 bindings
+            cable.pull()
+            await until(
+                running,
+                lambda s, n=broken: cable.plugged > n and stands(LineState.REGISTERED)(s),
+            )  # fmt: skip
+        async with line(place, peer, place.identity(place.phone)) as server:
+            ask = re.sub(rb"(Contact|Expires): .*\r\n", b"", register())
+            challenge = await server.ask(ask)
+            answer = await server.ask(
+                re.sub(
+                    rb"(Contact|Expires): .*\r\n",
+                    b"",
+                    register(challenge=challenge, cseq=2),
+                )
+            )
+    assert answer.startswith("SIP/2.0 200"), answer + peer.log()
+    (contacts,) = re.findall(r"(?im)^Contact: (.*)$", answer)
+    (binding,) = BINDING.findall(contacts)
+    mac = str(place.phone).lower()
+    assert f'+sip.instance="<urn:uuid:00000000-0000-1000-8000-{mac}>"' in binding
+    assert "reg-id=1" in binding
+    record_interop(
+        "kamailio",
+        "virtual phone: six broken connections, four bindings allowed",
+        "registered, one binding",
+    )

@@ -80,6 +80,15 @@ def test_once_provisions_a_phone_and_says_so_in_one_document(
     assert document["server"]["status_url"].startswith("http://127.0.0.1:")
 
 
+def test_the_terminal_tells_what_the_registrar_did_too(state: Path) -> None:
+    told = run("up", "--once", state=state).stdout
+    said = [
+        text.split(maxsplit=2)[1:] for text in told.splitlines() if " sip  " in text
+    ]
+    assert said == [["sip", "100 registered for 3600 s over TLSv1.2"],
+                    ["sip", "100 unregistered"]]  # fmt: skip
+
+
 def test_a_phone_with_a_shared_certificate_needs_its_token(state: Path) -> None:
     options = ("--model", "320", "--firmware", "8.7.5.35")
     document = json.loads(run("up", "--once", "--json", *options, state=state).stdout)

@@ -9,7 +9,7 @@ from sipmessage import Response
 from tests.pair.test_phone_sip import PASSWORD, contexts, phone, registrar
 
 from linekey.digest import answer, best_challenge
-from linekey.lab.registrar import MIN_EXPIRES_S, SERVER, Registrar
+from linekey.lab.registrar import MIN_EXPIRES_S, SERVER, Registrar, Said
 from linekey.net.dialer import DialError, Stream
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.connection import Purpose
@@ -67,7 +67,9 @@ async def test_it_says_that_it_is_for_the_lab_only() -> None:
         assert "for the lab only" in SERVER
         assert (await ask(stream, request("INVITE", cseq=2))).code == 405
         await stream.write(PING)
-        assert SipReader().feed(await stream.read(100, timeout=10)) == [Pong()]
+        reader = SipReader()
+        reader.ping_sent()
+        assert reader.feed(await stream.read(100, timeout=10)) == [Pong()]
 
 
 async def test_registrations_are_bounded_listed_and_gone_with_their_connection() -> (
@@ -93,26 +95,75 @@ async def test_registrations_are_bounded_listed_and_gone_with_their_connection()
 
 
 @pytest.mark.parametrize(
-    ("user", "password"), [("401", "wrong"), ("402", PASSWORD), ("403", "x")]
+    ("user", "password", "reason"),
+    [
+        ("401", "wr0ng-one", "the password is wrong"),
+        ("402", PASSWORD, "logs in as '402'"),
+        ("403", "x", "logs in as '403'"),
+    ],
 )
-async def test_wrong_words_are_challenged_again_and_no_more_is_said(
-    user: str, password: str
+async def test_wrong_words_are_challenged_again_and_only_the_lab_is_told_why(
+    user: str, password: str, reason: str
 ) -> None:
-    async with registrar() as there, talking(there) as stream:
+    told: list[Said] = []
+    async with registrar(told=told.append) as there, talking(there) as stream:
         reply = await register(stream, "Expires: 60", user=user, password=password)
         assert reply.code == 401
+        assert reason not in str(reply)
         assert there.bindings == {}
+        assert [said.sentence for said in told] == [f"refused '401': {reason}"]
+        assert told[0].cure
+        assert password not in str(told)
+
+
+async def test_every_refusal_is_told_once_with_its_cure_and_a_login_is_no_news() -> (
+    None
+):
+    contact = "Contact: <sip:401@127.0.0.1:5061;transport=tls>"
+    told: list[Said] = []
+    async with registrar(told=told.append) as there, talking(there) as stream:
+        await register(stream, contact, "Expires: 5")
+        await register(stream, contact, contact)
+        await ask(stream, request("REGISTER", "Authorization: Basic eDp5"))
+        await ask(stream, request("INVITE", "X: \x1b[31m"))
+        await register(stream, contact, "Expires: " + "9" * 5000)
+    assert [said.sentence for said in told] == [
+        "refused '401': asks for 5 s, less than 30 s",
+        "refused '401': sends 2 Contact headers",
+        "refused '401': its Authorization does not answer the challenge",
+        "refused 'INVITE': this registrar does nothing but register",
+        "401 registered for 3600 s over TLSv1.2",
+    ]
+    assert [bool(said.cure) for said in told] == [True] * 4 + [False]
+
+
+async def test_an_account_that_is_not_there_is_told() -> None:
+    told: list[Said] = []
+    async with registrar(told=told.append) as there, talking(there) as stream:
+        there._accounts = lambda user: None
+        await register(stream, "Expires: 60")
+    assert [said.sentence for said in told] == [
+        "refused '401': there is no such account"
+    ]
+
+
+async def test_a_contact_comes_back_as_it_was_sent() -> None:
+    contact = '<sip:401@127.0.0.1:5;line=x>;reg-id=1;+sip.instance="<urn:uuid:1>"'
+    async with registrar() as there, talking(there) as stream:
+        reply = await register(stream, f"Contact: {contact};expires=600")
+        assert reply.headers.get("Contact") == f"{contact};expires=600"
 
 
 async def test_garbage_and_a_stranger_end_their_own_connection_only() -> None:
-    told: list[str] = []
+    told: list[Said] = []
     async with registrar(told=told.append) as there:
         async with talking(there) as stream:
             await stream.write(b"\x00" * 20000)
             assert await stream.read(100, timeout=10) == b""
         async with talking(there) as stream:
             assert (await ask(stream, request("OPTIONS"))).code == 200
-    assert any("no SIP" in text for text in told)
+    (ended,) = (said for said in told if said.cure)
+    assert "no SIP" in ended.sentence
 
 
 async def test_without_a_certificate_where_one_is_demanded_there_is_no_handshake() -> (

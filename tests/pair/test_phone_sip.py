@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.phone_pki import MAC, authority, device, server, vendor
 from tests.phone_server import accept
 
-from linekey.lab.registrar import SERVER, Registrar
+from linekey.lab.registrar import SERVER, Registrar, Said
 from linekey.net.door import bind
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
+from linekey.phone import sip_registration
 from linekey.phone.events import ExceptionAdded, SettingEntered
-from linekey.phone.sip_registration import LineState
+from linekey.phone.sip_account import read_account
+from linekey.phone.sip_registration import LineState, Registration
 from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.context import Identity, ServerContexts
 
@@ -88,7 +91,7 @@ def is_waiting(state: PhoneState) -> bool:
 async def test_a_line_registers_and_unregisters_as_the_phone_stops(
     algorithms: tuple[str, ...],
 ) -> None:
-    told: list[str] = []
+    told: list[Said] = []
     async with registrar(
         told=told.append, algorithms=algorithms, contexts=contexts(mutual=True)
     ) as there:
@@ -106,7 +109,10 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
         LineState.IDLE,
         "unregistered",
     )
-    assert told == ["401 registered for 3600 s over TLSv1.2", "401 unregistered"]
+    assert told == [
+        Said("401 registered for 3600 s over TLSv1.2"),
+        Said("401 unregistered"),
+    ]
     assert there.registered("401") is None
     texts = [e.text for e in running.state.log if e.purpose == "sip"]
     assert any("registered as sip:401@lab for 3600 s" in text for text in texts)
@@ -167,7 +173,7 @@ async def test_a_certificate_that_changes_between_two_connections_is_refused() -
 
 
 async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() -> None:
-    told: list[str] = []
+    told: list[Said] = []
     async with (
         registrar(told=told.append) as there,
         VirtualPhone(phone(there.port, lines=2), services=(SipLines(),)) as running,
@@ -178,7 +184,7 @@ async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() ->
         )
         state = await until(running, is_waiting)
         assert is_registered(2)(state)
-        assert "401 unregistered" in told
+        assert Said("401 unregistered") in told
         await running.do(SettingEntered("user_active", "off", 1))
         await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
         await running.do(SettingEntered("user_outbound", "no:such:proxy", 2))
@@ -196,6 +202,87 @@ async def test_a_wrong_password_is_told_and_tells_nothing() -> None:
         state = await until(running, is_waiting)
     assert "does not take the password of '401'" in state.apps.lines[0].reason
     assert not any("wrong-one" in str(e) for e in state.log)
+
+
+@pytest.mark.parametrize("where", ["connected", "received", "tick"])
+async def test_a_fault_of_linekeys_own_is_one_lines_trouble_is_told_and_tried_again(
+    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = getattr(Registration, where)
+    faults = 0
+
+    def faulty(line: Registration, *words: Any) -> list:
+        nonlocal faults
+        if line.account.index == 1 and faults < 2:
+            faults += 1
+            raise KeyError("hunter2 and whatever else was at hand")
+        return real(line, *words)
+
+    monkeypatch.setattr(Registration, where, faulty)
+    monkeypatch.setattr(sip_registration, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(sip_registration, "PING_EVERY_S", 0.01)
+    async with registrar() as there:
+        state = phone(there.port, lines=2)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            state = await until(
+                running,
+                lambda s: faults == 2 and is_registered(1)(s) and is_registered(2)(s),
+            )
+    said = [e for e in state.log if "a fault of linekey's own (KeyError)" in e.text]
+    assert len(said) == 2
+    assert all(e.text.startswith("line 1,") and e.level == "warning" for e in said)
+    assert all("next try in" in e.text for e in said)
+    assert not any("hunter2" in str(e) for e in state.log)
+    records = [r for r in caplog.records if r.name == "linekey.sip"]
+    assert [r.exc_info[0] for r in records if r.exc_info] == [KeyError, KeyError]
+    assert running.state.apps.lines[0].reason == "unregistered"
+
+
+async def test_a_fault_in_a_goodbye_does_not_keep_the_phone_from_stopping(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> list:
+        raise KeyError("x")
+
+    async with (
+        registrar() as there,
+        VirtualPhone(phone(there.port, lines=2), services=(SipLines(),)) as running,
+    ):
+        await until(running, lambda s: is_registered(1)(s) and is_registered(2)(s))
+        monkeypatch.setattr(Registration, "stopping", fail)
+        await running.do(SettingEntered("user_active", "off", 1))
+        state = await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
+        assert is_registered(2)(state)
+    assert [r.name for r in caplog.records if r.exc_info] == ["linekey.sip"] * 2
+
+
+async def test_an_account_that_cannot_be_read_is_no_other_accounts_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def read(index: int, setting: Any) -> Any:
+        if index == 1:
+            raise KeyError("x")
+        return read_account(index, setting)
+
+    monkeypatch.setattr("linekey.net.sip.read_account", read)
+    async with registrar() as there:
+        state = phone(there.port, lines=2)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            state = await until(running, is_registered(2))
+    assert any(
+        "line 1: a fault of linekey's own (KeyError)" in e.text for e in state.log
+    )
+    assert any(r.name == "linekey.sip" and r.exc_info for r in caplog.records)
+
+
+async def test_an_expiry_without_end_is_a_long_one() -> None:
+    async with registrar() as there:
+        state = phone(there.port)
+        kept = state.settings.provision("user_expiry", "9" * 5000, idx=1).settings
+        async with VirtualPhone(
+            replace(state, settings=kept), services=(SipLines(),)
+        ) as running:
+            await until(running, is_registered())
 
 
 async def test_check_sync_provisions_again_and_options_is_answered() -> None:

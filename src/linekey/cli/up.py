@@ -91,6 +91,7 @@ def up(
             ),
             tell_server=lambda entry: show(narrator.server(entry)),
             tell_phone=lambda entry: show(narrator.phone(entry)),
+            tell_registrar=lambda at, said: show(narrator.registrar(at, said)),
             web_port=_port(web_port, free, PHONE_PORT),
             sip_port=_port(sip_port, free, SIP_PORT),
             passing=once,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from linekey.lab.authority import LabAuthority
-from linekey.lab.registrar import Registrar
+from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
@@ -62,7 +62,7 @@ def registrar(
     database: Database,
     mac: Mac,
     listener: socket.socket,
-    told: Callable[[str], None],
+    told: Callable[[Said], None],
 ) -> Registrar:
     """The registrar for the lab's phone, by the password in its record.
 

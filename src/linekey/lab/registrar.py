@@ -14,12 +14,15 @@ through the one engine, with client certificates verified where ``contexts`` ask
 them.
 
 Rules: a client may send ``MAX_HEADERS`` and no more before it is hung up on; a nonce is
-good for ``NONCE_S``; what is wrong with a password is told to nobody.
+good for ``NONCE_S``; no client is told what is wrong with its password. Whoever runs
+the lab is: ``told`` gets every registration, goodbye and refusal, with its cure. The
+challenge that every login begins with is no refusal.
 """
 
 import asyncio
 import contextlib
 import hmac
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -30,6 +33,7 @@ from typing import Final, Self
 from sipmessage import Address, Request, Response
 
 from linekey.digest import ALGORITHMS, hash_hex, parse_digest, response
+from linekey.digits import digits_of
 from linekey.errors import PeerError
 from linekey.phone.sip_messages import make_reply
 from linekey.phone.sip_stream import PONG, Ping, SipReader
@@ -55,6 +59,7 @@ SILENCE_S: Final = 120.0
 """A connection without a byte for so long is closed; phones ping every minute."""
 MAX_CONNECTIONS: Final = 64
 _MAX_HELLO: Final = 64 * 1024
+_EXPIRES: Final = re.compile(r";\s*expires\s*=\s*[^;,]*", re.ASCII | re.IGNORECASE)
 
 Accounts = Callable[[str], str | None]
 """The password of a user name, or None for a user that is not there."""
@@ -72,11 +77,29 @@ class Binding:
     tls: TlsInfo
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the registrar tells whoever runs the lab."""
+
+    sentence: str
+    cure: str = ""
+    """What to do about a refusal; empty where nothing was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unproven:
+    """Why a REGISTER is challenged: nothing wrong where there is no reason."""
+
+    reason: str = ""
+    cure: str = ""
+    stale: bool = False
+
+
 class Registrar:
     """The registrar on ``listener`` (see ``net.door.bind``); an async context manager.
 
-    ``listener`` stays the caller's. ``told`` is called with a sentence for each
-    registration, refusal and goodbye.
+    ``listener`` stays the caller's. ``told`` is called for each registration, refusal
+    and goodbye.
     """
 
     def __init__(
@@ -86,7 +109,7 @@ class Registrar:
         listener: socket.socket,
         *,
         realm: str = "lab",
-        told: Callable[[str], None] = lambda _: None,
+        told: Callable[[Said], None] = lambda _: None,
         algorithms: tuple[str, ...] = ALGORITHMS,
     ) -> None:
         self.bindings: dict[str, Binding] = {}
@@ -164,15 +187,26 @@ class Registrar:
     ) -> None:
         task = asyncio.current_task()
         assert task is not None  # asyncio.start_server makes one
+        peer = _peer_name(writer)
         if len(self._tasks) >= MAX_CONNECTIONS:
             writer.close()
+            self._told(
+                Said(
+                    f"refused a connection from {peer}: {MAX_CONNECTIONS} are open",
+                    "this registrar is for a lab; for more: linekey export kamailio",
+                )
+            )
             return
         self._tasks.add(task)
         client = _Client(self, reader, writer)
         try:
             await client.serve()
-        except (OSError, TimeoutError, PeerError) as error:
-            self._told(f"a connection ended: {error}")
+        except PeerError as error:
+            self._told(Said(f"hung up on {peer}: {error.message}", error.hint))
+        except TimeoutError:
+            self._told(Said(f"hung up on {peer}: silent for {SILENCE_S:g} s"))
+        except OSError as error:
+            self._told(Said(f"the connection of {peer} broke: {error}"))
         except asyncio.CancelledError:
             pass  # the lab stops; asyncio's own callback must not see it
         finally:
@@ -191,25 +225,43 @@ class Registrar:
                 return self._register(request, client)
             case "OPTIONS":
                 return self._reply(request, 200, "OK")
+        self._refused(
+            request.method,
+            "this registrar does nothing but register",
+            "calls need a SIP server: linekey export kamailio",
+        )
         return self._reply(request, 405, "Method Not Allowed")
+
+    def _refused(self, who: str, reason: str, cure: str) -> None:
+        self._told(Said(f"refused {who[:40]!r}: {reason}", cure))
 
     def _register(self, request: Request, client: "_Client") -> bytes:
         user = request.to_address.uri.user or ""
-        stale, allowed = self._authenticated(request, user)
-        if not allowed:
-            return self._challenge(request, stale=stale)
+        unproven = self._unproven(request, user)
+        if unproven is not None:
+            if unproven.reason:
+                self._refused(user, unproven.reason, unproven.cure)
+            return self._challenge(request, stale=unproven.stale)
         contacts = request.headers.getlist("Contact")
         expires = self._expires(request)
         if expires == 0 or contacts == ["*"]:
             self.bindings.pop(user, None)
             self._clients.pop(user, None)
-            self._told(f"{user} unregistered")
+            self._told(Said(f"{user} unregistered"))
             return self._reply(request, 200, "OK")
         if expires < MIN_EXPIRES_S:
+            self._refused(
+                user,
+                f"asks for {expires} s, less than {MIN_EXPIRES_S} s",
+                f"set user_expiry to {MIN_EXPIRES_S} or more",
+            )
             return self._reply(
                 request, 423, "Interval Too Brief", ("Min-Expires", str(MIN_EXPIRES_S))
             )
         if len(contacts) != 1:
+            self._refused(
+                user, f"sends {len(contacts)} Contact headers", "send one Contact"
+            )
             return self._reply(request, 400, "One Contact, Please")
         contact: Address = request.contact[0]
         assert client.info is not None  # requests come after the handshake
@@ -222,12 +274,9 @@ class Registrar:
         )
         self._clients[user] = client
         info = client.info
-        self._told(f"{user} registered for {expires} s over {info.version.label}")
-        value = str(
-            Address(
-                contact.uri, parameters=contact.parameters.replace(expires=str(expires))
-            )
-        )
+        self._told(Said(f"{user} registered for {expires} s over {info.version.label}"))
+        # As it came: +sip.instance would not come out of a parser as it went in.
+        value = f"{_EXPIRES.sub('', contacts[0])};expires={expires}"
         return self._reply(request, 200, "OK", ("Contact", value))
 
     def _expires(self, request: Request) -> int:
@@ -235,27 +284,41 @@ class Registrar:
         with contextlib.suppress(ValueError):
             texts[:0] = [a.parameters.get("expires") for a in request.contact]
         for text in texts:
-            if text is not None and text.strip().isascii() and text.strip().isdigit():
-                return min(int(text), MAX_EXPIRES_S)
+            seconds = digits_of(text or "", MAX_EXPIRES_S)
+            if seconds is not None:
+                return seconds
         return MAX_EXPIRES_S
 
-    def _authenticated(self, request: Request, user: str) -> tuple[bool, bool]:
-        """(the nonce is too old, the answer is right)."""
-        given = parse_digest(request.headers.get("Authorization") or "")
-        if given is None:
-            return False, False
+    def _unproven(self, request: Request, user: str) -> _Unproven | None:
+        """Why this REGISTER does not prove its account; None where it does."""
+        header = request.headers.get("Authorization")
+        if header is None:
+            return _Unproven()  # how every login begins
+        given = parse_digest(header) or {}
         algorithm = given.get("algorithm", "MD5").upper()
-        password = self._accounts(user)
         needed = {"username", "realm", "nonce", "uri", "response", "nc", "cnonce"}
         if (
             not needed <= given.keys()
             or algorithm not in self._algorithms
             or given.get("qop") != "auth"
             or given["realm"] != self._realm
-            or given["username"] != user
-            or password is None
         ):
-            return False, False
+            return _Unproven(
+                "its Authorization does not answer the challenge",
+                f"answer by digest with {' or '.join(self._algorithms)}, qop auth, and"
+                f" the realm {self._realm!r}",
+            )
+        if given["username"] != user:
+            return _Unproven(
+                f"logs in as {given['username'][:40]!r}",
+                "user_pname and user_name must be the same here; leave user_pname out",
+            )
+        password = self._accounts(user)
+        if password is None:
+            return _Unproven(
+                "there is no such account",
+                "user_name must be the one in the phone's record",
+            )
         right = response(
             algorithm,
             ha1=hash_hex(algorithm, f"{user}:{self._realm}:{password}"),
@@ -266,9 +329,13 @@ class Registrar:
             uri=given["uri"],
         )
         if not hmac.compare_digest(right, given["response"].lower()):
-            return False, False
-        until = self._nonces.get(given["nonce"], 0.0)
-        return until < _now(), until >= _now()
+            return _Unproven(
+                "the password is wrong",
+                "user_pass must be the one in the phone's record; provision the phone",
+            )
+        if self._nonces.get(given["nonce"], 0.0) < _now():
+            return _Unproven(stale=True)
+        return None
 
     def _challenge(self, request: Request, *, stale: bool) -> bytes:
         now = _now()
@@ -332,7 +399,10 @@ class _Client:
                         self._take(plain)
                     case HandshakeFailed() | ConnectionFailed() | AlertReceived():
                         await self._flush()  # the alert
-                        raise PeerError(event.reason)
+                        raise PeerError(
+                            event.reason,
+                            hint="the phone's log says what its end saw of it",
+                        )
                     case PeerClosed():
                         return
             await self._flush()
@@ -352,7 +422,10 @@ class _Client:
                     break
         choice = choose(hello)
         if choice.policy is None:
-            raise PeerError(choice.reason)
+            raise PeerError(
+                choice.reason,
+                hint="model and firmware decide what a phone offers: linekey models",
+            )
         contexts = self._registrar._contexts
         self._engine = ServerEngine(contexts[choice.policy], hello=hello)
         return data
@@ -379,6 +452,11 @@ class _Client:
         if engine is not None and (output := engine.take_output()):
             self._writer.write(output)
             await self._writer.drain()
+
+
+def _peer_name(writer: asyncio.StreamWriter) -> str:
+    name = writer.get_extra_info("peername")
+    return f"{name[0]}:{name[1]}" if name else "a client that is gone"
 
 
 def _now() -> float:

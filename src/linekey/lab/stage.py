@@ -25,7 +25,7 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import line
 from linekey.lab.authority import LabAuthority
-from linekey.lab.registrar import Registrar
+from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
 from linekey.net.door import bind
 from linekey.net.phone_control import control
@@ -86,12 +86,14 @@ def lab_mac(row: Profile) -> Mac:
 
 @dataclass(slots=True)
 class Stage:
-    """The lab, running. ``tell_server`` and ``tell_phone`` get the story as it goes."""
+    """The lab, running. The story goes to ``tell_…`` as it happens."""
 
     state: StateDir
     cast: Cast
     tell_server: Callable[[LogEntry], None]
     tell_phone: Callable[[PhoneLine], None]
+    tell_registrar: Callable[[datetime, Said], None]
+    """With the moment it was said."""
     web_port: int = 0
     """Of the phone's own pages, on loopback; 0 takes a free one."""
     sip_port: int = 0
@@ -196,8 +198,9 @@ class Stage:
             return False
         return True
 
-    def _said(self, sentence: str) -> None:
-        _log.info("the lab's registrar: %s", sentence)
+    def _said(self, said: Said) -> None:
+        _log.info("the lab's registrar: %s", said.sentence)
+        self.tell_registrar(datetime.now(UTC), said)
 
     def _decided(self, entry: LogEntry) -> None:
         self.decisions.append(entry)

@@ -1,7 +1,8 @@
 """The story of a lab, a line an event, for people at a terminal.
 
-Both ends speak: the server in what it put on record, the phone in its log. A line says
-who, what and why; a refusal is followed by its cure.
+All speak: the server in what it put on record, the phone in its log, the lab's SIP
+registrar in what it tells. A line says who, what and why; a refusal is followed by its
+cure.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from linekey.lab.registrar import Said
 from linekey.phone.state import LogEntry as PhoneLine
 from linekey.store.decisions import LogEntry
 
@@ -52,6 +54,12 @@ class Narrator:
             entry.text, {"error": "bold red", "warning": "yellow"}.get(entry.level, "")
         )
         return [line, *self._explain(entry.details)]
+
+    def registrar(self, at: datetime, said: Said) -> list[Text]:
+        """What the lab's SIP registrar did: registrations, goodbyes and refusals."""
+        line = _begin(at, "sip", "blue")
+        line.append(said.sentence, "bold red" if said.cure else "")
+        return [line, *([_more(f"cure: {said.cure}")] if said.cure else [])]
 
     def _explain(self, details: Iterable[str]) -> list[Text]:
         fresh = [d for d in details if d and d not in self._said]

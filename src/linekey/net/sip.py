@@ -8,14 +8,17 @@ feeds it what comes, keeps its time, and tells the phone what happened.
 Rules: every connection is told to the phone when its handshake is over, and again when
 it ends for a reason; a line that waits tries at once when a certificate was accepted in
 the meantime; a line that stops unregisters first, within ``GOODBYE_S``; one line's
-trouble is no other's.
+trouble is no other's. That holds for linekey's own faults, too: an exception that
+nobody foresaw makes its line wait, as a server's would, and says whose fault it was;
+the traceback goes to the log ``linekey.sip``.
 """
 
 import asyncio
 import contextlib
+import logging
 import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +32,7 @@ from linekey.phone.apps import LineStatus
 from linekey.phone.connection import Purpose
 from linekey.phone.events import ConnectionEnded, ProvisioningWanted
 from linekey.phone.sip_account import SipAccount, read_account
+from linekey.phone.sip_messages import instance_urn
 from linekey.phone.sip_registration import (
     Action,
     CallArrived,
@@ -40,7 +44,7 @@ from linekey.phone.sip_registration import (
     ResyncRequested,
     Send,
 )
-from linekey.phone.sip_stream import SipReader
+from linekey.phone.sip_stream import PING, SipReader
 from linekey.phone.state import PhoneState
 from linekey.phone.user_agent import user_agent
 
@@ -51,6 +55,7 @@ GOODBYE_S: Final = 3.0
 _READ_SIZE: Final = 16 * 1024
 _WRITE_LIMIT_S: Final = 10.0
 _randomness = random.SystemRandom()
+_log = logging.getLogger("linekey.sip")
 
 
 def read_accounts(state: PhoneState) -> tuple[list[SipAccount], list[str]]:
@@ -61,10 +66,18 @@ def read_accounts(state: PhoneState) -> tuple[list[SipAccount], list[str]]:
             account = read_account(index, state.setting)
         except InputError as error:
             problems.append(f"line {index}: {error.message}; {error.hint}")
+        except Exception as error:  # noqa: BLE001 - logged, and this line's alone
+            _log.exception("line %d of %s cannot be read", index, state.mac)
+            problems.append(f"line {index}: {_own_fault(error)}")
         else:
             if account is not None:
                 accounts.append(account)
     return accounts, problems
+
+
+def _own_fault(error: Exception) -> str:
+    # Not its text: that may hold whatever was worked on.
+    return f"a fault of linekey's own ({type(error).__name__}), please report it"
 
 
 def _status(account: SipAccount) -> LineStatus:
@@ -163,6 +176,7 @@ class _Line:
         self._registration = Registration(
             account,
             agent,
+            instance=instance_urn(phone.state.mac),
             token=lambda: secrets.token_hex(8),
             jitter=_randomness.random,
         )
@@ -177,19 +191,41 @@ class _Line:
             self._wake.set()
 
     async def run(self) -> None:
-        """Stay registered until cancelled."""
-        registration = self._registration
+        """Stay registered until cancelled; no other exception ends it."""
         try:
-            await self._carry_out(registration.started(self._now()))
+            actions = self._registration.started(self._now())
             while True:
-                await self._carry_out(await self._next())
+                actions = await self._live(actions)
         except asyncio.CancelledError:
-            with contextlib.suppress(TimeoutError):
+            with self._faults_logged(), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
                     await self._say_goodbye()
             raise
         finally:
-            await self._hang_up("")
+            with self._faults_logged():
+                await self._hang_up("")
+
+    async def _live(self, actions: list[Action]) -> list[Action]:
+        """Carry out, and wait for what comes next."""
+        try:
+            await self._carry_out(actions)
+            return await self._next()
+        except Exception as error:  # noqa: BLE001 - logged, told, and this line's alone
+            self._log_fault()
+            with self._faults_logged():
+                await self._hang_up("")
+            return self._registration.disconnected(_own_fault(error), self._now())
+
+    @contextlib.contextmanager
+    def _faults_logged(self) -> Iterator[None]:
+        """For the way out, where nothing is left that could be told of a fault."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - logged
+            self._log_fault()
+
+    def _log_fault(self) -> None:
+        _log.exception("line %d of %s", self.account.index, self._phone.state.mac)
 
     def _now(self) -> datetime:
         return self._phone.clock.now()
@@ -279,6 +315,8 @@ class _Line:
     async def _send(self, data: bytes) -> list[Action] | None:
         if self._stream is None:
             return None  # the connection went while the reply was made
+        if data == PING:
+            self._reader.ping_sent()
         try:
             await self._stream.write(data, timeout=_WRITE_LIMIT_S)
         except (httpcore2.WriteError, httpcore2.WriteTimeout) as error:

@@ -6,51 +6,14 @@ is inference says "guessed" (confidence L). Versions come from the catalogue, so
 page cannot disagree with it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from linekey.catalog import settings_rules as since
-from linekey.catalog.evidence import Confidence
+from linekey.phone.rule import FACTS as _FACTS
+from linekey.phone.rule import PhoneRule
+from linekey.phone.sip_rules import SIP_RULES
 
-_FILES: Final = {
-    "machine": "tests/unit/phone/test_machine.py",
-    "identity": "tests/unit/phone/test_phone_identity.py",
-    "settings": "tests/unit/phone/test_phone_settings.py",
-    "pieces": "tests/unit/phone/test_phone_pieces.py",
-    "urls": "tests/unit/phone/test_urls.py",
-    "document": "tests/unit/phone/test_document.py",
-    "boot": "tests/pair/test_phone_boot.py",
-    "control": "tests/pair/test_phone_control.py",
-    "refusals": "tests/pair/test_phone_refusals.py",
-    "hello": "tests/pair/test_phone_hello.py",
-    "crash": "tests/live/test_phone_crash.py",
-    "http": "tests/pair/test_phone_http.py",
-    "live": "tests/live/test_phone_peers.py",
-    "fuzz": "tests/fuzz/test_phone_fuzz.py",
-}
-"""The files of tests, from the top of the repository, by a short name."""
-_FACTS: Final = "facts snom"
 _FLAGS: Final = "vendor page, Permission Flags"
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneRule:
-    """One thing the phone does; ``shown_by`` names tests as ``file::name``."""
-
-    part: str
-    rule: str
-    firmware: str
-    source: str
-    confidence: Confidence
-    shown_by: tuple[str, ...]
-
-    @property
-    def tests(self) -> tuple[str, ...]:
-        """The tests that hold it, as ``path::name``."""
-        return tuple(
-            f"{_FILES[file]}::{name}"
-            for file, _, name in (test.partition("::") for test in self.shown_by)
-        )
 
 
 def _from(rule: since.SinceRule) -> str:
@@ -586,4 +549,5 @@ RULES: Final = (
             "http::test_a_server_that_answers_nonsense_is_the_one_documented_error",
         ),
     ),
+    *SIP_RULES,
 )

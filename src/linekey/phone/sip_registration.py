@@ -10,8 +10,12 @@ and events to log. It is a value of its states below; it owns no socket and no c
                   waiting (growing, jittered delay) → connecting
 
 Rules: RFC 3261 §10.2 (REGISTER, Call-ID kept, CSeq grows, Expires), §22 with RFC 8760
-(digest), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After); RFC 5626 §4.5 (delays
-that double, with jitter); the phone's ``check-sync`` (vendor, H).
+(digest, in ``phone.sip_login``), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After);
+RFC 5626 §4.5 (delays that double, with jitter), §6 (439: once more without outbound);
+the phone's ``check-sync`` (vendor, H). One attempt sends at most ``FURTHER_TRIES``
+REGISTERs after its first, whatever the server asks. A missing pong means a dead
+connection only where the server said that it answers pings, or has answered one on this
+connection (RFC 5626 §4.4, RFC 6223); many servers do not.
 """
 
 from collections.abc import Callable
@@ -21,9 +25,17 @@ from enum import StrEnum
 
 from sipmessage import Request, Response
 
-from linekey.digest import Challenge, answer, best_challenge
-from linekey.phone.sip_account import SipAccount
-from linekey.phone.sip_messages import Line, make_register, make_reply
+from linekey.digits import digits_of
+from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
+from linekey.phone.sip_login import Login
+from linekey.phone.sip_messages import (
+    NO_OUTBOUND,
+    OUTBOUND,
+    Line,
+    keep_alives_s,
+    make_register,
+    make_reply,
+)
 from linekey.phone.sip_stream import PING, PONG, Ping, Pong
 
 RETRY_FIRST_S = 30.0
@@ -31,7 +43,13 @@ RETRY_FIRST_S = 30.0
 RETRY_MOST_S = 1800.0
 ANSWER_WITHIN_S = 32.0
 """Timer F of RFC 3261 §17.1.2.2: 64 × T1."""
+FURTHER_TRIES = 5
+"""What one attempt can need: a proxy's 407, the registrar's 401, a nonce gone stale, a
+423 and a 439."""
 PING_EVERY_S = 60.0
+"""Unless the server wants them more often (Flow-Timer, ``keep``)."""
+PING_LEAST_S = 10.0
+"""However often it wants them."""
 PONG_WITHIN_S = 10.0
 """RFC 5626 §4.4.1."""
 
@@ -99,7 +117,8 @@ Action = Connect | Send | HangUp | LineChanged | ResyncRequested | CallArrived
 class Registration:
     """One account's registration.
 
-    ``token`` gives fresh random words of at least 12 letters; ``jitter`` gives 0…1.
+    ``instance`` is the phone's URN (``sip_messages.instance_urn``). ``token`` gives
+    fresh random words of at least 12 letters; ``jitter`` gives 0…1.
     """
 
     def __init__(
@@ -107,6 +126,7 @@ class Registration:
         account: SipAccount,
         user_agent: str,
         *,
+        instance: str,
         token: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
@@ -121,17 +141,23 @@ class Registration:
         self._jitter = jitter
         self._call_id = f"{token()}@{token()[:8]}"
         self._tag = token()
+        self._contact_id = token()
+        self._instance = instance
         self._cseq = 0
         self._failures = 0
         self._expires_s = account.expires_s
         self._line: Line | None = None
-        self._challenge: Challenge | None = None
-        self._nonce_count = 0
-        self._answered_nonce = ""
-        self._answer_header = "Authorization"
+        self._login = Login(account, token)
+        self._supported = OUTBOUND
+        self._tries = 0
+        """REGISTERs of this attempt after its first."""
+        self._lengthened = False
         self._refresh_at: datetime | None = None
         self._ping_at: datetime | None = None
+        self._ping_every_s = PING_EVERY_S
+        self._pinged_at: datetime | None = None
         self._pong_by: datetime | None = None
+        self._answers_pings = False
 
     # --- what happened -----------------------------------------------------------
 
@@ -151,12 +177,20 @@ class Registration:
     ) -> list[Action]:
         """The connection stands; its own address goes into Via and Contact."""
         self._line = Line(
-            self.account, local_host, local_port, self._user_agent, self._token()
+            self.account,
+            local_host,
+            local_port,
+            self._user_agent,
+            self._contact_id,
+            self._instance,
         )
-        self._forget_challenge()
+        self._login = Login(self.account, self._token)
+        self._expires_s = self.account.expires_s
+        self._ping_every_s = PING_EVERY_S
+        self._answers_pings, self._pinged_at = False, None
         return [
             self._to(LineState.REGISTERING, "registering"),
-            self._register(now),
+            self._begin(now),
         ]
 
     def received(
@@ -167,8 +201,7 @@ class Registration:
             case Ping():
                 return [Send(PONG)]
             case Pong():
-                self._pong_by = None
-                self._schedule()
+                self._ponged(now)
                 return []
             case Request():
                 return self._request(message)
@@ -197,7 +230,7 @@ class Registration:
             self._expires_s = 0
             return [
                 self._to(LineState.UNREGISTERING, "unregistering"),
-                self._register(now),
+                self._begin(now),
             ]
         had_connection, self._line, self.due = self._line is not None, None, None
         actions: list[Action] = []
@@ -227,12 +260,22 @@ class Registration:
         if self._refresh_at is not None and now >= self._refresh_at:
             return [
                 self._to(LineState.REGISTERING, "refreshing the registration"),
-                self._register(now),
+                self._begin(now),
             ]
-        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
-        self._pong_by = now + timedelta(seconds=PONG_WITHIN_S)
+        self._ping_at = now + timedelta(seconds=self._ping_every_s)
+        self._pinged_at = now
+        if self._answers_pings and self._pong_by is None:
+            self._pong_by = now + timedelta(seconds=PONG_WITHIN_S)
         self._schedule()
         return [Send(PING)]
+
+    def _ponged(self, now: datetime) -> None:
+        asked, self._pinged_at = self._pinged_at, None
+        if asked is not None and now <= asked + timedelta(seconds=PONG_WITHIN_S):
+            self._answers_pings = True
+        if self._pong_by is not None:
+            self._pong_by = None
+            self._schedule()
 
     def _schedule(self) -> None:
         times = (self._refresh_at, self._ping_at, self._pong_by)
@@ -264,30 +307,26 @@ class Registration:
     def _forget_timers(self) -> None:
         self._refresh_at = self._ping_at = self._pong_by = self.due = None
 
-    def _forget_challenge(self) -> None:
-        self._challenge, self._nonce_count, self._answered_nonce = None, 0, ""
+    def _begin(self, now: datetime) -> Send:
+        """The first REGISTER of an attempt."""
+        self._tries, self._lengthened = 0, False
+        self._login.begin()
+        return self._register(now)
+
+    def _again(self, now: datetime) -> list[Action]:
+        """One more REGISTER of this attempt, if it may have one."""
+        if self._tries >= FURTHER_TRIES:
+            return self._give_up(
+                f"the SIP server was not content with {self._tries + 1} REGISTERs", now
+            )
+        self._tries += 1
+        return [self._register(now)]
 
     def _register(self, now: datetime) -> Send:
         assert self._line is not None, "a REGISTER needs a connection"
         self._cseq += 1
         self._forget_timers()
         self.due = now + timedelta(seconds=ANSWER_WITHIN_S)
-        proof: tuple[str, str] | None = None
-        if self._challenge is not None:
-            self._nonce_count += 1
-            self._answered_nonce = self._challenge.nonce
-            proof = (
-                self._answer_header,
-                answer(
-                    self._challenge,
-                    username=self.account.auth_user,
-                    password=self.account.password,
-                    method="REGISTER",
-                    uri=f"sip:{self.account.registrar}",
-                    nc=self._nonce_count,
-                    cnonce=self._token(),
-                ),
-            )
         return Send(
             make_register(
                 self._line,
@@ -296,7 +335,8 @@ class Registration:
                 branch=self._token(),
                 cseq=self._cseq,
                 expires_s=self._expires_s,
-                proof=proof,
+                supported=self._supported,
+                proofs=self._login.proofs("REGISTER", f"sip:{self.account.registrar}"),
             )
         )
 
@@ -313,47 +353,23 @@ class Registration:
         if code < 300:
             return self._accepted(message, now)
         if code in (401, 407):
-            return self._challenged(message, now)
-        if code == 423 and self._expires_s:
-            text = (message.headers.get("Min-Expires") or "").strip()
-            if (
-                text.isascii()
-                and text.isdigit()
-                and self._expires_s < int(text) < 2**31
-            ):
-                self._expires_s = int(text)
-                return [self._register(now)]
+            refusal = self._login.challenged(message)
+            return self._give_up(refusal, now) if refusal else self._again(now)
+        if code == 439 and self._supported == OUTBOUND:
+            self._supported = NO_OUTBOUND
+            return self._again(now)
+        if code == 423 and self._expires_s and not self._lengthened:
+            least = digits_of(message.headers.get("Min-Expires") or "", MAX_EXPIRY_S)
+            if least is not None and self._expires_s < least < MAX_EXPIRY_S:
+                self._expires_s, self._lengthened = least, True
+                return self._again(now)
         phrase = " ".join(message.phrase.split())[:80]
         after = (message.headers.get("Retry-After") or "").split("(")[0].split(";")[0]
-        seconds = (
-            int(after) if after.strip().isascii() and after.strip().isdigit() else 0
-        )
         return self._give_up(
-            f"the SIP server refused the registration: {code} {phrase}", now, seconds
+            f"the SIP server refused the registration: {code} {phrase}",
+            now,
+            digits_of(after, int(RETRY_MOST_S)) or 0,
         )
-
-    def _challenged(self, message: Response, now: datetime) -> list[Action]:
-        header = "WWW-Authenticate" if message.code == 401 else "Proxy-Authenticate"
-        challenge = best_challenge(message.headers.getlist(header))
-        if challenge is None:
-            return self._give_up(
-                "the SIP server asks for an authentication this phone does not know",
-                now,
-            )
-        again = self._answered_nonce != "" and not challenge.stale
-        if again and (
-            challenge.nonce == self._answered_nonce or self._nonce_count == 1
-        ):
-            return self._give_up(
-                "the SIP server does not take the password of"
-                f" {self.account.auth_user!r} (user_pass)",
-                now,
-            )
-        self._answer_header = (
-            "Authorization" if message.code == 401 else "Proxy-Authorization"
-        )
-        self._challenge, self._nonce_count = challenge, 0
-        return [self._register(now)]
 
     def _accepted(self, message: Response, now: datetime) -> list[Action]:
         if self.state is LineState.UNREGISTERING:
@@ -367,7 +383,14 @@ class Registration:
         self.registered_until = now + timedelta(seconds=granted)
         # Early enough for a retry, never a busy loop.
         self._refresh_at = now + timedelta(seconds=max(granted * 0.5, granted - 300, 1))
-        self._ping_at = now + timedelta(seconds=PING_EVERY_S)
+        wanted_s = keep_alives_s(message)
+        if wanted_s is not None:
+            self._answers_pings = True
+        if wanted_s:  # RFC 5626 §4.4: between 80 % and all of it
+            self._ping_every_s = min(
+                PING_EVERY_S, max(PING_LEAST_S, wanted_s * (0.8 + 0.2 * self._jitter()))
+            )
+        self._ping_at = now + timedelta(seconds=self._ping_every_s)
         self._pong_by = None
         self._schedule()
         return [

@@ -2,7 +2,9 @@
 
 Over TLS a message's end is told by Content-Length alone (RFC 3261 §18.3); a message
 without it breaks the stream and the connection with it. CR LF pairs between messages
-are keep-alives (RFC 5626 §3.5.1): two are a ping, one is its pong.
+are keep-alives (RFC 5626 §3.5.1): two are a ping, one is its pong. One that stands
+alone is a pong if one is due (``ping_sent``), else the half of a ping that came in two
+pieces, and is kept until more comes.
 
 Rule: bytes in, messages out; what a peer sends either reads or raises PeerError.
 """
@@ -37,6 +39,11 @@ class SipReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._pong_due = False
+
+    def ping_sent(self) -> None:
+        """A ping went to the peer: one CR LF to come is its pong."""
+        self._pong_due = True
 
     def feed(self, data: bytes) -> list[Request | Response | Ping | Pong]:
         """Add bytes; raises PeerError for what is no SIP, or is over the limits."""
@@ -47,9 +54,10 @@ class SipReader:
                 del self._buffer[:4]
                 found.append(Ping())
             elif self._buffer.startswith(PONG):
-                if self._buffer == b"\r\n\r":
+                if len(self._buffer) < 4 and not self._pong_due:
                     break  # the half of a ping
                 del self._buffer[:2]
+                self._pong_due = False
                 found.append(Pong())
             elif (message := self._message()) is not None:
                 found.append(message)

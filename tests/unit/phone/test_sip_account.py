@@ -30,11 +30,35 @@ def test_outbound_says_where_and_how(outbound: str, expected: tuple) -> None:
 
 
 @pytest.mark.parametrize(
-    "outbound", ["a b", "x:99999", "x:0", "[::1", "http://x/", "@"]
+    "outbound",
+    ["a b", "x:99999", "x:0", "[::1", "http://x/", "@", "a\0b", "a\x1bb:5061", "a\x7f"],
 )
 def test_an_outbound_that_is_none_is_named(outbound: str) -> None:
-    with pytest.raises(InputError, match="user_outbound1"):
+    with pytest.raises(InputError, match="user_outbound1") as caught:
         account(user_outbound=outbound)
+    assert "host:5061" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "outbound",
+    ["sip:bob:s3cr3t@pbx:5061", "bob:s3cr3t@pbx", "sip:bob:p@s3cr3t@pbx;transport=tls"],
+)
+def test_a_password_in_the_outbound_is_not_repeated(outbound: str) -> None:
+    with pytest.raises(InputError) as caught:
+        account(user_outbound=outbound)
+    assert "s3cr3t" not in caught.value.message + caught.value.hint
+    assert "pbx" in caught.value.message
+    assert "user_pass" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["user_name", "user_host", "user_pname", "user_realname"]
+)
+@pytest.mark.parametrize("text", ["a\r\nX-Header: b", "a\0b"])
+def test_a_setting_cannot_write_headers(name: str, text: str) -> None:
+    with pytest.raises(InputError, match=f"{name}1 has control characters") as caught:
+        account(**{name: text})
+    assert caught.value.hint
 
 
 def test_a_line_without_user_or_host_or_switched_off_is_none() -> None:
@@ -45,7 +69,8 @@ def test_a_line_without_user_or_host_or_switched_off_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("60", 60), ("x", 3600), ("0", 3600), ("²", 3600)]
+    ("text", "expected"),
+    [("60", 60), ("x", 3600), ("0", 3600), ("²", 3600), ("9" * 5000, 2**31 - 1)],
 )
 def test_expiry_is_a_number_or_the_default(text: str, expected: int) -> None:
     assert account(user_expiry=text).expires_s == expected

@@ -1,4 +1,5 @@
 import itertools
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +8,11 @@ from hypothesis import strategies as st
 from sipmessage import Message, Request, Response
 
 from linekey.digest import hash_hex, parse_digest
+from linekey.mac import Mac
 from linekey.phone.sip_account import SipAccount
+from linekey.phone.sip_messages import instance_urn
 from linekey.phone.sip_registration import (
+    FURTHER_TRIES,
     CallArrived,
     Connect,
     HangUp,
@@ -32,6 +36,7 @@ def registration(account: SipAccount = ACCOUNT) -> Registration:
     return Registration(
         account,
         "linekey-test",
+        instance="urn:uuid:00000000-0000-1000-8000-000413aabbcc",
         token=lambda: f"tok{next(numbers):08d}",
         jitter=lambda: 1.0,
     )
@@ -61,11 +66,10 @@ def reply(request: Request, code: int, **headers: str) -> Response:
     return response
 
 
-def registered(expires: str = "600") -> Registration:
+def registered(expires: str = "600", **headers: str) -> Registration:
     line, request = begun()
-    assert states(line.received(reply(request, 200, Expires=expires), NOW)) == [
-        "registered"
-    ]
+    answer = reply(request, 200, Expires=expires, **headers)
+    assert states(line.received(answer, NOW)) == ["registered"]
     return line
 
 
@@ -129,6 +133,87 @@ def test_a_stale_nonce_is_answered_with_the_new_one() -> None:
     assert parse_digest(third.headers["Authorization"])["nonce"] == "n2"
 
 
+def test_endless_stale_challenges_are_not_answered_without_end() -> None:
+    line, request = begun()
+    tries = 0
+    while line.state is LineState.REGISTERING:
+        tries += 1
+        asks = f'Digest realm="r", nonce="n{tries}", qop="auth", stale=true'
+        actions = line.received(reply(request, 401, WWW_Authenticate=asks), NOW)
+        if line.state is LineState.REGISTERING:
+            request = sent(actions)
+    assert tries == 3
+    assert actions[0] == HangUp()
+    assert "stale" in line.reason
+    assert line.due == NOW + timedelta(seconds=30)
+
+
+def test_challenges_of_ever_other_realms_are_not_answered_without_end() -> None:
+    line, request = begun()
+    for number in itertools.count():
+        asks = f'Digest realm="r{number}", nonce="n", qop="auth"'
+        actions = line.received(reply(request, 407, Proxy_Authenticate=asks), NOW)
+        if line.state is not LineState.REGISTERING:
+            break
+        request = sent(actions)
+    assert number <= FURTHER_TRIES
+    assert "4 passwords" in line.reason
+
+
+def test_whatever_a_server_asks_one_attempt_has_an_end() -> None:
+    codes = [407, 401, 407, 401, 439, 423]
+    line, request = begun()
+    for number, code in enumerate(codes):
+        asks = f'Digest realm="r{code}", nonce="n{number}", stale=true'
+        answer = reply(
+            request, code, WWW_Authenticate=asks, Proxy_Authenticate=asks,
+            Min_Expires="9000",
+        )  # fmt: skip
+        actions = line.received(answer, NOW)
+        if line.state is LineState.WAITING:
+            break
+        request = sent(actions)
+    assert number == FURTHER_TRIES
+    assert "not content" in line.reason
+
+
+def test_a_proxys_challenge_and_the_registrars_are_both_answered() -> None:
+    line, request = begun()
+    proxy = 'Digest realm="proxy", nonce="p1", qop="auth"'
+    second = sent(line.received(reply(request, 407, Proxy_Authenticate=proxy), NOW))
+    registrar = 'Digest realm="registrar", nonce="r1", qop="auth"'
+    third = sent(line.received(reply(second, 401, WWW_Authenticate=registrar), NOW))
+    first_proof = parse_digest(third.headers["Proxy-Authorization"])
+    assert (first_proof["nonce"], first_proof["nc"]) == ("p1", "00000002")
+    assert parse_digest(third.headers["Authorization"])["nonce"] == "r1"
+    assert states(line.received(reply(third, 200, Expires="60"), NOW)) == ["registered"]
+    refresh = sent(silent_to_pings(line))
+    assert parse_digest(refresh.headers["Proxy-Authorization"])["nc"] == "00000003"
+    assert parse_digest(refresh.headers["Authorization"])["nc"] == "00000002"
+    anew = 'Digest realm="proxy", nonce="p2", qop="auth"'
+    again = sent(line.received(reply(refresh, 407, Proxy_Authenticate=anew), NOW))
+    assert parse_digest(again.headers["Proxy-Authorization"])["nonce"] == "p2"
+    actions = line.received(reply(again, 407, Proxy_Authenticate=anew), NOW)
+    assert actions[0] == HangUp()
+    assert "user_pass" in line.reason
+
+
+def test_one_response_may_ask_for_several_realms() -> None:
+    line, request = begun()
+    answer = reply(request, 401)
+    for realm, algorithm in (("a", "MD5"), ("b", "MD5"), ("a", "SHA-256")):
+        answer.headers.add(
+            "WWW-Authenticate",
+            f'Digest realm="{realm}", nonce="n", qop="auth", algorithm={algorithm}',
+        )
+    second = sent(line.received(answer, NOW))
+    proofs = map(parse_digest, second.headers.getlist("Authorization"))
+    assert [(p["realm"], p["algorithm"]) for p in proofs] == [
+        ("a", "SHA-256"),
+        ("b", "MD5"),
+    ]
+
+
 def test_an_unknown_scheme_is_said() -> None:
     line, request = begun()
     line.received(reply(request, 401, WWW_Authenticate="NTLM x"), NOW)
@@ -144,6 +229,77 @@ def test_too_brief_an_interval_is_lengthened_once() -> None:
     assert second.expires == 120
     line.received(reply(second, 423, Min_Expires="120"), NOW)
     assert line.state is LineState.WAITING
+
+
+def test_a_growing_min_expires_is_not_followed_without_end() -> None:
+    line, request = begun()
+    request = sent(line.received(reply(request, 423, Min_Expires="9000"), NOW))
+    actions = line.received(reply(request, 423, Min_Expires="9001"), NOW)
+    assert actions[0] == HangUp()
+    assert "423" in line.reason
+    line.tick(line.due)
+    assert sent(line.connected("192.0.2.7", 2, NOW)).expires == ACCOUNT.expires_s
+
+
+def test_a_server_without_outbound_is_asked_once_more_without_it() -> None:
+    line, request = begun()
+    assert request.headers["Supported"] == "path, outbound"
+    second = sent(line.received(reply(request, 439), NOW))
+    assert second.headers["Supported"] == "path"
+    assert states(line.received(reply(second, 439), NOW)) == ["waiting"]
+
+
+ENDLESS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("code", "headers"),
+    [
+        (200, {"Expires": ENDLESS}),
+        (200, {"Contact": f"<sip:1@h:{ENDLESS}>;expires={ENDLESS}"}),
+        (423, {"Min_Expires": ENDLESS}),
+        (503, {"Retry_After": ENDLESS}),
+        (200, {"Flow_Timer": ENDLESS, "Via": f"SIP/2.0/TLS a;keep={ENDLESS}"}),
+    ],
+)
+def test_a_number_without_end_harms_nobody(code: int, headers: dict) -> None:
+    line, request = begun()
+    line.received(reply(request, code, **headers), NOW)
+    assert line.state is (LineState.REGISTERED if code == 200 else LineState.WAITING)
+    assert line.due <= NOW + timedelta(seconds=1800)
+
+
+def test_every_connection_registers_one_and_the_same_contact_of_the_phone() -> None:
+    line, _ = begun()
+    seen = []
+    for port in (1, 2):
+        line.disconnected("gone", NOW)
+        line.tick(line.due)
+        contact = sent(line.connected("192.0.2.7", port, NOW)).headers["Contact"]
+        uri, _, parameters = contact.partition(">")
+        assert f"@192.0.2.7:{port};" in uri
+        assert parameters == (
+            ';reg-id=1;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000413aabbcc>"'
+        )
+        seen.append(uri.partition(";line=")[2])
+    assert seen[0] == seen[1] != ""
+
+
+def test_the_instance_is_a_uuid_of_the_mac_by_rfc_5626() -> None:
+    urn = instance_urn(Mac("000413AABBCC"))
+    assert urn == "urn:uuid:00000000-0000-1000-8000-000413aabbcc"
+    made = uuid.UUID(urn)
+    assert (made.variant, made.version) == (uuid.RFC_4122, 1)
+    assert (made.time, made.node) == (0, 0x000413AABBCC)
+
+
+def test_of_what_earlier_connections_left_nothing_is_counted() -> None:
+    line, request = begun()
+    ours = request.headers["Contact"]
+    left = ours.replace(":40000", ":39999")
+    answer = reply(request, 200, Contact=f"{left};expires=5, {ours};expires=90")
+    line.received(answer, NOW)
+    assert line.registered_until == NOW + timedelta(seconds=90)
 
 
 def test_the_registrars_word_on_our_own_contact_counts() -> None:
@@ -174,12 +330,84 @@ def test_it_is_refreshed_before_it_ends_and_kept_alive_between() -> None:
     assert sent(actions).method == "REGISTER"
 
 
-def test_a_missing_pong_ends_the_connection() -> None:
-    line = registered()
-    assert line.tick(line.due) == [Send(PING)]
-    actions = line.tick(line.due)
+def silent_to_pings(line: Registration) -> list:
+    """What the line does first that is no ping."""
+    while True:
+        actions = line.tick(line.due)
+        if actions != [Send(PING)]:
+            return actions
+
+
+VIA = "SIP/2.0/TLS 192.0.2.7:40000;branch=z9hG4bKx;rport=1"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{"Flow_Timer": "120"}, {"Via": f"{VIA};keep=90"}, {"Via": f"{VIA};keep=0"},
+     {"Require": "outbound"}, {"Path": "<sip:edge.example;lr;ob>"}],
+    ids=str,
+)  # fmt: skip
+def test_a_missing_pong_ends_the_connection_where_the_server_said_it_answers(
+    says: dict[str, str],
+) -> None:
+    line = registered(**says)
+    actions = silent_to_pings(line)
     assert actions[0] == HangUp()
     assert states(actions) == ["waiting"]
+    assert "keep-alives" in line.reason
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{}, {"Via": f"{VIA};keep"}, {"Flow_Timer": "soon"}, {"Supported": "outbound"},
+     {"Path": "<sip:edge.example;lr;observe=1>"}],
+    ids=str,
+)  # fmt: skip
+def test_a_server_that_never_answered_a_ping_stays_connected(
+    says: dict[str, str],
+) -> None:
+    actions = silent_to_pings(registered(**says))
+    assert states(actions) == ["registering"]
+    assert sent(actions).method == "REGISTER"
+
+
+def test_a_server_that_answered_one_ping_must_answer_the_next() -> None:
+    line = registered()
+    assert line.tick(line.due) == [Send(PING)]
+    line.received(Pong(), line.due)  # 60 s late: nobody knows what that was
+    assert states(silent_to_pings(line)) == ["registering"]
+    line, now = registered(), NOW
+    now = line.due
+    assert line.tick(now) == [Send(PING)]
+    line.received(Pong(), now + timedelta(seconds=1))
+    assert states(silent_to_pings(line)) == ["waiting"]
+
+
+def test_what_one_connection_answered_says_nothing_of_the_next() -> None:
+    line = registered(Flow_Timer="120")
+    line.disconnected("gone", NOW)
+    line.tick(line.due)
+    request = sent(line.connected("192.0.2.7", 40001, NOW))
+    line.received(reply(request, 200, Expires="600"), NOW)
+    assert states(silent_to_pings(line)) == ["registering"]
+
+
+@pytest.mark.parametrize(
+    ("flow_timer", "every"),
+    [("120", 60), ("50", 50), ("1", 10), ("9" * 5000, 60)],
+)
+def test_pings_are_as_frequent_as_the_server_wants_within_reason(
+    flow_timer: str, every: float
+) -> None:
+    line = registered(Flow_Timer=flow_timer)
+    assert line.due == NOW + timedelta(seconds=every)
+
+
+def test_a_late_pong_does_not_stop_the_clock_of_a_refresh() -> None:
+    line = registered()
+    assert states(silent_to_pings(line)) == ["registering"]
+    line.received(Pong(), line.due)
+    assert line.due is not None
 
 
 def test_a_ping_of_the_servers_is_answered() -> None:
@@ -288,7 +516,7 @@ def test_ack_and_unanswerable_requests_are_passed_over() -> None:
 
 
 HAPPENINGS = st.lists(
-    st.sampled_from(["start", "connect", "200", "401", "503", "423", "gone", "ping", "stop", "tick", "notify"]),
+    st.sampled_from(["start", "connect", "200", "401", "407", "439", "503", "423", "gone", "ping", "pong", "stop", "tick", "notify"]),
     max_size=40,
 )  # fmt: skip
 
@@ -313,11 +541,16 @@ def test_whatever_happens_in_whatever_order_it_stays_whole(
                 actions = line.tick(now)
             case "ping" if connected:
                 actions = line.received(Ping(), now)
+            case "pong" if connected:
+                actions = line.received(Pong(), now)
             case "notify" if connected:
                 actions = line.received(asked("NOTIFY", Event="check-sync"), now)
-            case "200" | "401" | "503" | "423" if connected and last is not None:
+            case "200" | "401" | "407" | "439" | "503" | "423" if (
+                connected and last is not None
+            ):
                 answer = reply(last, int(what), Min_Expires="9000")
-                answer.headers.set("WWW-Authenticate", 'Digest realm="r", nonce="n"')
+                for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+                    answer.headers.set(name, 'Digest realm="r", nonce="n"')
                 actions = line.received(answer, now)
             case _:
                 continue

@@ -294,6 +294,18 @@ def test_wildcards_follow_the_flags(
         assert "host_name_validation_flags" in of(verdict, rule).cure
 
 
+def test_a_sip_server_is_named_as_a_web_server_is_not_as_rfc_5922_has_it() -> None:
+    name = "sip.example.com"  # SIP asks this judge, too: phone.rules says on whose word
+    wildcard = leaf(MIDDLE, "*.example.com")
+    assert look(wildcard, MIDDLE.certificate, name=name).accepted  # not by §7.2
+    by_uri = leaf(MIDDLE, uris=(f"sip:{name}",))
+    refused = look(by_uri, MIDDLE.certificate, name=name)  # §7.1 would take it
+    assert failures(refused) == ["name.mismatch"]
+    assert refused.x509_error == 62
+    both = leaf(MIDDLE, name, uris=("sip:else.example.com",))
+    assert look(both, MIDDLE.certificate, name=name).accepted
+
+
 def test_an_address_needs_a_san_of_type_ip() -> None:
     by_name = leaf(MIDDLE, "192.0.2.7", cn=("192.0.2.7",))
     by_ip = leaf(MIDDLE, ips=("192.0.2.7",))
