@@ -18,7 +18,9 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urldefrag, urljoin
 
+from linekey.digits import digits_of
 from linekey.errors import InputError
+from linekey.phone.typed import untypable
 from linekey.xmldoc import Element, XmlLimits, parse_xml
 
 LIMITS = XmlLimits(size=512 * 1024, depth=8, elements=4_000)
@@ -188,8 +190,9 @@ class Minibrowser:
         for link in self.page.soft_keys:
             if link.key.upper() == key.upper():
                 return follow(link.url)
-        if key.isascii() and key.isdigit() and 1 <= int(key) <= len(self.page.entries):
-            return self.choose(int(key) - 1)
+        number = digits_of(key, len(self.page.entries) + 1) or 0
+        if 1 <= number <= len(self.page.entries):
+            return self.choose(number - 1)
         return Stay(f"this page gives the key {key!r} no meaning")
 
     def submit(self, values: tuple[str, ...]) -> Step:
@@ -198,6 +201,8 @@ class Minibrowser:
             return Stay("this page asks for no input")
         if len(values) != len(self.page.fields):
             return Stay(f"this page asks for {len(self.page.fields)} values")
+        if odd := next((odd for v in values if (odd := untypable(v))), ""):
+            return Stay(f"the character {odd} cannot be typed")
         url = self.page.submit_url
         for item, value in zip(self.page.fields, values, strict=True):
             joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
