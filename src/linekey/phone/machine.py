@@ -438,6 +438,7 @@ class Machine:
 
     def _factory_reset(self, now: datetime) -> list[Command]:
         state = self.state
+        cut_off = [] if self._round is None else [RoundEnded()]
         self._round = None
         self._failures = 0
         self.state = replace(
@@ -458,6 +459,7 @@ class Machine:
         return [
             Save(),
             ApplySettings(),
+            *cut_off,
             Answer(True, "the phone has its factory defaults"),
         ]
 

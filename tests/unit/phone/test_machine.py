@@ -98,6 +98,17 @@ def said(state: PhoneState) -> str:
 # --- rounds
 
 
+def test_a_factory_reset_in_the_middle_of_a_round_ends_it() -> None:
+    machine = phone()
+    fetch = fetch_of(machine.handle(PoweredOn(), NOW))
+    commands = machine.handle(FactoryResetDone(), NOW)
+    assert RoundEnded() in commands
+    assert machine.state.status is Status.OFF
+    late = DocumentFetched(fetch, 200, settings_xml("<language>English</language>"))
+    assert machine.handle(late, NOW) == []
+    assert RoundEnded() not in machine.handle(FactoryResetDone(), NOW)
+
+
 def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> None:
     machine = phone()
     fetch = fetch_of(machine.handle(PoweredOn(), NOW))
