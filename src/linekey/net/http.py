@@ -13,6 +13,7 @@ origin of the URL that was asked for and to no other.
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 """The limit of a provisioning document (``phone.document.LIMITS``)."""
 TIME_LIMIT_S: Final = 60.0
 _AUTHORIZATION: Final = b"authorization"
+# It tells of each request with the whole URL, in which a typed password may stand.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 _NO_WEB_ADDRESS: Final = "a redirect to what is no web address"
 
 Dial = Callable[[Purpose, str, int, bool], Awaitable[Stream]]
