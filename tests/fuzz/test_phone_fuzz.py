@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,10 +17,21 @@ from linekey.errors import InputError
 from linekey.net import http
 from linekey.net.dialer import DialError, Stream
 from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.app_events import (
+    ActionHappened,
+    FormSubmitted,
+    KeyPressed,
+    LookupWanted,
+    OpenPage,
+    PageFailed,
+    PageFetched,
+    SoftKeyPressed,
+)
 from linekey.phone.connection import ConnectionReport, Purpose
-from linekey.phone.document import parse_document
+from linekey.phone.document import FunctionKey, parse_document
 from linekey.phone.events import (
     Answer,
+    CertificateRemoved,
     CertificateUploaded,
     ConnectionEnded,
     DocumentFetched,
@@ -28,6 +40,7 @@ from linekey.phone.events import (
     FetchFailed,
     PatchInstalled,
     PoweredOn,
+    ProvisioningWanted,
     SettingEntered,
 )
 from linekey.phone.identity import parse_identity
@@ -245,6 +258,38 @@ def test_any_request_is_an_event_or_the_documented_error(document: object) -> No
     except InputError:
         return
     Machine(phone()).handle(event, NOW)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(["\udcff", "\x00"])
+FORM = b"""<SnomIPPhoneInput><URL>https://h/x</URL><InputItem><QueryStringParam>c</QueryStringParam>
+<InputFlags>p</InputFlags></InputItem></SnomIPPhoneInput>"""
+
+
+@CALM
+@given(ANY_TEXT, ANY_TEXT)
+@example("\udcff", "\udcff")
+@example("9" * 5000, "a\x00b")
+def test_whatever_text_an_event_brings_the_machine_takes_it(a: str, b: str) -> None:
+    state = phone()
+    for name, value in {
+        "ldap_server": "localhost",
+        "action_incoming_url": f"https://h/$remote{a}",
+    }.items():
+        state = replace(state, settings=state.settings.provision(name, value).settings)
+    machine = Machine(
+        replace(state, function_keys=(FunctionKey(0, "url", "https://h/p"),))
+    )
+    (opened,) = [
+        c for c in machine.handle(KeyPressed(0), NOW) if isinstance(c, OpenPage)
+    ]
+    machine.handle(PageFetched(opened, 200, opened.url, FORM), NOW)
+    for event in (
+        FormSubmitted((a,)), SoftKeyPressed(a), LookupWanted(a), SettingEntered(a, b), SettingEntered("language", a),
+        ActionHappened("incoming", {"remote": a, "display_remote": b}), ActionHappened(a), PageFailed(opened, b, a),
+        ProvisioningWanted(a), ExceptionAdded(a), CertificateRemoved(a),
+    ):  # fmt: skip
+        machine.handle(event, NOW)
+    json.dumps(machine.state.settings.as_list(), ensure_ascii=False).encode()
 
 
 # --- servers

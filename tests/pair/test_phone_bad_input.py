@@ -231,7 +231,12 @@ async def test_a_silent_page_server_does_not_stop_the_other_keys() -> None:
             late = asyncio.ensure_future(running.do(KeyPressed(0)))
             await running.wait_for(lambda s: bool(s.apps.opening))
             await running.do(KeyPressed(3))
-            assert "another page was asked for" in (await late).text
+            told = await late
+            assert "no whole answer within 1 s; another page was asked" in told.text
+            assert any(
+                e.level == "error" and "no whole answer within 1 s" in e.text
+                for e in running.state.log[-3:]
+            )
 
 
 async def test_an_event_without_an_action_url_is_no_trouble() -> None:

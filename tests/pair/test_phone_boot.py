@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from tests.pair.test_phone_bad_input import babbler
+from tests.phone_clock import Timers
 from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.models import find_model
 from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.events import FactoryResetDone
 from linekey.phone.state import PhoneState, Status, new_phone
 
 DOCUMENT = b'<settings><phone-settings><language perm="RW">English</language></phone-settings></settings>'
@@ -72,3 +75,37 @@ async def test_a_phone_boots_proves_itself_and_gets_its_settings(
     assert any(
         "asked for a certificate; shown" in d for e in ended.log for d in e.details
     )
+
+
+async def test_a_factory_reset_during_a_round_ends_the_wait_for_it() -> None:
+    async with babbler(None) as silent, asyncio.timeout(20):
+        state = phone(f"https://localhost:{silent}/")
+        async with VirtualPhone(state, clock=NOW) as running:
+            await running.wait_for(lambda s: s.status is Status.PROVISIONING)
+            waiting = asyncio.ensure_future(running.round_ended())
+            assert (await running.do(FactoryResetDone())).ok
+            assert (await waiting).status is Status.OFF
+
+
+async def test_the_refresh_timer_makes_a_phone_fetch_its_settings_again() -> None:
+    timers = Timers()
+    every = b"<settings><phone-settings><settings_refresh_timer>%d</settings_refresh_timer></phone-settings></settings>"
+    async with serve(server(), verify=accept) as site, asyncio.timeout(20):
+        site.routes = {"/snomD785.htm": Route(every % 3600)}
+        async with VirtualPhone(
+            phone(site.url), clock=NOW, later=timers.later
+        ) as running:
+            assert (await running.round_ended()).status is Status.PROVISIONED
+            assert [t.after_s for t in timers.waiting] == [3600.0]
+            site.routes = {"/snomD785.htm": Route(every % 7200)}
+            timers.fire()
+            await running.wait_for(
+                lambda s: s.settings.get("settings_refresh_timer") == "7200"
+            )
+            await running.round_ended()
+            assert [t.after_s for t in timers.waiting] == [7200.0]
+            assert "a provisioning round began: settings_refresh_timer" in [
+                e.text for e in running.state.log
+            ]
+    assert timers.waiting == [], "a phone that is off has no timer"
+    assert len(site.asked) == 4

@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 
 from linekey.cli.phone import app
 from linekey.errors import LinekeyError, StorageError
-from linekey.net.phone_control import ask, control
+from linekey.net import http, ldap, supplicant
+from linekey.net.phone_control import ANSWER_LIMIT_S, ask, control
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.events import ServerAuthenticationActivated
 from linekey.phone.patch import make_patch
@@ -250,3 +251,29 @@ def test_bad_input_is_an_error_with_its_exit_code(
     words: tuple[object, ...], code: int, state: Path
 ) -> None:
     call(*words, "--state", state, code=code)
+
+
+def test_a_request_may_take_longer_than_whatever_it_waits_for() -> None:
+    longest = max(http.TIME_LIMIT_S, ldap.TIME_LIMIT_S, 2 * supplicant.TIME_LIMIT_S)
+    assert longest + 10 < ANSWER_LIMIT_S
+
+
+def test_a_request_that_takes_too_long_is_answered_in_words(tmp_path: Path) -> None:
+    async def never(phone: VirtualPhone, request: object) -> dict[str, object]:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nothing ends this wait")
+
+    async def main() -> None:
+        path = tmp_path / "control"
+        service = control(path, {"wait": never}, answer_limit_s=0.05)
+        phone = new_phone(MAC, "D785", "10.1.33.33", builtin=device())
+        async with VirtualPhone(phone, clock=NOW, services=(service,)) as running:
+            await running.round_ended()
+            answer = await asyncio.to_thread(ask, path, {"do": "wait"})
+            assert not answer["ok"]
+            assert answer["text"] == "the phone has not answered within 0.05 s"
+            assert "linekey phone log" in answer["hint"]
+            later = await asyncio.to_thread(ask, path, {"do": "activate"})
+            assert later["ok"], "the phone goes on"
+
+    asyncio.run(main())

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import gzip
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -141,6 +143,51 @@ async def test_a_wrong_password_is_tried_once() -> None:
     assert len(site.asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("field", "scheme"),
+    [
+        ('Basic realm="lab", Digest realm="lab", nonce="n"', "Digest"),
+        ('Digest realm="lab", nonce="n", Basic realm="lab"', "Digest"),
+        ('Negotiate, Basic realm="lab"', "Basic"),
+        ('Basic realm="Büro"', "Basic"),
+        ('Digest realm="Büro", nonce="n", charset=UTF-8', "Digest"),
+    ],
+)
+async def test_challenges_in_one_field_are_told_apart(field: str, scheme: str) -> None:
+    async with serve(server(), verify=accept) as site:
+        site.answer = lambda asked: (
+            Route(asked.headers["authorization"].encode("latin-1")) if "authorization" in asked.headers
+            else Route(status=401, headers=(("www-authenticate", field),))
+        )  # fmt: skip
+        answer, _ = await get(f"{site.url}/x", credentials=JOE)
+    name, _, rest = answer.body.decode().partition(" ")
+    assert name == scheme
+    if name == "Digest":
+        realm = "Büro" if "Büro" in field else "lab"
+        assert f'realm="{realm}"' in rest
+        ha1, ha2 = (digest.hash_hex("MD5", f"joe:{realm}:{JOE.password}"), digest.hash_hex("MD5", "GET:/x"))  # fmt: skip
+        assert f'response="{digest.hash_hex("MD5", f"{ha1}:n:{ha2}")}"' in rest
+
+
+async def test_a_redirect_is_asked_without_the_password_of_the_page_before() -> None:
+    async with serve(server(), verify=accept) as site:
+
+        def answer(asked: Asked) -> Route:
+            if "authorization" not in asked.headers:
+                return Route(
+                    status=401,
+                    headers=(("www-authenticate", 'Digest realm="r", nonce="n"'),),
+                )
+            if asked.path == "/x":
+                return Route(status=302, headers=(("location", "/y"),))
+            return Route(asked.headers["authorization"].encode())
+
+        site.answer = answer
+        got, _ = await get(f"{site.url}/x", credentials=JOE)
+    assert site.paths == ["/x", "/x", "/y", "/y"]
+    assert b'uri="/y"' in got.body
+
+
 async def test_basic_is_answered_and_credentials_in_the_url_win_and_are_not_sent_on() -> (
     None
 ):
@@ -201,21 +248,74 @@ async def plain(
         await listener.wait_closed()
 
 
-async def test_a_hundred_megabytes_are_cut_off_early() -> None:
-    sent = 0
+@asynccontextmanager
+async def flood(head: bytes, body: bytes) -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that sends ``body`` again and again until the phone hangs up.
 
-    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n")
-        while sent < 104_857_600:
-            writer.write(bytes(65536))
-            sent += 65536
+    Asked without a password it sends ``head`` and the flood, else an answer of two
+    bytes. The list's one number is how many bytes of the flood the phone's end took.
+    """
+    taken = [0]
+
+    async def handle(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if b"\r\nauthorization:" in asked or asked.startswith(b"get /there "):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            return
+        writer.write(head + b"\r\ncontent-length: 1000000000000\r\n\r\n")
+        while True:
+            writer.write(body)
             await writer.drain()
+            taken[0] += len(body)
 
-    async with plain(flood) as peer:
-        await fails(f"http://{peer}/", "larger than 100000 bytes", max_bytes=100_000)
-    assert sent < 20_000_000
+    async with plain(handle) as peer:
+        yield f"http://{peer}/", taken
+
+
+ZEROS = bytes(65536)
+BOMB = gzip.compress(bytes(16 * 1024 * 1024))
+MOST_TAKEN = 20_000_000
+"""What the buffers of both ends may hold, with a margin."""
+
+
+async def test_a_hundred_megabytes_are_cut_off_early() -> None:
+    async with flood(b"HTTP/1.1 200 OK", ZEROS) as (url, taken):
+        await fails(url, "larger than 100000 bytes", max_bytes=100_000)
+    assert taken[0] < MOST_TAKEN
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [(b"", ZEROS), (b"\r\ncontent-encoding: gzip", BOMB)],
+    ids=["plain", "gzip"],
+)
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b"HTTP/1.1 302 Found\r\nlocation: /there", 200),
+        (b'HTTP/1.1 401 No\r\nwww-authenticate: Digest realm="a", nonce="b"', 200),
+        (b"HTTP/1.1 401 No\r\nwww-authenticate: Negotiate", 401),
+        (b"HTTP/1.1 404 No", 404),
+    ],
+    ids=["redirect", "challenge", "unknown challenge", "refusal"],
+)
+async def test_what_a_redirect_a_challenge_or_a_refusal_brings_is_not_taken(
+    answer: bytes, status: int, head: bytes, body: bytes
+) -> None:
+    tracemalloc.start()
+    try:
+        async with asyncio.timeout(20), flood(answer + head, body) as (url, taken):
+            got, reports = await get(url, credentials=JOE, max_bytes=1_000_000)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert got.status == status
+    assert got.body == (b"ok" if status == 200 else b"")
+    assert len(reports) == (2 if status == 200 else 1)
+    assert taken[0] < MOST_TAKEN
+    assert most < 8_000_000, "nothing was unpacked"
 
 
 MISBEHAVIOUR = {

@@ -1,8 +1,17 @@
+from hashlib import md5
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linekey.digest import answer, best_challenge, hash_hex, parse_digest, response
+from linekey.digest import (
+    answer,
+    best_challenge,
+    hash_hex,
+    parse_digest,
+    response,
+    split_schemes,
+)
 
 # RFC 7616 §3.9.1.
 NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
@@ -67,11 +76,109 @@ def test_what_cannot_be_answered_is_no_challenge(value: str) -> None:
     assert best_challenge([value]) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "schemes", "realm"),
+    [
+        ('Basic realm="a", Digest realm="b", nonce=n', "basic digest", "b"),
+        ('Digest realm="b, c", nonce="n", Basic realm="a"', "digest basic", "b, c"),
+        ('Negotiate, Basic realm="x"', "negotiate basic", None),
+        ("Negotiate oRQw/+~==, NTLM,Digest realm=b ,nonce=n", "negotiate ntlm digest", "b"),
+        ('Newauth realm="apps", type=1, title="Login to \\"apps\\"", Basic realm="simple"', "newauth basic", None),
+        ('Digest realm="Büro", nonce="n", charset=UTF-8', "digest", "Büro"),
+        ('Basic realm="Büro"', "basic", None),
+        (' ,, DIGEST\trealm = "b" ,, nonce = n , ', "digest", "b"),
+        ('Digest realm="b",\r\n nonce="n"', "digest", "b"),
+        ('Digest realm="b" nonce="n"', "", None),
+        ('realm="b", nonce="n"', "", None),
+        ('Digest realm="b, nonce="n"', "", None),
+        ('Basic realm="a", Digest realm="b", nonce="n", nonce="m"', "", None),
+        ('Digest realm="b\x00", nonce="n"', "", None),
+    ],
+)  # fmt: skip
+def test_challenges_that_share_a_field_are_told_apart(
+    value: str, schemes: str, realm: str | None
+) -> None:
+    # The example with two schemes is RFC 9110 §11.6.1's own.
+    assert [s.name for s in split_schemes(value)] == schemes.split()
+    challenge = best_challenge([value])
+    assert (None if challenge is None else challenge.realm) == realm
+
+
+def test_an_answer_is_one_digest_and_nothing_else() -> None:
+    assert parse_digest('Digest username="u", realm="r"') == {
+        "username": "u",
+        "realm": "r",
+    }
+    assert parse_digest('Digest username="u", Basic realm="r"') is None
+    assert parse_digest('Digest username="ü"') is None
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+def test_a_realm_beyond_ascii_is_hashed_and_sent_back_byte_for_byte(
+    charset: str,
+) -> None:
+    realm = "Büro".encode(charset)
+    field = b'Digest realm="' + realm + b'", nonce="n"'
+    challenge = best_challenge([field.decode("utf-8", "surrogateescape")])
+    header = answer(challenge, username="jörg", password="p", method="GET", uri="/",
+                    nc=1, cnonce="c").encode("utf-8", "surrogateescape")  # fmt: skip
+    ha1 = md5("jörg".encode() + b":" + realm + b":p").hexdigest()
+    proof = response("MD5", ha1=ha1, nonce="n", nc="", cnonce="", method="GET", uri="/", qop="")  # fmt: skip
+    assert b'realm="' + realm + b'"' in header
+    assert f'response="{proof}"'.encode() in header
+
+
+def test_a_server_that_takes_hashed_user_names_gets_one() -> None:
+    # RFC 7616 §3.4.4: username = H(username:realm); A1 keeps the name itself.
+    value = 'Digest realm="r", nonce="n", algorithm=SHA-256, userhash=true, qop="auth"'
+    header = parse_digest(
+        answer(best_challenge([value]), username="jörg", password="p", method="GET",
+               uri="/", nc=1, cnonce="c")
+    )  # fmt: skip
+    assert header["username"] == hash_hex("SHA-256", "jörg:r")
+    assert header["userhash"] == "true"
+    ha1 = hash_hex("SHA-256", "jörg:r:p")
+    assert header["response"] == response(
+        "SHA-256", ha1=ha1, nonce="n", nc="00000001", cnonce="c", method="GET", uri="/"
+    )
+
+
 @given(st.text(max_size=60), st.text('ab"\\, =', max_size=60))
 def test_any_header_reads_or_is_none(any_text: str, tricky: str) -> None:
     for value in (any_text, "Digest " + tricky, f'Digest realm="{tricky}", nonce="n"'):
+        split_schemes(value)
         parse_digest(value)
         best_challenge([value])
+
+
+TOKENS = st.text("abcDEF-1", min_size=1, max_size=5)
+VALUES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12)
+OFFERED = st.lists(
+    st.tuples(
+        TOKENS,
+        st.dictionaries(TOKENS.map(str.lower), VALUES, min_size=1, max_size=4)
+        | st.sampled_from(["", "QWxhZGRpbg==", "a/b+c"]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(OFFERED, st.sampled_from([", ", ",", " ,, ", ",\t"]))
+def test_whatever_a_server_offers_in_one_field_reads_back(
+    offered: list[tuple[str, dict[str, str] | str]], comma: str
+) -> None:
+    texts, meant = [], []
+    for name, more in offered:
+        if isinstance(more, str):
+            texts.append(f"{name} {more}".strip())
+            meant.append((name.lower(), {}))
+            continue
+        quoted = {k: v.replace("\\", "\\\\").replace('"', '\\"') for k, v in more.items()}  # fmt: skip
+        texts.append(f"{name} " + comma.join(f'{k}="{v}"' for k, v in quoted.items()))
+        meant.append((name.lower(), more))
+    read = split_schemes(comma.join(texts))
+    assert [(s.name, dict(s.parameters)) for s in read] == meant
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=20))

@@ -10,6 +10,7 @@ the like from Snom's public setting names (M); the rest is by the look of a name
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 _EXACT = frozenset(
@@ -82,8 +83,29 @@ _MASKS = (
 )
 
 
-def mask_url(text: str) -> str:
-    """A URL for logs and pages: without user and password, tokens and the like."""
+def mask_url(text: str, typed: Iterable[str] = ()) -> str:
+    """A URL for logs and pages: without user and password, tokens and the like.
+
+    ``typed`` are passwords that may stand anywhere in it, whatever the name of the
+    parameter, percent-encoded or not; ``text`` may be a sentence around the URL.
+    """
+    for value in sorted(filter(None, typed), key=len, reverse=True):
+        text = _spellings(value).sub("…", text)
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _spellings(value: str) -> re.Pattern[str]:
+    """A value as it may stand in a URL: each character itself or percent-encoded.
+
+    As a whole word only, so that a PIN of one digit does not eat the port.
+    """
+    ways = []
+    for character in value:
+        encoded = "".join(f"%{b:02X}" for b in character.encode("utf-8", "replace"))
+        blank = r"|\+" if character == " " else ""
+        ways.append(f"(?:{re.escape(character)}|{encoded}{blank})")
+    return re.compile(
+        r"(?<![\w%.~-])" + "".join(ways) + r"(?![\w%~-]|\.\w)", re.IGNORECASE
+    )

@@ -1,9 +1,11 @@
 """Carries the applications' commands out: pages, directory, 802.1X.
 
 ``carry_out(phone, command)`` comes back with the event that says what came of it, and
-never fails for anything a peer does.
+never fails: also a fault of linekey's own is such an event, with its traceback in the
+log of Python (``linekey.phone``).
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from linekey.errors import LinekeyError
@@ -14,6 +16,7 @@ from linekey.phone.app_events import (
     AppEvent,
     LogIntoNetwork,
     LookupEnded,
+    NetworkLoginEnded,
     OpenPage,
     PageFailed,
     PageFetched,
@@ -22,13 +25,36 @@ from linekey.phone.app_events import (
 from linekey.phone.directory import LookupResult
 from linekey.phone.events import ConnectionEnded
 from linekey.phone.minibrowser import LIMITS
+from linekey.phone.wording import own_fault
 
 if TYPE_CHECKING:
     from linekey.net.phone_runner import VirtualPhone
 
 
+_log = logging.getLogger("linekey.phone")
+
+
 async def carry_out(phone: "VirtualPhone", command: AppCommand) -> AppEvent:
     """Do it; say what came of it."""
+    try:
+        return await _carry_out(phone, command)
+    except Exception as error:  # noqa: BLE001 - told, with its traceback
+        _log.exception("phone %s: %s", phone.state.mac, type(command).__name__)
+        return _gave_up(command, *own_fault(type(error).__name__))
+
+
+def _gave_up(command: AppCommand, reason: str, hint: str) -> AppEvent:
+    match command:
+        case OpenPage():
+            return PageFailed(command, reason, hint)
+        case SearchDirectory():
+            return LookupEnded(command.text, LookupResult(problem=reason, cure=hint))
+        case LogIntoNetwork():
+            return NetworkLoginEnded(command, False, reason, hint)
+    raise AssertionError(f"a command that nobody does: {type(command).__name__}")
+
+
+async def _carry_out(phone: "VirtualPhone", command: AppCommand) -> AppEvent:
     match command:
         case OpenPage():
             return await _open(phone, command)

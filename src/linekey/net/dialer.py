@@ -268,7 +268,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             self._engine = ClientEngine(
                 replace(offer.context, verify=verify), server_name=host
             )
-        except (TlsError, UnicodeError) as error:
+        except (TlsError, ValueError) as error:
             seen.error = f"the phone can make no hello for {host!r}: {error}"
             raise DialError(self.report()) from error
         self._writer.write(self._engine.take_output())
@@ -383,8 +383,11 @@ async def dial(
             replace(nothing, error=f"no connection within {connect_limit_s:g} s"),
             hint="look whether the address is right and a firewall drops packets",
         ) from None
-    except (OSError, UnicodeError) as error:
-        text = _os_text(error) if isinstance(error, OSError) else "no usable host name"
+    except (OSError, ValueError, OverflowError) as error:
+        # What no resolver takes: a NUL, a label of 64 characters, a port of 70000.
+        text = "no usable host name or port"
+        if isinstance(error, OSError):
+            text = _os_text(error)
         raise DialError(
             replace(nothing, error=f"cannot connect: {text}"),
             hint="look whether the server runs, and the address is right",

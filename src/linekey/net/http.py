@@ -2,18 +2,20 @@
 
 A transport of ours opens each connection through ``net.dialer`` (so it is the engine
 that speaks TLS and the judge that decides) and lets httpcore2 speak HTTP/1.1 on it;
-redirects, limits and time are httpx2's and ours. One request, one connection: a phone
+redirects, challenges, limits and time are ours. One request, one connection: a phone
 fetches a handful of documents a day.
 
 Rules: an answer is cut off at ``max_bytes``, a redirect chain at ``MAX_REDIRECTS``, the
 whole at ``time_limit_s``; a compressed answer is refused (nothing asked for it, and it
-may be a bomb). User name and password go to the origin of the URL that was asked for
-and to no other.
+may be a bomb). Only the body of a success is read: what a redirect, a challenge or a
+refusal brings besides its head stays with the server. User name and password go to the
+origin of the URL that was asked for and to no other.
 """
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +33,10 @@ MAX_REDIRECTS: Final = 5
 MAX_BYTES: Final = 4 * 1024 * 1024
 """The limit of a provisioning document (``phone.document.LIMITS``)."""
 TIME_LIMIT_S: Final = 60.0
+_AUTHORIZATION: Final = b"authorization"
+# It tells of each request with the whole URL, in which a typed password may stand.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+_NO_WEB_ADDRESS: Final = "a redirect to what is no web address"
 
 Dial = Callable[[Purpose, str, int, bool], Awaitable[Stream]]
 """``dial(purpose, host, port, encrypted)``; raises DialError."""
@@ -46,7 +52,10 @@ class HttpError(PeerError):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came. ``url`` is where it came from, after redirects."""
+    """What came. ``url`` is where it came from, after redirects.
+
+    ``body`` is empty unless ``status`` is a success (2xx).
+    """
 
     status: int
     url: str
@@ -70,15 +79,17 @@ class _Transport(httpx2.AsyncBaseTransport):
         dial: Dial,
         purpose: Purpose,
         ended: Callable[[ConnectionReport], None],
+        max_bytes: int,
     ) -> None:
         self._dial = dial
         self._purpose = purpose
         self._ended = ended
+        self._max_bytes = max_bytes
         self.refused = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not request.url.host:
-            raise httpx2.UnsupportedProtocol("a redirect to what is no web address")
+            raise httpx2.UnsupportedProtocol(_NO_WEB_ADDRESS)
         encrypted = request.url.scheme == "https"
         port = request.url.port or (443 if encrypted else 80)
         try:
@@ -110,7 +121,7 @@ class _Transport(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             answer.status,
             headers=answer.headers,
-            stream=_Body(answer, lambda: self._over(stream)),
+            stream=_Body(answer, lambda: self._over(stream), self._max_bytes),
             extensions=answer.extensions,
         )
 
@@ -122,16 +133,31 @@ class _Transport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """The answer's body; closing it ends the connection."""
+    """An answer's body, whatever its status; closing it ends the connection.
+
+    Whoever reads more than ``max_bytes`` of it gets HttpError.
+    """
 
     def __init__(
-        self, answer: httpcore2.Response, over: Callable[[], Awaitable[None]]
+        self,
+        answer: httpcore2.Response,
+        over: Callable[[], Awaitable[None]],
+        max_bytes: int,
     ) -> None:
         self._answer = answer
         self._over = over
+        self._max_bytes = max_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
         async for part in self._answer.aiter_stream():
+            size += len(part)
+            if size > self._max_bytes:
+                raise HttpError(
+                    f"the answer is larger than {self._max_bytes} bytes; the phone "
+                    "stops",
+                    hint="look at what this address gives out",
+                )
             yield part
 
     async def aclose(self) -> None:
@@ -139,38 +165,41 @@ class _Body(httpx2.AsyncByteStream):
         await self._over()
 
 
-class _Login(httpx2.Auth):
-    """Answers a 401 once, twice for a stale nonce; digest before basic."""
+class _Login:
+    """Answers a URL's 401 once, twice for a stale nonce; digest before basic."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, origin: httpx2.URL) -> None:
         self._credentials = credentials
+        self._origin = _origin(origin)
+        self._tried: dict[str, int] = {}
 
-    def auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        answer = yield request
-        for attempt in range(2):
-            asked = answer.request.url
-            same = (asked.scheme, asked.host, asked.port) == (
-                request.url.scheme,
-                request.url.host,
-                request.url.port,
-            )
-            if answer.status_code != 401 or not same:
-                return
-            challenges = answer.headers.get_list("www-authenticate")
-            challenge = digest.best_challenge(challenges)
-            if attempt and not (challenge and challenge.stale):
-                return
-            again = httpx2.Request("GET", asked, headers=request.headers)
-            value = self._value(challenge, challenges, asked)
-            if value is None:
-                return
-            again.headers["authorization"] = value
-            answer = yield again
+    def again(self, answer: httpx2.Response) -> httpx2.Request | None:
+        """The request to send after this 401; None if there is nothing to add."""
+        url = answer.request.url
+        if _origin(url) != self._origin:
+            return None
+        # Bytes that are no UTF-8 go back as they came.
+        fields = [
+            value.decode("utf-8", "surrogateescape")
+            for name, value in answer.headers.raw
+            if name.lower() == b"www-authenticate"
+        ]
+        challenge = digest.best_challenge(fields)
+        tried = self._tried.get(str(url), 0)
+        stale = challenge is not None and challenge.stale
+        if tried > 1 or (tried and not stale):
+            return None
+        value = self._value(challenge, fields, url)
+        if value is None:
+            return None
+        self._tried[str(url)] = tried + 1
+        sent = answer.request.headers.raw
+        headers = [(k, v) for k, v in sent if k.lower() != _AUTHORIZATION]
+        headers.append((_AUTHORIZATION, value.encode("utf-8", "surrogateescape")))
+        return httpx2.Request("GET", url, headers=headers)
 
     def _value(
-        self, challenge: digest.Challenge | None, challenges: list[str], url: httpx2.URL
+        self, challenge: digest.Challenge | None, fields: list[str], url: httpx2.URL
     ) -> str | None:
         user = self._credentials
         if challenge is not None:
@@ -183,11 +212,16 @@ class _Login(httpx2.Auth):
                 nc=1,
                 cnonce=secrets.token_hex(8),
             )
-        if any(text.strip().lower().startswith("basic") for text in challenges):
+        schemes = (s.name for field in fields for s in digest.split_schemes(field))
+        if "basic" in schemes:
             basic = httpx2.BasicAuth(user.username, user.password)
             header = next(basic.auth_flow(httpx2.Request("GET", url))).headers
             return str(header["authorization"])
         return None
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 async def get(
@@ -213,12 +247,11 @@ async def get(
         user = httpx2.URL(url)
         credentials = Credentials(user.username, user.password)
         url = str(user.copy_with(username="", password=""))
-    transport = _Transport(dial, purpose, ended)
+    transport = _Transport(dial, purpose, ended, max_bytes)
     client = httpx2.AsyncClient(
         transport=transport,
         trust_env=False,
-        follow_redirects=True,
-        max_redirects=MAX_REDIRECTS,
+        follow_redirects=False,
         timeout=None,
         headers={
             "user-agent": user_agent,
@@ -226,11 +259,10 @@ async def get(
             "accept-encoding": "identity",
             "connection": "close",
         },
-        auth=_Login(credentials) if credentials is not None else None,
     )
     try:
         async with asyncio.timeout(time_limit_s), client:
-            return await _get(client, url, max_bytes)
+            return await _get(client, url, credentials)
     except TimeoutError:
         raise HttpError(
             f"no whole answer within {time_limit_s:g} s",
@@ -241,11 +273,6 @@ async def get(
         raise HttpError(
             failed.message, refused=failed.refused, hint=failed.hint
         ) from failed
-    except httpx2.TooManyRedirects:
-        raise HttpError(
-            f"more than {MAX_REDIRECTS} redirects",
-            hint="look where the server sends the phone; it may go in circles",
-        ) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, httpcore2.NetworkError) as error:
         raise HttpError(_worded(error), refused=transport.refused) from error
     except (httpcore2.ProtocolError, httpx2.StreamError, UnicodeError) as error:
@@ -254,30 +281,56 @@ async def get(
         ) from error
 
 
-async def _get(client: httpx2.AsyncClient, url: str, max_bytes: int) -> HttpAnswer:
-    async with client.stream("GET", url) as answer:
+async def _get(
+    client: httpx2.AsyncClient, url: str, login: Credentials | None
+) -> HttpAnswer:
+    """Follow redirects and answer challenges; neither's body is read."""
+    request: httpx2.Request | None = client.build_request("GET", url)
+    redirects = 0
+    asked = None if login is None else _Login(login, httpx2.URL(url))
+    while request is not None:
+        # httpx2 would read the bodies of redirects and challenges, and unpack them.
+        answer = await client.send(request, stream=True, auth=httpx2.Auth())
+        try:
+            request = None
+            if answer.has_redirect_location:
+                redirects += 1
+                if redirects > MAX_REDIRECTS:
+                    raise HttpError(
+                        f"more than {MAX_REDIRECTS} redirects",
+                        hint="look where the server sends the phone; it may go in "
+                        "circles",
+                    )
+                request = answer.next_request
+                if request is None:
+                    raise httpx2.UnsupportedProtocol(_NO_WEB_ADDRESS)
+                request.headers.pop("authorization", None)
+            elif answer.status_code == 401 and asked is not None:
+                request = asked.again(answer)
+            if request is None:
+                return await _whole(answer)
+        finally:
+            await answer.aclose()
+    raise AssertionError("the loop ends with an answer or an error")
+
+
+async def _whole(answer: httpx2.Response) -> HttpAnswer:
+    """The answer with its body, where the phone has a use for one."""
+    body = b""
+    if answer.is_success:
         encoding = answer.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", ""):
             raise HttpError(
                 f"the answer is compressed ({encoding[:40]!r}), unasked",
                 hint="switch compression off for phones",
             )
-        parts: list[bytes] = []
-        size = 0
-        async for part in answer.aiter_raw():
-            size += len(part)
-            if size > max_bytes:
-                raise HttpError(
-                    f"the answer is larger than {max_bytes} bytes; the phone stops",
-                    hint=f"look at what {redact_url(url)} gives out",
-                )
-            parts.append(part)
-        return HttpAnswer(
-            answer.status_code,
-            str(answer.url),
-            b"".join(parts),
-            answer.headers.get("content-type", ""),
-        )
+        body = b"".join([part async for part in answer.aiter_raw()])
+    return HttpAnswer(
+        answer.status_code,
+        str(answer.url),
+        body,
+        answer.headers.get("content-type", ""),
+    )
 
 
 def _worded(error: Exception) -> str:

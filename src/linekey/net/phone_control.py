@@ -17,7 +17,10 @@ from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.phone.requests import MAX_REQUEST, answer_as_dict, parse_request
 
-ANSWER_LIMIT_S: Final = 60.0
+ANSWER_LIMIT_S: Final = 90.0
+"""Seconds until a request is given up: above the limit of whatever it may wait for
+(``http.TIME_LIMIT_S`` is the longest), so that who asks learns that one's reason."""
+_MARGIN_S: Final = 5.0
 More = Mapping[str, Callable[[VirtualPhone, Mapping[str, Any]], Awaitable[Any]]]
 """Further requests by name: what is not a plain event (a key press, a look-up)."""
 
@@ -36,17 +39,27 @@ def _short(path: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-def control(path: Path, more: More | None = None) -> Service:
-    """A service that answers requests at ``path`` for as long as the phone runs."""
+def control(
+    path: Path, more: More | None = None, *, answer_limit_s: float = ANSWER_LIMIT_S
+) -> Service:
+    """A service that answers requests at ``path`` for as long as the phone runs.
+
+    A request that takes longer than ``answer_limit_s`` is answered with that.
+    """
 
     async def serve(phone: VirtualPhone) -> None:
         async def handle(
             reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         ) -> None:
             try:
-                async with asyncio.timeout(ANSWER_LIMIT_S):
+                async with asyncio.timeout(_MARGIN_S):
                     line = await reader.readline()
-                    answer = await _answer(phone, line, more or {})
+                try:
+                    async with asyncio.timeout(answer_limit_s):
+                        answer = await _answer(phone, line, more or {})
+                except TimeoutError:
+                    answer = _too_slow(answer_limit_s)
+                async with asyncio.timeout(_MARGIN_S):
                     writer.write(json.dumps(answer, default=str).encode() + b"\n")
                     await writer.drain()
             except (OSError, TimeoutError, ValueError):
@@ -63,6 +76,14 @@ def control(path: Path, more: More | None = None) -> Service:
                 await asyncio.get_running_loop().create_future()
 
     return serve
+
+
+def _too_slow(limit_s: float) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "text": f"the phone has not answered within {limit_s:g} s",
+        "hint": "what was asked for may still happen: look at linekey phone log",
+    }
 
 
 async def _answer(phone: VirtualPhone, line: bytes, more: More) -> dict[str, Any]:
@@ -84,14 +105,15 @@ async def _answer(phone: VirtualPhone, line: bytes, more: More) -> dict[str, Any
 def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Send one request to the process that runs the phone; its answer.
 
-    Blocks for at most a minute. Raises StorageError if nobody listens.
+    Blocks for ``ANSWER_LIMIT_S`` and a few seconds at most. Raises StorageError if
+    nobody listens.
     """
     data = json.dumps(request).encode()
     if len(data) > MAX_REQUEST * 2:
         raise InputError(f"a request of {len(data)} bytes is too large")
     try:
         with socket.socket(socket.AF_UNIX) as client, _short(path) as name:
-            client.settimeout(ANSWER_LIMIT_S)
+            client.settimeout(ANSWER_LIMIT_S + 2 * _MARGIN_S)
             client.connect(name)
             client.sendall(data + b"\n")
             client.shutdown(socket.SHUT_WR)

@@ -11,9 +11,14 @@ loop. Many phones run in one process.
 
 ``now`` is the *phone's* clock: real time, or ``clock`` at power-on and then on from
 there (a phone without NTP begins in 1970).
+
+Rule: a fault of linekey's own, in one event or one command, does not end the phone. Its
+log says so, whoever asked is told, and the traceback goes to the logger
+``linekey.phone``. StorageError ends it: a phone that cannot keep its state stops.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +26,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from linekey.certs.certificate import Certificate
-from linekey.errors import InputError, LinekeyError
+from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net import http
 from linekey.net.app_runner import carry_out
 from linekey.net.dialer import Offer, Stream, dial, refused_offer
@@ -53,10 +58,16 @@ from linekey.phone.machine import Machine
 from linekey.phone.report import describe_run
 from linekey.phone.state import LogEntry, PhoneState
 from linekey.phone.user_agent import user_agent
+from linekey.phone.wording import own_fault
 from linekey.tls.context import ClientContext, Identity
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
+
+_log = logging.getLogger("linekey.phone")
+
+Later = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+"""``later(after_s, call)``, as ``call_later`` of an event loop."""
 
 Service = Callable[["VirtualPhone"], Awaitable[None]]
 """Something that runs beside the phone until it is switched off: SIP, its pages."""
@@ -90,6 +101,7 @@ class VirtualPhone:
 
     ``state`` is what it is at power-on. ``tell`` is called with every new log line, the
     story in the past tense. ``keeper`` None keeps nothing. ``services`` run beside it.
+    ``later`` sets the phone's timers; None is the event loop's clock.
     """
 
     def __init__(
@@ -101,6 +113,7 @@ class VirtualPhone:
         tell: Callable[[LogEntry], None] | None = None,
         services: tuple[Service, ...] = (),
         time_limit_s: float = http.TIME_LIMIT_S,
+        later: Later | None = None,
     ) -> None:
         self.machine = Machine(state)
         self.clock = PhoneClock(clock)
@@ -110,6 +123,7 @@ class VirtualPhone:
         self._tell = tell
         self._services = services
         self._time_limit_s = time_limit_s
+        self._set_timer = later
         self._told = state.log_count
         self._events: asyncio.Queue[tuple[Event, asyncio.Future[Answer] | None]]
         self._events = asyncio.Queue()
@@ -122,6 +136,7 @@ class VirtualPhone:
         ] = []
         self._main: asyncio.Task[None] | None = None
         self._context: tuple[object, ClientContext, tuple[str, ...]] | None = None
+        self._whole = state
 
     # --- for whoever runs it
 
@@ -180,7 +195,11 @@ class VirtualPhone:
             event, asker = self._events.get_nowait()
             askers.append(asker)
             if isinstance(event, ConnectionEnded | LineMoved):
-                self.machine.handle(event, self.clock.now())
+                self._whole = self.state
+                try:
+                    self.machine.handle(event, self.clock.now())
+                except Exception as error:  # noqa: BLE001 - told, with its traceback
+                    self._faulted(event, error)
                 written = True
         if written:
             self._tell_news()
@@ -330,17 +349,13 @@ class VirtualPhone:
     # --- the loop
 
     async def _handle(self, event: Event, group: asyncio.TaskGroup) -> None:
-        accepted = self.state.trust.server_certificates
-        commands = self.machine.handle(event, self.clock.now())
-        if self.state.trust.server_certificates != accepted:
-            # A line that was refused tries again: an exception may have cured it.
-            await self._announce()
-        answer = Answer(True, "done")
-        for command in commands:
-            if isinstance(command, Answer):
-                answer = command
-            else:
-                await self._carry_out(command, group)
+        self._whole = self.state
+        try:
+            answer = await self._take(event, group)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told, with its traceback
+            answer = await self._carry_all_out(self._faulted(event, error), group)
         self._tell_news()
         for met, future in self._waiters:
             if not future.done() and met(self.state):
@@ -349,20 +364,44 @@ class VirtualPhone:
         if asker is not None and not asker.done():
             asker.set_result(answer)
 
+    async def _take(self, event: Event, group: asyncio.TaskGroup) -> Answer:
+        accepted = self.state.trust.server_certificates
+        commands = self.machine.handle(event, self.clock.now())
+        if self.state.trust.server_certificates != accepted:
+            # A line that was refused tries again: an exception may have cured it.
+            await self._announce()
+        return await self._carry_all_out(commands, group)
+
+    async def _carry_all_out(
+        self, commands: list[Command], group: asyncio.TaskGroup
+    ) -> Answer:
+        answer = Answer(True, "done")
+        for command in commands:
+            if isinstance(command, Answer):
+                answer = command
+            else:
+                await self._carry_out(command, group)
+        return answer
+
+    def _faulted(self, event: Event, error: Exception) -> list[Command]:
+        """Have the machine go on; the traceback is for whoever repairs linekey."""
+        _log.error("phone %s: %s", self.state.mac, type(event).__name__, exc_info=error)
+        kind = type(error).__name__
+        return self.machine.faulted(event, self._whole, kind, self.clock.now())
+
     async def _carry_out(self, command: Command, group: asyncio.TaskGroup) -> None:
         match command:
             case Save():
                 if self._keeper is not None:
                     await asyncio.to_thread(self._keeper.save, self.state)
+                self._whole = self.state
             case Fetch():
                 self._rounds.clear()
                 group.create_task(self._fetch(command))
             case WakeUp(after_s=after_s, reason=reason):
                 if self._timer is not None:
                     self._timer.cancel()
-                self._timer = asyncio.get_running_loop().call_later(
-                    after_s, self.happened, ProvisioningWanted(reason)
-                )
+                self._timer = self._later(after_s, ProvisioningWanted(reason))
             case ApplySettings():
                 await self._announce()
             case RoundEnded():
@@ -370,15 +409,17 @@ class VirtualPhone:
             case ReopenAfter(after_s=after_s, serial=serial):
                 if self._page_timer is not None:
                     self._page_timer.cancel()
-                self._page_timer = asyncio.get_running_loop().call_later(
-                    after_s, self.happened, FetchTimeCame(serial)
-                )
+                self._page_timer = self._later(after_s, FetchTimeCame(serial))
             case AppCommand():
                 # Whoever asked learns what came of it, not that it began.
                 asker, self._asker = self._asker, None
                 group.create_task(self._run_app(command, asker))
             case Answer():
                 raise AssertionError("an answer is no command to carry out")
+
+    def _later(self, after_s: float, event: Event) -> asyncio.TimerHandle:
+        later = self._set_timer or asyncio.get_running_loop().call_later
+        return later(after_s, lambda: self.happened(event))
 
     async def _fetch(self, fetch: Fetch) -> None:
         limit = http.MAX_BYTES if fetch.kind == "document" else UPLOAD_LIMIT_BYTES * 2
@@ -388,6 +429,10 @@ class VirtualPhone:
             self.happened(FetchFailed(fetch, failed.message, failed.refused))
         except LinekeyError as error:
             self.happened(FetchFailed(fetch, error.message))
+        except Exception as error:  # noqa: BLE001 - told, with its traceback
+            _log.exception("phone %s: a fetch", self.state.mac)
+            reason, _ = own_fault(type(error).__name__)
+            self.happened(FetchFailed(fetch, reason))
         else:
             self.happened(
                 DocumentFetched(fetch, answer.status, answer.body, answer.url)

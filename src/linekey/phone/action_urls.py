@@ -89,7 +89,9 @@ def expand(
     def value_of(match: re.Match[str]) -> str:
         in_path = match.start() < path_end
         ampersand = (match["amp"] or "") if not in_path else ""
-        return quote(_value(match, happening, setting), safe="") + ampersand
+        value = _value(match, happening, setting)
+        # A display name comes from a stranger; what is no text becomes a "?".
+        return quote(value, safe="", errors="replace") + ampersand
 
     return _VARIABLE.sub(value_of, template)
 

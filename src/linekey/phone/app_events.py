@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from linekey.catalog.secrecy import mask_url
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
 from linekey.phone.apps import LineStatus
@@ -134,6 +135,12 @@ class OpenPage(AppCommand):
     """Whether the image of the page that is shown is fetched."""
     by_timer: bool = False
     """Whether it is a page's own ``<Fetch>``; it tries again after a failure."""
+    typed: tuple[str, ...] = field(default=(), repr=False)
+    """Passwords that were typed on the way to it, and may stand in its URL."""
+
+    def shown(self, text: str = "") -> str:
+        """Its URL, or a text that may hold it, for log, screen and answers."""
+        return mask_url(text or self.url, self.typed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ from linekey.xmldoc import XmlError
 _RETRY_FETCH_S: Final = 30.0
 """A page's own ``<Fetch>`` that failed is tried again after this, or its own time."""
 _FAILED_LINES: Final = frozenset({LineState.WAITING})
+_LATE: Final = "another page was asked for meanwhile"
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Result = tuple[PhoneState, list[Command]]
@@ -310,20 +311,21 @@ def _open(
     now: datetime,
     *,
     by_timer: bool = False,
+    typed: tuple[str, ...] = (),
 ) -> Result:
-    shown = mask_url(url)
+    shown = mask_url(url, typed)
     try:
         parse_url(url)
     except InputError as error:
-        answer = Answer(False, f"{shown}: {error.message}", error.hint)
-        return _tell(state, purpose, answer, now)
+        text = f"{shown}: {mask_url(error.message, typed)}"
+        return _tell(state, purpose, Answer(False, text, error.hint), now)
     number = 0
     if purpose is not Purpose.ACTION_URL:
         number = state.apps.asked + 1
         state = _apps(
             state, replace(state.apps, asked=number, opening=shown, message=None)
         )
-    return state, [OpenPage(url, purpose, number, by_timer=by_timer)]
+    return state, [OpenPage(url, purpose, number, by_timer=by_timer, typed=typed)]
 
 
 # --- minibrowser -------------------------------------------------------------------
@@ -333,8 +335,10 @@ def _step(
     state: PhoneState, step: Step, now: datetime, *, by_timer: bool = False
 ) -> Result:
     match step:
-        case Open(url=url):
-            return _open(state, url, Purpose.MINIBROWSER, now, by_timer=by_timer)
+        case Open(url=url, typed=typed):
+            return _open(
+                state, url, Purpose.MINIBROWSER, now, by_timer=by_timer, typed=typed
+            )
         case Leave():
             return _leave(state)
         case Dial(number=number):
@@ -402,7 +406,13 @@ def _page_needs(state: PhoneState) -> list[Command]:
     if page.image_url and not state.apps.image:
         number = state.apps.serial
         commands.append(
-            OpenPage(page.image_url, Purpose.MINIBROWSER, number, image=True)
+            OpenPage(
+                page.image_url,
+                Purpose.MINIBROWSER,
+                number,
+                image=True,
+                typed=page.typed,
+            )
         )
     return commands
 
@@ -420,9 +430,7 @@ def _is_late(state: PhoneState, request: OpenPage) -> bool:
 
 def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Result:
     request = event.request
-    if _is_late(state, request):
-        return state, [Answer(False, "another page was asked for meanwhile")]
-    shown, purpose = mask_url(event.url), request.purpose
+    shown, purpose = request.shown(event.url), request.purpose
     if not 200 <= event.status < 300:
         answer = Answer(
             False,
@@ -430,16 +438,19 @@ def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resul
             "look at the server's log for this request",
         )
         return _page_problem(state, request, answer, now)
+    if _is_late(state, request):
+        return state, [Answer(False, _LATE)]
     if request.image:
         return _image_fetched(state, event, now)
     if not event.body.strip():
         text = f"{shown}: the server answered, without a page"
         return _tell(state, purpose, Answer(True, text), now)
     try:
-        page = parse_page(event.body, event.url)
+        page = parse_page(event.body, event.url, request.typed)
     except (XmlError, PageError) as error:
         if purpose is Purpose.MINIBROWSER or _looks_like_page(event.body):
-            answer = Answer(False, f"{shown}: {error.message}", error.hint)
+            text = f"{shown}: {request.shown(error.message)}"
+            answer = Answer(False, text, error.hint)
             return _page_problem(state, request, answer, now)
         text = f"{shown}: the server answered {event.status}; it is no page to show"
         return _tell(state, purpose, Answer(True, text), now)
@@ -454,7 +465,7 @@ def _looks_like_page(body: bytes) -> bool:
 
 
 def _image_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Result:
-    shown = mask_url(event.url)
+    shown = event.request.shown(event.url)
     if not image_type(event.body):
         answer = Answer(
             False,
@@ -467,16 +478,22 @@ def _image_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resu
 
 
 def _page_failed(state: PhoneState, event: PageFailed, now: datetime) -> Result:
-    if _is_late(state, event.request):
-        return state, [Answer(False, "another page was asked for meanwhile")]
-    answer = Answer(False, f"{mask_url(event.request.url)}: {event.reason}", event.hint)
-    return _page_problem(state, event.request, answer, now)
+    request = event.request
+    text = f"{request.shown()}: {request.shown(event.reason)}"
+    return _page_problem(state, request, Answer(False, text, event.hint), now)
 
 
 def _page_problem(
     state: PhoneState, request: OpenPage, answer: Answer, now: datetime
 ) -> Result:
-    """Say it; a page that renews itself tries again later."""
+    """Say it; a page that renews itself tries again later.
+
+    Where another page was asked for meanwhile, the screen is that one's.
+    """
+    if _is_late(state, request):
+        state = state.with_log(now, request.purpose, answer.text, _LATE, level="error")
+        text = f"{answer.text}; {_LATE}"
+        return state, [Save(), Answer(False, text, answer.hint)]
     state, commands = _tell(state, request.purpose, answer, now)
     if request.by_timer and state.apps.browser.page is not None:
         commands.insert(1, ReopenAfter(_fetch_again_s(state), state.apps.serial))

@@ -24,6 +24,7 @@ from linekey.phone.app_events import (
     NetworkLoginWanted,
     SoftKeyPressed,
 )
+from linekey.phone.typed import check_typed
 
 _MOST_TEXT = 4096
 """Characters of one text; a form's field or a display name."""
@@ -106,6 +107,7 @@ def network_login(host: str, port: int, secret: str) -> NetworkLoginWanted:
         raise InputError(
             "a RADIUS server has a host and a port", hint="write HOST:1812"
         )
+    check_typed("the RADIUS server's address", host)
     if not secret or not secret.isascii() or not secret.isprintable():
         raise InputError(
             "the RADIUS secret is empty or not printable ASCII",
@@ -136,7 +138,7 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     value = _raw(document, name)
     if len(value) > _MOST_TEXT:
         raise InputError(f"{name!r} has {len(value)} characters; at most {_MOST_TEXT}")
-    return value
+    return check_typed(repr(name), value)
 
 
 def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

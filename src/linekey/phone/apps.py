@@ -4,7 +4,8 @@
 provisioning. It is not kept over a restart, as on the phone. ``phone.app_machine``
 changes it.
 
-Rule: no password is in any of it, and no URL's user, password or token.
+Rule: no password is in any of it, and no URL's user, password or token, nor what was
+typed into a password field: pages are shown through ``describe_page``.
 """
 
 from collections.abc import Mapping
@@ -129,7 +130,7 @@ def describe_page(apps: Apps) -> dict[str, Any] | None:
         return None
     return {
         "kind": page.kind,
-        "url": mask_url(page.url),
+        "url": mask_url(page.url, page.typed),
         "title": page.title,
         "prompt": page.prompt,
         "lines": list(page.lines),
@@ -145,7 +146,7 @@ def describe_page(apps: Apps) -> dict[str, Any] | None:
         ],
         "soft_keys": [{"key": k.key, "label": k.label} for k in page.soft_keys],
         "image": image_type(apps.image),
-        "image_url": mask_url(page.image_url),
+        "image_url": mask_url(page.image_url, page.typed),
         "fetch_after_ms": page.fetch_after_ms if page.fetch_url else None,
         "depth": len(apps.browser.history),
         "serial": apps.serial,

@@ -3,12 +3,14 @@
 Theory of operation: ``Machine.handle(event, now)`` changes ``Machine.state`` and says
 what is to be done, in order. A ``Save`` comes before anything that leaves the phone, so
 that a crash loses nothing that was shown to the world. ``now`` is the phone's own
-clock. The machine never waits and never fails: whatever an event brings, the worst is a
-line in the log.
+clock. The machine never waits, and whatever an event brings, the worst is a line in the
+log. What ``handle`` raises all the same is a fault of linekey's own: ``faulted`` says
+how the phone goes on.
 
     power-on ─▶ provisioning ─▶ provisioned │ refused │ failed ─▶ (timer) provisioning …
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -59,6 +61,7 @@ from linekey.phone.shelves import find_certificate, remove, upload
 from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
 from linekey.phone.tls_log import note_connection
 from linekey.phone.urls import nested_url, redact_url, settings_urls
+from linekey.phone.wording import own_fault
 
 _REFRESH_LEAST_S = 60
 _REFRESH_MOST_S = 366 * 86400
@@ -74,7 +77,11 @@ class Machine:
         self._failures = 0
 
     def handle(self, event: Event, now: datetime) -> list[Command]:
-        """Take one event; return what to do, in order. Never raises for any event."""
+        """Take one event; return what to do, in order.
+
+        No event is answered with an exception. One that comes is a fault of linekey's
+        own, in whatever was called; hand it to ``faulted``.
+        """
         match event:
             case PoweredOn():
                 return self._powered_on(now)
@@ -117,6 +124,30 @@ class Machine:
             case AppEvent():
                 self.state, commands = handle_app(self.state, event, now)
                 return commands
+
+    def faulted(
+        self, event: Event, whole: PhoneState, kind: str, now: datetime
+    ) -> list[Command]:
+        """Go on after a fault of linekey's own: as if ``event`` had not come, but told.
+
+        ``whole`` is the last state that was reached without it, ``kind`` the
+        exception's type. A provisioning round that the event belongs to ends as failed
+        and is tried again, as after any failure.
+        """
+        reason, hint = own_fault(kind)
+        # Log lines that may be on disk already stay.
+        log, count = self.state.log, self.state.log_count
+        self.state = replace(whole, log=log, log_count=count)
+        text = f"{_words(event)} was left undone: {reason}"
+        self._log(now, "phone", text, level="error")
+        commands: list[Command] = [Save()]
+        rounds = (PoweredOn, ProvisioningWanted, DocumentFetched, FetchFailed)
+        if isinstance(event, rounds):
+            self._round = None
+            self._failures += 1
+            self.state = replace(self.state, status=Status.FAILED, status_reason=reason)
+            commands += [*self._wake_up(False), RoundEnded()]
+        return [*commands, Answer(False, text, hint)]
 
     # --- power and rounds
 
@@ -407,6 +438,7 @@ class Machine:
 
     def _factory_reset(self, now: datetime) -> list[Command]:
         state = self.state
+        cut_off = [] if self._round is None else [RoundEnded()]
         self._round = None
         self._failures = 0
         self.state = replace(
@@ -427,6 +459,7 @@ class Machine:
         return [
             Save(),
             ApplySettings(),
+            *cut_off,
             Answer(True, "the phone has its factory defaults"),
         ]
 
@@ -464,6 +497,11 @@ def _introduce(state: PhoneState, now: datetime) -> PhoneState:
         *odd,
         level="warning" if odd else "info",
     )
+
+
+def _words(event: Event) -> str:
+    """An event's name as words: ``FormSubmitted`` is ``form submitted``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(event).__name__).lower()
 
 
 def _status_reason(status: int) -> str:

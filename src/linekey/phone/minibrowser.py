@@ -9,7 +9,8 @@ Rules (vendor page "XML Minibrowser", H unless said): roots ``SnomIPPhone…``; 
 case-insensitive; one object a document, several only in ``SnomIPPhoneBatch``, of which
 the first is shown unless the URL's fragment says ``#sub=*[@id="…"]``;
 ``snom://mb_exit`` leaves, ``snom://mb_nop`` does nothing. Later firmware also takes the
-roots without ``Snom`` (M).
+roots without ``Snom`` (M). What is typed into a password field stands in the URL that
+is opened (the vendor's way, H) and in none that is shown: page and step remember it.
 """
 
 import base64
@@ -18,12 +19,16 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urldefrag, urljoin
 
+from linekey.catalog.secrecy import mask_url
+from linekey.digits import digits_of
 from linekey.errors import InputError
+from linekey.phone.typed import untypable
 from linekey.xmldoc import Element, XmlLimits, parse_xml
 
 LIMITS = XmlLimits(size=512 * 1024, depth=8, elements=4_000)
 """A page fills a screen of a few lines; half a megabyte leaves room for images."""
 _HISTORY = 20
+_TYPED = 200  # passwords that are remembered to be hidden; a page asks for a few
 _FASTEST_FETCH_MS = 500  # a page that refetches itself at once would never rest
 _SUB = re.compile(r"""sub=\*\[@id=["']?([^"'\]]+)["']?\]""")
 _EXIT, _NOP = "snom://mb_exit", "snom://mb_nop"
@@ -68,7 +73,7 @@ class Page:
     """One page as it is shown. ``kind`` is text, menu, input, directory or image."""
 
     kind: str
-    url: str
+    url: str = field(repr=False)
     title: str = ""
     prompt: str = ""
     lines: tuple[str, ...] = ()
@@ -83,13 +88,16 @@ class Page:
     """Milliseconds until ``fetch_url`` is opened by itself; 0 without one."""
     tracked: bool = True
     """Whether *back* returns here (the ``track`` attribute)."""
+    typed: tuple[str, ...] = field(default=(), repr=False)
+    """What was typed into password fields on the way here; URLs are shown without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Fetch this URL and show what comes."""
+    """Fetch this URL and show what comes; ``typed`` as in ``Page``."""
 
-    url: str
+    url: str = field(repr=False)
+    typed: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +122,10 @@ class Stay:
 Step = Open | Dial | Leave | Stay
 
 
-def parse_page(data: bytes, url: str) -> Page:
+def parse_page(data: bytes, url: str, typed: tuple[str, ...] = ()) -> Page:
     """Read the document that came from ``url`` (absolute; its fragment counts).
+
+    ``typed``: the passwords that were typed on the way to it.
 
     Raises ``XmlError`` for broken or hostile XML and ``PageError`` for a document that
     is no page: an unknown root, an empty batch, an image that is not base64.
@@ -133,7 +143,7 @@ def parse_page(data: bytes, url: str) -> Page:
             " or …Batch as the outermost element",
         )
     base = urldefrag(url).url
-    page = reader(root, base, Page(kind=kind, url=url))
+    page = reader(root, base, Page(kind=kind, url=url, typed=typed))
     page = replace(
         page,
         title=_words(root, "title"),
@@ -179,7 +189,7 @@ class Minibrowser:
         """Choose list entry ``number`` (from 0) of a menu or a directory."""
         if self.page is None or not 0 <= number < len(self.page.entries):
             return Stay("there is no such entry on this page")
-        return follow(self.page.entries[number].url)
+        return follow(self.page.entries[number].url, self.page.typed)
 
     def press(self, key: str) -> Step:
         """Press a soft key, a digit, ``*``, ``#`` or ``CANCEL`` (which goes back)."""
@@ -187,9 +197,10 @@ class Minibrowser:
             return Stay("no page is shown")
         for link in self.page.soft_keys:
             if link.key.upper() == key.upper():
-                return follow(link.url)
-        if key.isascii() and key.isdigit() and 1 <= int(key) <= len(self.page.entries):
-            return self.choose(int(key) - 1)
+                return follow(link.url, self.page.typed)
+        number = digits_of(key, len(self.page.entries) + 1) or 0
+        if 1 <= number <= len(self.page.entries):
+            return self.choose(number - 1)
         return Stay(f"this page gives the key {key!r} no meaning")
 
     def submit(self, values: tuple[str, ...]) -> Step:
@@ -198,22 +209,27 @@ class Minibrowser:
             return Stay("this page asks for no input")
         if len(values) != len(self.page.fields):
             return Stay(f"this page asks for {len(self.page.fields)} values")
-        url = self.page.submit_url
+        if odd := next((odd for v in values if (odd := untypable(v))), ""):
+            return Stay(f"the character {odd} cannot be typed")
+        url, typed = self.page.submit_url, self.page.typed
         for item, value in zip(self.page.fields, values, strict=True):
             joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
             url += f"{joint}{item.parameter}={quote(value, safe='')}"
-        return follow(url)
+            if item.is_password and value not in typed:
+                typed = (*typed, value)[-_TYPED:]
+        return follow(url, typed)
 
     def timer(self) -> Step:
         """The time of the page's ``<Fetch>`` has come."""
         if self.page is None or not self.page.fetch_url:
             return Stay("this page fetches nothing")
-        return follow(self.page.fetch_url)
+        return follow(self.page.fetch_url, self.page.typed)
 
 
-def follow(url: str) -> Step:
+def follow(url: str, typed: tuple[str, ...] = ()) -> Step:
     """What a URL on a page means: open it, call it, leave, or nothing.
 
+    ``typed`` are the passwords that the URL, or one it leads to, may hold.
     Only ``http``, ``https``, ``tel`` and the two ``snom://`` commands are followed; a
     page of a server never makes the phone read a local file (``file:`` is refused).
     """
@@ -224,9 +240,9 @@ def follow(url: str) -> Step:
         return Stay("the page says to do nothing")
     scheme = url.partition(":")[0].lower()
     if scheme == "tel":
-        return Dial(url[4:])
+        return Dial(mask_url(url[4:], typed))
     if scheme in {"http", "https"}:
-        return Open(url)
+        return Open(url, typed)
     return Stay(f"a page may not open {scheme!r} URLs; use https")
 
 

@@ -25,6 +25,7 @@ from linekey.phone.events import (
     ServerAuthenticationActivated,
     SettingEntered,
 )
+from linekey.phone.typed import check_typed
 
 MAX_REQUEST: Final = 4 * 1024 * 1024
 """Bytes of one request: an upload of two megabytes must reach the phone to be refused
@@ -108,7 +109,7 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str):
         raise InputError(f"a request without {name!r}")
-    return value
+    return check_typed(repr(name), value, lines=True)
 
 
 def _idx(document: Mapping[str, Any], name: str) -> int | None:

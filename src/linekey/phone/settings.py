@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 from linekey.catalog.secrecy import is_secret, is_secret_value
 from linekey.errors import StorageError
+from linekey.phone.typed import untypable
 
 MAX_SETTINGS: Final = 20_000
 """A limit of linekey's: a full settings dump of a desk phone has some 2,500 entries."""
@@ -243,6 +244,8 @@ def _problem(name: str, value: str, perm: str) -> str:
         return "its name is empty, too long or not printable"
     if len(value) > MAX_VALUE:
         return f"its value has {len(value)} characters; at most {MAX_VALUE} are kept"
+    if odd := untypable(value, lines=True):
+        return f"its value holds the character {odd}, which nobody can type"
     if not is_perm(perm):
         return f"perm {perm!r} is none of the flags R, &, RW, $, !, V"
     return ""

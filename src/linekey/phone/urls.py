@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from linekey.catalog.secrecy import mask_url
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.phone.typed import untypable
 
 MAC_MARK = "{mac}"
 _MARK_SPELLINGS = ("{mac}", "{MAC}", "%7Bmac%7D", "%7bmac%7d")
@@ -35,7 +36,7 @@ def parse_url(text: str) -> SplitResult:
     hint = "write https://host/path"
     if len(stripped) > MAX_URL:
         raise InputError(f"a URL of {len(stripped)} characters", hint=hint)
-    if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in stripped):
+    if " " in stripped or untypable(stripped):
         raise InputError("a URL with white space or control characters", hint=hint)
     try:
         url = urlsplit(stripped)

@@ -108,7 +108,8 @@ class PhoneFolder:
                     self._write(name, identity.to_pem())
                     self._identities[name] = identity
             document = json.dumps(state.as_dict(), ensure_ascii=False, indent=1)
-            self._write("state.json", document.encode("utf-8"))
+            # A reason may hold a peer's half of a surrogate pair; no setting does.
+            self._write("state.json", document.encode("utf-8", "replace"))
         except OSError as error:
             raise StorageError(
                 f"cannot write {str(self.path)!r}: {error.strerror}",

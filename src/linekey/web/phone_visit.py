@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from linekey.phone.events import Answer, Event
 from linekey.phone.state import PhoneState
+from linekey.phone.typed import untypable
 from linekey.web import phone_views as views
 from linekey.web.phone_sessions import Mode, Session, Sessions, first_mode
 
@@ -137,6 +138,8 @@ class Visit:
         assert self.session is not None
         if self.form.get("token") != self.session.token:
             return "the form is out of date, or does not come from this page"
+        if odd := untypable("".join(self.form.values()), lines=True):
+            return f"the form holds the character {odd}, which nobody can type"
         return ""
 
     def back_to(self, path: str) -> Response:

@@ -1,4 +1,8 @@
+from urllib.parse import quote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from linekey.catalog.secrecy import is_secret_value, mask_url
 
@@ -32,3 +36,29 @@ def test_whatever_is_a_secret_value_is_none_once_masked(url: str) -> None:
     assert is_secret_value(url)
     assert "abc" not in mask_url(url)
     assert TOKEN not in mask_url(url)
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "shown"),
+    [
+        ("4711", "https://h:4711x/4711/?code=4711&x=47110", "https://h:4711x/…/?code=…&x=47110"),
+        ("a b/ü", "https://h/?c=a%20b%2F%c3%bc&d=a+b/%C3%BC", "https://h/?c=…&d=…"),
+        ("%41", "https://h/?c=%2541", "https://h/?c=…"),
+        ("p.w", "https://h/p.w: gone, see https://h/p.w.", "https://h/…: gone, see https://h/…."),
+        ("1", "https://127.0.0.1:11/a-1?x=1#1", "https://127.0.0.1:11/a-1?x=…#…"),
+        ("", "https://h/", "https://h/"),
+        ("\udcff", "https://h/?c=%3F", "https://h/?c=…"),
+    ],
+)  # fmt: skip
+def test_what_was_typed_is_masked_however_it_is_spelled(
+    typed: str, text: str, shown: str
+) -> None:
+    assert mask_url(text, (typed,)) == shown
+    assert mask_url(text, ("none", typed)) == shown
+
+
+@given(st.text(min_size=1, max_size=12), st.sampled_from(["", "~/", "&=#"]))
+def test_whatever_is_typed_and_sent_is_masked(typed: str, safe: str) -> None:
+    text = typed.encode("utf-8", "replace").decode()
+    url = f"https://h/x?code={quote(text, safe=safe)}&b=2"
+    assert mask_url(url, (text,)) == "https://h/x?code=…&b=2"

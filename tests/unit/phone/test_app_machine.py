@@ -1,5 +1,6 @@
 """The phone's applications: keys, pages, lines, directory, 802.1X. No socket, no clock."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,13 +39,21 @@ from linekey.phone.apps import Apps, LineStatus, describe_apps, image_type
 from linekey.phone.connection import Purpose
 from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.document import FunctionKey
-from linekey.phone.events import Answer, Command, ExceptionAdded, FactoryResetDone
+from linekey.phone.events import (
+    Answer,
+    Command,
+    ExceptionAdded,
+    FactoryResetDone,
+    Save,
+)
 from linekey.phone.ieee8021x import EapMethod
 from linekey.phone.machine import Machine
+from linekey.phone.report import describe_phone
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.versions import Version
+from linekey.web.phone_screen import screen_view
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title>
 <MenuItem><Name>One</Name><URL>one.xml</URL></MenuItem>
@@ -289,6 +298,119 @@ def test_a_form_is_sent_and_its_password_is_shown_nowhere() -> None:
     assert request.url == "https://pbx.test/in?pin=9876"
     assert "9876" not in repr(request) + played.state.apps.opening
     assert "asks for 1 values" in played.answer(FormSubmitted(("1", "2"))).text
+
+
+ASKS = b"""<SnomIPPhoneInput><URL>https://pbx.test/in</URL><InputItem>
+<DisplayName>Code</DisplayName><QueryStringParam>code</QueryStringParam>
+<InputFlags>p</InputFlags></InputItem></SnomIPPhoneInput>"""
+PIN = "4711"
+
+
+def asked_for_a_pin() -> tuple[Played, OpenPage]:
+    played = Played(phone((FunctionKey(0, "url", "https://pbx.test/a.xml"),)))
+    played.fetched(played.opens(KeyPressed(0)), ASKS)
+    return played, played.opens(FormSubmitted((PIN,)))
+
+
+def everything_shown(played: Played, *more: object) -> str:
+    state = played.state
+    return (
+        json.dumps(
+            [describe_phone(state), [e.as_dict() for e in state.log]], default=str
+        )
+        + json.dumps(screen_view(state), default=str)
+        + repr((state.log, more))
+    )
+
+
+def test_a_typed_password_is_sent_whatever_its_parameter_and_shown_nowhere() -> None:
+    played, request = asked_for_a_pin()
+    assert request.url == f"https://pbx.test/in?code={PIN}"
+    assert played.state.apps.opening == "https://pbx.test/in?code=…"
+    moved = f"https://pbx.test/menu.xml?session={PIN}&lang=de"
+    menu = MENU.replace(b"one.xml", f"one.xml?c={PIN}".encode()).replace(
+        b"</SnomIPPhoneMenu>",
+        f'<fetch mil="500">/again.xml?c={PIN}</fetch></SnomIPPhoneMenu>'.encode(),
+    )
+    said = played(PageFetched(request, 200, moved, menu))
+    assert describe_apps(played.state.apps)["minibrowser"]["url"] == (
+        "https://pbx.test/menu.xml?session=…&lang=de"
+    )
+    linked = played.opens(EntryChosen(0))
+    assert linked.url.endswith(f"?c={PIN}"), "the server's link is followed as it is"
+    said += played(PageFailed(linked, f"no answer from {linked.url}"))
+    renewed = played.opens(FetchTimeCame(played.state.apps.serial))
+    said += played.fetched(renewed, PICTURE.replace(b"/a.png", f"/{PIN}.png".encode()))
+    played(BackPressed())
+    again = played.opens(EntryChosen(0))
+    said += played.fetched(again, b"", 500)
+    assert PIN not in everything_shown(played, said, again)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda request: PageFailed(request, f"{request.url} is no answer"),
+        lambda request: PageFetched(request, 404, request.url, b""),
+        lambda request: PageFetched(request, 200, request.url, b"<SnomIPPhoneMenu>"),
+        lambda request: PageFetched(request, 200, request.url, b""),
+        lambda request: PageFetched(request, 200, f"{request.url}#sub=*[@id={PIN}]",
+                                    b"<SnomIPPhoneBatch><a/></SnomIPPhoneBatch>"),
+    ],
+    ids=["failed", "404", "broken", "nothing", "no such part"],
+)  # fmt: skip
+@pytest.mark.parametrize("late", [False, True])
+def test_no_failure_shows_a_typed_password(end: Any, late: bool) -> None:
+    played, request = asked_for_a_pin()
+    if late:
+        played.opens(KeyPressed(0))
+    answer = played.answer(end(request))
+    assert answer.text
+    assert PIN not in everything_shown(played, answer)
+
+
+def test_a_form_that_calls_somebody_shows_no_password_either() -> None:
+    played = Played(phone((FunctionKey(0, "url", "https://pbx.test/a.xml"),)))
+    body = ASKS.replace(b"https://pbx.test/in", b"tel:402")
+    played.fetched(played.opens(KeyPressed(0)), body)
+    answer = played.answer(FormSubmitted((PIN,)))
+    assert "402?code=…" in answer.text
+    assert PIN not in everything_shown(played, answer)
+
+
+@pytest.mark.parametrize("image", [False, True])
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda request: PageFailed(request, "no whole answer within 60 s"),
+        lambda request: PageFetched(request, 503, request.url, b""),
+    ],
+    ids=["no answer", "503"],
+)
+def test_a_failure_that_comes_late_is_logged_and_leaves_the_screen_alone(
+    end: Any, image: bool
+) -> None:
+    played = on_menu()
+    if image:
+        first, *_ = [
+            c for c in played.fetched(played.opens(EntryChosen(0)), PICTURE)
+            if isinstance(c, OpenPage)
+        ]  # fmt: skip
+        played(BackPressed())
+    else:
+        first = played.opens(EntryChosen(0))
+        played.opens(KeyPressed(3))
+    shown = played.state.apps
+    commands = played(end(first))
+    assert [type(c) for c in commands] == [Save, Answer]
+    answer = commands[-1]
+    assert isinstance(answer, Answer)
+    assert answer.text.endswith("; another page was asked for meanwhile")
+    entry = played.state.log[-1]
+    assert entry.level == "error"
+    assert entry.text.startswith(first.url)
+    assert entry.details == ("another page was asked for meanwhile",)
+    assert played.state.apps == shown
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,40 @@ def said(state: PhoneState) -> str:
 # --- rounds
 
 
+def test_a_factory_reset_in_the_middle_of_a_round_ends_it() -> None:
+    machine = phone()
+    fetch = fetch_of(machine.handle(PoweredOn(), NOW))
+    commands = machine.handle(FactoryResetDone(), NOW)
+    assert RoundEnded() in commands
+    assert machine.state.status is Status.OFF
+    late = DocumentFetched(fetch, 200, settings_xml("<language>English</language>"))
+    assert machine.handle(late, NOW) == []
+    assert RoundEnded() not in machine.handle(FactoryResetDone(), NOW)
+
+
+def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> None:
+    machine = phone()
+    fetch = fetch_of(machine.handle(PoweredOn(), NOW))
+    whole = machine.state
+    arrived = DocumentFetched(fetch, 200, settings_xml("<language>English</language>"))
+    machine.handle(arrived, NOW)
+    assert machine.state.settings.get("language") == "English"
+    commands = machine.faulted(arrived, whole, "ValueError", NOW)
+    assert [type(c) for c in commands] == [Save, WakeUp, RoundEnded, Answer]
+    assert machine.state.settings == whole.settings
+    assert machine.state.status is Status.FAILED
+    assert machine.state.log[-1].level == "error"
+    assert machine.state.log[-1].text == (
+        "document fetched was left undone: a fault of linekey's own (ValueError)"
+    )
+    began = machine.handle(ProvisioningWanted("again"), NOW)
+    assert any(isinstance(c, Fetch) for c in began)
+    whole = machine.state
+    commands = machine.faulted(NotificationDismissed(), whole, "ValueError", NOW)
+    assert [type(c) for c in commands] == [Save, Answer]
+    assert machine.state.status is Status.PROVISIONING, "the round goes on"
+
+
 def test_the_general_document_comes_before_the_phones_own_which_overwrites_it() -> None:
     machine = phone()
     asked = answer_all(machine, {

@@ -67,7 +67,8 @@ def test_input_is_sent_as_a_query_and_passwords_are_known_as_such() -> None:
     )
     assert [f.is_password for f in shown.fields] == [False, True]
     assert Minibrowser(shown).submit(("Jörg & co", "12")) == Open(
-        "https://apps.example.com/menu/search?lang=de&q=J%C3%B6rg%20%26%20co&m=1&pin=12"
+        "https://apps.example.com/menu/search?lang=de&q=J%C3%B6rg%20%26%20co&m=1&pin=12",
+        typed=("12",),
     )
     assert isinstance(Minibrowser(shown).submit(("one",)), Stay)
 

@@ -41,6 +41,13 @@ def test_a_phone_is_read_as_it_was_saved(folder: PhoneFolder) -> None:
     assert not folder.path.parent.stat().st_mode & 0o077
 
 
+def test_a_reason_that_is_no_text_is_kept_as_far_as_it_is_one(
+    folder: PhoneFolder,
+) -> None:
+    folder.save(replace(phone(), status_reason="refused: \udcffx"))
+    assert PhoneFolder(folder.path).load().status_reason == "refused: ?x"
+
+
 def test_only_its_owner_can_read_what_is_kept(folder: PhoneFolder) -> None:
     folder.save(phone())
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700

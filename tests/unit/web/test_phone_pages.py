@@ -376,3 +376,13 @@ def test_the_phones_certificate_can_be_downloaded(desk: Desk) -> None:
     answer = browser(desk).get("/certificate.pem")
     assert answer.text.startswith("-----BEGIN CERTIFICATE-----")
     assert "000413AABBCC.pem" in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("path", ["/screen/lookup", "/settings", "/screen/submit"])
+def test_a_form_brings_in_no_character_that_nobody_can_type(
+    desk: Desk, admin: Browser, path: str
+) -> None:
+    before = desk.state
+    answer = press(admin, path, on="/settings", text="a\x00b", value="a\x00b")
+    assert "U+0000, which nobody can type" in answer.text
+    assert desk.state == before
