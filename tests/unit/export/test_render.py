@@ -10,6 +10,7 @@ from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.errors import InputError
+from linekey.export.account import DEBIAN, Account
 from linekey.export.ffdhe import ffdhe2048_pem, ffdhe2048_prime
 from linekey.export.needs import fleet_needs
 from linekey.export.render import BUNDLE, MARK, PEERS, Export, export, find_peer
@@ -116,6 +117,33 @@ def test_a_peer_that_serves_no_files_says_so() -> None:
 def test_a_proxy_without_a_backend_says_so() -> None:
     with pytest.raises(InputError, match="needs a backend"):
         export(find_peer("haproxy"), request(backend=None))
+
+
+@pytest.mark.parametrize("name", DEBIAN)
+def test_a_peer_runs_as_its_own_user_or_as_it_is_told(name: str) -> None:
+    def said(made: Export) -> str:
+        return "\n".join((text_of(made), *made.run))
+
+    usual = export(find_peer(name), request())
+    assert usual.account == DEBIAN[name]
+    assert DEBIAN[name].user in said(usual)
+    told = export(find_peer(name), request(account=Account("voip", "phones")))
+    assert told.account == Account("voip", "phones")
+    assert "voip" in said(told)
+    assert "chown -R voip:phones /etc/linekey/x/run" in said(told)
+    assert not re.search(rf"\b{DEBIAN[name].user}\b", said(told))
+
+
+def test_a_user_is_refused_for_a_peer_that_is_not_told_by_us() -> None:
+    with pytest.raises(InputError, match="not linekey's to say") as raised:
+        export(find_peer("nginx"), request(account=Account("voip", "phones")))
+    assert "--user" in raised.value.hint
+
+
+def test_what_fills_a_folder_is_one_of_the_commands() -> None:
+    made = export(find_peer("slapd"), request())
+    assert set(made.fills) < set(made.run)
+    assert set(made.fills.values()) < set(made.folders)
 
 
 def test_an_unknown_peer_names_those_there_are() -> None:
