@@ -28,6 +28,7 @@ from tests.live.conftest import Place
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.account import DEBIAN, Account
+from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Endpoint, Request
@@ -143,6 +144,7 @@ def write_export(
         find_peer(peer),
         Request(
             needs=fleet_needs(Devices(place.database).all()),
+            groups=admitted(Devices(place.database).all()),
             account=account,
             authorities=authorities,
             name=NAME,

@@ -18,6 +18,7 @@ from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.export.account import parse_account
+from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
@@ -166,8 +167,10 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
     server_key: ServerKey = (
         "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
     )
+    devices = list(Devices(database).all())
     return Request(
-        needs=fleet_needs(Devices(database).all(), server_key),
+        needs=fleet_needs(devices, server_key),
+        groups=admitted(devices, server_key),
         account=None if options["user"] is None else parse_account(options["user"]),
         authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
         name=parse_name(options["name"] or _name(settings, leaf)),

@@ -173,6 +173,7 @@ PEERS: dict[str, Peer] = {
             (
                 ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
                 ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
+                ("phones", "radius-phones.j2", "the phones that may log in"),
             ),
             (
                 "chown -R {user}:{group} {folder}/run",
@@ -320,6 +321,7 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
             f"{request.folder}/dh.pem" if needs.dhe and peer.name in _DH_FILES else ""
         ),
         "ciphers": _ciphers(needs),
+        "ciphers_of": _ciphers,
         "tls13_ciphers": ":".join(needs.tls13_suites),
         "gnutls_priority": priority_string(needs),
         "key_by_stem": _key_by_stem(request),

@@ -126,6 +126,22 @@ def test_the_phone_book_is_loaded_once(state: Path, tmp_path: Path) -> None:
     assert "next: slapd -u openldap -g openldap" in said
 
 
+def test_a_file_is_written_anew_only_where_something_changed(
+    state: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("freeradius", *NAME, "--out", str(out))
+    run(state, *words)
+    before = {path: path.stat().st_ino for path in out.iterdir() if path.is_file()}
+    with open_store(state) as database:
+        firmware = Firmware.parse("10.1.33.33")
+        Devices(database).add(Device(Mac("000413AABBCD"), "snom", "D715", firmware), AT)
+    run(state, *words)
+    after = {path: path.stat().st_ino for path in before}
+    assert {p.name for p in before if after[p] != before[p]} == {"phones"}
+    assert "000413AABBCD" in (out / "phones").read_text()
+
+
 def test_the_user_it_runs_as_can_be_said(state: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ("freeradius", *NAME, "--out", str(out), "--user", "voip:phones")
