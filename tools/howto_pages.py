@@ -14,6 +14,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
+from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Request, parse_backend, parse_listen
@@ -52,6 +53,7 @@ def example(peer: str, *, files: str | None = None) -> Export:
         found,
         Request(
             needs=fleet_needs(FLEET),
+            groups=admitted(FLEET),
             authorities=(_authority(),),
             name="phones.example.com",
             listen=parse_listen("", found.port),
@@ -77,7 +79,9 @@ def page(peer: str) -> str:
     )
     source = (SOURCES / f"{peer}.md.j2").read_text(encoding="utf-8")
     text = environment.from_string(source).render(
-        file=file, run=["    " + line for line in example(peer).run]
+        file=file,
+        run=["    " + line for line in example(peer).run],
+        start=example(peer).run[-1],
     )
     title, _, rest = text.partition("\n")
     made_by = f"<!-- Made by `make docs` from tools/howto/{peer}.md.j2. -->"

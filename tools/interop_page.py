@@ -3,11 +3,15 @@
     python tools/interop_page.py      .cache/interop.jsonl → docs/reference/interop.json
 
 ``make interop`` runs the live tests first, with every peer present. The page itself is
-made from the committed JSON by `make docs`.
+made from the committed JSON by `make docs`. ``tests/docs`` holds each row to a call of
+``record_interop`` and each call to a row, so neither outlives the other.
 """
 
 import json
+import platform
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,9 +36,56 @@ def collect(run: Path) -> list[dict[str, str]]:
     return [rows[key] for key in sorted(rows)]
 
 
+def provenance(now: datetime) -> dict[str, str]:
+    """When, of what and on what the run was: to be asked right after it, where it was.
+
+    The commit is the one that was tested, with ``+`` where files were changed since.
+    """
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "date": f"{now:%Y-%m-%d}",
+        "commit": _git("rev-parse", "--short=12", "HEAD") + ("+" if changed else ""),
+        "system": f"{_system()}, {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def _git(*words: str) -> str:
+    ran = subprocess.run(
+        ["git", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return ran.stdout.strip()
+
+
+def _system() -> str:
+    """``Debian GNU/Linux 12 (bookworm), 12.11``: name, and the point release."""
+    try:
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return f"{platform.system()} {platform.release()}"
+    point = Path("/etc/debian_version")
+    return f"{name}, {point.read_text().strip()}" if point.exists() else name
+
+
+def read() -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The committed run: its provenance, and its rows.
+
+    A document of a run before provenance was kept is the rows alone.
+    """
+    document = json.loads(ROWS.read_text(encoding="utf-8"))
+    if isinstance(document, list):
+        return {}, document
+    return document["run"], document["rows"]
+
+
 def interop_page() -> str:
     """Return the page."""
-    rows = json.loads(ROWS.read_text(encoding="utf-8"))
+    run, rows = read()
     lines = [
         "# What was tried with whom",
         "",
@@ -44,9 +95,14 @@ def interop_page() -> str:
         "the case, and the result. A row is written by the test that shows it, and",
         "only if it passed. How to set each of them up is in [how-to](../howto/).",
         "",
-        "| peer | version | case | result |",
-        "|---|---|---|---|",
     ]
+    if run:
+        lines += [
+            f"Run on {run['date']} at commit `{run['commit']}`, on {run['system']},",
+            f"with Python {run['python']}.",
+            "",
+        ]
+    lines += ["| peer | version | case | result |", "|---|---|---|---|"]
     lines += [
         f"| {TITLES.get(row['peer'], row['peer'])} | {row['version']} | {row['case']} "
         f"| {row['result']} |"
@@ -62,7 +118,8 @@ def main() -> None:
         print("hint: make interop", file=sys.stderr)
         sys.exit(3)
     rows = collect(RUN)
-    text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    document = {"run": provenance(datetime.now(UTC)), "rows": rows}
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     ROWS.write_text(text, encoding="utf-8")
     print(f"wrote {ROWS.relative_to(ROOT)}: {len(rows)} cases")
 

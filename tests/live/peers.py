@@ -6,23 +6,29 @@ drop root), and is stopped by its process id.
 
 import asyncio
 import contextlib
+import grp
 import os
+import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import peer_path
 from tests.live.conftest import Place
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
+from linekey.export.account import DEBIAN, Account
+from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Endpoint, Request
@@ -36,9 +42,8 @@ COMMANDS = {
     "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
     "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
     "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
-    "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "0"],
-    "freeradius": ["freeradius", "-f", "-d", "{folder}"],
 }  # fmt: skip
+"""How a peer is run in a test. One that is not here is run as the export says."""
 VERSIONS = {
     "nginx": ["nginx", "-v"],
     "haproxy": ["haproxy", "-v"],
@@ -89,6 +94,8 @@ class Peer:
     port: int
     folder: Path
     exported: Export
+    host: str = "127.0.0.1"
+    pid: int = 0
     said: list[str] = field(default_factory=list)
 
     @property
@@ -110,24 +117,38 @@ def write_export(
     backend: Endpoint | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
+    host: str = "127.0.0.1",
+    account: Account | None = None,
 ) -> Export:
-    """Export for the registry of ``place``, and write it as ``--out`` does."""
+    """Export for the registry of ``place``, and write it as ``--out`` does.
+
+    Without ``account`` root's peers run as the export would have it, and another
+    user's as that user, who cannot change who he is.
+    """
     from linekey.cli.export import write_files
 
     chain, key = place.lab.server_identity()
     certificate, key_file = folder / "server.crt", folder / "server.key"
-    certificate.write_text("".join(map(to_pem, chain)))
-    key_file.write_bytes(private_key_to_pem(key))
-    key_file.chmod(0o644)  # freeradius and slapd of Debian may run as themselves
+    if not key_file.exists():  # a further export leaves them as they are
+        certificate.write_text("".join(map(to_pem, chain)))
+        key_file.write_bytes(private_key_to_pem(key))
+    if peer in DEBIAN and account is None and os.geteuid() != 0:
+        account = Account(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name)  # fmt: skip
+    runs_as = account or DEBIAN.get(peer)
+    if runs_as is not None:  # as the how-to has it; linekey touches no key
+        shutil.chown(key_file, group=runs_as.group)
+        key_file.chmod(0o640)
     if authorities is None:
         authorities = tuple(ca.certificate for ca in VendorCas(place.database).all())
     made = export(
         find_peer(peer),
         Request(
             needs=fleet_needs(Devices(place.database).all()),
+            groups=admitted(Devices(place.database).all()),
+            account=account,
             authorities=authorities,
             name=NAME,
-            listen=Endpoint("127.0.0.1", port),
+            listen=Endpoint(host, port),
             folder=str(folder),
             certificate=str(certificate),
             key=str(key_file),
@@ -140,9 +161,22 @@ def write_export(
 
 
 @asynccontextmanager
-async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
-    """Run what was exported into ``peer.folder`` until the block is left."""
-    program, *words = COMMANDS[peer.name]
+async def running(
+    peer: Peer,
+    *,
+    udp: bool = False,
+    started_by: Account | None = None,
+    command: Callable[[str], str] = str,
+) -> AsyncIterator[Peer]:
+    """Run what was exported into ``peer.folder`` until the block is left.
+
+    ``started_by``: not by the user of this test; ``command`` changes the command line
+    of the export.
+    """
+    if peer.name in COMMANDS:
+        program, *words = COMMANDS[peer.name]
+    else:
+        program, *words = shlex.split(command(peer.exported.run[-1]))
     path = peer_path(program)
     assert path is not None
     (peer.folder / "run").mkdir(exist_ok=True)
@@ -154,7 +188,9 @@ async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        **_started_by(started_by),
     )
+    peer.pid = process.pid
 
     async def listen() -> None:
         assert process.stdout is not None
@@ -179,6 +215,30 @@ async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
         peer.said[:] = [peer.log()]  # whole now, and kept when the folder goes
 
 
+def _started_by(account: Account | None) -> dict[str, Any]:
+    if account is None:
+        return {}
+    return {"user": account.user, "group": account.group, "extra_groups": []}
+
+
+async def prepare(place: Place, made: Export) -> None:
+    """Run what the export says to run first: all but its last command."""
+    for line in made.run[:-1]:
+        program, *words = shlex.split(line)
+        path = shutil.which(program) or peer_path(program)
+        assert path is not None, line
+        ran = await place.run(path, *words)
+        assert ran.code == 0, f"{line}\n{ran.said}"
+
+
+def accounts_of(pid: int) -> tuple[set[str], set[str]]:
+    """Names of the users and groups that a process is, in every role (proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    told = {name: value.split() for name, _, value in (x.partition(":") for x in lines)}
+    users = {pwd.getpwuid(int(n)).pw_name for n in told["Uid"]}
+    return users, {grp.getgrgid(int(n)).gr_name for n in told["Gid"]}
+
+
 async def _wait_until_it_listens(
     peer: Peer, process: asyncio.subprocess.Process, *, udp: bool
 ) -> None:
@@ -187,11 +247,11 @@ async def _wait_until_it_listens(
         while True:
             if process.returncode is not None:
                 raise AssertionError(f"{peer.name} ended:\n{peer.log()}")
-            if udp and _is_taken(peer.port):
+            if udp and _is_taken(peer.host, peer.port):
                 return
             if not udp:
                 try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", peer.port)
+                    _, writer = await asyncio.open_connection(peer.host, peer.port)
                 except OSError:
                     pass
                 else:
@@ -202,10 +262,11 @@ async def _wait_until_it_listens(
                 await asyncio.wait_for(process.wait(), 0.05)
 
 
-def _is_taken(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False
@@ -219,15 +280,36 @@ async def exported_peer(
     backend: Endpoint | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
+    host: str = "127.0.0.1",
+    append: Mapping[str, str] | None = None,
+    edit: Callable[[str], str] | None = None,
+    started_by: Account | None = None,
+    command: Callable[[str], str] = str,
 ) -> AsyncIterator[Peer]:
-    """Export for ``place`` and run exactly that."""
+    """Export for ``place`` and run exactly that.
+
+    ``append`` adds to the operator's files; ``edit`` changes the configuration, ``command``
+    its command line; ``started_by`` is who starts it, and as whom it is exported then.
+    """
     udp = name == "freeradius"
     with open_folder() as folder:
         port = free_port(socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
         made = write_export(
-            place, name, folder, port=port, backend=backend, files=files, authorities=authorities
+            place, name, folder, port=port, backend=backend, files=files,
+            authorities=authorities, host=host, account=started_by,
         )  # fmt: skip
-        async with running(Peer(name, port, folder, made), udp=udp) as peer:
+        for own, text in (append or {}).items():
+            with (folder / own).open("a") as file:
+                file.write(text)
+        if edit is not None:
+            main = folder / made.files[0].name
+            before = main.read_text()
+            main.write_text(edit(before))
+            assert main.read_text() != before
+        if made.account is not None:
+            await prepare(place, made)
+        peer = Peer(name, port, folder, made, host)
+        async with running(peer, udp=udp, started_by=started_by, command=command):
             yield peer
 
 

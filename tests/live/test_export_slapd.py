@@ -5,18 +5,19 @@ Debian's slapd and ldapsearch are built with GnuTLS.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import peer_path
 from tests.live.conftest import LEGACY_OPENSSL, Place, Ran
-from tests.live.peers import Peer, free_port, open_folder, running, write_export
+from tests.live.peers import Peer, accounts_of, exported_peer, free_port
 from tests.live.test_export_https import SHA1_PHONE, add_sha1_phone, modernize
+from tests.live.test_phone_directory import telling
 
 from linekey.catalog.models import Generation
+from linekey.export.account import Account
 from linekey.lab.authority import LabAuthority
 
 pytestmark = [pytest.mark.peer("slapd"), pytest.mark.peer("openssl")]
@@ -27,46 +28,68 @@ objectClass: inetOrgPerson
 cn: Anna Berg
 sn: Berg
 telephoneNumber: 4711
+
+dn: cn=reader,dc=phonebook
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: reader
+userPassword: geheim
 """
+ANNA = ("-LLL", "-b", "dc=phonebook", "(cn=Anna*)", "telephoneNumber")
+READER = ("-D", "cn=reader,dc=phonebook", "-w", "geheim")
+
+NO_CERTIFICATE = "No certificate was found"
+UNKNOWN_CA = "peer cert untrusted or revoked (0x42)"
+TOO_WEAK = "peer cert untrusted or revoked (0x102)"
+TOO_OLD = "A packet with illegal or unsupported version was received"
+"""What slapd says of a refused handshake: words and status of GnuTLS
+(gnutls_certificate_status_t: 2 invalid, 0x40 signer not found, 0x100 weak algorithm).
+"""
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
 
 
-@asynccontextmanager
-async def phone_book(place: Place) -> AsyncIterator[Peer]:
-    """slapd with one entry, loaded as the export says."""
-    with open_folder() as folder:
-        port = free_port()
-        made = write_export(place, "slapd", folder, port=port)
-        book = folder / "phonebook.ldif"
-        book.write_text(book.read_text() + PEOPLE)
-        slapadd = peer_path("slapadd")
-        assert slapadd is not None
-        ran = await place.run(
-            slapadd, "-f", str(folder / "slapd.conf"), "-l", str(book)
-        )
-        assert ran.code == 0, ran.said
-        async with running(Peer("slapd", port, folder, made)) as peer:
-            yield peer
+def phone_book(
+    place: Place, *, besides: str = "", started_by: Account | None = None
+) -> AbstractAsyncContextManager[Peer]:
+    """slapd with one entry, loaded as the export says; it tells what it does.
+
+    ``besides`` is another URL to listen on.
+    """
+
+    def command(line: str) -> str:
+        return re.sub(r"-h (\S+)", rf"-h '\1 {besides}'", telling(line))
+
+    return exported_peer(
+        place, "slapd", append={"phonebook.ldif": PEOPLE}, command=command,
+        started_by=started_by,
+    )  # fmt: skip
 
 
-async def search(
-    place: Place, peer: Peer, identity: tuple[str, str] | None, priority: str = ""
+async def ldap(
+    place: Place,
+    peer: Peer,
+    identity: tuple[str, str] | None,
+    *words: str,
+    program: str = "ldapsearch",
+    url: str = "",
+    given: bytes = b"",
 ) -> Ran:
+    """Run a program of ldap-utils that shows this certificate."""
     configuration = place.folder / "ldap.conf"
     lines = [f"TLS_CACERT {place.lab.server_root_path}", "TLS_REQCERT demand"]
     if identity:
         lines += [f"TLS_CERT {identity[0]}", f"TLS_KEY {identity[1]}"]
-    if priority:
-        lines.append(f"TLS_CIPHER_SUITE {priority}")
     # A phone's certificate and key are a user's, not the system's (ldap.conf(5)).
     configuration.write_text("\n".join(lines) + "\n")
     process = await asyncio.create_subprocess_exec(
-        "ldapsearch", "-x", "-LLL", "-H", f"ldaps://127.0.0.1:{peer.port}",
-        "-o", "nettimeout=10", "-b", "dc=phonebook", "(cn=Anna*)", "telephoneNumber",
+        program, "-x", "-H", url or f"ldaps://{peer.host}:{peer.port}",
+        "-o", "nettimeout=10", *words,
         env={**os.environ, "LDAPRC": configuration.name, "HOME": str(place.folder)},
-        cwd=place.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        cwd=place.folder, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(30):
-        out, err = await process.communicate()
+        out, err = await process.communicate(given)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())
 
@@ -74,7 +97,7 @@ async def search(
 async def test_a_phone_reads_the_phone_book(place: Place, record_interop: Any) -> None:
     modernize(place)
     async with phone_book(place) as peer:
-        got = await search(place, peer, place.identity(place.phone))
+        got = await ldap(place, peer, place.identity(place.phone), *ANNA)
     assert "telephoneNumber: 4711" in got.out, got.said + peer.log()
     record_interop("slapd", "LDAPS search with a SHA-256 certificate over TLS 1.2")
 
@@ -89,13 +112,62 @@ async def test_who_has_no_phones_certificate_reads_nothing(
     forged = (str(path.with_suffix(".pem")), str(path.with_suffix(".key")))
     sha1 = place.identity(SHA1_PHONE, Generation.SHA1)
     async with phone_book(place) as peer:
-        for identity in (None, forged, sha1):
-            got = await search(place, peer, identity)
-            assert got.code != 0
+        got = await ldap(place, peer, place.identity(place.phone), *ANNA)
+        assert "4711" in got.out, got.said + peer.log()
+        for identity, reason in (
+            (None, NO_CERTIFICATE),
+            (forged, UNKNOWN_CA),
+            (sha1, TOO_WEAK),
+        ):
+            before = len(peer.said)
+            got = await ldap(place, peer, identity, *ANNA)
+            assert "Can't contact LDAP server" in got.err
             assert "4711" not in got.said
+            said = "\n".join(peer.said[before:])
+            assert reason in said
+            assert "SRCH" not in said
     record_interop(
         "slapd", "no certificate, a stranger's, an unneeded SHA-1 one", "refused"
     )
+
+
+async def test_a_phone_may_read_and_not_write(
+    place: Place, record_interop: Any
+) -> None:
+    modernize(place)
+    good = place.identity(place.phone)
+    change = b"dn: cn=Anna Berg,dc=phonebook\nreplace: telephoneNumber\ntelephoneNumber: 666\n"
+    async with phone_book(place) as peer:
+        got = await ldap(place, peer, good, *READER, *ANNA)
+        assert "telephoneNumber: 4711" in got.out, got.said
+        got = await ldap(place, peer, good, *READER, program="ldapmodify", given=change)
+        assert "Insufficient access (50)" in got.said
+        got = await ldap(place, peer, good, *READER, *ANNA)
+        assert "telephoneNumber: 4711" in got.out
+    record_interop("slapd", "a change of the phone book by a phone", "refused")
+
+
+async def test_nobody_reads_a_password(place: Place) -> None:
+    modernize(place)
+    good = place.identity(place.phone)
+    wanted = ("-LLL", "-b", "dc=phonebook", "(cn=reader)", "cn", "userPassword")
+    async with phone_book(place) as peer:
+        for who in ((), READER):
+            got = await ldap(place, peer, good, *who, *wanted)
+            assert "cn: reader" in got.out, got.said
+            assert "userPassword" not in got.out
+
+
+async def test_without_tls_nothing_is_read_whatever_it_listens_on(place: Place) -> None:
+    modernize(place)
+    plain = f"ldap://127.0.0.1:{free_port()}"
+    async with phone_book(place, besides=plain) as peer:
+        got = await ldap(place, peer, place.identity(place.phone), *ANNA)
+        assert "telephoneNumber: 4711" in got.out, got.said + peer.log()
+        for who in ((), READER):
+            got = await ldap(place, peer, None, *who, *ANNA, url=plain)
+            assert "Confidentiality required (13)" in got.said, got.said
+            assert "4711" not in got.said
 
 
 async def test_a_sha1_rsa1024_phone_reads_it_where_the_fleet_has_one(
@@ -125,11 +197,37 @@ async def test_old_protocols_are_served_only_where_the_fleet_needs_them(
     modernize(place)
     add_sha1_phone(place)
     async with phone_book(place) as peer:
+        answer = await ldap_over_openssl(place, peer, SHA1_PHONE, "-tls1_2")
+        assert b"4711" in answer, peer.log()
         answer = await ldap_over_openssl(place, peer, place.old_phone, version)
+        assert TOO_OLD in peer.log()
     assert b"4711" not in answer
     label = "TLS 1.0" if version == "-tls1" else "TLS 1.1"
     record_interop("slapd", f"{label} where the fleet has such a phone")
     record_interop("slapd", f"{label} where it has none", "refused")
+
+
+@AS_ROOT
+async def test_started_by_root_it_runs_as_its_own_user(place: Place) -> None:
+    modernize(place)
+    async with phone_book(place) as peer:
+        got = await ldap(place, peer, place.identity(place.phone), *ANNA)
+        assert "4711" in got.out, got.said + peer.log()
+        assert accounts_of(peer.pid) == ({"openldap"}, {"openldap"})
+        data = peer.folder / "data" / "data.mdb"
+        assert (data.owner(), data.group()) == ("openldap", "openldap")
+
+
+@AS_ROOT
+async def test_it_starts_without_root_as_the_user_it_is_exported_for(
+    place: Place,
+) -> None:
+    modernize(place)
+    nobody = Account("nobody", "nogroup")
+    async with phone_book(place, started_by=nobody) as peer:
+        got = await ldap(place, peer, place.identity(place.phone), *ANNA)
+        assert "4711" in got.out, got.said + peer.log()
+        assert accounts_of(peer.pid) == ({"nobody"}, {"nogroup"})
 
 
 def openssl_identity(identity: tuple[str, str]) -> list[str]:

@@ -2,15 +2,14 @@
 
 import asyncio
 import re
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.live.conftest import Place
-from tests.live.peers import Peer, free_port, open_folder, running, write_export
+from tests.live.radius import SECRET, is_in, radius
+from tests.live.radius import log_in as radius_log_in
 from tests.phone_pki import authority, device
 
 from linekey.catalog.models import Generation
@@ -23,36 +22,12 @@ from linekey.phone.state import PhoneState, new_phone
 
 pytestmark = [pytest.mark.peer("freeradius"), pytest.mark.peer("eapol_test")]
 
-SECRET = "switch-geheim"
-CLIENTS = f"""
-client loopback {{
-    ipaddr = 127.0.0.1
-    secret = {SECRET}
-    require_message_authenticator = yes
-}}
-"""
 
-
-@asynccontextmanager
-async def radius(place: Place, suites: str = "") -> AsyncIterator[Peer]:
-    """FreeRADIUS from the exported files; ``suites`` instead of the exported ones."""
-    with open_folder() as folder:
-        port = free_port(socket.SOCK_DGRAM)
-        made = write_export(place, "freeradius", folder, port=port)
-        for name in made.folders:
-            (folder / name).mkdir(exist_ok=True)
-        with (folder / "clients.conf").open("a") as file:
-            file.write(CLIENTS)
-        if suites:
-            text, count = re.subn(
-                r'cipher_list = "[^"]*"',
-                f'cipher_list = "{suites}"',
-                (folder / "radiusd.conf").read_text(),
-            )
-            assert count == 1
-            (folder / "radiusd.conf").write_text(text)
-        async with running(Peer("freeradius", port, folder, made), udp=True) as peer:
-            yield peer
+def with_suites(suites: str) -> Callable[[str], str]:
+    """Other suites than the exported ones."""
+    return lambda text: re.sub(
+        r'cipher_list = "[^"]*"', f'cipher_list = "{suites}"', text
+    )
 
 
 def phone(
@@ -71,9 +46,11 @@ def phone(
     return replace(state, settings=kept)
 
 
-async def log_in(running: VirtualPhone, port: int, secret: str = SECRET) -> Answer:
+async def log_in(
+    running: VirtualPhone, port: int, secret: str = SECRET, host: str = "127.0.0.1"
+) -> Answer:
     async with asyncio.timeout(60):
-        return await running.do(NetworkLoginWanted("127.0.0.1", port, secret))
+        return await running.do(NetworkLoginWanted(host, port, secret))
 
 
 async def shelve(place: Place, running: VirtualPhone) -> None:
@@ -107,6 +84,17 @@ async def test_the_phone_logs_in_with_its_certificate(
     )
 
 
+async def test_the_phone_logs_in_over_ipv6(place: Place, record_interop: Any) -> None:
+    async with (
+        radius(place, host="::1") as peer,
+        VirtualPhone(phone(place)) as running,
+    ):
+        await shelve(place, running)
+        answer = await log_in(running, peer.port, host="::1")
+    assert answer.ok, (answer, peer.log())
+    record_interop("freeradius", "virtual phone: EAP-TLS, the server reached by IPv6")
+
+
 @pytest.mark.parametrize(
     ("suite", "spoken"),
     [("ECDHE-RSA-AES256-GCM-SHA384", True), ("ECDHE-RSA-CHACHA20-POLY1305", False)],
@@ -114,11 +102,19 @@ async def test_the_phone_logs_in_with_its_certificate(
 async def test_the_phone_speaks_its_own_suites_and_no_others(
     place: Place, record_interop: Any, suite: str, spoken: bool
 ) -> None:
-    async with radius(place, suite) as peer, VirtualPhone(phone(place)) as running:
+    async with (
+        radius(place, edit=with_suites(suite)) as peer,
+        VirtualPhone(phone(place)) as running,
+    ):
         await shelve(place, running)
         answer = await log_in(running, peer.port)
+        other = await radius_log_in(
+            place, peer, place.phone, place.identity(place.phone), suites=(suite,)
+        )
+    assert is_in(other), peer.log()  # the server does speak it
     assert answer.ok is spoken, (answer, peer.log())
     if not spoken:
+        assert "Alert write:fatal:handshake failure" in peer.log()
         assert "after the ClientHello" in answer.text
         assert "linekey models" in answer.hint
         record_interop(
@@ -166,10 +162,15 @@ async def test_a_stranger_is_refused_by_the_network(
     place: Place, record_interop: Any
 ) -> None:
     state = replace(phone(place), builtin=device(place.phone))
-    async with radius(place) as peer, VirtualPhone(state) as running:
-        await shelve(place, running)
-        answer = await log_in(running, peer.port)
+    async with radius(place) as peer:
+        async with VirtualPhone(phone(place)) as running:
+            await shelve(place, running)
+            assert (await log_in(running, peer.port)).ok, peer.log()
+        async with VirtualPhone(state) as running:
+            await shelve(place, running)
+            answer = await log_in(running, peer.port)
     assert not answer.ok
+    assert "Alert write:fatal:unknown CA" in peer.log()
     assert "once it had shown its certificate" in answer.text
     record_interop(
         "freeradius",
@@ -181,6 +182,7 @@ async def test_a_stranger_is_refused_by_the_network(
 async def test_a_wrong_secret_and_a_method_that_is_off_are_told(place: Place) -> None:
     async with radius(place) as peer, VirtualPhone(phone(place)) as running:
         silent = await log_in(running, peer.port, "falsch")
+        assert (await log_in(running, peer.port)).ok, peer.log()
         assert SECRET not in str(running.state.log)
     assert (silent.ok, "does not answer" in silent.text) == (False, True), silent
     async with VirtualPhone(phone(place, ieee8021x_eap_auth_method="off")) as running:

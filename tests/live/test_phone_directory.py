@@ -1,15 +1,13 @@
 """The virtual phone's directory at OpenLDAP slapd, exported: LDAPS, mutual TLS."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.conftest import peer_path
 from tests.live.conftest import Place
-from tests.live.peers import NAME, Peer, free_port, open_folder, running, write_export
+from tests.live.peers import NAME, Peer, exported_peer
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
@@ -55,24 +53,16 @@ ref: ldaps://elsewhere.invalid/dc=elsewhere
 """
 
 
-@asynccontextmanager
-async def directory(place: Place) -> AsyncIterator[Peer]:
+def telling(command: str) -> str:
+    """slapd that tells what it does; started as exported it is silent."""
+    return command.replace("-d 0", "-d stats,trace")
+
+
+def directory(place: Place) -> AbstractAsyncContextManager[Peer]:
     """slapd from exported files, with people in the phone book."""
-    with open_folder() as folder:
-        port = free_port()
-        made = write_export(place, "slapd", folder, port=port)
-        for name in made.folders:
-            (folder / name).mkdir(exist_ok=True)
-        with (folder / "phonebook.ldif").open("a") as file:
-            file.write(PEOPLE)
-        slapadd = peer_path("slapadd")
-        assert slapadd is not None
-        ran = await place.run(
-            slapadd, "-f", f"{folder}/slapd.conf", "-l", f"{folder}/phonebook.ldif"
-        )
-        assert ran.code == 0, ran.said
-        async with running(Peer("slapd", port, folder, made)) as peer:
-            yield peer
+    return exported_peer(
+        place, "slapd", append={"phonebook.ldif": PEOPLE}, command=telling
+    )
 
 
 def phone(
@@ -166,11 +156,15 @@ async def test_without_a_certificate_the_directory_is_closed(
 ) -> None:
     async with directory(place) as peer:
         state = phone(place, peer.port)
+        async with VirtualPhone(state) as running:
+            shown = await ask(running, "ada")
         kept = state.settings.provision("empty_tls_client_cert", "on").settings
         async with VirtualPhone(replace(state, settings=kept)) as running:
             answer = await ask(running, "ada")
             ended = running.state
+    assert shown.ok, (shown, peer.log())
     assert not answer.ok
+    assert "No certificate was found" in peer.log()
     assert "Ada" not in str(answer.details)
     assert ended.notifications[0].purpose == "ldap"
     record_interop(
@@ -185,6 +179,9 @@ async def test_a_wrong_password_is_told(place: Place) -> None:
         )  # fmt: skip
         async with VirtualPhone(state) as running:
             answer = await ask(running, "ada")
+        right = state.settings.provision("ldap_password", "geheim").settings
+        async with VirtualPhone(replace(state, settings=right)) as running:
+            assert (await ask(running, "ada")).ok, peer.log()
     assert (answer.ok, "invalid_credentials" in answer.text) == (False, True)
     assert "ldap_password" in answer.hint
 

@@ -137,6 +137,7 @@ async def test_function_keys_and_the_minibrowser_work_with_mutual_tls(
         assert "a real phone would call 402" in line.text
         evil = await press(running, KeyPressed(4))
         assert not evil.ok
+        assert "document type declaration is refused" in evil.text
         assert running.state.apps.browser.page is None
         missing = await press(running, KeyPressed(5))
         assert "the server answered 404" in missing.text
@@ -299,6 +300,7 @@ async def test_provisioning_follows_redirects_and_answers_basic_authentication(
             looped = await running_phone.round_ended()
     assert "user=desk" in peer.log()
     assert refused.status is Status.REFUSED
+    assert {f.status for f in refused.fetched} == {401}
     assert looped.status is Status.FAILED
     assert "redirect" in str(looped.fetched)
     assert "geheim" not in "".join(map(str, ended.log))

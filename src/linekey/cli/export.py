@@ -12,11 +12,14 @@ import typer
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle
+from linekey.cli.export_reach import is_filled, key_advice
 from linekey.cli.opening import JsonOption, StateOption, opened, read_file
 from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.export.needs import fleet_needs
+from linekey.export.account import parse_account
+from linekey.export.admission import admitted
+from linekey.export.needs import ServerKey, fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
     Request,
@@ -99,6 +102,14 @@ def export_(
             "alone (nginx, apache).",
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER[:GROUP]",
+            help="As whom it runs (slapd, freeradius). Default: the user that Debian's "
+            "package made.",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -119,6 +130,7 @@ def export_(
                 "key": key,
                 "backend": backend,
                 "files": files,
+                "user": user,
             }
             request = _request(peer, database, options)
         made = export(find_peer(peer), request)
@@ -152,11 +164,14 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         )
     if backend is None and peer.forwards and files is None:
         backend = f"http://127.0.0.1:{settings.port or 8443}"
+    server_key: ServerKey = (
+        "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
+    )
+    devices = list(Devices(database).all())
     return Request(
-        needs=fleet_needs(
-            Devices(database).all(),
-            "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA",
-        ),
+        needs=fleet_needs(devices, server_key),
+        groups=admitted(devices, server_key),
+        account=None if options["user"] is None else parse_account(options["user"]),
         authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
         name=parse_name(options["name"] or _name(settings, leaf)),
         listen=listen,
@@ -212,7 +227,9 @@ def write_files(made: Export, folder: Path) -> list[Path]:
             kept.append(path)
         else:
             there = path.read_text(encoding="utf-8", errors="replace")
-            if there != file.text and MARK not in there[:400]:
+            if there == file.text:
+                continue  # its time tells a server that nothing changed
+            if MARK not in there[:400]:
                 raise InputError(
                     f"{str(path)!r} is there, and linekey did not write it",
                     hint="give another folder with --out DIR, or move it away",
@@ -274,8 +291,16 @@ def _say_next(made: Export, request: Request) -> None:
     for path, what in ((request.certificate, "certificate"), (request.key, "key")):
         if not Path(path).exists():
             note(f"put the server's {what} here: {path}")
+    if made.account is not None and (
+        advice := key_advice(Path(request.key), made.account)
+    ):
+        note(advice)
     for line in made.run:
-        note(f"next: {line}")
+        filled = made.fills.get(line)
+        if filled and is_filled(Path(request.folder) / filled):
+            note(f"left as it is: {request.folder}/{filled}")
+        else:
+            note(f"next: {line}")
     if request.backend is not None:
         beside = "127.0.0.1" if request.backend.host.startswith("127.") else "ADDR"
         note(

@@ -8,8 +8,8 @@ Rule: a peer's MAC rule reads the subject by attribute, or a whole DN by an anch
 grammar in which a value cannot pass for another attribute; never a piece of a DN.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -19,8 +19,10 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
+from linekey.export.account import DEBIAN, Account
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
+from linekey.export.needs import Needs
 from linekey.export.request import Request
 from linekey.tls.versions import Version
 
@@ -53,6 +55,10 @@ class Export:
     """Commands to try it with: check the configuration first, then run it."""
     notes: tuple[str, ...]
     """What the operator must know: assumptions, phones that are not served."""
+    fills: Mapping[str, str] = field(default_factory=dict)
+    """Those of ``run`` that fill an empty folder, with its name: not for a full one."""
+    account: Account | None = None
+    """As whom it runs: the server's key must be readable for this group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,11 @@ class Peer:
     folders: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
     """Files that are the operator's from then on."""
+    fills: tuple[tuple[str, str], ...] = ()
+    """Those of ``run`` that fill an empty folder, each with its name."""
 
+
+_SLAPADD = "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif"
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
@@ -146,11 +156,14 @@ PEERS: dict[str, Peer] = {
             ),
             (
                 "slaptest -u -f {folder}/slapd.conf",
-                "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif",
-                "slapd -f {folder}/slapd.conf -h ldaps://{listen}/ -d 0",
+                _SLAPADD,
+                "chown -R {user}:{group} {folder}/run {folder}/data",
+                "slapd -u {user} -g {group} -f {folder}/slapd.conf"
+                " -h ldaps://{listen}/ -d 0",
             ),
             folders=("run", "data"),
             own=frozenset({"phonebook.ldif"}),
+            fills=((_SLAPADD, "data"),),
         ),
         Peer(
             "freeradius",
@@ -160,8 +173,15 @@ PEERS: dict[str, Peer] = {
             (
                 ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
                 ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
+                ("phones", "radius-phones.j2", "the phones that may log in"),
             ),
-            ("freeradius -C -X -d {folder}", "freeradius -f -d {folder}"),
+            (
+                "chown -R {user}:{group} {folder}/run",
+                "chgrp {group} {folder}/clients.conf",
+                "chmod 640 {folder}/clients.conf",
+                "freeradius -C -X -d {folder}",
+                "freeradius -f -d {folder}",
+            ),
             folders=("run",),
             own=frozenset({"clients.conf"}),
         ),
@@ -202,8 +222,14 @@ def export(peer: Peer, request: Request) -> Export:
     if values["dh_file"]:
         text = f"# {MARK} {peer.name}`.\n{ffdhe2048_pem()}"
         files.append(ExportFile("dh.pem", text, "ffdhe2048 of RFC 7919"))
-    listen = f"{request.listen.bracketed or '0.0.0.0'}:{request.listen.port}"  # noqa: S104 - printed
-    run = [line.format(folder=request.folder, listen=listen) for line in peer.run]
+    words = {
+        "folder": request.folder,
+        "listen": f"{request.listen.bracketed or '0.0.0.0'}:{request.listen.port}",  # noqa: S104 - printed
+    }
+    account = request.account or DEBIAN.get(peer.name)
+    if account is not None:
+        words |= {"user": account.user, "group": account.group}
+    run = [line.format_map(words) for line in peer.run]
     unserved = [
         f"not served: {_listed(who.phones)}: {who.reason}"
         for who in request.needs.unserved
@@ -214,6 +240,8 @@ def export(peer: Peer, request: Request) -> Export:
         peer.folders,
         (*_links(peer, request), *run),
         (*unserved, *request.needs.notes, *notes),
+        {line.format_map(words): folder for line, folder in peer.fills},
+        account,
     )
 
 
@@ -232,6 +260,11 @@ def _check(peer: Peer, request: Request) -> None:
         raise InputError(
             f"{peer.title} serves no files",
             hint="nginx and apache do; leave --files out",
+        )
+    if request.account is not None and peer.name not in DEBIAN:
+        raise InputError(
+            f"{peer.title}'s user is not linekey's to say",
+            hint=f"{', '.join(DEBIAN)} can be told; leave --user out",
         )
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
@@ -278,16 +311,17 @@ def _mac_in_cn(authority: Certificate) -> bool:
 
 def _values(peer: Peer, request: Request) -> dict[str, object]:
     needs = request.needs
-    level = "@SECLEVEL=0" if needs.level_0 else ""
     return {
         "request": request,
+        "account": request.account or DEBIAN.get(peer.name),
         "needs": needs,
         "folder": request.folder,
         "bundle": f"{request.folder}/{BUNDLE}",
         "dh_file": (
             f"{request.folder}/dh.pem" if needs.dhe and peer.name in _DH_FILES else ""
         ),
-        "ciphers": ":".join((*needs.suites, level) if level else needs.suites),
+        "ciphers": _ciphers(needs),
+        "ciphers_of": _ciphers,
         "tls13_ciphers": ":".join(needs.tls13_suites),
         "gnutls_priority": priority_string(needs),
         "key_by_stem": _key_by_stem(request),
@@ -295,6 +329,11 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
         "wire_minor": int(needs.min_version) & 0xFF,
         "dotted": lambda v: {1: "1.0", 2: "1.1", 3: "1.2", 4: "1.3"}[int(v) & 0xFF],
     }
+
+
+def _ciphers(needs: Needs) -> str:
+    """OpenSSL's cipher list."""
+    return ":".join((*needs.suites, "@SECLEVEL=0") if needs.level_0 else needs.suites)
 
 
 _DH_FILES = frozenset({"nginx", "freeradius", "slapd"})

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError
+from linekey.export.account import Account
+from linekey.export.admission import Group, admitted
 from linekey.export.needs import Needs
 from linekey.settings import is_loopback, is_private
 
@@ -58,6 +60,10 @@ class Request:
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
+    groups: tuple[Group, ...] = admitted(())
+    """Who is let in, for a peer that decides so by itself. Default: nobody."""
+    account: Account | None = None
+    """As whom the peer runs; None: as Debian's package of it does."""
 
 
 def parse_name(text: str) -> str:

@@ -114,6 +114,43 @@ def test_certificate_and_key_of_the_settings_are_used(
     assert "proxy_pass http://127.0.0.1:9443;" in said
 
 
+def test_the_phone_book_is_loaded_once(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("slapd", *NAME, "--out", str(out))
+    assert "next: slapadd" in run(state, *words).stderr
+    assert "next: slapadd" in run(state, *words).stderr
+    (out / "data" / "data.mdb").write_bytes(b"")
+    said = run(state, *words).stderr
+    assert "next: slapadd" not in said
+    assert "left as it is" in said
+    assert "next: slapd -u openldap -g openldap" in said
+
+
+def test_a_file_is_written_anew_only_where_something_changed(
+    state: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("freeradius", *NAME, "--out", str(out))
+    run(state, *words)
+    before = {path: path.stat().st_ino for path in out.iterdir() if path.is_file()}
+    with open_store(state) as database:
+        firmware = Firmware.parse("10.1.33.33")
+        Devices(database).add(Device(Mac("000413AABBCD"), "snom", "D715", firmware), AT)
+    run(state, *words)
+    after = {path: path.stat().st_ino for path in before}
+    assert {p.name for p in before if after[p] != before[p]} == {"phones"}
+    assert "000413AABBCD" in (out / "phones").read_text()
+
+
+def test_the_user_it_runs_as_can_be_said(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("freeradius", *NAME, "--out", str(out), "--user", "voip:phones")
+    said = " ".join(run(state, *words).stderr.split())
+    assert "next: chown -R voip:phones" in said
+    assert "the key must be readable for the group phones" in said
+    assert "user = voip\n" in (out / "radiusd.conf").read_text()
+
+
 def test_json_holds_the_files_and_the_needs(state: Path) -> None:
     result = run(state, "slapd", *NAME, "--json")
     document: Any = json.loads(result.stdout)
@@ -134,6 +171,9 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
         (["nginx", "--out", "/tmp/a b"], "cannot stand in a configuration"),
         (["nginx", "--name", "a;b"], "not a host name"),
+        (["slapd", "--user", "a;b"], "not an account"),
+        (["slapd", "--user", "root"], "should not run as root"),
+        (["haproxy", "--user", "haproxy"], "not linekey's to say"),
     ],
 )  # fmt: skip
 def test_bad_input_ends_with_an_error_and_a_hint(

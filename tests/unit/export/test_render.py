@@ -10,6 +10,8 @@ from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.errors import InputError
+from linekey.export.account import DEBIAN, Account
+from linekey.export.admission import admitted
 from linekey.export.ffdhe import ffdhe2048_pem, ffdhe2048_prime
 from linekey.export.needs import fleet_needs
 from linekey.export.render import BUNDLE, MARK, PEERS, Export, export, find_peer
@@ -26,6 +28,7 @@ DEAD = Device(Mac("000413000004"), "snom", "360", Firmware.parse("8.7.3.25.9"))
 def request(*devices: Device, **changes: object) -> Request:
     made = Request(
         needs=fleet_needs(devices or (MODERN,)),
+        groups=admitted(devices or (MODERN,)),
         authorities=(authority().certificate,),
         name="phones.example.com",
         listen=Endpoint("", 443),
@@ -116,6 +119,50 @@ def test_a_peer_that_serves_no_files_says_so() -> None:
 def test_a_proxy_without_a_backend_says_so() -> None:
     with pytest.raises(InputError, match="needs a backend"):
         export(find_peer("haproxy"), request(backend=None))
+
+
+@pytest.mark.parametrize("name", DEBIAN)
+def test_a_peer_runs_as_its_own_user_or_as_it_is_told(name: str) -> None:
+    def said(made: Export) -> str:
+        return "\n".join((text_of(made), *made.run))
+
+    usual = export(find_peer(name), request())
+    assert usual.account == DEBIAN[name]
+    assert DEBIAN[name].user in said(usual)
+    told = export(find_peer(name), request(account=Account("voip", "phones")))
+    assert told.account == Account("voip", "phones")
+    assert "voip" in said(told)
+    assert "chown -R voip:phones /etc/linekey/x/run" in said(told)
+    assert not re.search(rf"\b{DEBIAN[name].user}\b", said(told))
+
+
+def test_a_user_is_refused_for_a_peer_that_is_not_told_by_us() -> None:
+    with pytest.raises(InputError, match="not linekey's to say") as raised:
+        export(find_peer("nginx"), request(account=Account("voip", "phones")))
+    assert "--user" in raised.value.hint
+
+
+def test_freeradius_lists_the_active_phones_with_how_they_are_met() -> None:
+    gone = replace(DEAD, state="revoked")
+    made = export(find_peer("freeradius"), request(SHA1, MODERN, OLD, gone))
+    (phones,) = (f.text for f in made.files if f.name == "phones")
+    assert [line for line in phones.splitlines() if not line.startswith("#")] == [
+        '000413000001 Tmp-String-0 := "modern"',
+        '000413000002 Tmp-String-0 := "level0"',
+        '000413000003 Tmp-String-0 := "level0"',
+    ]
+
+
+def test_freeradius_without_a_phone_lets_nobody_in() -> None:
+    made = export(find_peer("freeradius"), request(groups=admitted(())))
+    (phones,) = (f.text for f in made.files if f.name == "phones")
+    assert all(line.startswith("#") for line in phones.splitlines())
+
+
+def test_what_fills_a_folder_is_one_of_the_commands() -> None:
+    made = export(find_peer("slapd"), request())
+    assert set(made.fills) < set(made.run)
+    assert set(made.fills.values()) < set(made.folders)
 
 
 def test_an_unknown_peer_names_those_there_are() -> None:

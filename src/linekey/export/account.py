@@ -1,0 +1,52 @@
+"""As whom an exported server runs, once it has its port.
+
+Each server starts as root or as that user, and is that user from then on. Debian's
+packages make one for each (``DEBIAN``); another system or a start without root wants
+another. Group and user are words of a configuration, so their form is checked as that
+of every other value (``request``).
+
+Rule: no account is looked up: what is exported here may run on another machine.
+"""
+
+import re
+from dataclasses import dataclass
+
+from linekey.errors import InputError
+
+_WORD = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A system user and the group that its files are shared through."""
+
+    user: str
+    group: str
+
+
+DEBIAN = {
+    "slapd": Account("openldap", "openldap"),
+    "freeradius": Account("freerad", "freerad"),
+}
+"""The accounts that Debian 12's packages make, by peer (/etc/default/slapd; H)."""
+
+
+def parse_account(text: str) -> Account:
+    """Read ``USER:GROUP``, or ``USER`` for a group of the same name.
+
+    Raises InputError for what is no name of an account (useradd(8): small letters,
+    digits, ``_`` and ``-``, 32 at most), and for root, whom nobody should run as.
+    """
+    user, colon, group = text.partition(":")
+    group = group if colon else user
+    if not (_WORD.fullmatch(user) and _WORD.fullmatch(group)):
+        raise InputError(
+            f"not an account: {text!r}",
+            hint="give USER or USER:GROUP, such as freerad:freerad",
+        )
+    if user == "root":
+        raise InputError(
+            "a server that phones reach should not run as root",
+            hint="give the user that its package made, or leave --user out",
+        )
+    return Account(user, group)
