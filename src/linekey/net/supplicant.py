@@ -59,6 +59,7 @@ async def log_in(request: LogIntoNetwork) -> NetworkLoginEnded:
             False,
             f"there is no {PROGRAM} on this machine, which does EAP for the phone",
             "install it (Debian: eapoltest)",
+            tried=False,
         )
     try:
         ended = await _log_in(program, request, pin=None)
@@ -69,10 +70,10 @@ async def log_in(request: LogIntoNetwork) -> NetworkLoginEnded:
             if ended.ok:
                 ended = replace(ended, notes=(*ended.notes, note))
     except InputError as error:
-        return NetworkLoginEnded(request, False, error.message, error.hint)
+        return NetworkLoginEnded(request, False, error.message, error.hint, tried=False)
     except OSError as error:
         text = f"the supplicant cannot be run: {(error.strerror or '').lower()}"
-        return NetworkLoginEnded(request, False, text)
+        return NetworkLoginEnded(request, False, text, tried=False)
     return ended
 
 

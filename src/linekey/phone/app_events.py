@@ -249,3 +249,5 @@ class NetworkLoginEnded(AppEvent):
     chain: tuple[Certificate, ...] = ()
     version: Version | None = None
     notes: tuple[str, ...] = ()
+    tried: bool = True
+    """False where nothing was sent: something lacks on this side."""

@@ -476,6 +476,31 @@ def test_what_the_supplicant_refuses_for_another_reason_blames_no_certificate() 
     assert played.state.trust.unknown == ()
 
 
+def test_a_login_for_which_something_lacks_here_is_logged_and_no_connection() -> None:
+    played = Played(phone(ieee8021x_eap_auth_method="EAP-MD5"))
+    (command,) = played(NetworkLoginWanted("radius.test", 1812, "geheim"))
+    assert isinstance(command, LogIntoNetwork)
+    lacking = NetworkLoginEnded(command, False, "no name", "set it", tried=False)
+    answer = played.answer(lacking)
+    assert (answer.ok, answer.text, answer.hint) == (False, "no name", "set it")
+    assert played.state.notifications == ()
+    assert (played.state.log[-1].level, played.state.log[-1].text) == (
+        "error",
+        "no name",
+    )
+    assert played.state.apps.network is not None
+    assert not played.state.apps.network.ok
+
+
+def test_a_login_that_failed_shows_its_own_cure() -> None:
+    played = Played(phone(ieee8021x_eap_auth_method="EAP-TLS"))
+    (command,) = played(NetworkLoginWanted("radius.test", 1812, "geheim"))
+    assert isinstance(command, LogIntoNetwork)
+    played(NetworkLoginEnded(command, False, "no server", "does it run?"))
+    (notice,) = played.state.notifications
+    assert notice.cure == "Does it run?"
+
+
 @pytest.mark.parametrize(
     ("method", "says"), [("", "802.1X is off"), ("EAP-PEAP", "cannot be 'EAP-PEAP'")]
 )
