@@ -34,15 +34,28 @@ client loopback {{
 
 
 @asynccontextmanager
-async def radius(place: Place, suites: str = "") -> AsyncIterator[Peer]:
-    """FreeRADIUS from the exported files; ``suites`` instead of the exported ones."""
+async def radius(
+    place: Place, suites: str = "", *, ipv6: bool = False
+) -> AsyncIterator[Peer]:
+    """FreeRADIUS from the exported files; ``suites`` instead of the exported ones.
+
+    ``ipv6``: at ::1 as well, and for phones there alone.
+    """
     with open_folder() as folder:
         port = free_port(socket.SOCK_DGRAM)
         made = write_export(place, "freeradius", folder, port=port)
         for name in made.folders:
             (folder / name).mkdir(exist_ok=True)
         with (folder / "clients.conf").open("a") as file:
-            file.write(CLIENTS)
+            file.write(CLIENTS.replace("ipaddr = 127.0.0.1", "ipv6addr = ::1") if ipv6 else CLIENTS)  # fmt: skip
+        if ipv6:
+            text, count = re.subn(
+                r"\n( *listen \{[^}]*)ipaddr = 127\.0\.0\.1([^}]*\})",
+                r"\n\1ipaddr = 127.0.0.1\2\n\1ipv6addr = ::1\2",
+                (folder / "radiusd.conf").read_text(),
+            )
+            assert count == 1
+            (folder / "radiusd.conf").write_text(text)
         if suites:
             text, count = re.subn(
                 r'cipher_list = "[^"]*"',
@@ -71,9 +84,11 @@ def phone(
     return replace(state, settings=kept)
 
 
-async def log_in(running: VirtualPhone, port: int, secret: str = SECRET) -> Answer:
+async def log_in(
+    running: VirtualPhone, port: int, secret: str = SECRET, host: str = "127.0.0.1"
+) -> Answer:
     async with asyncio.timeout(60):
-        return await running.do(NetworkLoginWanted("127.0.0.1", port, secret))
+        return await running.do(NetworkLoginWanted(host, port, secret))
 
 
 async def shelve(place: Place, running: VirtualPhone) -> None:
@@ -190,3 +205,51 @@ async def test_a_wrong_secret_and_a_method_that_is_off_are_told(place: Place) ->
         assert not upload.ok
         user = await running.do(NetworkCertificateUploaded(place.lab.server_root().der))
         assert "admin" in user.text
+
+
+@pytest.mark.parametrize(("host", "ipv6"), [("localhost", False), ("::1", True)])
+async def test_the_radius_server_may_be_a_name_or_an_ipv6_address(
+    place: Place, record_interop: Any, host: str, ipv6: bool
+) -> None:
+    async with (
+        radius(place, ipv6=ipv6) as peer,
+        VirtualPhone(phone(place)) as running,
+    ):
+        await shelve(place, running)
+        answer = await log_in(running, peer.port, host=host)
+    assert answer.ok, (answer, peer.log())
+    record_interop("freeradius", f"virtual phone: 802.1X at {host}")
+
+
+@pytest.mark.parametrize("host", ["radius.invalid", "a\0b", "x" * 70])
+async def test_a_radius_server_that_cannot_be_resolved_is_told(
+    place: Place, host: str
+) -> None:
+    async with VirtualPhone(phone(place)) as running:
+        answer = await log_in(running, 1812, host=host)
+        (notice,) = running.state.notifications
+    assert "cannot be resolved" in answer.text
+    assert "check the name" in answer.hint
+    assert notice.cure == "Check the name, or give the server's address."
+
+
+async def test_where_no_radius_server_listens_it_is_told(place: Place) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    async with VirtualPhone(phone(place)) as running:
+        answer = await log_in(running, port, host="localhost")
+        (notice,) = running.state.notifications
+    assert answer.text == f"no RADIUS server listens at localhost:{port} (127.0.0.1)"
+    assert "that the server runs" in notice.cure
+
+
+async def test_a_login_for_which_something_lacks_is_no_connection(place: Place) -> None:
+    lacking = phone(place, ieee8021x_eap_auth_method="EAP-MD5")
+    async with VirtualPhone(lacking) as running:
+        answer = await log_in(running, 1812)
+        ended = running.state
+    assert "needs a user name and a password" in answer.text
+    assert "ieee8021x_eap_md5_username" in answer.hint
+    assert ended.notifications == ()
+    assert any("needs a user name" in entry.text for entry in ended.log)
+    assert ended.apps.network is not None
+    assert not ended.apps.network.ok

@@ -16,6 +16,7 @@ import typer
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console
+from linekey.digits import digits_of
 from linekey.errors import InputError, StorageError
 from linekey.net.phone_control import ask
 from linekey.net.supplicant import log_in
@@ -246,6 +247,7 @@ def _address(text: str) -> tuple[str, int]:
     host, mark, port = text.rpartition(":")
     if not mark:
         host, port = text, "1812"
-    if not host or not port.isdigit():
+    number = digits_of(port, 65536)
+    if not host or number is None:
         raise InputError(f"not HOST:PORT: {text!r}", hint="such as 127.0.0.1:1812")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), number
