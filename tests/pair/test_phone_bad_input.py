@@ -14,7 +14,7 @@ from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
 from linekey.phone.app_events import ActionHappened, KeyPressed, LookupWanted
 from linekey.phone.connection import ConnectionReport
-from linekey.phone.directory import read_directory
+from linekey.phone.directory_settings import read_directory
 from linekey.phone.document import FunctionKey
 from linekey.phone.state import PhoneState
 from linekey.tls.context import Identity, ServerContexts

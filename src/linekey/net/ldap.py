@@ -17,7 +17,8 @@ import httpcore2
 from linekey.errors import PeerError
 from linekey.net.dialer import DialError, Stream
 from linekey.phone.connection import ConnectionReport, Purpose
-from linekey.phone.directory import DirectorySettings, Lookup, LookupResult
+from linekey.phone.directory import Lookup, LookupResult
+from linekey.phone.directory_settings import DirectorySettings
 
 TIME_LIMIT_S: Final = 15.0
 """Seconds from connecting to the last entry; somebody waits at the phone."""

@@ -52,7 +52,8 @@ from linekey.phone.apps import (
     image_type,
 )
 from linekey.phone.connection import Purpose
-from linekey.phone.directory import Lookup, LookupResult, read_directory
+from linekey.phone.directory import LookupResult
+from linekey.phone.directory_settings import filter_for, read_directory
 from linekey.phone.events import Answer, Command, Save
 from linekey.phone.minibrowser import (
     Dial,
@@ -491,7 +492,7 @@ def _lookup(state: PhoneState, text: str, now: datetime) -> Result:
     try:
         settings = read_directory(state.setting)
         if settings is not None and text:
-            Lookup(settings, text)  # what cannot be a filter shows now
+            filter_for(settings, text)  # what cannot be a filter shows now
     except InputError as error:
         return _tell(state, Purpose.LDAP, Answer(False, error.message, error.hint), now)
     if settings is None:

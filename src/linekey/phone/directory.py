@@ -5,23 +5,18 @@ bytes of a simple bind; ``receive`` takes the server's bytes and gives the next 
 until ``result`` stands. TLS (``ldap_over_tls``) and the socket belong to whoever drives
 it.
 
-Rules (facts/snom.md §3, H unless said): filters hold ``%`` for what was typed, which is
-escaped by RFC 4515 §3, so that nobody types a filter; a text of digits uses
-``ldap_number_filter``, any other ``ldap_search_filter`` (L: the vendor names the first
-for callers' numbers); ``ldap_max_hits`` is 50 and goes out as the size limit; referrals
-and search references are not followed (L), and said.
+Rules: ``ldap_max_hits`` goes out as the size limit (facts/snom.md §3, H); referrals and
+search references are not followed (L), and said.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sansldap import (
     BindResponse,
     DereferencingPolicy,
     LDAPClient,
     LDAPError,
-    LDAPFilter,
     LDAPResult,
     LDAPResultCode,
     SearchResultDone,
@@ -30,38 +25,16 @@ from sansldap import (
     SearchScope,
 )
 
-from linekey.errors import InputError, PeerError
+from linekey.errors import PeerError
+from linekey.phone.directory_settings import DirectorySettings, filter_for, shown
 
-MAX_HITS = 50
-"""``ldap_max_hits``'s default (facts/snom.md §3, H)."""
-_MOST_HITS = 1000
 _MAX_ANSWER = 4 * 1024 * 1024
 """Bytes taken in one lookup; a thousand entries are some 300 kB."""
 _TIME_LIMIT_S = 10
 _SEQUENCE = b"\x30"
 """With which every LDAPMessage begins (RFC 4511 §4.1.1, X.690 §8.9)."""
 
-_NUMBER = re.compile(r"[+0-9 ()/.-]*[0-9][+0-9 ()/.-]*", re.ASCII)
 _ATTRIBUTE = re.compile(r"%([A-Za-z][A-Za-z0-9;-]*)")
-
-
-@dataclass(frozen=True, slots=True)
-class DirectorySettings:
-    """A phone's ``ldap_…`` settings."""
-
-    host: str
-    port: int
-    tls: bool
-    base: str
-    username: str
-    """The bind DN; empty binds anonymously."""
-    password: str = field(repr=False)
-    search_filter: str
-    number_filter: str
-    name_attributes: tuple[str, ...]
-    number_attributes: tuple[str, ...]
-    display_name: str
-    max_hits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,66 +57,13 @@ class LookupResult:
     """Said besides: more hits than the limit, references that were not followed."""
 
 
-def read_directory(setting: Callable[[str], str | None]) -> DirectorySettings | None:
-    """Read the ``ldap_…`` settings; None where no server is set.
-
-    Raises InputError for a port or a filter that cannot be.
-    """
-
-    def value(name: str) -> str:
-        return (setting(name) or "").strip()
-
-    if not value("ldap_server"):
-        return None
-    tls = value("ldap_over_tls").lower() in ("on", "true", "1")
-    port = value("ldap_port") or ("636" if tls else "389")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise InputError(f"ldap_port cannot be {port!r}", hint="write a number, as 636")
-    hits = value("ldap_max_hits")
-    settings = DirectorySettings(
-        host=value("ldap_server"),
-        port=int(port),
-        tls=tls,
-        base=value("ldap_base"),
-        username=value("ldap_username"),
-        password=setting("ldap_password") or "",
-        search_filter=value("ldap_search_filter") or "(|(cn=%*)(sn=%*))",
-        number_filter=value("ldap_number_filter") or "(telephoneNumber=%*)",
-        name_attributes=tuple(value("ldap_name_attributes").split()) or ("cn", "sn"),
-        number_attributes=tuple(value("ldap_number_attributes").split())
-        or ("telephoneNumber", "mobile", "homePhone"),
-        display_name=value("ldap_display_name") or "%cn",
-        max_hits=min(int(hits), _MOST_HITS)
-        if hits.isascii() and hits.isdigit() and int(hits) > 0
-        else MAX_HITS,
-    )
-    for name in ("ldap_search_filter", "ldap_number_filter"):
-        _parse_filter(getattr(settings, name.removeprefix("ldap_")), "x", name)
-    return settings
-
-
-def escape(text: str) -> str:
-    r"""Escape a value for a filter: ``* ( ) \`` and NUL by RFC 4515 §3."""
-    return "".join(f"\\{ord(c):02x}" if c in "*()\\\x00" else c for c in text)
-
-
-def filter_for(settings: DirectorySettings, text: str) -> str:
-    """The filter that a typed text makes."""
-    is_number = _NUMBER.fullmatch(text.strip()) is not None
-    template = settings.number_filter if is_number else settings.search_filter
-    typed = re.sub(r"[ ()/.-]", "", text) if is_number else text.strip()
-    return template.replace("%", escape(typed))
-
-
 class Lookup:
     """One lookup. Drive it with ``begin`` and ``receive`` until ``result`` is there."""
 
     def __init__(self, settings: DirectorySettings, text: str) -> None:
         self.settings = settings
         self.result: LookupResult | None = None
-        self._filter = _parse_filter(
-            filter_for(settings, text), "", "the directory's filter"
-        )
+        self._filter = filter_for(settings, text)
         self._client = LDAPClient()
         self._entries: list[Entry] = []
         self._references = 0
@@ -174,7 +94,7 @@ class Lookup:
             messages = self._client.receive(data)
         except (LDAPError, IndexError) as error:  # IndexError: sansldap on a cut value
             raise PeerError(
-                f"the directory's answer is no LDAP: {_short(str(error))}",
+                f"the directory's answer is no LDAP: {shown(str(error))}",
                 hint="check ldap_server, ldap_port and ldap_over_tls",
             ) from None
         for message in messages:
@@ -219,7 +139,7 @@ class Lookup:
         )
 
     def _done(self, message: SearchResultDone) -> None:
-        code, notes = message.result.result_code, []
+        code, notes = message.result.result_code, list(self.settings.notes)
         if self._references:
             notes.append(
                 "a reference to another directory was not followed"
@@ -252,7 +172,7 @@ class Lookup:
     def _entry(self, message: SearchResultEntry) -> Entry:
         values = {
             attribute.name.lower(): [
-                _short(v.decode("utf-8", "replace"), 200) for v in attribute.values
+                shown(v.decode("utf-8", "replace"), 200) for v in attribute.values
             ]
             for attribute in message.attributes
         }
@@ -260,10 +180,10 @@ class Lookup:
         def first(name: str) -> str:
             return next(iter(values.get(name.lower(), ())), "")
 
-        shown = _ATTRIBUTE.sub(lambda m: first(m[1]), self.settings.display_name)
+        display = _ATTRIBUTE.sub(lambda m: first(m[1]), self.settings.display_name)
         fallback = (first(name) for name in self.settings.name_attributes)
         return Entry(
-            name=" ".join(shown.split())
+            name=" ".join(display.split())
             or next((name for name in fallback if name), message.object_name),
             numbers=tuple(
                 (name, number)
@@ -274,21 +194,6 @@ class Lookup:
         )
 
 
-def _parse_filter(template: str, typed: str, name: str) -> LDAPFilter:
-    try:
-        return LDAPFilter.from_string(template.replace("%", escape(typed)))
-    except ValueError as error:
-        raise InputError(
-            f"{name} is no LDAP filter: {_short(str(error))}",
-            hint="write it by RFC 4515, with % for the typed text: (|(cn=%*)(sn=%*))",
-        ) from None
-
-
 def _told(result: LDAPResult) -> str:
-    code, message = result.result_code, _short(result.diagnostics_message)
+    code, message = result.result_code, shown(result.diagnostics_message)
     return f"{code.name.lower()} ({int(code)}){': ' + message if message else ''}"
-
-
-def _short(text: str, limit: int = 120) -> str:
-    cleaned = "".join(c if c.isprintable() else " " for c in text)
-    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"

@@ -402,6 +402,13 @@ def test_a_look_up_is_searched_for_answered_and_shown() -> None:
         ({}, "ada", "ldap_server is not set"),
         ({"ldap_server": "x", "ldap_port": "none"}, "ada", "ldap_port cannot be"),
         ({"ldap_server": "x", "ldap_search_filter": "(cn=%"}, "ada", "no LDAP filter"),
+        ({"ldap_server": "a\0b"}, "ada", "ldap_server cannot be"),
+        ({"ldap_server": "x", "ldap_port": "9" * 5000}, "ada", "ldap_port cannot be"),
+        (
+            {"ldap_server": "x", "ldap_username": "cn=a"},
+            "ada",
+            "ldap_password is empty",
+        ),
         ({"ldap_server": "x"}, "   ", "type a name"),
         ({"ldap_server": "x"}, "a" * 200, "type a name"),
     ],

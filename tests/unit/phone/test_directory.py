@@ -5,16 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sansldap import (
     BindRequest,
-    FilterSubstrings,
-    LDAPFilter,
     LDAPResultCode,
     LDAPServer,
     PartialAttribute,
     SearchRequest,
 )
 
-from linekey.errors import InputError, LinekeyError, PeerError
-from linekey.phone.directory import Lookup, escape, filter_for, read_directory
+from linekey.errors import LinekeyError, PeerError
+from linekey.phone.directory import Lookup
+from linekey.phone.directory_settings import read_directory
 
 SETTINGS = {
     "ldap_server": "dir.example", "ldap_over_tls": "on", "ldap_base": "dc=example",
@@ -62,13 +61,6 @@ def talk(
     return bind, search
 
 
-def test_defaults_follow_ldap_over_tls() -> None:
-    assert (settings().port, settings(ldap_over_tls="off").port) == (636, 389)
-    assert settings(ldap_max_hits="").max_hits == 50
-    assert read_directory({}.get) is None
-    assert "s3cret" not in repr(settings())
-
-
 def test_hits_come_sorted_with_name_and_numbers() -> None:
     lookup = Lookup(settings(), "a")
     ann = {
@@ -87,25 +79,6 @@ def test_hits_come_sorted_with_name_and_numbers() -> None:
     )
     assert (second.name, second.dn) == ("Bo", "cn=b")
     assert {"givenName", "sn", "cn", "telephoneNumber"} <= set(search.attributes)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("mül", "(|(cn=mül*)(sn=mül*))"), ("+49 (30) 12", "(telephoneNumber=+493012*)"),
-     ("*)(uid=*", r"(|(cn=\2a\29\28uid=\2a*)(sn=\2a\29\28uid=\2a*))"), ("", "(|(cn=*)(sn=*))")],
-)  # fmt: skip
-def test_the_typed_text_is_escaped_and_digits_use_the_number_filter(
-    text, expected
-) -> None:
-    assert filter_for(settings(), text) == expected
-
-
-@given(st.text(max_size=20))
-def test_no_typed_text_changes_the_filters_shape(text: str) -> None:
-    parsed = LDAPFilter.from_string(f"(cn={escape(text)}*)")
-    if text:
-        assert isinstance(parsed, FilterSubstrings)
-        assert parsed.initial == text.encode()
 
 
 def test_a_refused_login_says_what_to_check() -> None:
@@ -132,20 +105,6 @@ def test_a_referral_is_not_followed_and_cured() -> None:
     refused = Lookup(settings(), "a")
     talk(refused, code=LDAPResultCode.NO_SUCH_OBJECT)
     assert "no_such_object (32)" in refused.result.problem
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"ldap_search_filter": "(cn=%"},
-        {"ldap_port": "x"},
-        {"ldap_number_filter": "a)b"},
-    ],
-)
-def test_settings_that_cannot_be_are_named(changes) -> None:
-    with pytest.raises(InputError) as caught:
-        settings(**changes)
-    assert next(iter(changes)) in caught.value.message
 
 
 def test_too_much_and_no_ldap_raise_the_one_error() -> None:
