@@ -36,7 +36,7 @@ COMMANDS = {
     "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
     "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
     "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
-    "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "0"],
+    "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "stats"],
     "freeradius": ["freeradius", "-f", "-d", "{folder}"],
 }  # fmt: skip
 VERSIONS = {

@@ -514,7 +514,9 @@ def _lookup_ended(state: PhoneState, event: LookupEnded, now: datetime) -> Resul
     state = _apps(state, replace(state.apps, directory=view))
     details = {"lookup": describe_lookup(result)}
     if result.problem:
-        state = state.with_log(now, Purpose.LDAP, result.problem, level="error")
+        state = state.with_log(
+            now, Purpose.LDAP, result.problem, *result.notes, level="error"
+        )
         return state, [Save(), Answer(False, result.problem, result.cure, details)]
     count = len(result.entries)
     text = f"{count} {'hit' if count == 1 else 'hits'} in the directory"

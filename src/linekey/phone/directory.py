@@ -2,39 +2,74 @@
 
 *Theory of operation.* ``Lookup`` is LDAP without a connection: ``begin`` gives the
 bytes of a simple bind; ``receive`` takes the server's bytes and gives the next bytes,
-until ``result`` stands. TLS (``ldap_over_tls``) and the socket belong to whoever drives
-it.
+until ``result`` stands; ``end`` gives the bytes that say good-bye. TLS
+(``ldap_over_tls``) and the socket belong to whoever drives it. Where it fails on the
+way, ``fail`` makes the result: the reason, and what had been found by then.
 
-Rules: ``ldap_max_hits`` goes out as the size limit (facts/snom.md §3, H); referrals and
-search references are not followed (L), and said.
+Rules: ``ldap_max_hits`` goes out as the size limit (facts/snom.md §3, H); a search that
+ends at a limit keeps what it found, with a note (RFC 4511 appendix A.1); referrals and
+search references are not followed (L), and said; a result code is read by its number,
+since the list of codes is open (RFC 4511 §4.1.9).
 """
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from sansldap import (
-    BindResponse,
     DereferencingPolicy,
     LDAPClient,
-    LDAPError,
-    LDAPResult,
     LDAPResultCode,
-    SearchResultDone,
-    SearchResultEntry,
-    SearchResultReference,
     SearchScope,
+    SessionState,
 )
 
 from linekey.errors import PeerError
 from linekey.phone.directory_settings import DirectorySettings, filter_for, shown
+from linekey.phone.ldap_messages import (
+    DISCONNECTION,
+    Bound,
+    Done,
+    Found,
+    Message,
+    MessageReader,
+    Notice,
+    Reference,
+    Result,
+    write_unbind,
+)
 
-_MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes taken in one lookup; a thousand entries are some 300 kB."""
-_TIME_LIMIT_S = 10
-_SEQUENCE = b"\x30"
-"""With which every LDAPMessage begins (RFC 4511 §4.1.1, X.690 §8.9)."""
+_TIME_LIMIT_S: Final = 10
+_MOST_NUMBERS: Final = 50
+"""Numbers shown of one entry; people have some five."""
+_MAX_VALUE: Final = 200
+"""Characters shown of one value."""
 
 _ATTRIBUTE = re.compile(r"%([A-Za-z][A-Za-z0-9;-]*)")
+
+_NAMES: Final = {code.value: code.name.lower() for code in LDAPResultCode}
+_LIMITS: Final = {
+    LDAPResultCode.TIME_LIMIT_EXCEEDED.value: "the directory's time was up",
+    LDAPResultCode.SIZE_LIMIT_EXCEEDED.value: "the directory reached its size limit",
+    LDAPResultCode.ADMIN_LIMIT_EXCEEDED.value: (
+        "the directory reached a limit of its administrator's"
+    ),
+}
+"""With these a search ends early, and what it found is good."""
+_LATER: Final = "try again later; look at the directory's log if it stays so"
+_CURES: Final = {
+    LDAPResultCode.STRONG_AUTH_REQUIRED.value: "set ldap_over_tls on, or log in",
+    LDAPResultCode.CONFIDENTIALITY_REQUIRED.value: "set ldap_over_tls on",
+    LDAPResultCode.INAPPROPRIATE_AUTHENTICATION.value: (
+        "set ldap_username (a DN) and ldap_password: the directory wants another login"
+    ),
+    LDAPResultCode.INVALID_CREDENTIALS.value: (
+        "check ldap_username (a DN) and ldap_password"
+    ),
+    LDAPResultCode.BUSY.value: _LATER,
+    LDAPResultCode.UNAVAILABLE.value: _LATER,
+}
+"""What helps against a refusal, of the login or the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +86,7 @@ class LookupResult:
     """What a lookup came to. ``problem`` is a sentence, empty when all went well."""
 
     entries: tuple[Entry, ...] = ()
+    """The hits; with a problem, those that had come before it."""
     problem: str = ""
     cure: str = ""
     notes: tuple[str, ...] = ()
@@ -64,82 +100,140 @@ class Lookup:
         self.settings = settings
         self.result: LookupResult | None = None
         self._filter = filter_for(settings, text)
-        self._client = LDAPClient()
+        self._client = LDAPClient()  # writes; what it would read, MessageReader does
+        self._reader = MessageReader()
+        self._bind = self._search = 0
+        """Our messages' ids, from 1; 0 is nobody's."""
         self._entries: list[Entry] = []
         self._references = 0
-        self._taken = 0
+        self._cut = False
+        self._over = False
+        """Whether there is nobody left to say good-bye to."""
 
     def begin(self) -> bytes:
         """The bytes of the bind."""
-        self._client.bind_simple(
-            self.settings.username or None, self.settings.password or None
+        self._bind = self._client.bind_simple(
+            self.settings.username, self.settings.password
         )
         return self._client.data_to_send()
 
     def receive(self, data: bytes) -> bytes:
         """Take the server's bytes, return ours; PeerError for what is no LDAP."""
-        if not self._taken and data[:1] not in (b"", _SEQUENCE):
-            # Else its first bytes may pass for the length of a message to wait for.
-            raise PeerError(
-                "the directory's answer is no LDAP: it begins as no message does",
-                hint="check ldap_server, ldap_port and ldap_over_tls",
-            )
-        self._taken += len(data)
-        if self._taken > _MAX_ANSWER:
-            raise PeerError(
-                f"the directory sends more than {_MAX_ANSWER} bytes",
-                hint="narrow ldap_base or the filter, or lower ldap_max_hits",
-            )
         try:
-            messages = self._client.receive(data)
-        except (LDAPError, IndexError) as error:  # IndexError: sansldap on a cut value
-            raise PeerError(
-                f"the directory's answer is no LDAP: {shown(str(error))}",
-                hint="check ldap_server, ldap_port and ldap_over_tls",
-            ) from None
-        for message in messages:
-            if self.result is not None:
-                break
-            match message:
-                case BindResponse():
-                    self._bound(message)
-                case SearchResultEntry():
-                    self._entries.append(self._entry(message))
-                case SearchResultReference():
-                    self._references += 1
-                case SearchResultDone():
-                    self._done(message)
+            self._reader.feed(data)
+            while self.result is None and (message := self._reader.next()) is not None:
+                self._take(message)
+        except PeerError:
+            self._over = True
+            raise
         return self._client.data_to_send()
 
-    def _bound(self, message: BindResponse) -> None:
-        code = message.result.result_code
-        if code == LDAPResultCode.SUCCESS:
-            wanted = dict.fromkeys(
-                (
-                    *self.settings.name_attributes,
-                    *self.settings.number_attributes,
-                    *_ATTRIBUTE.findall(self.settings.display_name),
+    def end(self) -> bytes:
+        """The unbind (RFC 4511 §4.3); nothing where there is nobody to say it to."""
+        if self._over or not self._bind:
+            return b""
+        self._over = True
+        return write_unbind(max(self._bind, self._search) + 1)
+
+    def fail(self, problem: str, cure: str) -> LookupResult:
+        """The result of a lookup that ended like this, with what it had found."""
+        self.result = LookupResult(self._hits(), problem, cure, self._notes())
+        return self.result
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Notice(name=name, result=result):
+                if name == DISCONNECTION:
+                    self._disconnected(result)
+            case Bound(id=self._bind, result=result) if not self._search:
+                self._bound(result)
+            case Found(id=self._search) if self._search:
+                if len(self._entries) <= self.settings.max_hits:
+                    self._entries.append(self._entry(message))
+            case Reference(id=self._search) if self._search:
+                self._references += 1
+            case Done(id=self._search, result=result) if self._search:
+                self._done(result)
+            case _:
+                raise PeerError(
+                    "the directory breaks the rules of LDAP: it answers what the phone"
+                    f" did not ask (message {message.id})",
+                    hint="look at the server's log, and whether something stands in"
+                    " between",
                 )
-            )
-            self._client.search_request(
-                base_object=self.settings.base,
-                scope=SearchScope.SUBTREE,
-                dereferencing_policy=DereferencingPolicy.NEVER,
-                size_limit=self.settings.max_hits,
-                time_limit=_TIME_LIMIT_S,
-                filter=self._filter,
-                attributes=list(wanted),
-            )
-            return
-        self.result = LookupResult(
-            problem=f"the directory refused the login: {_told(message.result)}",
-            cure="check ldap_username (a DN) and ldap_password"
-            if code == LDAPResultCode.INVALID_CREDENTIALS
-            else "ask the directory's administrator how phones log in",
+
+    def _disconnected(self, result: Result) -> None:
+        self._over = True  # by the notice (RFC 4511 §4.4.1)
+        self.fail(
+            f"the directory ended the connection: {_told(result)}",
+            _CURES.get(result.code, "look at the directory's log"),
         )
 
-    def _done(self, message: SearchResultDone) -> None:
-        code, notes = message.result.result_code, list(self.settings.notes)
+    def _bound(self, result: Result) -> None:
+        if result.code == LDAPResultCode.SUCCESS.value:
+            self._client.state = SessionState.OPENED
+            self._begin_search()
+        elif result.code == LDAPResultCode.REFERRAL.value:
+            self._referred(result)
+        else:
+            self.fail(
+                f"the directory refused the login: {_told(result)}",
+                _CURES.get(
+                    result.code, "ask the directory's administrator how phones log in"
+                ),
+            )
+
+    def _begin_search(self) -> None:
+        wanted = dict.fromkeys(
+            (
+                *self.settings.name_attributes,
+                *self.settings.number_attributes,
+                *_ATTRIBUTE.findall(self.settings.display_name),
+            )
+        )
+        self._search = self._client.search_request(
+            base_object=self.settings.base,
+            scope=SearchScope.SUBTREE,
+            dereferencing_policy=DereferencingPolicy.NEVER,
+            size_limit=self.settings.max_hits,
+            time_limit=_TIME_LIMIT_S,
+            filter=self._filter,
+            attributes=list(wanted),
+        )
+
+    def _done(self, result: Result) -> None:
+        if result.code == LDAPResultCode.SUCCESS.value:
+            self.result = LookupResult(self._hits(), notes=self._notes())
+        elif result.code == LDAPResultCode.REFERRAL.value:
+            self._referred(result)
+        elif result.code not in _LIMITS:
+            self.fail(
+                f"the directory refused the search: {_told(result)}",
+                _CURES.get(result.code, "check ldap_base and what the login may read"),
+            )
+        elif self._entries:
+            limit = _LIMITS[result.code]
+            self.result = LookupResult(self._hits(), notes=self._notes(limit))
+        else:
+            self.fail(
+                f"{_LIMITS[result.code]} before it found anybody: {_told(result)}",
+                "type more; or narrow ldap_base, or let the directory index the"
+                " attributes of the filter",
+            )
+
+    def _referred(self, result: Result) -> None:
+        where = f" ({shown(result.referrals[0])})" if result.referrals else ""
+        self.fail(
+            f"the directory refers to another server{where}; phones do not follow",
+            "set ldap_server and ldap_base to the server that has the entries",
+        )
+
+    def _hits(self) -> tuple[Entry, ...]:
+        entries = self._entries[: self.settings.max_hits]
+        return tuple(sorted(entries, key=lambda entry: entry.name.casefold()))
+
+    def _notes(self, limit: str = "") -> tuple[str, ...]:
+        notes = list(self.settings.notes)
         if self._references:
             notes.append(
                 "a reference to another directory was not followed"
@@ -147,53 +241,45 @@ class Lookup:
                 else f"{self._references} references to other directories were not"
                 " followed"
             )
-        if code in (LDAPResultCode.SUCCESS, LDAPResultCode.SIZE_LIMIT_EXCEEDED):
-            if code == LDAPResultCode.SIZE_LIMIT_EXCEEDED:
-                count = len(self._entries)
-                notes.append(
-                    f"there is more than {count} hit; type more"
-                    if count == 1
-                    else f"there are more than {count} hits; type more"
-                )
-            entries = self._entries[: self.settings.max_hits]
-            entries.sort(key=lambda entry: entry.name.casefold())
-            self.result = LookupResult(tuple(entries), notes=tuple(notes))
-        elif code == LDAPResultCode.REFERRAL:
-            self.result = LookupResult(
-                problem="the directory refers to another server; phones do not follow",
-                cure="set ldap_server and ldap_base to the server that has the entries",
-            )
-        else:
-            self.result = LookupResult(
-                problem=f"the directory refused the search: {_told(message.result)}",
-                cure="check ldap_base and what the login may read",
-            )
+        count = min(len(self._entries), self.settings.max_hits)
+        if limit or len(self._entries) > count:
+            hits = "is more than 1 hit" if count == 1 else f"are more than {count} hits"
+            by = f" ({limit})" if limit else ""
+            notes.append(f"there {hits}{by}; type more")
+        if self._cut:
+            notes.append(f"no more than {_MOST_NUMBERS} numbers of an entry are shown")
+        return tuple(notes)
 
-    def _entry(self, message: SearchResultEntry) -> Entry:
-        values = {
-            attribute.name.lower(): [
-                shown(v.decode("utf-8", "replace"), 200) for v in attribute.values
-            ]
-            for attribute in message.attributes
-        }
+    def _entry(self, found: Found) -> Entry:
+        values: dict[str, list[str]] = {}
+        for description, raw in found.attributes:
+            texts = [shown(v.decode("utf-8", "replace"), _MAX_VALUE) for v in raw]
+            name = description.lower()
+            values.setdefault(name, []).extend(texts)
+            if ";" in name:  # cn;lang-de is a cn, too (RFC 4512 §2.5.2)
+                values.setdefault(name.partition(";")[0], []).extend(texts)
 
         def first(name: str) -> str:
             return next(iter(values.get(name.lower(), ())), "")
 
         display = _ATTRIBUTE.sub(lambda m: first(m[1]), self.settings.display_name)
         fallback = (first(name) for name in self.settings.name_attributes)
+        dn = shown(found.dn, _MAX_VALUE)
+        numbers = [
+            (name, number)
+            for name in self.settings.number_attributes
+            for number in values.get(name.lower(), ())
+        ]
+        self._cut |= len(numbers) > _MOST_NUMBERS
         return Entry(
             name=" ".join(display.split())
-            or next((name for name in fallback if name), message.object_name),
-            numbers=tuple(
-                (name, number)
-                for name in self.settings.number_attributes
-                for number in values.get(name.lower(), ())
-            ),
-            dn=message.object_name,
+            or next((name for name in fallback if name), dn),
+            numbers=tuple(numbers[:_MOST_NUMBERS]),
+            dn=dn,
         )
 
 
-def _told(result: LDAPResult) -> str:
-    code, message = result.result_code, shown(result.diagnostics_message)
-    return f"{code.name.lower()} ({int(code)}){': ' + message if message else ''}"
+def _told(result: Result) -> str:
+    name = _NAMES.get(result.code, "a result code that RFC 4511 does not have")
+    text = shown(result.text)
+    return f"{name} ({result.code}){': ' + text if text else ''}"
