@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.live.test_phone_sip import until as wait_until
 
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
+from linekey.phone.apps import DirectoryView
+from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState
 from linekey.web.phone_server import PhoneServer, serve_pages
@@ -163,6 +166,31 @@ async def test_a_name_is_looked_up(place: Place, page: Page) -> None:
             found = (await twin.json())["directory"]["entries"]
     assert [e["name"] for e in found] == ["Ada (Lab*)", "Ada Lovelace"]
     assert "geheim" not in await twin.text()
+
+
+async def test_a_thousand_hits_stay_in_the_display_and_scroll_by_key(
+    place: Place, page: Page
+) -> None:
+    hits = tuple(
+        Entry(f"Ada {n:04}", (("mobile", f"+49 170 {n}"),), f"cn={n}")
+        for n in range(1000)
+    )
+    state = with_keys(place, "https://localhost:1")
+    view = DirectoryView("ada", LookupResult(hits), datetime.now(UTC))
+    state = replace(state, apps=replace(state.apps, directory=view))
+    async with switched_on(state) as (_, pages):
+        await page.goto(f"{pages.url}screen")
+        shown = page.get_by_role("list", name="Hits")
+        await expect(shown.get_by_role("listitem")).to_have_count(1000)
+        box = await shown.bounding_box()
+        assert box is not None
+        assert box["height"] < 400
+        await shown.focus()
+        await page.keyboard.press("End")
+        await expect(page.get_by_text("Ada 0999")).to_be_in_viewport()
+        async with page.expect_response("**/screen"):
+            pass  # the next look at the phone takes nothing away
+        await expect(page.get_by_text("Ada 0999")).to_be_in_viewport()
 
 
 async def test_the_line_is_seen_registered_and_a_call_fires_its_action(

@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.live.conftest import Place
+from tests.live.peers import free_port
 from tests.live.radius import SECRET, is_in, radius
 from tests.live.radius import log_in as radius_log_in
 from tests.phone_pki import authority, device
@@ -192,3 +194,47 @@ async def test_a_wrong_secret_and_a_method_that_is_off_are_told(place: Place) ->
         assert not upload.ok
         user = await running.do(NetworkCertificateUploaded(place.lab.server_root().der))
         assert "admin" in user.text
+
+
+async def test_the_radius_server_may_be_a_name(
+    place: Place, record_interop: Any
+) -> None:
+    async with radius(place) as peer, VirtualPhone(phone(place)) as running:
+        await shelve(place, running)
+        answer = await log_in(running, peer.port, host="localhost")
+    assert answer.ok, (answer, peer.log())
+    record_interop("freeradius", "virtual phone: EAP-TLS, the server given by name")
+
+
+@pytest.mark.parametrize("host", ["radius.invalid", "a\0b", "x" * 70])
+async def test_a_radius_server_that_cannot_be_resolved_is_told(
+    place: Place, host: str
+) -> None:
+    async with VirtualPhone(phone(place)) as running:
+        answer = await log_in(running, 1812, host=host)
+        (notice,) = running.state.notifications
+    assert "cannot be resolved" in answer.text
+    assert "check the name" in answer.hint
+    assert notice.cure == "Check the name, or give the server's address."
+
+
+async def test_where_no_radius_server_listens_it_is_told(place: Place) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    async with VirtualPhone(phone(place)) as running:
+        answer = await log_in(running, port, host="localhost")
+        (notice,) = running.state.notifications
+    assert answer.text == f"no RADIUS server listens at localhost:{port} (127.0.0.1)"
+    assert "that the server runs" in notice.cure
+
+
+async def test_a_login_for_which_something_lacks_is_no_connection(place: Place) -> None:
+    lacking = phone(place, ieee8021x_eap_auth_method="EAP-MD5")
+    async with VirtualPhone(lacking) as running:
+        answer = await log_in(running, 1812)
+        ended = running.state
+    assert "needs a user name and a password" in answer.text
+    assert "ieee8021x_eap_md5_username" in answer.hint
+    assert ended.notifications == ()
+    assert any("needs a user name" in entry.text for entry in ended.log)
+    assert ended.apps.network is not None
+    assert not ended.apps.network.ok

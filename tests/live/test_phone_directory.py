@@ -1,6 +1,7 @@
 """The virtual phone's directory at OpenLDAP slapd, exported: LDAPS, mutual TLS."""
 
 import asyncio
+import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,12 @@ objectClass: inetOrgPerson
 cn: Ada (Lab*)
 sn: Lab
 telephoneNumber: 403
+
+dn: cn=50% off,dc=phonebook
+objectClass: inetOrgPerson
+cn: 50% off
+sn: Sale
+telephoneNumber: 404
 
 dn: cn=reader,dc=phonebook
 objectClass: organizationalRole
@@ -116,15 +123,25 @@ async def test_the_phone_proves_itself_binds_and_finds(
             assert names(escaped) == ["Ada (Lab*)"]
             nobody = await ask(running, "*")
             assert names(nobody) == []
+            assert names(await ask(running, "%")) == []
+            assert names(await ask(running, "50% off")) == ["50% off"]
             ended = running.state
     assert ended.apps.directory is not None
     assert any(
         "asked for a certificate; shown" in d for e in ended.log for d in e.details
     )
     assert "geheim" not in "".join(map(str, ended.log))
+    # Six look-ups, each with its good-bye (RFC 4511 §4.3); slapd may be stopped before
+    # it has read the last one.
+    bound = set(re.findall(r"(conn=\d+) op=\d+ BIND", peer.log()))
+    lost = set(re.findall(r"(conn=\d+) fd=\d+ closed \(connection lost\)", peer.log()))
+    assert len(bound) == 6
+    assert not bound & lost, peer.log()
+    assert peer.log().count(" UNBIND") >= 5
     record_interop(
         "slapd", "virtual phone: LDAPS with its certificate, simple bind, search"
     )
+    record_interop("slapd", "virtual phone: a typed % is a percent sign", "found by it")
 
 
 async def test_hits_are_limited_and_references_are_said(
@@ -149,6 +166,29 @@ async def test_hits_are_limited_and_references_are_said(
     record_interop(
         "slapd", "virtual phone: size limit; a referral", "kept; told, not followed"
     )
+
+
+async def test_a_login_without_a_password_is_not_sent(place: Place) -> None:
+    async with directory(place) as peer:
+        state = phone(place, peer.port, ldap_username="cn=reader,dc=phonebook")
+        async with VirtualPhone(state) as running:
+            answer = await ask(running, "ada")
+            nobody = running.state.settings.provision("ldap_username", "").settings
+        assert " BIND " not in peer.log()
+        async with VirtualPhone(replace(state, settings=nobody)) as running:
+            anonymous = await ask(running, "ada")
+    assert not answer.ok
+    assert "ldap_password is empty" in answer.text
+    assert anonymous.ok
+
+
+async def test_a_base_that_is_not_there_is_told(place: Place) -> None:
+    async with directory(place) as peer:
+        state = phone(place, peer.port, ldap_base="dc=elsewhere")
+        async with VirtualPhone(state) as running:
+            answer = await ask(running, "ada")
+    assert "refused the search: no_such_object (32)" in answer.text
+    assert "ldap_base" in answer.hint
 
 
 async def test_without_a_certificate_the_directory_is_closed(

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from sansldap import BindRequest, LDAPServer, PartialAttribute, SearchRequest
 from tests.pair.test_phone_sip import is_registered, is_waiting, phone, registrar, until
 from tests.phone_pki import server
 
@@ -14,7 +15,7 @@ from linekey.net.phone_runner import VirtualPhone
 from linekey.net.sip import SipLines
 from linekey.phone.app_events import ActionHappened, KeyPressed, LookupWanted
 from linekey.phone.connection import ConnectionReport
-from linekey.phone.directory import read_directory
+from linekey.phone.directory_settings import read_directory
 from linekey.phone.document import FunctionKey
 from linekey.phone.state import PhoneState
 from linekey.tls.context import Identity, ServerContexts
@@ -86,14 +87,53 @@ async def babbler(
         await running.wait_closed()
 
 
+@asynccontextmanager
+async def half_a_directory(*, closes: bool) -> AsyncIterator[tuple[int, list[object]]]:
+    """An LDAP server, without TLS, that finds Ada and then falls silent, or hangs up.
+
+    Gives its port, and what the phone has said.
+    """
+    said: list[object] = []
+    over = asyncio.Event()
+
+    async def handle(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        directory = LDAPServer()
+        try:
+            while data := await reader.read(65536):
+                if data.endswith(b"\x42\x00"):  # an unbind (RFC 4511 §4.3)
+                    said.append(data)
+                    break
+                (message,) = directory.receive(data)
+                said.append(message)
+                if isinstance(message, BindRequest):
+                    directory.bind_response(message.message_id)
+                else:
+                    ada = [PartialAttribute("cn", [b"Ada"])]
+                    directory.search_result_entry(message.message_id, "cn=Ada", ada)
+                writer.write(directory.data_to_send())
+                await writer.drain()
+                if closes and isinstance(message, SearchRequest):
+                    break
+        finally:
+            writer.close()
+            over.set()
+
+    running = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with running, asyncio.timeout(30):
+        yield running.sockets[0].getsockname()[1], said
+        await over.wait()
+
+
 def line(state: PhoneState) -> str:
     return state.apps.lines[0].reason
 
 
-def directory_settings(state: PhoneState, port: int) -> PhoneState:
+def directory_settings(state: PhoneState, port: int, **more: str) -> PhoneState:
     kept = state.settings
     for name, value in {
-        "ldap_server": "localhost", "ldap_port": str(port), "ldap_over_tls": "on",
+        "ldap_server": "localhost", "ldap_port": str(port), "ldap_over_tls": "on", **more,
     }.items():  # fmt: skip
         kept = kept.provision(name, value).settings
     return replace(state, settings=kept)
@@ -203,6 +243,42 @@ async def test_a_silent_directory_costs_its_time_limit_and_no_more() -> None:
     (report,) = reports
     assert report.completed
     assert report.purpose == "ldap"
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["hangs up", "falls silent"])
+async def test_what_half_a_directory_found_is_kept(closes: bool) -> None:
+    reports: list[ConnectionReport] = []
+    async with half_a_directory(closes=closes) as (port, said):
+        state = directory_settings(phone(1, lines=0), port, ldap_over_tls="off")
+        settings = read_directory(state.setting)
+        assert settings is not None
+        async with VirtualPhone(state) as running:
+            result = await look_up(
+                settings, "ada", dial=running.connect, ended=reports.append, time_limit_s=1.0
+            )  # fmt: skip
+    assert [entry.name for entry in result.entries] == ["Ada"]
+    assert ("closed the connection" if closes else "within 1 s") in result.problem
+    assert len(reports) == 1
+    assert len(said) == (2 if closes else 3)  # the unbind, where somebody listens
+
+
+async def test_a_setting_that_no_phone_can_use_leaves_it_running() -> None:
+    for name, value in {"ldap_port": "9" * 5000, "ldap_server": "a b"}.items():
+        state = directory_settings(phone(1, lines=0), 1, **{name: value})
+        async with VirtualPhone(state) as running:
+            answer = await running.do(LookupWanted("ada"))
+            assert f"{name} cannot be" in answer.text
+            assert answer.hint
+            assert not (await running.do(LookupWanted("ada"))).ok
+
+
+async def test_the_screen_says_the_cure_of_whoever_knows_the_reason() -> None:
+    gone = directory_settings(phone(1, lines=0), 1)
+    async with VirtualPhone(gone) as running:
+        answer = await running.do(LookupWanted("ada"))
+        (notice,) = running.state.notifications
+    assert answer.hint == "look whether the server runs, and the address is right"
+    assert notice.cure == "Look whether the server runs, and the address is right."
 
 
 async def test_a_silent_page_server_does_not_stop_the_other_keys() -> None:

@@ -221,5 +221,5 @@ async def test_a_directory_with_a_nul_in_its_name_is_told_from_a_kept_state() ->
     async with VirtualPhone(replace(state, settings=settings), clock=NOW) as running:
         answer = await running.do(LookupWanted("ada"))
         assert not answer.ok
-        assert "no usable host name" in answer.text
+        assert "ldap_server cannot be" in answer.text
         assert (await running.do(NotificationDismissed(0))).text

@@ -1,6 +1,7 @@
 """``linekey phone press|event|choose|submit|lookup|dot1x`` against a running phone."""
 
 import asyncio
+import contextlib
 import json
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -8,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.pair.test_phone_bad_input import half_a_directory
 from tests.phone_pki import MAC, authority, device, server
 from tests.phone_server import Route, serve
 from typer.testing import CliRunner
 
 from linekey.cli.phone import app
 from linekey.cli.phone_apps import key_event
-from linekey.errors import InputError
-from linekey.net.phone_control import control
+from linekey.errors import InputError, StorageError
+from linekey.net.phone_control import ask, control
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import (
     BackPressed,
@@ -51,6 +53,15 @@ def saved(state_dir: Path, url: str, **settings: str) -> PhoneFolder:
     folder = PhoneStore(state_dir / "phones").folder(MAC)
     folder.save(state)
     return folder
+
+
+async def listens(path: Path) -> None:
+    """Wait until the phone's control socket takes connections."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(StorageError):  # it starts in this very loop
+                await asyncio.to_thread(ask, path, {"do": "read-message"})
+                return
 
 
 def linekey(state_dir: Path, *words: str) -> Result:
@@ -99,6 +110,28 @@ async def test_the_verbs_press_the_running_phones_keys(tmp_path: Path) -> None:
             assert says in refused.stderr.replace("\n", " "), (words, refused.stderr)
 
 
+async def test_a_look_up_that_broke_off_prints_what_it_found(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        port, _ = await stack.enter_async_context(half_a_directory(closes=True))
+        folder = saved(
+            tmp_path, "https://127.0.0.1:1", ldap_server="localhost",
+            ldap_port=str(port), ldap_max_hits="0",
+        )  # fmt: skip
+        stack.enter_context(folder.lock())
+        services = (control(folder.control_path),)
+        await stack.enter_async_context(VirtualPhone(folder.load(), services=services))
+        await listens(folder.control_path)
+        done = await asyncio.to_thread(linekey, tmp_path, "lookup", str(MAC), "ada")
+        told = await asyncio.to_thread(
+            linekey, tmp_path, "lookup", str(MAC), "ada", "--json"
+        )
+    assert (done.exit_code, told.exit_code) == (3, 3)
+    assert done.stdout.strip() == "Ada", done.stderr
+    assert "closed the connection before" in done.stderr.replace("\n", " ")
+    assert "ldap_max_hits cannot be '0'" in done.stderr
+    assert json.loads(told.stdout)["lookup"]["entries"][0]["name"] == "Ada"
+
+
 def test_a_phone_that_does_not_run_presses_nothing(tmp_path: Path) -> None:
     saved(tmp_path, "https://127.0.0.1:1")
     done = linekey(tmp_path, "press", str(MAC), "3")
@@ -129,7 +162,7 @@ def test_8021x_goes_without_a_running_phone_and_tells_what_is_missing(
     put = linekey(tmp_path, "upload", str(ca), "--shelf", "802.1x")
     assert put.exit_code == 0, put.output
     assert folder.load().trust.ieee8021x == (authority().certificate,)
-    for bad in ("nowhere", ":1", "host:0", "host:x"):
+    for bad in ("nowhere", ":1", "host:0", "host:x", "host:²", "host:" + "9" * 5000):
         assert (
             linekey(
                 tmp_path,

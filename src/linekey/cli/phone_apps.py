@@ -16,6 +16,7 @@ import typer
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console
+from linekey.digits import digits_of
 from linekey.errors import InputError, StorageError
 from linekey.net.phone_control import ask
 from linekey.net.supplicant import log_in
@@ -133,15 +134,17 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     ) -> None:
         """Look a name or a number up in the phone's LDAP directory."""
         answer = _ask(find(state, mac), LookupWanted(text))
-        _print(answer, as_json)
-        for entry in answer.details.get("lookup", {}).get("entries", []):
-            if not as_json:
-                numbers = ", ".join(row["number"] for row in entry["numbers"])
-                line = f"  {entry['name']}  {numbers}"
-                console.print(printable(line), markup=False, soft_wrap=True)
-        for text_ in answer.details.get("lookup", {}).get("notes", []):
-            if not as_json:
-                err_console.print(f"note: {printable(text_)}", markup=False)
+        if answer.ok or as_json:
+            _print(answer, as_json)
+        found = {} if as_json else answer.details.get("lookup", {})
+        for entry in found.get("entries", []):
+            numbers = ", ".join(row["number"] for row in entry["numbers"])
+            line = f"  {entry['name']}  {numbers}"
+            console.print(printable(line), markup=False, soft_wrap=True)
+        for note in found.get("notes", []):
+            err_console.print(f"note: {printable(note)}", markup=False)
+        if not answer.ok:
+            _print(answer, as_json)  # what came before it went wrong stands above
 
     @app.command(cls=MacFirst)
     def dot1x(
@@ -246,6 +249,7 @@ def _address(text: str) -> tuple[str, int]:
     host, mark, port = text.rpartition(":")
     if not mark:
         host, port = text, "1812"
-    if not host or not port.isdigit():
+    number = digits_of(port, 65536)
+    if not host or number is None:
         raise InputError(f"not HOST:PORT: {text!r}", hint="such as 127.0.0.1:1812")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), number

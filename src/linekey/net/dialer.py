@@ -71,11 +71,11 @@ class Offer:
 
 
 class DialError(PeerError):
-    """No connection; ``report`` says why."""
+    """No connection; ``report`` says why, with the same hint."""
 
     def __init__(self, report: ConnectionReport, *, hint: str = "") -> None:
-        super().__init__(report.error, hint=hint)
-        self.report = report
+        super().__init__(report.error, hint=hint or report.hint)
+        self.report = replace(report, hint=self.hint)
 
     @property
     def refused(self) -> bool:

@@ -4,7 +4,8 @@
 back with a result, whatever happens: an unreachable, silent or babbling server is a
 ``problem`` with its cure, never an exception.
 
-Rule: one look-up, one connection, ``TIME_LIMIT_S`` in all.
+Rules: one look-up, one connection, ``TIME_LIMIT_S`` in all; it ends with an unbind
+(RFC 4511 §4.3) where LDAP was spoken; what had been found when it broke off is kept.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ import httpcore2
 from linekey.errors import PeerError
 from linekey.net.dialer import DialError, Stream
 from linekey.phone.connection import ConnectionReport, Purpose
-from linekey.phone.directory import DirectorySettings, Lookup, LookupResult
+from linekey.phone.directory import Lookup, LookupResult
+from linekey.phone.directory_settings import DirectorySettings
 
 TIME_LIMIT_S: Final = 15.0
 """Seconds from connecting to the last entry; somebody waits at the phone."""
 _READ_SIZE: Final = 65536
+_UNBIND_LIMIT_S: Final = 1.0
 
 Dial = Callable[[Purpose, str, int, bool], Awaitable[Stream]]
 """``dial(purpose, host, port, encrypted)``; raises DialError."""
@@ -45,51 +48,54 @@ async def look_up(
             stream = await dial(
                 Purpose.LDAP, settings.host, settings.port, settings.tls
             )
-            problem = await _converse(stream, lookup, ended)
+            return await _converse(stream, lookup, ended)
     except DialError as failed:
         ended(failed.report)
-        return LookupResult(
-            problem=f"the directory cannot be reached: {failed.message}",
-            cure=failed.hint
-            or "look at the log: one end refused the other in the handshake",
+        hint = "look at the log: one end refused the other in the handshake"
+        return lookup.fail(
+            f"the directory cannot be reached: {failed.message}", failed.hint or hint
         )
     except TimeoutError:
-        return LookupResult(
-            problem=f"the directory did not answer within {time_limit_s:g} s",
-            cure="look whether it is overloaded, or a firewall holds it back",
+        return lookup.fail(
+            f"the directory did not answer within {time_limit_s:g} s",
+            "look whether it is overloaded, or a firewall holds it back",
         )
-    if problem is not None:
-        return problem
-    assert lookup.result is not None  # _converse ends with one or the other
-    return lookup.result
 
 
 async def _converse(
     stream: Stream, lookup: Lookup, ended: Callable[[ConnectionReport], None]
-) -> LookupResult | None:
-    """Talk until there is a result; a problem of the connection instead of it."""
+) -> LookupResult:
+    """Talk until there is a result, or a problem of the connection in its place."""
     try:
         await stream.write(lookup.begin())
         while lookup.result is None:
             data = await stream.read(_READ_SIZE)
             if not data:
-                return LookupResult(
-                    problem="the directory closed the connection before it answered",
-                    cure="check ldap_over_tls and ldap_port, and the server's log",
+                return lookup.fail(
+                    "the directory closed the connection before it answered",
+                    "check ldap_over_tls and ldap_port, and the server's log",
                 )
             reply = lookup.receive(data)
             if reply:
                 await stream.write(reply)
-        return None
+        return lookup.result
     except PeerError as error:
-        return LookupResult(problem=error.message, cure=error.hint)
+        return lookup.fail(error.message, error.hint)
     except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
-        return LookupResult(
-            problem=f"the connection to the directory broke: {error}",
-            cure="look at the server's log; it may not accept this phone's certificate",
+        return lookup.fail(
+            f"the connection to the directory broke: {error}",
+            "look at the server's log; it may not accept this phone's certificate",
         )
     finally:
         # Also when the time is over: the connection goes to log and shelves.
         with contextlib.suppress(OSError):
-            await stream.aclose()
+            await _part(stream, lookup)
         ended(stream.report())
+
+
+async def _part(stream: Stream, lookup: Lookup) -> None:
+    """Say good-bye to whoever still listens, and close."""
+    with contextlib.suppress(httpcore2.NetworkError, httpcore2.TimeoutException):
+        if unbind := lookup.end():
+            await stream.write(unbind, timeout=_UNBIND_LIMIT_S)
+    await stream.aclose()

@@ -4,10 +4,12 @@
 that ``phone.ieee8021x`` writes, and carries it to a RADIUS server. ``log_in`` gives the
 event that says what came of it, with the certificates the network's server showed.
 
-Rules: the files lie in a folder of their own, 0700, and are gone when the login is
-over; nothing of the supplicant's debug output, which holds keys, reaches a log. The
-RADIUS secret is an argument of the program (it takes it no other way), so other users
-of this machine can see it while it runs: give a secret that only tests know.
+Rules: eapol_test takes addresses only, so a name is resolved first, IPv4 before IPv6
+(L: that is what switches speak to RADIUS servers); the files lie in a folder of their
+own, 0700, and are gone when the login is over; nothing of the supplicant's debug
+output, which holds keys, reaches a log. The RADIUS secret is an argument of the program
+(it takes it no other way), so other users of this machine can see it while it runs:
+give a secret that only tests know.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +32,7 @@ from linekey.phone.ieee8021x import EapMethod, Supplicant, supplicant
 from linekey.tls.versions import Version
 
 PROGRAM: Final = "eapol_test"
+RESOLVE_LIMIT_S: Final = 5
 TIME_LIMIT_S: Final = 12
 """Seconds for one login. It takes some 50 ms; the supplicant asks a silent server again
 after 3 and after 6 seconds more."""
@@ -59,25 +63,52 @@ async def log_in(request: LogIntoNetwork) -> NetworkLoginEnded:
             False,
             f"there is no {PROGRAM} on this machine, which does EAP for the phone",
             "install it (Debian: eapoltest)",
+            tried=False,
         )
     try:
-        ended = await _log_in(program, request, pin=None)
+        address = await _resolve(request.host)
+    except (OSError, ValueError) as error:  # also TimeoutError; ValueError: a NUL
+        return NetworkLoginEnded(
+            request,
+            False,
+            f"the name of the RADIUS server cannot be resolved: {_said(error)}",
+            "check the name, or give the server's address",
+        )
+    try:
+        ended = await _log_in(program, request, address, pin=None)
         leaf = ended.chain[0] if ended.chain else None
         if not ended.ok and leaf is not None and leaf in request.excepted:
-            ended = await _log_in(program, request, pin=leaf)
+            ended = await _log_in(program, request, address, pin=leaf)
             note = "the server was accepted by the exception for its certificate"
             if ended.ok:
                 ended = replace(ended, notes=(*ended.notes, note))
     except InputError as error:
-        return NetworkLoginEnded(request, False, error.message, error.hint)
+        return NetworkLoginEnded(request, False, error.message, error.hint, tried=False)
     except OSError as error:
-        text = f"the supplicant cannot be run: {(error.strerror or '').lower()}"
-        return NetworkLoginEnded(request, False, text)
+        text = f"the supplicant cannot be run: {_said(error)}"
+        hint = f"look whether {program} can be run, and there is room for its files"
+        return NetworkLoginEnded(request, False, text, hint, tried=False)
     return ended
 
 
+async def _resolve(host: str) -> str:
+    """The address to call. Raises OSError, TimeoutError and ValueError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(RESOLVE_LIMIT_S):
+        found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    first = min(found, key=lambda row: row[0] != socket.AF_INET)
+    return str(first[4][0])
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {RESOLVE_LIMIT_S} s"
+    text = error.strerror if isinstance(error, OSError) else ""
+    return (text or "no usable host name").lower()
+
+
 async def _log_in(
-    program: str, request: LogIntoNetwork, pin: Certificate | None
+    program: str, request: LogIntoNetwork, address: str, pin: Certificate | None
 ) -> NetworkLoginEnded:
     root = os.environ.get(_FOLDER_ENV) or None
     with tempfile.TemporaryDirectory(prefix="linekey-8021x-", dir=root) as name:
@@ -96,8 +127,8 @@ async def _log_in(
             pinned=pin,
         )
         _write(folder, written)
-        ran = await _run(program, request, folder)
-    return _read(request, written, ran)
+        ran = await _run(program, request, address, folder)
+    return _read(request, address, written, ran)
 
 
 def _write(folder: Path, written: Supplicant) -> None:
@@ -108,13 +139,15 @@ def _write(folder: Path, written: Supplicant) -> None:
             file.write(content)
 
 
-async def _run(program: str, request: LogIntoNetwork, folder: Path) -> _Ran:
+async def _run(
+    program: str, request: LogIntoNetwork, address: str, folder: Path
+) -> _Ran:
     digits = str(request.mac).lower()
     mac = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
     chain = folder / "server.pem"
     words = [
         f"-c{folder / 'eap.conf'}",
-        f"-a{request.host}",
+        f"-a{address}",
         f"-p{request.port}",
         f"-s{request.secret}",
         f"-M{mac}",
@@ -152,7 +185,9 @@ async def _run(program: str, request: LogIntoNetwork, folder: Path) -> _Ran:
     return _Ran(-1 if code is None else code, output.decode("utf-8", "replace"), shown)
 
 
-def _read(request: LogIntoNetwork, written: Supplicant, ran: _Ran) -> NetworkLoginEnded:
+def _read(
+    request: LogIntoNetwork, address: str, written: Supplicant, ran: _Ran
+) -> NetworkLoginEnded:
     """Say in words what the supplicant's output means."""
     output, notes = ran.output, written.notes
     found = _VERSION.search(output)
@@ -164,7 +199,10 @@ def _read(request: LogIntoNetwork, written: Supplicant, ran: _Ran) -> NetworkLog
     method = f"EAP-{request.method.value.upper()}"
     reason, hint = f"the network took the phone ({method})", ""
     if not ok:
-        reason, hint = _why(request, output, shown=bool(ran.chain))
+        called = request.peer
+        if address != request.host:
+            called += f" ({address})"
+        reason, hint = _why(called, output, shown=bool(ran.chain))
     # The supplicant writes the leaf last, as OpenSSL hands the chain out.
     return NetworkLoginEnded(
         request, ok, reason, hint, _leaf_first(ran.chain), version, notes
@@ -188,8 +226,11 @@ def _leaf_first(chain: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
     return tuple(ordered)
 
 
-def _why(request: LogIntoNetwork, output: str, *, shown: bool) -> tuple[str, str]:
-    """Say why it failed, and the cure; ``shown``: the server showed a certificate."""
+def _why(called: str, output: str, *, shown: bool) -> tuple[str, str]:
+    """Say why it failed, and the cure.
+
+    ``called``: the RADIUS server; ``shown``: it showed a certificate.
+    """
     refused = _FAILURE.search(output)
     if refused is not None:
         return (
@@ -235,9 +276,19 @@ def _why(request: LogIntoNetwork, output: str, *, shown: bool) -> tuple[str, str
             "the network refused the phone (EAP-Failure)",
             "look at the RADIUS server's log: user name, MAC rule or password",
         )
+    if "recvmsg[RADIUS]: Connection refused" in output:
+        return (
+            f"no RADIUS server listens at {called}",
+            "check address and port (1812 as a rule), and that the server runs",
+        )
+    if "Failed to parse IP address" in output or "wpa_init_conf: Assertion" in output:
+        return (
+            f"{PROGRAM} cannot call the RADIUS server {called}",
+            "give an address without an interface, as 192.0.2.5 or 2001:db8::5",
+        )
     if "EAPOL test timed out" in output or "No RADIUS response" in output:
         return (
-            f"the RADIUS server {request.peer} does not answer",
+            f"the RADIUS server {called} does not answer",
             "check address, port and secret: a wrong secret is met with silence"
             " (RFC 2865 §3)",
         )

@@ -14,7 +14,8 @@ from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
 from linekey.phone.apps import LineStatus
 from linekey.phone.connection import Purpose
-from linekey.phone.directory import DirectorySettings, LookupResult
+from linekey.phone.directory import LookupResult
+from linekey.phone.directory_settings import DirectorySettings
 from linekey.phone.ieee8021x import EapMethod
 from linekey.phone.sip_registration import LineState
 from linekey.tls.versions import Version
@@ -256,3 +257,5 @@ class NetworkLoginEnded(AppEvent):
     chain: tuple[Certificate, ...] = ()
     version: Version | None = None
     notes: tuple[str, ...] = ()
+    tried: bool = True
+    """False where nothing was sent: something lacks on this side."""

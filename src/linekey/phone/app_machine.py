@@ -52,7 +52,8 @@ from linekey.phone.apps import (
     image_type,
 )
 from linekey.phone.connection import Purpose
-from linekey.phone.directory import Lookup, LookupResult, read_directory
+from linekey.phone.directory import LookupResult
+from linekey.phone.directory_settings import filter_for, read_directory
 from linekey.phone.events import Answer, Command, Save
 from linekey.phone.minibrowser import (
     Dial,
@@ -508,7 +509,7 @@ def _lookup(state: PhoneState, text: str, now: datetime) -> Result:
     try:
         settings = read_directory(state.setting)
         if settings is not None and text:
-            Lookup(settings, text)  # what cannot be a filter shows now
+            filter_for(settings, text)  # what cannot be a filter shows now
     except InputError as error:
         return _tell(state, Purpose.LDAP, Answer(False, error.message, error.hint), now)
     if settings is None:
@@ -530,7 +531,9 @@ def _lookup_ended(state: PhoneState, event: LookupEnded, now: datetime) -> Resul
     state = _apps(state, replace(state.apps, directory=view))
     details = {"lookup": describe_lookup(result)}
     if result.problem:
-        state = state.with_log(now, Purpose.LDAP, result.problem, level="error")
+        state = state.with_log(
+            now, Purpose.LDAP, result.problem, *result.notes, level="error"
+        )
         return state, [Save(), Answer(False, result.problem, result.cure, details)]
     count = len(result.entries)
     text = f"{count} {'hit' if count == 1 else 'hits'} in the directory"

@@ -25,6 +25,7 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.typed import check_typed
+from linekey.phone.urls import is_host
 
 _MOST_TEXT = 4096
 """Characters of one text; a form's field or a display name."""
@@ -103,9 +104,10 @@ def parse_app_request(document: Mapping[str, Any]) -> AppEvent | None:
 
 def network_login(host: str, port: int, secret: str) -> NetworkLoginWanted:
     """Check what a login is asked with. Raises InputError."""
-    if not host or not 0 < port < 65536:
+    if not is_host(host) or not 0 < port < 65536:
         raise InputError(
-            "a RADIUS server has a host and a port", hint="write HOST:1812"
+            f"no host and port of a RADIUS server: {host[:80]!r}, {port}",
+            hint="write HOST:1812, or [ADDRESS]:1812 for IPv6",
         )
     check_typed("the RADIUS server's address", host)
     if not secret or not secret.isascii() or not secret.isprintable():

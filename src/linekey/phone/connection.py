@@ -57,6 +57,9 @@ class ConnectionReport:
     alert_sent: Alert | None = None
     alert_received: Alert | None = None
     error: str = ""
+    hint: str = ""
+    """The cure, from whoever knows the reason; empty where it is not known better than
+    from the rest of this report."""
     notes: tuple[str, ...] = ()
     """Worth a log line each: suites the engine could not offer, and the like."""
 

@@ -70,8 +70,18 @@ def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> 
 
 
 def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Result:
-    """Note what came of it: log, shelf, screen."""
+    """Note what came of it: log, shelf, screen.
+
+    A login for which something lacks here was no connection, and is none on the screen.
+    """
     request = event.request
+    view = NetworkView(
+        request.method.value, request.peer, event.ok, event.reason, now, event.notes
+    )
+    state = replace(state, apps=replace(state.apps, network=view))
+    if not event.tried:
+        state = state.with_log(now, Purpose.IEEE8021X, event.reason, level="error")
+        return state, [Save(), Answer(event.ok, event.reason, event.hint)]
     verdict = None
     if event.chain and request.method is EapMethod.TLS:
         verdict = _judge(state, event, now)
@@ -90,13 +100,10 @@ def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Res
         client_certificate_asked=event.ok and request.method is EapMethod.TLS,
         client_certificate=request.chain[0] if event.ok and request.chain else None,
         error="" if event.ok else event.reason,
+        hint=event.hint,
         notes=event.notes,
     )
     state = note_connection(state, report, now)
-    view = NetworkView(
-        request.method.value, request.peer, event.ok, event.reason, now, event.notes
-    )
-    state = replace(state, apps=replace(state.apps, network=view))
     hint = event.hint
     if verdict is not None and not verdict.accepted:
         hint = (

@@ -3,7 +3,8 @@
 Rules: every connection is logged with purpose, peer, version, suite and verdict, and
 every failed rule in words (issue of the virtual phone, part 10); a refused server
 certificate goes to the Unknown shelf (seed, Adding Unknown Certificates, H) and onto
-the screen, with what to do.
+the screen, with what to do; the cure of any other failure is the report's own, where
+whoever knew the reason gave one.
 """
 
 from dataclasses import replace
@@ -151,16 +152,22 @@ def _worded(finding: Finding) -> str:
 def _cure(report: ConnectionReport) -> str:
     if report.refused_by_phone and report.verdict is not None:
         first = report.verdict.refusals[0]
-        cures = [first.cure[:1].upper() + first.cure[1:] + "."] if first.cure else []
+        cures = [_sentence(first.cure)] if first.cure else []
         if not any(RULES[f.rule].binding for f in report.verdict.refusals):
             cures.append(
                 "Or, if you know this certificate: Certificates page, Unknown "
                 "Certificates, Add Exception."
             )
         return " ".join(cures)
+    if report.hint:
+        return _sentence(report.hint)
     if report.alert_received is not None:
         return (
             "The server ended the connection: look at its log; it may not accept this "
             "phone's certificate."
         )
     return "Check the address, and that the server runs and can be reached."
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:] + ("" if clause.endswith("?") else ".")

@@ -17,6 +17,7 @@ follows; else it is a folder (L: the vendor draws no line).
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from linekey.catalog.secrecy import mask_url
+from linekey.certs.names import parse_address
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.phone.typed import untypable
@@ -25,6 +26,8 @@ MAC_MARK = "{mac}"
 _MARK_SPELLINGS = ("{mac}", "{MAC}", "%7Bmac%7D", "%7bmac%7d")
 MAX_URL = 2048
 """Characters; the limit that browsers of the phones' age had."""
+MAX_HOST = 253
+"""Characters of a name in text form (RFC 1035 §2.3.4)."""
 
 
 def parse_url(text: str) -> SplitResult:
@@ -46,6 +49,20 @@ def parse_url(text: str) -> SplitResult:
     if url.scheme not in ("http", "https") or not url.hostname or not port_is_fine:
         raise InputError(f"not an http or https URL: {redact_url(text)!r}", hint=hint)
     return url
+
+
+def is_host(text: str) -> bool:
+    """Whether ``text`` can be a host to call: a name, or an address without brackets.
+
+    The resolver says whether there is such a host; here go what no resolver can be
+    asked for (a NUL, a blank), and what is more than a host (a port, a URL).
+    """
+    return (
+        0 < len(text) <= MAX_HOST
+        and text.isprintable()
+        and not set(text) & set(" /@[]")
+        and (":" not in text or parse_address(text.partition("%")[0]) is not None)
+    )
 
 
 def redact_url(text: str) -> str:

@@ -524,6 +524,13 @@ def test_a_look_up_is_searched_for_answered_and_shown() -> None:
         ({}, "ada", "ldap_server is not set"),
         ({"ldap_server": "x", "ldap_port": "none"}, "ada", "ldap_port cannot be"),
         ({"ldap_server": "x", "ldap_search_filter": "(cn=%"}, "ada", "no LDAP filter"),
+        ({"ldap_server": "a b"}, "ada", "ldap_server cannot be"),
+        ({"ldap_server": "x", "ldap_port": "9" * 5000}, "ada", "ldap_port cannot be"),
+        (
+            {"ldap_server": "x", "ldap_username": "cn=a"},
+            "ada",
+            "ldap_password is empty",
+        ),
         ({"ldap_server": "x"}, "   ", "type a name"),
         ({"ldap_server": "x"}, "a" * 200, "type a name"),
     ],
@@ -596,6 +603,31 @@ def test_what_the_supplicant_refuses_for_another_reason_blames_no_certificate() 
     )
     assert (answer.text, answer.hint) == ("EAP-Failure", "look there")
     assert played.state.trust.unknown == ()
+
+
+def test_a_login_for_which_something_lacks_here_is_logged_and_no_connection() -> None:
+    played = Played(phone(ieee8021x_eap_auth_method="EAP-MD5"))
+    (command,) = played(NetworkLoginWanted("radius.test", 1812, "geheim"))
+    assert isinstance(command, LogIntoNetwork)
+    lacking = NetworkLoginEnded(command, False, "no name", "set it", tried=False)
+    answer = played.answer(lacking)
+    assert (answer.ok, answer.text, answer.hint) == (False, "no name", "set it")
+    assert played.state.notifications == ()
+    assert (played.state.log[-1].level, played.state.log[-1].text) == (
+        "error",
+        "no name",
+    )
+    assert played.state.apps.network is not None
+    assert not played.state.apps.network.ok
+
+
+def test_a_login_that_failed_shows_its_own_cure() -> None:
+    played = Played(phone(ieee8021x_eap_auth_method="EAP-TLS"))
+    (command,) = played(NetworkLoginWanted("radius.test", 1812, "geheim"))
+    assert isinstance(command, LogIntoNetwork)
+    played(NetworkLoginEnded(command, False, "no server", "does it run?"))
+    (notice,) = played.state.notifications
+    assert notice.cure == "Does it run?"
 
 
 @pytest.mark.parametrize(
