@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from linekey.phone.events import Answer, Event
+from linekey.phone.report import describe_phone
 from linekey.phone.state import PhoneState
-from linekey.web import phone_views as views
 from linekey.web.phone_sessions import Mode, Session, Sessions, first_mode
 
 HEADERS = {
@@ -108,7 +108,7 @@ class Visit:
             mode=self.session.mode,
             admin=self.session.mode is Mode.ADMIN,
             token=self.session.token,
-            phone=views.status_view(self.state),
+            phone=describe_phone(self.state),
             clock=self.pages.desk.now(),
             flash=flash,
             **values,
