@@ -70,7 +70,11 @@ class Visit:
         self.request = request
         self.now = pages.monotonic()
         self.cookie = request.cookies.get(pages.cookie_name)
-        self.session = pages.sessions.find(self.cookie, self.now)
+        # A page that only keeps itself fresh is no sign that somebody is there.
+        self.by_itself = "fresh" in request.query_params
+        self.session = pages.sessions.find(
+            self.cookie, self.now, used=not self.by_itself
+        )
         self.new_cookie = ""
         if self.session is None:
             mode = first_mode(pages.desk.state)
@@ -102,7 +106,9 @@ class Visit:
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Show a template; what was last said is shown with it, once."""
         assert self.session is not None
-        flash, self.session.flash = self.session.flash, None
+        flash = None
+        if not self.by_itself:
+            flash, self.session.flash = self.session.flash, None
         text = self.pages.templates.get_template(f"{name}.html").render(
             here=self.request.url.path,
             mode=self.session.mode,

@@ -259,6 +259,24 @@ def test_sessions_end_when_idle_and_by_logging_out(desk: Desk, admin: Browser) -
     assert "User mode" in admin.get("/status").text
 
 
+def test_a_screen_that_keeps_itself_fresh_prolongs_no_session(
+    desk: Desk, admin: Browser
+) -> None:
+    for _ in range(4):
+        desk.monotonic += 600
+        page = admin.get("/screen?fresh=1").text
+    assert "User mode" in page
+
+
+def test_what_was_said_waits_for_a_page_that_somebody_looks_at(
+    desk: Desk, admin: Browser
+) -> None:
+    admin.client.follow_redirects = False
+    press(admin, "/screen/key", "/screen", idx="77")
+    assert "function key 77 is not set" not in admin.get("/screen?fresh=1").text
+    assert "function key 77 is not set" in admin.get("/screen").text
+
+
 def test_the_cookie_of_before_opens_nothing_after(desk: Desk) -> None:
     client = browser(desk)
     client.get("/login")
