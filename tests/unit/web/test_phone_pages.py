@@ -361,6 +361,16 @@ def test_uploads_are_judged_as_the_seed_says(desk: Desk, admin: Browser) -> None
     assert any("upload refused" in entry.text for entry in desk.state.log)
 
 
+def test_the_logs_details_are_folded_unless_something_went_wrong(desk: Desk) -> None:
+    state = desk.state.with_log(NOW, "sip", "it went well", "how")
+    state = state.with_log(NOW, "sip", "it went wrong", "why", level="error")
+    desk.machine.state = state
+    page = browser(desk).get("/log").text
+    more = "<summary>1 more</summary><ul><li>"
+    assert f"it went wrong<details open>{more}why</li>" in page
+    assert f"it went well<details>{more}how</li>" in page
+
+
 def test_a_form_that_is_too_large_is_not_read(admin: Browser) -> None:
     answer = admin.post(
         "/certificates/upload",
