@@ -1,12 +1,12 @@
 """The phone's pages in a real browser, the phone's server a foreign one (OpenSSL)."""
 
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
@@ -62,32 +62,6 @@ def server(tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=10)
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[
-                "--no-sandbox",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--no-first-run",
-            ],
-        )
-        context = await browser.new_context(ignore_https_errors=True)
-        page = await context.new_page()
-        page.set_default_timeout(15_000)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on(
-            "request",
-            lambda r: said.append(r.url) if "127.0.0.1" not in r.url else None,
-        )
-        yield page
-        await browser.close()
-        assert said == [], "the pages are quiet and ask nobody else"
 
 
 def phone(

@@ -1,13 +1,13 @@
 """The phone's uses of TLS in a real browser, each server a foreign one."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from tests.live.conftest import Place, make_place
 from tests.live.peers import exported_peer, open_folder
 from tests.live.test_export_kamailio import USER, registrar
@@ -27,35 +27,12 @@ from linekey.web.phone_server import PhoneServer, serve_pages
 
 pytestmark = pytest.mark.peer("chromium", "nginx", "slapd", "kamailio")
 
-SIZE = {"width": 1280, "height": 860}
-
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     made = make_place(tmp_path)
     yield made
     made.database.close()
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run"],
-        )  # fmt: skip
-        context = await browser.new_context(ignore_https_errors=True, viewport=SIZE)
-        page = await context.new_page()
-        page.set_default_timeout(15_000)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on(
-            "request",
-            lambda r: said.append(r.url) if "127.0.0.1" not in r.url else None,
-        )
-        yield page
-        await browser.close()
-        assert said == [], "the pages are quiet and ask nobody else"
 
 
 @asynccontextmanager
@@ -139,10 +116,10 @@ async def test_a_form_of_a_page_that_changed_presses_nothing(
         await page.goto(f"{pages.url}screen")
         await page.get_by_role("button", name="Canteen").click()
         await page.locator("button.entry").first.wait_for()
-        await page.evaluate(
-            "document.querySelectorAll('[name=serial]').forEach(i => i.value = 0)"
+        await page.evaluate(  # in one step, or the page would be freshened between
+            "document.querySelectorAll('[name=serial]').forEach(i => i.value = 0);"
+            "document.querySelector('button.entry').click()"
         )
-        await page.locator("button.entry").first.click()
         await expect(page.get_by_text("the page has changed meanwhile")).to_be_visible()
         assert running.state.apps.browser.page is not None
         assert running.state.apps.browser.page.title == "Canteen"
@@ -188,7 +165,7 @@ async def test_a_thousand_hits_stay_in_the_display_and_scroll_by_key(
         await shown.focus()
         await page.keyboard.press("End")
         await expect(page.get_by_text("Ada 0999")).to_be_in_viewport()
-        async with page.expect_response("**/screen"):
+        async with page.expect_response("**/screen?fresh=*"):
             pass  # the next look at the phone takes nothing away
         await expect(page.get_by_text("Ada 0999")).to_be_in_viewport()
 
@@ -221,3 +198,28 @@ async def test_the_line_is_seen_registered_and_a_call_fires_its_action(
             await page.get_by_role("button", name="Fire").click()
             display = page.get_by_role("region", name="Display")
             await expect(display).to_contain_text("Ada calls")
+
+
+async def test_a_registrar_that_goes_away_is_seen_beside_an_open_menu(
+    place: Place, files: Path, page: Page
+) -> None:
+    async with (
+        exported_peer(place, "nginx", files=files) as web,
+        AsyncExitStack() as up,
+    ):
+        sip = await up.enter_async_context(registrar(place, (USER, str(place.phone))))
+        state = with_settings(
+            with_keys(place, web.url), 1, user_name=USER, user_host="localhost", user_pass=SECRET,
+            user_outbound=f"localhost:{sip.port};transport=tls",
+        )  # fmt: skip
+        async with switched_on(state) as (running, pages):
+            await wait_until(running, stands(LineState.REGISTERED))
+            await page.goto(f"{pages.url}screen")
+            await page.get_by_role("button", name="Canteen").click()
+            await expect(page.locator("button.entry").first).to_be_focused()
+            lines = page.get_by_role("list", name="Lines")
+            await expect(lines).to_contain_text("registered, TLS")
+            await up.aclose()  # Kamailio stops
+            await wait_until(running, stands(LineState.WAITING))
+            await expect(lines).to_contain_text("waiting, TLS")
+            await expect(page.locator("button.entry").first).to_be_focused()

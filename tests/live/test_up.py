@@ -138,12 +138,14 @@ def test_a_port_in_use_is_named_with_its_cure(tmp_path: Path) -> None:
 
 @contextmanager
 def staying(
-    state: Path, stop: signal.Signals = signal.SIGTERM
+    state: Path,
+    stop: signal.Signals = signal.SIGTERM,
+    options: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, list[str]]]:
     """A lab that stays: what it told as it came up, and (afterwards) its output."""
     lab = subprocess.Popen(
         [*LINEKEY, "up", "--state", str(state), "--port", "0", "--status-port", "0",
-         "--web-port", "0", "--sip-port", "0"],
+         "--web-port", "0", "--sip-port", "0", *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
@@ -169,6 +171,7 @@ def test_the_labs_phone_is_at_hand_and_stays_as_it_was_left(tmp_path: Path) -> N
     with staying(state):
         show = json.loads(run("phone", "show", "--json", state=state).stdout)
         assert (show["model"], show["state"]) == ("D785", "provisioned")
+        assert show["running"]
         run("phone", "set", "display_method", "full_contact", state=state)
         key = run("phone", "press", show["mac"], "0", state=state)
         assert "line" in key.stdout
@@ -189,6 +192,67 @@ def test_the_labs_phone_is_at_hand_and_stays_as_it_was_left(tmp_path: Path) -> N
                 "--status-port", "0", "--web-port", "0", "--sip-port", "0",
                 state=state, expect=2)  # fmt: skip
     assert "is a D785, not a D735" in clash.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "proved", "version"),
+    [
+        ("D785", "10.1.33.33", "MAC {mac}, proved", "TLSv1.2"),
+        ("D710", "8.7.5.35", "MAC {mac}, proved", "TLSv1"),
+        ("320", "8.7.5.35", "shared by many", "TLSv1"),
+    ],
+)
+def test_the_labs_phone_presses_a_key_and_walks_the_labs_menu(
+    tmp_path: Path, model: str, firmware: str, proved: str, version: str
+) -> None:
+    state = tmp_path / "s"
+    with staying(
+        state, options=("--model", model, "--firmware", firmware)
+    ) as (told, _):  # fmt: skip
+        assert "/menu.xml" in told
+        mac = json.loads(run("phone", "show", "--json", state=state).stdout)["mac"]
+        run("phone", "press", "1", state=state)
+        shown = run("phone", "screen", state=state).stdout
+        assert "1  Who am I?" in shown
+        run("phone", "choose", "1", state=state)
+        shown = run("phone", "screen", state=state).stdout
+        assert proved.format(mac=mac) in shown
+        assert f"  {version}" in shown
+        run("phone", "press", "CANCEL", state=state)
+        run("phone", "choose", "2", state=state)
+        run("phone", "submit", "Soup & <bread>", state=state)
+        assert "  Soup & <bread>" in run("phone", "screen", state=state).stdout
+
+
+@pytest.mark.peer("curl")
+def test_the_labs_menu_says_who_a_stranger_is_and_takes_no_other_makers_word(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "s"
+    with staying(state) as (told, _):
+        url = next(word for word in told.split() if word.endswith("/menu.xml"))
+        ca = json.loads(run("lab", "show", "--json", state=state).stdout)["server_ca"]
+        run("lab", "identity", "000413AABBCC", "--out", str(tmp_path), state=state)
+
+        def ask(*options: str) -> str:
+            done = subprocess.run(
+                ["curl", "-sS", "--cacert", ca, *options, url.replace("menu", "who")],
+                capture_output=True, text=True, timeout=30, check=False,
+            )  # fmt: skip
+            return done.stdout
+
+        mine = tmp_path / "000413AABBCC"
+        own = ask("--cert", f"{mine}.pem", "--key", f"{mine}.key")
+        assert "MAC 000413AABBCC, proved by your certificate." in own
+        assert "no certificate" in ask()
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+             "-subj", "/CN=000413AABBCC", "-keyout", f"{tmp_path}/x.key",
+             "-out", f"{tmp_path}/x.pem"],
+            check=True, capture_output=True, timeout=30,
+        )  # fmt: skip
+        forged = ask("--cert", f"{tmp_path}/x.pem", "--key", f"{tmp_path}/x.key")
+        assert forged == "", "the handshake ends"
 
 
 @pytest.mark.peer("curl")

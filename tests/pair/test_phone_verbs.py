@@ -23,9 +23,15 @@ from linekey.phone.app_events import (
     BackPressed,
     BrowserLeft,
     KeyPressed,
+    LineMoved,
+    LinesRead,
+    LookupEnded,
     SoftKeyPressed,
 )
+from linekey.phone.apps import LineStatus
+from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.document import FunctionKey
+from linekey.phone.sip_registration import LineState
 from linekey.phone.state import new_phone
 from linekey.store.phone_state import PhoneFolder, PhoneStore
 
@@ -130,6 +136,61 @@ async def test_a_look_up_that_broke_off_prints_what_it_found(tmp_path: Path) -> 
     assert "closed the connection before" in done.stderr.replace("\n", " ")
     assert "ldap_max_hits cannot be '0'" in done.stderr
     assert json.loads(told.stdout)["lookup"]["entries"][0]["name"] == "Ada"
+
+
+async def test_the_running_phone_tells_its_lines_and_its_screen(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(serve(server()))
+        site.answer = lambda asked: Route({"/menu.xml": MENU}.get(asked.path, ORDER))
+        folder = saved(tmp_path, site.url, user_pass="hunter2")
+        before = json.loads(linekey(tmp_path, "show", "--json").stdout)
+        assert (before["running"], before["lines"]) == (False, [])
+        assert "the phone does not run" in linekey(tmp_path, "show").stdout
+        assert linekey(tmp_path, "screen").exit_code == 3
+        stack.enter_context(folder.lock())
+        phone = await stack.enter_async_context(
+            VirtualPhone(
+                folder.load(authorities=(authority().certificate,)),
+                keeper=folder,
+                services=(control(folder.control_path),),
+            )
+        )
+        await phone.round_ended()
+        line = LineStatus(1, "sip:401@pbx.test", "Ada", "pbx.test:5061", True)
+        await phone.do(LinesRead((line,)))
+
+        async def say(*words: str) -> str:
+            done = await asyncio.to_thread(linekey, tmp_path, *words)
+            assert done.exit_code == 0, done.stderr
+            return done.stdout
+
+        assert "idle" in await say("show")
+        why = "registered as sip:401@pbx.test for 3600 s"
+        await phone.do(LineMoved(1, LineState.REGISTERED, why))
+        await say("press", "3")
+        shown = json.loads(await say("show", "--json"))
+        assert shown["running"]
+        assert [x["state"] for x in shown["lines"]] == ["registered"]
+        assert shown["apps"]["minibrowser"]["title"] == "Menu"
+        assert f"{why} over TLS" in await say("show")
+        screen = await say("screen")
+        assert screen.splitlines()[:2] == ["Menu", "  1  Order"]
+        assert f"line 1: {why} over TLS" in screen
+        assert "function keys: 3 url" in screen
+        await say("choose", "1")
+        assert "  [Dish]" in await say("screen")
+        await phone.do(LookupEnded("ada", LookupResult((Entry("Ada", (), "cn=a"),))))
+        assert (await say("screen")).startswith("directory: ada\n  Ada")
+        twin = json.loads(await say("screen", "--json"))
+        assert (twin["in_front"], twin["message"]["text"]) == (
+            "directory",
+            "1 hit in the directory",
+        )
+        assert "running" in await say("list")
+        assert json.loads(await say("list", "--json"))[0]["running"]
+        for words in (("show",), ("screen",)):
+            assert "hunter2" not in await say(*words) + await say(*words, "--json")
+    assert "stopped" in linekey(tmp_path, "list").stdout
 
 
 def test_a_phone_that_does_not_run_presses_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ A phone lives in ``<state>/phones/<MAC>/``. While ``linekey phone run`` (or ``li
 up``) runs it, the other verbs talk to that process; otherwise they change its files.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,11 +14,16 @@ from linekey.cli import phone_apps, phone_run
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
 from linekey.cli.output import console, emit_json, note
-from linekey.errors import InputError, StorageError
+from linekey.cli.phone_asking import (
+    print_answer,
+    report_of,
+    tell_running,
+    with_authorities,
+)
+from linekey.cli.phone_text import notice_lines, show_rows
+from linekey.errors import InputError
 from linekey.mac import parse_mac
-from linekey.net.phone_control import ask
 from linekey.phone.app_events import NetworkCertificateUploaded
-from linekey.phone.authorities import authorities_of
 from linekey.phone.events import (
     Answer,
     CertificateRemoved,
@@ -35,12 +39,11 @@ from linekey.phone.events import (
 )
 from linekey.phone.machine import Machine
 from linekey.phone.report import (
+    SHELVES,
     describe_certificates,
-    describe_phone,
     describe_run,
     describe_settings,
 )
-from linekey.phone.requests import to_request
 from linekey.phone.state import PhoneState
 from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
@@ -58,13 +61,24 @@ app.command("run")(phone_run.run)
 def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
     """List the virtual phones of this state folder."""
     store = _store(state)
-    phones = [store.folder(mac).load() for mac in store.macs()]
+    folders = [store.folder(mac) for mac in store.macs()]
+    phones = [(folder.load(), folder.running) for folder in folders]
     if as_json:
-        emit_json([describe_run(phone) for phone in phones])
+        # What only the process knows that runs a phone is left out: show asks it.
+        emit_json(
+            [
+                {
+                    "running": running,
+                    **{k: v for k, v in describe_run(phone).items() if k != "lines"},
+                }
+                for phone, running in phones
+            ]
+        )
         return
-    for phone in phones:
+    for phone, running in phones:
         console.print(
-            f"{phone.mac}  {phone.profile.name}  {phone.status}  {phone.status_reason}",
+            f"{phone.mac}  {phone.profile.name}  {'running' if running else 'stopped'}"
+            f"  {phone.status}: {printable(phone.status_reason)}",
             markup=False,
             soft_wrap=True,
         )
@@ -76,42 +90,14 @@ def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
 def show(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show what a phone is and what it last did."""
-    phone = _load(state, mac)
-    document = describe_phone(phone)
+    """Show what a phone is, what it last did, and where its lines stand."""
+    document = report_of(_folder(state, mac))
     if as_json:
         emit_json(document)
         return
-    auth = document["server_authentication"]
-    own = document["certificate"]
-    rows = [
-        ("phone", f"{phone.mac}  {phone.profile.name}"),
-        ("state", f"{phone.status}: {phone.status_reason}"),
-        ("setting server", document["setting_server"] or "none"),
-        ("speaks", ", ".join(document["speaks"]["versions"])),
-        (
-            "certificate",
-            "none"
-            if own is None
-            else f"{own['kind']}, {own['generation']}, RSA {own['key_bits']}",
-        ),
-        (
-            "server authentication",
-            ("on" if auth["active"] else "off")
-            + (" (cannot be disabled)" if auth["forced"] else ""),
-        ),
-        ("name check", "on" if auth["check_fqdn"] else "off"),
-        ("settings", str(document["settings"])),
-        *((f"shelf {name}", str(n)) for name, n in document["shelves"].items()),
-        *(
-            (f"fetched {f.status or '—'}", ": ".join(filter(None, (f.url, f.reason))))
-            for f in phone.fetched
-        ),
-    ]
-    _table(rows)
-    for n in phone.notifications:
-        console.print(f"\n{n.title}: {printable(n.text)}", markup=False, soft_wrap=True)
-        console.print(f"  {printable(n.cure)}", markup=False, soft_wrap=True)
+    _table(show_rows(document))
+    for line in notice_lines(document):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -153,12 +139,12 @@ def certificates(
         emit_json(document)
         return
     for tab, rows in document.items():
-        console.print(f"{tab.replace('_', ' ')}", style="bold", markup=False)
+        console.print(SHELVES.get(tab, "Its own"), style="bold", markup=False)
         for row in [rows] if isinstance(rows, dict) else rows or []:
             subject = printable(row["subject"])
             console.print(f"  {subject}", markup=False, soft_wrap=True)
             console.print(
-                f"    SHA-256 {row['sha256']}  until {row['not_after']:%Y-%m-%d}",
+                f"    SHA-256 {row['sha256']}  until {row['not_after'][:10]}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -309,13 +295,8 @@ def provision(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
     """Make a running phone fetch its settings again."""
-    folder = _folder(state, mac)
-    if not folder.running:
-        raise StorageError(
-            f"the phone {folder.path.name} does not run",
-            hint="linekey phone run --mac … fetches its settings as it boots",
-        )
-    _act(folder, ProvisioningWanted("asked for"), as_json)
+    answer = tell_running(_folder(state, mac), ProvisioningWanted("asked for"))
+    print_answer(answer, as_json)
 
 
 phone_apps.add_verbs(app, lambda state, mac: _folder(state, mac))
@@ -324,25 +305,15 @@ phone_apps.add_verbs(app, lambda state, mac: _folder(state, mac))
 def _act(folder: PhoneFolder, event: Event, as_json: bool) -> None:
     """Let the phone take an event, in its own process or here."""
     if folder.running:
-        answer = Answer(**ask(folder.control_path, to_request(event)))
+        answer = tell_running(folder, event)
     else:
         with folder.lock():
-            phone = folder.load()
-            roots, _ = authorities_of(phone.profile.firmware)
-            phone = replace(phone, trust=phone.trust.with_authorities(roots))
-            machine = Machine(phone)
+            machine = Machine(with_authorities(folder.load()))
             commands = machine.handle(event, datetime.now(UTC))
             folder.save(machine.state)
         answers = [c for c in commands if isinstance(c, Answer)]
         answer = answers[-1] if answers else Answer(True, "done")
-    if as_json:
-        emit_json({"ok": answer.ok, "text": answer.text, "hint": answer.hint})
-    elif answer.ok:
-        console.print(printable(answer.text), markup=False, soft_wrap=True)
-    if not answer.ok:
-        if as_json:
-            raise typer.Exit(3)
-        raise StorageError(printable(answer.text), hint=answer.hint)
+    print_answer(answer, as_json)
 
 
 def _store(state: Path | None) -> PhoneStore:
@@ -375,10 +346,7 @@ def _folder(state: Path | None, mac: str) -> PhoneFolder:
 def _load(state: Path | None, mac: str, *, authorities: bool = True) -> PhoneState:
     folder = _folder(state, mac)
     phone = folder.load()
-    if not authorities:
-        return phone
-    roots, _ = authorities_of(phone.profile.firmware)
-    return replace(phone, trust=phone.trust.with_authorities(roots))
+    return with_authorities(phone) if authorities else phone
 
 
 def _table(rows: list[tuple[str, str]]) -> None:

@@ -6,19 +6,24 @@ as a phone logs into the network before anything else.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console
+from linekey.cli.phone_asking import (
+    print_answer,
+    running_report,
+    tell_running,
+    with_authorities,
+)
+from linekey.cli.phone_text import numbers_of, screen_lines
 from linekey.digits import digits_of
-from linekey.errors import InputError, StorageError
-from linekey.net.phone_control import ask
+from linekey.errors import InputError
 from linekey.net.supplicant import log_in
 from linekey.phone.app_events import (
     AppEvent,
@@ -33,10 +38,9 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.app_requests import action_event, network_login
-from linekey.phone.authorities import authorities_of
 from linekey.phone.events import Answer
 from linekey.phone.machine import Machine
-from linekey.phone.requests import to_request
+from linekey.phone.report import screen_of
 from linekey.store.phone_state import PhoneFolder
 
 FindFolder = Callable[[Path | None, str], PhoneFolder]
@@ -76,7 +80,7 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
             **dict(_pair(text) for text in variable or []),
         }
         given = {k: v for k, v in variables.items() if v}
-        _print(_ask(find(state, mac), action_event(name, given)), as_json)
+        print_answer(tell_running(find(state, mac), action_event(name, given)), as_json)
 
     @app.command(cls=MacFirst)
     def press(
@@ -94,7 +98,19 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Press a function key, or a soft key of the page on the screen."""
-        _print(_ask(find(state, mac), key_event(key)), as_json)
+        print_answer(tell_running(find(state, mac), key_event(key)), as_json)
+
+    @app.command()
+    def screen(
+        mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+    ) -> None:
+        """Print what is on a running phone's screen, and which keys it has."""
+        document = running_report(find(state, mac))
+        if as_json:
+            emit_json(screen_of(document))
+            return
+        for line in screen_lines(document):
+            console.print(line, markup=False, soft_wrap=True)
 
     @app.command(cls=MacFirst)
     def choose(
@@ -107,20 +123,22 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Choose an entry of the menu or directory on the screen."""
-        _print(_ask(find(state, mac), EntryChosen(number - 1)), as_json)
+        print_answer(tell_running(find(state, mac), EntryChosen(number - 1)), as_json)
 
     @app.command(cls=MacFirst)
     def submit(
         mac: MacArgument = "",
         *,
         values: Annotated[
-            list[str], typer.Argument(metavar="VALUE…", help="One for each field.")
+            list[str], typer.Argument(metavar="VALUE", help="One for each field.")
         ],
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
         """Fill in the input page on the screen and send it."""
-        _print(_ask(find(state, mac), FormSubmitted(tuple(values))), as_json)
+        print_answer(
+            tell_running(find(state, mac), FormSubmitted(tuple(values))), as_json
+        )
 
     @app.command(cls=MacFirst)
     def lookup(
@@ -133,18 +151,17 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Look a name or a number up in the phone's LDAP directory."""
-        answer = _ask(find(state, mac), LookupWanted(text))
+        answer = tell_running(find(state, mac), LookupWanted(text))
         if answer.ok or as_json:
-            _print(answer, as_json)
+            print_answer(answer, as_json)
         found = {} if as_json else answer.details.get("lookup", {})
         for entry in found.get("entries", []):
-            numbers = ", ".join(row["number"] for row in entry["numbers"])
-            line = f"  {entry['name']}  {numbers}"
+            line = f"  {entry['name']}  {numbers_of(entry)}"
             console.print(printable(line), markup=False, soft_wrap=True)
         for note in found.get("notes", []):
             err_console.print(f"note: {printable(note)}", markup=False)
         if not answer.ok:
-            _print(answer, as_json)  # what came before it went wrong stands above
+            print_answer(answer, as_json)  # what came before it went wrong is above
 
     @app.command(cls=MacFirst)
     def dot1x(
@@ -171,8 +188,8 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
         secret = read_file(secret_file).decode("utf-8", "replace").strip()
         wanted = network_login(host, port, secret)
         folder = find(state, mac)
-        running = folder.running
-        _print(_ask(folder, wanted) if running else _alone(folder, wanted), as_json)
+        act = tell_running if folder.running else _alone
+        print_answer(act(folder, wanted), as_json)
 
 
 def key_event(key: str) -> AppEvent:
@@ -195,22 +212,10 @@ def key_event(key: str) -> AppEvent:
     )
 
 
-def _ask(folder: PhoneFolder, event: AppEvent) -> Answer:
-    if not folder.running:
-        raise StorageError(
-            f"the phone {folder.path.name} does not run",
-            hint="run it in another terminal: linekey phone run --mac "
-            f"{folder.path.name}",
-        )
-    return Answer(**ask(folder.control_path, to_request(event)))
-
-
 def _alone(folder: PhoneFolder, event: NetworkLoginWanted) -> Answer:
     """Log in without a running phone."""
     with folder.lock():
-        phone = folder.load()
-        roots, _ = authorities_of(phone.profile.firmware)
-        machine = Machine(replace(phone, trust=phone.trust.with_authorities(roots)))
+        machine = Machine(with_authorities(folder.load()))
         commands = machine.handle(event, datetime.now(UTC))
         for command in list(commands):
             if isinstance(command, LogIntoNetwork):
@@ -219,23 +224,6 @@ def _alone(folder: PhoneFolder, event: NetworkLoginWanted) -> Answer:
         folder.save(machine.state)
     answers = [c for c in commands if isinstance(c, Answer)]
     return answers[-1]
-
-
-def _print(answer: Answer, as_json: bool) -> None:
-    if as_json:
-        document: dict[str, Any] = {
-            "ok": answer.ok,
-            "text": answer.text,
-            "hint": answer.hint,
-            **answer.details,
-        }
-        emit_json(document)
-        if not answer.ok:
-            raise typer.Exit(3)
-        return
-    if not answer.ok:
-        raise StorageError(printable(answer.text), hint=printable(answer.hint))
-    console.print(printable(answer.text), markup=False, soft_wrap=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

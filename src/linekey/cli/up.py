@@ -179,12 +179,19 @@ def _tell_addresses(stage: Any) -> None:
         ("the phone's pages", stage.phone_url),
         ("for phones", stage.server.url),
         ("registrar (lab)", f"sips:localhost:{stage.registrar.port}"),
+        ("menu (lab)", stage.menu_url),
     ):
         err_console.print(f"  {what:<18} {url}", markup=False, style="bold")
     ca = stage.lab.server_root_path
     err_console.print(f"  {'lab server CA':<18} {ca}", markup=False)
     err_console.print()
-    note("try in another terminal: linekey phone show, linekey phone log,")
-    note("  linekey lab identity 000413AABBCC --out .")
+    note("try in another terminal:")
+    for command, does in (
+        ("linekey phone show", "what the phone is, and where its line stands"),
+        ("linekey phone press 1", "press its function key: the lab's menu opens"),
+        ("linekey phone screen", "what its screen shows"),
+        ("linekey lab identity 000413AABBCC --out .", "be a phone yourself"),
+    ):
+        note(f"  {command:<43} {does}")
     note("Ctrl-C ends everything.")
     err_console.print()

@@ -12,15 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from linekey.lab.authority import LabAuthority
+from linekey.lab.contexts import lab_contexts
 from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
 from linekey.store.database import Database
 from linekey.store.devices import Devices
-from linekey.tls.alerts import Alert
-from linekey.tls.context import Identity, ServerContexts
-from linekey.tls.events import Accept, PeerChain, Refuse
 
 REALM = "pbx.lab.invalid"
 """The lab's SIP domain; RFC 2606 §2 keeps the name for nobody."""
@@ -69,12 +67,6 @@ def registrar(
     It asks for a certificate and takes none that the lab's vendor CA has not issued; a
     phone that shows none is let in by its password.
     """
-    chain, key = lab.server_identity()
-
-    def verify(peer: PeerChain) -> Accept | Refuse:
-        if peer.openssl_errors:
-            return Refuse(Alert.UNKNOWN_CA, "not issued by the lab's vendor CA")
-        return Accept()
 
     def password_of(user: str) -> str | None:
         device = Devices(database).find(mac)
@@ -84,13 +76,7 @@ def registrar(
             return None
         return _value(device.layer, "user_pass")
 
-    contexts = ServerContexts(
-        Identity(chain, key),
-        verify=verify,
-        roots=lab.vendor_roots(),
-        intermediates=lab.vendor_intermediates(),
-        session_id_context=b"linekey lab sip",
-    )
+    contexts = lab_contexts(lab, b"linekey lab sip")
     return Registrar(contexts, password_of, listener, realm=REALM, told=told)
 
 

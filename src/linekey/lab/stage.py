@@ -23,7 +23,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.profile import Profile, profile
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem
-from linekey.lab import line
+from linekey.lab import line, menu
 from linekey.lab.authority import LabAuthority
 from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
@@ -109,6 +109,8 @@ class Stage:
     phone_url: str = field(init=False, default="")
     """The phone's own pages."""
     registrar: Registrar = field(init=False)
+    menu_url: str = field(init=False, default="")
+    """Of the minibrowser menu for the phone's function key."""
     at_registrar: bool = field(init=False, default=False)
     """Whether the phone's line is one at the lab's registrar."""
     _kept: dict[str, Any] | None = field(init=False, default=None)
@@ -142,6 +144,10 @@ class Stage:
         self.registrar = await stack.enter_async_context(
             line.registrar(self.lab, database, self.cast.mac, listener, self._said)
         )
+        listener = bind("127.0.0.1", 0)
+        stack.callback(listener.close)
+        self.menu_url = menu.menu_url(listener)
+        await stack.enter_async_context(menu.menu_door(self.lab, listener))
         token = self._register(database, now)
         settings = Settings.model_validate(
             {
@@ -222,7 +228,11 @@ class Stage:
         if devices.find(self.cast.mac) is None:
             self._add(devices, now)
         device = devices.change(
-            self.cast.mac, lambda before: line.follow_port(before, port), now
+            self.cast.mac,
+            lambda before: menu.follow_url(
+                line.follow_port(before, port), self.menu_url
+            ),
+            now,
         )
         self.at_registrar = line.is_at_lab(device, port)
         if not row.shared_certificate:
@@ -242,7 +252,7 @@ class Stage:
                 model=row.model.name,
                 firmware=row.firmware,
                 label="the lab's phone",
-                layer=_lab_layer(self.registrar.port),
+                layer=_lab_layer(self.registrar.port, self.menu_url),
             ),
             now,
         )
@@ -298,8 +308,8 @@ class Stage:
         }
 
 
-def _lab_layer(sip_port: int) -> Layer:
-    """A configuration to look at: an account at the lab's registrar, a function key."""
+def _lab_layer(sip_port: int, menu_url: str) -> Layer:
+    """A configuration to look at: an account at the lab's registrar, function keys."""
     return Layer(
         settings=(
             *line.line_settings(sip_port),
@@ -307,5 +317,8 @@ def _lab_layer(sip_port: int) -> Layer:
             Setting("user_savp", "mandatory", idx=1),
             Setting("language", "English", perm="RW"),
         ),
-        function_keys=(FunctionKey(0, "line", label="Line 1"),),
+        function_keys=(
+            FunctionKey(0, "line", label="Line 1"),
+            menu.menu_key(menu_url),
+        ),
     )

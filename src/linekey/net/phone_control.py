@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net.phone_runner import Service, VirtualPhone
+from linekey.phone.report import describe_phone
 from linekey.phone.requests import MAX_REQUEST, answer_as_dict, parse_request
 
 ANSWER_LIMIT_S: Final = 90.0
@@ -22,7 +23,16 @@ ANSWER_LIMIT_S: Final = 90.0
 (``http.TIME_LIMIT_S`` is the longest), so that who asks learns that one's reason."""
 _MARGIN_S: Final = 5.0
 More = Mapping[str, Callable[[VirtualPhone, Mapping[str, Any]], Awaitable[Any]]]
-"""Further requests by name: what is not a plain event (a key press, a look-up)."""
+"""Requests by name beside the plain events: what is asked of the phone, not done."""
+
+
+async def _report(phone: VirtualPhone, request: Mapping[str, Any]) -> dict[str, Any]:
+    return {"details": describe_phone(phone.state)}
+
+
+READS: Final[More] = {"report": _report}
+"""What only looks: ``report`` is ``phone.report.describe_phone`` of this moment, with
+what no state folder keeps (lines, screen)."""
 
 
 @contextmanager
@@ -92,8 +102,9 @@ async def _answer(phone: VirtualPhone, line: bytes, more: More) -> dict[str, Any
     except (ValueError, RecursionError):
         return {"ok": False, "text": "the request is no JSON", "hint": ""}
     try:
+        known = {**READS, **more}
         extra = (
-            more.get(str(document.get("do"))) if isinstance(document, dict) else None
+            known.get(str(document.get("do"))) if isinstance(document, dict) else None
         )
         if extra is not None:
             return {"ok": True, "text": "", "hint": "", **await extra(phone, document)}

@@ -70,6 +70,7 @@ from linekey.phone.network_login import begin_login, end_login
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import Level, PhoneState
 from linekey.phone.urls import parse_url
+from linekey.phone.wording import counted
 from linekey.trust.store import read_upload
 from linekey.xmldoc import XmlError
 
@@ -128,7 +129,7 @@ def handle_app(state: PhoneState, event: AppEvent, now: datetime) -> Result:
         case BackPressed():
             return _back(state)
         case BrowserLeft():
-            return _leave(state)
+            return _leave(_apps(state, replace(state.apps, directory=None)))
         case FetchTimeCame(serial=serial):
             return _fetch_time(state, serial, now)
         case PageFetched():
@@ -323,8 +324,9 @@ def _open(
     number = 0
     if purpose is not Purpose.ACTION_URL:
         number = state.apps.asked + 1
+        said = state.apps.message if _is_behind(state, by_timer) else None
         state = _apps(
-            state, replace(state.apps, asked=number, opening=shown, message=None)
+            state, replace(state.apps, asked=number, opening=shown, message=said)
         )
     return state, [OpenPage(url, purpose, number, by_timer=by_timer, typed=typed)]
 
@@ -361,8 +363,8 @@ def _soft_key(state: PhoneState, key: str, now: datetime) -> Result:
 
 
 def _back(state: PhoneState) -> Result:
-    if state.apps.browser.page is None and state.apps.directory is not None:
-        state = _apps(state, replace(state.apps, directory=None))
+    if state.apps.directory is not None:
+        state = _apps(state, replace(state.apps, directory=None, message=None))
         return state, [Answer(True, "the directory was closed")]
     if state.apps.browser.page is None:
         return state, [Answer(False, "no page is shown")]
@@ -456,9 +458,16 @@ def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resul
         text = f"{shown}: the server answered {event.status}; it is no page to show"
         return _tell(state, purpose, Answer(True, text), now)
     apps = state.apps.with_browser(state.apps.browser.show(page))
-    state = _apps(state, replace(apps, message=None))
+    if not _is_behind(state, request.by_timer):
+        apps = replace(apps, directory=None, message=None)
+    state = _apps(state, apps)
     state = state.with_log(now, purpose, f"{shown}: {_title(page)}")
     return state, [Save(), *_page_needs(state), Answer(True, _title(page))]
+
+
+def _is_behind(state: PhoneState, by_timer: bool) -> bool:
+    """Whether a page renews itself behind what somebody asked for since."""
+    return by_timer and state.apps.in_front == "directory"
 
 
 def _looks_like_page(body: bytes) -> bool:
@@ -528,15 +537,15 @@ def _lookup(state: PhoneState, text: str, now: datetime) -> Result:
 def _lookup_ended(state: PhoneState, event: LookupEnded, now: datetime) -> Result:
     result: LookupResult = event.result
     view = DirectoryView(event.text, result, now)
-    state = _apps(state, replace(state.apps, directory=view))
+    state = _apps(state, replace(state.apps, directory=view, message=None))
     details = {"lookup": describe_lookup(result)}
     if result.problem:
         state = state.with_log(
             now, Purpose.LDAP, result.problem, *result.notes, level="error"
         )
         return state, [Save(), Answer(False, result.problem, result.cure, details)]
-    count = len(result.entries)
-    text = f"{count} {'hit' if count == 1 else 'hits'} in the directory"
+    text = f"{counted(len(result.entries), 'hit')} in the directory"
+    state = _apps(state, replace(state.apps, message=Message(True, text)))
     state = state.with_log(now, Purpose.LDAP, text, *result.notes)
     return state, [Save(), Answer(True, text, "", details)]
 

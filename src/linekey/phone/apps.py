@@ -11,7 +11,7 @@ typed into a password field: pages are shown through ``describe_page``.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from linekey.catalog.secrecy import mask_url
 from linekey.phone.directory import LookupResult
@@ -101,7 +101,15 @@ class Apps:
     """The URL that is being fetched for the minibrowser, masked."""
     message: Message | None = None
     directory: DirectoryView | None = None
+    """The last look-up, in front of any page until it is closed or a page is shown."""
     network: NetworkView | None = None
+
+    @property
+    def in_front(self) -> Literal["directory", "page", "idle"]:
+        """What the display shows: what was asked for last."""
+        if self.directory is not None:
+            return "directory"
+        return "idle" if self.browser.page is None else "page"
 
     def line(self, index: int) -> LineStatus | None:
         """The line of this idx, or None."""
@@ -209,6 +217,7 @@ def describe_apps(apps: Apps) -> Mapping[str, Any]:
     message = apps.message
     return {
         "lines": [line.as_dict() for line in apps.lines],
+        "in_front": apps.in_front,
         "minibrowser": describe_page(apps),
         "opening": apps.opening,
         "message": None

@@ -1,20 +1,38 @@
-"""A phone as JSON: for ``linekey phone show``, the pages' twins and ``linekey up``.
+"""A phone as plain values: for ``linekey phone``, ``linekey up`` and the phone's pages.
 
-No secret is in any of it.
+The pages' JSON twins and the verbs' ``--json`` print these very documents; whoever runs
+the phone hands them out to whoever asks (``net.phone_control``).
+
+Rules: values are what JSON has (times in ISO 8601); a secret leaves here as stars, and
+a URL without its password and token, whoever asks.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.describe import describe
 from linekey.phone.apps import describe_apps
 from linekey.phone.known_settings import find_known
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
 
+SHELVES: Final = MappingProxyType(
+    {
+        "unknown": "Unknown Certificates",
+        "server_certificates": "Server Certificates",
+        "ieee8021x": "802.1X Certificates",
+        "authorities": "Certificate Authorities",
+    }
+)
+"""The four tabs of the Certificates page, in the seed's order and words."""
+
 
 def describe_run(state: PhoneState) -> dict[str, Any]:
     """What ``linekey up --json`` tells of the phone."""
-    identity = state.identity.identity
+    choice = state.identity
+    own = choice.identity
     last = state.last_tls
     return {
         "mac": str(state.mac),
@@ -22,14 +40,26 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
         "firmware": str(state.profile.firmware),
         "state": state.status.value,
         "reason": state.status_reason,
-        "tls": None if last is None else {"version": last.version, "suite": last.suite},
-        "certificate": None
-        if identity is None
+        "tls": None
+        if last is None
         else {
-            "generation": identity.generation.value,
-            "key_bits": identity.leaf.key.bits,
-            "kind": state.identity.kind,
-            "sha256": identity.leaf.sha256,
+            "purpose": last.purpose,
+            "peer": last.peer,
+            "version": last.version,
+            "suite": last.suite,
+        },
+        "certificate": None
+        if own is None
+        else {
+            "kind": choice.kind,
+            "generation": own.generation.value,
+            "key": own.leaf.key.text,
+            "key_bits": own.leaf.key.bits,
+            "subject": str(own.leaf.subject),
+            "not_after": own.leaf.not_after.isoformat(),
+            "sha1": own.leaf.sha1,
+            "sha256": own.leaf.sha256,
+            "notes": list(choice.notes),
         },
         "fetched": [f.as_dict() for f in state.fetched],
         "settings": len(state.settings),
@@ -37,69 +67,96 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
     }
 
 
-def describe_certificate(certificate: Certificate) -> dict[str, Any]:
-    """One certificate with the fields that the phone's page shows."""
+def describe_certificate(
+    certificate: Certificate, *, laid_out: bool = False
+) -> dict[str, Any]:
+    """One certificate; ``laid_out`` adds ``lines``, as the phone's page shows them."""
     key = certificate.key
-    return {
+    document = {
         "subject": str(certificate.subject),
         "issuer": str(certificate.issuer),
         "version": certificate.version,
         "serial": f"{certificate.serial:02X}",
         "signature_algorithm": certificate.signature_algorithm,
-        "not_before": certificate.not_before,
-        "not_after": certificate.not_after,
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
         "sha1": certificate.sha1,
         "md5": certificate.md5,
         "sha256": certificate.sha256,
         "key": {"kind": key.kind, "bits": key.bits},
     }
+    return document | {"lines": describe(certificate)} if laid_out else document
+
+
+def describe_shelf(
+    state: PhoneState, shelf: str, *, laid_out: bool = False
+) -> list[dict[str, Any]]:
+    """One tab of the Certificates page; ``shelf`` is a key of ``SHELVES``."""
+    trust = state.trust
+    rows: list[tuple[Certificate, dict[str, Any]]]
+    match shelf:
+        case "unknown":
+            rows = [
+                (
+                    u.certificate,
+                    {
+                        "seen": u.seen.isoformat(),
+                        "purpose": u.purpose,
+                        "peer": u.peer,
+                        "reason": u.reason,
+                        "times": u.times,
+                    },
+                )
+                for u in trust.unknown
+            ]
+        case "server_certificates":
+            rows = [
+                (
+                    e.certificate,
+                    {"origin": e.origin.value, "since": e.since.isoformat()},
+                )
+                for e in trust.server_certificates
+            ]
+        case "ieee8021x":
+            rows = [(c, {}) for c in trust.ieee8021x]
+        case "authorities":
+            rows = [(c, {}) for c in trust.authorities]
+        case _:
+            raise ValueError(f"no such shelf: {shelf!r}")
+    return [describe_certificate(c, laid_out=laid_out) | more for c, more in rows]
 
 
 def describe_certificates(state: PhoneState) -> dict[str, Any]:
-    """The four tabs and the phone's own certificate."""
+    """The phone's own certificate and the four tabs."""
     own = state.identity
     return {
         "own": None
         if own.identity is None
         else {"kind": own.kind, **describe_certificate(own.identity.leaf)},
-        "unknown": [
-            {
-                **describe_certificate(u.certificate),
-                "seen": u.seen,
-                "purpose": u.purpose,
-                "peer": u.peer,
-                "reason": u.reason,
-                "times": u.times,
-            }
-            for u in state.trust.unknown
-        ],
-        "server_certificates": [
-            {
-                **describe_certificate(e.certificate),
-                "origin": e.origin.value,
-                "since": e.since,
-            }
-            for e in state.trust.server_certificates
-        ],
-        "ieee8021x": [describe_certificate(c) for c in state.trust.ieee8021x],
-        "authorities": [describe_certificate(c) for c in state.trust.authorities],
+        **{shelf: describe_shelf(state, shelf) for shelf in SHELVES},
     }
 
 
 def describe_settings(state: PhoneState) -> list[dict[str, Any]]:
     """Every setting that was set; a secret's value is stars."""
-    return [
-        {
-            "name": e.name,
-            "idx": e.idx,
-            "value": e.shown,
-            "perm": e.perm,
-            "origin": e.origin.value,
-            "read_only": e.read_only,
-            "known": find_known(e.name) is not None,
-        }
-        for e in state.settings
-    ]
+    rows = []
+    for entry in state.settings:
+        known = find_known(entry.name)
+        rows.append(
+            {
+                "name": entry.name,
+                "idx": entry.idx,
+                "label": entry.label,
+                "value": entry.shown,
+                "secret": entry.secret,
+                "perm": entry.perm,
+                "origin": entry.origin.value,
+                "read_only": entry.read_only,
+                "known": known is not None,
+                "meaning": known.meaning if known else "",
+            }
+        )
+    return rows
 
 
 def describe_phone(state: PhoneState) -> dict[str, Any]:
@@ -109,7 +166,7 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
     return {
         **describe_run(state),
         "setting_server": state.setting_server and redact_url(state.setting_server),
-        "provisioned_at": state.provisioned_at,
+        "provisioned_at": state.provisioned_at and state.provisioned_at.isoformat(),
         "server_authentication": {
             "active": tls.server_authentication,
             "forced": row.server_auth_forced,
@@ -129,12 +186,27 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             "ieee8021x": len(state.trust.ieee8021x),
             "authorities": len(state.trust.authorities),
         },
+        "name": state.setting("user_realname", 1)
+        or state.setting("user_name", 1)
+        or row.model.title,
         "function_keys": [
-            {"idx": k.idx, "type": k.type, "label": k.label}
+            {"idx": k.idx, "type": k.type, "label": k.label or k.type}
             for k in state.function_keys
         ],
         "sections": sorted(state.sections),
         "apps": describe_apps(state.apps),
         "notifications": [n.as_dict() for n in state.notifications],
         "log_lines": state.log_count,
+    }
+
+
+def screen_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what ``describe_phone`` told, what display and keys show."""
+    return {
+        "name": document["name"],
+        "state": document["state"],
+        "reason": document["reason"],
+        "notifications": document["notifications"],
+        "function_keys": document["function_keys"],
+        **document["apps"],
     }

@@ -11,6 +11,7 @@ admin mode, you can manually upload"). Files are limited before they are read.
 
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -30,9 +31,16 @@ from linekey.phone.events import (
     ServerAuthenticationActivated,
     SettingEntered,
 )
+from linekey.phone.report import (
+    SHELVES,
+    describe_certificates,
+    describe_phone,
+    describe_settings,
+    describe_shelf,
+)
+from linekey.phone.state import PhoneState
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
 from linekey.web import phone_screen
-from linekey.web import phone_views as views
 from linekey.web.phone_sessions import (
     Mode,
     Sessions,
@@ -47,6 +55,23 @@ _STATIC = {
     "icon.svg": "image/svg+xml",
 }
 _LEAST_PASSWORD = 6
+_TABS = {
+    "unknown": "unknown",
+    "server": "server_certificates",
+    "8021x": "ieee8021x",
+    "authorities": "authorities",
+}
+"""``?tab=`` of the Certificates page → the shelf that it shows (``report.SHELVES``)."""
+
+
+def _when(text: str) -> str:
+    """An ISO time for people, in UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%d.%m.%Y %H:%M:%S} UTC"
+
+
+def _log(state: PhoneState) -> list[dict[str, Any]]:
+    """The log, newest first."""
+    return [entry.as_dict() for entry in reversed(state.log)]
 
 
 class PhonePages:
@@ -67,7 +92,7 @@ class PhonePages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.templates.filters["when"] = views.when
+        self.templates.filters["when"] = _when
         looks: dict[str, Page] = {
             "/status": self._status,
             "/settings": self._settings,
@@ -76,15 +101,11 @@ class PhonePages:
             "/log": self._log,
             **phone_screen.LOOKS,
             "/maintenance": self._maintenance,
-            "/status.json": self._json(lambda v: views.status_view(v.state)),
-            "/settings.json": self._json(lambda v: views.settings_view(v.state)),
-            "/certificates.json": self._json(
-                lambda v: {
-                    tab: views.certificates_view(v.state, tab) for tab in views.TABS
-                }
-            ),
-            "/log.json": self._json(lambda v: views.log_view(v.state)),
-            "/screen.json": self._json(lambda v: phone_screen.screen_view(v.state)),
+            "/status.json": self._json(describe_phone),
+            "/settings.json": self._json(describe_settings),
+            "/certificates.json": self._json(describe_certificates),
+            "/log.json": self._json(_log),
+            "/screen.json": self._json(phone_screen.describe_screen),
             "/certificate.pem": self._own_certificate,
         }
         presses: dict[str, tuple[Mode, Page]] = {
@@ -170,30 +191,23 @@ class PhonePages:
         return visit.page("status")
 
     async def _settings(self, visit: Visit) -> Response:
-        return visit.page("settings", rows=views.settings_view(visit.state))
+        return visit.page("settings", rows=describe_settings(visit.state))
 
     async def _certificates(self, visit: Visit) -> Response:
         tab = visit.request.query_params.get("tab", "unknown")
-        tab = tab if tab in views.TABS else "unknown"
-        counts = {
-            "unknown": len(visit.state.trust.unknown),
-            "server": len(visit.state.trust.server_certificates),
-            "8021x": len(visit.state.trust.ieee8021x),
-            "authorities": len(visit.state.trust.authorities),
-        }
+        tab = tab if tab in _TABS else "unknown"
         return visit.page(
             "certificates",
             tab=tab,
-            tabs=views.TABS,
-            counts=counts,
-            rows=views.certificates_view(visit.state, tab),
+            tabs={tab: (shelf, SHELVES[shelf]) for tab, shelf in _TABS.items()},
+            rows=describe_shelf(visit.state, _TABS[tab], laid_out=True),
         )
 
     async def _authentication(self, visit: Visit) -> Response:
         return visit.page("authentication")
 
     async def _log(self, visit: Visit) -> Response:
-        return visit.page("log", rows=views.log_view(visit.state))
+        return visit.page("log", rows=_log(visit.state))
 
     async def _maintenance(self, visit: Visit) -> Response:
         return visit.page("maintenance")
@@ -214,9 +228,9 @@ class PhonePages:
             )
         )
 
-    def _json(self, view: Callable[[Visit], Any]) -> Page:
+    def _json(self, view: Callable[[PhoneState], Any]) -> Page:
         async def page(visit: Visit) -> Response:
-            return visit.respond(JSONResponse(view(visit)))
+            return visit.respond(JSONResponse(view(visit.state)))
 
         return page
 
@@ -294,7 +308,7 @@ class PhonePages:
         event = CertificateRemoved(visit.form.get("sha256", ""))
         await visit.tell(event, "the certificate was removed")
         tab = visit.form.get("tab", "")
-        tab = tab if tab in views.TABS else "server"
+        tab = tab if tab in _TABS else "server"
         return visit.back_to(f"/certificates?tab={tab}")
 
     async def _upload(self, visit: Visit) -> Response:

@@ -26,9 +26,10 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.app_requests import action_event, network_login
-from linekey.phone.apps import describe_apps, image_type
+from linekey.phone.apps import image_type
 from linekey.phone.events import NotificationDismissed
 from linekey.phone.ieee8021x import EapMethod, read_method
+from linekey.phone.report import describe_phone, screen_of
 from linekey.phone.state import PhoneState
 from linekey.web.phone_sessions import Mode
 from linekey.web.phone_visit import Page, Visit
@@ -38,21 +39,12 @@ KEYS_SHOWN = 24
 its own face, without side cars (L)."""
 
 
-def screen_view(state: PhoneState) -> dict[str, Any]:
-    """What the phone's display shows."""
-    name = state.setting("user_realname", 1) or state.setting("user_name", 1)
+def describe_screen(state: PhoneState) -> dict[str, Any]:
+    """What the phone's display and keys show."""
     return {
-        "name": name or f"Snom {state.profile.model.name}",
-        "status": state.status.value,
-        "status_reason": state.status_reason,
-        "notifications": [n.as_dict() for n in state.notifications],
-        "keys": [
-            {"idx": k.idx, "type": k.type, "label": k.label or k.type}
-            for k in state.function_keys[:KEYS_SHOWN]
-        ],
+        **screen_of(describe_phone(state)),
         "has_directory": bool(state.setting("ldap_server")),
         "has_8021x": _has_8021x(state),
-        **describe_apps(state.apps),
     }
 
 
@@ -69,7 +61,11 @@ async def show(visit: Visit) -> Response:
     state = visit.state
     set_events = [e for e, name in ACTIONS.items() if state.setting(name).strip()]
     return visit.page(
-        "screen", screen=screen_view(state), events=set_events, serial=state.apps.serial
+        "screen",
+        screen=describe_screen(state),
+        keys_shown=KEYS_SHOWN,
+        events=set_events,
+        serial=state.apps.serial,
     )
 
 

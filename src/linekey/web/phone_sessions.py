@@ -50,15 +50,21 @@ class Sessions:
     _failures: int = 0
     _closed_until: float = 0.0
 
-    def find(self, cookie: str | None, monotonic: float) -> Session | None:
-        """The session of a cookie, if it is known and was used of late."""
+    def find(
+        self, cookie: str | None, monotonic: float, *, used: bool = True
+    ) -> Session | None:
+        """The session of a cookie, if it is known and was used of late.
+
+        ``used`` False looks without prolonging it.
+        """
         session = self._by_cookie.get(cookie or "")
         if session is None:
             return None
         if monotonic - session.used_at > IDLE_S:
             del self._by_cookie[cookie or ""]
             return None
-        session.used_at = monotonic
+        if used:
+            session.used_at = monotonic
         return session
 
     def begin(self, mode: Mode, monotonic: float) -> tuple[str, Session]:

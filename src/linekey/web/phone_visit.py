@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from linekey.phone.events import Answer, Event
+from linekey.phone.report import describe_phone
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import untypable
-from linekey.web import phone_views as views
 from linekey.web.phone_sessions import Mode, Session, Sessions, first_mode
 
 HEADERS = {
@@ -71,7 +71,11 @@ class Visit:
         self.request = request
         self.now = pages.monotonic()
         self.cookie = request.cookies.get(pages.cookie_name)
-        self.session = pages.sessions.find(self.cookie, self.now)
+        # A page that only keeps itself fresh is no sign that somebody is there.
+        self.by_itself = "fresh" in request.query_params
+        self.session = pages.sessions.find(
+            self.cookie, self.now, used=not self.by_itself
+        )
         self.new_cookie = ""
         if self.session is None:
             mode = first_mode(pages.desk.state)
@@ -103,13 +107,15 @@ class Visit:
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Show a template; what was last said is shown with it, once."""
         assert self.session is not None
-        flash, self.session.flash = self.session.flash, None
+        flash = None
+        if not self.by_itself:
+            flash, self.session.flash = self.session.flash, None
         text = self.pages.templates.get_template(f"{name}.html").render(
             here=self.request.url.path,
             mode=self.session.mode,
             admin=self.session.mode is Mode.ADMIN,
             token=self.session.token,
-            phone=views.status_view(self.state),
+            phone=describe_phone(self.state),
             clock=self.pages.desk.now(),
             flash=flash,
             **values,

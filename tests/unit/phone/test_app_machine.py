@@ -53,7 +53,7 @@ from linekey.phone.requests import parse_request, to_request
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.versions import Version
-from linekey.web.phone_screen import screen_view
+from linekey.web.phone_screen import describe_screen
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title>
 <MenuItem><Name>One</Name><URL>one.xml</URL></MenuItem>
@@ -318,7 +318,7 @@ def everything_shown(played: Played, *more: object) -> str:
         json.dumps(
             [describe_phone(state), [e.as_dict() for e in state.log]], default=str
         )
-        + json.dumps(screen_view(state), default=str)
+        + json.dumps(describe_screen(state), default=str)
         + repr((state.log, more))
     )
 
@@ -516,6 +516,46 @@ def test_a_look_up_is_searched_for_answered_and_shown() -> None:
     assert (problem.ok, problem.hint) == (False, "look")
     assert played.answer(BackPressed()).text == "the directory was closed"
     assert played.state.apps.directory is None
+
+
+def test_what_was_asked_for_last_is_in_front() -> None:
+    played = on_menu()
+    hits = LookupResult((Entry("Ada", (), "cn=Ada"), Entry("Al", (), "cn=Al")))
+    assert played.state.apps.in_front == "page"
+    played(LookupEnded("a", hits))
+    apps = played.state.apps
+    assert apps.in_front == "directory"
+    assert (apps.message and apps.message.text) == "2 hits in the directory"
+    played(BackPressed())
+    assert played.state.apps.in_front == "page", "the menu is behind it still"
+    assert played.state.apps.message is None
+    played(LookupEnded("a", hits))
+    played.fetched(played.opens(KeyPressed(3)), MENU)
+    assert played.state.apps.in_front == "page"
+    played(LookupEnded("a", hits))
+    played(BrowserLeft())
+    assert played.state.apps.in_front == "idle"
+
+
+def test_a_look_up_without_an_answer_clears_what_an_older_one_said() -> None:
+    played = Played(phone())
+    played(LookupEnded("a", LookupResult((Entry("Ada", (), "cn=Ada"),))))
+    played(LookupEnded("a", LookupResult(problem="gone", cure="look")))
+    assert played.state.apps.in_front == "directory"
+    assert played.state.apps.message is None, "the result says it"
+
+
+def test_a_page_that_renews_itself_stays_behind_what_was_asked_for_since() -> None:
+    played = Played(phone((FunctionKey(3, "url", "https://pbx.test/renews.xml"),)))
+    played.fetched(played.opens(KeyPressed(3)), RENEWS)
+    played(LookupEnded("a", LookupResult((Entry("Ada", (), "cn=Ada"),))))
+    again = played.opens(FetchTimeCame(played.state.apps.serial))
+    played.fetched(again, TEXT)
+    apps = played.state.apps
+    assert apps.in_front == "directory"
+    assert (apps.message and apps.message.text) == "1 hit in the directory"
+    assert apps.browser.page is not None
+    assert apps.browser.page.title == "One", "behind it the page is new"
 
 
 @pytest.mark.parametrize(

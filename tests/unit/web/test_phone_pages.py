@@ -259,6 +259,24 @@ def test_sessions_end_when_idle_and_by_logging_out(desk: Desk, admin: Browser) -
     assert "User mode" in admin.get("/status").text
 
 
+def test_a_screen_that_keeps_itself_fresh_prolongs_no_session(
+    desk: Desk, admin: Browser
+) -> None:
+    for _ in range(4):
+        desk.monotonic += 600
+        page = admin.get("/screen?fresh=1").text
+    assert "User mode" in page
+
+
+def test_what_was_said_waits_for_a_page_that_somebody_looks_at(
+    desk: Desk, admin: Browser
+) -> None:
+    admin.client.follow_redirects = False
+    press(admin, "/screen/key", "/screen", idx="77")
+    assert "function key 77 is not set" not in admin.get("/screen?fresh=1").text
+    assert "function key 77 is not set" in admin.get("/screen").text
+
+
 def test_the_cookie_of_before_opens_nothing_after(desk: Desk) -> None:
     client = browser(desk)
     client.get("/login")
@@ -341,6 +359,16 @@ def test_uploads_are_judged_as_the_seed_says(desk: Desk, admin: Browser) -> None
     assert "only in admin mode" in upload(browser(desk), STRANGE.der)
     assert not desk.state.trust.server_certificates
     assert any("upload refused" in entry.text for entry in desk.state.log)
+
+
+def test_the_logs_details_are_folded_unless_something_went_wrong(desk: Desk) -> None:
+    state = desk.state.with_log(NOW, "sip", "it went well", "how")
+    state = state.with_log(NOW, "sip", "it went wrong", "why", level="error")
+    desk.machine.state = state
+    page = browser(desk).get("/log").text
+    more = "<summary>1 more</summary><ul><li>"
+    assert f"it went wrong<details open>{more}why</li>" in page
+    assert f"it went well<details>{more}how</li>" in page
 
 
 def test_a_form_that_is_too_large_is_not_read(admin: Browser) -> None:

@@ -1,0 +1,83 @@
+"""How the verbs of ``linekey phone`` reach a phone: running, or in its folder.
+
+Rule: while a process runs the phone, it alone knows how the phone is; its lines and its
+screen are kept in no file.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import typer
+
+from linekey.cli.opening import printable
+from linekey.cli.output import console, emit_json
+from linekey.errors import StorageError
+from linekey.net.phone_control import ask
+from linekey.phone.authorities import authorities_of
+from linekey.phone.events import Answer, Event
+from linekey.phone.report import describe_phone
+from linekey.phone.requests import to_request
+from linekey.phone.state import PhoneState
+from linekey.store.phone_state import PhoneFolder
+
+
+def tell_running(folder: PhoneFolder, event: Event) -> Answer:
+    """Have the process that runs the phone take an event; what came of it.
+
+    Raises StorageError where the phone does not run.
+    """
+    _must_run(folder)
+    return Answer(**ask(folder.control_path, to_request(event)))
+
+
+def running_report(folder: PhoneFolder) -> dict[str, Any]:
+    """``describe_phone`` of this moment, by the process that runs the phone.
+
+    Raises StorageError where the phone does not run.
+    """
+    _must_run(folder)
+    answer = Answer(**ask(folder.control_path, {"do": "report"}))
+    if not answer.ok:
+        raise StorageError(
+            f"the process that runs the phone says: {answer.text}",
+            hint="stop it, and run the phone with this linekey",
+        )
+    return {"running": True, **answer.details}
+
+
+def report_of(folder: PhoneFolder) -> dict[str, Any]:
+    """``describe_phone``, and under ``running`` whether it is of this moment."""
+    if folder.running:
+        return running_report(folder)
+    return {"running": False, **describe_phone(with_authorities(folder.load()))}
+
+
+def print_answer(answer: Answer, as_json: bool) -> None:
+    """Print what came of it; with ``as_json`` also what it brought.
+
+    Raises StorageError where it came to nothing, or leaves with its code after JSON.
+    """
+    if as_json:
+        document = {"ok": answer.ok, "text": answer.text, "hint": answer.hint}
+        emit_json({**document, **answer.details})
+        if not answer.ok:
+            raise typer.Exit(StorageError.exit_code)
+        return
+    if not answer.ok:
+        raise StorageError(printable(answer.text), hint=printable(answer.hint))
+    console.print(printable(answer.text), markup=False, soft_wrap=True)
+
+
+def with_authorities(phone: PhoneState) -> PhoneState:
+    """The phone with its firmware's authorities, which no folder keeps."""
+    roots, _ = authorities_of(phone.profile.firmware)
+    return replace(phone, trust=phone.trust.with_authorities(roots))
+
+
+def _must_run(folder: PhoneFolder) -> None:
+    if not folder.running:
+        raise StorageError(
+            f"the phone {folder.path.name} does not run",
+            hint="run it in another terminal: linekey phone run --mac "
+            f"{folder.path.name} (the lab's: linekey up)",
+        )

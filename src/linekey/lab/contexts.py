@@ -1,0 +1,32 @@
+"""TLS of the lab's small servers beside the provisioning server: registrar and menu.
+
+Rule: they ask for a certificate and take none that the lab's vendor CA has not issued;
+who shows none gets in, and is told so or asked for a password.
+"""
+
+from linekey.lab.authority import LabAuthority
+from linekey.tls.alerts import Alert
+from linekey.tls.context import Identity, ServerContexts
+from linekey.tls.events import Accept, PeerChain, Refuse
+
+
+def lab_contexts(lab: LabAuthority, session_id_context: bytes) -> ServerContexts:
+    """The lab server's identity, and trust in the lab's phones.
+
+    ``session_id_context`` differs from server to server: none resumes another's
+    session.
+    """
+    chain, key = lab.server_identity()
+
+    def verify(peer: PeerChain) -> Accept | Refuse:
+        if peer.openssl_errors:
+            return Refuse(Alert.UNKNOWN_CA, "not issued by the lab's vendor CA")
+        return Accept()
+
+    return ServerContexts(
+        Identity(chain, key),
+        verify=verify,
+        roots=lab.vendor_roots(),
+        intermediates=lab.vendor_intermediates(),
+        session_id_context=session_id_context,
+    )
