@@ -19,6 +19,7 @@ from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.export.needs import fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
+    ClientCertificates,
     Request,
     parse_backend,
     parse_listen,
@@ -99,6 +100,14 @@ def export_(
             "alone (nginx, apache).",
         ),
     ] = None,
+    client_certificates: Annotated[
+        ClientCertificates,
+        typer.Option(
+            metavar="required|optional",
+            help="Whether every phone must show a certificate. Optional (kamailio): "
+            "one without comes in by its password alone.",
+        ),
+    ] = "required",
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -119,6 +128,7 @@ def export_(
                 "key": key,
                 "backend": backend,
                 "files": files,
+                "client_certificates": client_certificates,
             }
             request = _request(peer, database, options)
         made = export(find_peer(peer), request)
@@ -167,6 +177,8 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
         backend=None if backend is None else parse_backend(backend),
         files=None if files is None else parse_path(str(files.absolute()), "folder"),
+        client_certificates=options["client_certificates"],
+        as_root=os.geteuid() == 0,
     )
 
 
@@ -248,6 +260,7 @@ def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
                     {"name": f.name, "purpose": f.purpose, "text": f.text}
                     for f in made.files
                 ],
+                "prepare": list(made.prepare),
                 "run": list(made.run),
                 "needs": {
                     "phones": needs.phones,
@@ -274,7 +287,7 @@ def _say_next(made: Export, request: Request) -> None:
     for path, what in ((request.certificate, "certificate"), (request.key, "key")):
         if not Path(path).exists():
             note(f"put the server's {what} here: {path}")
-    for line in made.run:
+    for line in (*made.prepare, *made.run):
         note(f"next: {line}")
     if request.backend is not None:
         beside = "127.0.0.1" if request.backend.host.startswith("127.") else "ADDR"

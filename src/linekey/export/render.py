@@ -19,6 +19,7 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
+from linekey.export.account import Account
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
 from linekey.export.request import Request
@@ -53,6 +54,8 @@ class Export:
     """Commands to try it with: check the configuration first, then run it."""
     notes: tuple[str, ...]
     """What the operator must know: assumptions, phones that are not served."""
+    prepare: tuple[str, ...] = ()
+    """Commands for root, once, before ``run``: who owns and may read what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ class Peer:
     folders: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
     """Files that are the operator's from then on."""
+    account: Account | None = None
+    """The user it runs as, where root has to be told."""
+    may_go_without: bool = False
+    """It can serve phones that show no certificate, by their password."""
 
 
 PEERS: dict[str, Peer] = {
@@ -122,18 +129,33 @@ PEERS: dict[str, Peer] = {
                 ("kamailio.cfg", "kamailio.cfg.j2", "routing and registrar"),
                 ("tls.cfg", "kamailio-tls.cfg.j2", "TLS"),
                 ("dbtext/version", "kamailio-version.j2", "versions of the tables"),
+                ("dbtext/phones", "kamailio-phones.j2", "the active phones"),
                 (
                     "dbtext/subscriber",
                     "kamailio-subscriber.j2",
                     "SIP accounts, each with its phone's MAC",
                 ),
+                (
+                    "linekey-kamailio.service",
+                    "kamailio.service.j2",
+                    "a unit for systemd",
+                ),
             ),
             (
                 "kamailio -c -f {folder}/kamailio.cfg",
-                "kamailio -f {folder}/kamailio.cfg -x fm -X fm -DD -E",
+                "kamailio -f {folder}/kamailio.cfg -Y {folder}/run -m 256 -M 32"
+                " -x fm -X fm -DD -E{account}",
             ),
             folders=("run",),
             own=frozenset({"dbtext/subscriber"}),
+            account=Account(
+                "kamailio",
+                "kamailio",
+                "-u kamailio -g kamailio",
+                owns=("run",),
+                reads=("dbtext/subscriber",),
+            ),
+            may_go_without=True,
         ),
         Peer(
             "slapd",
@@ -203,7 +225,12 @@ def export(peer: Peer, request: Request) -> Export:
         text = f"# {MARK} {peer.name}`.\n{ffdhe2048_pem()}"
         files.append(ExportFile("dh.pem", text, "ffdhe2048 of RFC 7919"))
     listen = f"{request.listen.bracketed or '0.0.0.0'}:{request.listen.port}"  # noqa: S104 - printed
-    run = [line.format(folder=request.folder, listen=listen) for line in peer.run]
+    account = peer.account
+    words = account.words(request) if account else ""
+    run = [
+        line.format(folder=request.folder, listen=listen, account=words)
+        for line in peer.run
+    ]
     unserved = [
         f"not served: {_listed(who.phones)}: {who.reason}"
         for who in request.needs.unserved
@@ -214,6 +241,7 @@ def export(peer: Peer, request: Request) -> Export:
         peer.folders,
         (*_links(peer, request), *run),
         (*unserved, *request.needs.notes, *notes),
+        account.preparation(request) if account else (),
     )
 
 
@@ -232,6 +260,11 @@ def _check(peer: Peer, request: Request) -> None:
         raise InputError(
             f"{peer.title} serves no files",
             hint="nginx and apache do; leave --files out",
+        )
+    if request.client_certificates == "optional" and not peer.may_go_without:
+        raise InputError(
+            f"{peer.title} serves no phone without a certificate",
+            hint="kamailio does, by the SIP password; leave --client-certificates out",
         )
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
@@ -280,7 +313,10 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
     needs = request.needs
     level = "@SECLEVEL=0" if needs.level_0 else ""
     return {
+        "mark": MARK,
         "request": request,
+        "optional": request.client_certificates == "optional",
+        "account": peer.account,
         "needs": needs,
         "folder": request.folder,
         "bundle": f"{request.folder}/{BUNDLE}",

@@ -9,6 +9,7 @@ six ways to escape, and a wrong one would open what is to be closed.
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
@@ -18,6 +19,9 @@ from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+=,:-]+)+/?")
+
+
+ClientCertificates = Literal["required", "optional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class Request:
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
+    client_certificates: ClientCertificates = "required"
+    """Whether a phone must show one, for a peer that can do without."""
+    as_root: bool = True
+    """Whether root prepares and starts the peer, which then gives root up; else whoever
+    exports runs it, as himself."""
 
 
 def parse_name(text: str) -> str:
