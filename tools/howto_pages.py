@@ -77,7 +77,9 @@ def page(peer: str) -> str:
     )
     source = (SOURCES / f"{peer}.md.j2").read_text(encoding="utf-8")
     text = environment.from_string(source).render(
-        file=file, run=["    " + line for line in example(peer).run]
+        file=file,
+        run=["    " + line for line in example(peer).run],
+        prepare=["    " + line for line in example(peer).prepare],
     )
     title, _, rest = text.partition("\n")
     made_by = f"<!-- Made by `make docs` from tools/howto/{peer}.md.j2. -->"

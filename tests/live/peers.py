@@ -25,7 +25,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
-from linekey.export.request import Endpoint, Request
+from linekey.export.request import ClientCertificates, Endpoint, Request
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
@@ -35,7 +35,6 @@ COMMANDS = {
     "nginx": ["nginx", "-e", "stderr", "-c", "{folder}/nginx.conf", "-g", "daemon off;"],
     "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
     "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
-    "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
     "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "0"],
     "freeradius": ["freeradius", "-f", "-d", "{folder}"],
 }  # fmt: skip
@@ -110,6 +109,7 @@ def write_export(
     backend: Endpoint | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
+    client_certificates: ClientCertificates = "required",
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does."""
     from linekey.cli.export import write_files
@@ -133,6 +133,8 @@ def write_export(
             key=str(key_file),
             backend=backend,
             files=None if files is None else str(files),
+            client_certificates=client_certificates,
+            as_root=os.geteuid() == 0,
         ),
     )
     write_files(made, folder)
@@ -141,12 +143,21 @@ def write_export(
 
 @asynccontextmanager
 async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
-    """Run what was exported into ``peer.folder`` until the block is left."""
-    program, *words = COMMANDS[peer.name]
+    """Run what was exported into ``peer.folder`` until the block is left.
+
+    Where the export says how to prepare and to run it, that is done, and else what
+    ``COMMANDS`` has.
+    """
+    (peer.folder / "run").mkdir(exist_ok=True)
+    for preparation in peer.exported.prepare:
+        made = await asyncio.create_subprocess_exec(*preparation.split())
+        assert await made.wait() == 0, preparation
+    if peer.name in COMMANDS:
+        program, *given = [w.replace("{folder}", str(peer.folder)).replace("{port}", str(peer.port)) for w in COMMANDS[peer.name]]  # fmt: skip
+    else:
+        program, *given = peer.exported.run[-1].split()
     path = peer_path(program)
     assert path is not None
-    (peer.folder / "run").mkdir(exist_ok=True)
-    given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w or "{port}" in w else w for w in words]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         path,
         *given,
