@@ -43,6 +43,8 @@ SECOND = Mac("000413AABB32")
 TO_A, TO_B = f"sip:{USER}@{NAME}", f"sip:{OTHER}@{NAME}"
 FROM_B = f"<sip:{OTHER}@{NAME}>;tag=2"
 RESTART = "Event: check-sync;reboot=true\r\nSubscription-State: active\r\n"
+OF_A = "4713"
+"""A's second account, not registered."""
 PROBE = message("OPTIONS", f"sip:{NAME}", call_id="probe@x")
 """What the server answers by itself."""
 
@@ -61,7 +63,7 @@ async def phones(place: Place, **words: Any) -> AsyncIterator[Phones]:
     for mac in (STRANGE, SECOND):
         Devices(place.database).add(Device(mac, LAB_VENDOR, "D785"), utc_now())
     async with AsyncExitStack() as stack:
-        accounts = [(USER, str(place.phone)), (OTHER, str(SECOND))]
+        accounts = [(USER, str(place.phone)), (OTHER, str(SECOND)), (OF_A, str(place.phone))]  # fmt: skip
         peer = await stack.enter_async_context(registrar(place, *accounts, **words))
         macs = (place.phone, SECOND, STRANGE)
         a, b, strange = [
@@ -176,6 +178,18 @@ async def test_a_register_with_a_to_tag_needs_the_password_too(place: Place) -> 
         asking.cancel()
 
 
+async def test_what_is_no_sip_or_went_round_in_circles_is_refused(
+    place: Place,
+) -> None:
+    async with phones(place) as at:
+        options = message("OPTIONS", f"sip:{NAME}", call_id="h@x")
+        ended = options.replace(b"Max-Forwards: 70", b"Max-Forwards: 0")
+        assert (await at.b.ask(ended)).startswith("SIP/2.0 483")
+        wrong = options.replace(b"CSeq: 1 OPTIONS", b"CSeq: 1 BYE")
+        assert (await at.b.ask(wrong)).startswith("SIP/2.0 400")
+        assert (await at.b.ask(options)).startswith("SIP/2.0 200")
+
+
 async def test_another_host_is_no_relay(place: Place) -> None:
     async with phones(place) as at, listener() as (port, reached):
         elsewhere = f"sip:x@127.0.0.1:{port};transport=tcp"
@@ -189,6 +203,20 @@ async def test_another_host_is_no_relay(place: Place) -> None:
         assert f":{port}" not in request, request
         await at.a.say(reply(request, "200 OK", tag="a"))
         assert (await asking).startswith("SIP/2.0 200")
+        assert not reached.is_set()
+
+
+async def test_nothing_is_ever_connected_to_from_the_server(place: Place) -> None:
+    """As if A's Contact were taken at its word."""
+    word = f'if ($fU != "{USER}") {{ fix_nated_register(); }}\n'
+    changes = {"fix_nated_register();\n": word}
+    async with phones(place, changes=changes) as at, listener() as (port, reached):
+        assert (await at.b.register(OTHER, cseq=5)).startswith("SIP/2.0 200")
+        contact = f"<sip:{USER}@127.0.0.1:{port};transport=tcp>"
+        answer = await at.a.register(contact=contact, cseq=5)
+        assert answer.startswith("SIP/2.0 200"), answer
+        answer = await at.b.ask_with_password("MESSAGE", TO_A, OTHER, own=FROM_B)
+        assert answer.startswith("SIP/2.0 477"), answer
         assert not reached.is_set()
 
 
@@ -311,10 +339,11 @@ async def test_within_a_call_a_phone_uses_its_own_account(place: Place) -> None:
     async with phones(place) as at:
         of_a, _ = await call(at.a, at.b)
         words: dict[str, Any] = dict(own=of_a.own, peer=of_a.peer, call_id=of_a.call_id)
-        answer = await at.a.ask_with_password(
-            "INFO", LINE, OTHER, **words, cseq=40, headers=of_a.headers
-        )
-        assert answer.startswith("SIP/2.0 403"), answer
+        for number, user in enumerate((OTHER, OF_A)):
+            answer = await at.a.ask_with_password(
+                "INFO", LINE, user, **words, cseq=40 + 2 * number, headers=of_a.headers
+            )
+            assert answer.startswith("SIP/2.0 403 This account"), answer
         assert await at.b.got_nothing(PROBE)
 
 

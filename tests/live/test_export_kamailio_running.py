@@ -6,6 +6,8 @@ import asyncio
 import os
 import pwd
 import re
+import stat
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -51,6 +53,7 @@ async def test_it_runs_as_its_own_user_and_logs_no_fault(place: Place) -> None:
         assert len(pids) > 3, told
         user = pwd.getpwnam("kamailio").pw_uid if os.geteuid() == 0 else os.geteuid()
         assert {os.stat(f"/proc/{pid}").st_uid for pid in pids} == {user}
+        assert stat.S_IMODE(os.stat(f"{peer.folder}/run/ctl").st_mode) == 0o600
         assert not FAULT.search(peer.log()), peer.log()
 
 
@@ -100,17 +103,26 @@ async def test_a_revoked_phone_is_called_no_more_and_the_others_go_on(
         assert (await at.b.request()).startswith("MESSAGE ")
 
 
-@pytest.mark.parametrize("instance", ["", ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000413AABBCC>";reg-id=1'])  # fmt: skip
+@pytest.mark.parametrize("told", [True, False], ids=["closed", "half open"])
+@pytest.mark.parametrize("instance", ["", ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000413AABBCC>";reg-id=1'], ids=["plain", "instance"])  # fmt: skip
 async def test_broken_connections_leave_nothing_that_locks_the_phone_out(
-    place: Place, instance: str, record_interop: Any
+    place: Place, instance: str, told: bool, record_interop: Any
 ) -> None:
-    async with registrar(place, (USER, str(place.phone))) as peer:
+    async with (
+        registrar(place, (USER, str(place.phone))) as peer,
+        AsyncExitStack() as broken,
+    ):
         for number in range(6):
-            async with line(place, peer, place.identity(place.phone)) as phone:
+            async with AsyncExitStack() as stack:
+                phone = await stack.enter_async_context(
+                    line(place, peer, place.identity(place.phone))
+                )
                 contact = f"<sip:{USER}@127.0.0.1:{5070 + number};transport=tls>{instance}"  # fmt: skip
                 answer = await phone.register(contact=contact, cseq=10 * number + 1)
                 assert answer.startswith("SIP/2.0 200"), (number, answer)
                 assert answer.count(f"<sip:{USER}@") == 2 + 1, answer  # From, To, one
+                if not told:  # the server does not learn of it
+                    broken.push_async_exit(stack.pop_all())
     record_interop(
         "kamailio", "six connections, five of them broken: one registration remains"
     )
