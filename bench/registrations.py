@@ -80,7 +80,7 @@ def kamailio(lab: LabAuthority, phones: list[Mac]) -> Iterator[tuple[int, int]]:
         made = export(
             find_peer("kamailio"),
             Request(
-                needs=fleet_needs([Device(phones[0], LAB_VENDOR, "D785")]),
+                needs=fleet_needs([Device(mac, LAB_VENDOR, "D785") for mac in phones]),
                 authorities=(*lab.vendor_roots(), *lab.vendor_intermediates()),
                 name=NAME,
                 listen=Endpoint("127.0.0.1", port),
@@ -96,10 +96,8 @@ def kamailio(lab: LabAuthority, phones: list[Mac]) -> Iterator[tuple[int, int]]:
                 text = f"{number}:{NAME}:{PASSWORD}"
                 ha1 = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
                 table.write(f"{number}:{NAME}:{ha1}:{mac}\n")
-        words = ["-f", f"{name}/kamailio.cfg", "-DD", "-E", "-m", "256", "-M", "32"]
-        words += ["-x", "fm", "-X", "fm"]  # as the export's run line has it
         log = (folder / "kamailio.log").open("w")
-        command = [program, *words, "-Y", f"{name}/run"]
+        command = [program, *made.run[-1].split()[1:]]
         with log, running(command, stderr=log, stdout=log) as process:
             wait_for(port)
             yield port, process.pid
@@ -242,8 +240,8 @@ def page(results: list[Result], bare: list[Result], phones: int, at_once: int) -
             "server judged, REGISTER, challenge, REGISTER with digest. Kamailio runs "
             "from the files of `linekey export kamailio`, with one TCP worker (with "
             "several, 5.6 on OpenSSL 3 loses one under this load) and `-x fm -X fm`, "
-            "and checks certificate, MAC "
-            f"and password. {phones} phones, {at_once} at once; all stay registered. "
+            "and checks certificate, MAC, the list of active phones and password. "
+            f"{phones} phones, {at_once} at once; all stay registered. "
             "In turn with them, on a Kamailio of its own, the least that a Python "
             "program must do to register (the standard library's ssl, canned messages, "
             "no phone).",

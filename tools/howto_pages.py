@@ -82,6 +82,7 @@ def page(peer: str) -> str:
         file=file,
         run=["    " + line for line in example(peer).run],
         start=example(peer).run[-1],
+        prepare=["    " + line for line in example(peer).prepare],
     )
     title, _, rest = text.partition("\n")
     made_by = f"<!-- Made by `make docs` from tools/howto/{peer}.md.j2. -->"

@@ -10,11 +10,11 @@ import pytest
 from playwright.async_api import Page, expect
 from tests.live.conftest import Place, make_place
 from tests.live.peers import exported_peer, open_folder
-from tests.live.test_export_kamailio import USER, registrar
+from tests.live.sip_line import SECRET, USER, registrar
 from tests.live.test_phone_directory import directory
 from tests.live.test_phone_nginx import PAGES, PIXEL
 from tests.live.test_phone_nginx import phone as with_keys
-from tests.live.test_phone_sip import SECRET, stands
+from tests.live.test_phone_sip import stands
 from tests.live.test_phone_sip import until as wait_until
 
 from linekey.net.phone_runner import VirtualPhone

@@ -31,7 +31,7 @@ from linekey.export.account import DEBIAN, Account
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
-from linekey.export.request import Endpoint, Request
+from linekey.export.request import ClientCertificates, Endpoint, Request
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
@@ -41,7 +41,6 @@ COMMANDS = {
     "nginx": ["nginx", "-e", "stderr", "-c", "{folder}/nginx.conf", "-g", "daemon off;"],
     "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
     "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
-    "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
 }  # fmt: skip
 """How a peer is run in a test. One that is not here is run as the export says."""
 VERSIONS = {
@@ -119,6 +118,7 @@ def write_export(
     authorities: tuple[Certificate, ...] | None = None,
     host: str = "127.0.0.1",
     account: Account | None = None,
+    client_certificates: ClientCertificates = "required",
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does.
 
@@ -146,6 +146,7 @@ def write_export(
             needs=fleet_needs(Devices(place.database).all()),
             groups=admitted(Devices(place.database).all()),
             account=account,
+            client_certificates=client_certificates,
             authorities=authorities,
             name=NAME,
             listen=Endpoint(host, port),
@@ -174,13 +175,12 @@ async def running(
     of the export.
     """
     if peer.name in COMMANDS:
-        program, *words = COMMANDS[peer.name]
+        program, *given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w else w for w in COMMANDS[peer.name]]  # fmt: skip
     else:
-        program, *words = shlex.split(command(peer.exported.run[-1]))
+        program, *given = shlex.split(command(peer.exported.run[-1]))
     path = peer_path(program)
     assert path is not None
     (peer.folder / "run").mkdir(exist_ok=True)
-    given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w or "{port}" in w else w for w in words]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         path,
         *given,
@@ -223,7 +223,7 @@ def _started_by(account: Account | None) -> dict[str, Any]:
 
 async def prepare(place: Place, made: Export) -> None:
     """Run what the export says to run first: all but its last command."""
-    for line in made.run[:-1]:
+    for line in (*made.prepare, *made.run[:-1]):
         program, *words = shlex.split(line)
         path = shutil.which(program) or peer_path(program)
         assert path is not None, line

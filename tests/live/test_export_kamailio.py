@@ -1,20 +1,17 @@
 """Kamailio from exported files: a registrar that knows which phone registers.
 
-The client is ``openssl s_client`` with a REGISTER typed into it.
+What it does with all but registrations is in test_export_kamailio_calls.
 """
 
 import asyncio
-import hashlib
 import os
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.conftest import LEGACY_OPENSSL, Place
-from tests.live.peers import NAME, Peer, free_port, open_folder, running, write_export
+from tests.live.conftest import Place
+from tests.live.peers import free_port
+from tests.live.sip_line import USER, line, register, registrar
 from tests.live.test_export_https import (
     SHA1_PHONE,
     add_sha1_phone,
@@ -23,100 +20,14 @@ from tests.live.test_export_https import (
 )
 
 from linekey.catalog.models import Generation
+from linekey.catalog.vendors import LAB_VENDOR
 from linekey.lab.authority import LabAuthority
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.store.devices import Devices
+from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
-
-USER, SECRET = "4711", "sip-geheim"
-
-
-def ha1(user: str = USER, secret: str = SECRET) -> str:
-    return hashlib.md5(f"{user}:{NAME}:{secret}".encode()).hexdigest()
-
-
-@asynccontextmanager
-async def registrar(place: Place, *accounts: tuple[str, str]) -> AsyncIterator[Peer]:
-    """Kamailio with accounts (user, MAC), all with the same password."""
-    with open_folder() as folder:
-        port = free_port()
-        made = write_export(place, "kamailio", folder, port=port)
-        with (folder / "dbtext" / "subscriber").open("a") as table:
-            for user, mac in accounts:
-                table.write(f"{user}:{NAME}:{ha1(user)}:{mac}\n")
-        async with running(Peer("kamailio", port, folder, made)) as peer:
-            yield peer
-
-
-def register(
-    user: str = USER, *, challenge: str = "", secret: str = SECRET, as_user: str = "", cseq: int = 1
-) -> bytes:  # fmt: skip
-    authorization = ""
-    if challenge:
-        nonce = re.search(r'nonce="([^"]+)"', challenge)
-        assert nonce is not None
-        who = as_user or user
-        a1 = hashlib.md5(f"{who}:{NAME}:{secret}".encode()).hexdigest()
-        a2 = hashlib.md5(f"REGISTER:sip:{NAME}".encode()).hexdigest()
-        answer = hashlib.md5(f"{a1}:{nonce[1]}:00000001:abcd:auth:{a2}".encode()).hexdigest()  # fmt: skip
-        authorization = (
-            f'Authorization: Digest username="{who}", realm="{NAME}", nonce="{nonce[1]}", '
-            f'uri="sip:{NAME}", qop=auth, nc=00000001, cnonce="abcd", response="{answer}"\r\n'
-        )
-    return (
-        f"REGISTER sip:{NAME} SIP/2.0\r\n"
-        f"Via: SIP/2.0/TLS 127.0.0.1:5061;branch=z9hG4bK{cseq}{user};rport\r\n"
-        f"From: <sip:{user}@{NAME}>;tag=1\r\nTo: <sip:{user}@{NAME}>\r\n"
-        f"Call-ID: c{user}@127.0.0.1\r\nCSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\n"
-        f"Contact: <sip:{user}@127.0.0.1:5061;transport=tls>\r\nExpires: 300\r\n"
-        f"{authorization}Content-Length: 0\r\n\r\n"
-    ).encode()
-
-
-class Line:
-    """``openssl s_client`` that stays open: write a request, read an answer."""
-
-    def __init__(self, process: Any) -> None:
-        self.process = process
-        self.text = ""
-
-    async def ask(self, request: bytes) -> str:
-        self.process.stdin.write(request)
-        await self.process.stdin.drain()
-        return await self.read()
-
-    async def read(self) -> str:
-        """The next SIP answer, or all there was until the connection ended."""
-        async with asyncio.timeout(15):
-            while True:
-                found = re.search(r"SIP/2\.0 \d.*?\r?\n\r?\n", self.text, re.DOTALL)
-                if found:
-                    self.text = self.text[found.end() :]
-                    return found.group(0)
-                more = await self.process.stdout.read(65536)
-                if not more:
-                    return self.text
-                self.text += more.decode("latin-1")
-
-
-@asynccontextmanager
-async def line(
-    place: Place, peer: Peer, identity: tuple[str, str] | None, *words: str
-) -> AsyncIterator[Line]:
-    configuration = place.folder / "legacy.cnf"
-    configuration.write_text(LEGACY_OPENSSL)
-    files = ["-cert", identity[0], "-key", identity[1]] if identity else []
-    process = await asyncio.create_subprocess_exec(
-        "openssl", "s_client", "-connect", f"127.0.0.1:{peer.port}", "-quiet",
-        "-CAfile", str(place.lab.server_root_path), "-verify_return_error", *files, *words,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, env={**os.environ, "OPENSSL_CONF": str(configuration)},
-    )  # fmt: skip
-    try:
-        yield Line(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def test_a_phone_registers_its_own_account(
@@ -164,13 +75,13 @@ async def test_a_wrong_password_is_challenged_again(place: Place) -> None:
 
 
 async def test_an_account_without_a_mac_is_nobodys(place: Place) -> None:
-    async with (
-        registrar(place, (USER, "")) as peer,
-        line(place, peer, place.identity(place.phone)) as phone,
-    ):
-        challenge = await phone.ask(register())
-        answer = await phone.ask(register(challenge=challenge, cseq=2))
-    assert answer.startswith(("SIP/2.0 401", "SIP/2.0 403")), answer
+    async with registrar(place, (USER, ""), ("2", str(place.phone))) as peer:
+        async with line(place, peer, place.identity(place.phone)) as phone:
+            answer = await phone.register()
+            assert answer.startswith("SIP/2.0 403 This account belongs"), answer
+        # And closes no other.
+        async with line(place, peer, place.identity(place.phone)) as phone:
+            assert (await phone.register("2")).startswith("SIP/2.0 200")
 
 
 async def test_an_account_taken_out_is_out_without_a_restart(place: Place) -> None:
@@ -231,6 +142,7 @@ async def test_no_other_attribute_passes_for_the_cn(
     place: Place, tmp_path: Path
 ) -> None:
     mac = str(place.phone)
+    Devices(place.database).add(Device(Mac("000413AABB99"), LAB_VENDOR), utc_now())
     async with registrar(place, (USER, mac)) as peer:
         for number, identity in enumerate(spoofing_identities(place, tmp_path)):
             async with line(place, peer, identity) as phone:
@@ -239,8 +151,37 @@ async def test_no_other_attribute_passes_for_the_cn(
                     answer = await phone.ask(register(challenge=answer, cseq=2))
                 if number == SECOND_CN:
                     continue  # told on the page: Kamailio reads the first CN
-                assert answer.startswith("SIP/2.0 403"), (number, answer)
+                no_mac = number in NO_MAC
+                told = "A phone's certificate is needed" if no_mac else "This account belongs to another phone"  # fmt: skip
+                assert answer.startswith(f"SIP/2.0 403 {told}"), (number, answer)
 
 
 SECOND_CN = 8
 """CN=000413AABBCC, CN=000413AABB99: no vendor's authority issues two CNs."""
+NO_MAC = range(2, 8)
+"""Those whose CN is no MAC, or not there."""
+
+
+NEEDED = "SIP/2.0 403 A phone's certificate is needed"
+
+
+async def test_who_is_not_verified_is_refused_whatever_tls_lets_in(
+    place: Place, record_interop: Any
+) -> None:
+    """As if tls.cfg demanded no certificate, and somebody listened without TLS."""
+    plain = free_port()
+    changes = {
+        "require_certificate = yes": "require_certificate = no",
+        "listen=tls:": f"listen=tcp:127.0.0.1:{plain}\nlisten=tls:",
+    }
+    async with registrar(place, (USER, str(place.phone)), changes=changes) as peer:
+        async with line(place, peer, None) as phone:
+            assert (await phone.ask(register())).startswith(NEEDED)
+        reader, writer = await asyncio.open_connection("127.0.0.1", plain)
+        writer.write(register())
+        assert (await reader.readline()).decode().startswith(NEEDED)
+        writer.close()
+        await writer.wait_closed()
+        async with line(place, peer, place.identity(place.phone)) as phone:
+            assert (await phone.register(cseq=5)).startswith("SIP/2.0 200")
+    record_interop("kamailio", "no certificate where tls.cfg demands none, SIP without TLS", "403")  # fmt: skip

@@ -22,6 +22,7 @@ from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
+    ClientCertificates,
     Request,
     parse_backend,
     parse_listen,
@@ -106,10 +107,18 @@ def export_(
         str | None,
         typer.Option(
             metavar="USER[:GROUP]",
-            help="As whom it runs (slapd, freeradius). Default: the user that Debian's "
-            "package made.",
+            help="As whom it runs (kamailio, slapd, freeradius). Default: the user "
+            "that Debian's package made.",
         ),
     ] = None,
+    client_certificates: Annotated[
+        ClientCertificates,
+        typer.Option(
+            metavar="required|optional",
+            help="Whether every phone must show a certificate. Optional (kamailio): "
+            "one without comes in by its password alone.",
+        ),
+    ] = "required",
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -131,6 +140,7 @@ def export_(
                 "backend": backend,
                 "files": files,
                 "user": user,
+                "client_certificates": client_certificates,
             }
             request = _request(peer, database, options)
         made = export(find_peer(peer), request)
@@ -182,6 +192,7 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
         backend=None if backend is None else parse_backend(backend),
         files=None if files is None else parse_path(str(files.absolute()), "folder"),
+        client_certificates=options["client_certificates"],
     )
 
 
@@ -265,6 +276,7 @@ def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
                     {"name": f.name, "purpose": f.purpose, "text": f.text}
                     for f in made.files
                 ],
+                "prepare": list(made.prepare),
                 "run": list(made.run),
                 "needs": {
                     "phones": needs.phones,
@@ -295,7 +307,7 @@ def _say_next(made: Export, request: Request) -> None:
         advice := key_advice(Path(request.key), made.account)
     ):
         note(advice)
-    for line in made.run:
+    for line in (*made.prepare, *made.run):
         filled = made.fills.get(line)
         if filled and is_filled(Path(request.folder) / filled):
             note(f"left as it is: {request.folder}/{filled}")

@@ -24,7 +24,33 @@ class Account:
     group: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an account needs in the export's folder, given by root before the start.
+
+    All else stays root's, so that who breaks in rewrites no configuration. The
+    server's key is the operator's, and so are its rights.
+    """
+
+    owns: tuple[str, ...] = ()
+    """Folders that the peer writes into."""
+    reads: tuple[str, ...] = ()
+    """Files that hold secrets."""
+
+    def preparation(self, account: Account, folder: str) -> tuple[str, ...]:
+        """Commands for root; ``folder`` is a path of ``request.parse_path``."""
+        commands = []
+        if owned := " ".join(f"{folder}/{name}" for name in self.owns):
+            commands.append(f"chown -R {account.user}:{account.group} {owned}")
+            commands.append(f"chmod 750 {owned}")
+        if read := " ".join(f"{folder}/{name}" for name in self.reads):
+            commands.append(f"chgrp {account.group} {read}")
+            commands.append(f"chmod 640 {read}")
+        return tuple(commands)
+
+
 DEBIAN = {
+    "kamailio": Account("kamailio", "kamailio"),
     "slapd": Account("openldap", "openldap"),
     "freeradius": Account("freerad", "freerad"),
 }

@@ -24,6 +24,7 @@ from typing import Literal
 from linekey.catalog.models import Generation, find_model
 from linekey.catalog.profile import newest_firmware, profile
 from linekey.errors import InputError
+from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.tls.policy import INTERIM, LEGACY, MODERN, choose
 from linekey.tls.suites import Suite, by_name
@@ -49,8 +50,8 @@ class Unserved:
 class Needs:
     """What a server must speak for a fleet."""
 
-    phones: int
-    """Active phones that were counted."""
+    active: tuple[Mac, ...]
+    """The active phones, in order: whom a peer that knows them one by one lets in."""
     min_version: Version
     max_version: Version
     suites: tuple[str, ...]
@@ -64,6 +65,11 @@ class Needs:
     unserved: tuple[Unserved, ...]
     notes: tuple[str, ...]
     """What was assumed, for the operator."""
+
+    @property
+    def phones(self) -> int:
+        """How many active phones were counted."""
+        return len(self.active)
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -108,7 +114,7 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
     With no phone at all the answer is what today's phones speak: TLS 1.2 with modern
     suites.
     """
-    count = 0
+    active: list[Mac] = []
     versions: set[Version] = set()
     suites: set[str] = set()
     old: set[str] = set()
@@ -119,7 +125,7 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
     for device in devices:
         if device.state != "active":
             continue
-        count += 1
+        active.append(device.mac)
         wanted = _wanted(device, server_key)
         if isinstance(wanted, str):
             unserved.setdefault(wanted, []).append(_label(device))
@@ -139,7 +145,7 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
         suites = set(_forward_secret(MODERN.suites, server_key))
     newest = max(versions)
     return Needs(
-        phones=count,
+        active=tuple(sorted(active)),
         min_version=min(versions),
         max_version=newest,
         suites=tuple(n for n in _ORDER if n in suites),
@@ -149,7 +155,7 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
         unserved=tuple(
             Unserved(tuple(sorted(who)), why) for why, who in sorted(unserved.items())
         ),
-        notes=_notes(count, no_model, no_firmware),
+        notes=_notes(len(active), no_model, no_firmware),
     )
 
 

@@ -19,7 +19,7 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
-from linekey.export.account import DEBIAN, Account
+from linekey.export.account import DEBIAN, Account, Rights
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs
@@ -59,6 +59,8 @@ class Export:
     """Those of ``run`` that fill an empty folder, with its name: not for a full one."""
     account: Account | None = None
     """As whom it runs: the server's key must be readable for this group."""
+    prepare: tuple[str, ...] = ()
+    """Commands for root, once, before ``run``: who owns and may read what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,10 @@ class Peer:
     """Files that are the operator's from then on."""
     fills: tuple[tuple[str, str], ...] = ()
     """Those of ``run`` that fill an empty folder, each with its name."""
+    rights: Rights | None = None
+    """What its account needs in the folder before it is first started."""
+    may_go_without: bool = False
+    """It can serve phones that show no certificate, by their password."""
 
 
 _SLAPADD = "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif"
@@ -132,18 +138,27 @@ PEERS: dict[str, Peer] = {
                 ("kamailio.cfg", "kamailio.cfg.j2", "routing and registrar"),
                 ("tls.cfg", "kamailio-tls.cfg.j2", "TLS"),
                 ("dbtext/version", "kamailio-version.j2", "versions of the tables"),
+                ("dbtext/phones", "kamailio-phones.j2", "the active phones"),
                 (
                     "dbtext/subscriber",
                     "kamailio-subscriber.j2",
                     "SIP accounts, each with its phone's MAC",
                 ),
+                (
+                    "linekey-kamailio.service",
+                    "kamailio.service.j2",
+                    "a unit for systemd",
+                ),
             ),
             (
                 "kamailio -c -f {folder}/kamailio.cfg",
-                "kamailio -f {folder}/kamailio.cfg -x fm -X fm -DD -E",
+                "kamailio -f {folder}/kamailio.cfg -Y {folder}/run -m 256 -M 32"
+                " -x fm -X fm -DD -E -u {user} -g {group}",
             ),
             folders=("run",),
             own=frozenset({"dbtext/subscriber"}),
+            rights=Rights(owns=("run",), reads=("dbtext/subscriber",)),
+            may_go_without=True,
         ),
         Peer(
             "slapd",
@@ -176,14 +191,12 @@ PEERS: dict[str, Peer] = {
                 ("phones", "radius-phones.j2", "the phones that may log in"),
             ),
             (
-                "chown -R {user}:{group} {folder}/run",
-                "chgrp {group} {folder}/clients.conf",
-                "chmod 640 {folder}/clients.conf",
                 "freeradius -C -X -d {folder}",
                 "freeradius -f -d {folder}",
             ),
             folders=("run",),
             own=frozenset({"clients.conf"}),
+            rights=Rights(owns=("run",), reads=("clients.conf",)),
         ),
     )
 }
@@ -242,6 +255,9 @@ def export(peer: Peer, request: Request) -> Export:
         (*unserved, *request.needs.notes, *notes),
         {line.format_map(words): folder for line, folder in peer.fills},
         account,
+        peer.rights.preparation(account, request.folder)
+        if peer.rights is not None and account is not None
+        else (),
     )
 
 
@@ -265,6 +281,11 @@ def _check(peer: Peer, request: Request) -> None:
         raise InputError(
             f"{peer.title}'s user is not linekey's to say",
             hint=f"{', '.join(DEBIAN)} can be told; leave --user out",
+        )
+    if request.client_certificates == "optional" and not peer.may_go_without:
+        raise InputError(
+            f"{peer.title} serves no phone without a certificate",
+            hint="kamailio does, by the SIP password; leave --client-certificates out",
         )
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
@@ -312,7 +333,9 @@ def _mac_in_cn(authority: Certificate) -> bool:
 def _values(peer: Peer, request: Request) -> dict[str, object]:
     needs = request.needs
     return {
+        "mark": MARK,
         "request": request,
+        "optional": request.client_certificates == "optional",
         "account": request.account or DEBIAN.get(peer.name),
         "needs": needs,
         "folder": request.folder,

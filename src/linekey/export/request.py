@@ -9,6 +9,7 @@ six ways to escape, and a wrong one would open what is to be closed.
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
@@ -20,6 +21,9 @@ from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+=,:-]+)+/?")
+
+
+ClientCertificates = Literal["required", "optional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Request:
     """Who is let in, for a peer that decides so by itself. Default: nobody."""
     account: Account | None = None
     """As whom the peer runs; None: as Debian's package of it does."""
+    client_certificates: ClientCertificates = "required"
+    """Whether a phone must show one, for a peer that can do without."""
 
 
 def parse_name(text: str) -> str:

@@ -78,6 +78,42 @@ def test_the_operators_files_stay_as_they_are_and_are_private(
     assert clients.read_text() == "client floor1 {}\n"
 
 
+def test_the_phones_are_written_anew_and_the_accounts_are_not(
+    state: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(state, "kamailio", *NAME, "--out", str(out))
+    phones, accounts = out / "dbtext" / "phones", out / "dbtext" / "subscriber"
+    assert "000413AABBCC:1" in phones.read_text()
+    accounts.write_text("mine\n")
+    with open_store(state) as database:
+        Devices(database).revoke(Mac("000413AABBCC"), "stolen", AT)
+    result = run(state, "kamailio", *NAME, "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "000413AABBCC" not in phones.read_text()
+    assert accounts.read_text() == "mine\n"
+
+
+def test_what_root_must_prepare_is_told(state: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    said = run(state, "kamailio", *NAME, "--out", out).stderr
+    assert "next: chown -R kamailio:kamailio" in said
+    assert "-u kamailio -g kamailio" in said.replace("\n", " ")
+    own = run(state, "kamailio", *NAME, "--out", out, "--user", "voip").stderr
+    assert "next: chown -R voip:voip" in own
+
+
+def test_certificates_can_be_made_optional_for_kamailio_alone(state: Path) -> None:
+    words = ("--client-certificates", "optional")
+    result = run(state, "kamailio", *NAME, *words)
+    assert "require_certificate = no" in result.stdout
+    assert "require_certificate = yes" in run(state, "kamailio", *NAME).stdout
+    refused = run(state, "nginx", *NAME, *words)
+    assert refused.exit_code == 2
+    assert "no phone without a certificate" in refused.stderr.replace("\n", " ")
+    assert run(state, "kamailio", *NAME, words[0], "perhaps").exit_code == 2
+
+
 def test_a_file_that_linekey_did_not_write_is_never_overwritten(
     state: Path, tmp_path: Path
 ) -> None:

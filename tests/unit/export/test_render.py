@@ -110,6 +110,48 @@ def test_without_a_ca_there_is_no_export(name: str) -> None:
         export(find_peer(name), request(authorities=()))
 
 
+def test_only_active_phones_are_let_in_where_a_peer_knows_them_one_by_one() -> None:
+    gone = replace(SHA1, state="revoked")
+    made = export(find_peer("kamailio"), request(gone, MODERN, OLD))
+    (phones,) = (f.text for f in made.files if f.name == "dbtext/phones")
+    assert phones.splitlines()[2:] == ["000413000001:1", "000413000003:1"]
+    assert MARK in phones
+
+
+def test_root_prepares_and_gives_root_up() -> None:
+    made = export(find_peer("kamailio"), request())
+    assert made.prepare == (
+        "chown -R kamailio:kamailio /etc/linekey/x/run",
+        "chmod 750 /etc/linekey/x/run",
+        "chgrp kamailio /etc/linekey/x/dbtext/subscriber",
+        "chmod 640 /etc/linekey/x/dbtext/subscriber",
+    )
+    assert made.run[-1].endswith(" -u kamailio -g kamailio")
+    own = export(find_peer("kamailio"), request(account=Account("ada", "voice")))
+    assert own.prepare[0] == "chown -R ada:voice /etc/linekey/x/run"
+    assert own.run[-1].endswith(" -u ada -g voice")
+
+
+def test_the_unit_binds_a_low_port_without_root_and_needs_nothing_for_a_high_one() -> (
+    None
+):
+    for port, right in ((443, "=CAP_NET_BIND_SERVICE\n"), (5061, "=\n")):
+        made = export(find_peer("kamailio"), request(listen=Endpoint("", port)))
+        (unit,) = (f.text for f in made.files if f.name == "linekey-kamailio.service")
+        assert f"\nCapabilityBoundingSet{right}" in unit
+        assert "\nUser=kamailio\n" in unit
+
+
+def test_certificates_are_optional_only_where_a_password_is_asked_for() -> None:
+    for name in PEERS:
+        if name != "kamailio":
+            with pytest.raises(InputError, match="no phone without a certificate"):
+                export(find_peer(name), request(client_certificates="optional"))
+    made = export(find_peer("kamailio"), request(client_certificates="optional"))
+    assert "require_certificate = no" in text_of(made)
+    assert "verify_certificate = yes" in text_of(made)
+
+
 def test_a_peer_that_serves_no_files_says_so() -> None:
     for name in ("haproxy", "kamailio", "slapd", "freeradius"):
         with pytest.raises(InputError, match="serves no files"):
@@ -124,7 +166,7 @@ def test_a_proxy_without_a_backend_says_so() -> None:
 @pytest.mark.parametrize("name", DEBIAN)
 def test_a_peer_runs_as_its_own_user_or_as_it_is_told(name: str) -> None:
     def said(made: Export) -> str:
-        return "\n".join((text_of(made), *made.run))
+        return "\n".join((text_of(made), *made.prepare, *made.run))
 
     usual = export(find_peer(name), request())
     assert usual.account == DEBIAN[name]
@@ -133,7 +175,9 @@ def test_a_peer_runs_as_its_own_user_or_as_it_is_told(name: str) -> None:
     assert told.account == Account("voip", "phones")
     assert "voip" in said(told)
     assert "chown -R voip:phones /etc/linekey/x/run" in said(told)
-    assert not re.search(rf"\b{DEBIAN[name].user}\b", said(told))
+    user, group = DEBIAN[name].user, DEBIAN[name].group
+    for usually in (f"{user}:{group}", f"-u {user}", f"user = {user}", f"User={user}"):
+        assert usually not in said(told)
 
 
 def test_a_user_is_refused_for_a_peer_that_is_not_told_by_us() -> None:
