@@ -256,6 +256,48 @@ async def test_forged_headers_through_the_proxy_change_nothing(
     record_interop(name, "forged identity headers", "replaced")
 
 
+STRIPPING = (
+    "x-linekey-tls-version, x-linekey-tls-suite, x-forwarded-for",
+    "client-cert, client-cert-chain, x-linekey-client-verify",
+)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_connection_header_takes_nothing_out_of_what_linekey_is_told(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    url = f"/{path_of(place.phone)}"
+    identity = cert(place.identity(place.phone))
+    old = ["--tls-max", "1.0", "--ciphers", "DHE-RSA-AES128-SHA:AES128-SHA:@SECLEVEL=0"]
+    async with behind(place, name) as (peer, _):
+        for named in STRIPPING:
+            for word in ("close", "keep-alive"):
+                header = ["-H", f"Connection: {word}, {named}"]
+                got = await place.curl(*identity, *header, peer.url + url)
+                assert PASSWORD in got.out, got.said + peer.log()
+                got = await place.curl("-i", *identity, *header, *old, peer.url + url, old=True)  # fmt: skip
+                assert "403" in got.out.splitlines()[0], got.said
+    entries = place.log()
+    assert [e.reason for e in entries] == ["own_file", "tls_too_old"] * 4
+    assert {e.peer for e in entries} == {"127.0.0.1"}
+    record_interop(name, "Connection that names linekey's headers", "takes none out")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_phone_that_asks_for_it_has_its_connection_closed(
+    place: Place, name: str
+) -> None:
+    words = ["-v", *cert(place.identity(place.phone))]
+    async with behind(place, name) as (peer, _):
+        url = f"{peer.url}/{path_of(place.phone)}"
+        kept = await place.curl(*words, url)
+        closed = await place.curl(*words, "-H", "Connection: close", url)
+    assert "left intact" in kept.err
+    assert "Closing connection" in closed.err
+    assert PASSWORD in kept.out
+    assert PASSWORD in closed.out
+
+
 async def test_forged_headers_sent_directly_get_nothing_and_are_on_record(
     place: Place,
 ) -> None:

@@ -127,6 +127,7 @@ async def test_an_unproved_certificate_gets_nothing_whatever_the_proxy_says(
     given = [
         "-H", f"Client-Cert: :{leaf}:", "-H", f"Client-Cert-Chain: :{above}:",
         "-H", "X-Linekey-Client-Verify: SUCCESS", "-H", "X-Linekey-Tls-Version: TLSv1.2",
+        "-H", "X-Forwarded-For: 192.0.2.7",
     ]  # fmt: skip
     async with serving(place, "--behind-proxy", "127.0.0.1") as (port, _):
         got = await place.curl("-i", *given, f"http://127.0.0.1:{port}/snomD785-{place.phone}.htm")  # fmt: skip
