@@ -5,13 +5,13 @@ Clients are curl and ``openssl s_client``; the backend is the real server throug
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import Peer, exported_peer
+from tests.live.peers import Peer, exported_peer, free_port
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
@@ -351,14 +351,35 @@ async def test_a_resumed_session_is_the_same_phone(
     assert place.reasons() == ["own_file", "own_file"]
 
 
+def token_paths(token: str, file: str) -> tuple[str, ...]:
+    """URLs with a token, as phones are told them and as people mistype them."""
+    return (
+        f"t/{token}/{file}", f"prov/t/{token}/{file}", f"a/b/t/{token}", f"%74/{token}/{file}",
+        f"prov/%74%2f{token}/{file}", f"prov//T/{token}/{file}", f"prov%2ft%2f{token}",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", PROXIES)
-async def test_a_token_is_in_no_log_of_the_peer(place: Place, name: str) -> None:
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_token_is_in_no_log_of_the_peer_whether_linekey_answers_or_not(
+    place: Place, name: str, answers: bool
+) -> None:
     token = Devices(place.database).new_token(place.old_phone, utc_now())
-    async with behind(place, name) as (peer, _):
-        await place.curl(
-            *cert(place.identity(place.phone)), f"{peer.url}/t/{token}/{path_of(place.phone)}"
-        )  # fmt: skip
+    identity = cert(place.identity(place.phone))
+    async with AsyncExitStack() as stack:
+        if answers:
+            peer, _ = await stack.enter_async_context(behind(place, name))
+        else:
+            nobody = Endpoint("127.0.0.1", free_port())
+            peer = await stack.enter_async_context(exported_peer(place, name, backend=nobody))  # fmt: skip
+        for path in token_paths(token, path_of(place.phone)):
+            for words in (identity, []):
+                await place.curl("--path-as-is", *words, f"{peer.url}/{path}")
+        got = await place.curl("-i", *identity, f"{peer.url}/{path_of(place.phone)}")
+    assert got.out.split(" ", 2)[1] in (("200",) if answers else ("502", "503"))
     assert "verify=" in peer.log()
+    if not answers:
+        assert " 502 " in peer.log() or " 503 " in peer.log()
     assert token not in peer.log()
 
 
@@ -407,6 +428,20 @@ async def test_a_file_server_gives_each_phone_its_own_file_and_the_common_ones(
         got = await place.curl("-i", *words, "-X", "PUT", "-d", "x", f"{peer.url}/snomD785.htm")  # fmt: skip
         assert "403" in got.out.splitlines()[0]
     record_interop(name, "MAC rule: serves files itself, each to its phone alone")
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_token_is_in_no_log_of_a_file_server(
+    place: Place, name: str, phone_files: Path
+) -> None:
+    token = Devices(place.database).new_token(place.phone, utc_now())
+    words = cert(place.identity(place.phone))
+    async with exported_peer(place, name, files=phone_files) as peer:
+        for path in token_paths(token, path_of(place.phone)):
+            await place.curl("--path-as-is", *words, f"{peer.url}/{path}")
+        await place.curl(*words, f"{peer.url}/{path_of(place.phone)}")
+    assert "verify=SUCCESS" in peer.log()
+    assert token not in peer.log()
 
 
 @pytest.mark.parametrize("name", FILE_SERVERS)
