@@ -25,7 +25,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
-from linekey.export.request import Endpoint, Request
+from linekey.export.request import Backend, Endpoint, Request
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
@@ -107,7 +107,7 @@ def write_export(
     folder: Path,
     *,
     port: int,
-    backend: Endpoint | None = None,
+    backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
 ) -> Export:
@@ -216,7 +216,7 @@ async def exported_peer(
     place: Place,
     name: str,
     *,
-    backend: Endpoint | None = None,
+    backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
 ) -> AsyncIterator[Peer]:

@@ -4,6 +4,7 @@ Clients are curl and ``openssl s_client``; the backend is the real server throug
 ``net.proxy``. What another phone asks for is decided there, or by the MAC rule.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 import pytest
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import Peer, exported_peer, free_port
+from tests.live.peers import Peer, exported_peer, free_port, open_folder
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import to_pem
-from linekey.export.request import Endpoint
+from linekey.export.accounts import ACCOUNTS
+from linekey.export.request import Endpoint, UnixSocket
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -63,14 +65,20 @@ def add_sha1_phone(place: Place) -> None:
 async def behind(
     place: Place, name: str, **options: Any
 ) -> AsyncIterator[tuple[Peer, ProvisioningServer]]:
-    """The peer before a linekey server that trusts 127.0.0.1."""
-    async with place.serving(
-        proxy__behind_proxy=True, proxy__trusted_proxies=("127.0.0.1",)
-    ) as server:
-        host, port = server.door.address
-        async with exported_peer(
-            place, name, backend=Endpoint(host, port), **options
-        ) as peer:
+    """The peer before a linekey server, with a Unix socket between them."""
+    with open_folder() as folder:
+        path = folder / "linekey.sock"
+        group = ACCOUNTS[name].group if os.geteuid() == 0 else ""
+        async with (
+            place.serving(
+                proxy__behind_proxy=True,
+                proxy__unix_socket=path,
+                proxy__unix_group=group,
+            ) as server,
+            exported_peer(
+                place, name, backend=UnixSocket(str(path)), **options
+            ) as peer,
+        ):
             yield peer, server
 
 
@@ -94,6 +102,44 @@ async def test_a_modern_phone_gets_its_file_and_the_log_knows_the_connection(
     assert entry.peer == "127.0.0.1"
     assert entry.policy is None
     record_interop(name, "SHA-256 certificate over TLS 1.2 gets its own file")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_linekey_may_also_be_at_an_address(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    path = path_of(place.phone)
+    async with place.serving(
+        proxy__behind_proxy=True, proxy__trusted_proxies=("127.0.0.1",)
+    ) as server:
+        backend = Endpoint(*server.door.address)
+        async with exported_peer(place, name, backend=backend) as peer:
+            got = await place.curl(*cert(place.identity(place.phone)), f"{peer.url}/{path}")  # fmt: skip
+    assert PASSWORD in got.out, got.said + peer.log()
+    assert place.reasons() == ["own_file"]
+    record_interop(name, "before linekey over TCP on loopback")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_only_the_proxy_can_speak_to_linekey_on_its_socket(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can be two other users")
+    forged = forged_headers(place, place.phone)
+    async with behind(place, name) as (peer, server):
+        socket, _ = server.door.address
+        words = ["curl", "-sSi", "--unix-socket", socket, *GENUINE, *forged[-4:], f"http://x/{path_of(place.phone)}"]  # fmt: skip
+        for user, allowed in (("nobody", False), (ACCOUNTS[name].user, True)):
+            got = await place.run(*words, user=user)
+            assert (PASSWORD in got.out) is allowed, got.said
+            assert (got.code == 7) is not allowed, got.said
+        through = await place.curl(
+            *cert(place.identity(place.stranger)), *forged, f"{peer.url}/{path_of(place.phone)}"
+        )  # fmt: skip
+        assert PASSWORD not in through.out
+    assert place.reasons() == ["own_file", "other_phones_file"]
+    record_interop(name, "before linekey on a Unix socket, which others cannot reach")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -218,6 +264,10 @@ FORGED = [
     "X_Linekey_Client_Verify: SUCCESS",
     "Client_Cert: :AAAA:",
 ]
+
+
+GENUINE = ["-H", "X-Linekey-Client-Verify: SUCCESS", "-H", "X-Linekey-Tls-Version: TLSv1.2", "-H", "X-Forwarded-For: 192.0.2.7"]  # fmt: skip
+"""What a proxy sends besides the certificate."""
 
 
 def forged_headers(place: Place, mac: Mac) -> list[str]:
@@ -400,8 +450,6 @@ def write_phone_files(folder: Path) -> Path:
 
 @pytest.fixture
 def phone_files() -> Any:
-    from tests.live.peers import open_folder
-
     with open_folder() as folder:
         yield write_phone_files(folder)
 

@@ -16,10 +16,12 @@ from linekey.cli.opening import JsonOption, StateOption, opened, read_file
 from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings
 from linekey.errors import InputError, LinekeyError, StorageError
+from linekey.export.accounts import ACCOUNTS
 from linekey.export.needs import fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
     Request,
+    UnixSocket,
     parse_backend,
     parse_listen,
     parse_name,
@@ -29,6 +31,7 @@ from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.web.preflight_proxy import SOCKET
 
 app = typer.Typer(
     add_completion=False,
@@ -88,7 +91,9 @@ def export_(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where `linekey serve --behind-proxy` listens: http://ADDR:PORT.",
+            help="Where `linekey serve --behind-proxy` listens: unix:PATH, or "
+            "http://ADDR:PORT, which on loopback every user of the machine can reach. "
+            f"Default: the settings', else unix:{SOCKET}.",
         ),
     ] = None,
     files: Annotated[
@@ -151,7 +156,7 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
             hint="a backend decides whose file it is; --files lets the peer decide",
         )
     if backend is None and peer.forwards and files is None:
-        backend = f"http://127.0.0.1:{settings.port or 8443}"
+        backend = _backend(settings)
     return Request(
         needs=fleet_needs(
             Devices(database).all(),
@@ -168,6 +173,15 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         backend=None if backend is None else parse_backend(backend),
         files=None if files is None else parse_path(str(files.absolute()), "folder"),
     )
+
+
+def _backend(settings: Settings) -> str:
+    """Where linekey listens by its settings, if they say so."""
+    proxy = settings.proxy
+    if proxy.unix_socket is None and proxy.behind_proxy and proxy.trusted_proxies:
+        host = settings.host if "host" in settings.model_fields_set else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"unix:{proxy.unix_socket or SOCKET}"
 
 
 def _path(given: Path | None, setting: Path | None, root: Path, name: str) -> str:
@@ -277,9 +291,18 @@ def _say_next(made: Export, request: Request) -> None:
     for line in made.run:
         note(f"next: {line}")
     if request.backend is not None:
-        beside = "127.0.0.1" if request.backend.host.startswith("127.") else "ADDR"
-        note(
-            f"and beside it: linekey serve --behind-proxy {beside} "
-            f"--host {request.backend.host} --port {request.backend.port}"
-            f" --certificate {request.certificate}"
-        )
+        note(f"and beside it: {serve_line(made.peer, request)}")
+
+
+def serve_line(peer: str, request: Request) -> str:
+    """The command that serves the proxy of ``request``."""
+    backend = request.backend
+    words = ["linekey serve"]
+    if isinstance(backend, UnixSocket):
+        words.append(f"--behind-proxy unix:{backend.path}")
+        words.append(f"--socket-group {ACCOUNTS[peer].group}")
+    elif backend is not None:
+        beside = "127.0.0.1" if backend.host.startswith("127.") else "ADDR"
+        words.append(f"--behind-proxy {beside}")
+        words.append(f"--host {backend.host} --port {backend.port}")
+    return " ".join([*words, f"--certificate {request.certificate}"])

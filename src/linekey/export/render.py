@@ -19,9 +19,11 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
+from linekey.export.accounts import ACCOUNTS
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
-from linekey.export.request import Request
+from linekey.export.request import Endpoint, Request, UnixSocket
+from linekey.settings import is_loopback
 from linekey.tls.versions import Version
 
 MARK = "Made by `linekey export"
@@ -213,7 +215,19 @@ def export(peer: Peer, request: Request) -> Export:
         tuple(files),
         peer.folders,
         (*_links(peer, request), *run),
-        (*unserved, *request.needs.notes, *notes),
+        (*unserved, *request.needs.notes, *notes, *_backend_notes(request)),
+    )
+
+
+def _backend_notes(request: Request) -> tuple[str, ...]:
+    """Who else than the proxy could speak to linekey."""
+    backend = request.backend
+    if not isinstance(backend, Endpoint) or not is_loopback(backend.host):
+        return ()
+    return (
+        f"every user of this machine can reach {backend.text} as the proxy does, and "
+        "pass for any phone; use --backend unix:PATH, unless nobody but root, linekey "
+        "and the proxy runs anything here",
     )
 
 
@@ -236,7 +250,7 @@ def _check(peer: Peer, request: Request) -> None:
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
             f"{peer.title} needs a backend",
-            hint="give --backend http://127.0.0.1:8443, where linekey serve listens",
+            hint="give --backend unix:PATH, where linekey serve --behind-proxy listens",
         )
 
 
@@ -282,6 +296,10 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
     return {
         "request": request,
         "needs": needs,
+        "account": ACCOUNTS.get(peer.name),
+        "socket": (
+            request.backend.path if isinstance(request.backend, UnixSocket) else ""
+        ),
         "folder": request.folder,
         "bundle": f"{request.folder}/{BUNDLE}",
         "dh_file": (

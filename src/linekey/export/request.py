@@ -39,6 +39,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A Unix socket on this machine."""
+
+    path: str
+    """Absolute, without a mark that a peer's language takes for its end."""
+
+
+Backend = Endpoint | UnixSocket
+"""Where ``linekey serve --behind-proxy`` listens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One export. Build its parts with the ``parse_…`` functions of this module."""
 
@@ -54,7 +66,7 @@ class Request:
     """Absolute path of the server's certificate with its intermediates, PEM."""
     key: str
     """Absolute path of its private key, PEM."""
-    backend: Endpoint | None = None
+    backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
@@ -98,16 +110,25 @@ def parse_listen(text: str, default_port: int) -> Endpoint:
     return Endpoint(str(address), port)
 
 
-def parse_backend(text: str) -> Endpoint:
-    """Read ``http://ADDR:PORT``, where ``linekey serve --behind-proxy`` listens.
+def parse_backend(text: str) -> Backend:
+    """Read ``unix:PATH`` or ``http://ADDR:PORT``, where linekey serves the proxy.
 
     Raises InputError for another scheme, a path, and an address that is neither
     loopback nor private: between proxy and backend there is no TLS, so whoever is in
     between could be any phone.
     """
+    if text.startswith("unix:"):
+        path = parse_path(text.removeprefix("unix:"), "socket")
+        if ":" in path or path.endswith("/"):
+            raise InputError(
+                f"the socket {path!r} cannot stand in a configuration",
+                hint="use an absolute path without a colon, the file's own",
+            )
+        return UnixSocket(path)
     wrong = InputError(
         f"not a backend: {text!r}",
-        hint="give http://ADDR:PORT, where linekey serve --behind-proxy listens",
+        hint="give unix:PATH or http://ADDR:PORT, where linekey serve --behind-proxy"
+        " listens",
     )
     try:
         parts = urlsplit(text)

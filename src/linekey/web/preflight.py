@@ -5,7 +5,6 @@ server from starting; ``warning`` is said and the server starts. Every finding h
 cure. Rule: nothing here changes anything, and no message holds a key.
 """
 
-import ipaddress
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
@@ -27,23 +25,15 @@ from linekey.certs.pem import (
     parse_private_key,
 )
 from linekey.errors import CertificateError, InputError, StorageError
-from linekey.settings import Settings, is_loopback, is_private
+from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
+from linekey.web.finding import Finding
+from linekey.web.preflight_proxy import check_proxy
 
 EXPIRES_SOON = timedelta(days=14)
 """A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
 MAX_FILE_BYTES = 1_000_000
 _OTHERS = 0o077
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is unsafe (``refused``) or unwise (``warning``) to start with."""
-
-    rule: str
-    severity: Literal["refused", "warning"]
-    message: str
-    cure: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,7 +133,7 @@ def check_start(
 ) -> list[Finding]:
     """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
     return [
-        *_check_proxy(settings),
+        *check_proxy(settings),
         *_check_trust(settings, vendor_cas, now),
         *_check_leaf(settings, files.chain[0], now),
         *_check_chain(files.chain, now),
@@ -180,37 +170,6 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
                 )
             )
     return findings
-
-
-def _check_proxy(settings: Settings) -> Iterator[Finding]:
-    """Behind a proxy the server speaks plain HTTP: only where no stranger is."""
-    if not settings.proxy.behind_proxy:
-        return
-    if not (is_loopback(settings.host) or is_private(settings.host)):
-        yield Finding(
-            "proxy.open",
-            "refused",
-            f"behind a proxy the server speaks plain HTTP, and {settings.host!r} is "
-            "neither a loopback nor a private address",
-            "set host to 127.0.0.1, or to this machine's address in the private "
-            "network that the proxy is in",
-        )
-    if not settings.proxy.trusted_proxies:
-        yield Finding(
-            "proxy.none",
-            "refused",
-            "no proxy is listed, so nobody could reach this server",
-            "give --behind-proxy ADDR[,ADDR], or proxy.trusted_proxies",
-        )
-    for text in settings.proxy.trusted_proxies:
-        network = ipaddress.ip_network(text, strict=False)
-        if network.num_addresses > 256 and not network.is_loopback:
-            yield Finding(
-                "proxy.wide",
-                "warning",
-                f"every machine in {text} could pass for any phone",
-                "list the proxies' own addresses",
-            )
 
 
 def _check_trust(

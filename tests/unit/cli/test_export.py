@@ -47,7 +47,8 @@ def test_it_prints_every_file_with_its_place_and_nothing_else(state: Path) -> No
     assert "# ==> /etc/linekey/nginx/phone-authorities.pem" in result.stdout
     assert "ssl_protocols TLSv1.2;" in result.stdout
     assert "SECLEVEL=0" in result.stdout
-    assert "proxy_pass http://127.0.0.1:8443;" in result.stdout
+    assert "proxy_pass http://unix:/run/linekey/linekey.sock;" in result.stdout
+    assert "every user of this machine" not in result.stderr
 
 
 @pytest.mark.parametrize("peer", ["nginx", "haproxy", "apache", "kamailio", "slapd", "freeradius"])  # fmt: skip
@@ -105,13 +106,31 @@ def test_certificate_and_key_of_the_settings_are_used(
     state: Path, tmp_path: Path
 ) -> None:
     (state / "server.pem").write_text(to_pem(authority().certificate))
-    (state / "linekey.toml").write_text(
-        'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n'
-    )
+    settings = 'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n[proxy]\n'
+    listed = 'behind_proxy = true\ntrusted_proxies = ["127.0.0.1"]\n'
+    (state / "linekey.toml").write_text(settings + listed)
     said = run(state, "nginx", *NAME).stdout
     assert f"ssl_certificate {state}/server.pem;" in said
     assert f"ssl_certificate_key {state}/server.key;" in said
     assert "proxy_pass http://127.0.0.1:9443;" in said
+    (state / "linekey.toml").write_text(settings + 'unix_socket = "/run/x/y.sock"\n')
+    assert "proxy_pass http://unix:/run/x/y.sock;" in run(state, "nginx", *NAME).stdout
+
+
+def test_it_says_which_command_serves_the_proxy_and_who_else_could_be_it(
+    state: Path, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    said = run(state, "haproxy", *NAME, *out).stderr.replace("\n", " ")
+    assert (
+        "--behind-proxy unix:/run/linekey/linekey.sock --socket-group haproxy" in said
+    )
+    tcp = run(state, "haproxy", *NAME, *out, "--backend", "http://127.0.0.1:8443")
+    said = tcp.stderr.replace("\n", " ")
+    assert "--behind-proxy 127.0.0.1 --host 127.0.0.1 --port 8443" in said
+    assert "every user of this machine can reach 127.0.0.1:8443" in said
+    private = run(state, "haproxy", *NAME, *out, "--backend", "http://10.0.0.5:8443")
+    assert "every user of this machine" not in private.stderr.replace("\n", " ")
 
 
 def test_json_holds_the_files_and_the_needs(state: Path) -> None:
