@@ -89,6 +89,8 @@ class Peer:
     port: int
     folder: Path
     exported: Export
+    pid: int = 0
+    """Of the program that was started."""
     said: list[str] = field(default_factory=list)
 
     @property
@@ -154,7 +156,9 @@ async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        env={**os.environ, **({} if os.geteuid() == 0 else {"LINEKEY_AS_MYSELF": "1"})},
     )
+    peer.pid = process.pid
 
     async def listen() -> None:
         assert process.stdout is not None
@@ -229,6 +233,26 @@ async def exported_peer(
         )  # fmt: skip
         async with running(Peer(name, port, folder, made), udp=udp) as peer:
             yield peer
+
+
+def workers_of(pid: int) -> list[int]:
+    """Process ids of a program's workers: its children; of one without any, itself."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and re.search(rf"^PPid:\t{pid}$", (entry / "status").read_text(), re.M):  # fmt: skip
+                found.append(int(entry.name))
+    return found or [pid]
+
+
+def ids_of(pid: int) -> tuple[set[int], set[int]]:
+    """All user ids, and all group ids, supplementary ones too, of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    return (
+        {int(n) for n in lines["Uid"].split()},
+        {int(n) for n in (lines["Gid"] + lines["Groups"]).split()},
+    )
 
 
 def certificates_in(path: str) -> list[Certificate]:

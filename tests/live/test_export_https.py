@@ -7,19 +7,29 @@ Clients are curl and ``openssl s_client``; the backend is the real server throug
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from grp import getgrnam
 from pathlib import Path
+from pwd import getpwnam
+from stat import S_IMODE
 from typing import Any
 
 import pytest
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import Peer, exported_peer, free_port, open_folder
+from tests.live.peers import (
+    Peer,
+    exported_peer,
+    free_port,
+    ids_of,
+    open_folder,
+    workers_of,
+)
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import to_pem
 from linekey.export.accounts import ACCOUNTS
-from linekey.export.request import Endpoint, UnixSocket
+from linekey.export.request import Backend, Endpoint, UnixSocket
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -102,6 +112,28 @@ async def test_a_modern_phone_gets_its_file_and_the_log_knows_the_connection(
     assert entry.peer == "127.0.0.1"
     assert entry.policy is None
     record_interop(name, "SHA-256 certificate over TLS 1.2 gets its own file")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_those_that_serve_phones_are_not_root_and_cannot_change_the_folder(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start it as another user")
+    account = ACCOUNTS[name]
+    user, group = getpwnam(account.user).pw_uid, getgrnam(account.group).gr_gid
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(*cert(place.identity(place.phone)), f"{peer.url}/{path_of(place.phone)}")  # fmt: skip
+        assert PASSWORD in got.out, got.said + peer.log()
+        for pid in workers_of(peer.pid):
+            assert ids_of(pid) == ({user}, {group})
+        for folder in (peer.folder, *(peer.folder / f for f in peer.exported.folders)):
+            there = folder.stat()
+            assert there.st_uid == 0
+            assert not there.st_mode & (0o022 if there.st_gid == group else 0o002)
+        for folder in peer.exported.folders:
+            assert S_IMODE((peer.folder / folder).stat().st_mode) == 0o750
+    record_interop(name, f"workers run as {account.user}")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -410,25 +442,27 @@ def token_paths(token: str, file: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("name", PROXIES)
-@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("gone", [None, "socket", "port"])
 async def test_a_token_is_in_no_log_of_the_peer_whether_linekey_answers_or_not(
-    place: Place, name: str, answers: bool
+    place: Place, name: str, gone: str | None, tmp_path: Path
 ) -> None:
     token = Devices(place.database).new_token(place.old_phone, utc_now())
     identity = cert(place.identity(place.phone))
     async with AsyncExitStack() as stack:
-        if answers:
+        if gone is None:
             peer, _ = await stack.enter_async_context(behind(place, name))
         else:
-            nobody = Endpoint("127.0.0.1", free_port())
+            nobody: Backend = UnixSocket(str(tmp_path / "linekey.sock"))
+            if gone == "port":
+                nobody = Endpoint("127.0.0.1", free_port())
             peer = await stack.enter_async_context(exported_peer(place, name, backend=nobody))  # fmt: skip
         for path in token_paths(token, path_of(place.phone)):
             for words in (identity, []):
                 await place.curl("--path-as-is", *words, f"{peer.url}/{path}")
         got = await place.curl("-i", *identity, f"{peer.url}/{path_of(place.phone)}")
-    assert got.out.split(" ", 2)[1] in (("200",) if answers else ("502", "503"))
+    assert got.out.split(" ", 2)[1] in (("502", "503") if gone else ("200",))
     assert "verify=" in peer.log()
-    if not answers:
+    if gone:
         assert " 502 " in peer.log() or " 503 " in peer.log()
     assert token not in peer.log()
 

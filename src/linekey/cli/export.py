@@ -5,6 +5,7 @@ operator's from then on (accounts, secrets) is written once. No key is copied.
 """
 
 import os
+from grp import getgrnam
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from linekey.cli.opening import JsonOption, StateOption, opened, read_file
 from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.export.accounts import ACCOUNTS
+from linekey.export.accounts import ACCOUNTS, Account
 from linekey.export.needs import fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
@@ -235,6 +236,7 @@ def write_files(made: Export, folder: Path) -> list[Path]:
     try:
         for name in made.folders:
             (folder / name).mkdir(parents=True, exist_ok=True)
+            _let_look_in(folder / name, ACCOUNTS.get(made.peer))
         for path, file in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.new")
@@ -249,6 +251,24 @@ def write_files(made: Export, folder: Path) -> list[Path]:
             hint="give a folder that this user may write, with --out DIR",
         ) from error
     return kept
+
+
+def _let_look_in(folder: Path, account: Account | None) -> None:
+    """Give a peer's own folder to root, and let the peer's group look in."""
+    if account is None:
+        return
+    group = group_id(account)
+    if os.geteuid() == 0 and group is not None:
+        os.chown(folder, 0, group)
+        folder.chmod(account.folder_mode)
+
+
+def group_id(account: Account) -> int | None:
+    """The number of a peer's group here; None where the peer is not installed."""
+    try:
+        return getgrnam(account.group).gr_gid
+    except KeyError:
+        return None
 
 
 def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
@@ -288,6 +308,12 @@ def _say_next(made: Export, request: Request) -> None:
     for path, what in ((request.certificate, "certificate"), (request.key, "key")):
         if not Path(path).exists():
             note(f"put the server's {what} here: {path}")
+    account = ACCOUNTS.get(made.peer)
+    if account is not None and (os.geteuid() != 0 or group_id(account) is None):
+        for name in made.folders:
+            path = f"{request.folder}/{name}"
+            note(f"as root, where it runs: chown root:{account.group} {path}")
+            note(f"and: chmod {account.folder_mode:o} {path}")
     for line in made.run:
         note(f"next: {line}")
     if request.backend is not None:
