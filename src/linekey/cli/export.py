@@ -5,6 +5,7 @@ operator's from then on (accounts, secrets) is written once. No key is copied.
 """
 
 import os
+from datetime import UTC, datetime
 from grp import getgrnam
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_bundle
-from linekey.cli.opening import JsonOption, StateOption, opened, read_file
+from linekey.cli.opening import JsonOption, StateOption, opened
 from linekey.cli.output import emit_json, fail, note, warn
-from linekey.cli.serve import load_settings
+from linekey.cli.serve import load_settings, report
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.export.accounts import ACCOUNTS, Account
 from linekey.export.needs import fleet_needs
@@ -32,6 +32,9 @@ from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.web.finding import Finding
+from linekey.web.preflight import read_chain
+from linekey.web.preflight_export import check_export
 from linekey.web.preflight_proxy import SOCKET
 
 app = typer.Typer(
@@ -84,8 +87,9 @@ def export_(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="PEM: its private key, which is named in the configuration and not "
-            f"read. Default: the settings', else {HOME}/server.key.",
+            help="PEM: its private key, which is named in the configuration and "
+            f"read only to see that it fits. Default: the settings', else "
+            f"{HOME}/server.key.",
         ),
     ] = None,
     backend: Annotated[
@@ -126,7 +130,8 @@ def export_(
                 "backend": backend,
                 "files": files,
             }
-            request = _request(peer, database, options)
+            request, findings = _request(peer, database, options)
+        report(findings)
         made = export(find_peer(peer), request)
         kept = [] if out is None else write_files(made, Path(request.folder))
     except LinekeyError as error:
@@ -140,7 +145,10 @@ def export_(
         _say_next(made, request)
 
 
-def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Request:
+def _request(
+    peer_name: str, database: Database, options: dict[str, Any]
+) -> tuple[Request, list[Finding]]:
+    """What is to be exported, and what ``linekey serve`` would say about it."""
     peer = find_peer(peer_name)
     root = database.state.root
     settings = load_settings(database.state, {})
@@ -148,7 +156,8 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
     certificate = _path(
         options["certificate"], settings.certificate, root, "server.pem"
     )
-    leaf = _leaf(certificate, required=options["certificate"] is not None)
+    chain = _chain(Path(certificate), required=options["certificate"] is not None)
+    leaf = chain[0] if chain else None
     listen = parse_listen(options["listen"] or "", peer.port)
     backend = options["backend"]
     if backend is not None and files is not None:
@@ -158,7 +167,7 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         )
     if backend is None and peer.forwards and files is None:
         backend = _backend(settings)
-    return Request(
+    request = Request(
         needs=fleet_needs(
             Devices(database).all(),
             "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA",
@@ -174,6 +183,16 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
         backend=None if backend is None else parse_backend(backend),
         files=None if files is None else parse_path(str(files.absolute()), "folder"),
     )
+    findings = check_export(
+        # A phone in 802.1X knows the server's authority, and no name.
+        name=None if peer.name == "freeradius" else request.name,
+        host=listen.host,
+        chain=chain,
+        key=Path(request.key),
+        vendor_cas=request.authorities,
+        now=datetime.now(UTC),
+    )
+    return request, findings
 
 
 def _backend(settings: Settings) -> str:
@@ -191,12 +210,10 @@ def _path(given: Path | None, setting: Path | None, root: Path, name: str) -> st
     return str((root / setting).absolute()) if setting is not None else f"{HOME}/{name}"
 
 
-def _leaf(path: str, *, required: bool) -> Certificate | None:
-    """The server's certificate; None where nothing is there yet and nobody named it."""
-    if not required and not Path(path).exists():
-        return None
-    found = parse_bundle(read_file(Path(path))).certificates
-    return found[0] if found else None
+def _chain(path: Path, *, required: bool) -> tuple[Certificate, ...]:
+    """The server's certificate and what is above it; empty where nothing is there yet
+    and nobody named it."""
+    return read_chain(path) if required or path.exists() else ()
 
 
 def _name(settings: Settings, leaf: Certificate | None) -> str:

@@ -154,7 +154,7 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(workers.open_store(state, settings))
         files, findings = workers.inspect_start(settings, state, database, utc_now())
-        _report(findings)
+        report(findings)
         listener = stack.enter_context(phone_listener(settings))
         status_listener: socket.socket | None = None
         if settings.status.enabled:
@@ -219,8 +219,8 @@ def _first(group: BaseExceptionGroup[LinekeyError]) -> LinekeyError:
     return found
 
 
-def _report(findings: list[Finding]) -> None:
-    """Say all findings; raise InputError if one keeps the server from starting."""
+def report(findings: list[Finding]) -> None:
+    """Say all findings; raise InputError if one refuses."""
     refused = [f for f in findings if f.severity == "refused"]
     for finding in findings:
         if finding.severity == "warning":

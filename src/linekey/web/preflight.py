@@ -61,7 +61,18 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE'
             + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
         )
-    certificate_path = folder / settings.certificate
+    chain = read_chain(folder / settings.certificate)
+    if settings.key is None or not with_key:
+        return ServerFiles(chain, None)
+    return ServerFiles(chain, read_key(folder / settings.key, chain))
+
+
+def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
+    """Read a server's certificate and what is above it.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or
+    holds no certificate.
+    """
     certificate_pem = _read(certificate_path, "certificate")
     try:
         bundle = parse_bundle(certificate_pem)
@@ -72,9 +83,15 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             f"no certificate in {str(certificate_path)!r}",
             hint="name the PEM file with the server's certificate first",
         )
-    if settings.key is None or not with_key:
-        return ServerFiles(tuple(bundle.certificates), None)
-    key_path = folder / settings.key
+    return tuple(bundle.certificates)
+
+
+def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
+    """Read the key of the chain's first certificate.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or is
+    another certificate's.
+    """
     key_pem = _read(key_path, "key")
     try:
         key = parse_private_key(key_pem)
@@ -91,15 +108,15 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             f"the key in {str(key_path)!r} is a DSA key",
             hint="use RSA-2048: every phone of the catalogue reads it",
         )
-    if not key_fits(bundle.certificates[0], key):
-        others = [c for c in bundle.certificates[1:] if key_fits(c, key)]
+    if not key_fits(chain[0], key):
+        others = [c for c in chain[1:] if key_fits(c, key)]
         raise CertificateError(
             f"the key in {str(key_path)!r} is not the first certificate's",
             hint="put the server's own certificate first in the file"
             if others
             else "name the key that the certificate was made with",
         )
-    return ServerFiles(tuple(bundle.certificates), key)
+    return key
 
 
 def _in_file(path: Path, error: CertificateError) -> CertificateError:
@@ -134,10 +151,16 @@ def check_start(
     """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
     return [
         *check_proxy(settings),
-        *_check_trust(settings, vendor_cas, now),
-        *_check_leaf(settings, files.chain[0], now),
-        *_check_chain(files.chain, now),
+        *check_trust(settings, vendor_cas, now),
+        *check_certificate(settings, files.chain, now),
     ]
+
+
+def check_certificate(
+    settings: Settings, chain: Sequence[Certificate], now: datetime
+) -> list[Finding]:
+    """Judge a server's certificate, with what is above it, for the settings' names."""
+    return [*_check_leaf(settings, chain[0], now), *_check_chain(chain, now)]
 
 
 def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
@@ -172,9 +195,10 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
     return findings
 
 
-def _check_trust(
+def check_trust(
     settings: Settings, vendor_cas: Sequence[Certificate], now: datetime
 ) -> Iterator[Finding]:
+    """Judge the vendor CAs for a server at the settings' host."""
     if not vendor_cas:
         yield Finding(
             "trust.empty",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from tests.phone_pki import authority
+from tests.phone_pki import authority, server
 from typer.testing import CliRunner
 
 from linekey.catalog.firmware import Firmware
@@ -105,7 +105,7 @@ def test_the_name_comes_from_the_settings_or_the_certificate(
 def test_certificate_and_key_of_the_settings_are_used(
     state: Path, tmp_path: Path
 ) -> None:
-    (state / "server.pem").write_text(to_pem(authority().certificate))
+    (state / "server.pem").write_text(to_pem(server("phones.example.com").chain[0]))
     settings = 'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n[proxy]\n'
     listed = 'behind_proxy = true\ntrusted_proxies = ["127.0.0.1"]\n'
     (state / "linekey.toml").write_text(settings + listed)
