@@ -470,15 +470,30 @@ async def test_a_token_is_in_no_log_of_the_peer_whether_linekey_answers_or_not(
 # The peer serves the files itself
 
 
+OWN_FILES = (
+    "snomD785-000413AABBCC.htm", "000413aabbcc.cfg", "000413AABBCC/snomD785.htm",
+    "a/000413AABBCC/ring.wav", "000413AABBCC/000413AABBCC.xml",
+)  # fmt: skip
+"""Of the phone 000413AABBCC."""
+OTHER_FILES = (
+    "snom710-000413AABBCD.htm", "000413AABBCD.cfg", "000413AABBCD/snom.htm",
+    "20230101120000-000413AABBCD.bin",
+)  # fmt: skip
+COMMON_FILES = (
+    "snomD785.htm", "y000000000000.cfg", "y000000000066.cfg", "000000000000.cfg", "prov/000000000000.cfg",
+    f"certificates/{'000413AABBCD' * 5}0000.der", "20230101120000.bin", "snomD785-10.1.33.33-SIP-r.bin",
+)  # fmt: skip
+NOBODYS_FILES = (
+    "000413AABBCC0.htm", "spa000413AABBCC.xml", "000413AABBCC/000413AABBCD.cfg", "000413AABBCC-000413AABBCD.cfg",
+    "snomD715-00-04-13-AA-BB-CD.htm", "0004.13AA.BBCD.xml", "000413-AABBCD.cfg", "00_04_13_AA_BB_CC.cfg", "000413AABBCC/20230101120000.bin",
+)  # fmt: skip
+
+
 def write_phone_files(folder: Path) -> Path:
-    (folder / "phones").mkdir()
-    for name in (
-        "snomD785-000413AABBCC.htm", "snom710-000413AABBCD.htm", "snomD785.htm",
-        "000413AABBCD.cfg", "y000000000000.cfg", "000000000000.cfg",
-    ):  # fmt: skip
-        (folder / "phones" / name).write_text(f"this is {name}")
-    (folder / "phones" / "000413AABBCD").mkdir()
-    (folder / "phones" / "000413AABBCD" / "snom.htm").write_text("this is inside")
+    for name in (*OWN_FILES, *COMMON_FILES, *OTHER_FILES, *NOBODYS_FILES):
+        path = folder / "phones" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"this is {name}")
     return folder / "phones"
 
 
@@ -494,13 +509,12 @@ async def test_a_file_server_gives_each_phone_its_own_file_and_the_common_ones(
 ) -> None:
     words = cert(place.identity(place.phone))
     async with exported_peer(place, name, files=phone_files) as peer:
-        for path in ("snomD785-000413AABBCC.htm", "snomD785.htm", "y000000000000.cfg", "000000000000.cfg"):  # fmt: skip
+        for path in (*OWN_FILES, *COMMON_FILES):
             got = await place.curl("-i", *words, f"{peer.url}/{path}")
             assert f"this is {path}" in got.out, got.said + peer.log()
             assert "no-store" in got.out
         for path in (
-            "snom710-000413AABBCD.htm", "000413AABBCD.cfg", "000413aabbcd.cfg",
-            "000413AABBCD/snom.htm", "snomD785-000413AABBCC.htm/../snom710-000413AABBCD.htm",
+            *OTHER_FILES, *NOBODYS_FILES, "000413aabbcd.cfg", "snomD785-000413AABBCC.htm/../snom710-000413AABBCD.htm",
             "%30%30%30413AABBCD.cfg", "000413AABBCC/../000413AABBCD.cfg",
             "./000413AABBCD.cfg", "000413AABBCD.cfg?000413AABBCC",
         ):  # fmt: skip

@@ -19,6 +19,7 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
+from linekey.export import path_rule
 from linekey.export.accounts import ACCOUNTS
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
@@ -296,6 +297,7 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
     return {
         "request": request,
         "needs": needs,
+        "rule": path_rule,
         "account": ACCOUNTS.get(peer.name),
         "socket": (
             request.backend.path if isinstance(request.backend, UnixSocket) else ""
