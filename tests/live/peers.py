@@ -23,6 +23,7 @@ from tests.live.conftest import Place
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
+from linekey.export.active import active_phones
 from linekey.export.needs import fleet_needs
 from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Backend, Endpoint, Request
@@ -123,10 +124,12 @@ def write_export(
     key_file.chmod(0o644)  # freeradius and slapd of Debian may run as themselves
     if authorities is None:
         authorities = tuple(ca.certificate for ca in VendorCas(place.database).all())
+    devices = tuple(Devices(place.database).all())
     made = export(
         find_peer(peer),
         Request(
-            needs=fleet_needs(Devices(place.database).all()),
+            needs=fleet_needs(devices),
+            phones=active_phones(devices),
             authorities=authorities,
             name=NAME,
             listen=Endpoint("127.0.0.1", port),

@@ -4,7 +4,9 @@ Clients are curl and ``openssl s_client``; the backend is the real server throug
 ``net.proxy``. What another phone asks for is decided there, or by the MAC rule.
 """
 
+import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from grp import getgrnam
@@ -22,6 +24,7 @@ from tests.live.peers import (
     ids_of,
     open_folder,
     workers_of,
+    write_export,
 )
 
 from linekey.catalog.firmware import Firmware
@@ -541,9 +544,55 @@ async def test_a_token_is_in_no_log_of_a_file_server(
 
 
 @pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_file_server_knows_the_active_phones_and_their_generations(
+    place: Place, name: str, phone_files: Path, record_interop: Any
+) -> None:
+    modernize(place)
+    add_sha1_phone(place)  # so that SHA-1 certificates pass the handshake
+    (phone_files / path_of(SHA1_PHONE, "D715")).write_text("this is the D715's")
+    own, sha1_own = path_of(place.phone), path_of(SHA1_PHONE, "D715")
+    sha1, sha256 = Generation.SHA1, Generation.SHA256
+    cases = [
+        (place.phone, sha256, own, True), (place.phone, sha256, "snomD785.htm", True),
+        (place.phone, sha1, own, False), (place.phone, sha1, "snomD785.htm", False),
+        (SHA1_PHONE, sha1, sha1_own, True), (SHA1_PHONE, sha1, "snomD785.htm", True),
+        (place.stranger, sha256, "snomD785.htm", False),
+    ]  # fmt: skip
+    async with exported_peer(place, name, files=phone_files) as peer:
+        for mac, generation, path, served in cases:
+            words = cert(place.identity(mac, generation))
+            got = await place.curl("-i", *words, f"{peer.url}/{path}", old=True)
+            assert ("this is" in got.out) is served, (mac, path, got.said, peer.log())
+            assert served or "403" in got.out.splitlines()[0]
+    record_interop(name, "files for active phones alone, of the allowed generation")
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_revoked_phone_gets_nothing_after_the_next_export(
+    place: Place, name: str, phone_files: Path, record_interop: Any
+) -> None:
+    words = cert(place.identity(place.phone))
+    async with exported_peer(place, name, files=phone_files) as peer:
+        url = f"{peer.url}/{path_of(place.phone)}"
+        assert "this is" in (await place.curl(*words, url)).out
+        Devices(place.database).revoke(place.phone, "stolen", utc_now())
+        write_export(place, name, peer.folder, port=peer.port, files=phone_files)
+        if name == "nginx":
+            os.kill(peer.pid, signal.SIGHUP)  # what nginx -s reload sends
+        async with asyncio.timeout(20):
+            while "this is" in (await place.curl(*words, url)).out:
+                assert name == "nginx"  # whose old workers end when they notice
+        for path in (path_of(place.phone), "snomD785.htm"):
+            got = await place.curl("-i", *words, f"{peer.url}/{path}")
+            assert "403" in got.out.splitlines()[0]
+    record_interop(name, "a revoked phone's file after the next export", "refused")
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
 async def test_no_other_attribute_passes_for_the_cn(
     place: Place, name: str, phone_files: Path, tmp_path: Path
 ) -> None:
+    Devices(place.database).add(Device(Mac("000413AABB99"), LAB_VENDOR), utc_now())
     for number, identity in enumerate(spoofing_identities(place, tmp_path)):
         async with exported_peer(place, name, files=phone_files) as peer:
             got = await place.curl(

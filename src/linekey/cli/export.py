@@ -18,6 +18,7 @@ from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings, report
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.export.accounts import ACCOUNTS, Account
+from linekey.export.active import active_phones
 from linekey.export.needs import fleet_needs
 from linekey.export.render import MARK, PEERS, Export, export, find_peer
 from linekey.export.request import (
@@ -167,12 +168,14 @@ def _request(
         )
     if backend is None and peer.forwards and files is None:
         backend = _backend(settings)
+    devices = tuple(Devices(database).all())
     request = Request(
         needs=fleet_needs(
-            Devices(database).all(),
+            devices,
             "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA",
         ),
         authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
+        phones=active_phones(devices),
         name=parse_name(options["name"] or _name(settings, leaf)),
         listen=listen,
         folder=parse_path(

@@ -21,9 +21,11 @@ from linekey.certs.pem import to_pem
 from linekey.errors import InputError
 from linekey.export import path_rule
 from linekey.export.accounts import ACCOUNTS
+from linekey.export.active import apache_map, nginx_map
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
 from linekey.export.request import Endpoint, Request, UnixSocket
+from linekey.export.signature_rule import signature_patterns
 from linekey.settings import is_loopback
 from linekey.tls.versions import Version
 
@@ -31,6 +33,9 @@ MARK = "Made by `linekey export"
 """In the first lines of every file that is written anew at each export."""
 BUNDLE = "phone-authorities.pem"
 """Name of the CA bundle in every export."""
+
+ACTIVE = "active-phones.map"
+"""Name of the list of phones, where a peer serves files itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,8 @@ def export(peer: Peer, request: Request) -> Export:
             "the vendor CAs that vouch for phones",
         )
     )
+    if request.files is not None:
+        files.append(_active_file(peer, request))
     if values["dh_file"]:
         text = f"# {MARK} {peer.name}`.\n{ffdhe2048_pem()}"
         files.append(ExportFile("dh.pem", text, "ffdhe2048 of RFC 7919"))
@@ -217,6 +224,16 @@ def export(peer: Peer, request: Request) -> Export:
         peer.folders,
         (*_links(peer, request), *run),
         (*unserved, *request.needs.notes, *notes, *_backend_notes(request)),
+    )
+
+
+def _active_file(peer: Peer, request: Request) -> ExportFile:
+    """The phones that may have files, in the form of this peer's maps."""
+    write = {"nginx": nginx_map, "apache": apache_map}[peer.name]
+    return ExportFile(
+        ACTIVE,
+        f"# {MARK} {peer.name}`.\n{write(request.phones)}",
+        "the phones that are served; export again when one is added or revoked",
     )
 
 
@@ -298,6 +315,9 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
         "request": request,
         "needs": needs,
         "rule": path_rule,
+        "active": f"{request.folder}/{ACTIVE}",
+        "active_lines": sum(len(phone.generations) for phone in request.phones),
+        "signatures": signature_patterns(),
         "account": ACCOUNTS.get(peer.name),
         "socket": (
             request.backend.path if isinstance(request.backend, UnixSocket) else ""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError
+from linekey.export.active import ActivePhone
 from linekey.export.needs import Needs
 from linekey.settings import is_loopback, is_private
 
@@ -68,6 +69,8 @@ class Request:
     """Absolute path of its private key, PEM."""
     backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
+    phones: tuple[ActivePhone, ...] = ()
+    """Those that a peer with a MAC rule of its own for files may serve."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
 
