@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from grp import getgrnam
 from pathlib import Path
 from pwd import getpwnam
@@ -16,7 +17,7 @@ from stat import S_IMODE
 from typing import Any
 
 import pytest
-from tests.live.conftest import PASSWORD, Place
+from tests.live.conftest import NOW, PASSWORD, Place
 from tests.live.peers import (
     Peer,
     exported_peer,
@@ -30,7 +31,9 @@ from tests.live.peers import (
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
-from linekey.certs.pem import to_pem
+from linekey.certs.build import Issuer, issue, new_key
+from linekey.certs.name import Name
+from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.accounts import ACCOUNTS
 from linekey.export.request import Backend, Endpoint, UnixSocket
 from linekey.lab.authority import LabAuthority
@@ -44,6 +47,7 @@ pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 
 PROXIES = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "haproxy", "apache")]  # fmt: skip
 FILE_SERVERS = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "apache")]
+DAY = timedelta(days=1)
 SHA1_PHONE = Mac("000413AABB01")
 """A D715 with firmware 10.1: TLS 1.2, and a SHA-1 certificate with RSA-1024."""
 
@@ -568,6 +572,35 @@ async def test_a_file_server_knows_the_active_phones_and_their_generations(
 
 
 @pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_certificate_of_neither_generation_opens_nothing(
+    place: Place, name: str, phone_files: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for kind, size in (("ed25519", 0), ("rsa", 2048)):
+        key = new_key(kind, size)
+        both = {"not_before": NOW - DAY, "not_after": NOW + DAY, "hash": "sha256"}
+        root = issue(Name.build([("CN", f"Own CA {kind}")]), key, None, serial=1, ca=True, **both)  # fmt: skip
+        own = new_key("rsa", 2048)
+        leaf = issue(
+            Name.build([("CN", str(place.phone))]), own, Issuer(root, key), serial=2, ca=False, **both
+        )  # fmt: skip
+        path = tmp_path / kind
+        path.with_suffix(".pem").write_text(to_pem(leaf))
+        path.with_suffix(".key").write_bytes(private_key_to_pem(own))
+        found[root] = (str(path.with_suffix(".pem")), str(path.with_suffix(".key")))
+    odd, plain = found.values()
+    async with exported_peer(
+        place, name, files=phone_files, authorities=tuple(found)
+    ) as peer:
+        for path in (path_of(place.phone), "snomD785.htm"):
+            got = await place.curl("-i", *cert(plain), f"{peer.url}/{path}")
+            assert "this is" in got.out, got.said + peer.log()
+            got = await place.curl("-i", *cert(odd), f"{peer.url}/{path}")
+            assert "403" in got.out.splitlines()[0], got.said
+            assert "verify=SUCCESS" in peer.log()
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
 async def test_a_revoked_phone_gets_nothing_after_the_next_export(
     place: Place, name: str, phone_files: Path, record_interop: Any
 ) -> None:
@@ -605,10 +638,6 @@ async def test_no_other_attribute_passes_for_the_cn(
 
 def spoofing_identities(place: Place, folder: Path) -> Any:
     """Certificates of the trusted authority whose subject holds the MAC elsewhere."""
-    from linekey.certs.build import issue, new_key
-    from linekey.certs.name import Name
-    from linekey.certs.pem import private_key_to_pem
-
     mac = "000413AABBCC"
     subjects = [
         [("O", f"LAB,CN={mac}"), ("CN", "000413AABB99")],
