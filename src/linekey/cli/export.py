@@ -179,12 +179,12 @@ def _request(
         name=parse_name(options["name"] or _name(settings, leaf)),
         listen=listen,
         folder=parse_path(
-            str(out.absolute() if out else f"{HOME}/{peer.name}"), "folder"
+            str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder"
         ),
         certificate=parse_path(certificate, "certificate"),
         key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
         backend=None if backend is None else parse_backend(backend),
-        files=None if files is None else parse_path(str(files.absolute()), "folder"),
+        files=None if files is None else parse_path(str(absolute(files)), "folder"),
     )
     findings = check_export(
         # A phone in 802.1X knows the server's authority, and no name.
@@ -209,8 +209,13 @@ def _backend(settings: Settings) -> str:
 
 def _path(given: Path | None, setting: Path | None, root: Path, name: str) -> str:
     if given is not None:
-        return str(given.absolute())
-    return str((root / setting).absolute()) if setting is not None else f"{HOME}/{name}"
+        return str(absolute(given))
+    return str(absolute(root / setting)) if setting is not None else f"{HOME}/{name}"
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root on, without ``..``: where that leads, links say."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def _chain(path: Path, *, required: bool) -> tuple[Certificate, ...]:

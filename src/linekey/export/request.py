@@ -18,7 +18,7 @@ from linekey.export.needs import Needs
 from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._@+=,:-]+)+/?")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._@+=:-]+)+/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,23 @@ def parse_path(text: str, what: str) -> str:
     if not _PATH.fullmatch(text) or "/../" in text + "/":
         raise InputError(
             f"the {what} {text!r} cannot stand in a configuration",
-            hint="use an absolute path of letters, digits and . _ @ + = , : -",
+            hint=_path_cure(text),
         )
     return text
+
+
+def _path_cure(text: str) -> str:
+    if not text.startswith("/"):
+        return "give it from the root on, such as /etc/linekey/nginx"
+    if "/../" in text + "/":
+        return "write it without '..'"
+    odd = sorted(set(re.sub(r"[A-Za-z0-9._@+=:/-]", "", text)))
+    if odd:
+        return (
+            f"choose one without {' '.join(map(repr, odd))}: letters, digits and "
+            ". _ @ + = : - mean the same to every server"
+        )
+    return "write it with single slashes"
 
 
 def parse_listen(text: str, default_port: int) -> Endpoint:
@@ -135,13 +149,18 @@ def parse_backend(text: str) -> Backend:
     )
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port or 80
+        host, port = parts.hostname or "", 80 if parts.port is None else parts.port
     except ValueError:
         raise wrong from None
     if parts.scheme != "http" or parts.path not in ("", "/") or parts.username:
         raise wrong
     if parts.query or parts.fragment:
         raise wrong
+    if port == 0:
+        raise InputError(
+            f"not a port: {port}",
+            hint="a port is 1 to 65535; give linekey serve one of its own with --port",
+        )
     try:
         address = str(
             ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)

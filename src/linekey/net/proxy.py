@@ -295,13 +295,25 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     networks: list[Network] = []
     for text in texts:
         try:
-            networks.append(ipaddress.ip_network(text.strip(), strict=False))
+            networks.append(_unmapped(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
             raise InputError(
                 f"not an address or a network: {text!r}",
                 hint="give the proxy's address, such as 192.0.2.10 or 10.0.0.0/8",
             ) from None
     return tuple(networks)
+
+
+def _unmapped(network: Network) -> Network:
+    """The IPv4 network that an IPv4-mapped one (RFC 4291 §2.5.5.2) stands for."""
+    mapped = network.network_address
+    if (
+        not isinstance(mapped, ipaddress.IPv6Address)
+        or mapped.ipv4_mapped is None
+        or network.prefixlen < 96
+    ):
+        return network
+    return ipaddress.IPv4Network((mapped.ipv4_mapped, network.prefixlen - 96))
 
 
 def is_in(host: str, networks: Sequence[Network]) -> bool:

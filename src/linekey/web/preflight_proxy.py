@@ -7,12 +7,12 @@ certificates are public, so each of them can be every phone (decision 0004).
 Rule: nothing here changes anything.
 """
 
-import ipaddress
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from linekey.net.proxy import parse_networks
 from linekey.settings import Settings, is_loopback, is_private
 from linekey.web.finding import Finding
 
@@ -53,7 +53,7 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
             "proxy.unix_socket or proxy.trusted_proxies",
         )
     for text in settings.proxy.trusted_proxies:
-        network = ipaddress.ip_network(text, strict=False)
+        (network,) = parse_networks([text])
         if network.is_loopback:
             yield Finding(
                 "proxy.loopback",

@@ -150,6 +150,8 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),
         (["nginx", "--listen", "0.0.0.0:99999"], "not a port"),
+        (["nginx", "--backend", "http://127.0.0.1:0"], "not a port: 0"),
+        (["freeradius", "--out", "/tmp/a,b"], "choose one without ','"),
         (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
         (["nginx", "--out", "/tmp/a b"], "cannot stand in a configuration"),
         (["nginx", "--name", "a;b"], "not a host name"),
@@ -163,6 +165,19 @@ def test_bad_input_ends_with_an_error_and_a_hint(
     assert said in result.stderr.replace("\n", " ")
     assert "hint:" in result.stderr
     assert result.stdout == ""
+
+
+def test_relative_paths_are_read_from_where_one_is(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    result = run(state, "nginx", *NAME, "--out", "../x1", "--key", "../../k.key")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "x1" / "nginx.conf").read_text()
+    assert f"pid {tmp_path}/x1/run/nginx.pid;" in text
+    assert f"ssl_certificate_key {tmp_path.parent}/k.key;" in text
 
 
 def test_without_a_ca_it_says_how_to_trust_one(tmp_path: Path) -> None:

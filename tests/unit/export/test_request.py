@@ -59,7 +59,7 @@ def test_a_backend_is_read(text: str, expected: Backend) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "unix:", "unix:run/x", "unix:/run/a:b", "unix:/run/a b", "unix:/run/x/", "unix:/run/../x", "unix:/a|b",
+        "http://127.0.0.1:0", "http://[::1]:0", "unix:", "unix:run/x", "unix:/run/a:b", "unix:/run/a b", "unix:/run/x/", "unix:/run/../x", "unix:/a|b",
         "https://127.0.0.1:8443", "http://203.0.113.5:80", "http://8.8.8.8", "http://0.0.0.0:80",
         "http://169.254.1.1", "http://a.example:80", "http://127.0.0.1:8443/x", "http://u:p@127.0.0.1",
         "127.0.0.1:8443", "http://127.0.0.1:99999", "http://[::1", "http://127.0.0.1?x=1",

@@ -309,6 +309,21 @@ def test_a_listed_address_is_recognized(host: str, expected: bool) -> None:
     assert is_in(host, networks) is expected
 
 
+@pytest.mark.parametrize(
+    ("listed", "inside", "outside"),
+    [
+        ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.2"), ("::ffff:10.0.0.0/104", "10.9.9.9", "11.0.0.1"),
+        ("::ffff:192.0.2.0/120", "::ffff:192.0.2.7", "192.0.3.7"), ("::/0", "2001:db8::1", "192.0.2.1"),
+    ],
+)  # fmt: skip
+def test_a_network_written_as_ipv4_in_ipv6_is_the_ipv4_one(
+    listed: str, inside: str, outside: str
+) -> None:
+    networks = parse_networks((listed,))
+    assert is_in(inside, networks)
+    assert not is_in(outside, networks)
+
+
 async def test_a_known_certificate_is_parsed_once_and_another_is_another() -> None:
     world = World()
     await world.ask(GOOD)

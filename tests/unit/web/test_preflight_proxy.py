@@ -42,7 +42,9 @@ def test_loopback_and_private_addresses_will_do(tmp_path: Path, host: str) -> No
     assert behind(tmp_path, host=host, proxy__trusted_proxies=("10.0.0.9",)) == []
 
 
-@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", "127.0.0.0/8"])
+@pytest.mark.parametrize(
+    "proxy", ["127.0.0.1", "::1", "127.0.0.0/8", "::ffff:127.0.0.1"]
+)
 def test_whoever_is_on_this_machine_can_be_a_proxy_on_loopback_and_that_is_said(
     tmp_path: Path, proxy: str
 ) -> None:
