@@ -29,6 +29,7 @@ from linekey.export.render import Export, export, find_peer
 from linekey.export.request import Backend, Endpoint, Request
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.tls.versions import Version
 
 NAME = "localhost"
 
@@ -113,6 +114,7 @@ def write_export(
     backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
+    oldest: Version | None = None,
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does."""
     from linekey.cli.export import write_files
@@ -128,7 +130,7 @@ def write_export(
     made = export(
         find_peer(peer),
         Request(
-            needs=fleet_needs(devices),
+            needs=fleet_needs(devices, oldest=oldest),
             phones=active_phones(devices),
             authorities=authorities,
             name=NAME,
@@ -226,13 +228,14 @@ async def exported_peer(
     backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
+    oldest: Version | None = None,
 ) -> AsyncIterator[Peer]:
     """Export for ``place`` and run exactly that."""
     udp = name == "freeradius"
     with open_folder() as folder:
         port = free_port(socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
         made = write_export(
-            place, name, folder, port=port, backend=backend, files=files, authorities=authorities
+            place, name, folder, port=port, backend=backend, files=files, authorities=authorities, oldest=oldest
         )  # fmt: skip
         async with running(Peer(name, port, folder, made), udp=udp) as peer:
             yield peer

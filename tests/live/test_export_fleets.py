@@ -17,6 +17,7 @@ from linekey.export.request import Endpoint
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.store.devices import Devices
+from linekey.tls.versions import Version
 from linekey.web.server import utc_now
 
 ALL = [pytest.param(name, marks=pytest.mark.peer(name)) for name in PEERS]
@@ -42,6 +43,24 @@ async def test_it_runs_for_a_fleet_of_all_ages_unknown_and_unserved_phones(
     backend = Endpoint("127.0.0.1", 9) if PEERS[name].forwards else None
     async with exported_peer(place, name, backend=backend) as peer:
         assert any("000413AABB03" in note for note in peer.exported.notes)
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize("name", PROXIES)
+async def test_an_old_version_that_was_asked_for_is_spoken(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    modernize(place)
+    words = [
+        *cert(place.identity(place.phone)), "--tls-max", "1.0",
+        "--ciphers", "DHE-RSA-AES128-SHA:AES128-SHA:@SECLEVEL=0",
+    ]  # fmt: skip
+    backend = Endpoint("127.0.0.1", 9)
+    for oldest, code in ((Version.TLS1_0, 0), (None, 35)):
+        async with exported_peer(place, name, backend=backend, oldest=oldest) as peer:
+            got = await place.curl(*words, peer.url, old=True)
+        assert got.code == code, got.said + peer.log()
+    record_interop(name, "TLS 1.0 where --min-version asks for it")
 
 
 @pytest.mark.peer("curl")

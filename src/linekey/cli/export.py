@@ -33,6 +33,7 @@ from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.tls.versions import Version
 from linekey.web.finding import Finding
 from linekey.web.preflight import read_chain
 from linekey.web.preflight_export import check_export
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 HOME = "/etc/linekey"
 """Where files are taken to lie if nothing else is said."""
+_OLDEST = {"1.0": Version.TLS1_0, "1.1": Version.TLS1_1, "1.2": Version.TLS1_2}
 
 
 @app.command()
@@ -110,6 +112,14 @@ def export_(
             "alone (nginx, apache).",
         ),
     ] = None,
+    min_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1.0|1.1|1.2",
+            help="Oldest TLS to speak, for everybody on this port. Default: what the "
+            "registered phones need. Below 1.2 it brings that time's suites.",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -130,6 +140,7 @@ def export_(
                 "key": key,
                 "backend": backend,
                 "files": files,
+                "min_version": min_version,
             }
             request, findings = _request(peer, database, options)
         report(findings)
@@ -173,6 +184,7 @@ def _request(
         needs=fleet_needs(
             devices,
             "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA",
+            oldest=_oldest(options["min_version"]),
         ),
         authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
         phones=active_phones(devices),
@@ -196,6 +208,16 @@ def _request(
         now=datetime.now(UTC),
     )
     return request, findings
+
+
+def _oldest(text: str | None) -> Version | None:
+    if text is None:
+        return None
+    if text not in _OLDEST:
+        raise InputError(
+            f"not an oldest version: {text!r}", hint=f"one of {', '.join(_OLDEST)}"
+        )
+    return _OLDEST[text]
 
 
 def _backend(settings: Settings) -> str:

@@ -150,6 +150,7 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),
         (["nginx", "--listen", "0.0.0.0:99999"], "not a port"),
+        (["nginx", "--min-version", "1.3"], "not an oldest version: '1.3'"),
         (["nginx", "--backend", "http://127.0.0.1:0"], "not a port: 0"),
         (["freeradius", "--out", "/tmp/a,b"], "choose one without ','"),
         (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
@@ -178,6 +179,12 @@ def test_relative_paths_are_read_from_where_one_is(
     text = (tmp_path / "x1" / "nginx.conf").read_text()
     assert f"pid {tmp_path}/x1/run/nginx.pid;" in text
     assert f"ssl_certificate_key {tmp_path.parent}/k.key;" in text
+
+
+def test_an_older_version_can_be_asked_for(state: Path) -> None:
+    said = run(state, "nginx", *NAME, "--min-version", "1.0").stdout
+    assert "ssl_protocols TLSv1 TLSv1.1 TLSv1.2;" in said
+    assert "# Security level 0 is here for: SHA-1 certificates of the D715" in said
 
 
 def test_without_a_ca_it_says_how_to_trust_one(tmp_path: Path) -> None:
