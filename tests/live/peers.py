@@ -115,6 +115,7 @@ def write_export(
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
     oldest: Version | None = None,
+    host: str = "127.0.0.1",
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does."""
     from linekey.cli.export import write_files
@@ -134,7 +135,7 @@ def write_export(
             phones=active_phones(devices),
             authorities=authorities,
             name=NAME,
-            listen=Endpoint("127.0.0.1", port),
+            listen=Endpoint(host, port),
             folder=str(folder),
             certificate=str(certificate),
             key=str(key_file),

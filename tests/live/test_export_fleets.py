@@ -3,11 +3,15 @@
 The same files with an ordinary fleet are in test_export_https, …_kamailio and so on.
 """
 
+import os
+import re
+import shutil
 from typing import Any
 
 import pytest
+from tests.conftest import peer_path
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import exported_peer
+from tests.live.peers import COMMANDS, exported_peer, open_folder, write_export
 from tests.live.test_export_https import behind, cert, modernize
 
 from linekey.catalog.firmware import Firmware
@@ -61,6 +65,45 @@ async def test_an_old_version_that_was_asked_for_is_spoken(
             got = await place.curl(*words, peer.url, old=True)
         assert got.code == code, got.said + peer.log()
     record_interop(name, "TLS 1.0 where --min-version asks for it")
+
+
+ALONE = """
+ip link set lo up
+echo 1 > /proc/sys/net/ipv6/bindv6only  # so that nobody leans on the default
+"$@" & peer=$!
+# Until it listens; what it says to plain HTTP does not matter.
+curl -s --max-time 20 --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:8443/
+for address in 127.0.0.1 ::1; do
+    curl -sS -w "\\nanswered: %{remote_ip} %{http_code}\\n" --max-time 10 --noproxy '*' \\
+        --cacert "$CA" --cert "$CERT" --key "$KEY" \\
+        --connect-to "localhost:8443:[$address]:8443" https://localhost:8443/
+done
+kill $peer
+wait $peer
+true
+"""
+"""In a network of its own, with nothing but loopback: "every address" is nobody else's."""
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.parametrize("name", PROXIES)
+async def test_without_an_address_it_listens_for_ipv4_and_ipv6(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can make a network of its own, with unshare")
+    identity = place.identity(place.phone)
+    with open_folder() as folder:
+        backend = Endpoint("127.0.0.1", 9)
+        write_export(place, name, folder, port=8443, host="", backend=backend)
+        program, *words = (w.format(folder=folder) for w in COMMANDS[name])
+        got = await place.run(
+            "env", f"CA={place.lab.server_root_path}", f"CERT={identity[0]}", f"KEY={identity[1]}",
+            "unshare", "-n", "sh", "-c", ALONE, "sh", peer_path(program) or program, *words,
+        )  # fmt: skip
+    for address in ("127.0.0.1", "::1"):
+        assert re.search(rf"^answered: {address} 50[23]$", got.out, re.M), got.said
+    record_interop(name, "listens for IPv4 and IPv6")
 
 
 @pytest.mark.peer("curl")

@@ -75,7 +75,9 @@ def export_(
         str | None,
         typer.Option(
             metavar="ADDR:PORT",
-            help="Where it listens for phones. Default: every address, the usual port.",
+            help="Where it listens for phones. Default: every address, the usual "
+            "port; nginx, haproxy and apache listen for IPv6 too, the others for IPv4 "
+            "alone. On a machine without IPv6 give 0.0.0.0:PORT.",
         ),
     ] = None,
     certificate: Annotated[

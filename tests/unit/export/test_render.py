@@ -101,6 +101,24 @@ def test_files_that_are_made_anew_say_so_and_the_others_are_the_operators(name: 
         assert marked != file.operators or file.name == "dbtext/version", file.name
 
 
+@pytest.mark.parametrize(
+    ("name", "every", "one"),
+    [
+        ("nginx", ["listen *:443 ssl", "listen [::]:443 ssl"], "listen 0.0.0.0:443 ssl"),
+        ("haproxy", ["bind :::443 v4v6 ssl"], "bind 0.0.0.0:443 ssl"),
+        ("apache", ["\nListen 443 https"], "\nListen 0.0.0.0:443 https"),
+    ],
+)  # fmt: skip
+def test_every_address_is_also_every_one_of_ipv6(
+    name: str, every: list[str], one: str
+) -> None:
+    both = text_of(export(find_peer(name), request()))
+    assert all(line in both for line in every)
+    ipv4 = text_of(export(find_peer(name), request(listen=Endpoint("0.0.0.0", 443))))
+    assert one in ipv4
+    assert "::" not in re.sub(r"(?m)^ *#.*|\(\?.*", "", ipv4)
+
+
 @pytest.mark.parametrize("name", PEERS)
 def test_without_a_ca_there_is_no_export(name: str) -> None:
     with pytest.raises(InputError, match="no vendor CA"):
