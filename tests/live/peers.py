@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -33,10 +34,7 @@ from linekey.tls.versions import Version
 
 NAME = "localhost"
 
-COMMANDS = {
-    "nginx": ["nginx", "-e", "stderr", "-c", "{folder}/nginx.conf", "-g", "daemon off;"],
-    "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
-    "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
+COMMANDS = {  # of those that come without a unit
     "kamailio": ["kamailio", "-f", "{folder}/kamailio.cfg", "-DD", "-E", "-m", "64", "-M", "8", "-Y", "{folder}/run"],
     "slapd": ["slapd", "-f", "{folder}/slapd.conf", "-h", "ldaps://127.0.0.1:{port}/", "-d", "0"],
     "freeradius": ["freeradius", "-f", "-d", "{folder}"],
@@ -147,11 +145,19 @@ def write_export(
     return made
 
 
+def unit_command(unit: Path) -> list[str]:
+    """The command of an exported unit's ExecStart, as systemd would read it."""
+    found = re.search(r"^ExecStart=(.*)$", unit.read_text(), re.M)
+    assert found is not None
+    return shlex.split(found[1])
+
+
 @asynccontextmanager
 async def running(peer: Peer, *, udp: bool = False) -> AsyncIterator[Peer]:
     """Run what was exported into ``peer.folder`` until the block is left."""
-    program, *words = COMMANDS[peer.name]
-    path = peer_path(program)
+    unit = peer.folder / f"linekey-{peer.name}.service"
+    program, *words = unit_command(unit) if unit.exists() else COMMANDS[peer.name]
+    path = peer_path(Path(program).name)
     assert path is not None
     (peer.folder / "run").mkdir(exist_ok=True)
     given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w or "{port}" in w else w for w in words]  # fmt: skip

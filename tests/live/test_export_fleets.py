@@ -9,9 +9,8 @@ import shutil
 from typing import Any
 
 import pytest
-from tests.conftest import peer_path
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import COMMANDS, exported_peer, open_folder, write_export
+from tests.live.peers import exported_peer, open_folder, unit_command, write_export
 from tests.live.test_export_https import behind, cert, modernize
 
 from linekey.catalog.firmware import Firmware
@@ -67,6 +66,24 @@ async def test_an_old_version_that_was_asked_for_is_spoken(
     record_interop(name, "TLS 1.0 where --min-version asks for it")
 
 
+@pytest.mark.parametrize("name", PROXIES)
+async def test_systemd_reads_the_exported_unit_without_a_complaint(
+    place: Place, name: str
+) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    with open_folder() as folder:
+        write_export(place, name, folder, port=8443, backend=Endpoint("127.0.0.1", 9))
+        unit = folder / f"linekey-{name}.service"
+        said = await place.run("systemd-analyze", "verify", "--man=no", str(unit))
+        assert said.code == 0, said.said
+        assert unit.name not in said.said
+        for line in ("User=linekey", "ExecStart=relative"):  # it does look
+            unit.write_text(unit.read_text().replace("[Install]", f"{line}\n[Install]"))
+        said = await place.run("systemd-analyze", "verify", "--man=no", str(unit))
+        assert unit.name in said.said
+
+
 ALONE = """
 ip link set lo up
 echo 1 > /proc/sys/net/ipv6/bindv6only  # so that nobody leans on the default
@@ -96,10 +113,10 @@ async def test_without_an_address_it_listens_for_ipv4_and_ipv6(
     with open_folder() as folder:
         backend = Endpoint("127.0.0.1", 9)
         write_export(place, name, folder, port=8443, host="", backend=backend)
-        program, *words = (w.format(folder=folder) for w in COMMANDS[name])
+        program, *words = unit_command(folder / f"linekey-{name}.service")
         got = await place.run(
             "env", f"CA={place.lab.server_root_path}", f"CERT={identity[0]}", f"KEY={identity[1]}",
-            "unshare", "-n", "sh", "-c", ALONE, "sh", peer_path(program) or program, *words,
+            "unshare", "-n", "sh", "-c", ALONE, "sh", program, *words,
         )  # fmt: skip
     for address in ("127.0.0.1", "::1"):
         assert re.search(rf"^answered: {address} 50[23]$", got.out, re.M), got.said

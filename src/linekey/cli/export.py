@@ -365,6 +365,9 @@ def _say_next(made: Export, request: Request) -> None:
             note(f"and: chmod {account.folder_mode:o} {path}")
     for line in made.run:
         note(f"next: {line}")
+    for file in made.files:
+        if file.name.endswith(".service"):
+            note(f"or by systemd: systemctl enable --now {request.folder}/{file.name}")
     if request.backend is not None:
         note(f"and beside it: {serve_line(made.peer, request)}")
 

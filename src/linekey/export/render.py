@@ -92,7 +92,10 @@ PEERS: dict[str, Peer] = {
             "nginx",
             443,
             "HTTPS before linekey, or with the phones' files",
-            (("nginx.conf", "nginx.conf.j2", "the whole configuration"),),
+            (
+                ("nginx.conf", "nginx.conf.j2", "the whole configuration"),
+                ("linekey-nginx.service", "nginx.service.j2", "systemd's unit"),
+            ),
             ("nginx -t -c {folder}/nginx.conf", "nginx -c {folder}/nginx.conf"),
             forwards=True,
             serves=True,
@@ -103,7 +106,10 @@ PEERS: dict[str, Peer] = {
             "HAProxy",
             443,
             "HTTPS before linekey",
-            (("haproxy.cfg", "haproxy.cfg.j2", "the whole configuration"),),
+            (
+                ("haproxy.cfg", "haproxy.cfg.j2", "the whole configuration"),
+                ("linekey-haproxy.service", "haproxy.service.j2", "systemd's unit"),
+            ),
             ("haproxy -c -f {folder}/haproxy.cfg", "haproxy -f {folder}/haproxy.cfg"),
             forwards=True,
         ),
@@ -112,7 +118,10 @@ PEERS: dict[str, Peer] = {
             "Apache httpd",
             443,
             "HTTPS before linekey, or with the phones' files",
-            (("apache.conf", "apache.conf.j2", "the whole configuration"),),
+            (
+                ("apache.conf", "apache.conf.j2", "the whole configuration"),
+                ("linekey-apache.service", "apache.service.j2", "systemd's unit"),
+            ),
             (
                 "apache2 -t -f {folder}/apache.conf",
                 "apache2 -f {folder}/apache.conf -DFOREGROUND",
@@ -312,6 +321,8 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
     needs = request.needs
     level = "@SECLEVEL=0" if needs.level_0 else ""
     return {
+        "peer": peer.name,
+        "folders": peer.folders,
         "request": request,
         "needs": needs,
         "rule": path_rule,
