@@ -19,6 +19,7 @@ from tests.live.test_export_https import (
     cert,
     modernize,
     path_of,
+    spoofing_identities,
     token_paths,
 )
 
@@ -197,33 +198,3 @@ async def test_no_other_attribute_passes_for_the_cn(
             assert "this is" not in got.out, number
             common = await place.curl(*cert(identity), f"{peer.url}/snomD785.htm")
             assert common.out == "this is snomD785.htm", common.said + peer.log()
-
-
-def spoofing_identities(place: Place, folder: Path) -> Any:
-    """Certificates of the trusted authority whose subject holds the MAC elsewhere."""
-    mac = "000413AABBCC"
-    subjects = [
-        [("O", f"LAB,CN={mac}"), ("CN", "000413AABB99")],
-        [("O", f"LAB+CN={mac}"), ("CN", "000413AABB99")],
-        [("CN", f"x,CN={mac}")],
-        [("CN", f"{mac},O=x")],
-        [("CN", f"{mac} ")],
-        [("CN", f"{mac}0")],
-        [("ST", mac), ("CN", "LAB VoIP Phone")],
-        [("O", f"LAB\\,CN={mac}")],
-        [("CN", mac), ("CN", "000413AABB99")],
-        [("CN", "000413AABB99"), ("CN", mac)],
-        [("OU", f"/CN={mac}"), ("CN", "000413AABB99")],
-    ]
-    key = new_key("rsa", 2048)
-    _, issuer = place.lab.vendors[Generation.SHA256]
-    for number, subject in enumerate(subjects):
-        leaf = issue(
-            Name.build(subject), key, issuer, serial=1000 + number,
-            not_before=issuer.certificate.not_before, not_after=issuer.certificate.not_after,
-            hash="sha256", ca=False,
-        )  # fmt: skip
-        path = folder / f"spoof{number}"
-        path.with_suffix(".pem").write_text(to_pem(leaf) + to_pem(issuer.certificate))
-        path.with_suffix(".key").write_bytes(private_key_to_pem(key))
-        yield str(path.with_suffix(".pem")), str(path.with_suffix(".key"))

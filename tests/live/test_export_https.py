@@ -27,6 +27,9 @@ from tests.live.peers import (
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
+from linekey.certs.build import issue, new_key
+from linekey.certs.name import Name
+from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.accounts import ACCOUNTS
 from linekey.export.request import Backend, Endpoint, UnixSocket
 from linekey.lab.authority import LabAuthority
@@ -463,3 +466,33 @@ async def test_a_token_is_in_no_log_of_the_peer_whether_linekey_answers_or_not(
     if gone:
         assert " 502 " in peer.log() or " 503 " in peer.log()
     assert token not in peer.log()
+
+
+def spoofing_identities(place: Place, folder: Path) -> Any:
+    """Certificates of the trusted authority whose subject holds the MAC elsewhere."""
+    mac = "000413AABBCC"
+    subjects = [
+        [("O", f"LAB,CN={mac}"), ("CN", "000413AABB99")],
+        [("O", f"LAB+CN={mac}"), ("CN", "000413AABB99")],
+        [("CN", f"x,CN={mac}")],
+        [("CN", f"{mac},O=x")],
+        [("CN", f"{mac} ")],
+        [("CN", f"{mac}0")],
+        [("ST", mac), ("CN", "LAB VoIP Phone")],
+        [("O", f"LAB\\,CN={mac}")],
+        [("CN", mac), ("CN", "000413AABB99")],
+        [("CN", "000413AABB99"), ("CN", mac)],
+        [("OU", f"/CN={mac}"), ("CN", "000413AABB99")],
+    ]
+    key = new_key("rsa", 2048)
+    _, issuer = place.lab.vendors[Generation.SHA256]
+    for number, subject in enumerate(subjects):
+        leaf = issue(
+            Name.build(subject), key, issuer, serial=1000 + number,
+            not_before=issuer.certificate.not_before, not_after=issuer.certificate.not_after,
+            hash="sha256", ca=False,
+        )  # fmt: skip
+        path = folder / f"spoof{number}"
+        path.with_suffix(".pem").write_text(to_pem(leaf) + to_pem(issuer.certificate))
+        path.with_suffix(".key").write_bytes(private_key_to_pem(key))
+        yield str(path.with_suffix(".pem")), str(path.with_suffix(".key"))
