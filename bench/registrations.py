@@ -39,7 +39,8 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.export import write_files
 from linekey.export.needs import fleet_needs
-from linekey.export.render import export, find_peer
+from linekey.export.peers import find_peer
+from linekey.export.render import export
 from linekey.export.request import Endpoint, Request
 from linekey.lab import vendor_ca
 from linekey.lab.authority import LabAuthority

@@ -16,10 +16,12 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
-from linekey.export.render import Export, export, find_peer
+from linekey.export.peers import find_peer
+from linekey.export.render import Export, export
 from linekey.export.request import Request, parse_backend, parse_listen
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.web.preflight_proxy import SOCKET
 
 SOURCES = Path(__file__).resolve().parent / "howto"
 
@@ -60,7 +62,7 @@ def example(peer: str, *, files: str | None = None) -> Export:
             folder=f"/etc/linekey/{peer}",
             certificate="/etc/linekey/server.pem",
             key="/etc/linekey/server.pem.key",
-            backend=None if files else parse_backend("http://127.0.0.1:8443"),
+            backend=None if files else parse_backend(f"unix:{SOCKET}"),
             files=files,
         ),
     )

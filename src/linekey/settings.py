@@ -122,12 +122,28 @@ class ProxySettings(_Section):
 
     behind_proxy: bool = False
     """Whether requests come through such a proxy. Then this server speaks plain HTTP to
-    the listed addresses only and takes identity from the proxy's headers."""
+    the listed proxies only and takes identity from the proxy's headers."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks (``192.0.2.10``, ``10.0.0.0/8``) of the proxies."""
+    """Addresses or networks (``192.0.2.10``, ``10.0.0.0/8``) of the proxies. From a
+    loopback address every user of the machine can come: prefer ``unix_socket``."""
+    unix_socket: Path | None = None
+    """Absolute path of a Unix socket to listen on instead of host and port. Who may
+    connect to it (mode 0660) is the proxy; an empty text: none."""
+    unix_group: str = ""
+    """Group that may connect to that socket, the one the proxy runs as (Debian:
+    www-data, haproxy). Empty: this server's own group."""
     public_port: Annotated[int, Field(ge=1, le=65535)] = 443
     """TCP port on which phones reach the proxy; it is in the URLs that phone
     configurations hold."""
+
+    @validated("unix_socket", mode="before")
+    @classmethod
+    def _absolute(cls, given: object) -> object:
+        if given is None or str(given) == "":
+            return None
+        if not str(given).startswith("/"):
+            raise ValueError(f"{str(given)!r} is not an absolute path")
+        return given
 
     @validated("trusted_proxies")
     @classmethod

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from pwd import getpwnam
 from typing import Any
 
 import pytest
@@ -125,8 +126,16 @@ class Place:
         )
 
     async def run(
-        self, *words: str, old: bool = False, given: bytes | None = None
+        self,
+        *words: str,
+        old: bool = False,
+        given: bytes | None = None,
+        user: str | None = None,
     ) -> Ran:
+        """Run a program; as ``user``, in that user's own group alone, if one is named."""
+        who: dict[str, Any] = {}
+        if user is not None:
+            who = {"user": user, "group": getpwnam(user).pw_gid, "extra_groups": []}
         environment = dict(os.environ)
         if old:
             configuration = self.folder / "legacy.cnf"
@@ -138,6 +147,7 @@ class Place:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            **who,
         )
         async with asyncio.timeout(30):
             out, err = await process.communicate(given)

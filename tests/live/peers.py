@@ -28,21 +28,25 @@ from tests.live.conftest import Place
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.account import DEBIAN, Account
+from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
-from linekey.export.render import Export, export, find_peer
-from linekey.export.request import ClientCertificates, Endpoint, Request
+from linekey.export.peers import find_peer
+from linekey.export.render import Export, export
+from linekey.export.request import Backend, ClientCertificates, Endpoint, Request
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.tls.versions import Version
 
 NAME = "localhost"
 
 COMMANDS = {
     "nginx": ["nginx", "-e", "stderr", "-c", "{folder}/nginx.conf", "-g", "daemon off;"],
-    "haproxy": ["haproxy", "-db", "-f", "{folder}/haproxy.cfg"],
     "apache": ["apache2", "-f", "{folder}/apache.conf", "-DFOREGROUND"],
 }  # fmt: skip
-"""How a peer is run in a test. One that is not here is run as the export says."""
+"""How a peer is run whose configuration is a test's own, and not exported."""
+STAY = ("nginx", "haproxy", "apache")
+"""Peers that leave the terminal if run by hand, and stay in it under systemd."""
 VERSIONS = {
     "nginx": ["nginx", "-v"],
     "haproxy": ["haproxy", "-v"],
@@ -95,6 +99,7 @@ class Peer:
     exported: Export
     host: str = "127.0.0.1"
     pid: int = 0
+    """Of the program that was started."""
     said: list[str] = field(default_factory=list)
 
     @property
@@ -113,12 +118,13 @@ def write_export(
     folder: Path,
     *,
     port: int,
-    backend: Endpoint | None = None,
+    backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
     host: str = "127.0.0.1",
     account: Account | None = None,
     client_certificates: ClientCertificates = "required",
+    oldest: Version | None = None,
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does.
 
@@ -140,11 +146,13 @@ def write_export(
         key_file.chmod(0o640)
     if authorities is None:
         authorities = tuple(ca.certificate for ca in VendorCas(place.database).all())
+    devices = tuple(Devices(place.database).all())
     made = export(
         find_peer(peer),
         Request(
-            needs=fleet_needs(Devices(place.database).all()),
-            groups=admitted(Devices(place.database).all()),
+            needs=fleet_needs(devices, oldest=oldest),
+            groups=admitted(devices),
+            phones=active_phones(devices),
             account=account,
             client_certificates=client_certificates,
             authorities=authorities,
@@ -161,6 +169,13 @@ def write_export(
     return made
 
 
+def unit_command(unit: Path) -> list[str]:
+    """The command of an exported unit's ExecStart, as systemd would read it."""
+    found = re.search(r"^ExecStart=(.*)$", unit.read_text(), re.M)
+    assert found is not None
+    return shlex.split(found[1])
+
+
 @asynccontextmanager
 async def running(
     peer: Peer,
@@ -174,11 +189,8 @@ async def running(
     ``started_by``: not by the user of this test; ``command`` changes the command line
     of the export.
     """
-    if peer.name in COMMANDS:
-        program, *given = [w.format(folder=peer.folder, port=peer.port) if "{folder}" in w else w for w in COMMANDS[peer.name]]  # fmt: skip
-    else:
-        program, *given = shlex.split(command(peer.exported.run[-1]))
-    path = peer_path(program)
+    program, *given = _command(peer, command)
+    path = peer_path(Path(program).name)
     assert path is not None
     (peer.folder / "run").mkdir(exist_ok=True)
     process = await asyncio.create_subprocess_exec(
@@ -189,6 +201,7 @@ async def running(
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
         **_started_by(started_by),
+        env={**os.environ, **({} if os.geteuid() == 0 else {"LINEKEY_AS_MYSELF": "1"})},
     )
     peer.pid = process.pid
 
@@ -213,6 +226,14 @@ async def running(
             await process.wait()
         await reader
         peer.said[:] = [peer.log()]  # whole now, and kept when the folder goes
+
+
+def _command(peer: Peer, command: Callable[[str], str]) -> list[str]:
+    if not peer.exported.run:
+        return [w.replace("{folder}", str(peer.folder)) for w in COMMANDS[peer.name]]
+    if peer.name in STAY:
+        return unit_command(peer.folder / f"linekey-{peer.name}.service")
+    return shlex.split(command(peer.exported.run[-1]))
 
 
 def _started_by(account: Account | None) -> dict[str, Any]:
@@ -277,7 +298,7 @@ async def exported_peer(
     place: Place,
     name: str,
     *,
-    backend: Endpoint | None = None,
+    backend: Backend | None = None,
     files: Path | None = None,
     authorities: tuple[Certificate, ...] | None = None,
     host: str = "127.0.0.1",
@@ -285,6 +306,7 @@ async def exported_peer(
     edit: Callable[[str], str] | None = None,
     started_by: Account | None = None,
     command: Callable[[str], str] = str,
+    oldest: Version | None = None,
 ) -> AsyncIterator[Peer]:
     """Export for ``place`` and run exactly that.
 
@@ -296,7 +318,7 @@ async def exported_peer(
         port = free_port(socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
         made = write_export(
             place, name, folder, port=port, backend=backend, files=files,
-            authorities=authorities, host=host, account=started_by,
+            authorities=authorities, host=host, account=started_by, oldest=oldest,
         )  # fmt: skip
         for own, text in (append or {}).items():
             with (folder / own).open("a") as file:
@@ -311,6 +333,26 @@ async def exported_peer(
         peer = Peer(name, port, folder, made, host)
         async with running(peer, udp=udp, started_by=started_by, command=command):
             yield peer
+
+
+def workers_of(pid: int) -> list[int]:
+    """Process ids of a program's workers: its children; of one without any, itself."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and re.search(rf"^PPid:\t{pid}$", (entry / "status").read_text(), re.M):  # fmt: skip
+                found.append(int(entry.name))
+    return found or [pid]
+
+
+def ids_of(pid: int) -> tuple[set[int], set[int]]:
+    """All user ids, and all group ids, supplementary ones too, of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    return (
+        {int(n) for n in lines["Uid"].split()},
+        {int(n) for n in (lines["Gid"] + lines["Groups"]).split()},
+    )
 
 
 def certificates_in(path: str) -> list[Certificate]:

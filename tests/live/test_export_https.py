@@ -1,23 +1,37 @@
-"""nginx, HAProxy and Apache from exported files, before linekey and by themselves.
+"""nginx, HAProxy and Apache from exported files, before linekey.
 
 Clients are curl and ``openssl s_client``; the backend is the real server through
 ``net.proxy``. What another phone asks for is decided there, or by the MAC rule.
 """
 
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from grp import getgrnam
 from pathlib import Path
+from pwd import getpwnam
+from stat import S_IMODE
 from typing import Any
 
 import pytest
 from tests.live.conftest import PASSWORD, Place
-from tests.live.peers import Peer, exported_peer
+from tests.live.peers import (
+    Peer,
+    exported_peer,
+    free_port,
+    ids_of,
+    open_folder,
+    workers_of,
+)
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
-from linekey.certs.pem import to_pem
-from linekey.export.request import Endpoint
+from linekey.certs.build import issue, new_key
+from linekey.certs.name import Name
+from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.export.account import DEBIAN
+from linekey.export.request import Backend, Endpoint, UnixSocket
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -28,7 +42,6 @@ from linekey.web.server import ProvisioningServer, utc_now
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 
 PROXIES = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "haproxy", "apache")]  # fmt: skip
-FILE_SERVERS = [pytest.param(n, marks=pytest.mark.peer(n)) for n in ("nginx", "apache")]
 SHA1_PHONE = Mac("000413AABB01")
 """A D715 with firmware 10.1: TLS 1.2, and a SHA-1 certificate with RSA-1024."""
 
@@ -63,14 +76,20 @@ def add_sha1_phone(place: Place) -> None:
 async def behind(
     place: Place, name: str, **options: Any
 ) -> AsyncIterator[tuple[Peer, ProvisioningServer]]:
-    """The peer before a linekey server that trusts 127.0.0.1."""
-    async with place.serving(
-        proxy__behind_proxy=True, proxy__trusted_proxies=("127.0.0.1",)
-    ) as server:
-        host, port = server.door.address
-        async with exported_peer(
-            place, name, backend=Endpoint(host, port), **options
-        ) as peer:
+    """The peer before a linekey server, with a Unix socket between them."""
+    with open_folder() as folder:
+        path = folder / "linekey.sock"
+        group = DEBIAN[name].group if os.geteuid() == 0 else ""
+        async with (
+            place.serving(
+                proxy__behind_proxy=True,
+                proxy__unix_socket=path,
+                proxy__unix_group=group,
+            ) as server,
+            exported_peer(
+                place, name, backend=UnixSocket(str(path)), **options
+            ) as peer,
+        ):
             yield peer, server
 
 
@@ -94,6 +113,66 @@ async def test_a_modern_phone_gets_its_file_and_the_log_knows_the_connection(
     assert entry.peer == "127.0.0.1"
     assert entry.policy is None
     record_interop(name, "SHA-256 certificate over TLS 1.2 gets its own file")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_those_that_serve_phones_are_not_root_and_cannot_change_the_folder(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start it as another user")
+    account = DEBIAN[name]
+    user, group = getpwnam(account.user).pw_uid, getgrnam(account.group).gr_gid
+    async with behind(place, name) as (peer, _):
+        got = await place.curl(*cert(place.identity(place.phone)), f"{peer.url}/{path_of(place.phone)}")  # fmt: skip
+        assert PASSWORD in got.out, got.said + peer.log()
+        for pid in workers_of(peer.pid):
+            assert ids_of(pid) == ({user}, {group})
+        for folder in (peer.folder, *(peer.folder / f for f in peer.exported.folders)):
+            there = folder.stat()
+            assert there.st_uid == 0
+            assert not there.st_mode & (0o022 if there.st_gid == group else 0o002)
+        for folder in peer.exported.folders:
+            assert S_IMODE((peer.folder / folder).stat().st_mode) == 0o750
+    record_interop(name, f"workers run as {account.user}")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_linekey_may_also_be_at_an_address(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    path = path_of(place.phone)
+    async with place.serving(
+        proxy__behind_proxy=True, proxy__trusted_proxies=("127.0.0.1",)
+    ) as server:
+        backend = Endpoint(*server.door.address)
+        async with exported_peer(place, name, backend=backend) as peer:
+            got = await place.curl(*cert(place.identity(place.phone)), f"{peer.url}/{path}")  # fmt: skip
+    assert PASSWORD in got.out, got.said + peer.log()
+    assert place.reasons() == ["own_file"]
+    record_interop(name, "before linekey over TCP on loopback")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_only_the_proxy_can_speak_to_linekey_on_its_socket(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can be two other users")
+    forged = forged_headers(place, place.phone)
+    async with behind(place, name) as (peer, server):
+        socket, _ = server.door.address
+        words = ["curl", "-sSi", "--unix-socket", socket, *GENUINE, *forged[-4:], f"http://x/{path_of(place.phone)}"]  # fmt: skip
+        for user, allowed in (("nobody", False), (DEBIAN[name].user, True)):
+            got = await place.run(*words, user=user)
+            assert (PASSWORD in got.out) is allowed, got.said
+            assert (got.code == 7) is not allowed, got.said
+        through = await place.curl(
+            *cert(place.identity(place.stranger)), *forged, f"{peer.url}/{path_of(place.phone)}"
+        )  # fmt: skip
+        assert PASSWORD not in through.out
+    assert place.reasons() == ["own_file", "other_phones_file"]
+    record_interop(name, "before linekey on a Unix socket, which others cannot reach")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -220,6 +299,10 @@ FORGED = [
 ]
 
 
+GENUINE = ["-H", "X-Linekey-Client-Verify: SUCCESS", "-H", "X-Linekey-Tls-Version: TLSv1.2", "-H", "X-Forwarded-For: 192.0.2.7"]  # fmt: skip
+"""What a proxy sends besides the certificate."""
+
+
 def forged_headers(place: Place, mac: Mac) -> list[str]:
     place.lab.device_identity(mac, Generation.SHA256)
     chain, _ = place.lab.device_identity(mac, Generation.SHA256)
@@ -254,6 +337,48 @@ async def test_forged_headers_through_the_proxy_change_nothing(
     assert second.peer == "127.0.0.1"
     assert second.tls_version == "TLSv1.2"
     record_interop(name, "forged identity headers", "replaced")
+
+
+STRIPPING = (
+    "x-linekey-tls-version, x-linekey-tls-suite, x-forwarded-for",
+    "client-cert, client-cert-chain, x-linekey-client-verify",
+)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_connection_header_takes_nothing_out_of_what_linekey_is_told(
+    place: Place, name: str, record_interop: Any
+) -> None:
+    url = f"/{path_of(place.phone)}"
+    identity = cert(place.identity(place.phone))
+    old = ["--tls-max", "1.0", "--ciphers", "DHE-RSA-AES128-SHA:AES128-SHA:@SECLEVEL=0"]
+    async with behind(place, name) as (peer, _):
+        for named in STRIPPING:
+            for word in ("close", "keep-alive"):
+                header = ["-H", f"Connection: {word}, {named}"]
+                got = await place.curl(*identity, *header, peer.url + url)
+                assert PASSWORD in got.out, got.said + peer.log()
+                got = await place.curl("-i", *identity, *header, *old, peer.url + url, old=True)  # fmt: skip
+                assert "403" in got.out.splitlines()[0], got.said
+    entries = place.log()
+    assert [e.reason for e in entries] == ["own_file", "tls_too_old"] * 4
+    assert {e.peer for e in entries} == {"127.0.0.1"}
+    record_interop(name, "Connection that names linekey's headers", "takes none out")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_phone_that_asks_for_it_has_its_connection_closed(
+    place: Place, name: str
+) -> None:
+    words = ["-v", *cert(place.identity(place.phone))]
+    async with behind(place, name) as (peer, _):
+        url = f"{peer.url}/{path_of(place.phone)}"
+        kept = await place.curl(*words, url)
+        closed = await place.curl(*words, "-H", "Connection: close", url)
+    assert "left intact" in kept.err
+    assert "Closing connection" in closed.err
+    assert PASSWORD in kept.out
+    assert PASSWORD in closed.out
 
 
 async def test_forged_headers_sent_directly_get_nothing_and_are_on_record(
@@ -309,84 +434,42 @@ async def test_a_resumed_session_is_the_same_phone(
     assert place.reasons() == ["own_file", "own_file"]
 
 
+def token_paths(token: str, file: str) -> tuple[str, ...]:
+    """URLs with a token, as phones are told them and as people mistype them."""
+    return (
+        f"t/{token}/{file}", f"prov/t/{token}/{file}", f"a/b/t/{token}", f"%74/{token}/{file}",
+        f"prov/%74%2f{token}/{file}", f"prov//T/{token}/{file}", f"prov%2ft%2f{token}",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", PROXIES)
-async def test_a_token_is_in_no_log_of_the_peer(place: Place, name: str) -> None:
+@pytest.mark.parametrize("gone", [None, "socket", "port"])
+async def test_a_token_is_in_no_log_of_the_peer_whether_linekey_answers_or_not(
+    place: Place, name: str, gone: str | None, tmp_path: Path
+) -> None:
     token = Devices(place.database).new_token(place.old_phone, utc_now())
-    async with behind(place, name) as (peer, _):
-        await place.curl(
-            *cert(place.identity(place.phone)), f"{peer.url}/t/{token}/{path_of(place.phone)}"
-        )  # fmt: skip
+    identity = cert(place.identity(place.phone))
+    async with AsyncExitStack() as stack:
+        if gone is None:
+            peer, _ = await stack.enter_async_context(behind(place, name))
+        else:
+            nobody: Backend = UnixSocket(str(tmp_path / "linekey.sock"))
+            if gone == "port":
+                nobody = Endpoint("127.0.0.1", free_port())
+            peer = await stack.enter_async_context(exported_peer(place, name, backend=nobody))  # fmt: skip
+        for path in token_paths(token, path_of(place.phone)):
+            for words in (identity, []):
+                await place.curl("--path-as-is", *words, f"{peer.url}/{path}")
+        got = await place.curl("-i", *identity, f"{peer.url}/{path_of(place.phone)}")
+    assert got.out.split(" ", 2)[1] in (("502", "503") if gone else ("200",))
     assert "verify=" in peer.log()
+    if gone:
+        assert " 502 " in peer.log() or " 503 " in peer.log()
     assert token not in peer.log()
-
-
-# The peer serves the files itself
-
-
-def write_phone_files(folder: Path) -> Path:
-    (folder / "phones").mkdir()
-    for name in (
-        "snomD785-000413AABBCC.htm", "snom710-000413AABBCD.htm", "snomD785.htm",
-        "000413AABBCD.cfg", "y000000000000.cfg", "000000000000.cfg",
-    ):  # fmt: skip
-        (folder / "phones" / name).write_text(f"this is {name}")
-    (folder / "phones" / "000413AABBCD").mkdir()
-    (folder / "phones" / "000413AABBCD" / "snom.htm").write_text("this is inside")
-    return folder / "phones"
-
-
-@pytest.fixture
-def phone_files() -> Any:
-    from tests.live.peers import open_folder
-
-    with open_folder() as folder:
-        yield write_phone_files(folder)
-
-
-@pytest.mark.parametrize("name", FILE_SERVERS)
-async def test_a_file_server_gives_each_phone_its_own_file_and_the_common_ones(
-    place: Place, name: str, phone_files: Path, record_interop: Any
-) -> None:
-    words = cert(place.identity(place.phone))
-    async with exported_peer(place, name, files=phone_files) as peer:
-        for path in ("snomD785-000413AABBCC.htm", "snomD785.htm", "y000000000000.cfg", "000000000000.cfg"):  # fmt: skip
-            got = await place.curl("-i", *words, f"{peer.url}/{path}")
-            assert f"this is {path}" in got.out, got.said + peer.log()
-            assert "no-store" in got.out
-        for path in (
-            "snom710-000413AABBCD.htm", "000413AABBCD.cfg", "000413aabbcd.cfg",
-            "000413AABBCD/snom.htm", "snomD785-000413AABBCC.htm/../snom710-000413AABBCD.htm",
-            "%30%30%30413AABBCD.cfg", "000413AABBCC/../000413AABBCD.cfg",
-            "./000413AABBCD.cfg", "000413AABBCD.cfg?000413AABBCC",
-        ):  # fmt: skip
-            got = await place.curl("-i", "--path-as-is", *words, f"{peer.url}/{path}")
-            assert "this is" not in got.out, path
-            assert got.out.split(" ", 2)[1] in ("403", "404"), got.out
-        got = await place.curl("-i", *words, "-X", "PUT", "-d", "x", f"{peer.url}/snomD785.htm")  # fmt: skip
-        assert "403" in got.out.splitlines()[0]
-    record_interop(name, "MAC rule: serves files itself, each to its phone alone")
-
-
-@pytest.mark.parametrize("name", FILE_SERVERS)
-async def test_no_other_attribute_passes_for_the_cn(
-    place: Place, name: str, phone_files: Path, tmp_path: Path
-) -> None:
-    for number, identity in enumerate(spoofing_identities(place, tmp_path)):
-        async with exported_peer(place, name, files=phone_files) as peer:
-            got = await place.curl(
-                "-i", *cert(identity), f"{peer.url}/snomD785-000413AABBCC.htm"
-            )
-            assert "this is" not in got.out, number
-            common = await place.curl(*cert(identity), f"{peer.url}/snomD785.htm")
-            assert common.out == "this is snomD785.htm", common.said + peer.log()
 
 
 def spoofing_identities(place: Place, folder: Path) -> Any:
     """Certificates of the trusted authority whose subject holds the MAC elsewhere."""
-    from linekey.certs.build import issue, new_key
-    from linekey.certs.name import Name
-    from linekey.certs.pem import private_key_to_pem
-
     mac = "000413AABBCC"
     subjects = [
         [("O", f"LAB,CN={mac}"), ("CN", "000413AABB99")],

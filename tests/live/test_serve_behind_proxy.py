@@ -9,10 +9,13 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from grp import getgrgid, getgrnam
+from stat import S_IMODE
 from typing import Any
 
 import pytest
 from tests.live.conftest import PASSWORD, Place, Ran
+from tests.live.peers import open_folder
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import to_pem
@@ -32,7 +35,7 @@ def words(place: Place, *options: str) -> list[str]:
 
 @asynccontextmanager
 async def serving(place: Place, *options: str) -> AsyncIterator[tuple[int, list[str]]]:
-    """The process's port, and what it has said."""
+    """The process's TCP port (0: it has none), and what it has said."""
     process = await asyncio.create_subprocess_exec(
         *words(place, *options),
         stdout=asyncio.subprocess.DEVNULL,
@@ -69,7 +72,7 @@ def listening_port(pid: int) -> int:
             fields = line.split()
             if fields[3] == "0A" and fields[9] in inodes:
                 return int(fields[1].rpartition(":")[2], 16)
-    raise AssertionError("it listens nowhere")
+    return 0
 
 
 def headers(place: Place, mac: Any) -> list[str]:
@@ -104,6 +107,38 @@ async def test_with_several_workers_too(place: Place) -> None:
         assert PASSWORD in got.out, (got.said, said)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_on_a_unix_socket_the_group_is_served_and_nobody_else(
+    place: Place, workers: str
+) -> None:
+    path = f"http://linekey/snomD785-{place.phone}.htm"
+    with open_folder() as folder:
+        socket = folder / "linekey.sock"
+        group = "www-data" if os.geteuid() == 0 else getgrgid(os.getgid()).gr_name
+        options = ("--behind-proxy", f"unix:{socket}", "--socket-group", group, "--workers", workers)  # fmt: skip
+        async with serving(place, *options) as (port, said):
+            assert port == 0
+            assert S_IMODE(socket.stat().st_mode) == 0o660
+            assert socket.stat().st_gid == getgrnam(group).gr_gid
+            asked = ["curl", "-sSi", "--unix-socket", str(socket), *headers(place, place.phone), path]  # fmt: skip
+            if os.geteuid() == 0:
+                stranger = await place.run(*asked, user="nobody")
+                assert stranger.code == 7, stranger.said
+                got = await place.run(*asked, user="www-data")
+            else:
+                got = await place.run(*asked)
+            assert PASSWORD in got.out, (got.said, said)
+        assert not socket.exists()
+    assert any(f"listening on {socket}" in line for line in said)
+    assert not any("every user of this machine" in line for line in said)
+    assert [(e.reason, e.peer) for e in place.log()] == [("own_file", "192.0.2.7")]
+
+
+async def test_on_loopback_it_says_who_else_could_be_the_proxy(place: Place) -> None:
+    async with serving(place, "--behind-proxy", "127.0.0.1") as (_, said):
+        assert any("every user of this machine can come from 127.0.0.1" in line for line in said)  # fmt: skip
+
+
 async def test_an_unlisted_address_with_forged_headers_gets_nothing(
     place: Place,
 ) -> None:
@@ -127,6 +162,7 @@ async def test_an_unproved_certificate_gets_nothing_whatever_the_proxy_says(
     given = [
         "-H", f"Client-Cert: :{leaf}:", "-H", f"Client-Cert-Chain: :{above}:",
         "-H", "X-Linekey-Client-Verify: SUCCESS", "-H", "X-Linekey-Tls-Version: TLSv1.2",
+        "-H", "X-Forwarded-For: 192.0.2.7",
     ]  # fmt: skip
     async with serving(place, "--behind-proxy", "127.0.0.1") as (port, _):
         got = await place.curl("-i", *given, f"http://127.0.0.1:{port}/snomD785-{place.phone}.htm")  # fmt: skip
@@ -141,6 +177,12 @@ async def test_an_unproved_certificate_gets_nothing_whatever_the_proxy_says(
         (["--behind-proxy", "127.0.0.1", "--host", "0.0.0.0"], "plain HTTP"),
         (["--behind-proxy", ""], "no proxy is listed"),
         (["--behind-proxy", "proxy.example"], "proxy.trusted_proxies"),
+        (["--behind-proxy", "unix:/no/such/folder/x.sock"], "no folder for the socket"),
+        (["--behind-proxy", "unix:/tmp/x.sock"], "every user can put another socket"),
+        (
+            ["--behind-proxy", "127.0.0.1", "--socket-group", "www-data"],
+            "for a Unix socket",
+        ),
     ],
 )
 async def test_unsafe_combinations_do_not_start_and_name_the_cure(

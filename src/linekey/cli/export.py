@@ -5,25 +5,28 @@ operator's from then on (accounts, secrets) is written once. No key is copied.
 """
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_bundle
 from linekey.cli.export_reach import is_filled, key_advice
-from linekey.cli.opening import JsonOption, StateOption, opened, read_file
+from linekey.cli.opening import JsonOption, StateOption, opened
 from linekey.cli.output import emit_json, fail, note, warn
-from linekey.cli.serve import load_settings
+from linekey.cli.serve import load_settings, report
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.export.account import parse_account
+from linekey.export.account import DEBIAN, parse_account
+from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
-from linekey.export.render import MARK, PEERS, Export, export, find_peer
+from linekey.export.peers import PEERS, find_peer
+from linekey.export.render import MARK, Export, export
 from linekey.export.request import (
     ClientCertificates,
     Request,
+    UnixSocket,
     parse_backend,
     parse_listen,
     parse_name,
@@ -33,6 +36,11 @@ from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
+from linekey.tls.versions import Version
+from linekey.web.finding import Finding
+from linekey.web.preflight import read_chain
+from linekey.web.preflight_export import check_export
+from linekey.web.preflight_proxy import SOCKET
 
 app = typer.Typer(
     add_completion=False,
@@ -43,6 +51,7 @@ app = typer.Typer(
 
 HOME = "/etc/linekey"
 """Where files are taken to lie if nothing else is said."""
+_OLDEST = {"1.0": Version.TLS1_0, "1.1": Version.TLS1_1, "1.2": Version.TLS1_2}
 
 
 @app.command()
@@ -69,7 +78,9 @@ def export_(
         str | None,
         typer.Option(
             metavar="ADDR:PORT",
-            help="Where it listens for phones. Default: every address, the usual port.",
+            help="Where it listens for phones. Default: every address, the usual "
+            "port; nginx, haproxy and apache listen for IPv6 too, the others for IPv4 "
+            "alone. On a machine without IPv6 give 0.0.0.0:PORT.",
         ),
     ] = None,
     certificate: Annotated[
@@ -84,15 +95,18 @@ def export_(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="PEM: its private key, which is named in the configuration and not "
-            f"read. Default: the settings', else {HOME}/server.key.",
+            help="PEM: its private key, which is named in the configuration and "
+            f"read only to see that it fits. Default: the settings', else "
+            f"{HOME}/server.key.",
         ),
     ] = None,
     backend: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where `linekey serve --behind-proxy` listens: http://ADDR:PORT.",
+            help="Where `linekey serve --behind-proxy` listens: unix:PATH, or "
+            "http://ADDR:PORT, which on loopback every user of the machine can reach. "
+            f"Default: the settings', else unix:{SOCKET}.",
         ),
     ] = None,
     files: Annotated[
@@ -107,8 +121,7 @@ def export_(
         str | None,
         typer.Option(
             metavar="USER[:GROUP]",
-            help="As whom it runs (kamailio, slapd, freeradius). Default: the user "
-            "that Debian's package made.",
+            help="As whom it runs Default: the user that Debian's package made.",
         ),
     ] = None,
     client_certificates: Annotated[
@@ -119,6 +132,14 @@ def export_(
             "one without comes in by its password alone.",
         ),
     ] = "required",
+    min_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1.0|1.1|1.2",
+            help="Oldest TLS to speak, for everybody on this port. Default: what the "
+            "registered phones need. Below 1.2 it brings that time's suites.",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -141,8 +162,10 @@ def export_(
                 "files": files,
                 "user": user,
                 "client_certificates": client_certificates,
+                "min_version": min_version,
             }
-            request = _request(peer, database, options)
+            request, findings = _request(peer, database, options)
+        report(findings)
         made = export(find_peer(peer), request)
         kept = [] if out is None else write_files(made, Path(request.folder))
     except LinekeyError as error:
@@ -156,7 +179,10 @@ def export_(
         _say_next(made, request)
 
 
-def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Request:
+def _request(
+    peer_name: str, database: Database, options: dict[str, Any]
+) -> tuple[Request, list[Finding]]:
+    """What is to be exported, and what ``linekey serve`` would say about it."""
     peer = find_peer(peer_name)
     root = database.state.root
     settings = load_settings(database.state, {})
@@ -164,7 +190,8 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
     certificate = _path(
         options["certificate"], settings.certificate, root, "server.pem"
     )
-    leaf = _leaf(certificate, required=options["certificate"] is not None)
+    chain = _chain(Path(certificate), required=options["certificate"] is not None)
+    leaf = chain[0] if chain else None
     listen = parse_listen(options["listen"] or "", peer.port)
     backend = options["backend"]
     if backend is not None and files is not None:
@@ -173,41 +200,74 @@ def _request(peer_name: str, database: Database, options: dict[str, Any]) -> Req
             hint="a backend decides whose file it is; --files lets the peer decide",
         )
     if backend is None and peer.forwards and files is None:
-        backend = f"http://127.0.0.1:{settings.port or 8443}"
+        backend = _backend(settings)
+    devices = tuple(Devices(database).all())
     server_key: ServerKey = (
         "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
     )
-    devices = list(Devices(database).all())
-    return Request(
-        needs=fleet_needs(devices, server_key),
+    request = Request(
+        needs=fleet_needs(devices, server_key, oldest=_oldest(options["min_version"])),
         groups=admitted(devices, server_key),
         account=None if options["user"] is None else parse_account(options["user"]),
         authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
+        phones=active_phones(devices),
         name=parse_name(options["name"] or _name(settings, leaf)),
         listen=listen,
         folder=parse_path(
-            str(out.absolute() if out else f"{HOME}/{peer.name}"), "folder"
+            str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder"
         ),
         certificate=parse_path(certificate, "certificate"),
         key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
         backend=None if backend is None else parse_backend(backend),
-        files=None if files is None else parse_path(str(files.absolute()), "folder"),
+        files=None if files is None else parse_path(str(absolute(files)), "folder"),
         client_certificates=options["client_certificates"],
     )
+    findings = check_export(
+        # A phone in 802.1X knows the server's authority, and no name.
+        name=None if peer.name == "freeradius" else request.name,
+        host=listen.host,
+        chain=chain,
+        key=Path(request.key),
+        vendor_cas=request.authorities,
+        now=datetime.now(UTC),
+    )
+    return request, findings
+
+
+def _oldest(text: str | None) -> Version | None:
+    if text is None:
+        return None
+    if text not in _OLDEST:
+        raise InputError(
+            f"not an oldest version: {text!r}", hint=f"one of {', '.join(_OLDEST)}"
+        )
+    return _OLDEST[text]
+
+
+def _backend(settings: Settings) -> str:
+    """Where linekey listens by its settings, if they say so."""
+    proxy = settings.proxy
+    if proxy.unix_socket is None and proxy.behind_proxy and proxy.trusted_proxies:
+        host = settings.host if "host" in settings.model_fields_set else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"unix:{proxy.unix_socket or SOCKET}"
 
 
 def _path(given: Path | None, setting: Path | None, root: Path, name: str) -> str:
     if given is not None:
-        return str(given.absolute())
-    return str((root / setting).absolute()) if setting is not None else f"{HOME}/{name}"
+        return str(absolute(given))
+    return str(absolute(root / setting)) if setting is not None else f"{HOME}/{name}"
 
 
-def _leaf(path: str, *, required: bool) -> Certificate | None:
-    """The server's certificate; None where nothing is there yet and nobody named it."""
-    if not required and not Path(path).exists():
-        return None
-    found = parse_bundle(read_file(Path(path))).certificates
-    return found[0] if found else None
+def absolute(path: Path) -> Path:
+    """The path from the root on, without ``..``: where that leads, links say."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def _chain(path: Path, *, required: bool) -> tuple[Certificate, ...]:
+    """The server's certificate and what is above it; empty where nothing is there yet
+    and nobody named it."""
+    return read_chain(path) if required or path.exists() else ()
 
 
 def _name(settings: Settings, leaf: Certificate | None) -> str:
@@ -303,8 +363,10 @@ def _say_next(made: Export, request: Request) -> None:
     for path, what in ((request.certificate, "certificate"), (request.key, "key")):
         if not Path(path).exists():
             note(f"put the server's {what} here: {path}")
-    if made.account is not None and (
-        advice := key_advice(Path(request.key), made.account)
+    if (
+        made.reads_key
+        and made.account is not None
+        and (advice := key_advice(Path(request.key), made.account))
     ):
         note(advice)
     for line in (*made.prepare, *made.run):
@@ -313,10 +375,22 @@ def _say_next(made: Export, request: Request) -> None:
             note(f"left as it is: {request.folder}/{filled}")
         else:
             note(f"next: {line}")
+    for file in made.files:
+        if file.name.endswith(".service"):
+            note(f"or by systemd: systemctl enable --now {request.folder}/{file.name}")
     if request.backend is not None:
-        beside = "127.0.0.1" if request.backend.host.startswith("127.") else "ADDR"
-        note(
-            f"and beside it: linekey serve --behind-proxy {beside} "
-            f"--host {request.backend.host} --port {request.backend.port}"
-            f" --certificate {request.certificate}"
-        )
+        note(f"and beside it: {serve_line(made.peer, request)}")
+
+
+def serve_line(peer: str, request: Request) -> str:
+    """The command that serves the proxy of ``request``."""
+    backend = request.backend
+    words = ["linekey serve"]
+    if isinstance(backend, UnixSocket):
+        words.append(f"--behind-proxy unix:{backend.path}")
+        words.append(f"--socket-group {(request.account or DEBIAN[peer]).group}")
+    elif backend is not None:
+        beside = "127.0.0.1" if backend.host.startswith("127.") else "ADDR"
+        words.append(f"--behind-proxy {beside}")
+        words.append(f"--host {backend.host} --port {backend.port}")
+    return " ".join([*words, f"--certificate {request.certificate}"])

@@ -12,6 +12,7 @@ from linekey.cli.output import console, emit_json, err_console
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem, make_folder, write_file
+from linekey.lab.zoo_programs import LEGACY_OPENSSL
 from linekey.mac import parse_mac
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.patch import make_patch
@@ -47,7 +48,8 @@ def identity(
 ) -> None:
     """Write a phone's lab certificate and key: <MAC>.pem and <MAC>.key.
 
-    Asked again for the same phone, it is the same certificate.
+    Beside a SHA-1 one lies <MAC>.openssl.cnf, with which today's curl and openssl use
+    such a certificate. Asked again for the same phone, it is the same certificate.
     """
     address = parse_mac(mac)
     lab = LabAuthority.open(StateDir.open(state).lab)
@@ -55,12 +57,21 @@ def identity(
     make_folder(out)
     certificate_path = out / f"{address}.pem"
     key_path = out / f"{address}.key"
-    # Both or neither: never a new key beside an old certificate.
+    # curl reads the certificate before it heeds --ciphers DEFAULT@SECLEVEL=0.
+    openssl_path = None
+    if generation is Generation.SHA1:
+        openssl_path = out / f"{address}.openssl.cnf"
+    # All or none: never a new key beside an old certificate.
     if not force:
-        _refuse_existing(certificate_path, key_path)
+        _refuse_existing(certificate_path, key_path, *filter(None, [openssl_path]))
     write_file(key_path, private_key_to_pem(key), private=True, force=force)
     write_file(certificate_path, chain_pem(chain), private=False, force=force)
+    if openssl_path is not None:
+        text = LEGACY_OPENSSL.encode("ascii")
+        write_file(openssl_path, text, private=False, force=force)
     curl = _curl_line(lab, generation, certificate_path, key_path)
+    if openssl_path is not None:
+        curl = f"OPENSSL_CONF={shlex.quote(str(openssl_path))} {curl}"
     if as_json:
         emit_json(
             {
@@ -68,6 +79,7 @@ def identity(
                 "generation": generation,
                 "certificate": certificate_path,
                 "key": key_path,
+                "openssl_conf": openssl_path,
                 "server_ca": lab.server_root_path,
                 "sha256": chain[0].sha256,
                 "curl": curl,
@@ -76,6 +88,8 @@ def identity(
         return
     console.print(f"certificate  {certificate_path}", markup=False, soft_wrap=True)
     console.print(f"key          {key_path}", markup=False, soft_wrap=True)
+    if openssl_path is not None:
+        console.print(f"openssl.cnf  {openssl_path}", markup=False, soft_wrap=True)
     _say(
         f"{certificate_path.name} holds the phone's certificate and the intermediate: "
         "the client certificate.",
@@ -185,9 +199,6 @@ def _curl_line(
         *("--cert", str(certificate_path)),
         *("--key", str(key_path)),
     ]
-    if generation is Generation.SHA1:
-        # Today's OpenSSL does not send SHA-1 certificates of its own accord.
-        words += ["--ciphers", "DEFAULT@SECLEVEL=0"]
     return shlex.join([*words, f"{url}/snom{model}-{mac}.htm"])
 
 

@@ -13,7 +13,7 @@ from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.settings import Settings, is_loopback, parse_settings
 from linekey.store.paths import StateDir
-from linekey.web.preflight import Finding
+from linekey.web.finding import Finding
 
 app = typer.Typer(help="Run the provisioning server, for production.")
 
@@ -52,9 +52,18 @@ def serve(
     behind_proxy: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDR[,ADDR]",
-            help="Speak plain HTTP to these proxies, and take the phone's certificate "
-            "from their headers (see `linekey export`).",
+            metavar="unix:PATH|ADDR[,ADDR]",
+            help="Speak plain HTTP to a proxy on this Unix socket, or to these "
+            "proxies, and take the phone's certificate from their headers (see "
+            "`linekey export`). From a loopback address every user of the machine can "
+            "come.",
+        ),
+    ] = None,
+    socket_group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="Group that may connect to that socket: the one the proxy runs as.",
         ),
     ] = None,
     check: Annotated[
@@ -79,7 +88,7 @@ def serve(
                 "workers": workers,
                 "status.port": status_port,
                 "status.enabled": status,
-                **_proxy_options(behind_proxy),
+                **_proxy_options(behind_proxy, socket_group),
             },
             check_only=check,
         )
@@ -87,11 +96,28 @@ def serve(
         fail(error)
 
 
-def _proxy_options(addresses: str | None) -> dict[str, Any]:
+def _proxy_options(addresses: str | None, group: str | None) -> dict[str, Any]:
     if addresses is None:
-        return {}
+        return {"proxy.unix_group": group}
+    if addresses.startswith("unix:"):
+        return {
+            "proxy.behind_proxy": True,
+            "proxy.trusted_proxies": (),
+            "proxy.unix_socket": Path(addresses.removeprefix("unix:")).absolute(),
+            "proxy.unix_group": group,
+        }
+    if group is not None:
+        raise InputError(
+            "--socket-group is for a Unix socket",
+            hint="give --behind-proxy unix:PATH, or leave --socket-group out",
+        )
     listed = tuple(part.strip() for part in addresses.split(",") if part.strip())
-    return {"proxy.behind_proxy": True, "proxy.trusted_proxies": listed}
+    return {
+        "proxy.behind_proxy": True,
+        "proxy.trusted_proxies": listed,
+        "proxy.unix_socket": "",
+        "proxy.unix_group": "",
+    }
 
 
 def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
@@ -116,6 +142,7 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
     from linekey.net.door import bind
     from linekey.net.process import new_loop
     from linekey.web import workers
+    from linekey.web.listener import phone_listener
     from linekey.web.logs import configure_logs
     from linekey.web.server import ProvisioningServer, utc_now
 
@@ -127,10 +154,8 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(workers.open_store(state, settings))
         files, findings = workers.inspect_start(settings, state, database, utc_now())
-        _report(findings)
-        listener = stack.enter_context(
-            bind(settings.host, settings.port, backlog=settings.limits.backlog)
-        )
+        report(findings)
+        listener = stack.enter_context(phone_listener(settings))
         status_listener: socket.socket | None = None
         if settings.status.enabled:
             status_listener = stack.enter_context(
@@ -144,7 +169,11 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
             note(f"phones: {url}/")
             if status_url:
                 note(f"status: {status_url}")
-            if not is_loopback(settings.host):
+            proxy = settings.proxy
+            if proxy.behind_proxy and proxy.unix_socket is not None:
+                who = f"group {proxy.unix_group!r}" if proxy.unix_group else "its group"
+                note(f"listening on {proxy.unix_socket} for this user and {who}")
+            elif not is_loopback(settings.host):
                 note(f"listening on {settings.host}, {settings.workers} worker(s)")
             note("Ctrl-C ends it.")
 
@@ -190,8 +219,8 @@ def _first(group: BaseExceptionGroup[LinekeyError]) -> LinekeyError:
     return found
 
 
-def _report(findings: list[Finding]) -> None:
-    """Say all findings; raise InputError if one keeps the server from starting."""
+def report(findings: list[Finding]) -> None:
+    """Say all findings; raise InputError if one refuses."""
     refused = [f for f in findings if f.severity == "refused"]
     for finding in findings:
         if finding.severity == "warning":

@@ -33,9 +33,14 @@ class Rights:
     """
 
     owns: tuple[str, ...] = ()
-    """Folders that the peer writes into."""
+    """Folders that the peer writes into as its account."""
+    looks_into: tuple[str, ...] = ()
+    """Folders that root writes into for it, and that it never owns: in a folder of its
+    own a link could lead root's pen elsewhere."""
     reads: tuple[str, ...] = ()
     """Files that hold secrets."""
+    key: bool = False
+    """Whether it reads the server's key after it gave root up, and not before."""
 
     def preparation(self, account: Account, folder: str) -> tuple[str, ...]:
         """Commands for root; ``folder`` is a path of ``request.parse_path``."""
@@ -43,6 +48,9 @@ class Rights:
         if owned := " ".join(f"{folder}/{name}" for name in self.owns):
             commands.append(f"chown -R {account.user}:{account.group} {owned}")
             commands.append(f"chmod 750 {owned}")
+        if looked := " ".join(f"{folder}/{name}" for name in self.looks_into):
+            commands.append(f"chown root:{account.group} {looked}")
+            commands.append(f"chmod 750 {looked}")
         if read := " ".join(f"{folder}/{name}" for name in self.reads):
             commands.append(f"chgrp {account.group} {read}")
             commands.append(f"chmod 640 {read}")
@@ -50,11 +58,14 @@ class Rights:
 
 
 DEBIAN = {
+    "nginx": Account("www-data", "www-data"),
+    "haproxy": Account("haproxy", "haproxy"),
+    "apache": Account("www-data", "www-data"),
     "kamailio": Account("kamailio", "kamailio"),
     "slapd": Account("openldap", "openldap"),
     "freeradius": Account("freerad", "freerad"),
 }
-"""The accounts that Debian 12's packages make, by peer (/etc/default/slapd; H)."""
+"""The accounts that Debian 12's packages make, by peer (their configurations; H)."""
 
 
 def parse_account(text: str) -> Account:

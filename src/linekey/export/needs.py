@@ -13,8 +13,9 @@ DES, 3DES, RC4 and MD5 suites are in no tier: a phone with nothing else is named
 
 A phone whose model is not known is taken for one of today (TLS 1.2 and 1.3 with modern
 suites), one whose firmware is not known for one with the newest; ``Needs.notes`` says
-which those are. Both are assumptions (L): to take the oldest would open TLS 1.0 for one
-empty field.
+which those are, and which models the catalogue does not have. All are assumptions (L):
+to take the oldest would open TLS 1.0 for one empty field. Who knows better says the
+oldest version himself (``fleet_needs(…, oldest=…)``).
 """
 
 from collections.abc import Iterable
@@ -65,6 +66,8 @@ class Needs:
     unserved: tuple[Unserved, ...]
     notes: tuple[str, ...]
     """What was assumed, for the operator."""
+    asked: Version | None = None
+    """The oldest version, where the operator said it."""
 
     @property
     def phones(self) -> int:
@@ -82,7 +85,7 @@ class Needs:
     @property
     def level_0(self) -> bool:
         """Whether OpenSSL must run at security level 0 (facts snom.md §7)."""
-        return bool(self.old_protocols or self.sha1_models)
+        return bool(self.level_0_reasons)
 
     @property
     def dhe(self) -> bool:
@@ -105,11 +108,22 @@ class Needs:
                 "TLS 1.0 or 1.1, the best that these speak: "
                 + _listed(self.old_protocols)
             )
+        if self.asked is not None and self.asked < Version.TLS1_2:
+            found.append(f"{self.asked.label}, which was asked for")
         return tuple(found)
 
 
-def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Needs:
+def fleet_needs(
+    devices: Iterable[Device],
+    server_key: ServerKey = "RSA",
+    *,
+    oldest: Version | None = None,
+) -> Needs:
     """Say what the active ones of ``devices`` need. Never raises.
+
+    ``oldest`` is the oldest version to speak, TLS 1.0 to 1.2, whatever they need: below
+    TLS 1.2 it brings the suites of that time, and phones that speak nothing as new as
+    it are not served.
 
     With no phone at all the answer is what today's phones speak: TLS 1.2 with modern
     suites.
@@ -121,12 +135,15 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
     sha1: set[str] = set()
     unserved: dict[str, list[str]] = {}
     no_model: list[str] = []
+    strange: list[str] = []
     no_firmware: list[str] = []
     for device in devices:
         if device.state != "active":
             continue
         active.append(device.mac)
         wanted = _wanted(device, server_key)
+        if not isinstance(wanted, str) and oldest is not None and wanted.high < oldest:
+            wanted = f"{wanted.high.label} is its best, and {oldest.label} the oldest"
         if isinstance(wanted, str):
             unserved.setdefault(wanted, []).append(_label(device))
             continue
@@ -136,13 +153,21 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
             old.add(wanted.model)
         if wanted.sha1:
             sha1.add(wanted.model or "phones of unknown model")
-        if not wanted.model:
+        if not wanted.model and device.model:
+            strange.append(_label(device))
+        elif not wanted.model:
             no_model.append(str(device.mac))
         elif device.firmware is None:
             no_firmware.append(str(device.mac))
     if not versions:
         versions = {Version.TLS1_2}
         suites = set(_forward_secret(MODERN.suites, server_key))
+    if oldest is not None:
+        versions.add(oldest)
+        if oldest < Version.TLS1_2:
+            suites.update(
+                n for n in LEGACY.suites if by_name(n).authentication == server_key
+            )
     newest = max(versions)
     return Needs(
         active=tuple(sorted(active)),
@@ -155,7 +180,8 @@ def fleet_needs(devices: Iterable[Device], server_key: ServerKey = "RSA") -> Nee
         unserved=tuple(
             Unserved(tuple(sorted(who)), why) for why, who in sorted(unserved.items())
         ),
-        notes=_notes(len(active), no_model, no_firmware),
+        notes=_notes(len(active), no_model, strange, no_firmware),
+        asked=oldest,
     )
 
 
@@ -224,7 +250,9 @@ def _label(device: Device) -> str:
     return f"{device.mac} ({what})"
 
 
-def _notes(count: int, no_model: list[str], no_firmware: list[str]) -> tuple[str, ...]:
+def _notes(
+    count: int, no_model: list[str], strange: list[str], no_firmware: list[str]
+) -> tuple[str, ...]:
     notes = []
     if not count:
         notes.append(
@@ -235,6 +263,12 @@ def _notes(count: int, no_model: list[str], no_firmware: list[str]) -> tuple[str
         notes.append(
             "model not known, taken for a phone of today (TLS 1.2 and 1.3): "
             f"{_listed(no_model)}; say it with linekey device set MAC --model MODEL"
+        )
+    if strange:
+        notes.append(
+            "model not in the catalogue, taken for a phone of today (TLS 1.2 and 1.3 "
+            f"with modern suites): {_listed(strange)}; an older one is not served: if "
+            "the server's log shows one refused, export with --min-version 1.0"
         )
     if no_firmware:
         notes.append(

@@ -19,17 +19,25 @@ from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
-from linekey.export.account import DEBIAN, Account, Rights
+from linekey.export import path_rule
+from linekey.export.account import DEBIAN, Account
+from linekey.export.active import apache_map, nginx_map
 from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs
-from linekey.export.request import Request
+from linekey.export.peers import Peer
+from linekey.export.request import Endpoint, Request, UnixSocket
+from linekey.export.signature_rule import signature_patterns
+from linekey.settings import is_loopback
 from linekey.tls.versions import Version
 
 MARK = "Made by `linekey export"
 """In the first lines of every file that is written anew at each export."""
 BUNDLE = "phone-authorities.pem"
 """Name of the CA bundle in every export."""
+
+ACTIVE = "active-phones.map"
+"""Name of the list of phones, where a peer serves files itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,156 +69,8 @@ class Export:
     """As whom it runs: the server's key must be readable for this group."""
     prepare: tuple[str, ...] = ()
     """Commands for root, once, before ``run``: who owns and may read what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A foreign server that linekey can write the configuration of."""
-
-    name: str
-    title: str
-    port: int
-    """The port it listens on unless told."""
-    summary: str
-    files: tuple[tuple[str, str, str], ...]
-    """(name, template, purpose)."""
-    run: tuple[str, ...]
-    forwards: bool = False
-    """It can stand before a linekey server."""
-    serves: bool = False
-    """It can serve files itself."""
-    folders: tuple[str, ...] = ()
-    own: frozenset[str] = frozenset()
-    """Files that are the operator's from then on."""
-    fills: tuple[tuple[str, str], ...] = ()
-    """Those of ``run`` that fill an empty folder, each with its name."""
-    rights: Rights | None = None
-    """What its account needs in the folder before it is first started."""
-    may_go_without: bool = False
-    """It can serve phones that show no certificate, by their password."""
-
-
-_SLAPADD = "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif"
-
-PEERS: dict[str, Peer] = {
-    peer.name: peer
-    for peer in (
-        Peer(
-            "nginx",
-            "nginx",
-            443,
-            "HTTPS before linekey, or with the phones' files",
-            (("nginx.conf", "nginx.conf.j2", "the whole configuration"),),
-            ("nginx -t -c {folder}/nginx.conf", "nginx -c {folder}/nginx.conf"),
-            forwards=True,
-            serves=True,
-            folders=("run",),
-        ),
-        Peer(
-            "haproxy",
-            "HAProxy",
-            443,
-            "HTTPS before linekey",
-            (("haproxy.cfg", "haproxy.cfg.j2", "the whole configuration"),),
-            ("haproxy -c -f {folder}/haproxy.cfg", "haproxy -f {folder}/haproxy.cfg"),
-            forwards=True,
-        ),
-        Peer(
-            "apache",
-            "Apache httpd",
-            443,
-            "HTTPS before linekey, or with the phones' files",
-            (("apache.conf", "apache.conf.j2", "the whole configuration"),),
-            (
-                "apache2 -t -f {folder}/apache.conf",
-                "apache2 -f {folder}/apache.conf -DFOREGROUND",
-            ),
-            forwards=True,
-            serves=True,
-            folders=("run",),
-        ),
-        Peer(
-            "kamailio",
-            "Kamailio",
-            5061,
-            "SIP over TLS: a registrar that knows which phone registers",
-            (
-                ("kamailio.cfg", "kamailio.cfg.j2", "routing and registrar"),
-                ("tls.cfg", "kamailio-tls.cfg.j2", "TLS"),
-                ("dbtext/version", "kamailio-version.j2", "versions of the tables"),
-                ("dbtext/phones", "kamailio-phones.j2", "the active phones"),
-                (
-                    "dbtext/subscriber",
-                    "kamailio-subscriber.j2",
-                    "SIP accounts, each with its phone's MAC",
-                ),
-                (
-                    "linekey-kamailio.service",
-                    "kamailio.service.j2",
-                    "a unit for systemd",
-                ),
-            ),
-            (
-                "kamailio -c -f {folder}/kamailio.cfg",
-                "kamailio -f {folder}/kamailio.cfg -Y {folder}/run -m 256 -M 32"
-                " -x fm -X fm -DD -E -u {user} -g {group}",
-            ),
-            folders=("run",),
-            own=frozenset({"dbtext/subscriber"}),
-            rights=Rights(owns=("run",), reads=("dbtext/subscriber",)),
-            may_go_without=True,
-        ),
-        Peer(
-            "slapd",
-            "OpenLDAP slapd",
-            636,
-            "LDAPS: the phone book, for phones alone",
-            (
-                ("slapd.conf", "slapd.conf.j2", "the whole configuration"),
-                ("phonebook.ldif", "slapd-phonebook.ldif.j2", "the empty phone book"),
-            ),
-            (
-                "slaptest -u -f {folder}/slapd.conf",
-                _SLAPADD,
-                "chown -R {user}:{group} {folder}/run {folder}/data",
-                "slapd -u {user} -g {group} -f {folder}/slapd.conf"
-                " -h ldaps://{listen}/ -d 0",
-            ),
-            folders=("run", "data"),
-            own=frozenset({"phonebook.ldif"}),
-            fills=((_SLAPADD, "data"),),
-        ),
-        Peer(
-            "freeradius",
-            "FreeRADIUS",
-            1812,
-            "802.1X: EAP-TLS with the phones' certificates",
-            (
-                ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
-                ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
-                ("phones", "radius-phones.j2", "the phones that may log in"),
-            ),
-            (
-                "freeradius -C -X -d {folder}",
-                "freeradius -f -d {folder}",
-            ),
-            folders=("run",),
-            own=frozenset({"clients.conf"}),
-            rights=Rights(owns=("run",), reads=("clients.conf",)),
-        ),
-    )
-}
-"""Every peer, by the name that ``linekey export`` takes."""
-
-
-def find_peer(name: str) -> Peer:
-    """Return a peer. Raises InputError, naming all."""
-    try:
-        return PEERS[name]
-    except KeyError:
-        raise InputError(
-            f"no peer is called {name!r}", hint=f"one of {', '.join(PEERS)}"
-        ) from None
+    reads_key: bool = False
+    """Whether ``account`` must be able to read the server's key."""
 
 
 def export(peer: Peer, request: Request) -> Export:
@@ -232,6 +92,8 @@ def export(peer: Peer, request: Request) -> Export:
             "the vendor CAs that vouch for phones",
         )
     )
+    if request.files is not None:
+        files.append(_active_file(peer, request))
     if values["dh_file"]:
         text = f"# {MARK} {peer.name}`.\n{ffdhe2048_pem()}"
         files.append(ExportFile("dh.pem", text, "ffdhe2048 of RFC 7919"))
@@ -252,12 +114,33 @@ def export(peer: Peer, request: Request) -> Export:
         tuple(files),
         peer.folders,
         (*_links(peer, request), *run),
-        (*unserved, *request.needs.notes, *notes),
+        (*unserved, *request.needs.notes, *notes, *_backend_notes(request)),
         {line.format_map(words): folder for line, folder in peer.fills},
         account,
-        peer.rights.preparation(account, request.folder)
-        if peer.rights is not None and account is not None
-        else (),
+        () if account is None else peer.rights.preparation(account, request.folder),
+        peer.rights.key,
+    )
+
+
+def _active_file(peer: Peer, request: Request) -> ExportFile:
+    """The phones that may have files, in the form of this peer's maps."""
+    write = {"nginx": nginx_map, "apache": apache_map}[peer.name]
+    return ExportFile(
+        ACTIVE,
+        f"# {MARK} {peer.name}`.\n{write(request.phones)}",
+        "the phones that are served; export again when one is added or revoked",
+    )
+
+
+def _backend_notes(request: Request) -> tuple[str, ...]:
+    """Who else than the proxy could speak to linekey."""
+    backend = request.backend
+    if not isinstance(backend, Endpoint) or not is_loopback(backend.host):
+        return ()
+    return (
+        f"every user of this machine can reach {backend.text} as the proxy does, and "
+        "pass for any phone; use --backend unix:PATH, unless nobody but root, linekey "
+        "and the proxy runs anything here",
     )
 
 
@@ -277,11 +160,6 @@ def _check(peer: Peer, request: Request) -> None:
             f"{peer.title} serves no files",
             hint="nginx and apache do; leave --files out",
         )
-    if request.account is not None and peer.name not in DEBIAN:
-        raise InputError(
-            f"{peer.title}'s user is not linekey's to say",
-            hint=f"{', '.join(DEBIAN)} can be told; leave --user out",
-        )
     if request.client_certificates == "optional" and not peer.may_go_without:
         raise InputError(
             f"{peer.title} serves no phone without a certificate",
@@ -290,7 +168,7 @@ def _check(peer: Peer, request: Request) -> None:
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
             f"{peer.title} needs a backend",
-            hint="give --backend http://127.0.0.1:8443, where linekey serve listens",
+            hint="give --backend unix:PATH, where linekey serve --behind-proxy listens",
         )
 
 
@@ -334,10 +212,19 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
     needs = request.needs
     return {
         "mark": MARK,
+        "peer": peer.name,
+        "folders": peer.folders,
         "request": request,
         "optional": request.client_certificates == "optional",
         "account": request.account or DEBIAN.get(peer.name),
         "needs": needs,
+        "rule": path_rule,
+        "active": f"{request.folder}/{ACTIVE}",
+        "active_lines": sum(len(phone.generations) for phone in request.phones),
+        "signatures": signature_patterns(),
+        "socket": (
+            request.backend.path if isinstance(request.backend, UnixSocket) else ""
+        ),
         "folder": request.folder,
         "bundle": f"{request.folder}/{BUNDLE}",
         "dh_file": (

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError
 from linekey.export.account import Account
+from linekey.export.active import ActivePhone
 from linekey.export.admission import Group, admitted
 from linekey.export.needs import Needs
 from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._@+=,:-]+)+/?")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._@+=:-]+)+/?")
 
 
 ClientCertificates = Literal["required", "optional"]
@@ -45,6 +46,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A Unix socket on this machine."""
+
+    path: str
+    """Absolute, without a mark that a peer's language takes for its end."""
+
+
+Backend = Endpoint | UnixSocket
+"""Where ``linekey serve --behind-proxy`` listens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One export. Build its parts with the ``parse_…`` functions of this module."""
 
@@ -60,8 +73,10 @@ class Request:
     """Absolute path of the server's certificate with its intermediates, PEM."""
     key: str
     """Absolute path of its private key, PEM."""
-    backend: Endpoint | None = None
+    backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
+    phones: tuple[ActivePhone, ...] = ()
+    """Those that a peer with a MAC rule of its own for files may serve."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
     groups: tuple[Group, ...] = admitted(())
@@ -87,9 +102,23 @@ def parse_path(text: str, what: str) -> str:
     if not _PATH.fullmatch(text) or "/../" in text + "/":
         raise InputError(
             f"the {what} {text!r} cannot stand in a configuration",
-            hint="use an absolute path of letters, digits and . _ @ + = , : -",
+            hint=_path_cure(text),
         )
     return text
+
+
+def _path_cure(text: str) -> str:
+    if not text.startswith("/"):
+        return "give it from the root on, such as /etc/linekey/nginx"
+    if "/../" in text + "/":
+        return "write it without '..'"
+    odd = sorted(set(re.sub(r"[A-Za-z0-9._@+=:/-]", "", text)))
+    if odd:
+        return (
+            f"choose one without {' '.join(map(repr, odd))}: letters, digits and "
+            ". _ @ + = : - mean the same to every server"
+        )
+    return "write it with single slashes"
 
 
 def parse_listen(text: str, default_port: int) -> Endpoint:
@@ -110,26 +139,40 @@ def parse_listen(text: str, default_port: int) -> Endpoint:
     return Endpoint(str(address), port)
 
 
-def parse_backend(text: str) -> Endpoint:
-    """Read ``http://ADDR:PORT``, where ``linekey serve --behind-proxy`` listens.
+def parse_backend(text: str) -> Backend:
+    """Read ``unix:PATH`` or ``http://ADDR:PORT``, where linekey serves the proxy.
 
     Raises InputError for another scheme, a path, and an address that is neither
     loopback nor private: between proxy and backend there is no TLS, so whoever is in
     between could be any phone.
     """
+    if text.startswith("unix:"):
+        path = parse_path(text.removeprefix("unix:"), "socket")
+        if ":" in path or path.endswith("/"):
+            raise InputError(
+                f"the socket {path!r} cannot stand in a configuration",
+                hint="use an absolute path without a colon, the file's own",
+            )
+        return UnixSocket(path)
     wrong = InputError(
         f"not a backend: {text!r}",
-        hint="give http://ADDR:PORT, where linekey serve --behind-proxy listens",
+        hint="give unix:PATH or http://ADDR:PORT, where linekey serve --behind-proxy"
+        " listens",
     )
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port or 80
+        host, port = parts.hostname or "", 80 if parts.port is None else parts.port
     except ValueError:
         raise wrong from None
     if parts.scheme != "http" or parts.path not in ("", "/") or parts.username:
         raise wrong
     if parts.query or parts.fragment:
         raise wrong
+    if port == 0:
+        raise InputError(
+            f"not a port: {port}",
+            hint="a port is 1 to 65535; give linekey serve one of its own with --port",
+        )
     try:
         address = str(
             ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)

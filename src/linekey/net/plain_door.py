@@ -1,4 +1,4 @@
-"""The door behind a proxy: plain HTTP, for the proxies' addresses alone.
+"""The door behind a proxy: plain HTTP, for the proxies alone.
 
 uvicorn with h11, whose parser bounds a request's head. Who may come in is decided for
 each request by ``net.proxy.BehindProxy``; what a phone may do to a server (slow
@@ -13,13 +13,15 @@ import uvicorn
 
 from linekey.net.http_server import HttpServer
 from linekey.net.proxy import App
+from linekey.net.unix_socket import address_of
 from linekey.settings import LimitSettings
 
 
 class PlainDoor(HttpServer):
     """An HTTP server for one ASGI application; an async context manager.
 
-    ``listener`` is a bound socket (``net.door.bind``); it stays the caller's.
+    ``listener`` is a bound socket (``net.door.bind``, ``net.unix_socket``); it stays
+    the caller's.
     """
 
     half_open = 0
@@ -35,7 +37,8 @@ class PlainDoor(HttpServer):
         limits: LimitSettings,
         drain_s: float = 5.0,
     ) -> None:
-        self.address: tuple[str, int] = listener.getsockname()[:2]
+        self.address = address_of(listener)
+        """Host and port; of a Unix socket its path and 0."""
         self.accepted = self.completed = 0
         self._app = app
         super().__init__(

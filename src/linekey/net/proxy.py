@@ -20,7 +20,9 @@ verification's result, or with another than SUCCESS, is not handed on.
 Rules: an address that is not listed gets nothing, whatever it sends, and that is on
 record before the answer leaves. A header that comes twice, is too long or does not
 parse is refused, never guessed at; proxies that append to what clients send are
-noticed by that.
+noticed by that. A request without protocol version or address is refused too: a client
+can have headers taken out on the way by naming them in ``Connection`` (RFC 9110
+§7.6.1), and what is not said must not count as "nothing to object".
 """
 
 import binascii
@@ -56,6 +58,9 @@ CURES: dict[str, str] = {
     " its address to proxy.trusted_proxies",
     "proxy.header": "let the proxy replace these headers, never append to them: linekey"
     " export writes its configuration",
+    "proxy.incomplete": "let the proxy set X-Linekey-Tls-Version and X-Forwarded-For on"
+    " every request, and drop the client's Connection header before: linekey export"
+    " writes its configuration",
 }
 """Code → what the operator does about it."""
 
@@ -75,6 +80,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 class _HeaderError(Exception):
     """What is wrong with a proxy's header; never leaves this module."""
+
+    code = "proxy.header"
+
+
+class _IncompleteError(_HeaderError):
+    """A header that every request of a proxy has is not there."""
+
+    code = "proxy.incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,7 @@ class BehindProxy:
         try:
             inner = self._inner(scope)
         except _HeaderError as error:
-            await self._refuse(send, peer, "proxy.header", str(error), 400)
+            await self._refuse(send, peer, error.code, str(error), 400)
             return
         await self._app(inner, receive, send)
 
@@ -204,15 +217,16 @@ class BehindProxy:
                     f"the header {_shown(name)} has more than {MAX_HEADER_BYTES} bytes"
                 )
             given[name] = value.strip(b" \t")
+        for name in (_VERSION, _FORWARDED_FOR):
+            if not given.get(name):
+                raise _IncompleteError(f"the proxy did not send {_shown(name)}")
         known, error = self._certificate(given)
-        version = _read_version(given.get(_VERSION))
+        version = _read_version(given[_VERSION])
         suite, suite_name = _read_suite(given.get(_SUITE))
         inner = dict(scope)
         inner["headers"] = others
         inner["scheme"] = "https"
-        address = given.get(_FORWARDED_FOR)
-        if address is not None:
-            inner["client"] = (_read_address(address), 0)
+        inner["client"] = (_read_address(given[_FORWARDED_FOR]), 0)
         inner["extensions"] = {
             **(scope.get("extensions") or {}),
             "tls": {
@@ -220,7 +234,7 @@ class BehindProxy:
                 "client_cert_chain": list(known.pems),
                 "client_cert_name": known.name,
                 "client_cert_error": error,
-                "tls_version": None if version is None else int(version),
+                "tls_version": int(version),
                 "cipher_suite": None if suite is None else suite.number,
             },
             "linekey": ConnectionTls(
@@ -281,13 +295,25 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     networks: list[Network] = []
     for text in texts:
         try:
-            networks.append(ipaddress.ip_network(text.strip(), strict=False))
+            networks.append(_unmapped(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
             raise InputError(
                 f"not an address or a network: {text!r}",
                 hint="give the proxy's address, such as 192.0.2.10 or 10.0.0.0/8",
             ) from None
     return tuple(networks)
+
+
+def _unmapped(network: Network) -> Network:
+    """The IPv4 network that an IPv4-mapped one (RFC 4291 §2.5.5.2) stands for."""
+    mapped = network.network_address
+    if (
+        not isinstance(mapped, ipaddress.IPv6Address)
+        or mapped.ipv4_mapped is None
+        or network.prefixlen < 96
+    ):
+        return network
+    return ipaddress.IPv4Network((mapped.ipv4_mapped, network.prefixlen - 96))
 
 
 def is_in(host: str, networks: Sequence[Network]) -> bool:
@@ -357,9 +383,7 @@ def _split_der(data: bytes, name: str) -> list[Certificate]:
     return found
 
 
-def _read_version(value: bytes | None) -> Version | None:
-    if not value:
-        return None
+def _read_version(value: bytes) -> Version:
     try:
         return parse_version(value.decode("ascii"))
     except ValueError:

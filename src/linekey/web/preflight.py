@@ -5,7 +5,6 @@ server from starting; ``warning`` is said and the server starts. Every finding h
 cure. Rule: nothing here changes anything, and no message holds a key.
 """
 
-import ipaddress
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
@@ -27,23 +25,15 @@ from linekey.certs.pem import (
     parse_private_key,
 )
 from linekey.errors import CertificateError, InputError, StorageError
-from linekey.settings import Settings, is_loopback, is_private
+from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
+from linekey.web.finding import Finding
+from linekey.web.preflight_proxy import check_proxy
 
 EXPIRES_SOON = timedelta(days=14)
 """A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
 MAX_FILE_BYTES = 1_000_000
 _OTHERS = 0o077
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is unsafe (``refused``) or unwise (``warning``) to start with."""
-
-    rule: str
-    severity: Literal["refused", "warning"]
-    message: str
-    cure: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,7 +61,18 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE'
             + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
         )
-    certificate_path = folder / settings.certificate
+    chain = read_chain(folder / settings.certificate)
+    if settings.key is None or not with_key:
+        return ServerFiles(chain, None)
+    return ServerFiles(chain, read_key(folder / settings.key, chain))
+
+
+def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
+    """Read a server's certificate and what is above it.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or
+    holds no certificate.
+    """
     certificate_pem = _read(certificate_path, "certificate")
     try:
         bundle = parse_bundle(certificate_pem)
@@ -82,9 +83,15 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             f"no certificate in {str(certificate_path)!r}",
             hint="name the PEM file with the server's certificate first",
         )
-    if settings.key is None or not with_key:
-        return ServerFiles(tuple(bundle.certificates), None)
-    key_path = folder / settings.key
+    return tuple(bundle.certificates)
+
+
+def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
+    """Read the key of the chain's first certificate.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or is
+    another certificate's.
+    """
     key_pem = _read(key_path, "key")
     try:
         key = parse_private_key(key_pem)
@@ -101,15 +108,15 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             f"the key in {str(key_path)!r} is a DSA key",
             hint="use RSA-2048: every phone of the catalogue reads it",
         )
-    if not key_fits(bundle.certificates[0], key):
-        others = [c for c in bundle.certificates[1:] if key_fits(c, key)]
+    if not key_fits(chain[0], key):
+        others = [c for c in chain[1:] if key_fits(c, key)]
         raise CertificateError(
             f"the key in {str(key_path)!r} is not the first certificate's",
             hint="put the server's own certificate first in the file"
             if others
             else "name the key that the certificate was made with",
         )
-    return ServerFiles(tuple(bundle.certificates), key)
+    return key
 
 
 def _in_file(path: Path, error: CertificateError) -> CertificateError:
@@ -143,11 +150,17 @@ def check_start(
 ) -> list[Finding]:
     """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
     return [
-        *_check_proxy(settings),
-        *_check_trust(settings, vendor_cas, now),
-        *_check_leaf(settings, files.chain[0], now),
-        *_check_chain(files.chain, now),
+        *check_proxy(settings),
+        *check_trust(settings, vendor_cas, now),
+        *check_certificate(settings, files.chain, now),
     ]
+
+
+def check_certificate(
+    settings: Settings, chain: Sequence[Certificate], now: datetime
+) -> list[Finding]:
+    """Judge a server's certificate, with what is above it, for the settings' names."""
+    return [*_check_leaf(settings, chain[0], now), *_check_chain(chain, now)]
 
 
 def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
@@ -182,40 +195,10 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
     return findings
 
 
-def _check_proxy(settings: Settings) -> Iterator[Finding]:
-    """Behind a proxy the server speaks plain HTTP: only where no stranger is."""
-    if not settings.proxy.behind_proxy:
-        return
-    if not (is_loopback(settings.host) or is_private(settings.host)):
-        yield Finding(
-            "proxy.open",
-            "refused",
-            f"behind a proxy the server speaks plain HTTP, and {settings.host!r} is "
-            "neither a loopback nor a private address",
-            "set host to 127.0.0.1, or to this machine's address in the private "
-            "network that the proxy is in",
-        )
-    if not settings.proxy.trusted_proxies:
-        yield Finding(
-            "proxy.none",
-            "refused",
-            "no proxy is listed, so nobody could reach this server",
-            "give --behind-proxy ADDR[,ADDR], or proxy.trusted_proxies",
-        )
-    for text in settings.proxy.trusted_proxies:
-        network = ipaddress.ip_network(text, strict=False)
-        if network.num_addresses > 256 and not network.is_loopback:
-            yield Finding(
-                "proxy.wide",
-                "warning",
-                f"every machine in {text} could pass for any phone",
-                "list the proxies' own addresses",
-            )
-
-
-def _check_trust(
+def check_trust(
     settings: Settings, vendor_cas: Sequence[Certificate], now: datetime
 ) -> Iterator[Finding]:
+    """Judge the vendor CAs for a server at the settings' host."""
     if not vendor_cas:
         yield Finding(
             "trust.empty",

@@ -26,6 +26,7 @@ from linekey.net.door_refusal import Refusal
 from linekey.net.http_server import HttpServer
 from linekey.net.plain_door import PlainDoor
 from linekey.net.proxy import BehindProxy
+from linekey.net.unix_socket import address_of
 from linekey.provisioning.authorize import Rules
 from linekey.settings import Settings, is_loopback
 from linekey.store.database import Database
@@ -40,6 +41,7 @@ from linekey.tls.policy import POLICIES, Policy
 from linekey.web import counters as numbers
 from linekey.web.counters import Counters, metrics_registry
 from linekey.web.gate import Gate
+from linekey.web.listener import phone_listener
 from linekey.web.preflight import ServerFiles
 from linekey.web.provisioning import ProvisioningApp
 from linekey.web.status import StatusPages
@@ -121,9 +123,7 @@ class ProvisioningServer:
         settings = self.settings
         listener = self._given
         if listener is None:
-            backlog = settings.limits.backlog
-            listener = bind(settings.host, settings.port, backlog=backlog)
-            stack.callback(listener.close)
+            listener = stack.enter_context(phone_listener(settings))
         self.url = public_url(settings, self._files.chain[0], listener)
         registry = stack.enter_context(Registry(self.database))
         await self._read_trust(registry)
@@ -160,6 +160,7 @@ class ProvisioningServer:
                 settings.proxy.trusted_proxies,
                 on_refused=self._refused_here,
                 clock=self._clock,
+                unix_socket=settings.proxy.unix_socket is not None,
             )
             return PlainDoor(behind, listener, limits=settings.limits)
         return Door(
@@ -343,16 +344,16 @@ def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -
 
     Behind a proxy it is the proxy's, which linekey's own address and port are not.
     """
-    host, port = listener.getsockname()[:2]
+    host, port = address_of(listener)
     behind = settings.proxy.behind_proxy
     if behind:
         port = settings.proxy.public_port
     names: Sequence[str] = settings.names or [
         name for name in leaf.dns_names if "*" not in name
     ]
-    name = names[0] if names else str(host)
-    if not settings.names and not behind and is_loopback(str(host)):
-        name = "localhost" if "localhost" in names else str(host)
+    name = names[0] if names else "localhost" if host.startswith("/") else host
+    if not settings.names and not behind and is_loopback(host):
+        name = "localhost" if "localhost" in names else host
     if ":" in name:
         name = f"[{name}]"
     return f"https://{name}" if port == 443 else f"https://{name}:{port}"

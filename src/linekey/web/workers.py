@@ -34,9 +34,9 @@ from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas
 from linekey.web.counters import Counters
+from linekey.web.finding import Finding
 from linekey.web.logs import configure_logs
 from linekey.web.preflight import (
-    Finding,
     ServerFiles,
     check_modes,
     check_start,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from tests.phone_pki import authority
+from tests.phone_pki import authority, server
 from typer.testing import CliRunner
 
 from linekey.catalog.firmware import Firmware
@@ -47,7 +47,8 @@ def test_it_prints_every_file_with_its_place_and_nothing_else(state: Path) -> No
     assert "# ==> /etc/linekey/nginx/phone-authorities.pem" in result.stdout
     assert "ssl_protocols TLSv1.2;" in result.stdout
     assert "SECLEVEL=0" in result.stdout
-    assert "proxy_pass http://127.0.0.1:8443;" in result.stdout
+    assert "proxy_pass http://unix:/run/linekey/linekey.sock;" in result.stdout
+    assert "every user of this machine" not in result.stderr
 
 
 @pytest.mark.parametrize("peer", ["nginx", "haproxy", "apache", "kamailio", "slapd", "freeradius"])  # fmt: skip
@@ -140,14 +141,32 @@ def test_the_name_comes_from_the_settings_or_the_certificate(
 def test_certificate_and_key_of_the_settings_are_used(
     state: Path, tmp_path: Path
 ) -> None:
-    (state / "server.pem").write_text(to_pem(authority().certificate))
-    (state / "linekey.toml").write_text(
-        'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n'
-    )
+    (state / "server.pem").write_text(to_pem(server("phones.example.com").chain[0]))
+    settings = 'certificate = "server.pem"\nkey = "server.key"\nport = 9443\n[proxy]\n'
+    listed = 'behind_proxy = true\ntrusted_proxies = ["127.0.0.1"]\n'
+    (state / "linekey.toml").write_text(settings + listed)
     said = run(state, "nginx", *NAME).stdout
     assert f"ssl_certificate {state}/server.pem;" in said
     assert f"ssl_certificate_key {state}/server.key;" in said
     assert "proxy_pass http://127.0.0.1:9443;" in said
+    (state / "linekey.toml").write_text(settings + 'unix_socket = "/run/x/y.sock"\n')
+    assert "proxy_pass http://unix:/run/x/y.sock;" in run(state, "nginx", *NAME).stdout
+
+
+def test_it_says_which_command_serves_the_proxy_and_who_else_could_be_it(
+    state: Path, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    said = run(state, "haproxy", *NAME, *out).stderr.replace("\n", " ")
+    assert (
+        "--behind-proxy unix:/run/linekey/linekey.sock --socket-group haproxy" in said
+    )
+    tcp = run(state, "haproxy", *NAME, *out, "--backend", "http://127.0.0.1:8443")
+    said = tcp.stderr.replace("\n", " ")
+    assert "--behind-proxy 127.0.0.1 --host 127.0.0.1 --port 8443" in said
+    assert "every user of this machine can reach 127.0.0.1:8443" in said
+    private = run(state, "haproxy", *NAME, *out, "--backend", "http://10.0.0.5:8443")
+    assert "every user of this machine" not in private.stderr.replace("\n", " ")
 
 
 def test_the_phone_book_is_loaded_once(state: Path, tmp_path: Path) -> None:
@@ -204,12 +223,14 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),
         (["nginx", "--listen", "0.0.0.0:99999"], "not a port"),
+        (["nginx", "--min-version", "1.3"], "not an oldest version: '1.3'"),
+        (["nginx", "--backend", "http://127.0.0.1:0"], "not a port: 0"),
+        (["freeradius", "--out", "/tmp/a,b"], "choose one without ','"),
         (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
         (["nginx", "--out", "/tmp/a b"], "cannot stand in a configuration"),
         (["nginx", "--name", "a;b"], "not a host name"),
         (["slapd", "--user", "a;b"], "not an account"),
         (["slapd", "--user", "root"], "should not run as root"),
-        (["haproxy", "--user", "haproxy"], "not linekey's to say"),
     ],
 )  # fmt: skip
 def test_bad_input_ends_with_an_error_and_a_hint(
@@ -220,6 +241,25 @@ def test_bad_input_ends_with_an_error_and_a_hint(
     assert said in result.stderr.replace("\n", " ")
     assert "hint:" in result.stderr
     assert result.stdout == ""
+
+
+def test_relative_paths_are_read_from_where_one_is(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    result = run(state, "nginx", *NAME, "--out", "../x1", "--key", "../../k.key")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "x1" / "nginx.conf").read_text()
+    assert f"pid {tmp_path}/x1/run/nginx.pid;" in text
+    assert f"ssl_certificate_key {tmp_path.parent}/k.key;" in text
+
+
+def test_an_older_version_can_be_asked_for(state: Path) -> None:
+    said = run(state, "nginx", *NAME, "--min-version", "1.0").stdout
+    assert "ssl_protocols TLSv1 TLSv1.1 TLSv1.2;" in said
+    assert "# Security level 0 is here for: SHA-1 certificates of the D715" in said
 
 
 def test_without_a_ca_it_says_how_to_trust_one(tmp_path: Path) -> None:

@@ -85,8 +85,39 @@ def test_unknown_models_and_firmwares_are_taken_for_new_and_named() -> None:
     assert needs.tls13_suites
     assert "000413000001" in needs.notes[0]
     assert "000413000002" in needs.notes[1]
-    strange = fleet_needs([phone("T46S")])
-    assert "model not known" in strange.notes[0]
+
+
+def test_a_model_that_the_catalogue_does_not_have_is_said_with_a_cure_that_fits() -> None:  # fmt: skip
+    needs = fleet_needs([phone("T46S"), phone(None, None, 2)])
+    unset, strange = needs.notes
+    assert "model not known" in unset
+    assert "000413000002" in unset
+    assert "000413000001" not in unset
+    assert "not in the catalogue" in strange
+    assert "000413000001 (T46S)" in strange
+    assert "TLS 1.2 and 1.3" in strange
+    assert "--min-version" in strange
+    assert "--model" not in strange
+
+
+def test_the_operator_can_open_an_older_version_than_the_registry_knows_of() -> None:
+    needs = fleet_needs([phone("T46S")], oldest=Version.TLS1_0)
+    assert needs.min_version is Version.TLS1_0
+    assert {"ECDHE-RSA-AES128-SHA", "AES128-SHA"} < set(needs.suites)
+    assert all(by_name(n).authentication == "RSA" for n in needs.suites)
+    assert needs.level_0_reasons == ("TLSv1, which was asked for",)
+    assert needs.level_0
+
+
+def test_the_operator_can_close_a_version_and_who_is_not_served_is_named() -> None:
+    devices = [phone("D785", "10.1.33.33"), phone("300", "8.7.5.57", 2)]
+    needs = fleet_needs(devices, oldest=Version.TLS1_2)
+    assert needs.versions == (Version.TLS1_2,)
+    assert needs.suites == MODERN_RSA
+    assert not needs.level_0
+    (who,) = needs.unserved
+    assert who.phones == ("000413000002 (300 8.7.5.57)",)
+    assert "TLSv1.2 the oldest" in who.reason
 
 
 def test_an_ecdsa_server_key_gets_ecdsa_suites_and_loses_what_has_none() -> None:

@@ -2,7 +2,9 @@ import pytest
 
 from linekey.errors import InputError
 from linekey.export.request import (
+    Backend,
     Endpoint,
+    UnixSocket,
     parse_backend,
     parse_listen,
     parse_name,
@@ -47,15 +49,17 @@ def test_an_endpoint_is_written_as_every_peer_reads_it() -> None:
         ("http://localhost:8443/", Endpoint("127.0.0.1", 8443)),
         ("http://10.1.2.3", Endpoint("10.1.2.3", 80)),
         ("http://[::1]:8443", Endpoint("::1", 8443)),
+        ("unix:/run/linekey/linekey.sock", UnixSocket("/run/linekey/linekey.sock")),
     ],
 )
-def test_a_backend_is_read(text: str, expected: Endpoint) -> None:
+def test_a_backend_is_read(text: str, expected: Backend) -> None:
     assert parse_backend(text) == expected
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        "http://127.0.0.1:0", "http://[::1]:0", "unix:", "unix:run/x", "unix:/run/a:b", "unix:/run/a b", "unix:/run/x/", "unix:/run/../x", "unix:/a|b",
         "https://127.0.0.1:8443", "http://203.0.113.5:80", "http://8.8.8.8", "http://0.0.0.0:80",
         "http://169.254.1.1", "http://a.example:80", "http://127.0.0.1:8443/x", "http://u:p@127.0.0.1",
         "127.0.0.1:8443", "http://127.0.0.1:99999", "http://[::1", "http://127.0.0.1?x=1",

@@ -38,9 +38,12 @@ def test_identity_writes_chain_and_key(run, tmp_path, generation, bits) -> None:
     assert chain[0].key.bits == bits
     assert belongs(chain[0], key)
     assert stat.S_IMODE((out / "000413AABBCC.key").stat().st_mode) == 0o600
-    assert result.stdout.count("\n") == 2  # the two files; all else is no result
+    old = generation == "sha1"
+    files = sorted(path.suffix for path in out.iterdir())
+    assert files == ([".cnf"] if old else []) + [".key", ".pem"]
+    assert result.stdout.count("\n") == len(files)  # all else is no result
     assert "curl --cacert" in result.stderr
-    assert ("SECLEVEL=0" in result.stderr) == (generation == "sha1")
+    assert (f"OPENSSL_CONF={out}/000413AABBCC.openssl.cnf curl" in result.stderr) == old
     assert "PRIVATE" not in result.output
 
 

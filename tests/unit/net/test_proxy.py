@@ -149,10 +149,13 @@ async def test_every_form_of_the_certificate_is_read() -> None:
         assert tls.chain == expected
 
 
+CONNECTION = {"X-Linekey-Tls-Version": "TLSv1.2", "X-Forwarded-For": "192.0.2.7"}
+
+
 async def test_a_phone_without_a_certificate_is_one_without() -> None:
     for verify in ({}, {"X-Linekey-Client-Verify": "NONE"}):
         world = World()
-        status, _ = await world.ask(verify)
+        status, _ = await world.ask({**CONNECTION, **verify})
         assert status == 200
         tls = connection_tls(world.scopes[0])
         assert tls is not None
@@ -175,8 +178,8 @@ async def test_a_certificate_that_the_proxy_did_not_verify_is_not_handed_on() ->
 
 BAD = {
     "no verification result": {**GOOD, "X-Linekey-Client-Verify": None},
-    "SUCCESS without a certificate": {"X-Linekey-Client-Verify": "SUCCESS"},
-    "a chain without a leaf": {"Client-Cert-Chain": rfc9440(ABOVE)},
+    "SUCCESS without a certificate": {**CONNECTION, "X-Linekey-Client-Verify": "SUCCESS"},
+    "a chain without a leaf": {**CONNECTION, "Client-Cert-Chain": rfc9440(ABOVE)},
     "no base64": {**GOOD, "Client-Cert": ":****:"},
     "bad padding": {**GOOD, "Client-Cert": ":AAA:"},
     "no colons": {**GOOD, "Client-Cert": b64encode(LEAF.der).decode()},
@@ -210,6 +213,26 @@ async def test_a_header_that_does_not_parse_is_refused_and_on_record(
     (refusal,) = world.refusals
     assert (refusal.code, refusal.status, refusal.kind) == ("proxy.header", 400, "request")  # fmt: skip
     assert refusal.cure == CURES["proxy.header"]
+
+
+@pytest.mark.parametrize("missing", list(CONNECTION))
+@pytest.mark.parametrize("said", [None, ""])
+@pytest.mark.parametrize("others", [GOOD, CONNECTION])
+async def test_a_request_without_version_or_address_is_refused_and_on_record(
+    missing: str, said: str | None, others: dict[str, str]
+) -> None:
+    world = World()
+    headers = {n: v for n, v in others.items() if n != missing}
+    if said is not None:
+        headers[missing] = said
+    status, text = await world.ask(headers)
+    assert status == 400
+    assert "reason: proxy.incomplete" in text
+    assert missing.lower() in text
+    assert world.scopes == []
+    (refusal,) = world.refusals
+    assert refusal.code == "proxy.incomplete"
+    assert "Connection" in refusal.cure
 
 
 @pytest.mark.parametrize("name", list(GOOD))
@@ -284,6 +307,21 @@ def test_nobody_listed_is_an_error_and_so_is_what_is_no_network() -> None:
 def test_a_listed_address_is_recognized(host: str, expected: bool) -> None:
     networks = parse_networks(("10.0.0.0/8", "192.0.2.10", " 2001:db8::/32"))
     assert is_in(host, networks) is expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "inside", "outside"),
+    [
+        ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.2"), ("::ffff:10.0.0.0/104", "10.9.9.9", "11.0.0.1"),
+        ("::ffff:192.0.2.0/120", "::ffff:192.0.2.7", "192.0.3.7"), ("::/0", "2001:db8::1", "192.0.2.1"),
+    ],
+)  # fmt: skip
+def test_a_network_written_as_ipv4_in_ipv6_is_the_ipv4_one(
+    listed: str, inside: str, outside: str
+) -> None:
+    networks = parse_networks((listed,))
+    assert is_in(inside, networks)
+    assert not is_in(outside, networks)
 
 
 async def test_a_known_certificate_is_parsed_once_and_another_is_another() -> None:

@@ -13,8 +13,10 @@ from linekey.certs.pem import to_pem
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.net.door import bind
+from linekey.net.unix_socket import unix_listener
 from linekey.settings import is_private, parse_settings
-from linekey.web.preflight import Finding, check_start, read_server_files
+from linekey.web.finding import Finding
+from linekey.web.preflight import check_start, read_server_files
 from linekey.web.server import public_url
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -37,7 +39,49 @@ def behind(folder: Path, **options: Any) -> list[Finding]:
     "host", ["127.0.0.1", "::1", "localhost", "10.0.0.5", "fd00::1"]
 )
 def test_loopback_and_private_addresses_will_do(tmp_path: Path, host: str) -> None:
-    assert behind(tmp_path, host=host, proxy__trusted_proxies=("127.0.0.1",)) == []
+    assert behind(tmp_path, host=host, proxy__trusted_proxies=("10.0.0.9",)) == []
+
+
+@pytest.mark.parametrize(
+    "proxy", ["127.0.0.1", "::1", "127.0.0.0/8", "::ffff:127.0.0.1"]
+)
+def test_whoever_is_on_this_machine_can_be_a_proxy_on_loopback_and_that_is_said(
+    tmp_path: Path, proxy: str
+) -> None:
+    (finding,) = behind(tmp_path, host="127.0.0.1", proxy__trusted_proxies=(proxy,))
+    assert (finding.rule, finding.severity) == ("proxy.loopback", "warning")
+    assert "--behind-proxy unix:" in finding.cure
+
+
+def test_a_unix_socket_in_a_folder_of_its_own_will_do_wherever_host_is(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    options = {"proxy__unix_socket": str(folder / "linekey.sock")}
+    assert behind(tmp_path, host="0.0.0.0", **options) == []
+    folder.chmod(0o1777)
+    (finding,) = behind(tmp_path, **options)
+    assert (finding.rule, finding.severity) == ("proxy.socket_folder", "refused")
+    folder.rmdir()
+    (finding,) = behind(tmp_path, **options)
+    assert (finding.rule, finding.severity) == ("proxy.socket_folder", "refused")
+    assert str(folder) in finding.cure
+
+
+def test_a_unix_socket_and_addresses_are_refused(tmp_path: Path) -> None:
+    (finding,) = behind(
+        tmp_path,
+        proxy__unix_socket=str(tmp_path / "linekey.sock"),
+        proxy__trusted_proxies=("192.0.2.1",),
+    )
+    assert (finding.rule, finding.severity) == ("proxy.both", "refused")
+
+
+def test_the_socket_has_an_absolute_path() -> None:
+    with pytest.raises(InputError, match="not an absolute path"):
+        parse_settings(options={"proxy.unix_socket": "linekey.sock"})
+    assert parse_settings(options={"proxy.unix_socket": ""}).proxy.unix_socket is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +90,7 @@ def test_loopback_and_private_addresses_will_do(tmp_path: Path, host: str) -> No
 def test_an_address_that_strangers_reach_is_refused_with_a_cure(
     tmp_path: Path, host: str
 ) -> None:
-    (finding,) = behind(tmp_path, host=host, proxy__trusted_proxies=("127.0.0.1",))
+    (finding,) = behind(tmp_path, host=host, proxy__trusted_proxies=("10.0.0.9",))
     assert (finding.rule, finding.severity) == ("proxy.open", "refused")
     assert "127.0.0.1" in finding.cure
 
@@ -106,7 +150,7 @@ def test_private_is_what_the_rfcs_say() -> None:
         assert not is_private(host)
 
 
-def test_phones_are_told_the_proxys_url_and_not_linekeys_own() -> None:
+def test_phones_are_told_the_proxys_url_and_not_linekeys_own(tmp_path: Path) -> None:
     lab_leaf = issue(
         Name.build([("CN", "prov.example.com")]), authority().key, None, serial=9,
         not_before=START, not_after=END, hash="sha256", ca=None,
@@ -120,3 +164,6 @@ def test_phones_are_told_the_proxys_url_and_not_linekeys_own() -> None:
         ):
             settings = parse_settings(options={"proxy.behind_proxy": True, **options})
             assert public_url(settings, lab_leaf, listener) == expected
+    with unix_listener(tmp_path / "linekey.sock") as listener:
+        settings = parse_settings(options={"proxy.behind_proxy": True})
+        assert public_url(settings, lab_leaf, listener) == "https://prov.example.com"
