@@ -14,9 +14,11 @@ program must do to register: the ratio is what a whole phone costs.
 
 import argparse
 import asyncio
+import grp
 import hashlib
 import os
 import platform
+import pwd
 import shutil
 import statistics
 import sys
@@ -38,6 +40,7 @@ from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.export import write_files
+from linekey.export.account import Account as System
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
 from linekey.export.render import export
@@ -66,6 +69,12 @@ def macs(count: int) -> list[Mac]:
     return [Mac(f"000413{number:06X}") for number in range(count)]
 
 
+def me() -> System:
+    """Whoever measures."""
+    user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
+    return System(user.pw_name, group.gr_name)
+
+
 @contextmanager
 def kamailio(lab: LabAuthority, phones: list[Mac]) -> Iterator[tuple[int, int]]:
     """Run it from exported files; its port and process."""
@@ -88,6 +97,7 @@ def kamailio(lab: LabAuthority, phones: list[Mac]) -> Iterator[tuple[int, int]]:
                 folder=name,
                 certificate=f"{name}/server.crt",
                 key=f"{name}/server.key",
+                account=me(),  # the folder is this user's alone
             ),
         )
         write_files(made, folder)
