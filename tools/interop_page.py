@@ -73,13 +73,8 @@ def _system() -> str:
 
 
 def read() -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The committed run: its provenance, and its rows.
-
-    A document of a run before provenance was kept is the rows alone.
-    """
+    """The committed run: its provenance, and its rows."""
     document = json.loads(ROWS.read_text(encoding="utf-8"))
-    if isinstance(document, list):
-        return {}, document
     return document["run"], document["rows"]
 
 
@@ -95,13 +90,10 @@ def interop_page() -> str:
         "the case, and the result. A row is written by the test that shows it, and",
         "only if it passed. How to set each of them up is in [how-to](../howto/).",
         "",
+        f"Run on {run['date']} at commit `{run['commit']}`, on {run['system']},",
+        f"with Python {run['python']}.",
+        "",
     ]
-    if run:
-        lines += [
-            f"Run on {run['date']} at commit `{run['commit']}`, on {run['system']},",
-            f"with Python {run['python']}.",
-            "",
-        ]
     lines += ["| peer | version | case | result |", "|---|---|---|---|"]
     lines += [
         f"| {TITLES.get(row['peer'], row['peer'])} | {row['version']} | {row['case']} "
