@@ -83,7 +83,6 @@ def page(peer: str) -> str:
     text = environment.from_string(source).render(
         file=file,
         run=["    " + line for line in example(peer).run],
-        start=example(peer).run[-1],
         prepare=["    " + line for line in example(peer).prepare],
     )
     title, _, rest = text.partition("\n")

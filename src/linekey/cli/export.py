@@ -121,7 +121,7 @@ def export_(
         str | None,
         typer.Option(
             metavar="USER[:GROUP]",
-            help="As whom it runs Default: the user that Debian's package made.",
+            help="As whom it runs. Default: the user that Debian's package made.",
         ),
     ] = None,
     client_certificates: Annotated[

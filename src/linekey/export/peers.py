@@ -101,7 +101,7 @@ PEERS: dict[str, Peer] = {
                 (
                     "linekey-kamailio.service",
                     "kamailio.service.j2",
-                    "a unit for systemd",
+                    "systemd's unit",
                 ),
             ),
             (
@@ -122,6 +122,7 @@ PEERS: dict[str, Peer] = {
             (
                 ("slapd.conf", "slapd.conf.j2", "the whole configuration"),
                 ("phonebook.ldif", "slapd-phonebook.ldif.j2", "the empty phone book"),
+                ("linekey-slapd.service", "slapd.service.j2", "systemd's unit"),
             ),
             (
                 "slaptest -u -f {folder}/slapd.conf",
@@ -144,6 +145,11 @@ PEERS: dict[str, Peer] = {
                 ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
                 ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
                 ("phones", "radius-phones.j2", "the phones that may log in"),
+                (
+                    "linekey-freeradius.service",
+                    "freeradius.service.j2",
+                    "systemd's unit",
+                ),
             ),
             (
                 "freeradius -C -X -d {folder}",

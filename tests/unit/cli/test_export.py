@@ -212,7 +212,7 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
     assert document["peer"] == "slapd"
     assert document["needs"]["versions"] == ["TLSv1.2"]
     assert document["needs"]["security_level_0"] == ["SHA-1 certificates of the D715"]
-    assert [f["name"] for f in document["files"]] == ["slapd.conf", "phonebook.ldif", "phone-authorities.pem"]  # fmt: skip
+    assert [f["name"] for f in document["files"]] == ["slapd.conf", "phonebook.ldif", "linekey-slapd.service", "phone-authorities.pem"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

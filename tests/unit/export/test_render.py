@@ -151,14 +151,24 @@ def test_root_prepares_and_gives_root_up() -> None:
     assert own.run[-1].endswith(" -u ada -g voice")
 
 
-def test_the_unit_binds_a_low_port_without_root_and_needs_nothing_for_a_high_one() -> (
-    None
-):
+@pytest.mark.parametrize("name", ["kamailio", "slapd", "freeradius"])
+def test_a_unit_binds_a_low_port_without_root_and_needs_nothing_for_a_high_one(
+    name: str,
+) -> None:
     for port, right in ((443, "=CAP_NET_BIND_SERVICE\n"), (5061, "=\n")):
-        made = export(find_peer("kamailio"), request(listen=Endpoint("", port)))
-        (unit,) = (f.text for f in made.files if f.name == "linekey-kamailio.service")
+        made = export(find_peer(name), request(listen=Endpoint("", port)))
+        (unit,) = (f.text for f in made.files if f.name == f"linekey-{name}.service")
         assert f"\nCapabilityBoundingSet{right}" in unit
-        assert "\nUser=kamailio\n" in unit
+        assert f"\nUser={DEBIAN[name].user}\n" in unit
+
+
+@pytest.mark.parametrize("name", ["kamailio", "slapd", "freeradius"])
+def test_a_units_command_is_the_printed_one_but_for_who_runs_it(name: str) -> None:
+    made = export(find_peer(name), request())
+    (unit,) = (f.text for f in made.files if f.name == f"linekey-{name}.service")
+    account = f"-u {DEBIAN[name].user} -g {DEBIAN[name].group}"
+    printed = " ".join(made.run[-1].replace(account, "").split())
+    assert f"\nExecStart=/usr/sbin/{printed}\n" in unit
 
 
 def test_certificates_are_optional_only_where_a_password_is_asked_for() -> None:
