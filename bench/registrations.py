@@ -41,6 +41,7 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.export import write_files
 from linekey.export.account import Account as System
+from linekey.export.active import active_phones
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
 from linekey.export.render import export
@@ -87,10 +88,12 @@ def kamailio(lab: LabAuthority, phones: list[Mac]) -> Iterator[tuple[int, int]]:
         (folder / "server.crt").write_text("".join(map(to_pem, chain)))
         (folder / "server.key").write_bytes(private_key_to_pem(key))
         port = free_port()
+        fleet = [Device(mac, LAB_VENDOR, "D785") for mac in phones]
         made = export(
             find_peer("kamailio"),
             Request(
-                needs=fleet_needs([Device(mac, LAB_VENDOR, "D785") for mac in phones]),
+                needs=fleet_needs(fleet),
+                phones=active_phones(fleet),
                 authorities=(*lab.vendor_roots(), *lab.vendor_intermediates()),
                 name=NAME,
                 listen=Endpoint("127.0.0.1", port),

@@ -14,6 +14,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
+from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
@@ -56,6 +57,7 @@ def example(peer: str, *, files: str | None = None) -> Export:
         Request(
             needs=fleet_needs(FLEET),
             groups=admitted(FLEET),
+            phones=active_phones(FLEET),
             authorities=(_authority(),),
             name="phones.example.com",
             listen=parse_listen("", found.port),

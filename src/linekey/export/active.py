@@ -1,4 +1,4 @@
-"""Which phones a foreign file server may serve: the registry, as lists that it reads.
+"""Which phones a foreign server may serve: the registry, as lists that it reads.
 
 A file of its own beside the configuration, written anew at each export: revoked and
 unregistered phones are not in it, and each phone is there with the certificate

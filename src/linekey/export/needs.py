@@ -25,7 +25,6 @@ from typing import Literal
 from linekey.catalog.models import Generation, find_model
 from linekey.catalog.profile import newest_firmware, profile
 from linekey.errors import InputError
-from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.tls.policy import INTERIM, LEGACY, MODERN, choose
 from linekey.tls.suites import Suite, by_name
@@ -51,8 +50,8 @@ class Unserved:
 class Needs:
     """What a server must speak for a fleet."""
 
-    active: tuple[Mac, ...]
-    """The active phones, in order: whom a peer that knows them one by one lets in."""
+    phones: int
+    """How many active phones were counted."""
     min_version: Version
     max_version: Version
     suites: tuple[str, ...]
@@ -68,11 +67,6 @@ class Needs:
     """What was assumed, for the operator."""
     asked: Version | None = None
     """The oldest version, where the operator said it."""
-
-    @property
-    def phones(self) -> int:
-        """How many active phones were counted."""
-        return len(self.active)
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -128,7 +122,7 @@ def fleet_needs(
     With no phone at all the answer is what today's phones speak: TLS 1.2 with modern
     suites.
     """
-    active: list[Mac] = []
+    count = 0
     versions: set[Version] = set()
     suites: set[str] = set()
     old: set[str] = set()
@@ -140,7 +134,7 @@ def fleet_needs(
     for device in devices:
         if device.state != "active":
             continue
-        active.append(device.mac)
+        count += 1
         wanted = _wanted(device, server_key)
         if not isinstance(wanted, str) and oldest is not None and wanted.high < oldest:
             wanted = f"{wanted.high.label} is its best, and {oldest.label} the oldest"
@@ -170,7 +164,7 @@ def fleet_needs(
             )
     newest = max(versions)
     return Needs(
-        active=tuple(sorted(active)),
+        phones=count,
         min_version=min(versions),
         max_version=newest,
         suites=tuple(n for n in _ORDER if n in suites),
@@ -180,7 +174,7 @@ def fleet_needs(
         unserved=tuple(
             Unserved(tuple(sorted(who)), why) for why, who in sorted(unserved.items())
         ),
-        notes=_notes(len(active), no_model, strange, no_firmware),
+        notes=_notes(count, no_model, strange, no_firmware),
         asked=oldest,
     )
 

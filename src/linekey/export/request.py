@@ -76,7 +76,7 @@ class Request:
     backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
     phones: tuple[ActivePhone, ...] = ()
-    """Those that a peer with a MAC rule of its own for files may serve."""
+    """The active ones, for a peer that knows phones one by one."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
     groups: tuple[Group, ...] = admitted(())

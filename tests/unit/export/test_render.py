@@ -11,6 +11,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.errors import InputError
 from linekey.export.account import DEBIAN, Account
+from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.ffdhe import ffdhe2048_pem, ffdhe2048_prime
 from linekey.export.needs import fleet_needs
@@ -30,6 +31,7 @@ def request(*devices: Device, **changes: object) -> Request:
     made = Request(
         needs=fleet_needs(devices or (MODERN,)),
         groups=admitted(devices or (MODERN,)),
+        phones=active_phones(devices or (MODERN,)),
         authorities=(authority().certificate,),
         name="phones.example.com",
         listen=Endpoint("", 443),
