@@ -24,6 +24,7 @@ PEERS = {
     "curl": ["curl"],
     "chromium": ["chromium"],
     "postgres": ["postgres", "initdb"],
+    "network namespaces": ["unshare", "ip"],
 }
 PLACES = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/postgresql/15/bin",
