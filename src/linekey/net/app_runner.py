@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from linekey.errors import LinekeyError
 from linekey.net import supplicant
+from linekey.net.faults import log_fault
 from linekey.net.ldap import look_up
 from linekey.phone.app_events import (
     AppCommand,
@@ -39,7 +40,7 @@ async def carry_out(phone: "VirtualPhone", command: AppCommand) -> AppEvent:
     try:
         return await _carry_out(phone, command)
     except Exception as error:  # noqa: BLE001 - told, with its traceback
-        _log.exception("phone %s: %s", phone.state.mac, type(command).__name__)
+        log_fault(_log, f"phone {phone.state.mac}: {type(command).__name__}", error)
         return _gave_up(command, *own_fault(type(error).__name__))
 
 

@@ -30,6 +30,7 @@ from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net import http
 from linekey.net.app_runner import carry_out
 from linekey.net.dialer import Offer, Stream, dial, refused_offer
+from linekey.net.faults import log_fault
 from linekey.net.phone_hello import phone_context
 from linekey.phone.app_events import (
     AppCommand,
@@ -385,7 +386,7 @@ class VirtualPhone:
 
     def _faulted(self, event: Event, error: Exception) -> list[Command]:
         """Have the machine go on; the traceback is for whoever repairs linekey."""
-        _log.error("phone %s: %s", self.state.mac, type(event).__name__, exc_info=error)
+        log_fault(_log, f"phone {self.state.mac}: {type(event).__name__}", error)
         kind = type(error).__name__
         return self.machine.faulted(event, self._whole, kind, self.clock.now())
 
@@ -430,7 +431,7 @@ class VirtualPhone:
         except LinekeyError as error:
             self.happened(FetchFailed(fetch, error.message))
         except Exception as error:  # noqa: BLE001 - told, with its traceback
-            _log.exception("phone %s: a fetch", self.state.mac)
+            log_fault(_log, f"phone {self.state.mac}: a fetch", error)
             reason, _ = own_fault(type(error).__name__)
             self.happened(FetchFailed(fetch, reason))
         else:

@@ -26,6 +26,7 @@ import httpcore2
 
 from linekey.errors import InputError, PeerError
 from linekey.net.dialer import DialError, Stream
+from linekey.net.faults import log_fault
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import ActionHappened, LineMoved, LinesRead
 from linekey.phone.apps import LineStatus
@@ -67,7 +68,7 @@ def read_accounts(state: PhoneState) -> tuple[list[SipAccount], list[str]]:
         except InputError as error:
             problems.append(f"line {index}: {error.message}; {error.hint}")
         except Exception as error:  # noqa: BLE001 - logged, and this line's alone
-            _log.exception("line %d of %s cannot be read", index, state.mac)
+            log_fault(_log, f"line {index} of {state.mac} cannot be read", error)
             problems.append(f"line {index}: {_own_fault(error)}")
         else:
             if account is not None:
@@ -211,7 +212,7 @@ class _Line:
             await self._carry_out(actions)
             return await self._next()
         except Exception as error:  # noqa: BLE001 - logged, told, and this line's alone
-            self._log_fault()
+            self._log_fault(error)
             with self._faults_logged():
                 await self._hang_up("")
             return self._registration.disconnected(_own_fault(error), self._now())
@@ -221,11 +222,12 @@ class _Line:
         """For the way out, where nothing is left that could be told of a fault."""
         try:
             yield
-        except Exception:  # noqa: BLE001 - logged
-            self._log_fault()
+        except Exception as error:  # noqa: BLE001 - logged
+            self._log_fault(error)
 
-    def _log_fault(self) -> None:
-        _log.exception("line %d of %s", self.account.index, self._phone.state.mac)
+    def _log_fault(self, error: Exception) -> None:
+        what = f"line {self.account.index} of {self._phone.state.mac}"
+        log_fault(_log, what, error)
 
     def _now(self) -> datetime:
         return self._phone.clock.now()
