@@ -176,6 +176,8 @@ def test_a_damaged_hello_is_read_or_refused_and_can_be_sent_again(
 @example("[::1")
 @example("sip:[::1]:0")
 @example("a:99999")
+@example("SIP")
+@example("sips:5061")
 @example("http://x")
 @example("ä.example:5061")
 @settings(max_examples=400, deadline=None)

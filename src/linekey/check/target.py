@@ -10,6 +10,8 @@ from linekey.errors import InputError
 
 DEFAULT_PORT: Final = 443
 _SCHEMES: Final = {"https": 443, "sips": 5061, "sip": 5061, "ldaps": 636, "tls": 443}
+_SIP: Final = re.compile(r"sips?:(?!\d*$)", re.ASCII | re.IGNORECASE)
+"""A SIP URI; ``sip:443`` is a host called sip, as no host is a number."""
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
 
 
@@ -40,7 +42,7 @@ def parse_target(text: str) -> Target:
             raise _wrong(text)
         port = _SCHEMES[scheme.lower()]
         stripped = rest
-    elif stripped.lower().startswith(("sips:", "sip:")):
+    elif _SIP.match(stripped):
         port = _SCHEMES["sips"]
         stripped = stripped.partition(":")[2]
     if parse_address(stripped) is not None:
