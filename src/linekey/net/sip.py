@@ -48,6 +48,7 @@ from linekey.phone.sip_registration import (
 from linekey.phone.sip_stream import PING, SipReader
 from linekey.phone.state import PhoneState
 from linekey.phone.user_agent import user_agent
+from linekey.phone.wording import own_fault
 
 ACCOUNTS: Final = 12
 """Lines a desk phone has (vendor, M)."""
@@ -78,7 +79,7 @@ def read_accounts(state: PhoneState) -> tuple[list[SipAccount], list[str]]:
 
 def _own_fault(error: Exception) -> str:
     # Not its text: that may hold whatever was worked on.
-    return f"a fault of linekey's own ({type(error).__name__}), please report it"
+    return f"{own_fault(type(error).__name__)[0]}, please report it"
 
 
 def _status(account: SipAccount) -> LineStatus:
