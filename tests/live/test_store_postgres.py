@@ -139,6 +139,32 @@ def test_the_migrations_lead_to_the_same_schema(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+def test_an_empty_database_is_not_begun_in_while_a_key_is_there(
+    cluster: Cluster, url: str, state: StateDir
+) -> None:
+    open_database(state, url).close()
+    cluster.execute("CREATE DATABASE elsewhere")
+    with pytest.raises(StorageError, match="is empty, but its key") as raised:
+        open_database(state, cluster.url("elsewhere"))
+    assert "set database_url to the one in use" in raised.value.hint
+    with pytest.raises(StorageError, match="is gone, but its key") as raised:
+        open_database(state)  # database_url was left out
+    assert "set database_url" in raised.value.hint
+    assert not state.database_file.exists()
+    open_database(state, url).close()
+
+
+def test_another_programs_tables_are_told(cluster: Cluster, state: StateDir) -> None:
+    cluster.execute("CREATE DATABASE other")
+    engine = sa.create_engine(cluster.url("other"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE devices (x int)")
+    engine.dispose()
+    with pytest.raises(StorageError, match="'devices' that is not linekey's"):
+        open_database(state, cluster.url("other"))
+    assert not list(state.keys.iterdir())
+
+
 OPENER = """
 import sys
 from linekey.store.paths import StateDir

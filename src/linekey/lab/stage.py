@@ -134,10 +134,11 @@ class Stage:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         now = datetime.now(UTC)
+        # First: where the database is lost, nothing is made.
+        database = stack.enter_context(open_database(self.state))
         if not (self.state.lab / "server" / "ca.pem").exists():
             self.made.append(f"a lab vendor CA and a lab server CA in {self.state.lab}")
         self.lab = LabAuthority.open(self.state.lab)
-        database = stack.enter_context(open_database(self.state))
         self._trust(database, now)
         listener = bind("127.0.0.1", self.sip_port)
         stack.callback(listener.close)

@@ -10,6 +10,7 @@ IMMEDIATE``), so two processes never both read and then both write; it raises th
 counters in ``revision``. No URL with a password in it is ever shown.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -26,6 +27,7 @@ from linekey.errors import InputError, StorageError
 from linekey.store.paths import StateDir
 from linekey.store.schema import HEAD, meta, revision
 from linekey.store.secrets import KEY_FILE, KeyRing
+from linekey.store.stage import read_stage, refuse_lost_file, refuse_lost_tables
 
 BUSY_S = 30.0
 """Seconds a writer waits for another's transaction. SQLite's own default is 0."""
@@ -114,9 +116,10 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
     ``linekey.db``. Secrets are sealed with the key in the state folder in both cases.
     Any number of processes may do this at once. Raises InputError for a URL that names
     no database we know, StorageError for one that cannot be opened, was made by a newer
-    linekey, or belongs to another key file.
+    linekey, belongs to another key file, or is gone while its key is still there.
     """
     if url is None:
+        refuse_lost_file(state)
         state.make_private_file(state.database_file)
         engine = _sqlite_engine(state)
     else:
@@ -125,10 +128,11 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
     try:
         with _told_as_storage_error(name):
             with engine.connect() as connection:
-                stage = _stage(connection)
-            database = Database(engine, KeyRing.open(state, new=stage is None), state)
+                stage = read_stage(connection, name)
+            keys = None if stage is None else KeyRing.open(state)
             if stage != HEAD:
-                _migrate(database)
+                _migrate(engine, state, name)
+        database = Database(engine, keys or KeyRing.open(state), state)
         _check_key(database)
     except BaseException:
         engine.dispose()
@@ -176,19 +180,7 @@ def _postgresql_engine(url: str) -> Engine:
     )
 
 
-def _stage(connection: Connection) -> str | None:
-    """Which migration the database is at; None: it is empty.
-
-    Asked without Alembic, whose import would cost every command 0.2 s.
-    """
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
-    stage: str | None = row.scalar()
-    return stage
-
-
-def _migrate(database: Database) -> None:
+def _migrate(engine: Engine, state: StateDir, name: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -199,37 +191,47 @@ def _migrate(database: Database) -> None:
         "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
     )
     scripts = ScriptDirectory.from_config(config)
-    with _one_at_a_time(database) as connection:
-        stage = _stage(connection)
+    with _one_at_a_time(engine, state) as connection, contextlib.ExitStack() as undo:
+        stage = read_stage(connection, name)
         try:
             if stage is not None:
                 scripts.get_revision(stage)
         except CommandError:
             raise StorageError(
-                f"{database.name} was made by a newer linekey (schema {stage!r})",
+                f"{name} was made by a newer linekey (schema {stage!r})",
                 hint="install the newer linekey again",
             ) from None
         config.attributes["connection"] = connection
+        if stage is None:
+            path = state.database_file if engine.dialect.name == "sqlite" else None
+            refuse_lost_tables(state, name, path)
         command.upgrade(config, "head")
-        if connection.execute(sa.select(meta.c.name)).first() is None:
-            sealed = database.keys.seal(_KEY_CHECK, "key check")
+        if stage is None:
+            # Last, right before the commit: a key without its database is refused.
+            keys = KeyRing.open(state, new=True)
+            if path is not None:
+                # PostgreSQL may have committed although it is not there to say so.
+                undo.callback(state.key_path(KEY_FILE).unlink)
+            sealed = keys.seal(_KEY_CHECK, "key check")
             connection.execute(sa.insert(meta).values(name="key_check", sealed=sealed))
+            connection.commit()
+            undo.pop_all()
 
 
 @contextmanager
-def _one_at_a_time(database: Database) -> Iterator[Connection]:
+def _one_at_a_time(engine: Engine, state: StateDir) -> Iterator[Connection]:
     """Open a transaction that no other process's migration can overlap."""
-    with database.engine.connect() as connection:
+    with engine.connect() as connection:
         connection = connection.execution_options(linekey_write=True)
-        if not database.is_sqlite:
+        if engine.dialect.name != "sqlite":
             with connection.begin():
                 connection.execute(
                     sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK))
                 )
                 yield connection
             return
-        lock_path = database.state.root / ".linekey.db.lock"
-        database.state.make_private_file(lock_path)
+        lock_path = state.root / ".linekey.db.lock"
+        state.make_private_file(lock_path)
         descriptor = os.open(lock_path, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -241,7 +243,15 @@ def _one_at_a_time(database: Database) -> Iterator[Connection]:
 
 def _check_key(database: Database) -> None:
     with database.read() as connection:
-        sealed = connection.execute(sa.select(meta.c.sealed)).scalar_one()
+        sealed = connection.execute(
+            sa.select(meta.c.sealed).where(meta.c.name == "key_check")
+        ).scalar()
+        counters = connection.execute(sa.select(revision.c.id)).first()
+    if sealed is None or counters is None:
+        raise StorageError(
+            f"{database.name} has lost rows that it cannot do without",
+            hint="restore it from backup",
+        )
     try:
         database.keys.unseal(sealed, "key check")
     except StorageError:

@@ -61,8 +61,8 @@ class KeyRing:
             if not new:
                 raise StorageError(
                     f"the database's key is missing: {state.key_path(KEY_FILE)}",
-                    hint="restore it from backup; without it the database's secrets "
-                    "are lost",
+                    hint="restore it from backup, or copy it from a server that shares "
+                    "the database; without it the database's secrets are lost",
                 )
             data = state.write_key(KEY_FILE, format_keys([AESGCM.generate_key(256)]))
         return cls(parse_keys(data), state)

@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from linekey.store.database import Database, open_database
 from linekey.store.opening import open_store
 from linekey.store.paths import StateDir
 from linekey.store.schema import HEAD, metadata, revision
-from linekey.store.secrets import KEY_FILE
+from linekey.store.secrets import KEY_FILE, KeyRing
 
 MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
 
@@ -107,6 +108,132 @@ def test_a_lost_key_is_told_and_not_replaced(
     state.key_path(KEY_FILE).unlink()
     with pytest.raises(StorageError, match="missing"):
         open_database(state)
+    assert not state.key_path(KEY_FILE).exists()
+
+
+def lose_database(state: StateDir) -> None:
+    for path in state.root.glob("linekey.db*"):
+        path.unlink()
+
+
+def empty_database(state: StateDir) -> None:
+    lose_database(state)
+    state.database_file.touch()
+
+
+def lose_all_but_the_log(state: StateDir) -> None:
+    state.database_file.unlink()
+    state.root.joinpath("linekey.db-wal").touch()
+
+
+def new_empty_tables(state: StateDir) -> None:
+    lose_database(state)
+    with sqlite3.connect(state.database_file) as raw:
+        raw.execute("PRAGMA journal_mode=WAL")
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        (lose_database, "is gone, but its key"),
+        (lose_all_but_the_log, "is gone, but its key"),
+        (empty_database, "is empty, but its key"),
+        (new_empty_tables, "is empty, but its key"),
+    ],
+)
+def test_a_lost_database_is_told_and_not_begun_anew(
+    state: StateDir, harm: Callable[[StateDir], None], what: str
+) -> None:
+    open_database(state).close()
+    key = state.read_key(KEY_FILE)
+    harm(state)
+    before = {path.name for path in state.root.iterdir()}
+    for _ in range(2):
+        with pytest.raises(StorageError, match=what) as raised:
+            open_database(state)
+        hint = raised.value.hint
+        for cure in ("restore linekey.db", "set database_url", "move", "keep it"):
+            assert cure in hint
+        if harm is lose_all_but_the_log:
+            assert hint.startswith("delete linekey.db-wal, then restore")
+    assert state.read_key(KEY_FILE) == key
+    if harm in (lose_database, lose_all_but_the_log):
+        assert {path.name for path in state.root.iterdir()} == before
+
+
+def test_who_moves_the_key_away_begins_anew(state: StateDir) -> None:
+    open_database(state).close()
+    lose_database(state)
+    state.key_path(KEY_FILE).rename(state.root / "old.key")
+    open_database(state).close()
+    assert state.read_key(KEY_FILE) != (state.root / "old.key").read_bytes()
+    open_database(state).close()
+
+
+def test_a_creation_that_fails_leaves_no_key_that_would_be_refused(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(KeyRing, "seal", full)
+    with pytest.raises(StorageError, match="full"):
+        open_database(state)
+    monkeypatch.undo()
+    open_database(state).close()
+
+
+def test_a_folder_in_the_databases_place_is_told(state: StateDir) -> None:
+    state.database_file.mkdir()
+    with pytest.raises(StorageError, match="is no file") as raised:
+        open_database(state)
+    assert "restore" in raised.value.hint
+
+
+def corrupt(state: StateDir) -> None:
+    with sqlite3.connect(state.database_file) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(state.database_file.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    state.database_file.write_bytes(data)
+
+
+def run_sql(statement: str) -> Callable[[StateDir], None]:
+    def harm(state: StateDir) -> None:
+        with sqlite3.connect(state.database_file) as raw:
+            raw.execute(statement)
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        (corrupt, "malformed"),
+        (run_sql("DELETE FROM meta"), "lost rows"),
+        (run_sql("DELETE FROM revision"), "lost rows"),
+        (run_sql("DROP TABLE revision"), "lost some of linekey's tables"),
+        (run_sql("DELETE FROM alembic_version"), "lost some"),
+        (run_sql("DROP TABLE alembic_version"), "not linekey's"),
+    ],
+)
+def test_a_damaged_database_is_told_with_the_cure(
+    state: StateDir, harm: Callable[[StateDir], None], what: str
+) -> None:
+    open_database(state).close()
+    harm(state)
+    with pytest.raises(StorageError, match=what) as raised:
+        open_database(state)
+    assert "backup" in raised.value.hint
+
+
+def test_another_programs_database_is_told(state: StateDir) -> None:
+    with sqlite3.connect(state.database_file) as raw:
+        raw.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        raw.execute("INSERT INTO alembic_version VALUES ('a1b2c3')")
+    with pytest.raises(StorageError, match="another program's") as raised:
+        open_database(state)
+    assert "database of its own" in raised.value.hint
     assert not state.key_path(KEY_FILE).exists()
 
 
