@@ -2,6 +2,7 @@
 #
 #   make up      the whole of linekey on this machine: lab CA, server, one phone
 #   make test    every test (foreign peers skip when absent; CI=true makes that a failure)
+#   make property  "no phone gets another's file", in 1,000,000 cases instead of 120,000
 #   make check   lint, types and the fast tests: run it before each commit
 #   make peers   install the foreign software the live tests talk to (Debian/Ubuntu)
 #   make bench   measurements, side by side; writes docs/explanation/performance.md
@@ -15,7 +16,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: up test check peers bench docs interop lock setup setup-run clean
+.PHONY: up test property check peers bench docs interop lock setup setup-run clean
 
 $(VENV)/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: linekey needs Python 3.11 or newer; this is " + sys.version.split()[0] + "\nhint: make PYTHON=python3.11 …")'
@@ -38,6 +39,9 @@ up: setup-run
 
 test: setup
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+property: setup
+	LINEKEY_PROPERTY_CASES=1000000 $(BIN)/python -m pytest -q tests/unit/provisioning/test_no_phone_gets_anothers_file.py $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

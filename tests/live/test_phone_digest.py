@@ -19,9 +19,9 @@ from linekey.export.render import Export
 from linekey.mac import Mac
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.state import PhoneState, Status
-from linekey.provisioning.device import Device, DigestCredential
+from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Layer, Setting
-from linekey.store.devices import REALM, Devices
+from linekey.store.devices import Devices
 from linekey.web.server import utc_now
 
 USER, RIGHT, WRONG = "desk", "geheim: 4711", "geraten"

@@ -33,7 +33,7 @@ from linekey.cli.opening import (
 from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
-from linekey.provisioning.device import Device, DigestCredential
+from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Setting, parse_setting
 from linekey.store.device_csv import (
     RowProblem,
@@ -41,7 +41,7 @@ from linekey.store.device_csv import (
     parse_model,
     parse_vendor,
 )
-from linekey.store.devices import REALM, Devices
+from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
 app = make_app(

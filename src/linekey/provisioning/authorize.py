@@ -94,8 +94,7 @@ def record_key(identity: Identity, resource: Resource) -> Mac | None:
     """Whose record ``authorize`` wants as ``device``.
 
     The phone that the certificate names; where it names none, the phone whose file is
-    asked for; None: no record is needed. For a phone without a certificate that asks
-    for a common file with a token, the caller may give the token's device instead.
+    asked for; None: no record is needed.
     """
     if identity.mac is not None:
         return identity.mac
@@ -209,17 +208,13 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer
     """A file without secrets: for registered phones, and for proved vendors' phones."""
     identity, device = case.identity, case.device
     vendor = identity.vendor
-    if identity.mac is not None or identity.vendor is None:
-        if device is None or (identity.mac is not None and device.mac != identity.mac):
-            if identity.vendor is None:
-                return Reason.NO_CERTIFICATE, identity.detail
+    if vendor is None:
+        return Reason.NO_CERTIFICATE, identity.detail
+    if identity.mac is not None:
+        if device is None or device.mac != identity.mac:
             return Reason.UNKNOWN_PHONE, f"{identity.mac} is not registered"
         if refusal := _record(case, device) or _connection(case, device):
             return refusal
-        if identity.mac is None:
-            answer = _second_factor(case, device)
-            if answer[0].outcome is Outcome.REFUSED:
-                return answer
         vendor = device.vendor or vendor
     elif isinstance(resource, CommonFile) and (refusal := _nameless(case, resource)):
         return refusal

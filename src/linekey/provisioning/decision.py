@@ -337,18 +337,6 @@ class Decision:
             return self.reason.sentence
         return f"{self.reason.sentence} ({self.detail})"
 
-    @property
-    def public_sentence(self) -> str:
-        """What the answer's body may say.
-
-        Only a phone that proved itself learns the reason; to others all refusals with
-        status 403 read alike, so that nobody can ask which MACs are registered. The
-        log has the reason of each.
-        """
-        if self.mac is None and self.status == 403:
-            return "refused: the server's log says why"
-        return self.reason.sentence
-
 
 _WHOLE_FILE = frozenset(
     {Reason.OWN_FILE, Reason.TOKEN_ACCEPTED, Reason.DIGEST_ACCEPTED}

@@ -22,6 +22,10 @@ from linekey.provisioning.document import Layer
 
 State = Literal["active", "revoked"]
 
+REALM = "linekey"
+"""The realm of HTTP digest credentials (RFC 7616 §3.3); part of every HA1, so it can
+never change."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 
 

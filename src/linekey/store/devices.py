@@ -23,9 +23,6 @@ from linekey.store.database import Database
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
 from linekey.store.schema import devices, revision, to_us
 
-REALM = "linekey"
-"""The realm of HTTP digest credentials (RFC 7616 §3.3); part of every HA1."""
-
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
 _CHUNK = 500
 

@@ -25,6 +25,7 @@ from linekey.errors import StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
+from linekey.provisioning.service import SharedLayers
 from linekey.store.database import Database, storage_error
 from linekey.store.layers import FLEET
 from linekey.store.records import DEVICE_COLUMNS, read_device, read_layer
@@ -44,16 +45,6 @@ class Revision(NamedTuple):
     registry: int
     layers: int
     trust: int
-
-
-@dataclass(frozen=True, slots=True)
-class SharedLayers:
-    """The layers below a device's own. ``version`` tells whether a rendered file is of
-    these: it is the fleet's and the model's version, 0 for one never set."""
-
-    fleet: Layer
-    model: Layer
-    version: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

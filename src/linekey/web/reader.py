@@ -11,7 +11,8 @@ from typing import Protocol
 
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
-from linekey.store.registry import Authorities, Revision, SharedLayers
+from linekey.provisioning.service import SharedLayers
+from linekey.store.registry import Authorities, Revision
 
 MAX_DEVICES = 4096
 """Devices kept between two changes; as many as the registry keeps itself."""

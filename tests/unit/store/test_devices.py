@@ -12,10 +12,10 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
-from linekey.provisioning.device import Device, DigestCredential, hash_token
+from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.document import FunctionKey, Layer, Setting
 from linekey.store.database import Database, open_database
-from linekey.store.devices import REALM, Devices
+from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.rotation import rotate_key
 from linekey.store.schema import devices as table

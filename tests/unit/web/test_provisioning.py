@@ -15,14 +15,15 @@ from linekey.mac import Mac
 from linekey.net.asgi_tls import ConnectionTls
 from linekey.provisioning.authorize import Rules
 from linekey.provisioning.decision import Reason
-from linekey.provisioning.device import Device, DigestCredential, hash_token
+from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.identity import Identity
+from linekey.provisioning.service import SharedLayers
 from linekey.store.decisions import LogEntry
-from linekey.store.registry import Authorities, Revision, SharedLayers
+from linekey.store.registry import Authorities, Revision
 from linekey.tls.versions import Version
 from linekey.web.gate import Gate, Known
-from linekey.web.provisioning import REALM, ProvisioningApp
+from linekey.web.provisioning import ProvisioningApp
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MAC, OTHER = Mac("000413AABBCC"), Mac("000413AABBCD")

@@ -1,0 +1,329 @@
+"""One request, decided whole: what the server answers to whom, as one value.
+
+    target → identity → record → second factor → authorize → file → refusal
+
+The server and the property test "no phone gets another's file" call this and nothing
+else, so what is tested is what runs. Who has a request reads it (``Request``), looks up
+the two things it names (``record_of``, ``model_of``), and calls ``decide``:
+
+    request = Request(method, raw_target, identity, connection, authorization)
+    device  = the record of request.record_of
+    shared  = the layers of request.model_of(device)
+    answer  = decide(request, device, shared, site, now)
+
+Rules: pure; no clock, no database. A record that is not the one asked for opens
+nothing. A refusal says its reason, and nothing about any phone but the one that asked:
+whether a MAC is registered is told only to the phone that proves to be it
+(``public_refusal``). An answer that uses up a one-time token says so and brings the
+answer for the case that somebody else was quicker.
+"""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from linekey.mac import Mac
+from linekey.provisioning import digest
+from linekey.provisioning.authorize import (
+    ConnectionFacts,
+    Rules,
+    SecondFactor,
+    authorize,
+    record_key,
+)
+from linekey.provisioning.decision import Decision, Outcome, Reason
+from linekey.provisioning.device import REALM, Device
+from linekey.provisioning.document import Layer, merge
+from linekey.provisioning.identity import Identity
+from linekey.provisioning.render import CONTENT_TYPE, Rendered, render_document
+from linekey.provisioning.resource import (
+    CertificateFile,
+    CommonFile,
+    PhoneFile,
+    Resource,
+    parse_target,
+)
+
+MAX_RENDERED = 4096
+"""Rendered files kept."""
+MAX_RENDERED_BYTES = 33_554_432
+"""Bytes of them together: some 4 kB for each of 8,000 phones."""
+
+PLAIN_TEXT = b"text/plain; charset=utf-8"
+CERTIFICATE = b"application/pkix-cert"
+"""RFC 2585 §4.1."""
+
+_RECORD_TELLS = frozenset(
+    {
+        Reason.UNKNOWN_PHONE,
+        Reason.REVOKED,
+        Reason.VENDOR_MISMATCH,
+        Reason.GENERATION_NOT_ALLOWED,
+        Reason.SHARED_CERTIFICATE,
+        Reason.SHARED_NOT_EXPECTED,
+        Reason.TLS_TOO_OLD,
+        Reason.MODEL_NEEDED,
+        Reason.TOKEN_WRONG,
+        Reason.TOKEN_USED,
+        Reason.DIGEST_REQUIRED,
+        Reason.DIGEST_WRONG,
+        Reason.DIGEST_STALE,
+        Reason.NO_CERTIFICATE,
+    }
+)
+"""Reasons from which one could learn whether a phone is registered, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayers:
+    """The layers below a device's own. ``version`` tells whether a rendered file is of
+    these: it is the fleet's and the model's version, 0 for one never set."""
+
+    fleet: Layer
+    model: Layer
+    version: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in: read once, and nothing decided yet.
+
+    ``raw_target`` is the request target as it stood in the request line;
+    ``authorization`` the header's value, if there was one.
+    """
+
+    method: str
+    raw_target: bytes = field(repr=False)
+    identity: Identity
+    connection: ConnectionFacts
+    authorization: str | None = field(default=None, repr=False)
+    resource: Resource = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resource", parse_target(self.raw_target))
+
+    @property
+    def record_of(self) -> Mac | None:
+        """Whose record ``decide`` wants as ``device``; None: no record is needed."""
+        return record_key(self.identity, self.resource)
+
+    def model_of(self, device: Device | None) -> str | None:
+        """Whose model's layer ``decide`` wants in ``shared``; None: the fleet's alone.
+
+        The model in a common file's name counts only where the certificate proves
+        something: a stranger's names are not looked up.
+        """
+        if isinstance(self.resource, CommonFile):
+            return self.resource.model if self.identity.problem is None else None
+        return device.model if device else None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is the same for every request, and what is kept between them."""
+
+    rules: Rules
+    nonce_key: bytes = field(repr=False)
+    """At least 16 random bytes, the same wherever phones may ask next."""
+    public_url: str
+    """Where phones reach this server, without a slash at its end."""
+    rendered: "RenderedFiles" = field(default_factory=lambda: RenderedFiles())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What leaves, once ``decision`` is on record. ``repr`` shows no content."""
+
+    decision: Decision
+    status: int
+    body: bytes = field(repr=False)
+    content_type: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What could not be written into a file that was rendered now, in words, for the
+    log; empty when the file is one that was kept."""
+    otherwise: "Answer | None" = None
+    """Set where the answer uses up the device's one-time token, which has to happen in
+    one step with the record; this leaves instead if somebody else just used it."""
+
+
+def decide(
+    request: Request,
+    device: Device | None,
+    shared: SharedLayers,
+    site: Site,
+    now: datetime,
+) -> Answer:
+    """Decide a request and make the answer to it. Never raises; ``now`` is aware.
+
+    ``device`` is the record of ``request.record_of``, None if there is none; ``shared``
+    are the layers of ``request.model_of(device)``.
+    """
+    resource = request.resource
+    if device is not None and device.mac != request.record_of:
+        device = None  # a record of somebody else says nothing here
+    decision = authorize(
+        request.identity,
+        resource,
+        device,
+        request.connection,
+        _second_factor(request, device, site, now),
+        site.rules,
+        now,
+        method=request.method,
+    )
+    if decision.outcome is Outcome.REFUSED:
+        return _refusal(decision, request, site, now)
+    if isinstance(resource, CertificateFile):
+        own = device.layer if device else Layer()
+        for layer in (shared.fleet, shared.model, own):
+            for entry in layer.certificates:
+                if entry.certificate.sha256 == resource.sha256:
+                    return Answer(decision, 200, entry.certificate.der, CERTIFICATE)
+        gone = dataclasses.replace(
+            decision,
+            reason=Reason.NOTHING_THERE,
+            detail="no layer of this phone holds this certificate",
+            consumes_token=False,
+        )
+        return _refusal(gone, request, site, now)
+    assert isinstance(resource, PhoneFile | CommonFile)
+    file, left_out = _file(decision, resource, device, shared, site)
+    otherwise = None
+    if decision.consumes_token:
+        late = dataclasses.replace(
+            decision,
+            reason=Reason.TOKEN_USED,
+            detail="a moment ago",
+            consumes_token=False,
+            challenge=False,
+        )
+        otherwise = _refusal(late, request, site, now)
+    return Answer(
+        decision,
+        200,
+        file.body,
+        CONTENT_TYPE.encode("ascii"),
+        left_out=left_out,
+        otherwise=otherwise,
+    )
+
+
+def public_refusal(
+    decision: Decision, identity: Identity, resource: Resource
+) -> tuple[int, str]:
+    """Return what the peer is told of a refusal: status and text.
+
+    Who proves no MAC and asks for a phone's file always hears the same, whether that
+    phone is registered, revoked, has a second factor or not; the log has the truth.
+    """
+    if (
+        identity.mac is None
+        and isinstance(resource, PhoneFile)
+        and decision.reason in _RECORD_TELLS
+    ):
+        return 401, "a second factor is needed for this file\nreason: second_factor\n"
+    return (
+        decision.status,
+        f"{decision.reason.sentence}\nreason: {decision.reason.value}\n",
+    )
+
+
+def _second_factor(
+    request: Request, device: Device | None, site: Site, now: datetime
+) -> SecondFactor | None:
+    if request.authorization is None or device is None or device.digest is None:
+        return None
+    result = digest.verify(
+        request.authorization,
+        method=request.method,
+        target=request.raw_target.decode("latin-1"),
+        credential=device.digest,
+        key=site.nonce_key,
+        now=now,
+    )
+    return SecondFactor(digest=result)
+
+
+def _refusal(decision: Decision, request: Request, site: Site, now: datetime) -> Answer:
+    status, text = public_refusal(decision, request.identity, request.resource)
+    headers: list[tuple[bytes, bytes]] = []
+    if status == 401:
+        stale = decision.reason is Reason.DIGEST_STALE
+        headers += [
+            (b"www-authenticate", value.encode("latin-1"))
+            for value in digest.challenges(REALM, site.nonce_key, now, stale=stale)
+        ]
+    if status == 405:
+        headers.append((b"allow", b"GET, HEAD"))
+    return Answer(decision, status, text.encode("utf-8"), PLAIN_TEXT, tuple(headers))
+
+
+def _file(
+    decision: Decision,
+    resource: PhoneFile | CommonFile,
+    device: Device | None,
+    shared: SharedLayers,
+    site: Site,
+) -> tuple[Rendered, tuple[str, ...]]:
+    """The rendered file, and what was left out of it if it was rendered now."""
+    if isinstance(resource, PhoneFile):
+        assert device is not None
+        blank = decision.blank_secrets
+        return site.rendered.get(
+            (device.mac, device.version, shared.version, blank),
+            lambda: render_document(
+                merge(shared.fleet, shared.model, device.layer),
+                firmware=device.firmware,
+                mac=device.mac,
+                model=device.model,
+                blank_secrets=blank,
+                certificate_url=lambda c: certificate_url(site.public_url, c.sha256),
+            ),
+        )
+    return site.rendered.get(
+        (resource.model, shared.version),
+        lambda: render_document(
+            merge(shared.fleet, shared.model),
+            firmware=None,
+            mac=None,
+            model=resource.model,
+            blank_secrets=True,
+            certificate_url=lambda c: certificate_url(site.public_url, c.sha256),
+        ),
+    )
+
+
+def certificate_url(public_url: str, sha256: str) -> str:
+    """Return the URL at which the certificate with this SHA-256 (hex) is fetched."""
+    return f"{public_url}/certificates/{sha256}.der"
+
+
+class RenderedFiles:
+    """Rendered files, kept until MAX_RENDERED or MAX_RENDERED_BYTES are reached.
+
+    Rule: the key holds everything that the file depends on. A device's version is never
+    given twice (``store.devices``), so a device that was removed and added again under
+    its old MAC has another one.
+    """
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[object, ...], Rendered] = OrderedDict()
+        self._bytes = 0
+
+    def get(
+        self, key: tuple[object, ...], make: Callable[[], Rendered]
+    ) -> tuple[Rendered, tuple[str, ...]]:
+        """Return the file of this key, made if need be, and what making it left out."""
+        rendered = self._files.get(key)
+        if rendered is not None:
+            self._files.move_to_end(key)
+            return rendered, ()
+        rendered = self._files[key] = make()
+        self._bytes += len(rendered.body)
+        while len(self._files) > MAX_RENDERED or self._bytes > MAX_RENDERED_BYTES:
+            _, old = self._files.popitem(last=False)
+            self._bytes -= len(old.body)
+        return rendered, rendered.skipped

@@ -1,0 +1,189 @@
+"""The whole answer: what a refusal tells, what a token does, what is kept."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from linekey.catalog.models import Generation
+from linekey.mac import Mac
+from linekey.provisioning import service
+from linekey.provisioning.authorize import ConnectionFacts, Rules
+from linekey.provisioning.decision import Outcome, Reason
+from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
+from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.identity import NO_IDENTITY, Identity
+from linekey.provisioning.render import Rendered
+from linekey.provisioning.service import (
+    Answer,
+    RenderedFiles,
+    Request,
+    SharedLayers,
+    Site,
+    decide,
+    public_refusal,
+)
+
+NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
+A, B = Mac("000413AABBC0"), Mac("000413AABBC1")
+TOKEN = "q3Zt-8uYb_20CharsLong"
+KEY = b"a key for nonces, 32 bytes long.."
+OWN = Identity(
+    vendor="snom",
+    mac=A,
+    generation=Generation.SHA256,
+    leaf_sha256="ab" * 32,
+    not_before=NOW - timedelta(days=1),
+    not_after=NOW + timedelta(days=1),
+)
+COMMON = replace(OWN, mac=None, shared=True, generation=Generation.SHA1)
+LAYER = Layer((Setting("user_pass", "geheim", 1),))
+DEVICE = Device(A, "snom", model="D785", layer=LAYER)
+OLD_DEVICE = replace(DEVICE, model="320")
+SHARED = SharedLayers(Layer(), Layer(), (0, 0))
+EXPIRED = replace(OWN, mac=None, shared=True, not_after=NOW - timedelta(hours=1))
+
+
+def ask(
+    target: str = f"/snomD785-{A}.htm",
+    identity: Identity = OWN,
+    device: Device | None = DEVICE,
+    *,
+    method: str = "GET",
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    site: Site | None = None,
+) -> Answer:
+    request = Request(method, target.encode(), identity, ConnectionFacts(0x0303))
+    site = site or Site(rules, KEY, "https://prov.example.com")
+    return decide(request, device, SHARED, site, NOW)
+
+
+def test_a_grant_is_the_file_and_needs_nothing_more() -> None:
+    answer = ask()
+    assert (answer.status, answer.otherwise, answer.headers) == (200, None, ())
+    assert b"geheim" in answer.body
+    assert "geheim" not in repr(answer)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        None,
+        OLD_DEVICE,
+        replace(OLD_DEVICE, state="revoked", revoked_reason="stolen"),
+        replace(OLD_DEVICE, vendor="yealink"),
+        DEVICE,
+        replace(OLD_DEVICE, token_sha256=hash_token(TOKEN)),
+        replace(OLD_DEVICE, token_sha256=hash_token("x" * 20), token_used_at=NOW),
+        replace(OLD_DEVICE, digest=DigestCredential.create("u", REALM, "p")),
+        replace(OLD_DEVICE, generations=frozenset()),
+    ],
+)
+@pytest.mark.parametrize("identity", [COMMON, NO_IDENTITY])
+@pytest.mark.parametrize("path", [f"/snom320-{A}.htm", f"/t/{'y' * 20}/{A}.htm"])
+def test_a_stranger_hears_the_same_whatever_is_registered(
+    device: Device | None, identity: Identity, path: str
+) -> None:
+    rules = Rules(second_factor_without_certificate=True)
+    answer = ask(path, identity, device, rules=rules)
+    nobody = ask(path, identity, None, rules=rules)
+    assert answer.status == 401
+    assert (answer.body, answer.headers) == (nobody.body, nobody.headers)
+    assert [name for name, _ in answer.headers] == [b"www-authenticate"] * 2
+
+
+def test_who_proves_a_phone_is_told_its_reason() -> None:
+    assert Reason.UNKNOWN_PHONE.sentence.encode() in ask(device=None).body
+    revoked = ask(device=replace(DEVICE, state="revoked"))
+    assert Reason.REVOKED.sentence.encode() in revoked.body
+    assert revoked.status == 403
+
+
+def test_what_the_certificate_alone_says_is_told_to_anybody() -> None:
+    answer = ask(f"/snom320-{A}.htm", EXPIRED, OLD_DEVICE)
+    assert answer.decision.reason is Reason.EXPIRED
+    assert answer.body.endswith(b"reason: expired\n")
+
+
+@pytest.mark.parametrize("reason", [r for r in Reason if r.outcome is Outcome.REFUSED])
+def test_every_refusal_has_words_for_the_phone(reason: Reason) -> None:
+    decision = replace(ask(device=None).decision, reason=reason)
+    request = Request("GET", f"/{A}".encode(), OWN, ConnectionFacts(None))
+    status, text = public_refusal(decision, OWN, request.resource)
+    assert (status, text) == (
+        reason.status, f"{reason.sentence}\nreason: {reason.value}\n"
+    )  # fmt: skip
+
+
+def test_a_method_that_is_not_for_reading_is_told_which_are() -> None:
+    assert ask(method="POST").headers == ((b"allow", b"GET, HEAD"),)
+
+
+def test_a_used_up_token_brings_the_answer_for_who_comes_too_late() -> None:
+    device = replace(OLD_DEVICE, token_sha256=hash_token(TOKEN))
+    answer = ask(f"/t/{TOKEN}/snom320-{A}.htm", COMMON, device)
+    assert answer.decision.consumes_token
+    late = answer.otherwise
+    assert late is not None
+    assert (late.decision.reason, late.status) == (Reason.TOKEN_USED, 401)
+    assert not late.decision.consumes_token
+    assert b"geheim" in answer.body
+    assert b"geheim" not in late.body
+    head = ask(f"/t/{TOKEN}/snom320-{A}.htm", COMMON, device, method="HEAD")
+    assert head.otherwise is None
+
+
+@pytest.mark.parametrize(
+    ("target", "identity"),
+    [
+        (f"/snomD785-{A}.htm", OWN),
+        ("/snomD785.htm", OWN),
+        (f"/snom320-{A}.htm", COMMON),
+        (f"/t/{TOKEN}/snom320.htm", NO_IDENTITY),
+        (f"/certificates/{'ab' * 32}.der", OWN),
+    ],
+)
+def test_a_record_of_somebody_else_counts_as_none(
+    target: str, identity: Identity
+) -> None:
+    rules = Rules(blanked_for_shared=True, second_factor_without_certificate=True)
+    other = replace(OLD_DEVICE, mac=B, token_sha256=hash_token(TOKEN))
+    mistaken = ask(target, identity, other, rules=rules)
+    assert mistaken == ask(target, identity, None, rules=rules)
+
+
+def test_a_strangers_model_names_are_not_looked_up() -> None:
+    def wanted(target: str, identity: Identity, device: Device | None) -> str | None:
+        request = Request("GET", target.encode(), identity, ConnectionFacts(None))
+        return request.model_of(device)
+
+    assert wanted("/snomD785.htm", OWN, DEVICE) == "D785"
+    assert wanted("/snomD785.htm", NO_IDENTITY, None) is None
+    assert wanted(f"/snom320-{A}.htm", OWN, DEVICE) == "D785"
+    assert wanted(f"/snom320-{A}.htm", COMMON, None) is None
+
+
+def test_a_file_is_rendered_once_and_again_when_its_device_changed() -> None:
+    site = Site(Rules(), KEY, "https://prov.example.com")
+    bad = replace(LAYER, unreadable=("setting 3: not text",))
+    device = replace(DEVICE, layer=bad)
+    assert ask(device=device, site=site).left_out == bad.unreadable
+    assert ask(device=device, site=site).left_out == ()
+    assert ask(device=replace(device, version=9), site=site).left_out == bad.unreadable
+
+
+def test_kept_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MAX_RENDERED", 3)
+    monkeypatch.setattr(service, "MAX_RENDERED_BYTES", 25)
+    files, made = RenderedFiles(), []
+
+    def get(key: int) -> None:
+        def make() -> Rendered:
+            made.append(key)
+            return Rendered(b"x" * 10)
+
+        files.get((key,), make)
+
+    for key in (1, 2, 1, 3, 1, 2):
+        get(key)
+    assert made == [1, 2, 3, 2]
