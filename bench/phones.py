@@ -27,12 +27,12 @@ from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
+from linekey.catalog.root_lists import lists_for
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import vendor_ca
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.authorities import authorities_of
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.tls.events import PeerChain, Refuse
@@ -93,7 +93,7 @@ def resident_kb() -> float:
 def make_phones(
     lab: LabAuthority, url: str, model: str, firmware: str, count: int
 ) -> list[PhoneState]:
-    roots, _ = authorities_of(Firmware.parse(firmware))
+    roots = lists_for(Firmware.parse(firmware)).newest
     authorities = (*roots, lab.server_root())
     first = new_phone(Mac("000413000000"), model, firmware)
     generation = first.profile.builtin_generation

@@ -104,8 +104,9 @@ def profile_document(profile: Profile) -> dict[str, Any]:
         "firmware_date": None
         if dated is None
         else {
-            "exact": dated.exact and dated.exact.isoformat(),
-            "not_before": dated.not_before and dated.not_before.isoformat(),
+            "exact": dated.exact and dated.exact.day.isoformat(),
+            "not_before": dated.not_before and dated.not_before.day.isoformat(),
+            "not_after": dated.not_after and dated.not_after.day.isoformat(),
             "source": dated.source,
             "confidence": dated.confidence,
         },

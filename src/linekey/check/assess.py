@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from linekey.catalog.roots import history_of
 from linekey.certs.certificate import Certificate
 from linekey.check.answer import Answer
 from linekey.check.classes import PhoneClass
@@ -22,12 +21,10 @@ from linekey.check.cures import (
 )
 from linekey.check.negotiation import look_at_negotiation, look_at_reach
 from linekey.check.report import ClassResult, Cure, Outcome
-from linekey.check.root_lists import in_list_words
-from linekey.trust.findings import Finding, Verdict, failed, in_order
-from linekey.trust.judge import judge
+from linekey.trust.findings import Finding, Verdict, in_order
 from linekey.trust.naming import is_ip
 from linekey.trust.paths import missing_intermediates
-from linekey.trust.store import TrustStore
+from linekey.trust.root_age import ROOT_DATE, difference_of, judge_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,8 @@ def assess_chain(
     phones: PhoneClass, chain: Sequence[Certificate], question: Question
 ) -> ClassResult:
     """A result for a chain that is on no server yet (``--chain``)."""
-    verdict, differs, extra = _judge_both(phones, chain, question)
-    findings = (*verdict.findings, *extra)
-    return _result(phones, chain, question, verdict, findings, differs)
+    verdict = _judge(phones, chain, question)
+    return _result(phones, chain, question, verdict, verdict.findings)
 
 
 def assess_answer(
@@ -80,12 +76,12 @@ def assess_answer(
         return result
     spoken = look_at_negotiation(answer, phones.first)
     suite = answer.suite
-    verdict, differs, extra = Verdict(True, ()), "", list[Finding]()
+    verdict = Verdict(True, ())
     if suite is None or suite.authentication != "anon":
-        verdict, differs, extra = _judge_both(phones, answer.chain, question)
+        verdict = _judge(phones, answer.chain, question)
     client = look_at_client(answer, phones.first, question.identity)
-    findings = (*spoken, *verdict.findings, *extra, *client)
-    result = _result(phones, answer.chain, question, verdict, findings, differs)
+    findings = (*spoken, *verdict.findings, *client)
+    result = _result(phones, answer.chain, question, verdict, findings)
     return replace(
         result,
         negotiated=answer.negotiated,
@@ -102,9 +98,9 @@ def _result(
     question: Question,
     verdict: Verdict,
     findings: Sequence[Finding],
-    differs: str,
 ) -> ClassResult:
     ordered = in_order(findings)
+    differs = difference_of(verdict)
     refusals = [f for f in ordered if f.refuses]
     if any(not f.rule.startswith(_CLIENT) for f in refusals):
         outcome = Outcome.PHONE_REFUSES
@@ -125,7 +121,7 @@ def _result(
         ),
         cures=tuple(_cures(phones, chain, question, verdict, ordered)),
         roots=_roots(phones),
-        differs=differs,
+        differs="" if differs is None else f"{_capital(differs.evidence)}.",
     )
 
 
@@ -135,16 +131,15 @@ def _roots(phones: PhoneClass) -> dict[str, Any] | None:
 
 
 def _judge(
-    phones: PhoneClass,
-    chain: Sequence[Certificate],
-    question: Question,
-    store: TrustStore,
+    phones: PhoneClass, chain: Sequence[Certificate], question: Question
 ) -> Verdict:
     phone = phones.first
-    return judge(
+    return judge_both(
         chain,
         question.name,
-        store,
+        phone.store,
+        phone.other_store,
+        phone.roots,
         phone.profile,
         phone.settings,
         question.at,
@@ -152,66 +147,8 @@ def _judge(
     )
 
 
-def _judge_both(
-    phones: PhoneClass, chain: Sequence[Certificate], question: Question
-) -> tuple[Verdict, str, list[Finding]]:
-    """Judge with the newest list of roots, and with the oldest the firmware may have.
-
-    Where they differ, the verdict is the newest list's, with a warning that names the
-    day on which the root came into Mozilla's list, and a sentence with both answers.
-    """
-    phone = phones.first
-    verdict = _judge(phones, chain, question, phone.store)
-    if phone.other_store is None or phone.roots is None:
-        return verdict, "", []
-    other = _judge(phones, chain, question, phone.other_store)
-    if _trust_of(verdict) == _trust_of(other):
-        return verdict, "", []
-    lists = phone.roots
-    words = {True: "accepted", False: "refused"}
-    differs = (
-        f"{_capital(lists.sentence)}. With the list of {lists.newest_date}: "
-        f"{words[verdict.accepted]} ({verdict.reason}); with the list of "
-        f"{lists.oldest_date}: {words[other.accepted]} ({other.reason})."
-    )
-    finding = _root_date(verdict, other)
-    return verdict, differs, [] if finding is None else [finding]
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-_TRUST_RULES: Final = ("chain.self-signed", "chain.untrusted", "chain.incomplete")
-
-
-def _trust_of(verdict: Verdict) -> tuple[bool, bool]:
-    """What the list of roots decides: the verdict, and whether a path was found."""
-    return verdict.accepted, any(
-        f.rule in _TRUST_RULES and not f.ok for f in verdict.findings
-    )
-
-
-def _root_date(verdict: Verdict, other: Verdict) -> Finding | None:
-    anchor = verdict.path[-1] if verdict.path else None
-    if anchor is None or history_of(anchor.sha256) is None:
-        return None
-    if any(f.rule in _TRUST_RULES and not f.ok for f in verdict.findings):
-        return None
-    effect = (
-        "an older firmware refuses this server"
-        if not other.accepted
-        else "an older firmware would refuse this server if it authenticated servers"
-    )
-    return failed(
-        "chain.root-date",
-        f"{anchor.subject} was in Mozilla's list {in_list_words(anchor)}, and the "
-        f"firmware's date is not known; {effect}",
-        severity="warning",
-        evidence=f"SHA-256 {anchor.sha256}",
-        cure="say the firmware's date with --firmware-date, or provision the root to "
-        "the phones in <certificates>",
-    )
 
 
 def _cures(
@@ -231,8 +168,8 @@ def _cures(
             cures.append(append_cure(missing, "chain.incomplete"))
     if "chain.self-signed" in rules:
         cures.append(provision_cure(chain[:1], phone.profile, "chain.self-signed"))
-    elif rules & {"chain.untrusted", "chain.root-date"} and verdict.path:
-        rule = "chain.untrusted" if "chain.untrusted" in rules else "chain.root-date"
+    elif rules & {"chain.untrusted", ROOT_DATE} and verdict.path:
+        rule = "chain.untrusted" if "chain.untrusted" in rules else ROOT_DATE
         top = verdict.path[-1]
         issuers = [c for c in question.known if c.self_issued and _issued(c, top)]
         anchor = top if top.self_issued or not issuers else issuers[0]

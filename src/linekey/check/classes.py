@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from linekey.catalog.profile import Profile
+from linekey.catalog.root_lists import RootLists
 from linekey.check.hellos import Hello
-from linekey.check.root_lists import RootLists
 from linekey.trust.judge import TlsSettings
 from linekey.trust.store import TrustStore
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from linekey.catalog.profile import Profile
+from linekey.catalog.root_lists import RootLists, lists_for
 from linekey.certs.certificate import Certificate
 from linekey.check.classes import Phone
 from linekey.check.hellos import Hello, derive
-from linekey.check.root_lists import RootLists, lists_for
 from linekey.trust.judge import TlsSettings
 from linekey.trust.store import TrustStore
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from linekey.trust.findings import Finding
+from linekey.trust.root_age import ROOT_DATE
 
 FORMAT: Final = 1
 
@@ -112,8 +113,12 @@ class ClassResult:
 
     @property
     def reason(self) -> str:
-        """The first refusal, else the first warning, else "no objection"."""
+        """What the verdict hangs on: the first refusal, else the first warning.
+
+        Where it depends on the firmware's date, that stands before both.
+        """
         for findings in (
+            tuple(f for f in self.findings if f.rule == ROOT_DATE and not f.ok),
             tuple(f for f in self.findings if f.refuses),
             self.warnings,
         ):

@@ -17,6 +17,7 @@ import typer
 
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, all_profiles, newest_firmware, profile
+from linekey.catalog.root_lists import known_roots
 from linekey.certs.pem import parse_certificates
 from linekey.check.assess import Question
 from linekey.check.classes import PhoneClass, classes_of, hellos_of
@@ -24,7 +25,6 @@ from linekey.check.hellos import read_capture
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather, gather_each
 from linekey.check.report import Report
-from linekey.check.root_lists import known_roots
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import Target, parse_target
 from linekey.cli.check_inputs import (

@@ -4,16 +4,15 @@ Rule: while a process runs the phone, it alone knows how the phone is; its lines
 screen are kept in no file.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import typer
 
+from linekey.catalog.root_lists import lists_for
 from linekey.cli.opening import printable
 from linekey.cli.output import console, emit_json
 from linekey.errors import StorageError
 from linekey.net.phone_control import ask
-from linekey.phone.authorities import authorities_of
 from linekey.phone.events import Answer, Event
 from linekey.phone.report import describe_phone
 from linekey.phone.requests import to_request
@@ -69,9 +68,8 @@ def print_answer(answer: Answer, as_json: bool) -> None:
 
 
 def with_authorities(phone: PhoneState) -> PhoneState:
-    """The phone with its firmware's authorities, which no folder keeps."""
-    roots, _ = authorities_of(phone.profile.firmware)
-    return replace(phone, trust=phone.trust.with_authorities(roots))
+    """The phone with its firmware's list of roots, which no folder keeps."""
+    return phone.with_roots(lists_for(phone.profile.firmware), phone.maker_authorities)
 
 
 def _must_run(folder: PhoneFolder) -> None:

@@ -17,6 +17,8 @@ import typer
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import newest_firmware
+from linekey.catalog.root_lists import lists_for
+from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates, private_key_to_pem
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console, note
@@ -25,7 +27,6 @@ from linekey.mac import Mac, parse_mac
 from linekey.net.phone_control import control
 from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.net.sip import SipLines
-from linekey.phone.authorities import authorities_of
 from linekey.phone.identity import DeviceIdentity, parse_identity
 from linekey.phone.report import describe_run
 from linekey.phone.resume import resume
@@ -186,9 +187,37 @@ def _prepare(
         changes["builtin"] = identity
     elif phone.builtin is None:
         changes["builtin"] = lab_identity(where, phone)
-    roots, sentence = authorities_of(phone.profile.firmware, told)
-    changes["trust"] = phone.trust.with_authorities(roots)
-    return replace(phone, **changes).with_log(now, "certificates", sentence)
+    phone = replace(phone, **changes)
+    lists = lists_for(phone.profile.firmware, told=told)
+    phone = phone.with_roots(lists, _maker_authorities(where, phone))
+    own = len(phone.maker_authorities)
+    return phone.with_log(
+        now,
+        "certificates",
+        f"{len(phone.trust.authorities)} authorities: {own} of the phone's maker, and "
+        f"{len(lists.newest)} of Mozilla's; {lists.sentence}",
+        level="info" if lists.certain else "warning",
+    )
+
+
+def _maker_authorities(where: StateDir, phone: PhoneState) -> tuple[Certificate, ...]:
+    """The CAs of the phone's maker: the lab's, or those of the identity it was given.
+
+    A real maker's certificates are not linekey's to ship; what an operator's own
+    identity file brings beside the leaf is what there is of them.
+    """
+    from linekey.lab.authority import LabAuthority
+
+    builtin = phone.builtin
+    if builtin is None:
+        return ()
+    given = tuple(c for c in builtin.chain[1:] if c.is_ca)
+    if where.lab.exists():
+        lab = LabAuthority.open(where.lab)
+        cas = (*lab.vendor_roots(), *lab.vendor_intermediates())
+        if any(ca.subject.matches(builtin.leaf.issuer) for ca in cas):
+            return cas
+    return given
 
 
 def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.profile import Profile, profile
+from linekey.catalog.root_lists import lists_for
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import line, menu
@@ -31,7 +32,6 @@ from linekey.net.door import bind
 from linekey.net.phone_control import control
 from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.net.sip import SipLines
-from linekey.phone.authorities import authorities_of
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.resume import resume
 from linekey.phone.sip_registration import LineState
@@ -274,8 +274,13 @@ class Stage:
             builtin = DeviceIdentity(chain, private_key_to_pem(key))
         # As if an earlier round had provisioned it: how a phone comes to know a
         # private server CA.
-        trust = state.trust.with_authorities(authorities_of(row.firmware)[0])
-        taken = trust.provision(self.lab.server_root(), at=now, signed_by_rule=False)
+        state = state.with_roots(
+            lists_for(row.firmware),
+            (*self.lab.vendor_roots(), *self.lab.vendor_intermediates()),
+        )
+        taken = state.trust.provision(
+            self.lab.server_root(), at=now, signed_by_rule=False
+        )
         return replace(
             state,
             bootstrap_server=f"{self.server.url}/t/{token}/"

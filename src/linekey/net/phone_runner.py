@@ -62,7 +62,6 @@ from linekey.phone.user_agent import user_agent
 from linekey.phone.wording import own_fault
 from linekey.tls.context import ClientContext, Identity
 from linekey.trust.findings import Verdict
-from linekey.trust.judge import judge
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
 
 _log = logging.getLogger("linekey.phone")
@@ -320,10 +319,8 @@ class VirtualPhone:
         context, notes = self._client_context(identity)
 
         def verdict(chain: tuple[Certificate, ...], name: str) -> Verdict:
-            now = self.state  # an exception may have been added since
-            return judge(
-                chain, name, now.trust, now.profile, now.tls_settings, self.clock.now()
-            )
+            # Of this moment: an exception may have been added since.
+            return self.state.verdict_on(chain, name, self.clock.now())
 
         return Offer(
             context,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from linekey.catalog.root_lists import lists_for
 from linekey.errors import InputError
 from linekey.phone.app_events import AppEvent
 from linekey.phone.app_machine import handle_app
@@ -433,6 +434,11 @@ class Machine:
         self.state = replace(self.state, profile=row).with_log(
             now, "phone", f"firmware {before.firmware} was replaced by {row.firmware}"
         )
+        if self.state.roots is not None:
+            # "At every new firmware upgrade" (seed, Adding Unknown Certificates).
+            lists = lists_for(row.firmware)
+            self.state = self.state.with_roots(lists, self.state.maker_authorities)
+            self._log(now, "certificates", lists.sentence)
         self.state = note_identity(self.state, kind, now)
         return [Save(), Answer(True, f"the phone runs {row.firmware}")]
 

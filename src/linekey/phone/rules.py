@@ -214,11 +214,24 @@ RULES: Final = (
     ),
     PhoneRule(
         _STORE,
-        "Where the firmware's date is not known, the newest list stands in",
+        "The authorities are those of the phone's maker, and Mozilla's list as of the "
+        "firmware",
+        "all",
+        "seed, Adding Unknown Certificates (picture of the tab)",
+        "M",
+        (
+            "pieces::test_the_authorities_are_the_makers_and_mozillas_list_of_the_firmware",
+        ),
+    ),
+    PhoneRule(
+        _STORE,
+        "Where only bounds of the firmware's date are known, the newest list that it "
+        "may have stands in; where the oldest would decide otherwise, the verdict says "
+        "so",
         "all",
         _OURS,
         "L",
-        ("pieces::test_the_authorities_are_mozillas_list_of_the_firmwares_date",),
+        ("pieces::test_a_verdict_that_hangs_on_the_firmwares_date_says_so_first",),
     ),
     PhoneRule(
         _STORE,

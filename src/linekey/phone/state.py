@@ -6,7 +6,8 @@ persisted; the log is persisted apart from the rest, line by line (``store``). N
 here reads a clock: every time is the *phone's* clock, which may be wrong on purpose.
 """
 
-from collections.abc import Iterable, Mapping
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,14 +16,17 @@ from typing import Any, Final, Literal, Self
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, profile
+from linekey.catalog.root_lists import RootLists
 from linekey.certs.certificate import Certificate
-from linekey.errors import InputError, StorageError
+from linekey.errors import CertificateError, InputError, StorageError
 from linekey.mac import Mac, parse_mac
 from linekey.phone.apps import Apps
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
 from linekey.phone.settings import PhoneSettings
+from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings
+from linekey.trust.root_age import judge_both
 from linekey.trust.store import TrustStore
 
 FORMAT: Final = 1
@@ -174,6 +178,10 @@ class PhoneState:
     provisioned_at: datetime | None = None
     apps: Apps = field(default_factory=Apps)
     """Lines, minibrowser, directory, 802.1X: what is seen of them, not kept."""
+    roots: RootLists | None = None
+    """Which of Mozilla's lists the firmware brings; None: only what ``trust`` holds."""
+    maker_authorities: tuple[Certificate, ...] = ()
+    """The maker's own CAs, which the firmware brings besides."""
 
     @property
     def authenticates_servers(self) -> bool:
@@ -209,6 +217,36 @@ class PhoneState:
     def setting_server(self) -> str:
         """Where the phone gets its settings: its own setting, else the bootstrap."""
         return self.settings.get("setting_server").strip() or self.bootstrap_server
+
+    def with_roots(
+        self, lists: RootLists, maker_authorities: Iterable[Certificate] = ()
+    ) -> Self:
+        """The phone with what its firmware trusts: Mozilla's list, its maker's CAs.
+
+        That the maker's CAs count besides Mozilla's is M: the seed's picture of the
+        Certificates page shows them.
+        """
+        maker = tuple(dict.fromkeys(maker_authorities))
+        trust = self.trust.with_authorities((*maker, *lists.newest))
+        return replace(self, trust=trust, roots=lists, maker_authorities=maker)
+
+    def verdict_on(
+        self, chain: Sequence[Certificate], name: str | None, now: datetime
+    ) -> Verdict:
+        """What this phone says to a server's chain, by the one judge.
+
+        Where its list of roots is not known exactly, the oldest it may have is asked
+        too, and the verdict says if it depends on that (``trust.root_age``).
+        """
+        lists = self.roots
+        older = None
+        if lists is not None and lists.oldest is not None:
+            older = self.trust.with_authorities(
+                (*self.maker_authorities, *lists.oldest)
+            )
+        return judge_both(
+            chain, name, self.trust, older, lists, self.profile, self.tls_settings, now
+        )
 
     def setting(self, name: str, idx: int | None = None) -> str:
         """A setting's value in force: what was set, else the firmware's default."""
@@ -268,6 +306,9 @@ class PhoneState:
             ],
             "sections": dict(self.sections),
             "trust": self.trust.as_dict(),
+            "maker_authorities": [
+                base64.b64encode(c.der).decode("ascii") for c in self.maker_authorities
+            ],
             "server_authentication": self.server_authentication,
             "notifications": [n.as_dict() for n in self.notifications],
             "fetched": [f.as_dict() for f in self.fetched],
@@ -301,6 +342,11 @@ class PhoneState:
             )
         lines = tuple(log)[-LOG_LIMIT:]
         try:
+            # A state folder of linekey 0.1 has none.
+            maker = tuple(
+                Certificate.from_der(base64.b64decode(text, validate=True))
+                for text in document.get("maker_authorities", ())
+            )
             last = document["last_tls"]
             since = document["provisioned_at"]
             return cls(
@@ -328,8 +374,16 @@ class PhoneState:
                 fetched=tuple(FetchedDocument(**row) for row in document["fetched"]),
                 last_tls=None if last is None else LastTls(**last),
                 provisioned_at=None if since is None else datetime.fromisoformat(since),
+                maker_authorities=maker,
             )
-        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            InputError,
+            CertificateError,
+        ) as error:
             raise StorageError(
                 f"the phone's state cannot be read: {type(error).__name__}",
                 hint="restore the state folder, or remove the phone's folder to start "

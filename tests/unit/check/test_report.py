@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
 
-from linekey.catalog.firmware import Firmware
 from linekey.catalog.profile import all_profiles, profile
+from linekey.catalog.root_lists import known_roots
 from linekey.catalog.roots import find_roots
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
@@ -21,7 +21,6 @@ from linekey.check.cures import certificates_xml, protocol_cures
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather, settings_for
 from linekey.check.report import Outcome, Report, grouped
-from linekey.check.root_lists import known_roots, lists_for
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import parse_target
 from linekey.errors import InputError
@@ -171,39 +170,37 @@ def test_a_hostile_certificate_cannot_write_into_the_page() -> None:
 # --- roots, dates, calendar
 
 
-def test_an_unknown_firmware_date_gives_both_answers() -> None:
-    lists = lists_for(Firmware.parse("8.7.5.35"), today=date(2026, 6, 1))
-    assert not lists.certain
-    assert lists.oldest_date is not None
-    assert lists.oldest_date < lists.newest_date
-
-
-def test_a_told_date_settles_the_list() -> None:
-    told = date(2019, 6, 1)
-    lists = lists_for(Firmware.parse("10.1.33.33"), today=date(2026, 6, 1), told=told)
-    assert lists.certain
-    assert lists.oldest is None
-    assert lists.newest_date <= told
-
-
-def test_a_date_before_the_history_is_an_input_error() -> None:
-    with pytest.raises(InputError):
-        lists_for(
-            Firmware.parse("8.4.18"), today=date(2026, 6, 1), told=date(1999, 1, 1)
-        )
-
-
-def test_a_young_root_is_named_with_the_day_it_came() -> None:
+def test_a_young_root_is_named_with_the_day_it_came_and_read_first() -> None:
     (isrg,) = find_roots("ISRG Root X1")
     chain = (isrg.certificate,)  # as if it were the leaf: its path ends at itself
-    report = run(chain, [profile("D785", "10.1.33.33")])
+    undated = profile("D785", "10.1.999.9")
+    report = run(chain, [undated])
     (result,) = report.classes
-    assert result.differs
-    assert any(f.rule == "chain.root-date" for f in result.warnings)
-    settled = run(
-        chain, [profile("D785", "10.1.33.33")], firmware_date=date(2025, 1, 1)
-    )
+    assert "list of" in result.differs
+    first = result.findings[0]
+    assert (first.rule, first.severity) == ("chain.root-date", "warning")
+    assert result.reason == first.message
+    assert first.message.startswith("depends on the firmware's date")
+    assert "ISRG Root X1" in first.message
+    settled = run(chain, [undated], firmware_date=date(2025, 1, 1))
     assert settled.classes[0].differs == ""
+
+
+def test_a_root_that_left_the_list_is_told_just_as_well() -> None:
+    (gone,) = find_roots("GeoTrust Primary Certification Authority - G3")
+    assert gone.spans[-1].removed_by is not None
+    undated = profile("D785", "10.1.999.9")
+    (result,) = run((gone.certificate,), [undated]).classes
+    assert result.findings[0].rule == "chain.root-date"
+    assert result.reason == result.findings[0].message
+    assert "before 2014-05-14 to 2020-12-05" in result.reason
+
+
+def test_bounds_that_leave_no_doubt_leave_no_finding() -> None:
+    (isrg,) = find_roots("ISRG Root X1")
+    (result,) = run((isrg.certificate,), [profile("D785", "10.1.33.33")]).classes
+    assert not [f for f in result.findings if f.rule == "chain.root-date"]
+    assert result.differs == ""
 
 
 def test_the_calendar_names_day_and_phones() -> None:

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,18 +11,19 @@ from tests.phone_pki import MAC, NOW, authority, device, server
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import MODELS
 from linekey.catalog.profile import all_profiles
-from linekey.errors import InputError
-from linekey.phone.authorities import authorities_of
+from linekey.catalog.root_lists import lists_for
 from linekey.phone.document import LIMITS
+from linekey.phone.events import FirmwareChanged
 from linekey.phone.fidelity import fidelity_page
 from linekey.phone.known_settings import KNOWN, default_of, find_known
+from linekey.phone.machine import Machine
 from linekey.phone.report import (
     describe_certificates,
     describe_phone,
     describe_settings,
 )
 from linekey.phone.rules import RULES
-from linekey.phone.state import new_phone
+from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.user_agent import user_agent
 from linekey.trust.judge import judge
 
@@ -49,17 +50,43 @@ def test_the_fidelity_page_in_the_repository_is_the_generated_one() -> None:
     )
 
 
-def test_the_authorities_are_mozillas_list_of_the_firmwares_date() -> None:
-    old, told = authorities_of(Firmware.parse("8.7.5.35"), date(2016, 1, 1))
-    new, said = authorities_of(Firmware.parse("8.7.5.35"))
-    assert "of 2016-01-01" in told
-    assert "not known" in said
-    assert {c.sha256 for c in old} != {c.sha256 for c in new}
-    names = {name for c in old for name in c.common_names}
-    assert "DST Root CA X3" in names
-    assert all(c.is_ca is not False for c in new)
-    with pytest.raises(InputError):
-        authorities_of(Firmware.parse("8.7.5.35"), date(1999, 1, 1))
+def test_the_authorities_are_the_makers_and_mozillas_list_of_the_firmware() -> None:
+    maker = authority("A maker").certificate
+    lists = lists_for(Firmware.parse("8.7.5.35"))
+    phone = new_phone(MAC, "D715", "8.7.5.35").with_roots(lists, (maker, maker))
+    assert phone.trust.authorities == (maker, *lists.newest)
+    kept = PhoneState.from_dict(json.loads(json.dumps(phone.as_dict())))
+    assert kept.maker_authorities == (maker,)
+    assert kept.trust.authorities == ()  # the firmware brings them
+
+
+def test_a_verdict_that_hangs_on_the_firmwares_date_says_so_first() -> None:
+    chain, root = server().chain, authority().certificate
+    lists = lists_for(Firmware.parse("10.1.999.9"))
+    newest = replace(lists, newest=(*lists.newest, root))
+    phone = new_phone(MAC, "D785", "10.1.999.9").with_roots(newest)
+    verdict = phone.verdict_on(chain, "127.0.0.1", NOW)
+    assert verdict.accepted
+    assert verdict.findings[0].rule == "chain.root-date"
+    both = replace(newest, oldest=(root,))
+    verdict = phone.with_roots(both).verdict_on(chain, "127.0.0.1", NOW)
+    assert verdict.accepted
+    assert verdict.findings[0].rule != "chain.root-date"
+    # The maker's CAs are in every list.
+    verdict = phone.with_roots(lists, (root,)).verdict_on(chain, "127.0.0.1", NOW)
+    assert verdict.accepted
+    assert verdict.findings[0].rule != "chain.root-date"
+
+
+def test_new_firmware_brings_its_own_list_and_keeps_the_makers_authorities() -> None:
+    maker = authority("A maker").certificate
+    old = Firmware.parse("10.1.20.0")
+    machine = Machine(new_phone(MAC, "D785", old).with_roots(lists_for(old), (maker,)))
+    new = Firmware.parse("10.1.226.16")
+    machine.handle(FirmwareChanged(new), NOW)
+    state = machine.state
+    assert state.trust.authorities == (maker, *lists_for(new).newest)
+    assert "2026-07-24" in state.log[-1].text or "2026-07-24" in state.log[-2].text
 
 
 def test_no_revocation_list_is_ever_looked_at() -> None:

@@ -1,0 +1,115 @@
+"""A verdict where the phone's list of roots depends on a date that nobody knows.
+
+``judge_both`` asks the one judge twice: with the newest list that the firmware may have
+and with the oldest. The verdict is the newest list's. Where the oldest says otherwise,
+one finding says so, and it stands first, since all the rest hangs on it. The virtual
+phone and the check both ask here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from linekey.catalog.profile import Profile
+from linekey.catalog.root_lists import RootLists, in_list_words
+from linekey.catalog.roots import history_of
+from linekey.certs.certificate import Certificate
+from linekey.trust.findings import Finding, Verdict, failed
+from linekey.trust.judge import TlsSettings, judge
+from linekey.trust.store import TrustStore
+
+ROOT_DATE: Final = "chain.root-date"
+"""The rule whose finding says that the verdict depends on the firmware's date."""
+
+_TRUST_RULES: Final = ("chain.self-signed", "chain.untrusted", "chain.incomplete")
+
+
+def judge_both(
+    chain: Sequence[Certificate],
+    name: str | None,
+    store: TrustStore,
+    older: TrustStore | None,
+    lists: RootLists | None,
+    profile: Profile,
+    settings: TlsSettings,
+    now: datetime,
+    *,
+    known: Sequence[Certificate] = (),
+) -> Verdict:
+    """Judge with ``store``, and with ``older`` where the firmware may have that list.
+
+    ``lists`` says which lists they are; None, as ``older``, where the list is known.
+    The other arguments are ``judge``'s. Raises ValueError for a naive ``now``.
+    """
+    verdict = judge(chain, name, store, profile, settings, now, known=known)
+    if older is None or lists is None or not chain:
+        return verdict
+    other = judge(chain, name, older, profile, settings, now, known=known)
+    if _decided(verdict) == _decided(other):
+        return verdict
+    return Verdict.of(
+        [_difference(verdict, other, lists), *verdict.findings], verdict.path
+    )
+
+
+def difference_of(verdict: Verdict) -> Finding | None:
+    """The finding that the verdict depends on the firmware's date, if it does."""
+    return next((f for f in verdict.findings if f.rule == ROOT_DATE), None)
+
+
+def _decided(verdict: Verdict) -> tuple[bool, bool]:
+    """What the list of roots decides: the verdict, and whether a path was found."""
+    return verdict.accepted, _found_a_path(verdict)
+
+
+def _found_a_path(verdict: Verdict) -> bool:
+    return not any(f.rule in _TRUST_RULES and not f.ok for f in verdict.findings)
+
+
+def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
+    with_root, without = (
+        (lists.newest_date, lists.oldest_date)
+        if _found_a_path(newest)
+        else (lists.oldest_date, lists.newest_date)
+    )
+    if newest.accepted != oldest.accepted:
+        said = {True: "accepts", False: "refuses"}
+        what = (
+            f"with Mozilla's list of {lists.newest_date} the phone"
+            f" {said[newest.accepted]} this server, with that of"
+            f" {lists.oldest_date} it {said[oldest.accepted]} it"
+        )
+    elif newest.accepted:
+        what = (
+            f"with Mozilla's list of {without} the phone would refuse this server if"
+            f" it authenticated servers, with that of {with_root} it would not"
+        )
+    else:
+        what = (
+            f"with Mozilla's list of {with_root} the path ends at a root of the"
+            f" phone's, with that of {without} at none; it is refused either way"
+        )
+    root = _deciding_root(newest, oldest)
+    when = f"; {root.subject} was in the list {in_list_words(root)}" if root else ""
+    return failed(
+        ROOT_DATE,
+        f"depends on the firmware's date: {what}{when}",
+        severity="warning",
+        evidence=f"{lists.sentence}. With the list of {lists.newest_date}:"
+        f" {_words(newest)}; with the list of {lists.oldest_date}: {_words(oldest)}",
+        cure="say the firmware's date with --firmware-date, or provision the root to "
+        "the phones in <certificates>",
+    )
+
+
+def _words(verdict: Verdict) -> str:
+    return "accepted" if verdict.accepted else f"refused ({verdict.reason})"
+
+
+def _deciding_root(newest: Verdict, oldest: Verdict) -> Certificate | None:
+    """The root at the end of the path that one list finds and the other does not."""
+    for verdict in (newest, oldest):
+        top = verdict.path[-1] if verdict.path else None
+        if top is not None and _found_a_path(verdict) and history_of(top.sha256):
+            return top
+    return None
