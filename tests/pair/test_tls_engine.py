@@ -8,6 +8,7 @@ from OpenSSL import SSL
 from tests.pair.tls_world import (
     HOST,
     MAC,
+    Meeting,
     accept,
     certificate,
     client,
@@ -390,6 +391,69 @@ def test_a_session_survives_a_transport_that_just_ends():
     del first
     gc.collect()
     assert meet(far, near, session=session).client.info.resumed
+
+
+def close_by_client(meeting: Meeting) -> None:
+    meeting.client.close()
+    pump(meeting)
+
+
+def cut_by_client(meeting: Meeting) -> None:
+    meeting.server.receive_eof()
+
+
+def close_by_server(meeting: Meeting) -> None:
+    meeting.server.close()
+    pump(meeting)
+
+
+def break_a_record(meeting: Meeting) -> None:
+    meeting.client.send(b"GET / HTTP/1.1")
+    record = bytearray(meeting.client.take_output())
+    record[-1] ^= 1
+    meeting.server.receive(bytes(record))
+
+
+def send_a_fatal_alert(meeting: Meeting) -> None:
+    meeting.client.receive(b"\x17\x03\x03\x00\x18" + bytes(24))  # no good, so it tells
+    meeting.server.receive(meeting.client.take_output())
+
+
+@pytest.mark.parametrize("version", [Version.TLS1_0, Version.TLS1_1, Version.TLS1_2])
+@pytest.mark.parametrize(
+    ("end", "resumable"),
+    [
+        (close_by_client, True),
+        (cut_by_client, True),
+        (close_by_server, True),
+        (break_a_record, False),
+        (send_a_fatal_alert, False),
+    ],
+)
+def test_a_session_of_the_server_outlives_each_end_but_a_failure(
+    version, end, resumable
+):
+    # Without tickets the server keeps the session; RFC 5246 §7.2.2 has it forget one
+    # whose connection ended with a fatal alert.
+    far, near = server(version, verify=None), client(version)
+    near.ssl.set_options(SSL.OP_NO_TICKET)
+    first = meet(far, near)
+    end(first)
+    first.client.receive_eof()  # the client's own session is kept either way
+    session = first.client.session()
+    del first
+    gc.collect()
+    assert meet(far, near, session=session).server.info.resumed is resumable
+
+
+@each_version
+def test_a_close_is_answered_in_kind(version):
+    meeting = meet(server(version, verify=None), client(version))
+    meeting.client.close()
+    assert meeting.server.receive(meeting.client.take_output()) == [PeerClosed(True)]
+    answer = meeting.server.take_output()
+    assert meeting.client.receive(answer) == [PeerClosed(clean=True)]
+    assert meeting.client.take_output() == b""  # and not answered again
 
 
 def test_a_new_context_forgets_the_sessions_of_the_old():

@@ -211,6 +211,7 @@ class Registrar:
             pass  # the lab stops; asyncio's own callback must not see it
         finally:
             self._tasks.discard(task)
+            client.end()
             for user in [u for u, c in self._clients.items() if c is client]:
                 del self._clients[user]
                 self.bindings.pop(user, None)  # reached over this connection alone
@@ -446,6 +447,13 @@ class _Client:
         assert self._engine is not None  # only a registered client is sent to
         self._engine.send(data)
         await self._flush()
+
+    def end(self) -> None:
+        """Say close_notify, where there is still somebody to hear it."""
+        engine = self._engine
+        if engine is not None:
+            engine.close()
+            self._writer.write(engine.take_output())
 
     async def _flush(self) -> None:
         engine = self._engine

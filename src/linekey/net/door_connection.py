@@ -173,7 +173,9 @@ class DoorConnection(asyncio.Protocol):
         http, self._http = self._http, None
         if http is not None:
             http.connection_lost(exc)
-        self._engine = None
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.receive_eof()  # however it ended, its session can be resumed
         self.door.connection_closed(self)
 
     def pause_writing(self) -> None:

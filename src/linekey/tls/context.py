@@ -33,7 +33,9 @@ PrivateKey = (
 SESSION_LIFETIME_S = 600
 """How long a session can be resumed. A booting phone asks several times within
 seconds; every request is decided anew anyway (design decision 4). A short life keeps
-the server's cache small: it holds one entry for each client that has no tickets."""
+the server's cache small: it holds one entry for each client that has no tickets, and
+never more than 20,480 a context (SSL_SESSION_CACHE_MAX_SIZE_DEFAULT), oldest out first.
+An entry outlives its connection unless that failed (RFC 5246 §7.2.2)."""
 
 MAX_CHAIN_DEPTH = 10
 """How many certificates may stand between a leaf and its root (OpenSSL allows 100)."""

@@ -164,7 +164,11 @@ class Engine:
             return events
 
     def receive_eof(self) -> list[Event]:
-        """Take it that the peer's bytes have ended; say what that means."""
+        """Take it that the peer's bytes have ended; say what that means.
+
+        Whoever drops an engine that has not ended calls this or ``close()``: without
+        either OpenSSL forgets the session, and the peer cannot resume it.
+        """
         if self._phase is _Phase.ENDED:
             return []
         handshaking = self._phase is _Phase.HANDSHAKING
@@ -352,6 +356,11 @@ class Engine:
 
     def _end(self, state: State) -> Event:
         if state is State.CLOSED:
+            if not self._closed:
+                # RFC 5246 §7.2.1: answered with one's own. OpenSSL forgets the
+                # session of a connection on which none was sent.
+                self._closed = True
+                self._link.shutdown()
             return PeerClosed(clean=True)
         openssl = self._link.reasons()
         sent = _last_fatal(self._link.alerts_sent)
