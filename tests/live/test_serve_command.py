@@ -1,6 +1,7 @@
 """``linekey serve`` as a process: what it refuses, how it ends, how it renews."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -114,11 +115,12 @@ async def shown_certificate(place: Any, serving: Serving) -> str:
 def workers_of(pid: int) -> list[int]:
     """Its worker processes, by the way multiprocessing starts them."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    found = []
+    for child in children:
+        with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 async def test_it_starts_with_what_is_safe(place: Any) -> None:

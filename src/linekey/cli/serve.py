@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,6 +153,7 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
         settings = settings.model_copy(update={"host": "127.0.0.1"})
     configure_logs(settings.log_level, settings.log_format)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(workers.signals_wait(signal.SIGHUP))
         database = stack.enter_context(workers.open_store(state, settings))
         files, findings = workers.inspect_start(settings, state, database, utc_now())
         report(findings)

@@ -7,9 +7,10 @@ queue). Each worker has its own TLS session tickets, since pyOpenSSL cannot shar
 keys: a phone that resumes at another worker makes a whole handshake, and no session
 outlives its worker.
 
-Rules: a worker that dies is started again after a pause that doubles up to 30 seconds;
-five deaths within five seconds of a start each end the server. SIGINT and SIGTERM
+Rules: a worker that dies is started again, as ``restarts`` says; one whose parent dies
+drains and ends, and leaves the port at once to the next parent. SIGINT and SIGTERM
 drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refuses.
+Signals that come before their handlers wait for them.
 """
 
 import asyncio
@@ -18,16 +19,18 @@ import logging
 import multiprocessing
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing import resource_tracker
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_private_key, private_key_to_pem
-from linekey.errors import LinekeyError
+from linekey.errors import LinekeyError, StorageError
 from linekey.net.process import new_loop, settle_garbage
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
@@ -42,14 +45,16 @@ from linekey.web.preflight import (
     check_start,
     read_server_files,
 )
+from linekey.web.restarts import NO_DATABASE, Restarts
 from linekey.web.server import ProvisioningServer, StatusServer, public_url, utc_now
 
 _log = logging.getLogger("linekey.workers")
 
-EARLY_S = 5.0
-EARLY_DEATHS = 5
-LONGEST_PAUSE_S = 30.0
 _STOP = (signal.SIGINT, signal.SIGTERM)
+_WAIT = (signal.SIGHUP, signal.SIGINT)
+"""Signals that wait while a worker starts. SIGTERM ends it even then."""
+_ORPHANED = 0
+"""What is put among the signals when the parent is gone; no signal has this number."""
 
 
 def open_store(state: StateDir, settings: Settings) -> Database:
@@ -81,16 +86,50 @@ def inspect_start(
 
 @contextlib.asynccontextmanager
 async def _signals(*wanted: signal.Signals) -> AsyncIterator["asyncio.Queue[int]"]:
-    """Put these signals into a queue while inside."""
+    """Put these signals into a queue while inside, also those that waited for it."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[int] = asyncio.Queue()
     for number in wanted:
         loop.add_signal_handler(number, queue.put_nowait, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAIT)
     try:
         yield queue
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def signals_wait(*numbers: signal.Signals) -> Iterator[None]:
+    """Let signals wait for their handlers, here and in processes started inside.
+
+    Their own action, before there are handlers, would be to end the process.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _parent_watched(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` when the process that started this one is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(parent.sentinel)
+        tell()
+
+    loop.add_reader(parent.sentinel, gone)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
 
 
 async def serve_here(
@@ -105,25 +144,31 @@ async def serve_here(
     worker: int = 0,
     on_started: Callable[[ProvisioningServer], None] = lambda _: None,
 ) -> None:
-    """Serve in this process until SIGINT or SIGTERM, then drain."""
-    async with (
-        _signals(*_STOP, signal.SIGHUP) as signals,
-        ProvisioningServer(
-            settings,
-            database,
-            files,
-            listener=listener,
-            status_listener=status_listener,
-            status=status_listener is not None,
-            counters=counters,
-            worker=worker,
-        ) as server,
-    ):
-        settle_garbage()
-        on_started(server)
-        while await signals.get() == signal.SIGHUP:
-            _reload(server, settings, state, database)
-        _log.info("draining: answers under way are finished, then this ends")
+    """Serve in this process until SIGINT or SIGTERM, then drain.
+
+    A worker drains too when its parent is gone.
+    """
+    async with _signals(*_STOP, signal.SIGHUP) as signals:
+        with _parent_watched(lambda: signals.put_nowait(_ORPHANED)):
+            async with ProvisioningServer(
+                settings,
+                database,
+                files,
+                listener=listener,
+                status_listener=status_listener,
+                status=status_listener is not None,
+                counters=counters,
+                worker=worker,
+            ) as server:
+                settle_garbage()
+                on_started(server)
+                while (got := await signals.get()) == signal.SIGHUP:
+                    _reload(server, settings, state, database)
+                if got == _ORPHANED:
+                    # Whoever starts next binds the same port; this one is of no use.
+                    listener.close()
+                    _log.error("the process that started this worker is gone")
+                _log.info("draining: answers under way are finished, then this ends")
 
 
 def _reload(
@@ -185,21 +230,26 @@ def _work(
 ) -> None:
     """Run one worker: the whole life of its process."""
     configure_logs(settings.log_level, settings.log_format)
-    state = StateDir.open(root, create=False)
-    with open_store(state, settings) as database:
-        files = carried.files()
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(
-                serve_here(
-                    settings,
-                    state,
-                    database,
-                    files,
-                    listener=listener,
-                    counters=counters,
-                    worker=number,
+    try:
+        state = StateDir.open(root, create=False)
+        with open_store(state, settings) as database:
+            files = carried.files()
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(
+                    serve_here(
+                        settings,
+                        state,
+                        database,
+                        files,
+                        listener=listener,
+                        counters=counters,
+                        worker=number,
+                    )
                 )
-            )
+    except LinekeyError as error:
+        _log.error("worker %d ends: %s (%s)", number, error.message, error.hint)
+        lost = isinstance(error, StorageError)
+        sys.exit(NO_DATABASE if lost else error.exit_code)
 
 
 async def serve_workers(
@@ -288,40 +338,41 @@ async def _watch(
     """Keep one worker alive."""
     context = multiprocessing.get_context("spawn")
     loop = asyncio.get_running_loop()
-    early, pause = 0, 1.0
+    restarts = Restarts()
+    # Started before the signals wait: it would let SIGINT through again.
+    resource_tracker.ensure_running()
     while not stop.is_set():
         process = context.Process(
             target=_work,
             args=(settings, str(state.root), listener, counters, number, carried()),
             name=f"linekey-worker-{number}",
         )
-        process.start()
+        with signals_wait(*_WAIT):
+            process.start()
         living[number] = process
         started = loop.time()
         await _ended(process)
         del living[number]
         if stop.is_set():
             return
-        if loop.time() - started < EARLY_S:
-            early += 1
-        else:
-            early, pause = 0, 1.0
-        if early >= EARLY_DEATHS:
+        pause = restarts.died(
+            started=started, now=loop.time(), exit_code=process.exitcode
+        )
+        if pause is None:
             stop.set()
             raise LinekeyError(
                 f"worker {number} cannot stay alive (exit {process.exitcode})",
                 hint="see its messages above",
             )
         _log.error(
-            "worker %d died (exit %s); started again in %g s",
+            "worker %d died (exit %s); started again %s",
             number,
             process.exitcode,
-            pause,
+            f"in {pause:g} s" if pause else "at once",
         )
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await stop.wait()
-        pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
 async def _ended(process: multiprocessing.process.BaseProcess) -> None:
