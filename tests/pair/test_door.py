@@ -254,3 +254,39 @@ async def test_a_peer_that_stops_reading_stops_the_application(
         await joined.pump(engine)
         assert went_on.is_set()
         assert joined.answer().count(b"x" * 1000) == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "seen"),
+    [
+        (b"GET /a?b#c HTTP/1.1\r\nHost: x\r\n", (b"/a", "/a", b"b#c")),
+        (b"GET http://y/a%20?b HTTP/1.1\r\nHost: x\r\n", (b"/a%20", "/a ", b"b")),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n", (b"*", "*", b"")),
+        (b"GET /a HTTP/1.0\r\n", (b"/a", "/a", b"")),
+        (b"GET /a HTTP/1.1\r\n", None),
+        (b"GET /a HTTP/1.1\r\nHost: x\r\nHost: x\r\n", None),
+        (b"GET /a HTTP/1.1\r\nHost: x/\r\n", None),
+    ],
+)
+async def test_every_application_gets_the_target_as_it_came_and_one_host(
+    lab: LabAuthority, head: bytes, seen: tuple[bytes, str, bytes] | None
+) -> None:
+    scopes: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with Joined(lab, app, lambda _: Accept()) as joined:
+        engine = phone(lab)
+        await joined.pump(engine)
+        engine.send(head + b"\r\n")
+        await joined.pump(engine)
+        status = joined.answer().split(b" ")[1]
+    got = [(s["raw_path"], s["path"], s["query_string"]) for s in scopes]
+    assert got == ([] if seen is None else [seen])
+    assert status == (b"400" if seen is None else b"200")
+    assert [(r.code, r.status) for r in joined.refusals] == (
+        [("request.host", 400)] if seen is None else []
+    )

@@ -1,10 +1,11 @@
 """HTTP inside the door: uvicorn's httptools protocol, with limits it does not have.
 
 Added to uvicorn's: the size and number of headers (431), the size of a body (413),
-a time limit for a request, and a record for whatever is no HTTP. The scope carries the
-ASGI TLS extension. Rule: after any of these refusals the connection ends, so nothing
-that was pipelined behind a broken request is ever answered; after a decision of the
-application (403, 404) it goes on, and each request is decided by itself.
+a time limit for a request, a Host where there must be one (400, ``net.request_head``),
+and a record for whatever is no HTTP. The scope carries the ASGI TLS extension, and the
+request's target as it came. Rule: after any of these refusals the connection ends, so
+nothing that was pipelined behind a broken request is ever answered; after a decision of
+the application (403, 404) it goes on, and each request is decided by itself.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from linekey.errors import PeerError
+from linekey.net.request_head import place_target, read_host
 from linekey.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -185,9 +188,16 @@ class DoorHttp(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand the request to the application."""
+        """Hand the request to the application, with its target as it came."""
+        try:
+            read_host(self.parser.get_http_version(), self.headers)
+        except PeerError as error:
+            raise _Refused(400, "request.host", error.message) from None
         self.in_head = False
+        # uvicorn would read the target with httptools, which tidies it.
+        target, self.url = self.url, b"/"
         super().on_headers_complete()
+        place_target(self.scope, target)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body, within the limit."""

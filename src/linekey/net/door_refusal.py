@@ -58,6 +58,7 @@ CURES: dict[str, str] = {
     "handshake.no_policy": "see linekey models for what this phone can speak",
     "handshake.failed": "see the reason; linekey check tells what a phone would say",
     "request.not_http": "nothing, if it is a scanner; else look at what connects there",
+    "request.host": "let the client send one Host (RFC 9112 §3.2): every phone does",
     "request.head_too_large": "shorten the URL, or raise limits.header_bytes",
     "request.body_too_large": "phones send no body here; see limits.body_bytes",
     "request.too_slow": "look at the network in between; limits.request_s is the limit",

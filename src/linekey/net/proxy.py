@@ -38,9 +38,10 @@ from urllib.parse import unquote_to_bytes
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, to_pem
-from linekey.errors import CertificateError, InputError, StorageError
+from linekey.errors import CertificateError, InputError, PeerError, StorageError
 from linekey.net.asgi_tls import ConnectionTls
 from linekey.net.door_refusal import Refusal
+from linekey.net.request_head import place_target, read_host, target_of
 from linekey.tls.suites import Suite, by_name
 from linekey.tls.versions import Version, parse_version
 
@@ -58,6 +59,8 @@ CURES: dict[str, str] = {
     " its address to proxy.trusted_proxies",
     "proxy.header": "let the proxy replace these headers, never append to them: linekey"
     " export writes its configuration",
+    "request.host": "let the proxy send one Host (RFC 9112 §3.2): linekey export writes"
+    " its configuration",
     "proxy.incomplete": "let the proxy set X-Linekey-Tls-Version and X-Forwarded-For on"
     " every request, and drop the client's Connection header before: linekey export"
     " writes its configuration",
@@ -82,6 +85,12 @@ class _HeaderError(Exception):
     """What is wrong with a proxy's header; never leaves this module."""
 
     code = "proxy.header"
+
+
+class _HostError(_HeaderError):
+    """No Host, or two, or one that is no host."""
+
+    code = "request.host"
 
 
 class _IncompleteError(_HeaderError):
@@ -204,6 +213,10 @@ class BehindProxy:
     # What it says
 
     def _inner(self, scope: Any) -> dict[str, Any]:
+        try:
+            read_host(scope["http_version"], scope["headers"])
+        except PeerError as odd:
+            raise _HostError(odd.message) from None
         given: dict[bytes, bytes] = {}
         others = []
         for name, value in scope["headers"]:
@@ -225,6 +238,7 @@ class BehindProxy:
         suite, suite_name = _read_suite(given.get(_SUITE))
         inner = dict(scope)
         inner["headers"] = others
+        place_target(inner, target_of(scope))
         inner["scheme"] = "https"
         inner["client"] = (_read_address(given[_FORWARDED_FOR]), 0)
         inner["extensions"] = {

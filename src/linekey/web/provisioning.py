@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from linekey.errors import CertificateError, StorageError
 from linekey.mac import Mac
 from linekey.net.asgi_tls import ConnectionTls, connection_tls
+from linekey.net.request_head import target_of
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.service import PLAIN_TEXT, Answer, Request, Site, decide
@@ -103,9 +104,7 @@ class ProvisioningApp:
 
     async def _answer(self, scope: Any) -> Answer:
         now = self._clock()
-        target = scope["raw_path"]
-        if scope["query_string"]:
-            target = target + b"?" + scope["query_string"]
+        target = target_of(scope)
         await self._registry.look()
         tls, identity = await self._who(scope)
         version = tls.version if tls else None

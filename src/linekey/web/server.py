@@ -327,6 +327,7 @@ class StatusServer(HttpServer):
         super().__init__(
             uvicorn.Config(
                 pages.app,
+                http="h11",  # which hands the target on as it came
                 log_config=None,
                 access_log=False,
                 lifespan="off",

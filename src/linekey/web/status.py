@@ -4,9 +4,9 @@ It is for the operator at this machine. It listens on loopback only, has no log-
 changes nothing. Every page has a JSON twin at the same path with ``.json``.
 
 Rules: no page loads anything from elsewhere and none runs a script (the CSP says so);
-a request whose Host is not a loopback name is refused, so that no website can read the
-page through a name that it points at 127.0.0.1 (DNS rebinding); nothing shown is
-secret (see ``status_facts``).
+a request whose Host, read whole, is not a loopback name is refused, so that no website
+can read the page through a name that it points at 127.0.0.1 (DNS rebinding); nothing
+shown is secret (see ``status_facts``).
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from linekey.errors import InputError
+from linekey.errors import InputError, PeerError
 from linekey.mac import parse_mac
+from linekey.net.request_head import place_target, read_host, target_of
 from linekey.settings import is_loopback
 from linekey.web.status_facts import StatusSource
 
@@ -73,15 +74,18 @@ class _LoopbackOnly:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        hosts = [v for n, v in scope["headers"] if n == b"host"]
-        if len(hosts) != 1 or not is_loopback(_host_name(hosts[0].decode("latin-1"))):
-            refusal = JSONResponse(
-                {
-                    "error": "this page answers loopback names only",
-                    "hint": "open it as http://127.0.0.1:PORT/ or http://localhost:PORT/",
-                },
-                status_code=421,
-                headers=_HEADERS,
+        try:
+            host = read_host(scope["http_version"], scope["headers"])
+        except PeerError as error:
+            await _refuse(400, error.message, "send one Host")(scope, receive, send)
+            return
+        # In absolute form the target says which host is meant (RFC 9112 §3.2.2).
+        host = place_target(scope, target_of(scope)) or host
+        if host is None or not is_loopback(host.name):
+            refusal = _refuse(
+                421,
+                "this page answers loopback names only",
+                "open it as http://127.0.0.1:PORT/ or http://localhost:PORT/",
             )
             await refusal(scope, receive, send)
             return
@@ -97,10 +101,10 @@ class _LoopbackOnly:
         await self.app(scope, receive, send_with_headers)
 
 
-def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+def _refuse(status: int, message: str, hint: str) -> JSONResponse:
+    return JSONResponse(
+        {"error": message, "hint": hint}, status_code=status, headers=_HEADERS
+    )
 
 
 class StatusPages:

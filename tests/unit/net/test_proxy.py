@@ -36,6 +36,7 @@ def rfc9440(certificate: Certificate) -> str:
     return f":{b64encode(certificate.der).decode()}:"
 
 
+HOST = (b"host", b"phones.example.com")
 GOOD = {
     "Client-Cert": rfc9440(LEAF),
     "Client-Cert-Chain": rfc9440(ABOVE),
@@ -54,6 +55,8 @@ class World:
         self.refusals: list[Refusal] = []
         self.order: list[str] = []
         self.broken = False
+        self.hosts: tuple[tuple[bytes, bytes], ...] = (HOST,)
+        self.raw_path = b"/x"
         self.proxy = BehindProxy(
             self.app,
             trusted,
@@ -78,9 +81,13 @@ class World:
     ) -> tuple[int, str]:
         pairs = headers.items() if isinstance(headers, dict) else headers
         scope = {
-            "type": kind, "method": "GET", "path": "/x", "raw_path": b"/x", "query_string": b"",
+            "type": kind, "http_version": "1.1", "method": "GET", "path": "/x",
+            "raw_path": self.raw_path, "query_string": b"",
             "scheme": "http", "client": client, "server": ("127.0.0.1", 8443),
-            "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in pairs],
+            "headers": [
+                *self.hosts,
+                *((n.lower().encode(), v.encode("latin-1")) for n, v in pairs),
+            ],
         }  # fmt: skip
         sent: list[Any] = []
 
@@ -104,7 +111,7 @@ async def test_what_a_proxy_says_becomes_the_tls_extension() -> None:
     (scope,) = world.scopes
     assert scope["client"] == ("192.0.2.7", 0)
     assert scope["scheme"] == "https"
-    assert scope["headers"] == [(b"user-agent", b"snomD785")]
+    assert scope["headers"] == [HOST, (b"user-agent", b"snomD785")]
     tls = connection_tls(scope)
     assert tls is not None
     assert tls.chain == (LEAF, ABOVE)
@@ -346,3 +353,22 @@ def test_whatever_a_header_holds_is_taken_or_refused(data: bytes, name: str) -> 
         assert (status == 200) == bool(world.scopes)
 
     asyncio.run(ask())
+
+
+async def test_a_host_that_is_none_is_refused_and_on_record() -> None:
+    for hosts in ((), (HOST, HOST), ((b"host", b"x/y"),)):
+        world = World()
+        world.hosts = hosts
+        status, text = await world.ask(GOOD)
+        assert (status, world.scopes) == (400, [])
+        assert "reason: request.host" in text
+        assert world.order[0] == "record"
+        assert world.refusals[0].cure
+
+
+async def test_a_target_in_absolute_form_goes_on_as_its_path() -> None:
+    world = World()
+    world.raw_path = b"https://192.0.2.9:8443/snom.htm"
+    assert (await world.ask(GOOD))[0] == 200
+    (scope,) = world.scopes
+    assert (scope["raw_path"], scope["path"]) == (b"/snom.htm", "/snom.htm")

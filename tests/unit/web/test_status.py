@@ -150,12 +150,60 @@ async def test_loopback_names_are_answered(host: str) -> None:
     assert answer.json() == {"status": "ok"}
 
 
-async def test_two_hosts_or_none_are_refused() -> None:
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ["127.0.0.1", "evil.example"],
+        ["127.0.0.1", "127.0.0.1"],
+        ["127.0.0.1:8480.evil.example"],
+        ["127.0.0.1:evil.example"],
+        ["[::1]evil.example"],
+        ["[::1"],
+        ["localhost@evil.example"],
+        ["localhost/evil.example"],
+        ["127.0.0.1 evil.example"],
+    ],
+)
+async def test_two_hosts_or_one_that_only_begins_with_loopback_are_no_host(
+    hosts: list[str],
+) -> None:
     async with client() as http:
         answer = await http.get(
-            "/", headers=[("host", "127.0.0.1"), ("host", "evil.example")]
+            "/decisions.json", headers=[("host", host) for host in hosts]
         )
-    assert answer.status_code == 421
+    assert answer.status_code == 400
+    assert "000413" not in answer.text
+
+
+async def ask_app(target: bytes, *headers: tuple[bytes, bytes]) -> int:
+    """The status that the application answers, asked as h11 hands a request on."""
+    raw_path, _, query = target.partition(b"?")
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": raw_path.decode(), "raw_path": raw_path, "query_string": query,
+        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8480),
+    }  # fmt: skip
+    statuses = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    await StatusPages(Facts(), clock=lambda: NOW).app(scope, receive, send)
+    return int(statuses[0])
+
+
+async def test_a_target_in_absolute_form_says_which_host_is_meant() -> None:
+    loopback, evil = (b"host", b"127.0.0.1"), (b"host", b"evil.example")
+    assert await ask_app(b"/phones.json", loopback) == 200
+    assert await ask_app(b"/phones.json") == 400
+    assert await ask_app(b"http://localhost:8480/phones.json?x", evil) == 200
+    assert await ask_app(b"http://evil.example/phones.json", loopback) == 421
+    assert await ask_app(b"http://localhost@evil.example/phones.json", loopback) == 404
 
 
 async def test_decisions_are_filtered_by_mac_in_any_spelling_and_by_outcome() -> None:
