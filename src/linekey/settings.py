@@ -177,6 +177,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """SQLAlchemy URL such as ``postgresql+psycopg://linekey@db/linekey``; not set:
     SQLite in the state folder. It may hold a password and is never printed."""
+    instance: Annotated[str, Field(max_length=200)] = ""
+    """This server's name among those that share a database, as ``linekey layer
+    rotate-key`` shows it; empty: the machine's name and the state folder."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     """Least level that is logged to stderr: debug, info, warning, error."""
     log_format: Annotated[str, Field(pattern="^(auto|json|text)$")] = "auto"

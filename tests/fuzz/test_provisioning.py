@@ -115,7 +115,7 @@ WORDS = [
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=40).map("".join))
 def test_no_authorization_header_is_more_than_refused(header: str) -> None:
     result = verify(
-        header, method="GET", target="/x", credential=CREDENTIAL, key=b"k" * 32,
+        header, method="GET", target="/x", credential=CREDENTIAL, keys=[b"k" * 32],
         now=datetime(2024, 5, 1, tzinfo=UTC),
     )  # fmt: skip
     assert result.outcome in {DigestOutcome.MALFORMED, DigestOutcome.WRONG}

@@ -157,7 +157,13 @@ class Place:
 
 def make_place(folder: Path, lab: LabAuthority | None = None) -> Place:
     state = StateDir.open(folder / "state")
-    database = open_database(state)
+    return fill_place(state, open_database(state), folder, lab)
+
+
+def fill_place(
+    state: StateDir, database: Database, folder: Path, lab: LabAuthority | None = None
+) -> Place:
+    """Trust the lab's CAs and register the three phones."""
     lab = lab or LabAuthority.open(state.lab)
     cas = [*lab.vendor_roots(), *lab.vendor_intermediates()]
     VendorCas(database).add([describe_ca(c, NOW) for c in cas])

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
     layer_json,
     layer_lines,
@@ -33,8 +34,6 @@ from linekey.provisioning.document import (
 )
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
-from linekey.store.rotation import rotate_key
-from linekey.store.secrets import KEY_FILE
 
 app = make_app(
     """What the configurations of fleet, models and devices hold.
@@ -248,18 +247,7 @@ def certificate(
     _change(layer, how, state, json)
 
 
-@app.command("rotate-key")
-def rotate_key_(state: StateOption = None, json: JsonOption = False) -> None:
-    """Seal all secrets in the database with a new key, while servers run."""
-    with opened(state) as database:
-        count = rotate_key(database)
-        path = database.state.key_path(KEY_FILE)
-    if json:
-        emit_json({"sealed": count, "key_file": str(path)})
-        return
-    plural = "" if count == 1 else "s"
-    console.print(f"sealed {count} record{plural} with a new key", markup=False)
-    note(f"{path} has it on its second line; older keys stay below it, for backups")
+app.command("rotate-key")(rotate_key_)
 
 
 def _change(

@@ -92,14 +92,15 @@ def verify(
     method: str,
     target: str,
     credential: DigestCredential,
-    key: bytes,
+    keys: Sequence[bytes],
     now: datetime,
     lifetime_s: float = NONCE_LIFETIME_S,
 ) -> DigestResult:
     """Check an ``Authorization`` header's value against one device's credential.
 
     ``target`` is the request target as it stood in the request line; the header's uri
-    must equal it (RFC 7616 §3.4.6). Never raises; see DigestOutcome.
+    must equal it (RFC 7616 §3.4.6). A nonce of any of ``keys`` is good: while a key is
+    rotated, servers make them with different ones. Never raises; see DigestOutcome.
     """
     parameters = parse_digest(authorization)
     if parameters is None:
@@ -133,7 +134,7 @@ def verify(
     proved = hmac.compare_digest(
         expected.encode(), parameters["response"].lower().encode()
     )
-    made = _nonce_time(key, parameters["nonce"])
+    made = _nonce_time(keys, parameters["nonce"])
     if not (known and realm_fits and proved):
         return DigestResult(
             DigestOutcome.WRONG, "user name or password", credential=credential
@@ -168,13 +169,16 @@ def _seal(key: bytes, stamp: bytes) -> bytes:
     return hmac.digest(key, b"linekey digest nonce" + stamp, "sha256")[:16]
 
 
-def _nonce_time(key: bytes, nonce: str) -> float | None:
-    """When a nonce was made, seconds since 1970; None if this key did not make it."""
+def _nonce_time(keys: Sequence[bytes], nonce: str) -> float | None:
+    """When a nonce was made, seconds since 1970; None if no key here made it."""
     try:
         raw = base64.b64decode(nonce, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(raw) != 24 or not hmac.compare_digest(_seal(key, raw[:8]), raw[8:]):
+    stamp, seal = raw[:8], raw[8:]
+    if len(raw) != 24 or not any(
+        hmac.compare_digest(_seal(key, stamp), seal) for key in keys
+    ):
         return None
-    milliseconds: int = struct.unpack(">Q", raw[:8])[0]
+    milliseconds: int = struct.unpack(">Q", stamp)[0]
     return milliseconds / 1000

@@ -125,8 +125,9 @@ class Site:
     """What is the same for every request, and what is kept between them."""
 
     rules: Rules
-    nonce_key: bytes = field(repr=False)
-    """At least 16 random bytes, the same wherever phones may ask next."""
+    nonce_keys: tuple[bytes, ...] = field(repr=False)
+    """Of at least 16 random bytes each, the same wherever phones may ask next: the one
+    that nonces are made with, then others whose nonces are good."""
     public_url: str
     """Where phones reach this server, without a slash at its end."""
     rendered: "RenderedFiles" = field(default_factory=lambda: RenderedFiles())
@@ -241,7 +242,7 @@ def _second_factor(
         method=request.method,
         target=request.raw_target.decode("latin-1"),
         credential=device.digest,
-        key=site.nonce_key,
+        keys=site.nonce_keys,
         now=now,
     )
     return SecondFactor(digest=result)
@@ -251,10 +252,10 @@ def _refusal(decision: Decision, request: Request, site: Site, now: datetime) ->
     status, text = public_refusal(decision, request.identity, request.resource)
     headers: list[tuple[bytes, bytes]] = []
     if status == 401:
-        stale = decision.reason is Reason.DIGEST_STALE
+        stale, key = decision.reason is Reason.DIGEST_STALE, site.nonce_keys[0]
         headers += [
             (b"www-authenticate", value.encode("latin-1"))
-            for value in digest.challenges(REALM, site.nonce_key, now, stale=stale)
+            for value in digest.challenges(REALM, key, now, stale=stale)
         ]
     if status == 405:
         headers.append((b"allow", b"GET, HEAD"))

@@ -7,7 +7,8 @@ the next moment (docs/decisions/0003). PostgreSQL has that by default
 
 Rules: a change is one transaction that takes the write lock first (``BEGIN
 IMMEDIATE``), so two processes never both read and then both write; it raises the
-counters in ``revision``. No URL with a password in it is ever shown.
+counters in ``revision``, and seals with the key that the database says is in use. No
+URL with a password in it is ever shown.
 """
 
 import contextlib
@@ -26,14 +27,17 @@ from sqlalchemy.engine.url import make_url
 from linekey.errors import InputError, StorageError
 from linekey.store.paths import StateDir
 from linekey.store.schema import HEAD, meta, revision
-from linekey.store.secrets import KEY_FILE, KeyRing
+from linekey.store.secrets import KEY_FILE, LACKS_HINT, KeyRing, sealed_with
 from linekey.store.stage import read_stage, refuse_lost_file, refuse_lost_tables
 
 BUSY_S = 30.0
 """Seconds a writer waits for another's transaction. SQLite's own default is 0."""
 
 _MIGRATION_LOCK = 0x6C696E65  # PostgreSQL advisory lock: "line"
-_KEY_CHECK = b"linekey"
+KEY_CHECK = "key check"
+"""The place of the row that says which key is in use."""
+KEY_TEXT = b"linekey"
+"""What is sealed there, and for a prepared key."""
 
 
 class Database:
@@ -88,6 +92,16 @@ class Database:
             # First the counters: on PostgreSQL this row's lock makes writers queue.
             raised = {name: revision.c[name] + 1 for name in ("registry", *kinds)}
             connection.execute(sa.update(revision).values(raised))
+            # Asked under that lock: after a rotation nobody seals with the old key.
+            self.keys.use(key_in_use(connection))
+            yield connection
+
+    @contextmanager
+    def change_uncounted(self) -> Iterator[Connection]:
+        """``change`` for what the registry's readers need not notice: same queue."""
+        with self.write() as connection:
+            connection.execute(sa.select(revision.c.id).with_for_update())
+            self.keys.use(key_in_use(connection))
             yield connection
 
     @contextmanager
@@ -212,7 +226,7 @@ def _migrate(engine: Engine, state: StateDir, name: str) -> None:
             if path is not None:
                 # PostgreSQL may have committed although it is not there to say so.
                 undo.callback(state.key_path(KEY_FILE).unlink)
-            sealed = keys.seal(_KEY_CHECK, "key check")
+            sealed = keys.seal(KEY_TEXT, KEY_CHECK)
             connection.execute(sa.insert(meta).values(name="key_check", sealed=sealed))
             connection.commit()
             undo.pop_all()
@@ -253,12 +267,27 @@ def _check_key(database: Database) -> None:
             hint="restore it from backup",
         )
     try:
-        database.keys.unseal(sealed, "key check")
+        database.keys.use(sealed_with(bytes(sealed)))
+        database.keys.unseal(bytes(sealed), KEY_CHECK)
     except StorageError:
         raise StorageError(
-            f"keys/{KEY_FILE} is not the key of {database.name}",
-            hint="restore the key file that belongs to this database from backup",
+            f"keys/{KEY_FILE} is not the key of {database.name}, which uses the key "
+            f"{sealed_with(bytes(sealed))} now",
+            hint=LACKS_HINT,
         ) from None
+
+
+def key_in_use(connection: Connection) -> str:
+    """Return the id of the key that seals. Raises StorageError if nothing says so."""
+    sealed = connection.execute(
+        sa.select(meta.c.sealed).where(meta.c.name == "key_check")
+    ).scalar()
+    if sealed is None:
+        raise StorageError(
+            "the database has lost the row that names its key",
+            hint="restore it from backup",
+        )
+    return sealed_with(bytes(sealed))
 
 
 @contextmanager

@@ -78,14 +78,12 @@ class Devices:
 
         Raises InputError, naming every MAC that is registered already.
         """
-        rows = [
-            device_values(device, self._database.keys) | {"changed_at": to_us(now)}
-            for device in added
-        ]
+        listed = list(added)  # what fails while it is read must hold no lock
         with self._database.change() as connection:
-            version = _version(connection)
-            for row in rows:
-                row["version"] = version
+            also = {"version": _version(connection), "changed_at": to_us(now)}
+            # Sealed here, under the change's lock: see ``Database.change``.
+            keys = self._database.keys
+            rows = [device_values(device, keys) | also for device in listed]
             there = self._registered(connection, [row["mac"] for row in rows])
             if there:
                 raise _already(there)

@@ -104,6 +104,14 @@ class StateDir:
         except OSError as error:
             raise _failed("read", path, error) from error
 
+    def key_stamp(self, name: str) -> tuple[int, ...] | None:
+        """Return what changes whenever a key file is replaced; None: not there."""
+        try:
+            found = self.key_path(name).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
     def write_key(self, name: str, data: bytes) -> bytes:
         """Write a new key file, mode 0600, whole or not at all.
 
@@ -127,7 +135,7 @@ class StateDir:
         return data
 
     def replace_key(self, name: str, data: bytes) -> None:
-        """Replace a key file at once, for rotation, which keeps the old keys in it."""
+        """Replace a key file at once, as a whole: a reader finds the old or the new."""
         path = self.key_path(name)
         draft = self._draft(path, data)
         try:

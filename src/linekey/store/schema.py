@@ -25,7 +25,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0001"
+HEAD = "v0003"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -37,7 +37,21 @@ meta = Table(
     Column("name", String(32), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
 )
-"""``key_check``: a known text, sealed. Tells a wrong key file at once."""
+"""A known text, sealed: ``key_check`` with the key that is in use, which tells a wrong
+key file at once; ``key_next`` with the one that a rotation has prepared, if one has."""
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("key_ids", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+"""A server that uses this database: the ids of the keys in its key file, and when it
+was last alive. ``place`` is the machine and the file, ``run`` one start of it."""
 
 revision = Table(
     "revision",

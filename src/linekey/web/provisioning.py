@@ -53,8 +53,9 @@ class Recorder(Protocol):
 class ProvisioningApp:
     """The ASGI application. ``on_decision`` is told of each decision once on record.
 
-    ``nonce_key`` is at least 16 random bytes, the same in every worker. ``public_url``
-    is where phones reach this server, without a slash at its end.
+    ``nonce_keys`` gives keys of at least 16 random bytes, the same in every worker and
+    server: the one to make nonces with, then others that are good. ``public_url`` is
+    where phones reach this server, without a slash at its end.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class ProvisioningApp:
         log: Recorder,
         gate: Gate,
         rules: Rules,
-        nonce_key: bytes,
+        nonce_keys: Callable[[], tuple[bytes, ...]],
         public_url: str,
         clock: Callable[[], datetime],
         on_decision: Callable[[LogEntry], None] = lambda _: None,
@@ -72,7 +73,8 @@ class ProvisioningApp:
         self._registry = Reader(registry)
         self._log = log
         self._gate = gate
-        self._site = Site(rules, nonce_key, public_url)
+        self._site = Site(rules, nonce_keys(), public_url)
+        self._nonce_keys = nonce_keys
         self._clock = clock
         self._on_decision = on_decision
 
@@ -123,7 +125,7 @@ class ProvisioningApp:
         wanted = request.record_of
         device = None if wanted is None else await self._registry.find(wanted)
         shared = await self._registry.layers(request.model_of(device))
-        answer = decide(request, device, shared, self._site, now)
+        answer = decide(request, device, shared, self._here(identity), now)
         for skipped in answer.left_out:
             _log.warning("left out of %s: %s", request.resource.text, skipped)
 
@@ -154,6 +156,13 @@ class ProvisioningApp:
             await self._log.record(line)
         self._on_decision(line)
         return answer
+
+    def _here(self, identity: Identity) -> Site:
+        if identity.mac is None:  # else HTTP digest is not looked at
+            keys = self._nonce_keys()
+            if keys != self._site.nonce_keys:
+                self._site = dataclasses.replace(self._site, nonce_keys=keys)
+        return self._site
 
     async def _who(self, scope: Any) -> tuple[ConnectionTls | None, Identity]:
         authorities = await self._registry.authorities()

@@ -4,13 +4,14 @@
 up`` runs one in its own process, ``linekey serve`` one in each worker (``workers``).
 
 Rules: what is unsafe to start with is ``preflight``'s to find, before this is made.
-The vendor CAs are read anew for every request, and once a second for handshakes.
+The vendor CAs are read anew for every request, and once a second for handshakes. The
+key file is looked at every two seconds, and what it has is written to the database
+(``store.servers``): so a rotation of the key knows that this server has the new one.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Registry
+from linekey.store.servers import Presence
 from linekey.tls.context import Identity as TlsIdentity
 from linekey.tls.context import ServerContext, server_context
 from linekey.tls.engine import ServerEngine
@@ -49,9 +51,9 @@ from linekey.web.status_source import StoreSource
 
 _log = logging.getLogger("linekey.server")
 
-NONCE_KEY = "digest-nonce.key"
-"""Key file of HTTP digest nonces; all workers read the same."""
 _TRUST_EVERY_S = 1.0
+KEYS_EVERY_S = 2.0
+"""How soon a changed key file is read and told to the other servers."""
 
 Subscriber = Callable[[LogEntry], None]
 
@@ -91,6 +93,7 @@ class ProvisioningServer:
         self._with_status = status and settings.status.enabled
         self.counters = counters or Counters()
         self._row = self.counters.row(worker)
+        self._worker = worker
         self._clock = clock
         self._subscribers: list[Subscriber] = []
         self._stack = contextlib.AsyncExitStack()
@@ -121,6 +124,15 @@ class ProvisioningServer:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self.settings
+        presence = Presence(
+            self.database,
+            self._clock(),
+            name=settings.instance,
+            writes=self._worker == 0,
+            on_trouble=lambda said, cure: _log.error("%s (%s)", said, cure),
+        )
+        await asyncio.to_thread(presence.tell, self._clock())
+        stack.push_async_callback(self._leave, presence)
         listener = self._given
         if listener is None:
             listener = stack.enter_context(phone_listener(settings))
@@ -139,7 +151,7 @@ class ProvisioningServer:
                     settings.rules.second_factor_without_certificate
                 ),
             ),
-            nonce_key=self.database.state.write_key(NONCE_KEY, os.urandom(32)),
+            nonce_keys=self.database.keys.nonce_keys,
             public_url=self.url,
             clock=self._clock,
             on_decision=self._decided,
@@ -149,6 +161,8 @@ class ProvisioningServer:
         self.door = await stack.enter_async_context(self._make_door(app, listener))
         keeper = asyncio.get_running_loop().create_task(self._keep(registry))
         stack.push_async_callback(_cancel, keeper)
+        teller = asyncio.get_running_loop().create_task(self._tell_keys(presence))
+        stack.push_async_callback(_cancel, teller)
 
     def _make_door(
         self, app: ProvisioningApp, listener: socket.socket
@@ -288,6 +302,25 @@ class ProvisioningServer:
             self._row.set(numbers.ACCEPTED, self.door.accepted)
             self._row.set(numbers.HANDSHAKES, self.door.completed)
             self._row.set(numbers.SHED, self.door.shed_count)
+
+    async def _tell_keys(self, presence: Presence) -> None:
+        trouble = ""
+        while True:
+            await asyncio.sleep(KEYS_EVERY_S)
+            try:
+                await asyncio.to_thread(presence.tell_if_due, self._clock())
+            except StorageError as error:
+                if error.message != trouble:
+                    _log.error("the keys: %s (%s)", error.message, error.hint)
+                trouble = error.message
+            else:
+                trouble = ""
+
+    async def _leave(self, presence: Presence) -> None:
+        try:
+            await asyncio.to_thread(presence.end)
+        except StorageError as error:
+            _log.error("still on the list of servers: %s", error.message)
 
     async def _read_trust(self, registry: Registry) -> None:
         found = await registry.authorities()

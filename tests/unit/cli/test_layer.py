@@ -158,6 +158,66 @@ def test_a_broken_certificate_file_changes_nothing(
 def test_the_key_is_rotated_and_all_still_opens(state: Path) -> None:
     run(state, "set", "fleet", "--secret", "admin_mode_password", input="x\n")
     before = (state / "keys" / "database.key").read_text()
-    assert run_json(state, "rotate-key")["sealed"] == 1
+    rotated = run_json(state, "rotate-key")
+    assert (rotated["sealed"], rotated["done"], rotated["prepared"]) == (1, True, None)
     assert (state / "keys" / "database.key").read_text() != before
     assert "(set)" in run(state, "show", "fleet").stdout
+
+
+def test_a_rotation_in_steps_says_what_is_next(state: Path) -> None:
+    run(state, "set", "fleet", "--secret", "admin_mode_password", input="x\n")
+    keys = run_json(state, "rotate-key", "--status")["keys"]
+    assert [(key["role"], key["rows"]) for key in keys] == [("in use", 1)]
+    prepared = run(state, "rotate-key", "--prepare")
+    assert "nothing is sealed with it yet" in prepared.stdout
+    status = run(state, "rotate-key", "--status")
+    assert status.exit_code == 1
+    assert "prepared, 0 rows" in status.stdout
+    assert "none has started yet" in status.stdout
+    assert "rotate-key --finish" in status.stderr
+    done = run(state, "rotate-key", "--finish")
+    assert done.exit_code == 0
+    assert "sealed 1 record with the key" in done.stdout
+    assert f"--forget {keys[0]['id']}" in done.stderr.replace("\n", " ")
+    assert run(state, "rotate-key", "--status").exit_code == 0
+    forgotten = run(state, "rotate-key", "--forget", keys[0]["id"])
+    assert forgotten.exit_code == 0, forgotten.stderr
+    assert [k["role"] for k in run_json(state, "rotate-key", "--status")["keys"]] == [
+        "in use"
+    ]
+    secret = (state / "keys" / "database.key").read_text().split()[1]
+    for said in (prepared, status, done, forgotten):
+        assert secret not in said.stdout + said.stderr
+
+
+def test_a_prepared_key_is_given_up(state: Path) -> None:
+    run(state, "set", "fleet", "language=Deutsch")
+    before = (state / "keys" / "database.key").read_text()
+    made = run_json(state, "rotate-key", "--prepare")
+    assert run_json(state, "rotate-key", "--cancel")["cancelled"] == made["key"]
+    assert (state / "keys" / "database.key").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--finish"], "no new key is prepared"),
+        (["--cancel"], "no new key is prepared"),
+        (["--prepare", "--finish"], "several steps at once"),
+        (["--status", "--cancel"], "several steps at once"),
+        (["--without", "phones2"], "--without goes with --finish"),
+        (["--forget", "junk"], "has no key 'junk'"),
+        (["--forget", ""], "has no key ''"),
+    ],
+)
+def test_a_step_out_of_turn_is_refused_with_the_cure(
+    state: Path, words: list[str], said: str
+) -> None:
+    run(state, "set", "fleet", "language=Deutsch")
+    before = (state / "keys" / "database.key").read_text()
+    result = run(state, "rotate-key", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "hint:" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (state / "keys" / "database.key").read_text() == before

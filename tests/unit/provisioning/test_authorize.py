@@ -225,7 +225,12 @@ def digest_result(password: str = "s3cret", now: datetime = NOW) -> DigestResult
         cnonce="abc",
     )  # fmt: skip
     return verify(
-        header, method="GET", target=FILE, credential=CREDENTIAL, key=b"k" * 32, now=NOW
+        header,
+        method="GET",
+        target=FILE,
+        credential=CREDENTIAL,
+        keys=[b"k" * 32],
+        now=NOW,
     )
 
 

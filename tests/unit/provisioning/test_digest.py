@@ -39,7 +39,7 @@ def answered(
 
 def verified(header: str, now: datetime = NOW, **changed: object) -> DigestResult:
     given_: dict[str, object] = {
-        "method": "GET", "target": TARGET, "credential": CREDENTIAL, "key": KEY,
+        "method": "GET", "target": TARGET, "credential": CREDENTIAL, "keys": [KEY],
     }  # fmt: skip
     return verify(header, now=now, **(given_ | changed))  # type: ignore[arg-type]
 
@@ -127,6 +127,15 @@ def test_a_stale_nonce_excuses_no_wrong_password() -> None:
 
 def test_a_nonce_of_another_key_is_stale() -> None:
     assert verified(answered(key=b"x" * 32)).outcome is DigestOutcome.STALE
+
+
+@pytest.mark.parametrize("key", [b"1" * 32, b"2" * 32])
+def test_a_nonce_of_any_key_of_the_ring_is_good(key: bytes) -> None:
+    ring = [b"1" * 32, b"2" * 32]
+    result = verified(answered(key=key), keys=ring)
+    assert result.outcome is DigestOutcome.VERIFIED
+    late = NOW + timedelta(seconds=NONCE_LIFETIME_S + 1)
+    assert verified(answered(key=key), late, keys=ring).outcome is DigestOutcome.STALE
 
 
 def test_challenges_come_best_first_and_say_stale() -> None:

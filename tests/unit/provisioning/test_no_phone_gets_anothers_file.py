@@ -269,7 +269,7 @@ def authorization(case: Case) -> str | None:
 
 
 def site_of(rules: Rules, rendered: RenderedFiles) -> Site:
-    return Site(rules, KEY, PUBLIC_URL, rendered)
+    return Site(rules, (KEY,), PUBLIC_URL, rendered)
 
 
 def serve(case: Case, identity: Identity, rendered: RenderedFiles) -> Answer:
@@ -375,7 +375,7 @@ async def through_the_app(
     registry = CaseRegistry(case)
     app = ProvisioningApp(
         registry=registry, log=registry, gate=Gate(lambda: case.now), rules=case.rules,
-        nonce_key=KEY, public_url=PUBLIC_URL, clock=lambda: case.now,
+        nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
     )  # fmt: skip
     version = case.connection.version
     tls = ConnectionTls(

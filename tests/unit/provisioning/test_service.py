@@ -54,7 +54,7 @@ def ask(
     site: Site | None = None,
 ) -> Answer:
     request = Request(method, target.encode(), identity, ConnectionFacts(0x0303))
-    site = site or Site(rules, KEY, "https://prov.example.com")
+    site = site or Site(rules, (KEY,), "https://prov.example.com")
     return decide(request, device, SHARED, site, NOW)
 
 
@@ -164,7 +164,7 @@ def test_a_strangers_model_names_are_not_looked_up() -> None:
 
 
 def test_a_file_is_rendered_once_and_again_when_its_device_changed() -> None:
-    site = Site(Rules(), KEY, "https://prov.example.com")
+    site = Site(Rules(), (KEY,), "https://prov.example.com")
     bad = replace(LAYER, unreadable=("setting 3: not text",))
     device = replace(DEVICE, layer=bad)
     assert ask(device=device, site=site).left_out == bad.unreadable

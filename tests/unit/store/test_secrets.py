@@ -79,3 +79,49 @@ def test_keys_go_into_the_file_and_out_of_it() -> None:
 def test_no_repr_shows_a_key() -> None:
     key = new_key()
     assert repr(KeyRing([key])) == "<KeyRing of 1>"
+
+
+def test_all_nonce_keys_are_good_and_the_one_in_use_comes_first() -> None:
+    old, new = new_key(), new_key()
+    ring = KeyRing([old, new])
+    (first,) = KeyRing([old]).nonce_keys()
+    (second,) = KeyRing([new]).nonce_keys()
+    assert ring.nonce_keys() == (first, second)
+    ring.use(KeyRing([new]).in_use)
+    assert ring.nonce_keys() == (second, first)
+    assert not {old, new} & {first, second}, "derived, never the key itself"
+
+
+def test_a_key_that_another_process_put_into_the_file_is_good_for_nonces_at_once(
+    state: StateDir,
+) -> None:
+    ring, other = KeyRing.open(state, new=True), KeyRing.open(state)
+    key_id = other.add_to_file()
+    other.use(key_id)
+    assert other.nonce_keys()[0] in ring.nonce_keys()
+    assert ring.nonce_keys()[0] in other.nonce_keys()
+
+
+def test_a_file_that_vanishes_or_breaks_takes_no_key_away(state: StateDir) -> None:
+    ring = KeyRing.open(state, new=True)
+    sealed, nonce_keys = ring.seal(b"x", "p"), ring.nonce_keys()
+    state.replace_key(KEY_FILE, b"junk")
+    with pytest.raises(StorageError, match="damaged"):
+        ring.read_again()
+    state.key_path(KEY_FILE).unlink()
+    with pytest.raises(StorageError, match="missing"):
+        ring.read_again()
+    assert ring.unseal(sealed, "p") == b"x"
+    assert ring.nonce_keys() == nonce_keys
+    with pytest.raises(StorageError):
+        ring.use("00000000")
+
+
+def test_the_file_is_read_again_only_when_it_has_changed(state: StateDir) -> None:
+    ring = KeyRing.open(state, new=True)
+    ring.read_again()
+    assert not ring.read_again()
+    KeyRing.open(state).add_to_file()
+    assert ring.read_again()
+    assert not ring.read_again()
+    assert len(ring.file_ids) == 2

@@ -137,7 +137,7 @@ def make_app(memory: Memory, rules: Rules) -> ProvisioningApp:
         log=memory,
         gate=Gate(lambda: NOW),
         rules=rules,
-        nonce_key=b"k" * 32,
+        nonce_keys=lambda: (b"k" * 32,),
         public_url="https://prov.example.com",
         clock=lambda: NOW,
     )

@@ -1,0 +1,246 @@
+"""``linekey layer rotate-key``: a new key for the database's secrets.
+
+Rule: whatever order the options are given in, ``store.rotation`` refuses a step whose
+turn it is not, and says which one is next.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linekey.cli.opening import JsonOption, StateOption, now, opened
+from linekey.cli.output import console, emit_json, note
+from linekey.errors import InputError
+from linekey.store.rotation import (
+    Rotation,
+    cancel,
+    finish,
+    forget_key,
+    prepare,
+    rotate_key,
+    rotation,
+)
+from linekey.store.secrets import KEY_FILE
+
+if TYPE_CHECKING:
+    from linekey.store.database import Database
+    from linekey.store.servers import KnownServer
+
+
+def rotate_key_(
+    prepare_: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="First step: make the key, and say where to copy it."
+        ),
+    ] = False,
+    finish_: Annotated[
+        bool,
+        typer.Option(
+            "--finish",
+            help="Last step: use the key and seal everything with it. Refused while a "
+            "server lacks it. Goes on where it was cut short.",
+        ),
+    ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SERVER",
+            help="With --finish: leave out this server, which is gone for good; again "
+            "for more.",
+        ),
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="List the keys and who has them.")
+    ] = False,
+    cancel_: Annotated[
+        bool, typer.Option("--cancel", help="Give the prepared key up.")
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Take an old key out of this machine's key file. Older backups of the "
+            "database cannot be read without it.",
+        ),
+    ] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Seal all secrets in the database with a new key, while servers run.
+
+    Where no other server shares the database, that is all:
+
+        linekey layer rotate-key
+
+    Where several do, they need the new key before it is used:
+
+        linekey layer rotate-key --prepare
+
+        (copy keys/database.key to the servers that it names)
+
+        linekey layer rotate-key --finish
+
+    With --status it exits with 1 while something is left to do.
+    """
+    steps = [prepare_, finish_, status, cancel_, forget is not None]
+    if sum(steps) > 1:
+        raise InputError(
+            "these are several steps at once",
+            hint="give one of --prepare, --finish, --status, --cancel, --forget",
+        )
+    if without and not finish_:
+        raise InputError(
+            "--without goes with --finish", hint="--finish --without SERVER"
+        )
+    with opened(state) as database:
+        if status:
+            _status(database, json)
+        elif prepare_:
+            _say_prepared(database, prepare(database), json)
+        elif cancel_:
+            _say(database, json, "cancelled", cancel(database))
+        elif forget is not None:
+            forget_key(database, forget)
+            _say(database, json, "forgotten", forget)
+        elif finish_:
+            count = finish(database, now(), without=without or ())
+            _say_sealed(database, count, json)
+        else:
+            _say_sealed(database, rotate_key(database), json)
+
+
+def _say_sealed(database: "Database", count: int, json: bool) -> None:
+    found = rotation(database)
+    if json:
+        emit_json({"sealed": count, **rotation_json(found, database, now())})
+        return
+    plural = "" if count == 1 else "s"
+    console.print(
+        f"sealed {count} record{plural} with the key {found.in_use}", markup=False
+    )
+    old = [key for key in found.file_ids if key != found.in_use]
+    note(f"{_path(database)} has it; back the file up now")
+    if old:
+        note(
+            f"older keys stay in it, for backups: {', '.join(old)}. When no backup "
+            "from before today is kept any more, on each server: linekey layer "
+            f"rotate-key --forget {old[0]}"
+        )
+
+
+def _say_prepared(database: "Database", key_id: str, json: bool) -> None:
+    found = rotation(database)
+    if json:
+        emit_json({"key": key_id, **rotation_json(found, database, now())})
+        return
+    console.print(f"prepared the key {key_id}; nothing is sealed with it yet")
+    path = _path(database)
+    if found.lacking:
+        note(f"copy {path} (mode 0600, the server's user) to:")
+        for server in found.lacking:
+            console.print(f"  {server.name}", markup=False, soft_wrap=True)
+        note("running servers read it within seconds; then: --status, --finish")
+    else:
+        note(
+            f"no listed server lacks it. One that never started with this database "
+            f"needs a copy of {path}, too; then: --finish"
+        )
+
+
+def _say(database: "Database", json: bool, what: str, key_id: str) -> None:
+    if json:
+        found = rotation(database)
+        emit_json({what: key_id, **rotation_json(found, database, now())})
+    else:
+        console.print(f"{what} the key {key_id}", markup=False)
+        note(f"{_path(database)} no longer has it; other machines' files may")
+
+
+def _status(database: "Database", json: bool) -> None:
+    found, at = rotation(database), now()
+    if json:
+        emit_json(rotation_json(found, database, at))
+    else:
+        _print_status(found, database, at)
+    if not found.done:
+        raise typer.Exit(1)
+
+
+def _print_status(found: Rotation, database: "Database", at: datetime) -> None:
+    console.print(f"keys in {_path(database)}", markup=False, soft_wrap=True)
+    for key in _all_keys(found):
+        here = "" if key in found.file_ids else "  NOT IN THIS FILE"
+        rows = found.sealed[key]
+        said = f"  {key}  {_role(found, key)}, {rows} row{'' if rows == 1 else 's'}"
+        console.print(said + here, markup=False, soft_wrap=True)
+    console.print("servers", markup=False)
+    for server in found.servers:
+        lacks = f"  LACKS {found.wanted}" if server in found.lacking else ""
+        alive = "alive" if server.lives(at) else "not seen"
+        console.print(
+            f"  {server.name}  {' '.join(found.keys_of(server))}  {alive} "
+            f"{server.seen_at:%Y-%m-%d %H:%M:%S} UTC{lacks}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not found.servers:
+        console.print("  none has started yet", markup=False)
+    if found.lacking:
+        note(f"next: copy keys/{KEY_FILE} to those that lack {found.wanted}")
+    elif found.prepared or found.left:
+        note("next: linekey layer rotate-key --finish")
+
+
+def rotation_json(
+    found: Rotation, database: "Database", at: datetime
+) -> dict[str, Any]:
+    """Return how it stands as JSON values; ids only."""
+    return {
+        "key_file": _path(database),
+        "in_use": found.in_use,
+        "prepared": found.prepared,
+        "done": found.done,
+        "keys": [
+            {
+                "id": key,
+                "role": _role(found, key),
+                "rows": found.sealed[key],
+                "in_file": key in found.file_ids,
+            }
+            for key in _all_keys(found)
+        ],
+        "servers": [_server_json(found, server, at) for server in found.servers],
+    }
+
+
+def _server_json(
+    found: Rotation, server: "KnownServer", at: datetime
+) -> dict[str, Any]:
+    return {
+        "name": server.name,
+        "place": server.place,
+        "keys": list(found.keys_of(server)),
+        "alive": server.lives(at),
+        "seen_at": server.seen_at.isoformat(),
+        "started_at": server.started_at.isoformat(),
+        "lacks": found.wanted if server in found.lacking else None,
+    }
+
+
+def _all_keys(found: Rotation) -> list[str]:
+    known = [*found.file_ids, found.in_use, *found.sealed]
+    if found.prepared:
+        known.append(found.prepared)
+    return list(dict.fromkeys(known))
+
+
+def _role(found: Rotation, key: str) -> str:
+    if key == found.in_use:
+        return "in use"
+    return "prepared" if key == found.prepared else "old"
+
+
+def _path(database: "Database") -> str:
+    return str(database.state.key_path(KEY_FILE))
