@@ -18,6 +18,7 @@ from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
+from linekey.export.purposes import purpose_table
 from linekey.export.render import Export, export
 from linekey.export.request import Request, parse_backend, parse_listen
 from linekey.mac import Mac
@@ -86,6 +87,7 @@ def page(peer: str) -> str:
         file=file,
         run=["    " + line for line in example(peer).run],
         prepare=["    " + line for line in example(peer).prepare],
+        purposes=purpose_table(find_peer(peer).title),
     )
     title, _, rest = text.partition("\n")
     made_by = f"<!-- Made by `make docs` from tools/howto/{peer}.md.j2. -->"

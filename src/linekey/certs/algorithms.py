@@ -64,6 +64,8 @@ SUBJECT_ALT_NAME = bytes.fromhex("551d11")
 BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 AUTHORITY_KEY_ID = bytes.fromhex("551d23")
 EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
+NETSCAPE_CERT_TYPE = bytes.fromhex("6086480186f8420101")
+"""2.16.840.1.113730.1.1, of Netscape's certificate extensions; OpenSSL's nsCertType."""
 
 KEY_USAGES = (
     "digitalSignature",
@@ -77,6 +79,18 @@ KEY_USAGES = (
     "decipherOnly",
 )
 """RFC 5280 §4.2.1.3, bit 0 first."""
+
+NETSCAPE_CERT_TYPES = (
+    "client",
+    "server",
+    "email",
+    "objsign",
+    "reserved",
+    "sslCA",
+    "emailCA",
+    "objCA",
+)
+"""Netscape's certificate types by OpenSSL's names, bit 0 first."""
 
 EXTENDED_KEY_USAGES = {
     "1.3.6.1.5.5.7.3.1": "serverAuth",

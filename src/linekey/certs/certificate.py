@@ -40,6 +40,7 @@ from linekey.certs.contents import (
     read_extended_key_usage,
     read_key,
     read_key_usage,
+    read_netscape_cert_type,
     read_octets,
     read_oid,
     read_pss_hash,
@@ -314,6 +315,20 @@ class Certificate:
         return self._read(alg.EXTENDED_KEY_USAGE, read_extended_key_usage)
 
     @cached_property
+    def netscape_cert_type(self) -> frozenset[str] | None:
+        """NsCertType by OpenSSL's names (``client``, ``sslCA``); None without it."""
+        return self._read(alg.NETSCAPE_CERT_TYPE, read_netscape_cert_type)
+
+    def is_unreadable(self, extension: bytes) -> bool:
+        """Whether an extension is there, but twice or with a value that says nothing.
+
+        ``extension`` is one of ``algorithms``'s: of those that this class reads.
+        """
+        if extension not in self._fields.extensions:
+            return False
+        return self._read(extension, _READERS[extension][1]) is None
+
+    @cached_property
     def defects(self) -> tuple[str, ...]:
         """What is odd or cannot be read, one clause each; empty for a sound one."""
         return tuple(_find_defects(self))
@@ -452,6 +467,17 @@ def _read_rest(der: bytes, at: int, stop: int) -> dict[bytes, Extension | None]:
     return found
 
 
+_READERS: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
+    alg.SUBJECT_ALT_NAME: ("subjectAltName", read_alt_names),
+    alg.BASIC_CONSTRAINTS: ("basicConstraints", read_basic_constraints),
+    alg.SUBJECT_KEY_ID: ("subjectKeyIdentifier", read_octets),
+    alg.AUTHORITY_KEY_ID: ("authorityKeyIdentifier", read_authority_key_id),
+    alg.KEY_USAGE: ("keyUsage", read_key_usage),
+    alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", read_extended_key_usage),
+    alg.NETSCAPE_CERT_TYPE: ("nsCertType", read_netscape_cert_type),
+}
+
+
 def _find_defects(certificate: Certificate) -> Iterator[str]:
     fields = certificate._fields
     if certificate.serial <= 0:
@@ -465,16 +491,8 @@ def _find_defects(certificate: Certificate) -> Iterator[str]:
         yield "it ends before it begins"
     if certificate.key.kind == "unreadable":
         yield "the public key cannot be read"
-    readers: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
-        alg.SUBJECT_ALT_NAME: ("subjectAltName", read_alt_names),
-        alg.BASIC_CONSTRAINTS: ("basicConstraints", read_basic_constraints),
-        alg.SUBJECT_KEY_ID: ("subjectKeyIdentifier", read_octets),
-        alg.AUTHORITY_KEY_ID: ("authorityKeyIdentifier", read_authority_key_id),
-        alg.KEY_USAGE: ("keyUsage", read_key_usage),
-        alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", read_extended_key_usage),
-    }
     for oid, extension in fields.extensions.items():
-        name, reader = readers.get(oid, (asn1.dotted(oid), None))
+        name, reader = _READERS.get(oid, (asn1.dotted(oid), None))
         if extension is None:
             yield f"the extension {name} stands twice"
         elif reader is not None:

@@ -96,13 +96,22 @@ def read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
 
 def read_key_usage(value: bytes) -> frozenset[str]:
     """KeyUsage's bits by name (RFC 5280 §4.2.1.3)."""
-    start, stop = _whole(value, asn1.BIT_STRING, "key usage")
+    return _named_bits(value, alg.KEY_USAGES, "key usage")
+
+
+def read_netscape_cert_type(value: bytes) -> frozenset[str]:
+    """Netscape's certificate types, by OpenSSL's names."""
+    return _named_bits(value, alg.NETSCAPE_CERT_TYPES, "Netscape certificate type")
+
+
+def _named_bits(value: bytes, names: tuple[str, ...], what: str) -> frozenset[str]:
+    start, stop = _whole(value, asn1.BIT_STRING, what)
     if stop == start or stop - start > 5:
         raise CertificateError("malformed BIT STRING")
     bits = value[start + 1 : stop]
     return frozenset(
         name
-        for number, name in enumerate(alg.KEY_USAGES)
+        for number, name in enumerate(names)
         if number // 8 < len(bits) and bits[number // 8] & (0x80 >> number % 8)
     )
 

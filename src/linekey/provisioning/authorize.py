@@ -121,6 +121,8 @@ def authorize(
         identity, resource, device, connection, second_factor, rules, now, method
     )
     reason, detail = _reason(case)
+    # What is odd about a certificate that holds is on record whatever was decided.
+    detail = "; ".join(filter(None, (detail, *identity.notes)))
     target = resource.mac if isinstance(resource, PhoneFile | UploadFile) else None
     return Decision(
         reason,

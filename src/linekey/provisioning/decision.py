@@ -58,6 +58,8 @@ class Reason(StrEnum):
     ISSUER_NOT_AN_AUTHORITY = "issuer_not_an_authority"
     CHAIN_NOT_PROVED = "chain_not_proved"
     AUTHORITY_CERTIFICATE = "authority_certificate"
+    PURPOSE_NOT_ALLOWED = "purpose_not_allowed"
+    KEY_USAGE_NOT_ALLOWED = "key_usage_not_allowed"
     NO_IDENTITY_RULE = "no_identity_rule"
     NO_MAC = "no_mac"
     SEVERAL_NAMES = "several_names"
@@ -186,6 +188,18 @@ _TEXTS: dict[Reason, ReasonText] = {
         403,
         "an authority's certificate was sent where a phone's belongs",
         "use the phone's own certificate",
+    ),
+    Reason.PURPOSE_NOT_ALLOWED: _refused(
+        403,
+        "the certificate, or one above it, was issued for another purpose than TLS",
+        "issue it with extendedKeyUsage clientAuth, or without one; a certificate of "
+        "the vendor's that is not for TLS is not the built-in one",
+    ),
+    Reason.KEY_USAGE_NOT_ALLOWED: _refused(
+        403,
+        "the certificate's keyUsage does not let its key sign, as a TLS client must",
+        "issue it with keyUsage digitalSignature, or without one; if the vendor wrote "
+        "it, ask the vendor for a new certificate",
     ),
     Reason.NO_IDENTITY_RULE: _refused(
         403,

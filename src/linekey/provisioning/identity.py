@@ -11,7 +11,8 @@ found by its name; what else the phone sent is ignored.
     exactly 12 hex digits there, read from the RDNs of the DER
 
 Every certificate above the leaf must say that it is an authority (basicConstraints
-CA:TRUE), also where OpenSSL lets a self-signed version 1 certificate pass. A rule's
+CA:TRUE), also where OpenSSL lets a self-signed version 1 certificate pass, and what
+the path was issued for is looked at (``purpose``). A rule's
 vendor must be the trust anchor's, where that is known, so that one vendor's authority
 cannot name itself after another's.
 
@@ -45,6 +46,12 @@ from linekey.certs.path import PathResult, prove
 from linekey.errors import CertificateError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
+from linekey.provisioning.purpose import (
+    key_usage_problem,
+    purpose_notes,
+    purpose_problem,
+    unreadable,
+)
 
 MAX_CHAIN = 10
 """Certificates a phone may send; the longest chain known has four. More cost time."""
@@ -112,6 +119,8 @@ class Identity:
     """What is wrong, in words; may quote names from the certificate, escaped."""
     rule: str = ""
     """Id of the rule in ``catalog.vendors`` that was used."""
+    notes: tuple[str, ...] = ()
+    """What the operator should know of a certificate that was accepted, in clauses."""
 
 
 NO_IDENTITY = Identity(problem=Reason.NO_CERTIFICATE)
@@ -155,6 +164,8 @@ def _identify(
             return _problem(
                 leaf, Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
             )
+    if refusal := purpose_problem(path):
+        return _problem(leaf, *refusal)
     anchor = path[-1]
     vendor = trust.vendor_of(anchor)
     rule = rule_for(path[1].subject, leaf.subject)
@@ -187,6 +198,7 @@ def _identify(
         not_before=max(c.not_before for c in path),
         not_after=min(c.not_after for c in path),
         rule=rule.id if rule else "operator",
+        notes=purpose_notes(path),
     )
 
 
@@ -243,6 +255,11 @@ def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
     detail = "; ".join(dict.fromkeys(p.detail for p in result.problems[:3]))
     if err.DEPTH_ZERO_SELF_SIGNED_CERT in codes:
         return Reason.SELF_SIGNED, str(leaf.subject)
+    for certificate in result.path or (leaf,):
+        if name := unreadable(certificate):
+            return Reason.CHAIN_NOT_PROVED, f"{certificate.subject}: unreadable {name}"
+    if leaf.key_usage == frozenset() and (refusal := key_usage_problem(leaf)):
+        return refusal  # OpenSSL takes no issuer for it, and would blame the issuer
     if err.INVALID_CA in codes:
         return Reason.ISSUER_NOT_AN_AUTHORITY, detail
     if codes & err.TRUST_ERRORS or err.CERT_SIGNATURE_FAILURE in codes:

@@ -49,12 +49,12 @@ def authority(
 def leaf(
     over: Issuer | None, *rdns: Rdn, hash_name: str = "sha256", ca: bool | None = False,
     version: int = 3, since: datetime = FROM, until: datetime = UNTIL, key: str = "leaf",
-    usage: tuple[str, ...] = (), ids: bool = True,
+    usage: tuple[str, ...] = (), ids: bool = True, purposes: tuple[str, ...] = (),
 ) -> Certificate:  # fmt: skip
     return issue(
         Name.build(rdns), _key(key), over, serial=next(_serials), not_before=since,
         not_after=until, hash=hash_name, ca=ca, version=version, key_usage=usage,
-        key_ids=ids and version == 3,
+        extended_key_usage=purposes, key_ids=ids and version == 3,
     )  # fmt: skip
 
 
@@ -133,6 +133,8 @@ def build_lab() -> Lab:
     own_of("a lower case, leaf only", MAC_A, leaf(phone2, ("CN", MAC_A.lower())))
     own_of("a version 1", MAC_A, leaf(phone2, ("CN", MAC_A), version=1, ca=None))
     own_of("b under its root", MAC_B, leaf(root2, ("CN", MAC_B)))
+    servers = leaf(phone2, ("CN", MAC_A), purposes=("serverAuth",))
+    own_of("a as a server", MAC_A, servers, *sent2)
     own_of("lab a", MAC_A, leaf(lab_ca, ("CN", MAC_A)), vendor="lab-snom")
     own_of("yealink d", MAC_D, leaf(yealink, ("CN", MAC_D.lower())), vendor="yealink")
     own_of(
@@ -229,6 +231,10 @@ def build_lab() -> Lab:
     )  # fmt: skip
     add("keyCertSign, named like an issuer", leaf(sign_b, ("CN", MAC_A)),
         sign_b.certificate, *sent2)  # fmt: skip
+    add("a for signing code", leaf(phone2, ("CN", MAC_A), purposes=("codeSigning",)),
+        *sent2)  # fmt: skip
+    add("a for enciphering keys", leaf(phone2, ("CN", MAC_A), usage=("keyEncipherment",)),
+        *sent2)  # fmt: skip
     add("the issuer itself", *sent2, root2.certificate)
     add("the root itself", root2.certificate)
     add("a leaf that is an authority", leaf(phone2, ("CN", MAC_A), ca=True), *sent2)
