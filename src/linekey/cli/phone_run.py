@@ -27,6 +27,7 @@ from linekey.mac import Mac, parse_mac
 from linekey.net.phone_control import control
 from linekey.net.phone_runner import Service, VirtualPhone
 from linekey.net.sip import SipLines
+from linekey.net.standard_streams import queued_streams
 from linekey.phone.identity import DeviceIdentity, parse_identity
 from linekey.phone.report import describe_run
 from linekey.phone.resume import resume
@@ -108,9 +109,10 @@ def run(
         services: list[Service] = [control(folder.control_path), SipLines()]
         if web_port is not None:
             services.append(_pages(web_port))
-        ended = asyncio.run(
-            _run(phone, folder, start, tuple(services), once=once, quiet=as_json)
-        )
+        with queued_streams():
+            ended = asyncio.run(
+                _run(phone, folder, start, tuple(services), once=once, quiet=as_json)
+            )
     if once:
         if as_json:
             emit_json(describe_run(ended))

@@ -12,6 +12,7 @@ import typer
 
 from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
+from linekey.net.standard_streams import QueuedStream, queued_streams
 from linekey.settings import Settings, is_loopback, parse_settings
 from linekey.store.paths import StateDir
 from linekey.web.finding import Finding
@@ -77,24 +78,26 @@ def serve(
     Settings come from linekey.toml in the state folder, then LINEKEY_…, then these
     options. SIGHUP reads a renewed certificate; SIGTERM finishes answers under way.
     """
-    try:
-        _serve(
-            state,
-            {
-                "host": host,
-                "port": port,
-                "certificate": certificate.absolute() if certificate else None,
-                "key": key.absolute() if key else None,
-                "names": tuple(name) if name else None,
-                "workers": workers,
-                "status.port": status_port,
-                "status.enabled": status,
-                **_proxy_options(behind_proxy, socket_group),
-            },
-            check_only=check,
-        )
-    except LinekeyError as error:
-        fail(error)
+    with queued_streams() as stderr:
+        try:
+            _serve(
+                stderr,
+                state,
+                {
+                    "host": host,
+                    "port": port,
+                    "certificate": certificate.absolute() if certificate else None,
+                    "key": key.absolute() if key else None,
+                    "names": tuple(name) if name else None,
+                    "workers": workers,
+                    "status.port": status_port,
+                    "status.enabled": status,
+                    **_proxy_options(behind_proxy, socket_group),
+                },
+                check_only=check,
+            )
+        except LinekeyError as error:
+            fail(error)
 
 
 def _proxy_options(addresses: str | None, group: str | None) -> dict[str, Any]:
@@ -138,7 +141,13 @@ def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
     return parse_settings(text, os.environ, options, file=str(state.settings_file))
 
 
-def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) -> None:
+def _serve(
+    stderr: QueuedStream,
+    folder: Path | None,
+    options: dict[str, Any],
+    *,
+    check_only: bool,
+) -> None:
     # Here and not above: `linekey --help` needs none of it.
     from linekey.net.door import bind
     from linekey.net.process import new_loop
@@ -151,7 +160,7 @@ def _serve(folder: Path | None, options: dict[str, Any], *, check_only: bool) ->
     settings = load_settings(state, options)
     if settings.proxy.behind_proxy and "host" not in settings.model_fields_set:
         settings = settings.model_copy(update={"host": "127.0.0.1"})
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(stderr, settings.log_level, settings.log_format)
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.signals_wait(signal.SIGHUP))
         database = stack.enter_context(workers.open_store(state, settings))

@@ -1,6 +1,7 @@
 """``linekey up``: the whole of linekey on one machine, telling what happens."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +68,7 @@ def up(
     from linekey.lab.stage import Stage, cast
     from linekey.lab.story import Narrator
     from linekey.net.process import new_loop
+    from linekey.net.standard_streams import queued_streams
     from linekey.store.paths import StateDir
 
     free = 0 if once else None
@@ -96,7 +98,10 @@ def up(
             sip_port=_port(sip_port, free, SIP_PORT),
             passing=once,
         )
-        with asyncio.Runner(loop_factory=new_loop) as runner:
+        with (
+            queued_streams(stdout=True, on_gone=_end_this),
+            asyncio.Runner(loop_factory=new_loop) as runner,
+        ):
             ended = runner.run(_run(stage, once=once, quiet=json))
         if once and ended is None:
             raise LinekeyError(
@@ -111,6 +116,11 @@ def up(
         note("stopped")
     if ended is False:
         raise typer.Exit(1)
+
+
+def _end_this() -> None:
+    """Stop in order: whoever read the story, such as ``head``, has enough."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _port(given: int | None, free: int | None, usual: int) -> int:

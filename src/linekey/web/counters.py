@@ -5,7 +5,7 @@ up; no lock, since each cell has one writer and 64 bits are written at once.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,24 +17,29 @@ from linekey.certs.certificate import Certificate
 GRANTED, BLANKED, REFUSED = 0, 1, 2
 HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
 CONNECTIONS, HALF_OPEN = 8, 9
-_WIDTH = 10
+LINES_LOST = {"debug": 10, "info": 11, "warning": 12, "error": 13}
+"""Level → lines of the log on stderr that could not be written."""
+_WIDTH = 14
 
 
 class Counters:
-    """The shared array; can be handed to a process that is being started."""
+    """The shared array; can be handed to a process that is being started.
+
+    It has a row for each worker, and one more for the process that watches them.
+    """
 
     def __init__(self, workers: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
-        self._cells: Any = context.Array("q", _WIDTH * workers, lock=False)
-        self._workers = workers
+        self._cells: Any = context.Array("q", _WIDTH * (workers + 1), lock=False)
+        self._rows = workers + 1
 
     def row(self, worker: int) -> "Row":
-        """Return the row that one worker writes."""
+        """Return the row that one worker writes; of all of them: who watches."""
         return Row(self._cells, worker * _WIDTH)
 
     def total(self, number: int) -> int:
         """Add one number of all workers up."""
-        return sum(self._cells[w * _WIDTH + number] for w in range(self._workers))
+        return sum(self._cells[w * _WIDTH + number] for w in range(self._rows))
 
 
 class Row:
@@ -55,18 +60,27 @@ class Row:
         self._cells[self._start + number] = value
 
 
+def count_lost_lines(row: Row, lost: Mapping[str, int]) -> None:
+    """Write down what ``net.standard_streams`` says of this process."""
+    for level, count in lost.items():
+        row.set(LINES_LOST.get(level, LINES_LOST["error"]), count)
+
+
 class _ServerCollector(Collector):
     def __init__(
         self,
         counters: Counters,
         certificate: Callable[[], Certificate],
         clock: Callable[[], datetime],
+        refresh: Callable[[], None],
     ) -> None:
+        self._refresh = refresh
         self._counters = counters
         self._certificate = certificate
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
+        self._refresh()
         total = self._counters.total
         decisions = CounterMetricFamily(
             "linekey_decisions", "Requests decided, by outcome.", labels=["outcome"]
@@ -78,6 +92,14 @@ class _ServerCollector(Collector):
         ):
             decisions.add_metric([outcome], total(number))
         yield decisions
+        lost = CounterMetricFamily(
+            "linekey_log_lines_lost",
+            "Lines of the log on stderr that were not written: nobody read it.",
+            labels=["level"],
+        )
+        for level, number in LINES_LOST.items():
+            lost.add_metric([level], total(number))
+        yield lost
         for name, text, number in (
             ("handshakes", "TLS handshakes that ended well.", HANDSHAKES),
             (
@@ -110,8 +132,9 @@ def metrics_registry(
     counters: Counters,
     certificate: Callable[[], Certificate],
     clock: Callable[[], datetime],
+    refresh: Callable[[], None] = lambda: None,
 ) -> CollectorRegistry:
-    """Return what ``/metrics`` shows."""
+    """Return what ``/metrics`` shows; ``refresh`` is called each time before."""
     registry = CollectorRegistry()
-    registry.register(_ServerCollector(counters, certificate, clock))
+    registry.register(_ServerCollector(counters, certificate, clock, refresh))
     return registry

@@ -1,14 +1,19 @@
 """Logs to stderr through structlog: JSON for machines, or text for people.
 
-Rule: what is logged here holds no secret; the log of decisions is in the store
-(``linekey log``), and only refusals and trouble are said here.
+Rules: what is logged here holds no secret; the log of decisions is in the store
+(``linekey log``), and only refusals and trouble are said here. Nobody waits for a line
+to be written (``net.standard_streams``).
 """
 
+import json
 import logging
-import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+
+from linekey.net.standard_streams import QueuedStream, in_words
 
 _OWN = ("kind", "reason", "peer", "mac", "resource", "cure", "fingerprint", "worker")
 
@@ -24,19 +29,55 @@ def _take_extra(logger: Any, name: str, event: Any) -> Any:
     return event
 
 
-def configure_logs(level: str = "info", style: str = "auto") -> None:
-    """Send all logs of this process to stderr.
+class _Handler(logging.Handler):
+    """Makes a line where there is room for it, and counts it where there is none."""
+
+    def __init__(self, stream: QueuedStream) -> None:
+        super().__init__()
+        self._writer = stream.writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._writer.has_room(record.levelno):
+            self._writer.lose(record.levelno)
+            return
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler of logging has it
+            self.handleError(record)
+            return
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        self._writer.put(data, record.levelno)
+
+
+def _as_json(lost: Mapping[str, int]) -> str:
+    return json.dumps(
+        {
+            "event": in_words(lost),
+            "lost": dict(lost),
+            "level": "warning",
+            "logger": "linekey.logs",
+            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        }
+    )
+
+
+def configure_logs(
+    stream: QueuedStream, level: str = "info", style: str = "auto"
+) -> None:
+    """Send all logs of this process to ``stream``, which is ``sys.stderr``.
 
     ``level`` is debug, info, warning or error; ``style`` json, text, or auto: text
     where stderr is a terminal.
     """
-    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
+    as_json = style == "json" or (style == "auto" and not stream.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
-    handler = logging.StreamHandler(sys.stderr)
+    if as_json:
+        stream.writer.notice = _as_json
+    handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[

@@ -27,6 +27,7 @@ from linekey.net.door_refusal import Refusal
 from linekey.net.http_server import HttpServer
 from linekey.net.plain_door import PlainDoor
 from linekey.net.proxy import BehindProxy
+from linekey.net.standard_streams import lost_lines
 from linekey.net.unix_socket import address_of
 from linekey.provisioning.authorize import Rules
 from linekey.settings import Settings, is_loopback
@@ -302,6 +303,7 @@ class ProvisioningServer:
             self._row.set(numbers.ACCEPTED, self.door.accepted)
             self._row.set(numbers.HANDSHAKES, self.door.completed)
             self._row.set(numbers.SHED, self.door.shed_count)
+            numbers.count_lost_lines(self._row, lost_lines())
 
     async def _tell_keys(self, presence: Presence) -> None:
         trouble = ""
@@ -343,6 +345,7 @@ class StatusServer(HttpServer):
         certificate: Callable[[], Certificate],
         counters: Counters,
         clock: Callable[[], datetime] = utc_now,
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         host, port = listener.getsockname()[:2]
         if not is_loopback(str(host)):
@@ -355,7 +358,7 @@ class StatusServer(HttpServer):
         pages = StatusPages(
             StoreSource(database, url=url, certificate=certificate, started_at=clock()),
             clock=clock,
-            registry=metrics_registry(counters, certificate, clock),
+            registry=metrics_registry(counters, certificate, clock, refresh),
         )
         super().__init__(
             uvicorn.Config(

@@ -32,11 +32,12 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_private_key, private_key_to_pem
 from linekey.errors import LinekeyError, StorageError
 from linekey.net.process import new_loop, settle_garbage
+from linekey.net.standard_streams import lost_lines, queued_streams
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas
-from linekey.web.counters import Counters
+from linekey.web.counters import Counters, count_lost_lines
 from linekey.web.finding import Finding
 from linekey.web.logs import configure_logs
 from linekey.web.preflight import (
@@ -163,7 +164,7 @@ async def serve_here(
                 settle_garbage()
                 on_started(server)
                 while (got := await signals.get()) == signal.SIGHUP:
-                    _reload(server, settings, state, database)
+                    await _reload(server, settings, state, database)
                 if got == _ORPHANED:
                     # Whoever starts next binds the same port; this one is of no use.
                     listener.close()
@@ -171,10 +172,11 @@ async def serve_here(
                 _log.info("draining: answers under way are finished, then this ends")
 
 
-def _reload(
+async def _reload(
     server: ProvisioningServer, settings: Settings, state: StateDir, database: Database
 ) -> None:
-    files = _renewed(settings, state, database)
+    # In a thread: files and database are read, and phones do not wait for that.
+    files = await asyncio.to_thread(_renewed, settings, state, database)
     if files is not None:
         server.reload(files)
         _log.info("using the certificate that expires %s", files.chain[0].not_after)
@@ -229,27 +231,29 @@ def _work(
     carried: _Carried,
 ) -> None:
     """Run one worker: the whole life of its process."""
-    configure_logs(settings.log_level, settings.log_format)
-    try:
-        state = StateDir.open(root, create=False)
-        with open_store(state, settings) as database:
-            files = carried.files()
-            with asyncio.Runner(loop_factory=new_loop) as runner:
+    with queued_streams() as stderr:
+        configure_logs(stderr, settings.log_level, settings.log_format)
+        try:
+            state = StateDir.open(root, create=False)
+            with (
+                open_store(state, settings) as database,
+                asyncio.Runner(loop_factory=new_loop) as runner,
+            ):
                 runner.run(
                     serve_here(
                         settings,
                         state,
                         database,
-                        files,
+                        carried.files(),
                         listener=listener,
                         counters=counters,
                         worker=number,
                     )
                 )
-    except LinekeyError as error:
-        _log.error("worker %d ends: %s (%s)", number, error.message, error.hint)
-        lost = isinstance(error, StorageError)
-        sys.exit(NO_DATABASE if lost else error.exit_code)
+        except LinekeyError as error:
+            _log.error("worker %d ends: %s (%s)", number, error.message, error.hint)
+            lost = isinstance(error, StorageError)
+            sys.exit(NO_DATABASE if lost else error.exit_code)
 
 
 async def serve_workers(
@@ -265,6 +269,7 @@ async def serve_workers(
     """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
     cannot stay alive."""
     counters = Counters(settings.workers)
+    mine = counters.row(settings.workers)
     url = public_url(settings, files.chain[0], listener)
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
@@ -277,6 +282,7 @@ async def serve_workers(
                 url=url,
                 certificate=lambda: files.chain[0],
                 counters=counters,
+                refresh=lambda: count_lost_lines(mine, lost_lines()),
             )
             await stack.enter_async_context(page)
             status_url = page.url
@@ -308,7 +314,9 @@ async def serve_workers(
                 await asyncio.wait({got, ended}, return_when=asyncio.FIRST_COMPLETED)
                 ended.cancel()
                 if got.done() and got.result() == signal.SIGHUP:
-                    renewed = _renewed(settings, state, database)
+                    renewed = await asyncio.to_thread(
+                        _renewed, settings, state, database
+                    )
                     if renewed is not None:
                         files = renewed
                         for process in living.values():
