@@ -75,7 +75,6 @@ class RowMatch:
     confidence: Confidence
     how: str
     """One sentence: is it the row itself, or which rule led to it."""
-    warnings: tuple[str, ...] = ()
 
 
 def _fw(*texts: str) -> tuple[Firmware, ...]:
@@ -254,16 +253,15 @@ def find_row(model: Model, firmware: Firmware) -> RowMatch:
     """Return the row that speaks for this model and firmware, by the rules above."""
     speaking = [(fw, row) for row in ROWS for fw in row.firmwares]
     own = [(fw, row) for fw, row in speaking if model.name in row.models]
-    warnings = _warnings(model, firmware)
     if not own:
         how = f"no row names the {model.name}; the newest row stands in"
-        return RowMatch(ROWS[-1], "L", how, warnings)
+        return RowMatch(ROWS[-1], "L", how)
     branch = [(fw, row) for fw, row in own if fw.branch == firmware.branch]
     not_newer = [(fw, row) for fw, row in branch if fw <= firmware]
     if not_newer:
         fw, row = not_newer[-1]
         if fw == firmware:
-            return RowMatch(row, row.confidence, f"row {fw} of the matrix", warnings)
+            return RowMatch(row, row.confidence, f"row {fw} of the matrix")
         left_out = [
             other
             for other, printed in speaking
@@ -274,13 +272,13 @@ def find_row(model: Model, firmware: Firmware) -> RowMatch:
         how = f"between rows: the newest row of the branch that is not newer is {fw}"
         if left_out:
             how += f"; row {left_out[-1]} leaves this model out"
-            return RowMatch(row, "L", how, warnings)
-        return RowMatch(row, weakest("M", row.confidence), how, warnings)
+            return RowMatch(row, "L", how)
+        return RowMatch(row, weakest("M", row.confidence), how)
     if branch:
         fw, row = branch[0]
         how = f"older than any row: the oldest row of the branch is {fw}"
-        return RowMatch(row, "L", how, warnings)
-    return _other_branch(model, firmware, own, speaking, warnings)
+        return RowMatch(row, "L", how)
+    return _other_branch(model, firmware, own, speaking)
 
 
 def _other_branch(
@@ -288,7 +286,6 @@ def _other_branch(
     firmware: Firmware,
     own: list[tuple[Firmware, Row]],
     speaking: list[tuple[Firmware, Row]],
-    warnings: tuple[str, ...],
 ) -> RowMatch:
     kin = [(fw, row) for fw, row in speaking if fw.branch == firmware.branch]
     if kin and model.had_branch(firmware.branch):
@@ -298,29 +295,14 @@ def _other_branch(
         how = (
             f"no row of this branch names the {model.name}; row {fw} speaks for others"
         )
-        return RowMatch(row, "L", how, warnings)
+        return RowMatch(row, "L", how)
     older = [(fw, row) for fw, row in own if fw <= firmware]
     fw, row = older[-1] if older else own[0]
     where = "newest older" if older else "oldest"
     how = (
         f"no row of branch {_dotted(firmware.branch)}; the model's {where} row is {fw}"
     )
-    return RowMatch(row, "L", how, warnings)
-
-
-def _warnings(model: Model, firmware: Firmware) -> tuple[str, ...]:
-    if model.had_branch(firmware.branch):
-        return ()
-    first, last = _dotted(model.first_branch), model.last_branch
-    span = (
-        f"{first} and later" if last is None
-        else first if last == model.first_branch
-        else f"{first} to {_dotted(last)}"
-    )  # fmt: skip
-    return (
-        f"unlikely: no source has the {model.name} with firmware {firmware};"
-        f" its branches are {span} ({model.range_confidence})",
-    )
+    return RowMatch(row, "L", how)
 
 
 def _dotted(branch: tuple[int, int]) -> str:

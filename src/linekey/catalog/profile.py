@@ -19,6 +19,7 @@ from linekey.catalog.hello import (
     sends_server_name,
     signature_algorithms_of,
 )
+from linekey.catalog.known_firmware import firmware_doubts
 from linekey.catalog.matrix import TLS1_2, RowMatch, find_row, firmwares_of
 from linekey.catalog.models import MODELS, Generation, Model, find_model
 from linekey.tls.hello import ClientHello
@@ -191,7 +192,7 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
         sip_srv_checks_proxy=since.SIP_SRV_NAME.holds(firmware),
         admin_password_default="" if since.ADMIN_PASSWORD.holds(firmware) else "0000",
         facts=(*_facts(model, firmware, match), *HELLO_RULES, *since.STANDING_RULES),
-        warnings=match.warnings,
+        warnings=firmware_doubts(model, firmware),
     )
 
 

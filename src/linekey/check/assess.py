@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
 from linekey.check.answer import Answer
 from linekey.check.classes import PhoneClass
@@ -21,10 +22,10 @@ from linekey.check.cures import (
 )
 from linekey.check.negotiation import look_at_negotiation, look_at_reach
 from linekey.check.report import ClassResult, Cure, Outcome
-from linekey.trust.findings import Finding, Verdict, in_order
+from linekey.trust.findings import Finding, Verdict, failed, in_order
 from linekey.trust.naming import is_ip
 from linekey.trust.paths import missing_intermediates
-from linekey.trust.root_age import ROOT_DATE, difference_of, judge_both
+from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of, judge_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ def assess_answer(
             phones=phones.pairs,
             hello=phones.first.hello.as_dict(),
             outcome=reached.outcome,
-            findings=in_order(reached.findings),
+            findings=in_order(
+                (*look_at_firmware(phones.first.profile), *reached.findings)
+            ),
             alert=None if answer.alert is None else answer.alert.label,
             roots=_roots(phones),
         )
@@ -89,6 +92,20 @@ def assess_answer(
     )
 
 
+def look_at_firmware(profile: Profile) -> list[Finding]:
+    """Whether there is such a phone at all: a warning with the near versions."""
+    return [
+        failed(
+            "phone.firmware",
+            doubt,
+            severity="warning",
+            evidence=f"judged by the nearest row of the matrix: {profile.match.how}",
+            cure="look at the phone's own page for its firmware, and say that version",
+        )
+        for doubt in profile.warnings
+    ]
+
+
 _CLIENT: Final = "client."
 
 
@@ -99,7 +116,7 @@ def _result(
     verdict: Verdict,
     findings: Sequence[Finding],
 ) -> ClassResult:
-    ordered = in_order(findings)
+    ordered = in_order((*look_at_firmware(phones.first.profile), *findings))
     differs = difference_of(verdict)
     refusals = [f for f in ordered if f.refuses]
     if any(not f.rule.startswith(_CLIENT) for f in refusals):
@@ -168,8 +185,8 @@ def _cures(
             cures.append(append_cure(missing, "chain.incomplete"))
     if "chain.self-signed" in rules:
         cures.append(provision_cure(chain[:1], phone.profile, "chain.self-signed"))
-    elif rules & {"chain.untrusted", ROOT_DATE} and verdict.path:
-        rule = "chain.untrusted" if "chain.untrusted" in rules else ROOT_DATE
+    elif (about := rules & {"chain.untrusted", DEPENDS, ROOT_DATE}) and verdict.path:
+        rule = "chain.untrusted" if "chain.untrusted" in about else about.pop()
         top = verdict.path[-1]
         issuers = [c for c in question.known if c.self_issued and _issued(c, top)]
         anchor = top if top.self_issued or not issuers else issuers[0]

@@ -79,6 +79,7 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
             profile.shared_certificate,
             profile.signed_by_rule,
             profile.base64_certificates,
+            profile.warnings,
             phone.settings,
             _number(phone.store, by_identity, numbers),
             phone.other_store and _number(phone.other_store, by_identity, numbers),

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from linekey.check.report import Outcome, Report
+from linekey.check.report import DOUBT_MARK, Outcome, Report
 
 
 @cache
@@ -42,14 +42,15 @@ def render_page(report: Report) -> str:
         for outcome in Outcome
     }
     labels = {result.id: result.label for result in report.classes}
-    for row in document["classes"]:
-        row["label"] = labels[row["id"]]
+    for row, result in zip(document["classes"], report.classes, strict=True):
+        row |= {"label": result.label, "mark": result.mark, "words": result.words}
     return _template().render(
         report=document,
         outcomes=list(marks.values()),
         marks=marks,
         labels=labels,
         matrix=_matrix(report),
+        doubt_mark=DOUBT_MARK if any(r.doubt for r in report.classes) else "",
     )
 
 
@@ -65,8 +66,8 @@ def _matrix(report: Report) -> dict[str, Any]:
             cells[model, firmware] = {
                 "id": result.id,
                 "outcome": str(result.outcome),
-                "mark": result.outcome.mark,
-                "words": result.outcome.words,
+                "mark": result.mark,
+                "words": result.words,
                 "reason": result.reason,
                 "warnings": bool(result.warnings),
             }

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from linekey.trust.findings import Finding
-from linekey.trust.root_age import ROOT_DATE
+from linekey.trust.root_age import DEPENDS
 
 FORMAT: Final = 1
 
@@ -56,6 +56,12 @@ _MARKS: Final = {
     Outcome.SERVER_REFUSES: "⊘",
     Outcome.UNREACHABLE: "?",
 }
+
+_DOUBTS: Final = {
+    "phone.firmware": "no such firmware is known",
+    DEPENDS: "depends on the firmware's date",
+}
+DOUBT_MARK: Final = "±"
 
 FailOn = Literal["refused", "warning"]
 """What makes the exit status 1: refusals alone, or warnings as well."""
@@ -115,16 +121,36 @@ class ClassResult:
     def reason(self) -> str:
         """What the verdict hangs on: the first refusal, else the first warning.
 
-        Where it depends on the firmware's date, that stands before both.
+        Where there may be no such phone, or it depends on the firmware's date, that
+        stands before both.
         """
         for findings in (
-            tuple(f for f in self.findings if f.rule == ROOT_DATE and not f.ok),
+            tuple(f for f in self.findings if f.rule in _DOUBTS and not f.ok),
             tuple(f for f in self.findings if f.refuses),
             self.warnings,
         ):
             if findings:
                 return findings[0].message
         return "no objection"
+
+    @property
+    def doubt(self) -> str:
+        """Why the outcome is not certain, in a few words; empty where it is.
+
+        There may be no such firmware, or the outcome depends on its date.
+        """
+        failing = {f.rule for f in self.findings if not f.ok}
+        return next((w for rule, w in _DOUBTS.items() if rule in failing), "")
+
+    @property
+    def words(self) -> str:
+        """The outcome for people; where it is not certain, that instead."""
+        return self.doubt or self.outcome.words
+
+    @property
+    def mark(self) -> str:
+        """One character that tells outcomes apart without colour."""
+        return DOUBT_MARK if self.doubt else self.outcome.mark
 
     @property
     def label(self) -> str:
@@ -138,6 +164,7 @@ class ClassResult:
             "phones": [{"model": m, "firmware": f} for m, f in self.phones],
             "hello": self.hello,
             "outcome": str(self.outcome),
+            "doubt": self.doubt,
             "reason": self.reason,
             "alert": self.alert,
             "negotiated": self.negotiated,
@@ -215,6 +242,8 @@ class Report:
         if counts == {Outcome.ACCEPTED: total}:
             warned = sum(bool(c.warnings) for c in self.classes)
             tail = f", {warned} of them with warnings" if warned else ""
+            if total == 1 and self.classes[0].doubt:
+                return f"the phone would accept, but {self.classes[0].doubt}"
             if total == 1:
                 return "the phone accepts" + (", with warnings" if warned else "")
             return f"all {total} {noun} of phones accept{tail}"

@@ -49,8 +49,8 @@ def print_report(report: Report) -> None:
 
 
 def _verdict(result: ClassResult) -> Text:
-    outcome = result.outcome
-    return Text(f"{outcome.mark} {outcome.words}", style=_STYLES[outcome])
+    style = "yellow" if result.doubt else _STYLES[result.outcome]
+    return Text(f"{result.mark} {result.words}", style=style)
 
 
 def _who(report: Report, group: tuple[ClassResult, ...]) -> str:
@@ -77,9 +77,9 @@ def _print_details(report: Report, group: tuple[ClassResult, ...]) -> None:
         console.print(Text(f"  alert: {result.alert}", style="dim"))
     for finding in result.failures:
         _print_finding(finding)
-        if result.outcome is not Outcome.ACCEPTED:
+        if result.outcome is not Outcome.ACCEPTED or result.doubt:
             _print_how(finding)
-    if result.outcome is Outcome.ACCEPTED:
+    if result.outcome is Outcome.ACCEPTED and not result.doubt:
         console.print(
             Text("  (evidence and cures: --json, or --html FILE)", style="dim")
         )

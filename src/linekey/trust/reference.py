@@ -6,6 +6,7 @@ from linekey.trust.findings import X509_ALERTS
 from linekey.trust.rules import RULES
 
 _GROUPS = {
+    "phone": "Is there such a phone, and which roots does it have",
     "reach": "Can the server be reached",
     "tls": "Do phone and server agree on a protocol",
     "chain": "The certificates",

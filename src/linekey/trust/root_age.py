@@ -2,8 +2,8 @@
 
 ``judge_both`` asks the one judge twice: with the newest list that the firmware may have
 and with the oldest. The verdict is the newest list's. Where the oldest says otherwise,
-one finding says so, and it stands first, since all the rest hangs on it. The virtual
-phone and the check both ask here.
+one finding says so; where that decides, it stands first, since all the rest hangs on
+it. The virtual phone and the check both ask here.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,11 @@ from linekey.trust.findings import Finding, Verdict, failed
 from linekey.trust.judge import TlsSettings, judge
 from linekey.trust.store import TrustStore
 
-ROOT_DATE: Final = "chain.root-date"
+DEPENDS: Final = "phone.firmware-date"
 """The rule whose finding says that the verdict depends on the firmware's date."""
+ROOT_DATE: Final = "chain.root-date"
+"""The rule whose finding says that a root is not in every list, where that does not
+decide: authentication is off, or something else refuses."""
 
 _TRUST_RULES: Final = ("chain.self-signed", "chain.untrusted", "chain.incomplete")
 
@@ -53,8 +56,11 @@ def judge_both(
 
 
 def difference_of(verdict: Verdict) -> Finding | None:
-    """The finding that the verdict depends on the firmware's date, if it does."""
-    return next((f for f in verdict.findings if f.rule == ROOT_DATE), None)
+    """The finding on what the lists say differently, if they do."""
+    return next(
+        (f for f in verdict.findings if f.rule in (DEPENDS, ROOT_DATE) and not f.ok),
+        None,
+    )
 
 
 def _decided(verdict: Verdict) -> tuple[bool, bool]:
@@ -72,7 +78,9 @@ def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
         if _found_a_path(newest)
         else (lists.oldest_date, lists.newest_date)
     )
+    rule = ROOT_DATE
     if newest.accepted != oldest.accepted:
+        rule = DEPENDS
         said = {True: "accepts", False: "refuses"}
         what = (
             f"with Mozilla's list of {lists.newest_date} the phone"
@@ -91,9 +99,10 @@ def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
         )
     root = _deciding_root(newest, oldest)
     when = f"; {root.subject} was in the list {in_list_words(root)}" if root else ""
+    depends = "depends on the firmware's date: " if rule == DEPENDS else ""
     return failed(
-        ROOT_DATE,
-        f"depends on the firmware's date: {what}{when}",
+        rule,
+        f"{depends}{what}{when}",
         severity="warning",
         evidence=f"{lists.sentence}. With the list of {lists.newest_date}:"
         f" {_words(newest)}; with the list of {lists.oldest_date}: {_words(oldest)}",

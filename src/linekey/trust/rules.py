@@ -43,8 +43,10 @@ _PATH = "RFC 5280 §6.1, as OpenSSL's X509_verify_cert applies it"
 
 _TABLE: Final = (
     # --- what all the rest depends on, so that it is read first
-    Rule("chain.root-date", "the verdict is the same with every list of roots that the "
-         "firmware may have",
+    Rule("phone.firmware", "some source names this firmware for this model",
+         "catalogue, firmware versions", "M"),
+    Rule("phone.firmware-date", "the verdict is the same with every list of roots that "
+         "the firmware may have",
          "seed, Adding Unknown Certificates (list updated with the firmware)",
          "M", firmware="where the firmware's date is not known"),
     # --- can the server be reached at all
@@ -133,6 +135,9 @@ _TABLE: Final = (
          "H"),
     Rule("name.cn-only", "the leaf names the server in a SAN", "RFC 9525 §2", "H"),
     # --- what will break, and what is never looked at
+    Rule("chain.root-date", "the path's root is in every list the firmware may have",
+         "seed, Adding Unknown Certificates (list updated with the firmware)",
+         "M", firmware="where the firmware's date is not known"),
     Rule("chain.cross-sign", "a path exists without a cross-sign", "linekey", "M"),
     Rule("chain.expires-soon", "the leaf stays valid for a while", "linekey", "H"),
     Rule("chain.anchor-expires-soon", "the path's CAs outlive the leaf's next renewals",

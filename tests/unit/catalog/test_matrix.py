@@ -55,7 +55,6 @@ def test_a_phone_at_a_printed_firmware_has_the_printed_columns(
         *(tuple(column.split(", ")) for column in columns[5:]),
     ]  # fmt: skip
     assert match.confidence in ("H", "M")
-    assert match.warnings == ()
 
 
 def test_every_phone_is_written_in_the_matrix_as_its_user_agent_name() -> None:
@@ -129,25 +128,6 @@ def test_between_the_rows_the_nearest_speaks_with_less_confidence(
     match = find_row(MODELS[model], Firmware.parse(firmware))
     assert (match.row.id, match.confidence) == (row, confidence)
     assert match.how
-
-
-@pytest.mark.parametrize(
-    ("model", "firmware", "unlikely"),
-    [
-        ("D785", "8.7.5.35", True),
-        ("D785", "8.9.3.60", False),
-        ("300", "10.1.20.0", True),
-        ("760", "10.1.20.0", True),
-        ("D765", "10.1.20.0", False),
-        ("D717", "8.9.3.60", True),
-    ],
-)
-def test_a_firmware_the_model_never_had_is_warned_of(
-    model: str, firmware: str, *, unlikely: bool
-) -> None:
-    warnings = find_row(MODELS[model], Firmware.parse(firmware)).warnings
-    assert bool(warnings) is unlikely
-    assert all("unlikely" in text and firmware in text for text in warnings)
 
 
 def test_every_row_has_source_and_confidence_and_phones_that_had_its_branch() -> None:

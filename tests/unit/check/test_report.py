@@ -170,18 +170,14 @@ def test_a_hostile_certificate_cannot_write_into_the_page() -> None:
 # --- roots, dates, calendar
 
 
-def test_a_young_root_is_named_with_the_day_it_came_and_read_first() -> None:
+def test_a_young_root_is_named_with_the_day_it_came() -> None:
     (isrg,) = find_roots("ISRG Root X1")
     chain = (isrg.certificate,)  # as if it were the leaf: its path ends at itself
     undated = profile("D785", "10.1.999.9")
-    report = run(chain, [undated])
-    (result,) = report.classes
+    (result,) = run(chain, [undated]).classes
     assert "list of" in result.differs
-    first = result.findings[0]
-    assert (first.rule, first.severity) == ("chain.root-date", "warning")
-    assert result.reason == first.message
-    assert first.message.startswith("depends on the firmware's date")
-    assert "ISRG Root X1" in first.message
+    (found,) = (f for f in result.warnings if f.rule == "chain.root-date")
+    assert "ISRG Root X1" in found.message
     settled = run(chain, [undated], firmware_date=date(2025, 1, 1))
     assert settled.classes[0].differs == ""
 
@@ -189,17 +185,80 @@ def test_a_young_root_is_named_with_the_day_it_came_and_read_first() -> None:
 def test_a_root_that_left_the_list_is_told_just_as_well() -> None:
     (gone,) = find_roots("GeoTrust Primary Certification Authority - G3")
     assert gone.spans[-1].removed_by is not None
-    undated = profile("D785", "10.1.999.9")
-    (result,) = run((gone.certificate,), [undated]).classes
-    assert result.findings[0].rule == "chain.root-date"
+    (result,) = run((gone.certificate,), [profile("D785", "10.1.999.9")]).classes
+    (found,) = (f for f in result.warnings if f.rule == "chain.root-date")
+    assert "before 2014-05-14 to 2020-12-05" in found.message
+
+
+@pytest.mark.parametrize("oldest_knows", [True, False])
+def test_a_verdict_that_hangs_on_the_firmwares_date_is_no_plain_outcome(
+    oldest_knows: bool,
+) -> None:
+    gathered = gather([profile("D785", "10.1.999.9")], NAME, Setup(), now=NOW)
+    (phone,) = gathered.phones
+    knows = phone.store.with_authorities([ROOT.certificate])
+    other = phone.store.with_authorities([])
+    newest, oldest = (other, knows) if oldest_knows else (knows, other)
+    phone = replace(phone, store=newest, other_store=oldest)
+    report = check_chain(
+        CHAIN, classes_of([phone]), Question(NAME, NOW), label="x", checked_at=NOW
+    )
+    (result,) = report.classes
+    assert result.doubt == "depends on the firmware's date"
+    assert result.findings[0].rule == "phone.firmware-date"
     assert result.reason == result.findings[0].message
-    assert "before 2014-05-14 to 2020-12-05" in result.reason
+    assert result.words == result.doubt
+    assert (result.outcome is Outcome.ACCEPTED) is not oldest_knows
+    assert result.as_dict()["doubt"] == result.doubt
+    assert "± depends on the firmware" in render_page(report).replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "near"),
+    [
+        ("D785", "1.2.3", "10.1.20.0"),
+        ("D785", "11.0.1.2", "10.1.226.16"),
+        ("D785", "8.7.5.35", "10.1.20.0"),
+        ("D715", "8.7.5.350", "8.7.5.35"),
+        ("D715", "8.9.3.999", "8.9.3.96"),
+    ],
+)
+def test_a_firmware_that_never_existed_is_a_warning_with_the_near_ones(
+    model: str, firmware: str, near: str
+) -> None:
+    report = run(profiles=[profile(model, firmware)], trust=(ROOT.certificate,))
+    (result,) = report.classes
+    first = result.findings[0]
+    assert (first.rule, first.severity) == ("phone.firmware", "warning")
+    assert near in first.message.partition("near it: ")[2].split(", ")
+    assert "accepts" not in result.words
+    assert report.sentence != "the phone accepts"
+    assert report.exit_code("warning") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware"),
+    [
+        ("D785", "10.1.33.33"),
+        ("D785", "10.1.230.1"),
+        ("D715", "8.7.5.41"),
+        ("D735", "10.1.175.10"),
+    ],
+)
+def test_a_firmware_that_may_well_exist_is_no_warning(
+    model: str, firmware: str
+) -> None:
+    assert profile(model, firmware).warnings == ()
 
 
 def test_bounds_that_leave_no_doubt_leave_no_finding() -> None:
     (isrg,) = find_roots("ISRG Root X1")
     (result,) = run((isrg.certificate,), [profile("D785", "10.1.33.33")]).classes
-    assert not [f for f in result.findings if f.rule == "chain.root-date"]
+    assert not [
+        f
+        for f in result.findings
+        if f.rule in ("chain.root-date", "phone.firmware-date")
+    ]
     assert result.differs == ""
 
 

@@ -67,15 +67,15 @@ def test_a_verdict_that_hangs_on_the_firmwares_date_says_so_first() -> None:
     phone = new_phone(MAC, "D785", "10.1.999.9").with_roots(newest)
     verdict = phone.verdict_on(chain, "127.0.0.1", NOW)
     assert verdict.accepted
-    assert verdict.findings[0].rule == "chain.root-date"
+    assert verdict.findings[0].rule == "phone.firmware-date"
     both = replace(newest, oldest=(root,))
     verdict = phone.with_roots(both).verdict_on(chain, "127.0.0.1", NOW)
     assert verdict.accepted
-    assert verdict.findings[0].rule != "chain.root-date"
+    assert verdict.findings[0].rule != "phone.firmware-date"
     # The maker's CAs are in every list.
     verdict = phone.with_roots(lists, (root,)).verdict_on(chain, "127.0.0.1", NOW)
     assert verdict.accepted
-    assert verdict.findings[0].rule != "chain.root-date"
+    assert verdict.findings[0].rule != "phone.firmware-date"
 
 
 def test_new_firmware_brings_its_own_list_and_keeps_the_makers_authorities() -> None:

@@ -10,7 +10,7 @@ from linekey.catalog.root_lists import RootLists
 from linekey.certs.certificate import Certificate
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
-from linekey.trust.root_age import ROOT_DATE, difference_of, judge_both
+from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of, judge_both
 from linekey.trust.store import TrustStore
 
 NAME = "prov.example.com"
@@ -57,7 +57,7 @@ def test_whichever_list_knows_the_root_the_difference_stands_first(
     verdict = _both(knows, knows_not) if newest_knows else _both(knows_not, knows)
     assert verdict.accepted is newest_knows  # the newest list's verdict
     first = verdict.findings[0]
-    assert (first.rule, first.ok, first.severity) == (ROOT_DATE, False, "warning")
+    assert (first.rule, first.ok, first.severity) == (DEPENDS, False, "warning")
     assert "list of 2026-01-01" in first.message
     assert "that of 2016-01-01" in first.message
     assert "--firmware-date" in first.cure
@@ -82,14 +82,20 @@ def test_a_phone_that_authenticates_nobody_is_told_what_would_be() -> None:
         firmware="8.9.3.80",
     )
     assert verdict.accepted
-    assert "if it authenticated servers" in verdict.findings[0].message
+    found = difference_of(verdict)
+    assert found is not None
+    assert found.rule == ROOT_DATE
+    assert "if it authenticated servers" in found.message
 
 
 def test_a_server_refused_either_way_is_not_said_to_be_accepted() -> None:
     verdict = _both((ROOT.certificate,), (OTHER.certificate,), name="else.example.com")
     assert not verdict.accepted
-    assert "refused either way" in verdict.findings[0].message
-    assert "accepts" not in verdict.findings[0].message
+    found = difference_of(verdict)
+    assert found is not None
+    assert found.rule == ROOT_DATE
+    assert "refused either way" in found.message
+    assert "accepts" not in found.message
 
 
 def test_no_chain_and_no_clock_are_the_judges_business() -> None:
