@@ -12,7 +12,11 @@ from typing import Self
 
 from linekey.errors import InputError
 
-_FORM = re.compile(r"[vV]?(\d{1,5}(?:\.\d{1,5}){1,4})(?:-SIP(?:-[a-z])?)?", re.ASCII)
+_FORM = re.compile(
+    r"(?:snom[A-Za-z]*\d+[A-Za-z]?-)?[vV]?(\d{1,5}(?:\.\d{1,5}){1,4})"
+    r"(?:-SIP(?:-[a-z])?)?(?:\.bin|\.swu)?",
+    re.ASCII,
+)
 _PLACES = 5  # 8.7.3.25.9, in the seed's matrix, is the longest seen
 
 
@@ -32,9 +36,10 @@ class Firmware:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``8.9.3.60``, ``v8.9.3.60`` or a file's ``8.9.3.60-SIP-r``.
+        """Read ``8.9.3.60``, ``v8.9.3.60`` or a file's name.
 
-        Raises InputError for anything else.
+        Files are ``snom720-8.9.3.60-SIP-r.bin``, of the D8xx ``….swu``. Raises
+        InputError for anything else.
         """
         match = _FORM.fullmatch(text.strip())
         if not match:

@@ -3,7 +3,10 @@
 The matrix tells versions and suites; the rest follows the OpenSSL line that such a row
 looks like (``Row.era``), all of it inference (L) until somebody brings a capture:
 
-- ``0.9.8`` (SSL 3 / TLS 1.0 only): no extension at all, so no server name either.
+- ``0.9.8`` (SSL 3 and TLS 1.0): no extension at all, so no server name either.
+- ``1.0.0`` (TLS 1.0; one phone of such a row, a 710 with 8.7.5.13, was measured with
+  OpenSSL 1.0.0c, M): an empty session ticket; curves only with EC suites, which the row
+  has not; a server name only if the program sets one, read as not (L).
 - ``1.0.1`` and ``1.0.2``: server name when a *name* is connected to (never an IP
   address, RFC 6066 §3), point formats, curves, an empty session ticket and, with TLS
   1.2, signature algorithms: the defaults and the order of those OpenSSL lines.
@@ -37,8 +40,10 @@ class Era:
     """Curves by IANA number, in order; empty: no curve extension."""
     signature_algorithms: tuple[int, ...]
     """Pairs of hash and signature as TLS 1.2 numbers them; only sent with TLS 1.2."""
-    extensions: bool
-    """False: the hello has no extension at all."""
+    session_ticket: bool
+    """An empty session ticket is sent; False: the hello has no extension at all."""
+    server_name: bool
+    """The program sets the name it connects to (L for every line)."""
 
 
 # SHA-512 down to SHA-1, each with RSA, DSA and ECDSA (RFC 5246 §7.4.1.4.1).
@@ -47,17 +52,20 @@ _SIGNATURES = tuple(
 )
 
 ERAS: dict[str, Era] = {
-    "0.9.8": Era((), (), extensions=False),
+    "0.9.8": Era((), (), session_ticket=False, server_name=False),
+    "1.0.0": Era((), (), session_ticket=True, server_name=False),
     "1.0.1": Era(
         (14, 13, 25, 11, 12, 24, 9, 10, 22, 23, 8, 6, 7, 20, 21, 4, 5, 18, 19, 1, 2, 3,
          15, 16, 17),
         _SIGNATURES,
-        extensions=True,
+        session_ticket=True,
+        server_name=True,
     ),
     "1.0.2": Era(
         (23, 25, 28, 27, 24, 26, 22, 14, 13, 11, 12, 9, 10),
         _SIGNATURES,
-        extensions=True,
+        session_ticket=True,
+        server_name=True,
     ),
 }  # fmt: skip
 
@@ -81,7 +89,7 @@ HELLO_RULES: tuple[Rule, ...] = (
 
 def sends_server_name(row: Row) -> bool:
     """Say whether a phone of this row sends the name it connects to (L)."""
-    return ERAS[row.era].extensions
+    return ERAS[row.era].server_name
 
 
 def groups_of(row: Row) -> tuple[int, ...]:
@@ -109,7 +117,7 @@ def build_hello(row: Row, server_name: str | None, random: bytes) -> ClientHello
         groups=groups_of(row),
         signature_algorithms=signature_algorithms_of(row),
         point_formats=POINT_FORMATS,
-        session_ticket=ERAS[row.era].extensions,
+        session_ticket=ERAS[row.era].session_ticket,
         record_version=Version.TLS1_0,
     )
     ordered = sorted(hello.extensions, key=lambda item: EXTENSION_ORDER.index(item[0]))

@@ -42,7 +42,8 @@ class Row:
     macs: tuple[str, ...]
     era: str
     """The OpenSSL line whose ClientHello this row's is derived after: ``0.9.8``,
-    ``1.0.1`` or ``1.0.2``. Inference from versions, suites and age (L)."""
+    ``1.0.0``, ``1.0.1`` or ``1.0.2``. Inference from versions, suites and age (L);
+    1.0.0 was measured on one phone of its row (M)."""
     source: str
     confidence: Confidence
     notes: tuple[str, ...] = ()
@@ -133,7 +134,7 @@ ROWS: tuple[Row, ...] = (
         (56, 128, 168),
         ("CBC",),
         ("MD5", "SHA1"),
-        "0.9.8",
+        "1.0.0",
         MATRIX,
         "H",
         (
@@ -186,7 +187,7 @@ ROWS: tuple[Row, ...] = (
         (128,),
         ("CBC",),
         ("SHA1",),
-        "0.9.8",
+        "1.0.0",
         f"{MATRIX}, note of row 8.7.5.35",
         "H",
         (

@@ -30,6 +30,10 @@ SHA2_FIRMWARE = Since.of("8.9.3.60", "10.1")
 """From where SHA-2 is supported at all (seed, Authentication of the devices: "starting
 with fw 8.9.3.60 and 10.1.x"; H)."""
 
+CERT_TYPE_FIRMWARE = Since.of("8.9.3.40")
+"""From where ``phone_cert_type`` can switch the phone's own certificate to a SHA-256
+one (seed, Phone's Web Server Certificate; H); read as 8.9 and later."""
+
 SHA1_NAMES = ("sha1",)
 SHA2_NAMES = ("sha224", "sha256", "sha384", "sha512")
 """The SHA-2 family. The seed names the family only; that all four members are meant is
@@ -92,6 +96,11 @@ class Model:
     """What the sources leave open, or where they disagree."""
 
     @property
+    def is_dect_base(self) -> bool:
+        """Whether it is a base for cordless handsets: M300 and its like."""
+        return re.fullmatch(r"M\d+", self.name) is not None
+
+    @property
     def key_bits(self) -> int:
         """RSA bits of the built-in key, by its generation."""
         return self.builtin.key_bits
@@ -118,13 +127,11 @@ class Model:
         """Return the generations a device of this model may prove itself with.
 
         The built-in one; and SHA-256 where a firmware patch can bring it (seed, Upgrade
-        to SHA-2; H), that is with a firmware that knows SHA-2. ``None`` as firmware
-        means unknown: then every generation the model can ever have.
+        to SHA-2; H) and ``phone_cert_type`` can show it. ``None`` as firmware means
+        unknown: then every generation the model can ever have.
         """
-        patched = (
-            self.sha2_since is not None
-            if firmware is None
-            else self.supports_sha2(firmware)
+        patched = self.sha2_since is not None and (
+            firmware is None or firmware.is_at_least(CERT_TYPE_FIRMWARE)
         )
         return frozenset(
             {self.builtin, Generation.SHA256} if patched else {self.builtin}
@@ -241,11 +248,17 @@ def _matrix_only(name: str, *, shared: bool, readings: tuple[str, ...]) -> Model
     )
 
 
-def _later(name: str, title: str, source: str = LATER) -> Model:
+def _later(
+    name: str,
+    title: str,
+    source: str = LATER,
+    user_agent_name: str = "",
+    *aliases: str,
+) -> Model:
     return Model(
         name,
         title,
-        f"snom{name}",
+        user_agent_name or f"snom{name}",
         builtin=Generation.SHA256,
         shared_certificate=False,
         sha2_since=SHA2_FIRMWARE,
@@ -256,6 +269,7 @@ def _later(name: str, title: str, source: str = LATER) -> Model:
         origin="later",
         source=source,
         confidence="L",
+        aliases=aliases,
         readings=(
             'not in the seed: SHA-2 is inferred from "new phone models are already'
             ' equipped with a SHA-2 built-in certificate", the rest from the newest'
@@ -308,6 +322,8 @@ _ROWS: tuple[Model, ...] = (
     _matrix_only("820", shared=False, readings=(_INFERRED_SHA1,)),
     _matrix_only("821", shared=False, readings=(_INFERRED_SHA1,)),
     _matrix_only("870", shared=False, readings=(_INFERRED_SHA1,)),
+    _later("D140", "Snom D140", PUBLIC),
+    _later("D150", "Snom D150", PUBLIC),
     _later("D335", "Snom D335", PUBLIC),
     _later("D713", "Snom D713", PUBLIC),
     _later("D717", "Snom D717"),
@@ -317,7 +333,8 @@ _ROWS: tuple[Model, ...] = (
     _later("D862", "Snom D862"),
     _later("D865", "Snom D865"),
     _later("D892", "Snom D892"),
-    _later("D895", "Snom D895"),
+    _later("D895", "Snom D895", LATER, "snomD895", "D895M"),
+    _later("PA1+", "Snom PA1+", PUBLIC, "snomPA1P", "PA1P"),
     _later("M300", "Snom M300 (DECT base)"),
     _later("M400", "Snom M400 (DECT base)"),
     _later("M700", "Snom M700 (DECT base)"),

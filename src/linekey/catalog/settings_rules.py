@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from linekey.catalog.evidence import Confidence, Rule
 from linekey.catalog.firmware import Firmware, Since
-from linekey.catalog.models import SHA2_FIRMWARE
+from linekey.catalog.models import CERT_TYPE_FIRMWARE, SHA2_FIRMWARE
 
 ALWAYS_ON_MAJOR = 10
 """From this major version on the server's identity is always verified (seed, Server
@@ -110,13 +110,15 @@ SHA2 = SinceRule(
 )
 PHONE_CERT_TYPE = SinceRule(
     "phone_cert_type",
-    Since.of("8.9.3.40"),
+    CERT_TYPE_FIRMWARE,
     "phone_cert_type can switch the phone's certificate to a SHA-256 one",
-    "phone_cert_type does not exist",
+    "phone_cert_type does not exist: a phone that holds both shows its SHA-1 one",
     "seed, Phone's Web Server Certificate",
     "H",
-    note="phone_cert_type: its values are undocumented (facts/snom.md §3), and it is 20"
-    " builds older than SHA-2 support itself (8.9.3.60): both are as the seed says",
+    note="phone_cert_type: its values are undocumented; best stands in a settings dump"
+    " of a D785 with 10.1.25.0 (M) and is read as the strongest that the phone holds"
+    " (L). It is 20 builds older than SHA-2 support itself (8.9.3.60), as the seed"
+    " says; how a phone came by a second certificate before that is not known",
 )
 BASE64_CERTIFICATES = SinceRule(
     "certificates.base64",

@@ -63,6 +63,10 @@ def look_at_client(
     return findings
 
 
+_RSA_SIGNATURE: Final = 1
+"""SignatureAlgorithm.rsa (RFC 5246 §7.4.1.4.1): the low byte of the pair."""
+
+
 def _wish(
     wish: CertificateWish,
     answer: Answer,
@@ -81,10 +85,11 @@ def _wish(
             )
         )
     if answer.version is Version.TLS1_2 and wish.signature_algorithms:
+        # What a phone signs with is its hello's matter, not its certificate's: OpenSSL
+        # takes one of the server's list that it offered itself.
         own = {
-            0x0201,
-            *((0x0401, 0x0501, 0x0601) if phone.profile.supports_sha2 else ()),
-        }
+            n for n in phone.profile.signature_algorithms if n & 0xFF == _RSA_SIGNATURE
+        } or {0x0201}
         if not own & set(wish.signature_algorithms):
             findings.append(
                 failed(
@@ -92,10 +97,7 @@ def _wish(
                     "the server takes no RSA signature with a hash the phone has",
                     severity="warning",
                     evidence=", ".join(f"0x{n:04x}" for n in wish.signature_algorithms),
-                    cure="let the server accept rsa_pkcs1_sha256"
-                    if phone.profile.supports_sha2
-                    else "let the server accept rsa_pkcs1_sha1 for these phones "
-                    "(OpenSSL: @SECLEVEL=0)",
+                    cure="let the server accept rsa_pkcs1_sha256",
                 )
             )
     if wish.authorities:

@@ -4,13 +4,15 @@ Rules:
 
 - Built in: by model (seed, Authentication of the devices, H); the key stays with it.
 - A firmware patch, made for one device, brings a SHA-256 certificate (seed, Upgrade to
-  SHA-2, H). Once patched, the phone shows it (M: that is what the patch is for), unless
-  ``phone_cert_type`` says ``sha1``.
-- ``phone_cert_type`` (8.9.3.40, H) chooses; its values ``sha256`` and ``sha1`` are a
-  guess (facts/snom.md §3, L).
-- ``webservice_cert`` (seed; ``webserver_cert`` in dumps) is the operator's own, for
-  connections and for the phone's pages; as PEM certificate and key (M). One that cannot
-  be read changes nothing.
+  SHA-2, H). A phone that holds both shows SHA-1 before 8.9.3.40, whatever is set; from
+  there on the one that ``phone_cert_type`` chooses (H); where nothing is set, SHA-256
+  with firmware that supports SHA-2 (M: that is what the patch is for), SHA-1 with the
+  20 builds between (L).
+- ``phone_cert_type``: ``best`` stands in a dump of 10.1.25.0 (M) and is read as the
+  strongest that the phone holds (L); ``sha256`` and ``sha1`` are guesses (L).
+- ``webserver_cert`` (in five settings dumps, H; the seed writes ``webservice_cert``) is
+  the operator's own, for connections and for the phone's pages; as PEM certificate and
+  key (M). One that cannot be read changes nothing.
 - ``empty_tls_client_cert``: shows none (L).
 """
 
@@ -21,7 +23,7 @@ from typing import Literal
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from linekey.catalog.models import Generation
+from linekey.catalog.models import CERT_TYPE_FIRMWARE, Generation
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import PrivateKey, parse_bundle, parse_private_key, to_pem
@@ -29,8 +31,8 @@ from linekey.errors import CertificateError
 from linekey.mac import Mac
 from linekey.phone.settings import PhoneSettings
 
-OWN_SETTINGS = ("webservice_cert", "webserver_cert")
-"""The setting's two names: the seed's first (facts/snom.md §3)."""
+OWN_SETTINGS = ("webserver_cert", "webservice_cert")
+"""The setting's two names: that of five settings dumps (H), and the seed's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +151,21 @@ def choose_identity(
     own = _own_identity(settings, notes)
     if own is not None:
         return IdentityChoice(own, "own", tuple(notes))
-    wanted = _wanted_generation(profile, settings, notes)
-    if patched is not None and profile.supports_sha2 and wanted != Generation.SHA1:
-        return IdentityChoice(patched, "patched", tuple(notes))
-    if patched is not None and not profile.supports_sha2:
-        notes.append(
-            f"the patch's SHA-2 certificate is not used: firmware {profile.firmware} "
-            "does not support SHA-2"
-        )
+    wanted = _wanted_generation(profile, settings, notes, patched=patched is not None)
+    if patched is not None:
+        if not profile.phone_cert_type:
+            notes.append(
+                f"the SHA-256 certificate is not shown: firmware {profile.firmware} "
+                f"has no phone_cert_type, which came with {CERT_TYPE_FIRMWARE}"
+            )
+        elif wanted == Generation.SHA256 or (wanted is None and profile.supports_sha2):
+            return IdentityChoice(patched, "patched", tuple(notes))
+        elif wanted is None:
+            notes.append(
+                f"the SHA-256 certificate is not shown: firmware {profile.firmware} "
+                "supports SHA-2 by phone_cert_type alone, and it is not set"
+            )
+        wanted = None
     if builtin is None:
         notes.append("the phone has no built-in certificate")
         return IdentityChoice(None, "none", tuple(notes))
@@ -193,7 +202,7 @@ def _parse_setting(value: str) -> DeviceIdentity | str:
 
 
 def _wanted_generation(
-    profile: Profile, settings: PhoneSettings, notes: list[str]
+    profile: Profile, settings: PhoneSettings, notes: list[str], *, patched: bool
 ) -> Generation | None:
     text = settings.get("phone_cert_type").strip().lower().replace("-", "")
     if not text:
@@ -203,6 +212,8 @@ def _wanted_generation(
             f"phone_cert_type is ignored: firmware {profile.firmware} does not know it"
         )
         return None
+    if text == "best":
+        return Generation.SHA256 if patched else None
     if text in ("sha256", "sha2"):
         return Generation.SHA256
     if text == "sha1":

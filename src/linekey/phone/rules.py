@@ -76,7 +76,8 @@ RULES: Final = (
     PhoneRule(
         _BUILTIN,
         "Once patched, the phone shows the SHA-2 certificate unless "
-        "phone_cert_type says sha1; a factory reset does not undo the patch",
+        "phone_cert_type says sha1; not before 8.9.3.40, and up to 8.9.3.59 only if "
+        "phone_cert_type says so; a factory reset does not undo the patch",
         "all",
         "seed, Upgrade to SHA-2, read on",
         "L",
@@ -94,9 +95,9 @@ RULES: Final = (
     ),
     PhoneRule(
         _BUILTIN,
-        "Its values are sha256 and sha1; any other is ignored",
+        "Its values are best, sha256 and sha1; any other is ignored",
         "all",
-        f"{_FACTS} §3",
+        "a settings dump of a D785 with 10.1.25.0 for best; guesses",
         "L",
         (
             "identity::test_phone_cert_type_chooses_between_the_certificates_a_phone_has",
@@ -509,11 +510,14 @@ RULES: Final = (
     ),
     PhoneRule(
         _TLS,
-        "SHA-2 chains are refused by firmware that knows SHA-1 only",
+        "A server's SHA-2 chain is taken, with a doubt where the maker's table has "
+        "SHA-1 alone for the phone's own certificate",
         f"SHA-2 {_from(since.SHA2)}",
-        "seed, Authentication of the devices",
-        "H",
-        ("refusals::test_a_firmware_without_sha2_refuses_a_sha2_chain",),
+        "seed, Authentication of the devices, which speaks of the phone's certificate",
+        "L",
+        (
+            "refusals::test_a_sha2_chain_is_taken_with_a_doubt_where_the_table_has_sha1_alone",
+        ),
     ),
     PhoneRule(
         _TLS,

@@ -1,9 +1,12 @@
 """Keys and hashes: what the model can compute with, and what still protects.
 
 Two questions that are easily confused and never are here: can the phone use it (from
-the seed's tables of hashes and cipher suites; refuses), and should anybody (RFC 9325,
-RFC 6151, RFC 9155; warns). The anchor's own signature is not looked at, since nobody
-verifies it; its key is.
+the seed's table of cipher suites; refuses), and should anybody (RFC 9325, RFC 6151,
+RFC 9155; warns). The seed's table of hashes speaks of the phone's own certificate; that
+older firmware refuses a server's SHA-2 chain is nowhere said, and speaks against the
+suites with SHA256 and SHA384 that 8.9.3.52 has: so that is a warning (L). The lines of
+OpenSSL that phones are derived after have no minimum for hashes: MD5 warns, too. The
+anchor's own signature is not looked at, since nobody verifies it; its key is.
 """
 
 from collections.abc import Sequence
@@ -126,24 +129,28 @@ def look_at_hashes(
                     x509_error=7,
                 )
             )
-        elif not knows_hash(profile, name):
-            since = profile.model.sha2_since if name in SHA2 else None
+        elif name in SHA2 and not knows_hash(profile, name):
+            since = profile.model.sha2_since
+            later = f"; the table has SHA-2 from firmware {since} on" if since else ""
             findings.append(
                 failed(
-                    "hash.md5" if name == "md5" else "hash.unsupported",
-                    f"{what}, and this phone knows "
-                    f"{', '.join(sorted(profile.hashes))} only",
+                    "hash.table",
+                    f"{what}, and the maker's table has SHA-1 alone for this phone's"
+                    " own certificate; whether the phone verifies such a signature of a"
+                    " server is nowhere said",
+                    severity="warning",
                     evidence=evidence,
-                    cure=(
-                        f"update the phone's firmware to {since} or newer"
-                        if since
-                        else "serve these phones a chain signed with SHA-1, on a name "
-                        "or port of their own, from a CA you provision to them"
-                    )
-                    if name in SHA2
-                    else "have it signed with SHA-256",
+                    cure=f"try it with one such phone{later}",
+                )
+            )
+        elif name not in ("md5", "sha1") and not knows_hash(profile, name):
+            findings.append(
+                failed(
+                    "hash.unsupported",
+                    f"{what}, which no phone of the catalogue knows",
+                    evidence=evidence,
+                    cure="have it signed with sha256WithRSAEncryption",
                     x509_error=7,
-                    confidence=None if name in SHA2 else "L",
                 )
             )
         elif name in ("md5", "sha1"):

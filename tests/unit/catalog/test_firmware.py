@@ -31,7 +31,16 @@ def test_missing_places_are_zero_and_the_text_is_kept() -> None:
     assert (str(short), str(long)) == ("10.1", "10.1.0.0")
 
 
-@pytest.mark.parametrize("text", ["v10.1.33.33", " 10.1.33.33 ", "10.1.33.33-SIP-r"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v10.1.33.33",
+        " 10.1.33.33 ",
+        "10.1.33.33-SIP-r",
+        "snom720-10.1.33.33-SIP-r.bin",
+        "snomD862-10.1.33.33-SIP-r.swu",
+    ],
+)
 def test_the_forms_people_paste_are_read(text: str) -> None:
     firmware = Firmware.parse(text)
     assert (str(firmware), firmware.branch, firmware.major) == (

@@ -25,8 +25,14 @@ def test_a_derived_hello_survives_the_wire_and_says_what_the_row_says(
 
 
 def test_an_old_phone_sends_no_extension_at_all() -> None:
-    hello = profile("300", "8.7.5.35").client_hello("prov.example.com")
+    hello = profile("300", "8.7.3.25.9").client_hello("prov.example.com")
     assert hello.extensions == ()
+    assert hello.versions == (0x0301,)
+
+
+def test_openssl_1_0_0_sends_a_session_ticket_and_without_ec_suites_no_curves() -> None:
+    hello = profile("300", "8.7.5.35").client_hello("prov.example.com")
+    assert hello.extensions == ((35, b""),)
     assert hello.versions == (0x0301,)
 
 

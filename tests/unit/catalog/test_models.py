@@ -157,8 +157,8 @@ def test_what_is_near_nothing_or_two_models_is_refused(text: str) -> None:
 def test_generations_are_the_built_in_one_and_what_a_patch_can_bring() -> None:
     d715, d785, s300 = MODELS["D715"], MODELS["D785"], MODELS["300"]
     sha1, sha256 = Generation.SHA1, Generation.SHA256
-    assert d715.generations_at(Firmware.parse("8.9.3.59")) == {sha1}
-    assert d715.generations_at(Firmware.parse("8.9.3.60")) == {sha1, sha256}
+    assert d715.generations_at(Firmware.parse("8.9.3.39")) == {sha1}
+    assert d715.generations_at(Firmware.parse("8.9.3.40")) == {sha1, sha256}
     assert d715.generations_at(None) == {sha1, sha256}
     assert d785.generations_at(None) == {sha256}
     assert s300.generations_at(None) == {sha1}

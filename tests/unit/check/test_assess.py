@@ -183,11 +183,13 @@ def test_a_request_that_takes_no_rsa_is_warned_of() -> None:
     )
 
 
-def test_a_sha1_only_phone_cannot_sign_with_sha256() -> None:
-    who = phones("D715", "8.7.5.35")
+def test_a_phone_signs_with_what_its_hello_offers_whatever_its_certificate() -> None:
+    who = phones("D715", "8.7.5.35")  # TLS 1.2, and a SHA-1 certificate
     only = answer(FLIGHT + request(algorithms=(0x0401,)) + DONE)
-    assert "client.signature" in warned(assess(only, who))
-    assert "client.signature" not in warned(assess(only))
+    assert "client.signature" not in warned(assess(only, who))
+    ecdsa = answer(FLIGHT + request(algorithms=(0x0403,)) + DONE)
+    assert "client.signature" in warned(assess(ecdsa, who))
+    assert "client.signature" in warned(assess(ecdsa))
 
 
 def test_a_shared_certificate_is_said_where_it_is_asked_for() -> None:

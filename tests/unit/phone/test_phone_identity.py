@@ -78,7 +78,17 @@ TYPES = [
     ("8.9.3.60", "7", True, "patched", "value that is not known"),
     ("8.9.3.39", "sha1", False, "built-in", "does not know it"),
     ("8.7.5.75", "sha256", False, "built-in", "does not know it"),
-    ("8.9.3.52", "", True, "built-in", "does not support SHA-2"),
+    ("8.9.3.52", "", True, "built-in", "it is not set"),
+    ("8.9.3.52", "sha256", True, "patched", ""),
+    ("8.9.3.40", "sha256", True, "patched", ""),
+    ("8.9.3.40", "best", True, "patched", ""),
+    ("8.9.3.40", "sha1", True, "built-in", ""),
+    ("8.9.3.39", "sha256", True, "built-in", "came with 8.9.3.40"),
+    ("8.9.3.39", "", True, "built-in", "came with 8.9.3.40"),
+    ("8.7.5.75", "best", True, "built-in", "came with 8.9.3.40"),
+    ("10.1.25.0", "best", True, "patched", ""),
+    ("10.1.25.0", "best", False, "built-in", ""),
+    ("10.1.25.0", "", True, "patched", ""),
 ]
 
 
@@ -92,7 +102,7 @@ def test_phone_cert_type_chooses_between_the_certificates_a_phone_has(
     )
     assert choice.kind == kind
     assert said in " ".join(choice.notes)
-    assert bool(choice.notes) == bool(said)
+    assert bool(choice.notes) == bool(said), choice.notes
 
 
 @pytest.mark.parametrize("name", ["webservice_cert", "webserver_cert"])

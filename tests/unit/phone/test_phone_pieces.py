@@ -111,7 +111,13 @@ def test_every_phone_of_the_catalogue_can_be_made_and_told_of(row) -> None:
     json.dumps(describe_certificates(state), default=str)
     assert describe_settings(state) == []
     assert state.authenticates_servers is (row.firmware.major >= 10)
-    assert row.model.user_agent_name in user_agent(row.model, row.firmware, MAC)
+    said = user_agent(row.model, row.firmware, MAC)
+    named = (
+        f"Snom {row.model.name} "
+        if row.model.is_dect_base
+        else f"{row.model.user_agent_name}-SIP "
+    )
+    assert f"compatible; {named}{row.firmware}" in said
     for name in KNOWN:
         assert isinstance(default_of(name, row, row.firmware), str)
 

@@ -74,6 +74,8 @@ def test_a_peer_is_host_and_port() -> None:
     ("model", "firmware", "expected"),
     [
         ("320", "8.4.18", "Mozilla/4.0 (compatible; snom320-SIP 8.4.18)"),
+        ("M900", "05.20.0001", f"Mozilla/4.0 (compatible; Snom M900 05.20.0001 {MAC.digits.lower()})"),
+        ("PA1+", "10.1.33.33", f"Mozilla/4.0 (compatible; snomPA1P-SIP 10.1.33.33 {MAC} SXM:0 UXM:0)"),
         ("710", "8.7.5.35", "Mozilla/4.0 (compatible; snom710-SIP 8.7.5.35 000413AABBCC)"),
         ("D785", "10.1.33.33", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 000413AABBCC SXM:0 UXM:0)"),
     ],
