@@ -27,10 +27,15 @@ from linekey.catalog.profile import newest_firmware, profile
 from linekey.errors import InputError
 from linekey.provisioning.device import Device
 from linekey.tls.policy import INTERIM, LEGACY, MODERN, choose
+from linekey.tls.server_key import ServerKey as TlsServerKey
 from linekey.tls.suites import Suite, by_name
 from linekey.tls.versions import Version
 
 ServerKey = Literal["RSA", "ECDSA"]
+_KEYS: dict[ServerKey, TlsServerKey] = {
+    "RSA": TlsServerKey("RSA"),
+    "ECDSA": TlsServerKey("EC", curve=23),  # secp256r1, which every client has
+}
 """How the server proves itself: the kind of its certificate's key."""
 
 _ORDER = tuple(dict.fromkeys((*MODERN.suites, *INTERIM.suites, *LEGACY.suites)))
@@ -204,9 +209,11 @@ def _wanted(device: Device, server_key: ServerKey) -> _Wanted | str:
             pinned is not None and Generation.SHA1 in pinned,
         )
     known = profile(model, device.firmware or newest_firmware(model))
-    choice = choose(known.client_hello())
+    choice = choose(known.client_hello(), _KEYS[server_key])
     if choice.policy is None:
-        return choice.reason
+        other = choose(known.client_hello(), _KEYS["RSA"]).policy
+        cure = "; use a certificate with an RSA key" if other is not None else ""
+        return choice.reason + cure
     offered = set(known.suites)
     fitting = tuple(
         name
@@ -214,11 +221,6 @@ def _wanted(device: Device, server_key: ServerKey) -> _Wanted | str:
         if by_name(name).number in offered
         and by_name(name).authentication == server_key
     )
-    if not fitting:
-        return (
-            f"with a server key for {server_key} no suite of the "
-            f"{choice.policy.name} tier is left; use a certificate with an RSA key"
-        )
     best = min(Version(known.max_version), choice.policy.max_version)
     may_have = known.generations if pinned is None else pinned
     return _Wanted(

@@ -8,6 +8,7 @@ from linekey.lab.authority import LabAuthority
 from linekey.tls.alerts import Alert
 from linekey.tls.context import Identity, ServerContexts
 from linekey.tls.events import Accept, PeerChain, Refuse
+from linekey.tls.policy import BEST_VERSION
 
 
 def lab_contexts(lab: LabAuthority, session_id_context: bytes) -> ServerContexts:
@@ -29,4 +30,5 @@ def lab_contexts(lab: LabAuthority, session_id_context: bytes) -> ServerContexts
         roots=lab.vendor_roots(),
         intermediates=lab.vendor_intermediates(),
         session_id_context=session_id_context,
+        best_version=BEST_VERSION,
     )

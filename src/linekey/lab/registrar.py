@@ -421,13 +421,13 @@ class _Client:
                 hello = parse_client_hello(data)
                 if hello is not None:
                     break
-        choice = choose(hello)
+        contexts = self._registrar._contexts
+        choice = choose(hello, contexts.key)
         if choice.policy is None:
             raise PeerError(
                 choice.reason,
                 hint="model and firmware decide what a phone offers: linekey models",
             )
-        contexts = self._registrar._contexts
         self._engine = ServerEngine(contexts[choice.policy], hello=hello)
         return data
 

@@ -14,6 +14,7 @@ Rule: no answer, and no memory, for anybody is unbounded. Refusals go to a queue
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import socket
 from collections import deque
@@ -37,6 +38,7 @@ from linekey.tls.engine import ServerEngine
 from linekey.tls.events import AlertReceived, ConnectionFailed
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import Policy
+from linekey.tls.server_key import ServerKey, server_key
 
 _log = logging.getLogger("linekey.door")
 
@@ -46,13 +48,16 @@ OnRefused = Callable[[list[Refusal], int], Awaitable[None]]
 """Puts refusals on record; the number is how many did not fit in the queue before."""
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_pem = functools.lru_cache(maxsize=8)(to_pem)
+
 
 class Door:
     """A TLS server for one ASGI application; an async context manager.
 
     ``listener`` is a bound socket (see ``bind``); it stays the caller's and is closed
-    by the caller, so that several workers may share it. ``drain_s`` is how long answers
-    under way may take when the door closes.
+    by the caller, so that several workers may share it. ``certificate``: the one that
+    ``engine_for`` shows, or what gives it where it may change. ``drain_s`` is how long
+    answers under way may take when the door closes.
     """
 
     def __init__(
@@ -62,13 +67,13 @@ class Door:
         listener: socket.socket,
         *,
         limits: LimitSettings,
-        certificate: Certificate,
+        certificate: Certificate | Callable[[], Certificate],
         on_refused: OnRefused,
         drain_s: float = 5.0,
     ) -> None:
         self.engine_for = engine_for
         self.limits = limits
-        self.certificate_pem = to_pem(certificate)
+        self._shown = certificate
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self.accepted = self.completed = self.refused_count = self.shed_count = 0
         self.server_state = ServerState()
@@ -102,6 +107,21 @@ class Door:
         self._ticker: asyncio.TimerHandle | None = None
         self._shedder: asyncio.TimerHandle | None = None
         self._closing = False
+
+    @property
+    def certificate(self) -> Certificate:
+        """What a connection that comes now is shown."""
+        return self._shown() if callable(self._shown) else self._shown
+
+    @property
+    def certificate_pem(self) -> str:
+        """The same, for the ASGI extension."""
+        return _pem(self.certificate)
+
+    @property
+    def key(self) -> ServerKey:
+        """What its key can do in a handshake."""
+        return server_key(self.certificate)
 
     @property
     def half_open(self) -> int:

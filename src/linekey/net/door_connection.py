@@ -226,7 +226,7 @@ class DoorConnection(asyncio.Protocol):
     def _choose(self, hello: ClientHello) -> None:
         self._server_name = hello.server_name
         self._fingerprint = lambda: ja4(hello)
-        choice = choose(hello)
+        choice = choose(hello, self.door.key)
         if choice.policy is None:
             self._refuse("handshake.no_policy", choice.reason, choice.alert)
             return

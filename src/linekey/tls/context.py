@@ -18,7 +18,8 @@ from linekey.errors import CertificateError, InputError
 from linekey.tls import binding
 from linekey.tls.events import Verify
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name, signature_name
-from linekey.tls.policy import LEGACY, Policy, missing_suites
+from linekey.tls.policy import LEGACY, MODERN, Policy, missing_suites
+from linekey.tls.server_key import server_key
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES, name_of
 from linekey.tls.versions import Version
 
@@ -87,6 +88,8 @@ class ServerContext:
     verify: Verify | None
     require_certificate: bool
     policy: Policy
+    best_version: Version
+    """The highest that OpenSSL is told; the policy's own, or above it."""
 
 
 @final
@@ -217,8 +220,14 @@ def server_context(
     alpn: Sequence[str] = (),
     session_id_context: bytes = b"linekey",
     session_lifetime_s: int = SESSION_LIFETIME_S,
+    best_version: Version | None = None,
 ) -> ServerContext:
     """Make the context for one policy.
+
+    ``best_version``: the highest version that this server speaks under any policy, if
+    that is above the policy's own. OpenSSL then marks what lies below it in the
+    ServerHello's random (RFC 8446 §4.1.3), so that a client sees a downgrade; engines
+    of such a context need the hello, which must not offer more than the policy allows.
 
     ``verify`` None asks for no client certificate. Otherwise one is asked for, its
     path is built to ``roots`` with what the client sent and with ``intermediates``
@@ -241,11 +250,13 @@ def server_context(
             )
     if require_certificate and verify is None:
         raise InputError("a certificate is required, and nothing verifies it")
-    context = _new(
-        SSL.TLS_SERVER_METHOD, policy.min_version, policy.max_version, policy.suites
-    )
-    if policy.tls13_suites:
-        context.set_tls13_ciphersuites(":".join(policy.tls13_suites).encode("ascii"))
+    highest = max(policy.max_version, best_version or policy.max_version)
+    context = _new(SSL.TLS_SERVER_METHOD, policy.min_version, highest, policy.suites)
+    if highest >= Version.TLS1_3:
+        # OpenSSL wants a suite of its highest version; no hello that may come here
+        # (see ServerEngine) can choose it.
+        newest = policy.tls13_suites or MODERN.tls13_suites
+        context.set_tls13_ciphersuites(":".join(newest).encode("ascii"))
     context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     _set_lists(context, policy.groups, policy.signature_algorithms)
     binding.set_dh_parameters(context, _FFDHE2048)
@@ -270,7 +281,9 @@ def server_context(
         context.set_verify_depth(MAX_CHAIN_DEPTH)
         _trust(context, (*roots, *intermediates), named=True)
     binding.install_callbacks(context, mode)
-    return ServerContext(context, policy.name, verify, require_certificate, policy)
+    return ServerContext(
+        context, policy.name, verify, require_certificate, policy, highest
+    )
 
 
 def _trust(
@@ -312,13 +325,16 @@ class ServerContexts:
     """The contexts of one server, one for each policy, made when first needed.
 
     Takes what ``server_context`` takes. A change of trust or identity is a new
-    ServerContexts: with it every session that could be resumed is forgotten.
+    ServerContexts: with it every session that could be resumed is forgotten. ``key``
+    is what ``policy.choose`` needs to know of the identity. Whoever lets ``choose``
+    pick from all policies says so with ``best_version=BEST_VERSION``.
     """
 
     def __init__(self, identity: Identity, **options: object) -> None:
         self._identity = identity
         self._options = options
         self._made: dict[Policy, ServerContext] = {}
+        self.key = server_key(identity.leaf)
         self[LEGACY]  # what is wrong with the options shows now
 
     def __getitem__(self, policy: Policy) -> ServerContext:

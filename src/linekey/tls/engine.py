@@ -377,7 +377,11 @@ def _last_fatal(alerts: list[tuple[int, int]]) -> int | None:
 
 
 class ServerEngine(Engine):
-    """The server's end. ``hello``, if it was read before, betters the reasons."""
+    """The server's end. ``hello``, if it was read before, betters the reasons.
+
+    Raises ValueError, the caller's mistake, where the context's maximum is above its
+    policy's and the hello is missing, or would reach above the policy.
+    """
 
     __slots__ = ("_hello", "_policy")
     _server = True
@@ -388,6 +392,10 @@ class ServerEngine(Engine):
         super().__init__(context.ssl, context.policy_name, context.verify)
         self._policy: Policy = context.policy
         self._hello = hello
+        if context.best_version > context.policy.max_version and (
+            hello is None or _reaches(hello, context) > context.policy.max_version
+        ):
+            raise ValueError(f"policy {context.policy_name} is not for this hello")
         self._link.be_server()
 
     def _read_server_name(self) -> str | None:
@@ -407,6 +415,11 @@ class ServerEngine(Engine):
             hello=self._hello,
             policy=self._policy,
         )
+
+
+def _reaches(hello: ClientHello, context: ServerContext) -> int:
+    """The version that OpenSSL will choose for this hello, or 0."""
+    return max((v for v in hello.versions if v <= context.best_version), default=0)
 
 
 class ClientEngine(Engine):

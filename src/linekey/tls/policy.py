@@ -12,8 +12,11 @@ Three, each an explicit list (design decision 2), so that one port serves a flee
 MODERN, which cannot negotiate anything else; the hello is part of the transcript that
 both ends sign or MAC, so nobody between them can take suites out of it unnoticed. A
 hello that says it is a fallback is refused whenever we speak better (RFC 7507 §3).
-LEGACY contexts serve nothing above TLS 1.1, so OpenSSL marks no downgrade there; the
-rule above is what stands in for it.
+So that a client sees a version that somebody took out, the server marks its random
+(RFC 8446 §4.1.3); OpenSSL does while a context's maximum is TLS 1.3, and the contexts
+of all three policies are made so. It follows that a hello which offers TLS 1.3 is
+served in TLS 1.3 or not at all, as at nginx: else taking out its suites, and leaving
+the version, would be a way down without a mark.
 
 DHE with AES-GCM is in MODERN, last: the seed's matrix names DH beside ECDH and AES-GCM
 for firmware 8.7.5.49 and later, and a client without ECDHE is better served by DHE-GCM
@@ -25,10 +28,12 @@ seed's 16 models have SHA-1 chains.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from linekey.tls.alerts import Alert
 from linekey.tls.hello import ClientHello
+from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name
+from linekey.tls.server_key import ServerKey
 from linekey.tls.suites import SIGNALS, SUITES, Suite, by_name, name_of
 from linekey.tls.versions import Version, is_grease, label_of
 
@@ -151,12 +156,6 @@ LEGACY = Policy(
 
 POLICIES = {policy.name: policy for policy in (MODERN, INTERIM, LEGACY)}
 
-# Numbers once, since every connection asks.
-_TLS13 = frozenset(by_name(n).number for n in MODERN.tls13_suites)
-_MODERN = frozenset(by_name(n).number for n in MODERN.suites)
-_INTERIM = frozenset(by_name(n).number for n in INTERIM.suites)
-_LEGACY = frozenset(by_name(n).number for n in LEGACY.suites)
-
 
 @dataclass(frozen=True, slots=True)
 class PolicyChoice:
@@ -167,62 +166,202 @@ class PolicyChoice:
     alert: Alert | None = None
 
 
-_CHOSEN_MODERN = PolicyChoice(MODERN, "offers TLS 1.2 or newer with modern suites")
-_CHOSEN_INTERIM = PolicyChoice(INTERIM, "offers TLS 1.2, but no modern suite")
+class _Numbers:
+    """A policy by the numbers of a hello: once, since every connection asks."""
+
+    __slots__ = ("ffdhe", "groups", "groups13", "kinds", "policy", "schemes", "tls13")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.tls13 = frozenset(by_name(n).number for n in policy.tls13_suites)
+        old = [by_name(n) for n in policy.suites]
+        self.kinds = {
+            (wanted, exchange): frozenset(
+                s.number
+                for s in old
+                if s.key_exchange == exchange and wanted in {s.authentication, "any"}
+            )
+            for wanted in ("RSA", "ECDSA", "any")
+            for exchange in ("ECDHE", "DHE", "RSA")
+        }
+        numbers = {name: number for number, name in GROUPS.items()}
+        self.groups13 = frozenset(numbers[n] for n in policy.groups)
+        self.ffdhe = frozenset(n for n in self.groups13 if n in _FFDHE_NUMBERS)
+        # A hybrid group is TLS 1.3's alone.
+        self.groups = frozenset(n for n in self.groups13 if n <= 30)
+        schemes = {name: number for number, name in SIGNATURE_SCHEMES.items()}
+        self.schemes = frozenset(schemes[n] for n in policy.signature_algorithms)
+
+    def common(self, hello: ClientHello, version: int) -> list[int]:
+        """The suites that both ends know, whatever the server's key."""
+        ours = self.tls13
+        if version < Version.TLS1_3:
+            ours = frozenset().union(*(self.kinds["any", x] for x in _EXCHANGES))
+        return [n for n in hello.suites if n in ours]
+
+    def serves(self, hello: ClientHello, version: int, key: ServerKey | None) -> bool:
+        """Whether a handshake at ``version`` comes to its end."""
+        suites = hello.suites
+        if version >= Version.TLS1_3:
+            if self.tls13.isdisjoint(suites):
+                return False
+            return key is None or (
+                _missing_extension(hello) is None
+                and not self.groups13.isdisjoint(hello.groups)
+                and (_resumes(hello) or key.signs(hello, version, self.schemes))
+            )
+        if key is None:
+            return any(not self.kinds["any", x].isdisjoint(suites) for x in _EXCHANGES)
+        if not key.signs(hello, version, self.schemes) or not key.curve_fits(hello):
+            return False
+        kinds, kind = self.kinds, key.authentication
+        if kind not in {"RSA", "ECDSA"} or (kind == "ECDSA" and not key.may_sign):
+            return False
+        return (
+            (
+                not kinds[kind, "ECDHE"].isdisjoint(suites)
+                and not self.groups.isdisjoint(hello.groups)
+            )
+            or (not kinds[kind, "DHE"].isdisjoint(suites) and self._shares_ffdhe(hello))
+            or not kinds[kind, "RSA"].isdisjoint(suites)
+        )
+
+    def _shares_ffdhe(self, hello: ClientHello) -> bool:
+        """RFC 7919 §4: a client that names groups for DHE is given one of them."""
+        named = _FFDHE_NUMBERS.intersection(hello.groups)
+        return not named or not named.isdisjoint(self.ffdhe)
 
 
-def choose(hello: ClientHello, *, legacy: bool = True) -> PolicyChoice:
-    """Choose the policy for a client, by its hello alone.
+_EXCHANGES = ("ECDHE", "DHE", "RSA")
+_FFDHE_NUMBERS = frozenset(range(0x0100, 0x0200))
+_NEEDED13 = ((43, "supported_versions"), (10, "supported_groups"), (51, "key_share"))
 
-    ``legacy=False`` refuses what is below TLS 1.2. When none fits, ``reason`` says
-    what is offered and what is needed, and ``alert`` is the one to send.
+
+def _without_signatures(policy: Policy) -> Policy:
+    """The policy for a key that may only decrypt: what is left is RSA key transport."""
+    left = (n for n in policy.suites if by_name(n).key_exchange == "RSA")
+    return replace(policy, suites=tuple(left))
+
+
+_TIERS = tuple(map(_Numbers, (MODERN, INTERIM, LEGACY)))
+_DECRYPTS_ONLY = tuple(_Numbers(_without_signatures(p)) for p in (INTERIM, LEGACY))
+BEST_VERSION = Version.TLS1_3
+"""The highest version of any policy."""
+
+
+def choose(hello: ClientHello, key: ServerKey | None = None) -> PolicyChoice:
+    """Choose the policy for a client, by its hello and the server's own key.
+
+    The version is settled first: the highest that both ends speak, as RFC 8446 §4.2.1
+    has it, and as the engine's OpenSSL will choose. Then the strongest policy of that
+    version that has a suite, a group and a signature for this client *and this key*:
+    whatever is chosen, the handshake comes to its end. When none fits, ``reason`` says
+    what is offered and what is needed, and ``alert`` is the one to send. ``key`` None
+    compares versions and suites alone, for a server that is not known.
     """
-    offered = hello.versions
-    if Version.TLS1_3 in offered and not _TLS13.isdisjoint(hello.suites):
-        return _CHOSEN_MODERN
-    highest = max(
-        (v for v in offered if v <= Version.TLS1_3), default=hello.max_version
-    )
-    if hello.is_fallback:
+    best = Version.TLS1_2 if key is not None and not key.tls13 else BEST_VERSION
+    version = max((v for v in hello.versions if v <= best), default=0)
+    if hello.is_fallback and version < best:
         return PolicyChoice(
             None,
-            f"the client fell back to {label_of(highest)}, and says so, although this"
-            " server speaks TLSv1.3; that is how a downgrade attack looks",
+            f"the client fell back to {label_of(version or hello.max_version)}, and"
+            f" says so, although this server speaks {best.label}; that is how a"
+            " downgrade attack looks",
             Alert.INAPPROPRIATE_FALLBACK,
         )
-    if Version.TLS1_2 in offered:
-        if not _MODERN.isdisjoint(hello.suites):
-            return _CHOSEN_MODERN
-        if not _INTERIM.isdisjoint(hello.suites):
-            return _CHOSEN_INTERIM
-        return _no_suite(hello, INTERIM)
-    if Version.TLS1_1 in offered or Version.TLS1_0 in offered:
-        if not legacy:
-            return PolicyChoice(
-                None,
-                f"the client speaks nothing above {label_of(highest)}, and this server"
-                " is set to refuse what is below TLSv1.2",
-                Alert.PROTOCOL_VERSION,
-            )
-        if not _LEGACY.isdisjoint(hello.suites):
-            return PolicyChoice(LEGACY, f"speaks nothing above {label_of(highest)}")
-        return _no_suite(hello, LEGACY)
-    if Version.TLS1_3 in offered:
-        return _no_suite(hello, MODERN)
-    return PolicyChoice(
-        None,
-        f"the client speaks only {label_of(highest)}; this server needs TLSv1 or newer",
-        Alert.PROTOCOL_VERSION,
-    )
+    if version < Version.TLS1_0:
+        return PolicyChoice(
+            None,
+            f"the client speaks only {label_of(hello.max_version)}; this server needs"
+            " TLSv1 or newer",
+            Alert.PROTOCOL_VERSION,
+        )
+    tiers = _TIERS
+    if key is not None and not key.may_sign and key.may_encipher:
+        # Such a certificate is for RSA key transport; some clients hold it to that, and
+        # the others do not mind. OpenSSL itself never looks.
+        tiers = (*_DECRYPTS_ONLY, *_TIERS)
+    last = None
+    for tier in tiers:
+        policy = tier.policy
+        if policy.min_version <= version <= policy.max_version:
+            if tier.serves(hello, version, key):
+                return PolicyChoice(policy, _WHY[policy.name].format(label_of(version)))
+            last = tier
+    assert last is not None, "the policies leave no version out"
+    return _refuse(hello, version, key, last)
 
 
-def _no_suite(hello: ClientHello, policy: Policy) -> PolicyChoice:
-    lists = policy.tls13_suites if policy is MODERN else policy.suites
+_WHY = {
+    "modern": "offers {} with modern suites",
+    "interim": "offers {}, but nothing modern that this server can do with it",
+    "legacy": "speaks nothing above {}",
+}
+
+
+def _resumes(hello: ClientHello) -> bool:
+    """Whether it brings a TLS 1.3 session, which needs no signature."""
+    return hello.extension(41) is not None
+
+
+def _missing_extension(hello: ClientHello) -> str | None:
+    """What TLS 1.3 cannot do without and is not there (RFC 8446 §9.2)."""
+    needed = (*_NEEDED13, *(() if _resumes(hello) else ((13, "signature_algorithms"),)))
+    sent = dict(hello.extensions)
+    return next((name for number, name in needed if number not in sent), None)
+
+
+def _refuse(
+    hello: ClientHello, version: int, key: ServerKey | None, tier: _Numbers
+) -> PolicyChoice:
+    """Say why nothing fits, at the version that both ends speak."""
+    common = [
+        n
+        for t in _TIERS
+        if t.policy.min_version <= version <= t.policy.max_version
+        for n in t.common(hello, version)
+    ]
+    if not common or key is None:
+        return _no_suite(hello, version, tier.policy)
+    alert = Alert.HANDSHAKE_FAILURE
+    label, named = label_of(version), list_suites(common)
+    if version >= Version.TLS1_3 and (missing := _missing_extension(hello)):
+        why = f"the client offers {label} without {missing}, which it needs"
+        alert = Alert.MISSING_EXTENSION
+    elif key.kind == "other":
+        why = "no cipher suite can be used with the key of the server's certificate"
+    elif not key.signs(hello, version, tier.schemes):
+        why = (
+            f"the client takes no signature that the server's {key.text} key can make,"
+            " or none of the kind that is on its certificate"
+        )
+    elif version < Version.TLS1_3 and not key.curve_fits(hello):
+        why = f"the client does not know the curve of the server's {key.text} key"
+    elif version < Version.TLS1_3 and all(
+        by_name(n).authentication != key.authentication for n in map(name_of, common)
+    ):
+        why = (
+            f"of what the client offers, this server allows {named}, and none of these"
+            f" fits the server's {key.text} key"
+        )
+    else:
+        groups = ", ".join(map(group_name, hello.groups)) or "none"
+        why = (
+            f"of what the client offers, this server allows {named}, and the two ends"
+            f" have no key exchange group in common: the client's are {groups}"
+        )
+    return PolicyChoice(None, why, alert)
+
+
+def _no_suite(hello: ClientHello, version: int, policy: Policy) -> PolicyChoice:
+    lists = policy.tls13_suites if version >= Version.TLS1_3 else policy.suites
+    what = "only " if version < Version.TLS1_3 or version == min(hello.versions) else ""
     return PolicyChoice(
         None,
-        f"the client offers only {list_suites(hello.suites)}; this server's"
+        f"the client offers {what}{list_suites(hello.suites)}; this server's"
         f" {policy.name.upper()} policy needs one of"
-        f" {list_suites(by_name(n).number for n in lists)}",
+        f" {list_suites(by_name(n).number for n in lists)}"
+        + ("" if what else f", since both ends speak {label_of(version)}"),
         Alert.HANDSHAKE_FAILURE,
     )
 

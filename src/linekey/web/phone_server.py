@@ -55,8 +55,7 @@ class PhoneServer:
     async def __call__(self, phone: VirtualPhone) -> None:
         """Serve until cancelled."""
         with self._listener:
-            identity = phone.state.identity.identity
-            if identity is None:
+            if phone.state.identity.identity is None:
                 mac = phone.state.mac
                 _log.warning("%s has no certificate, so no HTTPS pages", mac)
                 return
@@ -69,15 +68,14 @@ class PhoneServer:
                 engine_for,
                 self._listener,
                 limits=_LIMITS,
-                certificate=identity.leaf,
+                certificate=lambda: _shown(phone.state).leaf,
                 on_refused=_note_refused,
                 drain_s=1.0,
             ):
                 await asyncio.Event().wait()
 
     def _context(self, state: PhoneState, policy: Policy) -> ServerContext:
-        identity = state.identity.identity
-        assert identity is not None, "a phone's certificate never goes away"
+        identity = _shown(state)
         key = (policy.name, identity.leaf.sha256)
         if key not in self._contexts:
             self._contexts = {
@@ -124,6 +122,12 @@ def phone_policies(row: Profile) -> dict[str, Policy]:
     for policy in order:
         result[policy.name] = fallback = fitted.get(policy.name, fallback)
     return result
+
+
+def _shown(state: PhoneState) -> DeviceIdentity:
+    identity = state.identity.identity
+    assert identity is not None, "a phone's certificate never goes away"
+    return identity
 
 
 def _build(identity: DeviceIdentity, policy: Policy) -> ServerContext:

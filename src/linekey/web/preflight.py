@@ -27,6 +27,7 @@ from linekey.certs.pem import (
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
+from linekey.tls.server_key import server_key
 from linekey.web.finding import Finding
 from linekey.web.preflight_proxy import check_proxy
 
@@ -103,11 +104,6 @@ def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
         ) from None
     except CertificateError as error:
         raise _in_file(key_path, error) from None
-    if isinstance(key, DSAPrivateKey):
-        raise CertificateError(
-            f"the key in {str(key_path)!r} is a DSA key",
-            hint="use RSA-2048: every phone of the catalogue reads it",
-        )
     if not key_fits(chain[0], key):
         others = [c for c in chain[1:] if key_fits(c, key)]
         raise CertificateError(
@@ -115,6 +111,12 @@ def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
             hint="put the server's own certificate first in the file"
             if others
             else "name the key that the certificate was made with",
+        )
+    if isinstance(key, DSAPrivateKey) or server_key(chain[0]).kind == "other":
+        raise CertificateError(
+            f"the key in {str(key_path)!r} is a {chain[0].key.text} key, and no cipher"
+            " suite of this server can use it",
+            hint="use RSA-2048: every phone of the catalogue reads it",
         )
     return key
 

@@ -37,10 +37,10 @@ from linekey.store.decisions import LogEntry
 from linekey.store.registry import Registry
 from linekey.store.servers import Presence
 from linekey.tls.context import Identity as TlsIdentity
-from linekey.tls.context import ServerContext, server_context
+from linekey.tls.context import ServerContexts
 from linekey.tls.engine import ServerEngine
 from linekey.tls.hello import ClientHello
-from linekey.tls.policy import POLICIES, Policy
+from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
 from linekey.web import counters as numbers
 from linekey.web.counters import Counters, metrics_registry
 from linekey.web.gate import Gate
@@ -99,7 +99,7 @@ class ProvisioningServer:
         self._subscribers: list[Subscriber] = []
         self._stack = contextlib.AsyncExitStack()
         self.gate = Gate(clock)
-        self._contexts: dict[str, ServerContext] = {}
+        self._contexts: ServerContexts | None = None
         self._contexts_version: int | None = None
         self.door: Door | PlainDoor
         self.url = ""
@@ -183,7 +183,7 @@ class ProvisioningServer:
             self._engine_for,
             listener,
             limits=settings.limits,
-            certificate=self._files.chain[0],
+            certificate=lambda: self._files.chain[0],
             on_refused=self._refused,
         )
 
@@ -211,26 +211,27 @@ class ProvisioningServer:
 
     # What the door asks and tells
 
-    def _build_contexts(self) -> dict[str, ServerContext]:
+    def _build_contexts(self) -> ServerContexts | None:
         if self._files.key is None:
-            return {}  # behind a proxy, which has the key
-        identity = TlsIdentity(self._files.chain, self._files.key)
-        rules = self.settings.rules
-        return {
-            name: server_context(
-                identity,
-                policy,
-                verify=self.gate.verify,
-                roots=self.gate.roots,
-                intermediates=self.gate.intermediates,
-                require_certificate=not rules.second_factor_without_certificate,
-                alpn=("http/1.1",),
-            )
-            for name, policy in POLICIES.items()
-        }
+            return None  # behind a proxy, which has the key
+        contexts = ServerContexts(
+            TlsIdentity(self._files.chain, self._files.key),
+            verify=self.gate.verify,
+            roots=self.gate.roots,
+            intermediates=self.gate.intermediates,
+            require_certificate=(
+                not self.settings.rules.second_factor_without_certificate
+            ),
+            alpn=("http/1.1",),
+            best_version=BEST_VERSION,
+        )
+        for policy in POLICIES.values():
+            contexts[policy]  # now, and not while a phone waits
+        return contexts
 
     def _engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
-        return ServerEngine(self._contexts[policy.name], hello=hello)
+        assert self._contexts is not None, "the door is not behind a proxy"
+        return ServerEngine(self._contexts[policy], hello=hello)
 
     async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
         if dropped:
