@@ -6,6 +6,8 @@ values, never exceptions (see ``linekey.trust.findings``,
 ``linekey.provisioning.decision``).
 """
 
+from enum import StrEnum
+
 
 class LinekeyError(Exception):
     """Base of every error that linekey raises on purpose.
@@ -36,5 +38,45 @@ class CertificateError(InputError):
     """Bytes that should hold a certificate, a key or a bundle do not."""
 
 
+class Cause(StrEnum):
+    """What kind of trouble the storage has, for programs: metrics and readiness."""
+
+    BUSY = "busy"
+    SLOW = "slow"
+    UNREACHABLE = "unreachable"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DISK = "disk"
+    DAMAGED = "damaged"
+    GONE = "gone"
+    OVERLOADED = "overloaded"
+    OTHER = "other"
+
+    @property
+    def sentence(self) -> str:
+        """It in words, without a name or a value of this installation."""
+        return _CAUSES[self]
+
+
+_CAUSES = {
+    Cause.BUSY: "another process holds the database's lock",
+    Cause.SLOW: "the database does not answer in time",
+    Cause.UNREACHABLE: "the database cannot be connected to",
+    Cause.FULL: "the database has no room left",
+    Cause.READ_ONLY: "the database cannot be written",
+    Cause.DISK: "the database's file cannot be opened, read or written",
+    Cause.DAMAGED: "the database is damaged",
+    Cause.GONE: "the database's file was deleted or replaced",
+    Cause.OVERLOADED: "more waits for the database than may",
+    Cause.OTHER: "the database refuses",
+}
+
+
 class StorageError(LinekeyError):
     """The state folder or the database cannot be read or written."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", cause: Cause = Cause.OTHER
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.cause = cause

@@ -9,14 +9,17 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -24,16 +27,18 @@ from alembic.migration import MigrationContext
 
 from linekey.certs.build import issue, new_key
 from linekey.certs.name import Name
-from linekey.errors import StorageError
+from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.document import Layer, Setting
+from linekey.store import postgres
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log, read_log
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
+from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
 from linekey.store.schema import metadata
 from linekey.store.vendor_cas import VendorCas, describe_ca
@@ -81,6 +86,22 @@ class Cluster:
 
     def stop(self) -> None:
         self.run("pg_ctl", "-D", f"{self.root}/data", "-w", "-m", "immediate", "stop")
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Every process of it stopped, as if the machine hung: accepted, unanswered."""
+        parent = int((self.root / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        pids = [parent, *map(int, children)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def execute(self, statement: str) -> None:
         engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
@@ -279,3 +300,124 @@ async def test_a_server_that_went_away_is_told_and_found_again(
             cluster.start()
         await log.record(entry(reason="after"))
     assert [line.reason for line in read_log(database)] == ["before", "after"]
+
+
+GUARD_S = 12
+"""Only so that a failure does not hang: each answer is due within some 3."""
+
+
+async def asked(question: Awaitable[object]) -> Cause | None:
+    """The trouble that an answer tells of, or None."""
+    try:
+        async with asyncio.timeout(GUARD_S):
+            await question
+    except StorageError as error:
+        return error.cause
+    return None
+
+
+async def test_a_server_that_hangs_is_told_in_time_and_keeps_no_thread(
+    cluster: Cluster, database: Database
+) -> None:
+    with Registry(database) as registry:
+        async with DecisionLog(database) as log:
+            await log.record(entry(reason="before"))
+            await registry.revision()
+            with cluster.hanging():
+                told = await asyncio.gather(
+                    *(asked(registry.revision()) for _ in range(50)),
+                    *(asked(log.record(entry(reason="lost"))) for _ in range(50)),
+                    asked(log.probe()),
+                )
+                # Again: the threads are free, and now nothing can be connected to.
+                told += await asyncio.gather(
+                    asked(registry.revision()), asked(log.record(entry(reason="lost")))
+                )
+            assert set(told) == {Cause.SLOW}
+            assert await asked(registry.revision()) is None
+            assert await asked(log.record(entry(reason="after"))) is None
+    assert [line.reason for line in read_log(database)] == ["before", "after"]
+
+
+async def test_after_a_restart_the_first_question_has_its_answer(
+    cluster: Cluster, database: Database
+) -> None:
+    with Registry(database) as registry:
+        async with DecisionLog(database) as log:
+            await log.record(entry(reason="before"))
+            await asyncio.gather(*(registry.revision() for _ in range(20)))
+            cluster.stop()
+            cluster.start()
+            assert await asked(log.record(entry(reason="after"))) is None
+            told = await asyncio.gather(
+                *(asked(registry.revision()) for _ in range(20))
+            )
+            assert set(told) == {None}
+    assert [line.reason for line in read_log(database)] == ["before", "after"]
+
+
+async def test_a_table_that_is_locked_fills_no_server_with_waiting(
+    cluster: Cluster, database: Database
+) -> None:
+    blocker = sa.create_engine(database.engine.url)
+    with blocker.connect() as connection, Registry(database) as registry:
+        async with DecisionLog(database) as log:
+            await log.record(entry(reason="before"))
+            connection.exec_driver_sql("LOCK TABLE decision_log, revision")
+            for _ in range(2):
+                told = await asyncio.gather(
+                    asked(log.record(entry(reason="lost"))), asked(registry.revision())
+                )
+                assert set(told) == {Cause.SLOW}
+            connection.rollback()
+            assert await asked(log.record(entry(reason="after"))) is None
+    blocker.dispose()
+    with database.read() as connection:
+        waiting = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).scalar()
+    assert waiting == 0, "what was given up was cancelled"
+    assert [line.reason for line in read_log(database)] == ["before", "after"]
+
+
+async def test_a_standby_cannot_be_written(
+    cluster: Cluster, database: Database
+) -> None:
+    name = database.engine.url.database
+    async with DecisionLog(database) as log:
+        cluster.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        database.engine.dispose()
+        assert await asked(log.record(entry())) is Cause.READ_ONLY
+        cluster.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        assert await asked(log.record(entry())) is None
+
+
+@pytest.mark.parametrize("committing", [False, True])
+async def test_a_line_is_written_again_only_if_it_was_not_committed(
+    cluster: Cluster,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    committing: bool,
+) -> None:
+    class Broken(BoundedConnection):
+        left = 0
+
+        def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+            kind = getattr(gen, "__name__", "")
+            if type(self).left and (kind == "_commit_gen") == committing:
+                type(self).left -= 1
+                if committing:
+                    super().wait(gen, *arguments, **options)
+                self.close()
+                raise psycopg.OperationalError("the connection broke")
+            return super().wait(gen, *arguments, **options)
+
+    monkeypatch.setattr(postgres, "BoundedConnection", Broken)
+    database.engine.dispose()
+    async with DecisionLog(database) as log:
+        await log.record(entry(reason="before"))
+        Broken.left = 1
+        told = await asked(log.record(entry(reason="once")))
+        assert told is (Cause.UNREACHABLE if committing else None)
+    assert [line.reason for line in read_log(database)] == ["before", "once"]

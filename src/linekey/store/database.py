@@ -17,6 +17,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,14 +25,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.url import make_url
 
-from linekey.errors import InputError, StorageError
+from linekey.errors import Cause, InputError, StorageError
+from linekey.store.deadline import within
 from linekey.store.paths import StateDir
 from linekey.store.schema import HEAD, meta, revision
 from linekey.store.secrets import KEY_FILE, LACKS_HINT, KeyRing, sealed_with
 from linekey.store.stage import read_stage, refuse_lost_file, refuse_lost_tables
+from linekey.store.trouble import told_as_storage_error
 
 BUSY_S = 30.0
 """Seconds a writer waits for another's transaction. SQLite's own default is 0."""
+
+_POOL_S = 2.0  # for a free connection of the pool's fifteen
 
 _MIGRATION_LOCK = 0x6C696E65  # PostgreSQL advisory lock: "line"
 KEY_CHECK = "key check"
@@ -50,6 +55,7 @@ class Database:
         self.engine = engine
         self.keys = keys
         self.state = state
+        self._file = _identity(state.database_file) if self.is_sqlite else None
 
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
@@ -77,7 +83,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Read in one consistent view. Raises StorageError if it cannot be read."""
-        with _told_as_storage_error(self.name), self.engine.begin() as connection:
+        with told_as_storage_error(self.name), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -107,20 +113,35 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Write in one transaction what the registry's readers need not notice."""
-        with _told_as_storage_error(self.name), self.engine.connect() as connection:
+        with told_as_storage_error(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(linekey_write=True)
             with connection.begin():
                 yield connection
 
-    def raw_connection(self) -> Any:
+    def raw_connection(self, busy_s: float = BUSY_S) -> Any:
         """Return a connection of the driver's own, for the hot paths; close it.
 
-        SQLite's autocommits. It may be handed to one other thread.
+        SQLite's autocommits, and waits ``busy_s`` for another's lock. It may be handed
+        to one other thread.
         """
-        with _told_as_storage_error(self.name):
+        with told_as_storage_error(self.name):
             if self.is_sqlite:
-                return _connect_sqlite(Path(str(self.engine.url.database)))
+                return _connect_sqlite(self.state.database_file, busy_s)
             return self.engine.raw_connection()
+
+    def check_file(self) -> None:
+        """See that SQLite's file is still the one that was opened.
+
+        What is deleted or replaced can be read and written on by whoever has it open,
+        and nobody would ever find those decisions. Raises StorageError.
+        """
+        if self._file is not None and self._file != _identity(self.state.database_file):
+            raise StorageError(
+                f"{self.name} was deleted or replaced while it was in use",
+                hint="put the file back, or restart linekey to use the one that is"
+                " there now",
+                cause=Cause.GONE,
+            )
 
 
 def open_database(state: StateDir, url: str | None = None) -> Database:
@@ -140,12 +161,13 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
         engine = _postgresql_engine(url)
     name = engine.url.render_as_string(hide_password=True)
     try:
-        with _told_as_storage_error(name):
+        with told_as_storage_error(name):
             with engine.connect() as connection:
                 stage = read_stage(connection, name)
             keys = None if stage is None else KeyRing.open(state)
             if stage != HEAD:
-                _migrate(engine, state, name)
+                with within(inf):
+                    _migrate(engine, state, name)
         database = Database(engine, keys or KeyRing.open(state), state)
         _check_key(database)
     except BaseException:
@@ -154,11 +176,20 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
     return database
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    """What tells a file from another of the same name; (0, 0): there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
 def _sqlite_engine(state: StateDir) -> Engine:
     path = state.database_file
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
-        creator=lambda: _connect_sqlite(path),
+        creator=lambda: _connect_sqlite(path, BUSY_S),
         poolclass=sa.QueuePool,
     )
 
@@ -170,9 +201,13 @@ def _sqlite_engine(state: StateDir) -> Engine:
     return engine
 
 
-def _connect_sqlite(path: Path) -> sqlite3.Connection:
+def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode=rw",  # never made by opening it
+        uri=True,
+        timeout=busy_s,
+        isolation_level=None,
+        check_same_thread=False,
     )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -189,9 +224,19 @@ def _postgresql_engine(url: str) -> Engine:
             "database_url is not one of PostgreSQL",  # it may hold a password
             hint="write postgresql+psycopg://USER@HOST/NAME; without one it is SQLite",
         )
-    return sa.create_engine(
-        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True
+    from linekey.store import postgres  # its import costs 0.1 s
+
+    engine = sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_timeout=_POOL_S,
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, arguments: Any, parameters: Any) -> Any:
+        return postgres.connect(*arguments, **parameters)
+
+    return engine
 
 
 def _migrate(engine: Engine, state: StateDir, name: str) -> None:
@@ -288,35 +333,3 @@ def key_in_use(connection: Connection) -> str:
             hint="restore it from backup",
         )
     return sealed_with(bytes(sealed))
-
-
-@contextmanager
-def _told_as_storage_error(name: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, without the statement's values."""
-    try:
-        yield
-    except (sa.exc.DBAPIError, sqlite3.Error) as error:
-        raise storage_error(name, error) from None
-    except sa.exc.TimeoutError:
-        raise StorageError(
-            f"{name} has no free connection", hint="look for a transaction that hangs"
-        ) from None
-
-
-def storage_error(name: str, error: Exception) -> StorageError:
-    """Say what the driver said, and what to do. Statement and values stay out."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    first = said.splitlines()[0].lower() if said else type(error).__name__
-    if "locked" in first:
-        hint = "another process holds the database; find it with fuser"
-    elif "full" in first:
-        hint = "free some space, or prune the log: linekey log prune --older-than 90d"
-    elif "readonly" in first or "unable to open" in first or "disk i/o" in first:
-        hint = (
-            "check that this user may write the state folder, and that the disk works"
-        )
-    elif "not a database" in first or "malformed" in first:
-        hint = "restore it from backup; sqlite3 FILE .recover saves what can be saved"
-    else:
-        hint = "check that the database runs and that this user may use it"
-    return StorageError(f"{name}: {first}", hint=hint)

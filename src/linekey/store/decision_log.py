@@ -16,21 +16,30 @@ A one-time token is used up in the transaction that puts its use on record
 one succeeds.
 
 Rules: whatever goes wrong in a group is raised from every ``record`` in it; nothing is
-written later behind their backs. Closing writes what waits.
+written later behind their backs: whoever has waited ``RECORD_WITHIN_S`` gives up, and
+his line is not begun any more, or rolled back. A connection that broke is replaced and
+the group written once more, if it is known that it was not committed. Closing writes
+what waits.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from linekey.errors import StorageError
+from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
-from linekey.store.database import Database, storage_error
+from linekey.net.faults import log_fault
+from linekey.store.database import Database
+from linekey.store.deadline import within
 from linekey.store.decisions import MAX_ROWS, LogEntry, statements
 from linekey.store.schema import devices, revision, to_us
+from linekey.store.trouble import told_as_storage_error
+
+_log = logging.getLogger("linekey.store")
 
 MAX_WAITING = 8192
 """Lines that may wait at once. The door allows 10,000 connections, few of which wait
@@ -38,6 +47,13 @@ for the disk at one moment; precedent: none, a limit of ours."""
 
 MAX_GROUP = 512
 """Lines in one transaction, so that the first of a flood do not wait for the last."""
+
+
+RECORD_WITHIN_S = 2.5
+"""Seconds for a line to be on disk. With ``registry.ANSWER_WITHIN_S`` before it a phone
+has its answer within 5."""
+_WRITE_WITHIN_S = 2.0
+"""Seconds for one transaction, and for another's lock before it."""
 
 
 @dataclass(slots=True)
@@ -49,7 +65,19 @@ class _Use:
     otherwise: LogEntry
 
 
-_Item = tuple["asyncio.Future[bool]", LogEntry, _Use | None]
+@dataclass(slots=True, eq=False)
+class _Item:
+    """What waits to be written: a line, or nothing but the proof that one could be."""
+
+    future: "asyncio.Future[bool]"
+    entry: LogEntry | None
+    use: _Use | None = None
+    given_up: bool = False
+    """Set by the loop; the thread looks before it begins, and before it commits."""
+
+
+class _GivenUpError(Exception):
+    """Somebody in the group gave up before the commit; never leaves this module."""
 
 
 class DecisionLog:
@@ -99,7 +127,7 @@ class DecisionLog:
         would take too long; then no answer may leave. If the caller is cancelled, the
         line is written all the same.
         """
-        await self._put(entry, None)
+        await self._write(entry)
 
     async def record_using_token(
         self, entry: LogEntry, *, mac: Mac, token_sha256: str, otherwise: LogEntry
@@ -110,9 +138,30 @@ class DecisionLog:
         record. Else ``otherwise`` is, and the answer must be that one's. Raises
         StorageError as ``record`` does; then the token is not used up.
         """
-        return await self._put(entry, _Use(mac, token_sha256, otherwise))
+        return await self._write(entry, _Use(mac, token_sha256, otherwise))
 
-    def _put(self, entry: LogEntry, use: _Use | None) -> "asyncio.Future[bool]":
+    async def probe(self) -> None:
+        """Commit a transaction that changes nothing, as ``record`` would its line.
+
+        Raises StorageError where ``record`` would.
+        """
+        await self._write(None)
+
+    async def _write(self, entry: LogEntry | None, use: _Use | None = None) -> bool:
+        item = self._put(entry, use)
+        try:
+            async with asyncio.timeout(RECORD_WITHIN_S):
+                return await item.future
+        except TimeoutError:
+            item.given_up = True
+            raise StorageError(
+                f"{self._database.name} has not taken a line within"
+                f" {RECORD_WITHIN_S:g} s",
+                hint="look at its load, at its disk, and at the network before it",
+                cause=Cause.SLOW,
+            ) from None
+
+    def _put(self, entry: LogEntry | None, use: _Use | None) -> _Item:
         if not self._open or self._loop is None:
             raise StorageError(
                 "the decision log is closed", hint="start the server anew"
@@ -121,11 +170,12 @@ class DecisionLog:
             raise StorageError(
                 f"{self._waiting} decisions wait for the disk",
                 hint="the disk is too slow or stuck; look at its load",
+                cause=Cause.OVERLOADED,
             )
         self._waiting += 1
-        future: asyncio.Future[bool] = self._loop.create_future()
-        self._queue.put((future, entry, use))
-        return future
+        item = _Item(self._loop.create_future(), entry, use)
+        self._queue.put(item)
+        return item
 
     # ---- the thread ----
 
@@ -147,12 +197,22 @@ class DecisionLog:
                     break
                 group.append(item)
             try:
-                results = writer.write(group)
+                results = self._write_group(writer, group)
             except Exception as error:  # noqa: BLE001 - raised from every waiter
                 self._tell(self._failed, group, error)
             else:
                 self._tell(self._done, group, results)
         writer.close()
+
+    def _write_group(self, writer: "_Writer", group: list[_Item]) -> list[bool]:
+        """Write those who still wait; for each in the group, whether it was good."""
+        while True:
+            wanted = [item for item in group if not item.given_up]
+            try:
+                good = dict(zip(wanted, writer.write(wanted), strict=True))
+            except _GivenUpError:
+                continue  # one fewer
+            return [good.get(item, False) for item in group]
 
     def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
         assert self._loop is not None
@@ -167,18 +227,26 @@ class DecisionLog:
         self._waiting -= len(group)
         self.groups += 1
         self.written += len(group)
-        for (future, _, _), result in zip(group, results, strict=True):
-            if not future.done():
-                future.set_result(result)
+        for item, result in zip(group, results, strict=True):
+            if not item.future.done():
+                item.future.set_result(result)
 
     def _failed(self, group: list[_Item], error: Exception) -> None:
         self._waiting -= len(group)
-        if not isinstance(error, StorageError):
-            error = storage_error(self._database.name, error)
-        for future, _, _ in group:
-            if not future.done():
+        if isinstance(error, StorageError):
+            told = error
+        else:
+            log_fault(_log, "decisions are not on record", error)
+            told = StorageError(
+                f"a fault of linekey's own: {type(error).__name__}",
+                hint="see the log, and report it",
+            )
+        for item in group:
+            if not item.future.done():
                 # One exception a waiter: tracebacks must not pile up on a shared one.
-                future.set_exception(StorageError(error.message, hint=error.hint))
+                item.future.set_exception(
+                    StorageError(told.message, hint=told.hint, cause=told.cause)
+                )
 
 
 class _Writer:
@@ -193,18 +261,38 @@ class _Writer:
             f"version = (SELECT registry FROM {revision.name}) "
             f"WHERE mac = {mark} AND token_sha256 = {mark} AND token_used_at IS NULL"
         )
+        self._committing = False
+        self._prove = f"UPDATE {revision.name} SET id = id"  # noqa: S608
         self._count = f"UPDATE {revision.name} SET registry = registry + 1"  # noqa: S608
 
     def write(self, group: list[_Item]) -> list[bool]:
         """Write a group in one transaction; for each, whether its token was good."""
+        if not group:
+            return []
+        self._database.check_file()
+        with within(_WRITE_WITHIN_S):
+            was_open = self._connection is not None
+            try:
+                return self._attempt(group)
+            except StorageError as error:
+                # A connection that nobody has used since the server was restarted: what
+                # was not committed there is not there.
+                safe = was_open and not self._committing
+                if not safe or error.cause is not Cause.UNREACHABLE:
+                    raise
+            return self._attempt(group)
+
+    def _attempt(self, group: list[_Item]) -> list[bool]:
+        self._committing = False
         if self._connection is None:
-            self._connection = self._database.raw_connection()
+            self._connection = self._database.raw_connection(busy_s=_WRITE_WITHIN_S)
         try:
-            if self._database.is_sqlite:
-                return self._write_sqlite(group)
-            return self._write_postgresql(group)
+            with told_as_storage_error(self._database.name):
+                if self._database.is_sqlite:
+                    return self._write_sqlite(group)
+                return self._write_postgresql(group)
         except BaseException:
-            self.close()
+            self._drop()
             raise
 
     def close(self) -> None:
@@ -213,24 +301,37 @@ class _Writer:
             connection, self._connection = self._connection, None
             connection.close()
 
+    def _drop(self) -> None:
+        """Close it for good: no pool is to lend it again."""
+        if self._connection is not None and not self._database.is_sqlite:
+            self._connection.invalidate()
+            self._connection = None
+        self.close()
+
     def _write_sqlite(self, group: list[_Item]) -> list[bool]:
         execute = self._connection.execute
-        if len(group) <= MAX_ROWS and not any(use for _, _, use in group):
+        if len(group) <= MAX_ROWS and not any(item.use for item in group):
             # A single statement is a transaction of its own, and the cheapest.
-            rows = [entry.values() for _, entry, _ in group]
-            for statement, values in statements(rows, self._mark):
-                execute(statement, values)
+            self._committing = True
+            self._fill(execute, group)
             return [True] * len(group)
         execute("BEGIN IMMEDIATE")
         results = self._fill(execute, group)
+        self._begin_commit(group)
         execute("COMMIT")
         return results
 
     def _write_postgresql(self, group: list[_Item]) -> list[bool]:
         with self._connection.cursor() as cursor:
             results = self._fill(cursor.execute, group, cursor)
+        self._begin_commit(group)
         self._connection.commit()
         return results
+
+    def _begin_commit(self, group: list[_Item]) -> None:
+        if any(item.given_up for item in group):
+            raise _GivenUpError
+        self._committing = True
 
     def _fill(
         self, execute: Callable[..., Any], group: list[_Item], cursor: Any = None
@@ -238,8 +339,11 @@ class _Writer:
         rows = []
         results = []
         counted = False
-        for _, entry, use in group:
+        for entry, use in ((item.entry, item.use) for item in group):
             good = True
+            if entry is None:
+                results.append(good)
+                continue
             if use is not None:
                 if not counted:
                     # First, as in every change: this row's lock makes writers queue.
@@ -252,4 +356,6 @@ class _Writer:
             results.append(good)
         for statement, flat in statements(rows, self._mark):
             execute(statement, flat)
+        if not rows:
+            execute(self._prove)
         return results

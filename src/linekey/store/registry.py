@@ -8,7 +8,9 @@ a fleet that nobody changes is read from memory.
 On SQLite a look is a few microseconds in the process itself and happens on the event
 loop; PostgreSQL is asked from a thread, so that the loop never waits for it.
 
-Rule: nothing here is ever older than the last commit.
+Rules: nothing here is ever older than the last commit. An answer comes within
+``ANSWER_WITHIN_S``, or a StorageError; a lock of SQLite is asked for again meanwhile,
+a connection that broke is replaced once. No thread stays with a server that hangs.
 """
 
 import asyncio
@@ -21,18 +23,24 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import sqlalchemy as sa
 
 from linekey.certs.certificate import Certificate
-from linekey.errors import StorageError
+from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
 from linekey.provisioning.service import SharedLayers
-from linekey.store.database import Database, storage_error
+from linekey.store.database import Database
+from linekey.store.deadline import within
 from linekey.store.layers import FLEET
 from linekey.store.records import DEVICE_COLUMNS, read_device, read_layer
 from linekey.store.schema import devices, layers, revision, vendor_cas
+from linekey.store.trouble import storage_error
 
 MAX_CACHED = 4096
 """Devices kept read, in each worker; some 4 kB each. More are read anew."""
+
+ANSWER_WITHIN_S = 2.0
+"""Seconds for an answer. A phone that waits has given up after some 5."""
+_AGAIN_S = 0.05  # until SQLite's lock is asked for again
 
 _THREADS = 4  # questions to PostgreSQL at once, in each worker
 
@@ -86,7 +94,7 @@ class Registry:
     def close(self) -> None:
         """Close the connection."""
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
         self._look.close()
 
     async def find(self, mac: Mac) -> Device | None:
@@ -107,9 +115,30 @@ class Registry:
         return await self._ask(self._look.revision)
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        if self._pool is None:
-            return question()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                if self._pool is None:
+                    return await self._ask_here(question)
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._pool, _bounded, question
+                )
+        except TimeoutError:
+            raise StorageError(
+                f"{self._database.name} has not answered within {ANSWER_WITHIN_S:g} s",
+                hint="look at its load, and at the network before it",
+                cause=Cause.SLOW,
+            ) from None
+
+    async def _ask_here(self, question: Callable[[], T]) -> T:
+        until = asyncio.get_running_loop().time() + ANSWER_WITHIN_S - 2 * _AGAIN_S
+        while True:
+            try:
+                return question()
+            except StorageError as error:
+                now = asyncio.get_running_loop().time()
+                if error.cause is not Cause.BUSY or now >= until:
+                    raise
+            await asyncio.sleep(_AGAIN_S)
 
     def find_now(self, mac: Mac) -> Device | None:
         """``find``, at once; on PostgreSQL the calling thread waits.
@@ -175,6 +204,11 @@ class Registry:
         return self._authorities
 
 
+def _bounded(question: Callable[[], T]) -> T:
+    with within(ANSWER_WITHIN_S):
+        return question()
+
+
 class _Look(Protocol):
     """The five questions, asked of one kind of database."""
 
@@ -195,12 +229,24 @@ _LAYERS = sa.select(layers.c.scope, layers.c.layer, layers.c.sealed, layers.c.ve
 _CAS = sa.select(vendor_cas.c.role, vendor_cas.c.der).order_by(vendor_cas.c.sha256)
 
 
+def _counters(rows: list[Any]) -> Revision:
+    if not rows:
+        raise StorageError(
+            "the database has lost its counters",
+            hint="restore it from backup",
+            cause=Cause.DAMAGED,
+        )
+    return Revision._make(rows[0])
+
+
 class _SqliteLook:
     """On a connection of the driver's own: SQLAlchemy would cost ten times as much."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._name = database.name
-        self._connection: sqlite3.Connection = database.raw_connection()
+        # Waiting for a lock is the loop's to do, not the driver's, which would stop it.
+        self._connection: sqlite3.Connection = database.raw_connection(busy_s=0)
         dialect = database.engine.dialect
         self._revision, self._version, self._device, self._all_layers, self._cas = (
             str(query.compile(dialect=dialect))
@@ -214,7 +260,8 @@ class _SqliteLook:
             raise storage_error(self._name, error) from None
 
     def revision(self) -> Revision:
-        return Revision._make(self._all(self._revision)[0])
+        self._database.check_file()
+        return _counters(self._all(self._revision))
 
     def version(self, mac: Mac) -> int | None:
         rows = self._all(self._version, (mac.digits,))
@@ -241,14 +288,20 @@ class _SqlLook:
         self._database = database
 
     def _all(self, query: Any, **values: Any) -> list[Any]:
+        try:
+            return self._once(query, values)
+        except StorageError as error:
+            if error.cause is not Cause.UNREACHABLE:
+                raise
+        # It went away between the pool's ping and the question: reading does no harm.
+        return self._once(query, values)
+
+    def _once(self, query: Any, values: dict[str, Any]) -> list[Any]:
         with self._database.read() as connection:
             return list(connection.execute(query, values).all())
 
     def revision(self) -> Revision:
-        rows = self._all(_REVISION)
-        if not rows:
-            raise StorageError("the database has lost its counters")
-        return Revision._make(rows[0])
+        return _counters(self._all(_REVISION))
 
     def version(self, mac: Mac) -> int | None:
         rows = self._all(_VERSION, mac=mac.digits)
