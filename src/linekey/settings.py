@@ -68,12 +68,18 @@ class LimitSettings(_Section):
     """What one peer, or all of them together, may use up."""
 
     half_open: Count = 512
-    """Connections, in each worker, that may be before the end of their handshake. Above
-    it new ones wait in the kernel's backlog; precedent: nginx's worker_connections,
-    768 in Debian's packaging."""
+    """Handshakes, in each worker, that may be under way: from a whole ClientHello to
+    the handshake's end. More wait their turn, one source after another. Of connections
+    without a whole ClientHello as many may wait unhurriedly; precedent: nginx's
+    worker_connections, 768 in Debian's packaging."""
+    half_open_per_source: Count = 64
+    """Of these, how many one source (an IPv4 address, an IPv6 /64) is sure of, at most
+    half of them. It may have more while nobody else needs them, and is never shut out;
+    precedent: OpenSSH's PerSourceMaxStartups."""
     connections: Count = 10_000
-    """Connections, in each worker, in all. At the limit the longest idle one is closed
-    for a new one; if none is idle, new ones wait in the backlog."""
+    """Connections, in each worker, in all. At the limit one gives way for a new one:
+    one that is ending, one of too many silent ones, the longest idle one, one of the
+    source that has most; if none may, new ones wait in the kernel's backlog."""
     backlog: Count = 2048
     """Connections the kernel keeps waiting; it caps this at net.core.somaxconn."""
     hello_bytes: Annotated[int, Field(ge=512)] = 16_384
@@ -86,8 +92,9 @@ class LimitSettings(_Section):
     """Seconds from accept to the handshake's end, however steadily bytes drip in. An
     RSA-1024 phone of 2008 signs in about one second."""
     shed_after_s: Seconds = 2.0
-    """Seconds after which, while the half-open limit is reached, the oldest connection
-    without a complete ClientHello is closed for one that waits."""
+    """Seconds after which, while there are more than ``half_open`` connections without
+    a whole ClientHello, these are closed, all at once; silent or dripping. A handshake
+    of a source beyond its share may stall twice as long while others wait."""
     request_s: Seconds = 15.0
     """Seconds from a request's first byte (the first one: from the handshake's end) to
     its last."""

@@ -1,8 +1,9 @@
 """What no phone sends: each leaves a reason, nothing goes out, the server goes on."""
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,6 +55,27 @@ async def ask(place: Any, server: Any, data: bytes) -> bytes:
         writer.write(data)
         async with asyncio.timeout(10):
             return await reader.read()
+
+
+@asynccontextmanager
+async def strangers(server: Any, count: int, first: bytes = b"") -> AsyncIterator[None]:
+    """Connections that send ``first`` and then nothing, held while inside."""
+    held = []
+    try:
+        for _ in range(count):
+            _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            writer.write(first)
+            held.append(writer)
+        yield
+    finally:
+        for writer in held:
+            writer.transport.abort()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the door's counts tell no event
+            await asyncio.sleep(0)
 
 
 async def still_serves(place: Any, server: Any) -> None:
@@ -267,20 +289,77 @@ async def test_an_idle_connection_is_closed_after_keep_alive(place: Any) -> None
     assert got.startswith(b"HTTP/1.1 200")
 
 
-async def test_a_full_door_makes_room_by_closing_the_oldest_silent_connection(
+@pytest.mark.parametrize("first", [b"", b"\x16\x03"], ids=["silent", "dripping"])
+async def test_connections_without_a_hello_keep_no_phone_out_and_go_at_once(
+    place: Any, first: bytes
+) -> None:
+    options = {"limits__half_open": 4, "limits__shed_after_s": 0.5}
+    async with place.serving(**options) as server, strangers(server, 12, first):
+        await still_serves(place, server)
+        await place.logged(2)
+        assert server.door.shed_count == 12
+        await until(lambda: server.door.connections == 0)
+    (shed,) = [e for e in place.log() if e.reason == "hello.shed"]
+    assert "11 more of its source" in shed.sentence
+
+
+async def test_handshakes_that_stall_keep_neither_others_nor_their_own_source_out(
     place: Any,
 ) -> None:
     options = {"limits__half_open": 4, "limits__shed_after_s": 0.2}
-    async with place.serving(**options) as server:
-        silent = [
-            await asyncio.open_connection("127.0.0.1", port_of(server))
-            for _ in range(12)
-        ]
+    async with place.serving(**options) as server, strangers(server, 12, hello()):
+        await until(lambda: server.door.half_open == 4)
+        await still_serves(place, server)  # of the same source
+        assert server.door.shed_count >= 1
+    assert "handshake.shed" in place.reasons()
+
+
+async def test_a_phone_of_another_source_gets_a_place_from_one_that_has_many(
+    place: Any,
+) -> None:
+    options = {"limits__half_open": 4, "limits__shed_after_s": 30}
+    async with place.serving(**options) as server, strangers(server, 12, hello()):
+        await until(lambda: len(server.door.places.turns) == 8)
+        certificate, key = place.identity(place.phone)
+        got = await place.curl(
+            "--interface", "127.0.0.2", "--cert", certificate, "--key", key,
+            f"{server.url}/snomD785-{place.phone}.htm",
+        )  # fmt: skip
+        assert place.password in got.out, got.said
+        assert server.door.shed_count == 1
+        assert server.door.half_open == 4
+    assert "handshake.shed" in place.reasons()
+
+
+async def test_a_whole_office_behind_one_address_waits_its_turn_and_is_served(
+    place: Any,
+) -> None:
+    async with place.serving(limits__half_open=2) as server:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(24):
+                group.create_task(still_serves(place, server))
+        assert server.door.shed_count == 0
+
+
+async def test_at_the_limit_one_without_a_request_gives_way(place: Any) -> None:
+    options = {"limits__connections": 4, "limits__half_open_per_source": 1}
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(place.serving(**options))
+        for _ in range(4):
+            await stack.enter_async_context(phone_connection(place, server))
+        await until(lambda: len(server.door.places.asking) == 4)
         await still_serves(place, server)
-        assert server.door.half_open <= 4
-        for _, writer in silent:
-            writer.close()
-    assert "hello.shed" in place.reasons()
+    assert "request.shed" in place.reasons()
+
+
+async def test_refused_ones_that_hang_on_give_way_first(place: Any) -> None:
+    async with (
+        place.serving(limits__connections=4) as server,
+        strangers(server, 4, b"\x00" * 64),
+    ):
+        await until(lambda: len(server.door.places.ending) == 4)
+        await still_serves(place, server)
+        assert server.door.shed_count == 0
 
 
 async def test_at_the_limit_an_idle_connection_gives_way(place: Any) -> None:

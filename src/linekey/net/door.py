@@ -1,11 +1,10 @@
 """The door: accepts phones, bounds them, and hands verified ones to an ASGI app.
 
-Theory of operation. ``Door`` listens; each connection is a ``DoorConnection``. The door
-counts them. When ``limits.half_open`` connections are before their handshake's end, or
-``limits.connections`` exist in all and none is idle, it stops accepting: new ones wait
-in the kernel's backlog, in order, from wherever they come (no limit by address: a whole
-office stands behind one). While it is full, the oldest connection without a ClientHello
-gives way after ``limits.shed_after_s``, so silent connections cannot hold the door.
+Theory of operation. ``Door`` listens; each connection is a ``DoorConnection``, and has
+one place in ``Places``, which decides who gives way when there are too many. The door
+goes on accepting under pressure: what waits in the kernel's backlog waits in order,
+behind whoever came with thousands. Only when all connections are taken by phones that
+are being answered it stops, and the backlog holds the next.
 
 Rule: no answer, and no memory, for anybody is unbounded. Refusals go to a queue of
 ``limits.refusal_queue`` entries; what does not fit is counted and the count passed on.
@@ -18,9 +17,10 @@ import functools
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import formatdate
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,8 +30,9 @@ from uvicorn.server import ServerState
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import LinekeyError
-from linekey.net.door_connection import HALF_OPEN, DoorConnection, State
+from linekey.net.door_connection import HALF_OPEN, DoorConnection
 from linekey.net.door_http import DoorHttp
+from linekey.net.door_places import Placed, Places
 from linekey.net.door_refusal import CURES, Kind, Refusal
 from linekey.settings import LimitSettings
 from linekey.tls.engine import ServerEngine
@@ -70,6 +71,7 @@ class Door:
         certificate: Certificate | Callable[[], Certificate],
         on_refused: OnRefused,
         drain_s: float = 5.0,
+        chance: Random | None = None,
     ) -> None:
         self.engine_for = engine_for
         self.limits = limits
@@ -95,9 +97,7 @@ class Door:
         self._drain_s = drain_s
         self._server: asyncio.Server | None = None
         self._connections: set[DoorConnection] = set()
-        self._half_open: dict[DoorConnection, None] = {}
-        self._waiting: dict[DoorConnection, None] = {}
-        self._idle: dict[DoorConnection, None] = {}
+        self.places = Places(limits, chance or Random())  # noqa: S311 - no secret
         self._queue: deque[Refusal] = deque()
         self._dropped = 0
         self._wake = asyncio.Event()
@@ -105,7 +105,7 @@ class Door:
         self._writer: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
-        self._shedder: asyncio.TimerHandle | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
 
     @property
@@ -125,8 +125,13 @@ class Door:
 
     @property
     def half_open(self) -> int:
-        """Connections before the end of their handshake."""
-        return len(self._half_open)
+        """Handshakes under way: from a whole ClientHello to the handshake's end."""
+        return len(self.places.handshakes)
+
+    @property
+    def silent(self) -> int:
+        """Connections without a whole ClientHello."""
+        return len(self.places.silent)
 
     @property
     def connections(self) -> int:
@@ -162,7 +167,7 @@ class Door:
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
         self._stop_accepting()
-        for timer in (self._ticker, self._shedder):
+        for timer in (self._ticker, self._sweeper):
             if timer is not None:
                 timer.cancel()
         for connection in list(self._connections):
@@ -210,93 +215,135 @@ class Door:
             _log.error("cannot accept again: %s", error)
             self.loop.call_later(1.0, self._accept_again)
 
+    # Places
+
+    @property
     def _is_full(self) -> bool:
-        return (
-            len(self._half_open) >= self.limits.half_open
-            or len(self._connections) >= self.limits.connections
-            or bool(self._waiting)
-        )
+        return len(self._connections) >= self.limits.connections
 
     def connection_opened(self, connection: DoorConnection) -> None:
-        """Count a new connection; stop accepting when the door is full."""
+        """Count a new connection, and let another one go if there are too many."""
         self.accepted += 1
         self._connections.add(connection)
-        if len(self._connections) >= self.limits.connections and self._idle:
-            next(iter(self._idle)).close()
-        if len(self._half_open) >= self.limits.half_open:
-            # The loop accepts in bursts; what came with the burst waits in order.
-            self._waiting[connection] = None
-            connection.wait()
-        else:
-            self._admit(connection)
-        if self._is_full():
+        self.places.put(connection, self.places.silent)
+        victim = self.places.early_drop(connection.source)
+        if victim is None and len(self._connections) > self.limits.connections:
+            victim = self.places.giving_way()
+        if victim is not None:
+            self._shed([victim])
+        if self._is_full and self.places.giving_way() is None:
             self._stop_accepting()
-            self._plan_shedding()
+        self._plan_sweep()
 
-    def _admit(self, connection: DoorConnection) -> None:
-        self._half_open[connection] = None
-        connection.admit()
+    def may_begin(self, connection: DoorConnection) -> bool:
+        """Give ``connection``, whose ClientHello is whole, a handshake's place.
+
+        If not, it waits, and ``begin`` is called when it is its turn.
+        """
+        places = self.places
+        if not places.has_slot:
+            victim = places.recalled_for(connection.source)
+            if victim is None:
+                places.put(connection, places.turns)
+                self._plan_sweep()
+                return False
+            self._shed([victim])
+        places.put(connection, places.handshakes)
+        return True
+
+    def _next_turns(self) -> None:
+        places = self.places
+        while places.turns and places.has_slot:
+            connection = places.turns.take()
+            connection.place = None
+            places.put(connection, places.handshakes)
+            connection.begin()
 
     def handshake_ended(self, connection: DoorConnection) -> None:
-        """Note that ``connection`` is half-open no longer."""
-        if self._half_open.pop(connection, self) is None:
-            if connection.state is State.OPEN:
-                self.completed += 1
-            self._made_room()
+        """Note that ``connection`` is open now."""
+        self.completed += 1
+        self.places.put(connection, self.places.asking)
+        self._next_turns()
+
+    def asking(self, connection: DoorConnection) -> None:
+        """Note that a request began on ``connection``."""
+        self.places.put(connection, self.places.asking)
+
+    def answering(self, connection: DoorConnection) -> None:
+        """Note that a whole request is here."""
+        self.places.put(connection, None)
+
+    def idle(self, connection: DoorConnection) -> None:
+        """Note that ``connection`` waits for a next request."""
+        self.places.put(connection, self.places.idle)
+        self._room_again()
+
+    def ending(self, connection: DoorConnection) -> None:
+        """Note that all is said on ``connection``."""
+        self.places.put(connection, self.places.ending)
+        self._next_turns()
+        self._room_again()
 
     def connection_closed(self, connection: DoorConnection) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
-        self._half_open.pop(connection, None)
-        self._waiting.pop(connection, None)
-        self._idle.pop(connection, None)
+        self.places.put(connection, None)
         if not self._connections:
             self._empty.set()
-        self._made_room()
+        self._next_turns()
+        self._room_again()
 
-    def _made_room(self) -> None:
-        while self._waiting and len(self._half_open) < self.limits.half_open:
-            connection = next(iter(self._waiting))
-            del self._waiting[connection]
-            self._admit(connection)
-        if self._server is None and not self._closing and not self._is_full():
+    def _room_again(self) -> None:
+        if self._server is not None or self._closing:
+            return
+        if not self._is_full or self.places.giving_way() is not None:
             self._accept_again()
 
-    def _plan_shedding(self) -> None:
-        if self._shedder is not None or not self._half_open or self._closing:
-            return
-        oldest = next(iter(self._half_open))
-        self._shedder = self.loop.call_at(
-            oldest.since + self.limits.shed_after_s, self._shed
-        )
-
-    def _shed(self) -> None:
-        self._shedder = None
-        if not self._is_full():
-            return
-        old = self.loop.time() - self.limits.shed_after_s
-        for connection in list(self._half_open):
-            if connection.since > old:
-                break
-            if connection.state is State.HELLO:
-                self.shed_count += 1
-                connection.shed()
-                break
-        if self._is_full():
-            self._shedder = self.loop.call_later(
-                self.limits.shed_after_s / 8, self._shed
+    def _plan_sweep(self) -> None:
+        needed = self.places.is_crowded or self._is_full or bool(self.places.turns)
+        if needed and self._sweeper is None and not self._closing:
+            self._sweeper = self.loop.call_later(
+                self.limits.shed_after_s / 8, self._sweep_soon
             )
 
-    def idle(self, connection: DoorConnection) -> None:
-        """Note that ``connection`` waits for a next request."""
-        self._idle.pop(connection, None)
-        self._idle[connection] = None
-        if self._server is None and len(self._connections) >= self.limits.connections:
-            connection.close()
+    def _sweep_soon(self) -> None:
+        # After one more look at all sockets: what a loop that was busy has not read
+        # yet was not kept back by the peer.
+        self._sweeper = self.loop.call_later(0.001, self._sweep)
 
-    def not_idle(self, connection: DoorConnection) -> None:
-        """Note that a request began on ``connection``."""
-        self._idle.pop(connection, None)
+    def _sweep(self) -> None:
+        self._sweeper = None
+        self._shed(list(self.places.overdue(self.loop.time(), full=self._is_full)))
+        self._next_turns()
+        self._plan_sweep()
+
+    def _shed(self, victims: Iterable[Placed]) -> None:
+        """Close connections for others, with one line on record for all of a source."""
+        groups: dict[tuple[str, str], list[DoorConnection]] = {}
+        for victim in victims:
+            assert isinstance(victim, DoorConnection)
+            code = self._code_of(victim)
+            groups.setdefault((victim.source, code), []).append(victim)
+        for (_, code), group in groups.items():
+            if code:
+                self.shed_count += len(group)
+                group[0].leave_shed_record(code, len(group))
+            for connection in group:
+                if connection.place is self.places.idle:
+                    connection.close()
+                else:
+                    connection.abort()
+                self._connections.discard(connection)
+                self.places.put(connection, None)
+
+    def _code_of(self, victim: Placed) -> str:
+        """Return the reason for the record; none for what is idle or on it already."""
+        places = self.places
+        if victim.place is places.silent:
+            return "hello.shed"
+        if victim.place is places.handshakes:
+            return "handshake.shed"
+        return "request.shed" if victim.place is places.asking else ""
 
     # Records
 

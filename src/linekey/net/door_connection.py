@@ -4,13 +4,15 @@ Theory of operation. A connection is in one of these states, and only goes down:
 
     HELLO      bytes are kept until a whole ClientHello is there; it is read in plain,
                and the policy for this kind of phone chosen from it
+    TURN       as many handshakes as may be are under way; nothing more is read
     HANDSHAKE  the engine of that policy speaks TLS; the certificate is judged inside
     OPEN       HTTP runs inside; ``TlsTransport`` is its transport
     LINGER     an alert or an answer is out, our side is shut; what still comes is
                thrown away, so that a reset cannot overtake what we said
     CLOSED
 
-HELLO, HANDSHAKE and a LINGER that follows them are *half-open* and counted by the door.
+HELLO, TURN and HANDSHAKE are *half-open*. The door knows each connection's place
+(``net.door_places``) and may end one for another (``abort``).
 Every state but CLOSED has one timer; its limit is in ``settings.LimitSettings``.
 Rule: whatever ends a connection before OPEN leaves exactly one ``Refusal``.
 """
@@ -23,7 +25,10 @@ from typing import TYPE_CHECKING, cast
 from linekey.errors import PeerError
 from linekey.net.asgi_tls import tls_extensions
 from linekey.net.door_http import DoorHttp
+from linekey.net.door_places import Place
+from linekey.net.door_refusal import Kind
 from linekey.net.door_transport import TlsTransport
+from linekey.net.sources import source_of
 from linekey.provisioning.decision import Reason
 from linekey.tls.alerts import Alert
 from linekey.tls.engine import ServerEngine
@@ -37,7 +42,7 @@ from linekey.tls.events import (
 )
 from linekey.tls.fingerprint import ja4
 from linekey.tls.hello import ClientHello, parse_client_hello
-from linekey.tls.policy import choose
+from linekey.tls.policy import Policy, choose
 
 if TYPE_CHECKING:
     from linekey.net.door import Door
@@ -61,13 +66,14 @@ class State(enum.Enum):
     """Where a connection is; see the module."""
 
     HELLO = enum.auto()
+    TURN = enum.auto()
     HANDSHAKE = enum.auto()
     OPEN = enum.auto()
     LINGER = enum.auto()
     CLOSED = enum.auto()
 
 
-HALF_OPEN = frozenset({State.HELLO, State.HANDSHAKE})
+HALF_OPEN = frozenset({State.HELLO, State.TURN, State.HANDSHAKE})
 
 
 class DoorConnection(asyncio.Protocol):
@@ -75,6 +81,7 @@ class DoorConnection(asyncio.Protocol):
 
     __slots__ = (
         "_buffer",
+        "_chosen",
         "_discarded",
         "_engine",
         "_fingerprint",
@@ -86,10 +93,12 @@ class DoorConnection(asyncio.Protocol):
         "_server_name",
         "_timer",
         "_tls",
-        "counted",
         "door",
+        "heard",
         "peer",
+        "place",
         "since",
+        "source",
         "state",
     )
 
@@ -97,11 +106,13 @@ class DoorConnection(asyncio.Protocol):
         self.door = door
         self.state = State.HELLO
         self.peer: tuple[str, int] = ("", 0)
-        self.since = 0.0
-        self.counted = False
+        self.source = ""
+        self.since = self.heard = 0.0
+        self.place: Place | None = None
         self._raw: asyncio.Transport
         self._buffer = bytearray()
         self._need = 9
+        self._chosen: tuple[Policy, ClientHello] | None = None
         self._discarded = 0
         self._flight_bytes = 0
         self._engine: ServerEngine | None = None
@@ -115,23 +126,15 @@ class DoorConnection(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection; the door says whether it may go on now."""
+        """Take a connection, and start the clock of its hello and its turn."""
         self._raw = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         name = transport.get_extra_info("peername")
         if name:
             self.peer = (str(name[0]), int(name[1]))
-        self.door.connection_opened(self)
-
-    def wait(self) -> None:
-        """Read nothing yet: the door is full."""
-        self._raw.pause_reading()
-
-    def admit(self) -> None:
-        """Start the clock for hello and handshake together, and read."""
-        self.since = self.door.loop.time()
+        self.source = source_of(self.peer[0])
+        self.since = self.heard = self.door.loop.time()
         self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
-        if not self._raw.is_closing():
-            self._raw.resume_reading()
+        self.door.connection_opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer, in whatever state this is."""
@@ -140,7 +143,10 @@ class DoorConnection(asyncio.Protocol):
         elif self.state is State.HELLO:
             self._buffer += data
             self._read_hello()
+        elif self.state is State.TURN:
+            self._buffer += data  # came before reading stopped
         elif self.state is State.HANDSHAKE:
+            self.heard = self.door.loop.time()
             self._flight_bytes += len(data)
             if self._flight_bytes > self.door.limits.flight_bytes:
                 self._refuse(
@@ -231,7 +237,25 @@ class DoorConnection(asyncio.Protocol):
             self._refuse("handshake.no_policy", choice.reason, choice.alert)
             return
         self._policy = choice.policy.name
-        self._engine = self.door.engine_for(choice.policy, hello)
+        self._chosen = choice.policy, hello
+        if self.door.may_begin(self):
+            self.begin()
+        else:
+            self.state = State.TURN
+            self._raw.pause_reading()
+
+    def begin(self) -> None:
+        """Begin the handshake: it is this connection's turn."""
+        assert self._chosen is not None, "only a whole ClientHello gets a turn"
+        policy, hello = self._chosen
+        self._chosen = None
+        if self._raw.is_closing():
+            return  # its end is on its way
+        if self.state is State.TURN:
+            self._raw.resume_reading()
+        self.heard = self.door.loop.time()
+        self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
+        self._engine = self.door.engine_for(policy, hello)
         self.state = State.HANDSHAKE
         data = bytes(self._buffer)
         self._buffer = bytearray()
@@ -344,9 +368,10 @@ class DoorConnection(asyncio.Protocol):
         alert: Alert | None = None,
         event: HandshakeFailed | None = None,
         cure: str | None = None,
+        kind: Kind = "handshake",
     ) -> None:
         self.door.refused(
-            kind="handshake",
+            kind=kind,
             peer=self.peer,
             code=code,
             reason=reason,
@@ -368,7 +393,7 @@ class DoorConnection(asyncio.Protocol):
         else:
             reason = f"the peer left in the middle of the {name}"
         self.state = State.LINGER
-        self.door.handshake_ended(self)
+        self.door.ending(self)
         self._leave_record(f"{name}.gone", reason)
 
     # Timers
@@ -391,13 +416,19 @@ class DoorConnection(asyncio.Protocol):
             None,
         )
 
-    def shed(self) -> None:
-        """Make room for a connection that waits: the door is full, this the oldest."""
-        if self.state is State.HELLO:
-            self._leave_record(
-                "hello.shed", "closed for waiting ones: the half-open limit is reached"
-            )
-            self.abort()
+    def leave_shed_record(self, code: str, count: int) -> None:
+        """Put on record that this one, and others of its source, end for others."""
+        what = {
+            "hello.shed": "no whole ClientHello came",
+            "handshake.shed": "its handshake was not over",
+            "request.shed": "no whole request came",
+        }[code]
+        more = f", and {count - 1} more of its source" if count > 1 else ""
+        self._leave_record(
+            code,
+            f"closed to make room: {what} while many waited{more}",
+            kind="request" if code == "request.shed" else "handshake",
+        )
 
     def _request_too_slow(self) -> None:
         if self._http is None:
@@ -435,13 +466,15 @@ class DoorConnection(asyncio.Protocol):
 
     def request_began(self) -> None:
         """Start the clock of a request."""
-        self.door.not_idle(self)
+        if self._http is not None and not self._http.is_answering:
+            self.door.asking(self)
         if self._timer is None:  # the first request's runs since the handshake
             self._arm(self.door.limits.request_s, self._request_too_slow)
 
     def request_ended(self) -> None:
         """Stop the clock of a request; the application has the word."""
         self._disarm()
+        self.door.answering(self)
 
     def idle(self) -> None:
         """Tell the door that this connection waits for another request."""
@@ -452,7 +485,8 @@ class DoorConnection(asyncio.Protocol):
         if self._http is not None:
             self._http.shutdown()
         elif self.state in HALF_OPEN:
-            self._leave_record(f"{self.state.name.lower()}.gone", "the server ends")
+            name = "hello" if self.state is State.HELLO else "handshake"
+            self._leave_record(f"{name}.gone", "the server ends")
             self.abort()
 
     def close(self, last: bytes = b"") -> None:
@@ -461,6 +495,7 @@ class DoorConnection(asyncio.Protocol):
             return
         self._end_tls(last)
         self.state = State.LINGER
+        self.door.ending(self)
         if self._raw.get_write_buffer_size():
             self._arm(self.door.limits.write_s, self.abort)
         self._raw.close()
@@ -471,7 +506,9 @@ class DoorConnection(asyncio.Protocol):
             return
         self._end_tls()
         self.state = State.LINGER
+        self._chosen = None
         self._buffer = bytearray()
+        self.door.ending(self)
         self._arm(_LINGER_S, self.abort)
         if self._raw.is_closing():
             return

@@ -144,6 +144,12 @@ class DoorHttp(HttpToolsProtocol):
         cycle.keep_alive = False
         return True
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the answer to a whole request is under way."""
+        cycle = self._cycle()
+        return cycle is not None and not cycle.response_complete and not self.in_request
+
     def _cycle(self) -> RequestResponseCycle | None:
         """The newest request's, or None before the first (uvicorn's type hides it)."""
         return self.cycle

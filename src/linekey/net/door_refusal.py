@@ -50,7 +50,12 @@ CURES: dict[str, str] = {
     "hello.too_large": "nothing, if it is a port scan; else raise limits.hello_bytes",
     "hello.too_slow": "look at the network in between; limits.handshake_s is the limit",
     "hello.gone": "nothing, if it is a health check; else look at the network",
-    "hello.shed": "raise limits.half_open, add workers, or find who holds connections",
+    "hello.shed": "nothing, if the peer is a stranger; else see why nothing comes from"
+    " it, or raise limits.half_open",
+    "handshake.shed": "nothing, if the peer is a stranger; else raise limits.half_open"
+    " or limits.half_open_per_source, or add workers",
+    "request.shed": "nothing, if the peer is a stranger; else raise limits.connections,"
+    " or add workers",
     "handshake.too_slow": "look at the network; limits.handshake_s is the limit",
     "handshake.too_large": "send fewer certificates: the phone's and its issuer's",
     "handshake.gone": "if the phone left after the server's certificate, it does not "

@@ -117,7 +117,7 @@ class _ServerCollector(Collector):
         )
         yield GaugeMetricFamily(
             "linekey_half_open_connections",
-            "Connections before the end of their handshake now.",
+            "Handshakes under way now, from a whole ClientHello.",
             value=total(HALF_OPEN),
         )
         left = self._certificate().not_after - self._clock()

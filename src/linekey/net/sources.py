@@ -1,0 +1,156 @@
+"""Who a connection counts for, and fair choices among those who hold something.
+
+A *source* is an IPv4 address or an IPv6 /64: what one host can call its own (RFC 4291
+§2.5.4, RFC 6177; OpenSSH's ``PerSourceNetBlockSize`` has the same purpose). Whole
+offices stand behind one, so a source is never banned: it only comes second where others
+have less.
+
+``Crowd`` and ``Turns`` hold members by their source. Every question is answered in
+constant time, however many sources there are, since a flood is when they are asked.
+Rules: nothing here touches a socket or a clock; chance comes in as ``random.Random``.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from random import Random
+from typing import Generic, TypeVar
+
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name a source."""
+
+Member = TypeVar("Member")
+
+
+def source_of(host: str) -> str:
+    """Return the source that an address belongs to, as text.
+
+    An IPv4-mapped address (RFC 4291 §2.5.5.2) is the IPv4 one; what is no address, such
+    as the empty name of a Unix socket's peer, is a source by itself.
+    """
+    if ":" not in host:
+        return host  # IPv4, as the kernel writes it: one spelling for each
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False))
+
+
+class Crowd(Generic[Member]):
+    """Members in the order in which they came, and by source."""
+
+    def __init__(self) -> None:
+        self._source: dict[Member, str] = {}
+        self._members: dict[str, list[Member]] = {}
+        self._place: dict[Member, int] = {}
+        self._by_count: dict[int, dict[str, None]] = {}
+        self._most = 0
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[Member]:
+        """The members, in the order in which they came."""
+        return iter(self._source)
+
+    def __contains__(self, member: Member) -> bool:
+        return member in self._source
+
+    def count(self, source: str) -> int:
+        """Return how many members a source has."""
+        return len(self._members.get(source, ()))
+
+    def add(self, member: Member, source: str) -> None:
+        """Add a member that is not there."""
+        members = self._members.setdefault(source, [])
+        self._source[member] = source
+        self._place[member] = len(members)
+        members.append(member)
+        self._move(source, len(members) - 1, len(members))
+
+    def discard(self, member: Member) -> bool:
+        """Take a member out; say whether it was there."""
+        source = self._source.pop(member, None)
+        if source is None:
+            return False
+        members = self._members[source]
+        place, last = self._place.pop(member), members.pop()
+        if last != member:
+            members[place] = last
+            self._place[last] = place
+        if not members:
+            del self._members[source]
+        self._move(source, len(members) + 1, len(members))
+        return True
+
+    def _move(self, source: str, before: int, after: int) -> None:
+        if before:
+            sources = self._by_count[before]
+            del sources[source]
+            if not sources:
+                del self._by_count[before]
+        if after:
+            self._by_count.setdefault(after, {})[source] = None
+        if after > self._most or self._most not in self._by_count:
+            self._most = after  # a count changes by one, so this is the next
+
+    def oldest(self) -> Member | None:
+        """Return who came first."""
+        return next(iter(self._source), None)
+
+    def heaviest(self) -> tuple[str, int]:
+        """Return a source that has most members, and how many; ("", 0) if nobody."""
+        if not self._source:
+            return "", 0
+        return next(iter(self._by_count[self._most])), self._most
+
+    def any_of(self, source: str, chance: Random) -> Member:
+        """Return one of a source's members, each as likely as the other."""
+        return chance.choice(self._members[source])
+
+
+class Turns(Generic[Member]):
+    """Members that wait: one source after another has its turn, the newest first.
+
+    Newest first, since behind more than can be served the eldest have given up, and
+    since who floods then gains nothing by having come before.
+    """
+
+    def __init__(self) -> None:
+        self._source: dict[Member, str] = {}
+        self._members: dict[str, dict[Member, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[Member]:
+        """The members, in the order in which they came."""
+        return iter(self._source)
+
+    def add(self, member: Member, source: str) -> None:
+        """Add a member that is not there."""
+        self._source[member] = source
+        self._members.setdefault(source, {})[member] = None
+
+    def discard(self, member: Member) -> bool:
+        """Take a member out; say whether it was there."""
+        source = self._source.pop(member, None)
+        if source is None:
+            return False
+        members = self._members[source]
+        del members[member]
+        if not members:
+            del self._members[source]
+        return True
+
+    def take(self) -> Member:
+        """Take out whom it is the turn of. Raises StopIteration if nobody waits."""
+        source = next(iter(self._members))
+        members = self._members.pop(source)
+        member, _ = members.popitem()
+        del self._source[member]
+        if members:
+            self._members[source] = members  # at the end of the row
+        return member
