@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
 from linekey.cli.layer_text import (
     layer_json,
@@ -21,6 +22,7 @@ from linekey.cli.layer_text import (
     slot_text,
 )
 from linekey.cli.opening import (
+    AllowUnknownOption,
     JsonOption,
     StateOption,
     make_app,
@@ -130,6 +132,7 @@ def add(
     generation: GenerationOption = None,
     digest: DigestOption = None,
     token: TokenOption = False,
+    allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -140,7 +143,7 @@ def add(
     """
     address, settings, credential = (
         parse_mac(mac),
-        _settings(set_, secret),
+        _settings(set_, secret, allow_unknown),
         _credential(digest),
     )
     with opened(state, create=True) as database:
@@ -234,11 +237,12 @@ def set_device(
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Remove the one-time token.")
     ] = False,
+    allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
     """Change a phone: what is not named stays as it is. Holds at its next request."""
-    settings = _settings(set_, secret)
+    settings = _settings(set_, secret, allow_unknown)
     slots = [parse_slot(name) for name in unset or ()]
     credential = _credential(digest)
 
@@ -342,6 +346,7 @@ def import_(
             "--skip-registered", help="Leave out phones that are registered already."
         ),
     ] = False,
+    allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -352,14 +357,20 @@ def import_(
     - `mac` (needed), `vendor`, `model`, `firmware`, `label`;
 
     - any phone setting, with its idx in brackets: `user_name[1]`, `user_pass[1]`,
-      `setting_server`; for settings that begin with `user_` also `user_name1`.
+      `setting_server`; also `user_name1`.
+
+    A column that is neither is refused, with the nearest known name. Tables that
+    FusionPBX, wazo or FreePBX exported are read by their own column names; what is left
+    out of them is told, and a device that is disabled there is revoked here.
 
     An empty cell sets nothing. Commas, semicolons or tabs; UTF-8 or UTF-16; as
     spreadsheet programs write it. Every bad row is told with its line and reason.
     """
     data = read_file(file)
     with opened(state, create=True) as database:
-        table = parse_device_table(data, VendorCas(database).usual_vendor())
+        table = parse_device_table(
+            data, VendorCas(database).usual_vendor(), allow_unknown=allow_unknown
+        )
         devices = Devices(database)
         problems = list(table.problems)
         there = devices.registered(device.mac for device in table.devices)
@@ -386,10 +397,13 @@ def import_(
                 "imported": 0 if dry_run else len(added),
                 "would_import": len(added),
                 "skipped": [mac.digits for mac in skipped],
+                "notes": list(table.notes),
                 "errors": [],
             }
         )
         return
+    for text in table.notes:
+        note(f"note: {text}")
     for mac in skipped:
         note(f"{file}:{table.lines[mac]}: {mac} is registered already: left out")
     verb = "would import" if dry_run else "imported"
@@ -471,9 +485,12 @@ def _changed(
 
 
 def _settings(
-    assignments: list[str] | None, secrets: list[str] | None
+    assignments: list[str] | None, secrets: list[str] | None, allow_unknown: bool
 ) -> list[Setting]:
     settings = [parse_setting(text) for text in assignments or ()]
+    if not allow_unknown:
+        named = [parse_slot(text) for text in secrets or ()]
+        refuse_unknown([*(s.slot for s in settings), *named])
     for setting in settings:
         if setting.secret:
             name = slot_text(setting.name, setting.idx)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from linekey.catalog.known_settings import refuse_unknown
 from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
     layer_json,
@@ -15,6 +16,7 @@ from linekey.cli.layer_text import (
     slot_text,
 )
 from linekey.cli.opening import (
+    AllowUnknownOption,
     JsonOption,
     StateOption,
     make_app,
@@ -132,11 +134,18 @@ def set_(
         ),
     ] = None,
     perm: PermOption = None,
+    allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Set phone settings; all of them, or none."""
+    """Set phone settings; all of them, or none.
+
+    A name that is no known setting of a Snom phone is refused, with the nearest that is
+    one: a phone would not say that it does not know it.
+    """
     new: list[Setting] = [parse_setting(text, perm) for text in settings or ()]
+    if not allow_unknown:
+        refuse_unknown([s.slot for s in new] + [parse_slot(t) for t in secret or ()])
     for setting in new:
         if setting.secret:
             name = slot_text(setting.name, setting.idx)

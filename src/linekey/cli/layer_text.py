@@ -1,10 +1,12 @@
 """A layer of settings, keys and certificates in the words of the command line.
 
-Rule: a secret shows as "(set)", in JSON as ``"secret": true`` without its value.
+Rule: a secret shows as "(set)", in JSON as ``"secret": true`` without its value. What
+no phone is known to have is shown as such, and kept.
 """
 
 from typing import Any
 
+from linekey.catalog.known_settings import why_unknown
 from linekey.cli.opening import printable, read_secret
 from linekey.provisioning.document import Layer, Setting, parse_setting
 
@@ -32,7 +34,8 @@ def layer_lines(layer: Layer) -> list[str]:
     for s in layer.settings:
         shown = "(set)" if s.secret else printable(s.value)
         perm = f"  perm {s.perm!r}" if s.perm is not None else ""
-        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}")
+        odd = "" if why_unknown(s.name, s.idx) is None else "  (no known setting)"
+        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}{odd}")
     for key in layer.function_keys:
         shown = "(set)" if key.secret else printable(key.value)
         label = f"  {printable(key.label)!r}" if key.label else ""
@@ -49,6 +52,8 @@ def layer_lines(layer: Layer) -> list[str]:
 def layer_json(layer: Layer) -> dict[str, Any]:
     """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
     plain, _ = layer.to_plain()
+    for entry, s in zip(plain["settings"], layer.settings, strict=True):
+        entry["known"] = why_unknown(s.name, s.idx) is None
     plain["certificates"] = [
         {
             "subject": str(entry.certificate.subject),

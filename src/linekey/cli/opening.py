@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from linekey.catalog.known_settings import INSIST
 from linekey.cli.output import fail
 from linekey.errors import InputError, LinekeyError
 
@@ -33,6 +34,14 @@ StateOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document to stdout.")
+]
+AllowUnknownOption = Annotated[
+    bool,
+    typer.Option(
+        INSIST,
+        help="Take settings that linekey does not know, such as another maker's, as "
+        "they are.",
+    ),
 ]
 
 

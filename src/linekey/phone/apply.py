@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from linekey.catalog.known_settings import find_known
 from linekey.certs.pem import parse_bundle
 from linekey.errors import CertificateError
 from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
-from linekey.phone.known_settings import find_known
 from linekey.phone.settings import is_perm
 from linekey.phone.state import PhoneState, host_flags
 from linekey.phone.wording import counted

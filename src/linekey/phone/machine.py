@@ -28,6 +28,7 @@ from linekey.phone.apply import (
 )
 from linekey.phone.apps import Apps
 from linekey.phone.connection import Purpose
+from linekey.phone.defaults import REFRESH_TIMER
 from linekey.phone.document import parse_document
 from linekey.phone.events import (
     Answer,
@@ -54,7 +55,6 @@ from linekey.phone.events import (
     SettingEntered,
     WakeUp,
 )
-from linekey.phone.known_settings import REFRESH_TIMER
 from linekey.phone.patch import read_patch, refusal
 from linekey.phone.provisioning_round import Round, retry_after_s
 from linekey.phone.settings import PhoneSettings

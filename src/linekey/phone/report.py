@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from linekey.catalog.known_settings import find_known
 from linekey.certs.certificate import Certificate
 from linekey.certs.describe import describe
 from linekey.phone.apps import describe_apps
-from linekey.phone.known_settings import find_known
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
 

@@ -9,9 +9,9 @@ Rules (facts/snom.md §4; the vendor's page "Permission Flags", H):
 - ``V`` (from 10.1.79.0), also combined with the others: volatile, gone at a reboot.
   Alone it also write-protects.
 
-Every setting is kept, also one that nobody knows (``catalog`` of known ones:
-``phone.known_settings``). A name is compared in lower case; ``idx`` None is the setting
-of the whole phone. No repr shows a secret.
+Every setting is kept, also one that nobody knows (``catalog.known_settings`` has the
+known ones). A name is compared in lower case; ``idx`` None is the setting of the whole
+phone. No repr shows a secret.
 """
 
 from collections.abc import Iterator, Mapping

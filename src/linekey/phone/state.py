@@ -250,7 +250,7 @@ class PhoneState:
 
     def setting(self, name: str, idx: int | None = None) -> str:
         """A setting's value in force: what was set, else the firmware's default."""
-        from linekey.phone.known_settings import default_of
+        from linekey.phone.defaults import default_of
 
         found = self.settings.entry(name, idx)
         if found is not None:

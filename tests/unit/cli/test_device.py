@@ -119,17 +119,19 @@ def test_a_password_on_the_command_line_is_taken_with_a_word(state: Path) -> Non
 
 
 def test_setting_changes_what_is_named_and_nothing_else(state: Path) -> None:
-    run(state, "add", MAC, "--model", "D785", "--label", "Hall", "--set", "a=1")
+    run(state, "add", MAC, "--model", "D785", "--label", "Hall", "--set", "language=1")
     changed = run_json(
-        state, "set", MAC, "--firmware", "10.1.33.33", "--set", "b=2", "--unset", "a",
+        state, "set", MAC, "--firmware", "10.1.33.33", "--set", "dst=2", "--unset", "language",
         "--generation", "sha256",
     )  # fmt: skip
     assert (changed["model"], changed["label"]) == ("D785", "Hall")
     assert changed["firmware"] == "10.1.33.33"
     assert changed["generations"] == ["sha256"]
-    assert changed["layer"]["settings"] == [{"name": "b", "value": "2"}]
+    assert changed["layer"]["settings"] == [
+        {"name": "dst", "value": "2", "known": True}
+    ]
     assert run_json(state, "set", MAC, "--any-generation")["generations"] is None
-    missing = run(state, "set", MAC, "--label", "x", "--unset", "a")
+    missing = run(state, "set", MAC, "--label", "x", "--unset", "language")
     assert missing.exit_code == 2
     assert run_json(state, "show", MAC)["label"] == "Hall"
 
@@ -237,3 +239,39 @@ def test_control_characters_are_not_printed(state: Path) -> None:
     run(state, "add", MAC, "--label", "a\x1b[31mb", "--set", "x=\tz")
     assert "\x1b[31m" not in run(state, "list").stdout
     assert "\x1b[31m" not in run(state, "show", MAC).stdout
+
+
+def test_unknown_settings_and_columns_are_refused(state: Path, tmp_path: Path) -> None:
+    refused = run(state, "add", MAC, "--set", "user_name=4711")
+    assert refused.exit_code == 2
+    assert "user_name[1]" in refused.stderr
+    assert run(state, "add", MAC, "--set", "x=1", "--allow-unknown").exit_code == 0
+    refused = run(state, "set", MAC, "--set", "setting_serer=x")
+    assert (refused.exit_code, "setting_server" in refused.stderr) == (2, True)
+    table = tmp_path / "phones.csv"
+    table.write_text("mac,Modell,lable\n000413AABBD0,D785,Hall\n")
+    refused = run(state, "import", str(table))
+    assert refused.exit_code == 2
+    assert "did you mean model?" in refused.stderr
+    assert "did you mean label?" in refused.stderr
+    assert run(state, "import", str(table), "--allow-unknown").exit_code == 0
+    shown = run_json(state, "show", "000413AABBD0")["layer"]["settings"]
+    assert [entry["known"] for entry in shown] == [False, False]
+
+
+def test_a_fusionpbx_export_is_read_by_its_own_names(
+    state: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "fusion.csv"
+    table.write_text(
+        "device_uuid,device_mac_address,device_vendor,device_model,device_enabled\n"
+        "a1,00-15-65-aa-bb-cc,Yealink,T46S,false\n"
+    )
+    result = run(state, "import", str(table))
+    assert result.exit_code == 0
+    assert "device_vendor as vendor" in result.stderr
+    assert "1 disabled in the table, revoked here" in result.stderr
+    device = run_json(state, "show", "001565AABBCC")
+    assert (device["vendor"], device["state"]) == ("yealink", "revoked")
+    table.write_text(table.read_text().replace("aa-bb-cc", "aa-bb-cd"))
+    assert run_json(state, "import", str(table))["notes"]

@@ -48,16 +48,16 @@ def run_json(state: Path, *arguments: str, input: str | None = None) -> Any:
 
 
 def test_layers_are_laid_over_each_other(state: Path) -> None:
-    run(state, "set", "fleet", "a=fleet", "b=fleet", "c=fleet")
-    run(state, "set", "model:D785", "b=model", "c=model")
-    run(state, "set", f"device:{MAC}", "c=device")
+    run(state, "set", "fleet", "language=fleet", "timezone=fleet", "dst=fleet")
+    run(state, "set", "model:D785", "timezone=model", "dst=model")
+    run(state, "set", f"device:{MAC}", "dst=device")
     run(state, "key", "fleet", "0", "speed", "4711", "--label", "Reception")
     merged = run_json(state, "show", f"device:{MAC}", "--merged")
     values = {s["name"]: s["value"] for s in merged["settings"]}
-    assert values == {"a": "fleet", "b": "model", "c": "device"}
+    assert values == {"language": "fleet", "timezone": "model", "dst": "device"}
     assert merged["function_keys"][0]["label"] == "Reception"
     own = run_json(state, "show", f"device:{MAC}")
-    assert [s["name"] for s in own["settings"]] == ["c"]
+    assert [s["name"] for s in own["settings"]] == ["dst"]
     assert run(state, "list").stdout.splitlines() == [
         "fleet  3 settings, 1 function key",
         "model:D785  2 settings",
@@ -78,9 +78,9 @@ def test_a_secret_comes_from_a_pipe_and_is_never_shown(state: Path) -> None:
 
 
 def test_what_is_unset_is_gone(state: Path) -> None:
-    run(state, "set", "fleet", "a=1", "user_name[1]=2")
+    run(state, "set", "fleet", "language=1", "user_name[1]=2")
     assert run_json(state, "unset", "fleet", "user_name[1]")["settings"] == [
-        {"name": "a", "value": "1"}
+        {"name": "language", "value": "1", "known": True}
     ]
     run(state, "key", "fleet", "3", "line")
     assert run_json(state, "key", "fleet", "3", "--remove")["function_keys"] == []
@@ -89,12 +89,12 @@ def test_what_is_unset_is_gone(state: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("set", "fleets", "a=1"),
-        ("set", "device:000413000009", "a=1"),
+        ("set", "fleets", "language=1"),
+        ("set", "device:000413000009", "language=1"),
         ("set", "fleet"),
-        ("set", "fleet", "b=2", "nonsense"),
-        ("set", "fleet", "b=2", "--perm", "X"),
-        ("unset", "fleet", "a", "b"),
+        ("set", "fleet", "timezone=2", "nonsense"),
+        ("set", "fleet", "timezone=2", "--perm", "X"),
+        ("unset", "fleet", "language", "timezone"),
         ("key", "fleet", "0"),
         ("key", "fleet", "0", "two words"),
         ("key", "fleet", "9", "--remove"),
@@ -107,7 +107,7 @@ def test_what_is_unset_is_gone(state: Path) -> None:
 def test_bad_input_is_told_with_a_cure_and_changes_nothing(
     state: Path, arguments: tuple[str, ...]
 ) -> None:
-    before = run_json(state, "set", "fleet", "a=1")
+    before = run_json(state, "set", "fleet", "language=1")
     result = run(state, *arguments)
     assert result.exit_code == 2
     assert "error: " in result.stderr
@@ -221,3 +221,29 @@ def test_a_step_out_of_turn_is_refused_with_the_cure(
     assert "hint:" in result.stderr
     assert "Traceback" not in result.stderr
     assert (state / "keys" / "database.key").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "near"),
+    [
+        ("setting_serer=x", "setting_server"),
+        ("user_name=4711", "user_name[1]"),
+        ("user_name1=4711", "user_name[1]"),
+        ("Language=Deutsch", "language"),
+        ("language[2]=Deutsch", "language"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest_known_name(
+    state: Path, setting: str, near: str
+) -> None:
+    result = run(state, "set", "fleet", setting)
+    assert result.exit_code == 2
+    assert f"did you mean {near}?" in result.stderr
+    assert "--allow-unknown" in result.stderr
+    assert run_json(state, "show", "fleet")["settings"] == []
+    secret = run(state, "set", "fleet", "--secret", setting.partition("=")[0])
+    assert secret.exit_code == 2
+    assert run(state, "set", "fleet", setting, "--allow-unknown").exit_code == 0
+    shown = run(state, "show", "fleet").stdout
+    assert "no known setting" in shown
+    assert run_json(state, "show", "fleet")["settings"][0]["known"] is False

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from linekey.catalog.firmware import Firmware
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.provisioning.document import Setting
-from linekey.store.device_csv import parse_device_table, parse_vendor
+from linekey.provisioning.document import Layer, Setting
+from linekey.store.device_csv import DISABLED, parse_device_table, parse_vendor
 
 GOOD = (
     "mac,model,firmware,label,user_name1,user_pass[1],setting_server\n"
@@ -64,7 +64,7 @@ def test_every_bad_row_is_told_with_its_line_and_reason() -> None:
     assert [device.mac for device in table.devices] == [FIRST]
     told = {problem.line: problem.reason for problem in table.problems}
     assert told == {
-        3: "not a MAC address: '4.13E+08'",
+        3: "a spreadsheet has written the MAC as a number: '4.13E+08'",
         4: "unknown phone model: 'D78'",
         5: "not a firmware version: 'ten'",
         6: "unknown vendor: 'snon'",
@@ -121,6 +121,136 @@ def test_a_column_names_a_setting_and_its_idx(
 def test_a_model_of_another_vendor_is_taken_as_written() -> None:
     table = parse_device_table(b"mac,vendor,model\n000413AABBCC,Yealink,T46S\n")
     assert (table.devices[0].vendor, table.devices[0].model) == ("yealink", "T46S")
+
+
+FUSIONPBX = (
+    "device_uuid,device_mac_address,device_label,device_vendor,device_model,"
+    "device_enabled,device_template,device_description,line_number,server_address,"
+    "display_name,user_id,auth_id,password,sip_port,sip_transport,register_expires\n"
+    "u1,00-04-13-aa-bb-cc,front,snom,D785,true,snom/D785,2nd floor,2,sip.example.com,"
+    "Hall,4711,auth,s3cr3t,5061,tls,120\n"
+    "u2,00-15-65-aa-bb-cc,,Yealink,T46S,false,yealink/t46s,,1,sip.example.com,"
+    "Hall,4712,,s3cr3t,5061,tls,120\n"
+)
+
+
+def test_a_fusionpbx_table_is_read_by_its_own_names() -> None:
+    table = parse_device_table(FUSIONPBX.encode())
+    assert table.problems == ()
+    snom, yealink = table.devices
+    assert (snom.vendor, snom.model, snom.state) == ("snom", "D785", "active")
+    assert snom.label == "front, 2nd floor"
+    values = {s.slot: s.value for s in snom.layer.settings}
+    assert values == {
+        ("user_realname", 2): "Hall",
+        ("user_name", 2): "4711",
+        ("user_pname", 2): "auth",
+        ("user_pass", 2): "s3cr3t",
+        ("user_expiry", 2): "120",
+        ("user_host", 2): "sip.example.com",
+        ("user_outbound", 2): "sip.example.com:5061;transport=tls",
+    }
+    assert (yealink.vendor, yealink.model) == ("yealink", "T46S")
+    assert (yealink.state, yealink.revoked_reason) == ("revoked", DISABLED)
+    assert yealink.layer == Layer()
+    read, disabled = table.notes
+    assert "device_vendor as vendor" in read
+    assert "password as user_pass[LINE]" in read
+    assert "left out: device_uuid" in read
+    assert "1 disabled in the table, revoked here: 001565AABBCC" in disabled
+
+
+def test_the_vendor_of_a_template_counts_where_no_column_names_one() -> None:
+    table = parse_device_table(
+        b"device_uuid,mac,device_template\nu,001565AABBCC,yealink/t46s\n"
+    )
+    assert (table.devices[0].vendor, table.devices[0].model) == ("yealink", "t46s")
+
+
+def test_a_wazo_table_is_read_by_its_own_names() -> None:
+    table = parse_device_table(
+        b"id,tenant_uuid,mac,ip,sn,vendor,model,version,plugin,status,description\n"
+        b"x,y,00:04:13:aa:bb:cc,10.0.0.9,,Snom,D785,10.1.33.33,wazo-snom,configured,Hall\n"
+    )
+    (device,) = table.devices
+    assert (device.vendor, device.model, str(device.firmware)) == (
+        "snom", "D785", "10.1.33.33"
+    )  # fmt: skip
+    assert (device.label, device.layer) == ("Hall", Layer())
+    assert "wazo" in table.notes[0]
+    assert "plugin" in table.notes[0]
+
+
+def test_a_freepbx_table_has_a_row_for_each_line_of_a_phone() -> None:
+    table = parse_device_table(
+        b"mac,brand,model,ext,line,name,devinfo_secret,devinfo_dtmfmode,voicemail\n"
+        b"000413AABBCC,Snom,D785,4711,1,Hall,s3cr3t,rfc4733,default\n"
+        b"000413AABBCC,Snom,D785,4712,2,Hall 2,s4cr3t,rfc4733,default\n"
+    )
+    assert table.problems == ()
+    (device,) = table.devices
+    values = {s.slot: s.value for s in device.layer.settings}
+    assert values[("user_name", 1)] == "4711"
+    assert values[("user_pass", 2)] == "s4cr3t"
+    again = parse_device_table(
+        b"mac,brand,ext,line\n000413AABBCC,Snom,1,1\n000413AABBCC,Snom,2,1\n"
+    )
+    assert [problem.line for problem in again.problems] == [3]
+
+
+@pytest.mark.parametrize(
+    ("title", "near"),
+    [
+        ("Modell", "model"),
+        ("lable", "label"),
+        ("Password", "user_pass[1]"),
+        ("setting_serer", "setting_server"),
+        ("user_name", "user_name[1]"),
+        ("USER_NAME[2]", "user_name[2]"),
+        ("zzqxj", ""),
+    ],
+)
+def test_an_unknown_column_is_refused_with_the_nearest_known_name(
+    title: str, near: str
+) -> None:
+    data = f"mac,{title},language\n000413AABBCC,s3cr3t,x\n".encode()
+    with pytest.raises(InputError) as raised:
+        parse_device_table(data)
+    assert repr(title) in raised.value.message
+    assert ("did you mean" in raised.value.message) is bool(near)
+    assert near in raised.value.message
+    assert "--allow-unknown" in raised.value.hint
+    assert "s3cr3t" not in raised.value.message + raised.value.hint
+    (device,) = parse_device_table(data, allow_unknown=True).devices
+    assert [s.value for s in device.layer.settings] == ["s3cr3t", "x"]
+
+
+@pytest.mark.parametrize(
+    ("mac", "what"),
+    [
+        ("4,137E+12", "as a number"),
+        ("4.13E12", "as a number"),
+        ("413AABBCC", "taken zeros"),
+        ("4130000", "taken zeros"),
+    ],
+)
+def test_what_a_spreadsheet_broke_is_said_to_be_that(mac: str, what: str) -> None:
+    table = parse_device_table(f'mac,label\n"{mac}",x\n'.encode())
+    (problem,) = table.problems
+    assert what in problem.reason
+    assert "spreadsheet" in problem.reason
+    assert "text" in problem.cure
+
+
+@pytest.mark.parametrize("cell", ["4,137E+12", "1.5E+10", "#NAME?", "#REF!", "#WERT!"])
+def test_a_value_that_a_spreadsheet_broke_is_refused_and_not_repeated(
+    cell: str,
+) -> None:
+    table = parse_device_table(f'mac;user_pass1\n000413AABBCC;"{cell}"\n'.encode())
+    (problem,) = table.problems
+    assert "spreadsheet" in problem.reason
+    assert "user_pass[1]" in problem.reason
+    assert cell not in problem.reason.replace("4.137E+12", "")
 
 
 def test_a_misspelled_vendor_is_told_the_near_one() -> None:

@@ -1,0 +1,185 @@
+"""The settings of Snom desk phones that linekey knows by name, some 1,050.
+
+Each row says whether the setting belongs to an account or another entry (``idx``),
+whether it is a secret, on whose word, and, where linekey or its users meet it, what it
+means. A phone has some 2,500 settings, so a name that is not here need not be wrong;
+``why_unknown`` says what is odd about it and which known name is near, and whoever sets
+it has to insist. Other makers' settings are not here.
+
+The rows lie in ``data/known_settings.tsv``, which says what its columns are.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final, cast
+
+from linekey.catalog.evidence import Confidence
+from linekey.errors import InputError
+
+_COLUMNS: Final = 6
+_NEAR: Final = 0.72
+"""Likeness of difflib's from which a name is offered: ``lable`` is 0.8 of ``label``."""
+
+
+_SYNONYMS: Final = MappingProxyType(
+    dict.fromkeys(("password", "passwort", "kennwort", "secret"), "user_pass")
+    | dict.fromkeys(("user", "username", "extension", "nebenstelle"), "user_name")
+    | dict.fromkeys(("displayname", "display_name", "anzeigename"), "user_realname")
+    | dict.fromkeys(("registrar", "sip_server"), "user_host")
+)
+"""What tables of people call the settings of an account."""
+
+
+class Secrecy(StrEnum):
+    """Whether a setting's value is a secret."""
+
+    NONE = "-"
+    VALUE = "value"
+    """By what stands in it: a URL may hold a password."""
+    SECRET = "secret"  # noqa: S105 - a word of the data file
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSetting:
+    """One setting: what it is, on whose word. ``meaning`` is empty for most."""
+
+    name: str
+    indexed: bool
+    """Whether it belongs to an account or another entry, and so needs an idx."""
+    secrecy: Secrecy
+    confidence: Confidence
+    source: str
+    meaning: str = ""
+
+    @property
+    def written(self) -> str:
+        """The name as an operator writes it: ``user_name[1]``, ``language``."""
+        return f"{self.name}[1]" if self.indexed else self.name
+
+
+@cache
+def known_settings() -> Mapping[str, KnownSetting]:
+    """All rows by their name in lower case, in the data's order."""
+    data = files("linekey.catalog").joinpath("data/known_settings.tsv")
+    rows: dict[str, KnownSetting] = {}
+    for line in data.read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        cells += [""] * (_COLUMNS - len(cells))
+        name, idx, secrecy, confidence, source, meaning = cells
+        rows[name.lower()] = KnownSetting(
+            name,
+            idx == "idx",
+            Secrecy(secrecy),
+            cast(Confidence, confidence),
+            source,
+            meaning,
+        )
+    return MappingProxyType(rows)
+
+
+def find_known(name: str) -> KnownSetting | None:
+    """The row for a setting; None if unknown.
+
+    Case makes no difference, and an idx may stand at the end of the name of a setting
+    that has one (``user_name1``): phones and their dumps write it so.
+    """
+    rows = known_settings()
+    lower = name.lower()
+    if row := rows.get(lower):
+        return row
+    row = rows.get(lower.rstrip("0123456789"))
+    return row if row is not None and row.indexed else None
+
+
+def written_with_idx(text: str) -> tuple[str, int] | None:
+    """Read ``user_name1`` as name and idx; None if it is no such spelling."""
+    if text.lower() in known_settings():
+        return None
+    found = re.fullmatch(r"(\w*[a-z_])([0-9]{1,3})", text, re.ASCII | re.IGNORECASE)
+    if found is None:
+        return None
+    row = known_settings().get(found[1].lower())
+    return (found[1], int(found[2])) if row is not None and row.indexed else None
+
+
+def near_name(text: str, more: Iterable[str] = ()) -> str:
+    """The known name most like ``text``, as written; empty if none is.
+
+    ``more`` are other words that could have been meant, such as a table's columns.
+    """
+    candidates = {word: word for word in more}
+    for lower, row in known_settings().items():
+        candidates.setdefault(lower, row.written)
+    bare = re.sub(r"\[.*|[0-9]+$", "", text.strip().lower())
+    if synonym := _SYNONYMS.get(bare):
+        return known_settings()[synonym].written
+    found = difflib.get_close_matches(bare, candidates, n=1, cutoff=_NEAR)
+    return candidates[found[0]] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSetting:
+    """What is odd about a setting's name: a clause, and what to write instead."""
+
+    written: str
+    reason: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        meant = f"; did you mean {self.instead}?" if self.instead else ""
+        return f"{self.reason}{meant}"
+
+
+def why_unknown(
+    name: str, idx: int | None, more: Iterable[str] = ()
+) -> UnknownSetting | None:
+    """Why no phone is known to have this setting; None: it is known just so.
+
+    Also told: an idx that is missing (``user_name`` sets no account's name) or one
+    where there is none, and another spelling by case, which a phone does not know.
+    """
+    written = name if idx is None else f"{name}[{idx}]"
+    row = known_settings().get(name.lower())
+    if row is None or row.name != name:
+        with_idx = written_with_idx(name) if idx is None else None
+        if with_idx is not None:
+            near = f"{with_idx[0].lower()}[{with_idx[1]}]"
+        elif row is not None:
+            near = row.name if idx is None else f"{row.name}[{idx}]"
+        else:
+            near = near_name(name, more).replace("[1]", f"[{idx or 1}]")
+        return UnknownSetting(written, f"{written!r} is no known setting", near)
+    if row.indexed and idx is None:
+        return UnknownSetting(
+            written,
+            f"{written!r} belongs to an account or another entry and needs its idx",
+            f"{name}[1]",
+        )
+    if idx is not None and not row.indexed:
+        return UnknownSetting(
+            written, f"{name!r} is a setting of the whole phone and has no idx", name
+        )
+    return None
+
+
+INSIST: Final = "--allow-unknown"
+
+
+def refuse_unknown(slots: Iterable[tuple[str, int | None]]) -> None:
+    """Raise InputError if any (name, idx) is not a known setting; all are told."""
+    unknown = [odd for name, idx in slots if (odd := why_unknown(name, idx))]
+    if not unknown:
+        return
+    raise InputError(
+        "; ".join(map(str, unknown)),
+        hint=f"correct the name; {INSIST} sets it as it is, and a common file leaves "
+        "such a setting out unless --public names it",
+    )
