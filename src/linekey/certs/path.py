@@ -99,17 +99,17 @@ def prove(
     if at is not None and at.tzinfo is None:
         raise CertificateError(f"a time without time zone: {at.isoformat()!r}")
     others = [c for c in dict.fromkeys(intermediates) if c != leaf]
-    outcome = _verify(leaf, others, roots, at=at, partial_chain=partial_chain)
+    outcome = verify(leaf, others, roots, at=at, partial_chain=partial_chain)
     if isinstance(outcome, tuple):
         problems = tuple(_against_purpose(outcome, purpose))
         return _result(outcome, problems, others)
     path = _likeliest(leaf, others, roots, partial_chain=partial_chain)
     found: dict[tuple[int, Certificate], PathProblem] = {}
     for problem in (
-        *_against_time(path, at),
+        *against_time(path, at),
         *_against_links(path),
-        *_against_trust(path, others, roots, partial_chain=partial_chain),
-        *_against_lengths(path),
+        *against_trust(path, others, roots, partial_chain=partial_chain),
+        *against_lengths(path),
         *_against_purpose(path, purpose),
         *_hidden(path),
     ):
@@ -173,13 +173,13 @@ def candidate_paths(
         issuers = [
             c
             for c in by_subject.get(top.issuer.canonical, ())
-            if c not in path and _ids_agree(top, c)
+            if c not in path and ids_agree(top, c)
         ]
-        if not issuers or len(path) == _MAX_DEPTH or _is_root(top):
+        if not issuers or len(path) == _MAX_DEPTH or is_root(top):
             found.append(path)
         else:
             open_paths.extend((*path, issuer) for issuer in reversed(issuers))
-    found.sort(key=lambda p: (p[-1] not in anchors, not _is_root(p[-1]), len(p)))
+    found.sort(key=lambda p: (p[-1] not in anchors, not is_root(p[-1]), len(p)))
     return tuple(found[:limit])
 
 
@@ -200,11 +200,12 @@ def prove_path(
     return prove(leaf, rest[:-1], [trusted], at=at, purpose=purpose, partial_chain=True)
 
 
-def _is_root(certificate: Certificate) -> bool:
-    return certificate.self_issued and _ids_agree(certificate, certificate)
+def is_root(certificate: Certificate) -> bool:
+    """Whether it names itself as its issuer, key identifiers included."""
+    return certificate.self_issued and ids_agree(certificate, certificate)
 
 
-def _ids_agree(child: Certificate, issuer: Certificate) -> bool:
+def ids_agree(child: Certificate, issuer: Certificate) -> bool:
     """Whether key identifiers allow the issuer: where one is missing, they do."""
     wanted, offered = child.authority_key_id, issuer.subject_key_id
     return wanted is None or offered is None or wanted == offered
@@ -227,7 +228,7 @@ def _likeliest(
     return paths[0] if paths else (leaf,)
 
 
-def _verify(
+def verify(
     leaf: Certificate,
     others: Sequence[Certificate],
     roots: Sequence[Certificate],
@@ -235,11 +236,14 @@ def _verify(
     at: datetime | None,
     partial_chain: bool,
 ) -> tuple[Certificate, ...] | PathProblem:
-    """OpenSSL's word: the path it proved, or its first error."""
+    """OpenSSL's word: the path it proved, or its first error.
+
+    It checks one signature for each certificate of its path but the last, at most.
+    """
     try:
         subject = leaf.openssl
     except CertificateError as error:
-        return _problem(err.UNSPECIFIED, 0, leaf, error.message)
+        return as_problem(err.UNSPECIFIED, 0, leaf, error.message)
     try:
         store = crypto.X509Store()
         for anchor in map(_loaded, roots):
@@ -258,9 +262,9 @@ def _verify(
     except crypto.X509StoreContextError as error:
         code, depth, text = error.errors
         detail = err.error_text(code) if code in err.ERRORS else text
-        return _problem(code, depth, _culprit(error, leaf), detail)
+        return as_problem(code, depth, _culprit(error, leaf), detail)
     except crypto.Error:
-        return _problem(err.UNSPECIFIED, 0, leaf)
+        return as_problem(err.UNSPECIFIED, 0, leaf)
     finally:
         # A failed proof leaves its reasons in OpenSSL's queue, where the TLS connection
         # in whose verify callback we may stand would take them for its own.
@@ -283,9 +287,10 @@ def _loaded(certificate: Certificate) -> crypto.X509 | None:
         return None
 
 
-def _problem(
+def as_problem(
     code: int, depth: int, certificate: Certificate, detail: str = ""
 ) -> PathProblem:
+    """One problem by its OpenSSL number, in the words of ``verify_errors``."""
     return PathProblem(
         code,
         err.error_name(code),
@@ -295,21 +300,22 @@ def _problem(
     )
 
 
-def _against_time(
+def against_time(
     path: Sequence[Certificate], at: datetime | None
 ) -> Iterator[PathProblem]:
+    """Every certificate outside its dates at this time; nothing for None."""
     if at is None:
         return
     moment = at.replace(microsecond=0)  # OpenSSL counts in seconds
     for depth, certificate in enumerate(path):
         if certificate.not_before > moment:
             day = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
-            yield _problem(
+            yield as_problem(
                 err.CERT_NOT_YET_VALID, depth, certificate, f"it begins on {day}"
             )
         if certificate.not_after < moment:
             day = f"{certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
-            yield _problem(
+            yield as_problem(
                 err.CERT_HAS_EXPIRED, depth, certificate, f"it ended on {day}"
             )
 
@@ -317,13 +323,13 @@ def _against_time(
 def _against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
     """What OpenSSL says of every child with its issuer, each pair by itself."""
     for depth, (child, issuer) in enumerate(pairwise(path)):
-        said = _verify(child, (), (issuer,), at=None, partial_chain=True)
+        said = verify(child, (), (issuer,), at=None, partial_chain=True)
         if not isinstance(said, PathProblem):
             continue
         yield replace(said, depth=depth + said.depth)
         if said.code == err.INVALID_CA and said.certificate == issuer:
             # OpenSSL stopped before the signature: ask again, as if it were one.
-            said = _verify(
+            said = verify(
                 child, (), (_as_authority(issuer),), at=None, partial_chain=True
             )
             if isinstance(said, PathProblem) and said.certificate == child:
@@ -366,7 +372,7 @@ def _as_authority(issuer: Certificate) -> Certificate:
     return Certificate.from_der(asn1.write(asn1.SEQUENCE, tbs, algorithm, void))
 
 
-def _against_trust(
+def against_trust(
     path: Sequence[Certificate],
     others: Sequence[Certificate],
     roots: Sequence[Certificate],
@@ -379,16 +385,16 @@ def _against_trust(
     if trusted and (partial_chain or top.self_issued):
         return
     depth = len(path) - 1
-    if _is_root(top):
+    if is_root(top):
         code = (
             err.SELF_SIGNED_CERT_IN_CHAIN if depth else err.DEPTH_ZERO_SELF_SIGNED_CERT
         )
-        yield _problem(code, depth, top, _namesake(top, roots))
+        yield as_problem(code, depth, top, _namesake(top, roots))
     elif trusted:
-        yield _problem(err.UNABLE_TO_GET_ISSUER_CERT, depth, top)
+        yield as_problem(err.UNABLE_TO_GET_ISSUER_CERT, depth, top)
     else:
         code = err.UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-        yield _problem(code, depth, top, _missing_issuer(top, (*roots, *others)))
+        yield as_problem(code, depth, top, _missing_issuer(top, (*roots, *others)))
 
 
 def _namesake(top: Certificate, roots: Sequence[Certificate]) -> str:
@@ -409,7 +415,7 @@ def _missing_issuer(top: Certificate, known: Sequence[Certificate]) -> str:
     return f"its issuer {top.issuer} is neither sent nor trusted"
 
 
-def _against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
+def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
     """PathLenConstraint of every authority (RFC 5280 §4.2.1.9), as OpenSSL counts."""
     below = 0
     for depth, certificate in enumerate(path):
@@ -417,7 +423,7 @@ def _against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
             continue
         allowed = certificate.path_length
         if certificate.is_ca and allowed is not None and below > allowed:
-            yield _problem(
+            yield as_problem(
                 err.PATH_LENGTH_EXCEEDED,
                 depth,
                 certificate,
@@ -444,7 +450,7 @@ def _against_purpose(
         extended = certificate.extended_key_usage
         if extended is not None and not accepted & set(extended):
             listed = ", ".join(extended) or "nothing"
-            yield _problem(
+            yield as_problem(
                 err.INVALID_PURPOSE,
                 depth,
                 certificate,
@@ -456,13 +462,13 @@ def _against_purpose(
             and not key_usages & certificate.key_usage
         ):
             listed = ", ".join(sorted(certificate.key_usage)) or "nothing"
-            yield _problem(
+            yield as_problem(
                 err.INVALID_PURPOSE, 0, certificate, f"its keyUsage is {listed}"
             )
 
 
 def _hidden(path: tuple[Certificate, ...]) -> Iterator[PathProblem]:
     """What OpenSSL still refuses with time ignored and the path's end trusted."""
-    said = _verify(path[0], path[1:-1], path[-1:], at=None, partial_chain=True)
+    said = verify(path[0], path[1:-1], path[-1:], at=None, partial_chain=True)
     if isinstance(said, PathProblem):
         yield said

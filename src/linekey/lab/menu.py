@@ -12,6 +12,7 @@ import logging
 import re
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
@@ -111,7 +112,7 @@ def _app(lab: LabAuthority) -> Starlette:
     async def who(request: Request) -> Response:
         tls = connection_tls(request.scope)
         assert tls is not None, "the door speaks nothing else"
-        found = identify(tls.chain, trust)
+        found = identify(tls.chain, trust, datetime.now(UTC))
         if found.problem is not None:
             by = "You showed no certificate that says so."
         elif found.mac is None:

@@ -1,6 +1,6 @@
 """What a certificate chain proves: this very phone, a vendor only, or nothing.
 
-The chain a phone sent is proved first (``certs.path``), against the vendors'
+The chain a phone sent is proved first (``certs.search``), against the vendors'
 authorities that the operator trusts. Only the proved path counts after that: the rule
 that says where the MAC is belongs to the authority that really signed the leaf, and is
 found by its name; what else the phone sent is ignored.
@@ -16,9 +16,11 @@ the path was issued for is looked at (``purpose``). A rule's
 vendor must be the trust anchor's, where that is known, so that one vendor's authority
 cannot name itself after another's.
 
-Rule: validity is not judged here. ``not_before`` and ``not_after`` are the narrowest
-of the path, and ``authorize`` holds them against its own ``now``; so an identity is a
-function of the chain and the trust alone, and may be kept.
+Rule: an identity is a function of the chain, the trust and ``now``, and of nothing that
+was seen before. A path that is valid now is taken wherever there is one; ``not_before``
+and ``not_after`` are the narrowest of it, and until then the identity may be kept. Of a
+path that holds but for its dates they tell that, and ``authorize`` holds them against
+its own ``now``.
 
 Sources: facts vendors.md for the rules, with the confidence each has there; OpenSSL's
 check_ca for what it would let pass.
@@ -42,7 +44,8 @@ from linekey.catalog.vendors import (
 )
 from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
-from linekey.certs.path import PathResult, prove
+from linekey.certs.path import PathResult
+from linekey.certs.search import search
 from linekey.errors import CertificateError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
@@ -114,6 +117,9 @@ class Identity:
     not_before: datetime | None = None
     not_after: datetime | None = None
     """The narrowest validity of the proved path, aware UTC."""
+    inner: tuple[Certificate, ...] = field(default=(), repr=False)
+    """The proved path between the leaf and its anchor: what else the phone sent is not
+    in it."""
     problem: Reason | None = None
     detail: str = ""
     """What is wrong, in words; may quote names from the certificate, escaped."""
@@ -122,62 +128,88 @@ class Identity:
     notes: tuple[str, ...] = ()
     """What the operator should know of a certificate that was accepted, in clauses."""
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it proves something, and its path's dates hold at ``now``."""
+        return (
+            self.problem is None
+            and self.not_before is not None
+            and self.not_after is not None
+            and self.not_before <= now <= self.not_after
+        )
+
 
 NO_IDENTITY = Identity(problem=Reason.NO_CERTIFICATE)
 """Of a phone that sent no certificate."""
 
 
-def identify(chain: Sequence[Certificate], trust: VendorTrust) -> Identity:
+def identify(
+    chain: Sequence[Certificate], trust: VendorTrust, now: datetime | None = None
+) -> Identity:
     """Read what ``chain``, leaf first as the phone sent it, proves. Never raises.
 
-    The result depends on the arguments alone and may be cached for them. It says
-    nothing about validity; see the module.
+    ``now`` (aware) is the time to prove for; None takes any path, whatever its dates.
+    The result depends on the arguments alone, and not on the order of what was sent or
+    is trusted; while it ``is_valid`` it may be kept for them.
     """
     if not chain:
         return NO_IDENTITY
     leaf = chain[0]
     try:
-        return _identify(leaf, chain[1:], trust)
+        return _identify(leaf, chain[1:], trust, now)
     except CertificateError as error:
         return _problem(leaf, Reason.CHAIN_NOT_PROVED, error.message)
 
 
 def _identify(
-    leaf: Certificate, sent: Sequence[Certificate], trust: VendorTrust
+    leaf: Certificate,
+    sent: Sequence[Certificate],
+    trust: VendorTrust,
+    now: datetime | None,
 ) -> Identity:
     if len(sent) >= MAX_CHAIN:
         return _problem(
             leaf, Reason.CHAIN_NOT_PROVED, f"more than {MAX_CHAIN} certificates"
         )
-    result = prove(
-        leaf, (*trust.intermediates, *sent), trust.anchors, at=None, partial_chain=True
+    result = search(
+        leaf,
+        sent,
+        trust.anchors,
+        trust.intermediates,
+        now=now,
+        fits=lambda path: isinstance(_read(path, trust), Identity),
     )
-    if not result.ok:
+    if result.codes - err.TIME_ERRORS:
         return _problem(leaf, *_path_problem(leaf, result))
     path = result.path
     if path[0] != leaf:
         return _problem(leaf, Reason.CHAIN_NOT_PROVED, "the path is another leaf's")
+    found = _read(path, trust)
+    return found if isinstance(found, Identity) else _problem(leaf, *found)
+
+
+def _read(
+    path: tuple[Certificate, ...], trust: VendorTrust
+) -> Identity | tuple[Reason, str]:
+    """What a path from a leaf to an anchor says, once it is proved."""
+    leaf = path[0]
     if len(path) < 2 or leaf.is_ca:
-        return _problem(leaf, Reason.AUTHORITY_CERTIFICATE, str(leaf.subject))
+        return Reason.AUTHORITY_CERTIFICATE, str(leaf.subject)
     for above in path[1:]:
         if above.is_ca is not True:
-            return _problem(
-                leaf, Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
-            )
+            return Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
     if refusal := purpose_problem(path):
-        return _problem(leaf, *refusal)
+        return refusal
     anchor = path[-1]
     vendor = trust.vendor_of(anchor)
     rule = rule_for(path[1].subject, leaf.subject)
     if rule is None:
         if vendor is None or _catalogued_vendor(anchor) is not None:
-            return _problem(leaf, Reason.NO_IDENTITY_RULE, f"issuer {leaf.issuer}")
+            return Reason.NO_IDENTITY_RULE, f"issuer {leaf.issuer}"
         # An authority of the operator's own, imported with the vendor it speaks for:
         # no catalogue knows it, and a CN that is the MAC is what everybody does.
         place, shared, proved = MacPlace.CN, False, vendor
     elif vendor is not None and vendor != rule.vendor:
-        return _problem(
-            leaf,
+        return (
             Reason.NO_IDENTITY_RULE,
             f"issuer {leaf.issuer} is named like {rule.vendor!r}, "
             f"but stands under an authority of {vendor!r}",
@@ -186,7 +218,7 @@ def _identify(
         place, shared, proved = rule.mac_in, rule.without_mac == "shared", rule.vendor
     found = _read_mac(leaf, place, rule, shared=shared)
     if isinstance(found, tuple):
-        return _problem(leaf, *found)
+        return found
     return Identity(
         vendor=proved,
         mac=found,
@@ -197,6 +229,7 @@ def _identify(
         leaf_sha256=leaf.sha256,
         not_before=max(c.not_before for c in path),
         not_after=min(c.not_after for c in path),
+        inner=path[1:-1],
         rule=rule.id if rule else "operator",
         notes=purpose_notes(path),
     )

@@ -4,16 +4,23 @@ One ``Gate`` holds the vendor CAs that the operator trusts and answers twice: to
 engine, which sends the alert that belongs to a refusal; and to the provisioning app,
 for every request anew, since a resumed session brings the leaf without its handshake.
 
-What a chain proves does not change with time (``provisioning.identity``), so it is kept
-by the leaf's fingerprint until the trusted CAs change. Intermediates that were proved
-are kept too: a resumed session (RFC 5077) carries the leaf alone, and phones send the
-intermediate only in a whole handshake.
+What one peer sends never decides about another. An identity is a function of a chain,
+the trusted CAs and the time (``provisioning.identity``). It is kept by the leaf, for
+that leaf alone, with what it sent and with the inner certificates of its proved path:
+
+- in a handshake what was kept counts only if the very same chain is sent again;
+- in a request a leaf that comes alone is completed with its own inner certificates: a
+  resumed session (RFC 5077) carries no more, and phones send the intermediate only in a
+  whole handshake.
+
+An identity that was kept ends with the trust, and with the first date of its path:
+then the chain is proved anew, with the inner certificates, before anybody is told that
+it has expired or is not trusted. See decision 0006.
 
 Rule: whether the phone is registered, revoked, or asks for the right file is not asked
 here. A handshake that ends well never means that anything is granted.
 """
 
-import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,10 +33,9 @@ from linekey.provisioning.identity import Identity, VendorTrust, identify
 from linekey.tls.alerts import Alert
 from linekey.tls.events import Accept, PeerChain, Refuse
 
-MAX_IDENTITIES = 20_000
-"""Identities kept, some 500 bytes each: as many as the door has connections, twice."""
-MAX_INTERMEDIATES = 256
-"""Proved intermediates kept. All vendors known have some 20 together."""
+MAX_IDENTITIES = 65_536
+"""Identities kept, some 1,000 bytes each: more phones than one process meets within
+the life of a session (``tls.context.SESSION_LIFETIME_S``) at 100 new ones a second."""
 
 ALERTS: dict[Reason, Alert] = {
     Reason.SELF_SIGNED: Alert.UNKNOWN_CA,
@@ -67,6 +73,16 @@ class TurnedAway:
     mac: Mac | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a leaf proved under this version of the trust, and the SHA-256 of each
+    certificate that it sent with it."""
+
+    version: int | None
+    sent: frozenset[str]
+    identity: Identity
+
+
 class Gate:
     """Judges chains against the trusted vendor CAs. Not for several threads.
 
@@ -79,8 +95,7 @@ class Gate:
         self._given: tuple[Certificate, ...] = ()
         self.version: int | None = None
         """The number of the trusted CAs that are used now."""
-        self._identities: OrderedDict[str, Identity] = OrderedDict()
-        self._intermediates: OrderedDict[str, Certificate] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     @property
     def roots(self) -> tuple[Certificate, ...]:
@@ -104,57 +119,63 @@ class Gate:
         self.version = version
         self._given = tuple(c for c in intermediates if not c.self_issued)
         self._trust = VendorTrust(tuple(roots), self._given)
-        self._identities.clear()
-        self._intermediates.clear()
         return True
 
     def identify(
-        self, chain: Sequence[Certificate], verdict: object = None
+        self,
+        chain: Sequence[Certificate],
+        verdict: object = None,
+        now: datetime | None = None,
     ) -> Identity:
-        """Say what a chain proves, by what is trusted now. Never raises.
+        """Say what a request's chain proves, by what is trusted now. Never raises.
 
-        ``verdict`` is what ``verify`` attached to the connection, if it did.
+        ``verdict`` is what ``verify`` attached to the connection, if it did. ``now``
+        is aware; without it the clock's.
         """
+        now = now or self._clock()
         if isinstance(verdict, Known) and verdict.version == self.version:
-            return verdict.identity
+            if verdict.identity.is_valid(now):
+                return verdict.identity
+            again = self._prove(chain, now)
+            return again if again.is_valid(now) else verdict.identity
+        if len(chain) == 1 and (kept := self._kept.get(chain[0].sha256)):
+            if self._holds(kept, now):
+                self._kept.move_to_end(chain[0].sha256)
+                return kept.identity
+            chain = (*chain, *kept.identity.inner)
+        return self._prove(chain, now)
+
+    def _holds(self, kept: _Kept, now: datetime) -> bool:
+        return kept.version == self.version and kept.identity.is_valid(now)
+
+    def _prove(self, chain: Sequence[Certificate], now: datetime) -> Identity:
         if not chain:
             return identify((), self._trust)
-        key = chain[0].sha256
-        identity = self._identities.get(key)
-        if identity is not None:
-            self._identities.move_to_end(key)
-            return identity
-        identity = identify(chain, self._trust)
-        if identity.problem is None:
-            # Strangers' chains are not kept: knocking fills no memory.
-            self._identities[key] = identity
-            if len(self._identities) > MAX_IDENTITIES:
-                self._identities.popitem(last=False)
-            self._keep_intermediates(chain)
+        key, sent = chain[0].sha256, frozenset(c.sha256 for c in chain[1:])
+        kept = self._kept.get(key)
+        if kept is not None and not self._holds(kept, now):
+            kept = None
+        if kept is not None and kept.sent == sent:
+            self._kept.move_to_end(key)
+            return kept.identity
+        identity = identify(chain, self._trust, now)
+        if identity.is_valid(now) and (
+            # Strangers' chains are not kept: knocking fills no memory. Nor does anybody
+            # who has seen a phone's certificate make what is kept of it end earlier.
+            kept is None or _end(identity) >= _end(kept.identity)
+        ):
+            self._kept[key] = _Kept(self.version, sent, identity)
+            self._kept.move_to_end(key)
+            if len(self._kept) > MAX_IDENTITIES:
+                self._kept.popitem(last=False)
         return identity
-
-    def _keep_intermediates(self, chain: Sequence[Certificate]) -> None:
-        # Only what ends at a trusted root is believed, so a stray one does no harm.
-        new = [
-            c
-            for c in chain[1:]
-            if c.is_ca and not c.self_issued and c.sha256 not in self._intermediates
-        ]
-        if not new:
-            return
-        for certificate in new:
-            self._intermediates[certificate.sha256] = certificate
-        while len(self._intermediates) > MAX_INTERMEDIATES:
-            self._intermediates.popitem(last=False)
-        known = dict.fromkeys((*self._given, *self._intermediates.values()))
-        self._trust = dataclasses.replace(self._trust, intermediates=tuple(known))
 
     def verify(self, peer: PeerChain) -> Accept | Refuse:
         """Judge a phone's certificate inside the handshake: the engine's Verify."""
-        identity = self.identify(peer.path or (peer.leaf,))
+        now = self._clock()
+        identity = self._prove(peer.sent or peer.path or (peer.leaf,), now)
         problem, detail = identity.problem, identity.detail
         if problem is None and identity.not_before and identity.not_after:
-            now = self._clock()
             if now < identity.not_before:
                 problem = Reason.NOT_YET_VALID
                 detail = f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
@@ -169,3 +190,8 @@ class Gate:
             said,
             TurnedAway(problem, identity.mac),
         )
+
+
+def _end(identity: Identity) -> datetime:
+    assert identity.not_after is not None, "only valid ones are kept"
+    return identity.not_after

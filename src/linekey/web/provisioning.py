@@ -108,7 +108,7 @@ class ProvisioningApp:
         now = self._clock()
         target = target_of(scope)
         await self._registry.look()
-        tls, identity = await self._who(scope)
+        tls, identity = await self._who(scope, now)
         version = tls.version if tls else None
         user_agent, authorization = _read_headers(scope)
         request = Request(
@@ -164,7 +164,9 @@ class ProvisioningApp:
                 self._site = dataclasses.replace(self._site, nonce_keys=keys)
         return self._site
 
-    async def _who(self, scope: Any) -> tuple[ConnectionTls | None, Identity]:
+    async def _who(
+        self, scope: Any, now: datetime
+    ) -> tuple[ConnectionTls | None, Identity]:
         authorities = await self._registry.authorities()
         self._gate.trust(
             authorities.roots, authorities.intermediates, authorities.version
@@ -176,7 +178,7 @@ class ProvisioningApp:
             tls = None
         if tls is None:
             return None, self._gate.identify(())
-        return tls, self._gate.identify(tls.chain, tls.verdict)
+        return tls, self._gate.identify(tls.chain, tls.verdict, now)
 
 
 async def _send(

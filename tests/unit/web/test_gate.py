@@ -73,15 +73,33 @@ def test_a_stranger_with_the_same_names_gets_unknown_ca(lab: LabAuthority) -> No
     assert answer.verdict.mac is None
 
 
-def test_the_leaf_alone_is_enough_once_its_chain_was_proved(lab: LabAuthority) -> None:
-    """What a resumed session brings; another phone of the same issuer profits too."""
+def test_the_leaf_alone_is_enough_once_its_own_chain_was_proved(
+    lab: LabAuthority,
+) -> None:
+    """What a resumed session brings. No other phone profits: order must not matter."""
     path = path_of(lab)
     judge = gate(lab)
     assert judge.identify(path[:1]).problem is Reason.ISSUER_NOT_TRUSTED
     assert judge.identify(path).mac == MAC
     assert judge.identify(path[:1]).mac == MAC
     other = lab.issue_device(Mac("000413AABBCD"), Generation.SHA256, KEY)
-    assert judge.identify(other[:1]).mac == Mac("000413AABBCD")
+    assert judge.identify(other[:1]).problem is Reason.ISSUER_NOT_TRUSTED
+
+
+def test_in_a_handshake_only_what_is_sent_counts(lab: LabAuthority) -> None:
+    path = path_of(lab)
+    judge = gate(lab)
+    assert isinstance(judge.verify(peer(*path)), Accept)
+    assert isinstance(judge.verify(peer(path[0])), Refuse)
+
+
+def test_a_change_of_trust_leaves_a_resumed_session_its_path(lab: LabAuthority) -> None:
+    """Its leaf comes alone; what it was proved with is proved anew, not forgotten."""
+    path = path_of(lab)
+    judge = gate(lab)
+    judge.verify(peer(*path))
+    assert judge.trust((*lab.vendor_roots(), lab.server_root()), (), 2)
+    assert judge.identify(path[:1]).mac == MAC
 
 
 def test_what_was_kept_ends_with_the_trust(lab: LabAuthority) -> None:
@@ -96,9 +114,10 @@ def test_what_was_kept_ends_with_the_trust(lab: LabAuthority) -> None:
 
 def test_the_same_version_of_trust_forgets_nothing(lab: LabAuthority) -> None:
     judge = gate(lab)
-    judge.identify(path_of(lab))
+    path = path_of(lab)
+    judge.identify(path)
     assert not judge.trust((), (), 1)
-    assert judge.identify(path_of(lab)[:1]).mac == MAC
+    assert judge.identify(path[:1]).mac == MAC
 
 
 def test_every_alert_can_be_sent() -> None:
