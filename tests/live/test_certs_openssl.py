@@ -95,13 +95,34 @@ def test_what_openssl_prints_is_what_we_read(lab, tmp_path) -> None:
     leaf = parse_certificates(path.read_bytes())[0]
     _, said = openssl(
         "x509", "-in", path, "-noout", "-serial", "-fingerprint", "-sha1", "-subject",
-        "-nameopt", "sep_comma_plus", "-text",
+        "-nameopt", "RFC2253", "-text",
     )  # fmt: skip
     assert f"serial={leaf.serial:X}" in said.replace("serial=0", "serial=")
     assert leaf.sha1.upper() in said.replace(":", "")
     assert f"subject={leaf.subject}" in said
     assert f"Signature Algorithm: {leaf.signature_algorithm}" in said
     assert f"({leaf.key.bits} bit)" in said
+
+
+@pytest.mark.parametrize(
+    "rdns",
+    [
+        [("C", "DE"), ("ST", "Berlin"), ("O", "LAB"), ("CN", "000413AABBCC"), ("emailAddress", "a@b.invalid")],
+        [("CN", "one"), [("CN", "two"), ("OU", "x")], ("CN", "three")],
+        [("ST", "708105B37234"), ("CN", "SPA-525G2, MAC: 708105B37234, Serial: CBT")],
+        [("O", ' "quoted" <&> ;'), ("CN", "#first")],
+    ],
+)  # fmt: skip
+def test_names_print_as_openssl_prints_them_by_rfc_2253(rdns, tmp_path) -> None:
+    name = Name.build(rdns)
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    certificate = issue(
+        name, new_key("rsa", 2048), None, serial=1, not_before=now, not_after=now
+    )
+    path = tmp_path / "name.pem"
+    path.write_bytes(chain_pem([certificate]))
+    _, said = openssl("x509", "-in", path, "-noout", "-subject", "-nameopt", "RFC2253")
+    assert said.strip() == f"subject={name}"
 
 
 HOSTS = [

@@ -15,11 +15,14 @@ import pytest
 from tests.conftest import peer_path
 from tests.phone_pki import MAC, NOW, OTHER, authority, device, server, vendor
 
-from linekey.catalog.models import find_model
-from linekey.certs.pem import to_pem
+from linekey.catalog.models import Generation, find_model
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.lab.authority import LabAuthority
 from linekey.net.door import bind
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.events import ExceptionAdded, ProvisioningWanted
+from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.web.phone_server import PhoneServer
 
@@ -225,6 +228,7 @@ NGINX = """
 {user} daemon off; pid {folder}/pid; error_log {folder}/error.log info; worker_processes 1;
 events {{ worker_connections 64; }}
 http {{
+  log_format dn '$ssl_client_s_dn'; access_log {folder}/names.log dn;
   access_log {folder}/access.log; client_body_temp_path {folder}; proxy_temp_path {folder};
   fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
   map $ssl_client_s_dn $cn {{ default ""; "~CN=(?<mac>[0-9A-Fa-f]{{12}})" $mac; }}
@@ -242,8 +246,12 @@ http {{
 
 
 @asynccontextmanager
-async def nginx(folder: Path, identity) -> AsyncIterator[str]:
+async def nginx(
+    folder: Path, identity, vendors: tuple[Certificate, ...] = ()
+) -> AsyncIterator[str]:
     write(folder, identity)
+    if vendors:
+        (folder / "vendor.pem").write_text("".join(map(to_pem, vendors)))
     port = free_port()
     (folder / "nginx.conf").write_text(
         NGINX.format(
@@ -289,6 +297,26 @@ async def test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_fil
         f"snom{name.removeprefix('snom')}-SIP {firmware}"
         in (tmp_path / "access.log").read_text()
     )
+
+
+@pytest.mark.peer("nginx")
+async def test_nginx_reads_the_name_of_a_lab_phone_as_that_of_a_real_one(
+    tmp_path: Path, shared_lab: LabAuthority
+) -> None:
+    chain, key = shared_lab.device_identity(MAC, Generation.SHA256)
+    own = DeviceIdentity(chain, private_key_to_pem(key))
+    vendors = (*shared_lab.vendor_roots(), *shared_lab.vendor_intermediates())
+    async with nginx(tmp_path, server(), vendors) as url:
+        for path in ("snomD785.htm", f"snomD785-{MAC}.htm"):
+            (tmp_path / "www" / path).write_text(FINE)
+        assert (await boot(phone(url, builtin=own))).status is Status.PROVISIONED
+    named = (tmp_path / "names.log").read_text().splitlines()[-1]
+    # The vendor's: emailAddress=security@snom.com,CN=<MAC>,O=…,L=Berlin,ST=Berlin,C=DE
+    assert named == (
+        f"emailAddress=security@lab.invalid,CN={MAC},O=LAB technology AG,L=Berlin,"
+        "ST=Berlin,C=DE"
+    )
+    assert named == str(chain[0].subject)
 
 
 @pytest.mark.peer("nginx")

@@ -1,9 +1,10 @@
 """Distinguished names, read from their RDNs.
 
 A name is never taken from a printed string, nor split at commas: printed names come
-in two orders, and values hold commas and slashes (facts: vendors.md, Cisco SPA).
-``Name`` keeps its DER; equality is equality of the DER, while ``matches`` compares as
-OpenSSL does when it looks for an issuer.
+in two orders (that of the encoding, and its reverse, as RFC 4514 and the phones print),
+and values hold commas and slashes (facts: vendors.md, Cisco SPA). ``Name`` keeps its
+DER; equality is equality of the DER, while ``matches`` compares as OpenSSL does when it
+looks for an issuer.
 """
 
 import re
@@ -127,15 +128,18 @@ class Name:
         return self._canonical
 
     def __str__(self) -> str:
-        """As the seed prints names: the first RDN first, ``emailAddress=…,CN=…``.
+        """As the phones print names: the last RDN first, ``emailAddress=…,CN=…,C=…``.
 
-        Special characters are escaped as in RFC 4514 §2.4, so one line is one name;
-        what cannot be seen (controls, direction marks) is written ``\\XX``.
+        That is RFC 4514 §2.1, and nginx's ``$ssl_client_s_dn``. Special characters are
+        escaped as in RFC 4514 §2.4, so one line is one name; what cannot be seen
+        (controls, direction marks) is written ``\\XX``.
         """
         if self._text is None:
             text = ",".join(
-                "+".join(f"{SHORT_NAMES.get(t, t)}={_escape(v)}" for t, v in rdn)
-                for rdn in self.rdns
+                "+".join(
+                    f"{SHORT_NAMES.get(t, t)}={_escape(v)}" for t, v in reversed(rdn)
+                )
+                for rdn in reversed(self.rdns)
             )
             object.__setattr__(self, "_text", text)
         assert self._text is not None

@@ -4,11 +4,13 @@ What is copied from the real ones (facts: snom.md §1 and §2, H, unless said):
 
 - two generations, root → intermediate → leaf: RSA-1024 with SHA-1, RSA-2048 with
   SHA-256; the validity of the real authorities;
-- the names' attributes and their order, e-mail first; basicConstraints CA:TRUE, not
-  critical, no path length; no keyUsage, no pointers; both key identifiers;
+- the names' attributes and their order: C, ST, L, O, CN, emailAddress in the encoding,
+  which prints as ``emailAddress=…,CN=…,C=DE``; basicConstraints CA:TRUE, not critical,
+  no path length; no keyUsage, no pointers; both key identifiers;
 - CN = MAC, 12 hex digits, for a phone of its own; for 300, 320, 370, PA1 and MP one
-  certificate for all, of version 1 and with the RDN order that the seed prints
-  ("Adding Unknown Certificates", H for the print, M that it is theirs).
+  certificate for all, of version 1 and with the RDN order that the seed prints, read
+  as the reverse of the encoding ("Adding Unknown Certificates", H for the print, M
+  that it is theirs).
 
 What differs: every name says LAB, and the e-mail address ends in .invalid, so that
 nobody takes any of it for the vendor's. That leaves carry basicConstraints CA:FALSE is
@@ -135,12 +137,12 @@ def issue_shared(
     shape = SHAPES[generation]
     subject = Name.build(
         [
-            ("emailAddress", EMAIL),
-            ("ST", "Berlin"),
-            ("O", shape.organization),
-            ("L", "Berlin"),
-            ("CN", shape.shared_cn),
             ("C", "DE"),
+            ("CN", shape.shared_cn),
+            ("L", "Berlin"),
+            ("O", shape.organization),
+            ("ST", "Berlin"),
+            ("emailAddress", EMAIL),
         ]
     )
     return issue(
@@ -158,12 +160,12 @@ def issue_shared(
 def _name(shape: Shape, cn: str) -> Name:
     return Name.build(
         [
-            ("emailAddress", EMAIL),
-            ("CN", cn),
-            ("O", shape.organization),
-            ("L", "Berlin"),
-            ("ST", "Berlin"),
             ("C", "DE"),
+            ("ST", "Berlin"),
+            ("L", "Berlin"),
+            ("O", shape.organization),
+            ("CN", cn),
+            ("emailAddress", EMAIL),
         ]
     )
 

@@ -309,7 +309,7 @@ def nginx_dn_rule() -> re.Pattern[str]:
     "dn",
     [
         "CN=000413AABBCC",
-        "C=DE,ST=Berlin,L=Berlin,O=snom technology AG,CN=000413AABBCC,emailAddress=security@snom.com",
+        "emailAddress=security@snom.com,CN=000413AABBCC,O=snom technology AG,L=Berlin,ST=Berlin,C=DE",
         "CN=000413aabbcc,O=Grandstream Networks\\, Inc.",
         "O=a\\\\,CN=000413AABBCC",
         "OU=a+CN=000413AABBCC",

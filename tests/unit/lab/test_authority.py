@@ -8,6 +8,7 @@ import pytest
 
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR, rule_for, vendor_of_authority
+from linekey.certs.name import SHORT_NAMES
 from linekey.certs.names import match_host
 from linekey.certs.path import prove
 from linekey.certs.pem import private_key_to_pem
@@ -42,9 +43,12 @@ def test_a_device_chain_is_shaped_like_the_vendors(
     for certificate in (leaf, intermediate, root):
         assert certificate.key.bits == bits
         assert certificate.signature_hash == hash_name
-        assert certificate.subject.rdns[0][0] == (
-            "1.2.840.113549.1.9.1", "security@lab.invalid",
-        )  # fmt: skip
+        assert [SHORT_NAMES[rdn[0][0]] for rdn in certificate.subject.rdns] == (
+            ["C", "ST", "L", "O", "CN", "emailAddress"]
+        )
+        assert str(certificate.subject).startswith(
+            f"emailAddress=security@lab.invalid,CN={certificate.common_names[0]},O=LAB"
+        )
         assert certificate.subject_key_id
         assert certificate.authority_key_id
         assert certificate.key_usage is None
