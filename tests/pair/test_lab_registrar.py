@@ -1,5 +1,6 @@
 """The lab's registrar, asked by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,8 @@ from linekey.net.dialer import DialError, Stream
 from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.connection import Purpose
 from linekey.phone.sip_stream import PING, Pong, SipReader
+from linekey.tls.hello import build_client_hello, new_client_hello
+from linekey.tls.versions import Version
 
 
 @asynccontextmanager
@@ -176,3 +179,39 @@ async def test_without_a_certificate_where_one_is_demanded_there_is_no_handshake
             with pytest.raises(DialError) as failed:
                 await running.connect(Purpose.SIP, "localhost", there.port)
     assert failed.value.refused
+
+
+@pytest.mark.parametrize(
+    ("data", "answer_", "words"),
+    [
+        (b"\x15\3\1\0\2\2\x28", b"\x15\3\1\0\2\2\x0a", "an alert came before"),
+        (b"\x16\3\1\0\4\2\0\0\0", b"\x15\3\1\0\2\2\x0a", "has type 2, not 1"),
+        (b"REGISTER sip:lab SIP/2.0\r\n", b"", "plain SIP"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", b"", "a PROXY protocol header"),
+    ],
+)
+async def test_what_is_no_hello_gets_its_alert_and_the_lab_is_told(
+    data: bytes, answer_: bytes, words: str
+) -> None:
+    told: list[Said] = []
+    async with registrar(told=told.append) as there:
+        reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
+        writer.write(data)
+        async with asyncio.timeout(10):
+            assert await reader.read() == answer_
+        writer.close()
+    (said,) = told
+    assert words in said.sentence
+    assert said.cure or answer_
+
+
+async def test_a_hello_that_nothing_serves_gets_its_alert() -> None:
+    data = build_client_hello(
+        new_client_hello(random=bytes(32), max_version=Version.TLS1_0, suites=[0x0005])
+    )
+    async with registrar() as there:
+        reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
+        writer.write(data)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b"\x15\3\1\0\2\2\x28"
+        writer.close()

@@ -37,8 +37,10 @@ from linekey.digits import digits_of
 from linekey.errors import PeerError
 from linekey.phone.sip_messages import make_reply
 from linekey.phone.sip_stream import PONG, Ping, SipReader
+from linekey.tls.alerts import Alert, record
 from linekey.tls.context import ServerContexts
 from linekey.tls.engine import ServerEngine
+from linekey.tls.errors import TlsError
 from linekey.tls.events import (
     AlertReceived,
     ConnectionFailed,
@@ -418,18 +420,29 @@ class _Client:
                 data += part
                 if not part or len(data) > _MAX_HELLO:
                     return b""
-                hello = parse_client_hello(data)
+                try:
+                    hello = parse_client_hello(data)
+                except TlsError as error:
+                    await self._say(error.alert, int.from_bytes(data[1:3], "big"))
+                    raise
                 if hello is not None:
                     break
         contexts = self._registrar._contexts
         choice = choose(hello, contexts.key)
         if choice.policy is None:
+            await self._say(choice.alert, hello.legacy_version)
             raise PeerError(
                 choice.reason,
                 hint="model and firmware decide what a phone offers: linekey models",
             )
         self._engine = ServerEngine(contexts[choice.policy], hello=hello)
         return data
+
+    async def _say(self, alert: Alert | None, version: int) -> None:
+        """Tell a client for whom no engine runs; it speaks ``version``."""
+        if alert is not None:
+            self._writer.write(record(alert, version))
+            await self._writer.drain()
 
     def _take(self, plain: bytes) -> None:
         engine = self._engine

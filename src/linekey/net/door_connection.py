@@ -22,7 +22,6 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from linekey.errors import PeerError
 from linekey.net.asgi_tls import tls_extensions
 from linekey.net.door_http import DoorHttp
 from linekey.net.door_places import Place
@@ -31,7 +30,9 @@ from linekey.net.door_transport import TlsTransport
 from linekey.net.sources import source_of
 from linekey.provisioning.decision import Reason
 from linekey.tls.alerts import Alert
+from linekey.tls.alerts import record as alert_record
 from linekey.tls.engine import ServerEngine
+from linekey.tls.errors import TlsError
 from linekey.tls.events import (
     AlertReceived,
     ConnectionFailed,
@@ -41,15 +42,13 @@ from linekey.tls.events import (
     PeerClosed,
 )
 from linekey.tls.fingerprint import ja4
-from linekey.tls.hello import ClientHello, parse_client_hello
+from linekey.tls.hello import ClientHello, explain_unfinished, parse_client_hello
 from linekey.tls.policy import Policy, choose
 
 if TYPE_CHECKING:
     from linekey.net.door import Door
 
 _HANDSHAKE_RECORD = 22
-_ALERT_RECORD = 21
-_HTTP_METHODS = (b"GET ", b"HEAD", b"POST", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PRI ")
 _LINGER_S = 2.0
 _LINGER_BYTES = 262_144
 _PLAIN_HTTP = (
@@ -93,6 +92,7 @@ class DoorConnection(asyncio.Protocol):
         "_server_name",
         "_timer",
         "_tls",
+        "_version",
         "door",
         "heard",
         "peer",
@@ -119,6 +119,7 @@ class DoorConnection(asyncio.Protocol):
         self._http: DoorHttp | None = None
         self._tls: TlsTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._version = 0
         self._policy: str | None = None
         self._server_name: str | None = None
         self._fingerprint: Callable[[], str] | None = None
@@ -201,35 +202,37 @@ class DoorConnection(asyncio.Protocol):
 
     def _read_hello(self) -> None:
         buffer = self._buffer
-        if buffer[0] != _HANDSHAKE_RECORD:
-            self._not_tls(bytes(buffer[:8]))
+        is_tls = buffer[0] == _HANDSHAKE_RECORD
+        if is_tls and len(buffer) < self._need:
             return
         limit = self.door.limits.hello_bytes
-        if len(buffer) < self._need:
-            return
-        if len(buffer) >= 9 and int.from_bytes(buffer[6:9], "big") > limit:
-            self._hello_too_large(limit)
-            return
         try:
             hello = parse_client_hello(bytes(buffer), max_bytes=limit)
-        except PeerError as error:
-            self._refuse("hello.broken", error.message, Alert.DECODE_ERROR)
+        except TlsError as error:
+            self._refuse_hello(error)
             return
-        if hello is None:
+        if hello is not None:
+            self._choose(hello)
+        elif is_tls:
             self._need = _next_boundary(buffer)
             if len(buffer) >= limit or self._need > limit:
-                self._hello_too_large(limit)
-            return
-        self._choose(hello)
+                self._refuse_hello(
+                    TlsError(
+                        f"a ClientHello of more than {limit} bytes",
+                        alert=Alert.ILLEGAL_PARAMETER,  # as OpenSSL has it
+                        kind="too_large",
+                    )
+                )
 
-    def _hello_too_large(self, limit: int) -> None:
-        self._refuse(
-            "hello.too_large",
-            f"a ClientHello of more than {limit} bytes",
-            Alert.DECODE_ERROR,
-        )
+    def _refuse_hello(self, error: TlsError) -> None:
+        """End a connection that brought no hello that can be read, and say so."""
+        if error.kind == "plain_http":
+            self._raw.write(_PLAIN_ANSWER)
+        code, cure = f"hello.{error.kind}", error.hint or None
+        self._refuse(code, error.message, error.alert, cure=cure)
 
     def _choose(self, hello: ClientHello) -> None:
+        self._version = hello.legacy_version
         self._server_name = hello.server_name
         self._fingerprint = lambda: ja4(hello)
         choice = choose(hello, self.door.key)
@@ -261,20 +264,6 @@ class DoorConnection(asyncio.Protocol):
         self._buffer = bytearray()
         self._flight_bytes = len(data)
         self._receive(data)
-
-    def _not_tls(self, first: bytes) -> None:
-        if first[0] & 0x80 and len(first) > 2:
-            if first[2] == 1:
-                self._refuse("hello.ssl2", "a ClientHello in SSL 2's form", None)
-            else:
-                self._refuse("hello.not_tls", "the first bytes are no TLS", None)
-        elif any(m.startswith(first[:4]) for m in _HTTP_METHODS):
-            if len(first) < 4:
-                return
-            self._raw.write(_PLAIN_ANSWER)
-            self._refuse("hello.plain_http", "plain HTTP on the HTTPS port", None)
-        elif not (first[0] & 0x80):
-            self._refuse("hello.not_tls", "the first bytes are no TLS", None)
 
     # TLS
 
@@ -354,12 +343,17 @@ class DoorConnection(asyncio.Protocol):
         if self.state not in HALF_OPEN and self.state is not State.OPEN:
             return
         if alert is not None:
-            version = self._buffer[1:3] if len(self._buffer) >= 3 else b"\x03\x03"
-            self._raw.write(
-                bytes((_ALERT_RECORD, 3, min(version[1], 3), 0, 2, 2, alert))
-            )
+            self._raw.write(alert_record(alert, self._version_of_peer()))
         self._leave_record(code, reason, alert, event, cure)
         self.close_lingering()
+
+    def _version_of_peer(self) -> int:
+        """The hello's, or that of its first record, as far as either came."""
+        if self._version:
+            return self._version
+        if len(self._buffer) >= 3 and self._buffer[1] == 3:
+            return int.from_bytes(self._buffer[1:3], "big")
+        return 0x0301
 
     def _leave_record(
         self,
@@ -388,13 +382,16 @@ class DoorConnection(asyncio.Protocol):
     def _gone(self) -> None:
         """Record that the peer left before the handshake's end."""
         name = "hello" if self.state is State.HELLO else "handshake"
-        if not self._buffer and self.state is State.HELLO:
+        code, cure = f"{name}.gone", None
+        if self.state is State.HELLO and (what := explain_unfinished(self._buffer)):
+            code, reason, cure = f"hello.{what.kind}", what.message, what.hint or None
+        elif not self._buffer and self.state is State.HELLO:
             reason = "the peer left without a word"
         else:
             reason = f"the peer left in the middle of the {name}"
         self.state = State.LINGER
         self.door.ending(self)
-        self._leave_record(f"{name}.gone", reason)
+        self._leave_record(code, reason, cure=cure)
 
     # Timers
 
@@ -410,6 +407,9 @@ class DoorConnection(asyncio.Protocol):
 
     def _handshake_too_slow(self) -> None:
         name = "hello" if self.state is State.HELLO else "handshake"
+        if self.state is State.HELLO and (what := explain_unfinished(self._buffer)):
+            self._refuse_hello(what)
+            return
         self._refuse(
             f"{name}.too_slow",
             f"no whole {name} within {self.door.limits.handshake_s:g} seconds",

@@ -182,8 +182,10 @@ def cure(alert: Alert) -> str:
 def record(alert: Alert, version: int = 0x0301, *, level: int = FATAL) -> bytes:
     """Make the plain record that carries this alert, for use where no engine runs.
 
-    ``version`` goes into the record header; answer with the lower of TLS 1.2 and the
-    peer's, as RFC 8446 §5.1 has legacy_record_version frozen there. ``level``: 1
-    warning, 2 fatal.
+    ``version``: the peer's, of its hello or at least of its record. The header gets it,
+    or the nearest from SSL 3 to TLS 1.2: RFC 8446 §5.1 has legacy_record_version frozen
+    there, and a peer that does not know the version of an alert may not read it.
+    ``level``: 1 warning, 2 fatal.
     """
-    return struct.pack("!BHHBB", 21, min(version, 0x0303), 2, level, alert)
+    header = max(0x0300, min(version, 0x0303))
+    return struct.pack("!BHHBB", 21, header, 2, level, alert)

@@ -17,6 +17,7 @@ from linekey.tls import wire
 from linekey.tls.alerts import Alert
 from linekey.tls.errors import TlsError
 from linekey.tls.parameters import extension_name, is_address
+from linekey.tls.strangers import Stranger, may_become_known, name_stranger
 from linekey.tls.suites import FALLBACK_SCSV
 from linekey.tls.versions import Version, is_grease
 
@@ -25,6 +26,7 @@ __all__ = [
     "ClientHello",
     "TlsError",
     "build_client_hello",
+    "explain_unfinished",
     "new_client_hello",
     "parse_client_hello",
 ]
@@ -40,7 +42,12 @@ _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _START = struct.Struct("!H32sB")
 _SHORT = struct.Struct("!H")
 _PAIR = struct.Struct("!HH")
-_CONTENT = {20: "a ChangeCipherSpec", 21: "an alert", 23: "application data"}
+_CONTENT = {
+    20: "a ChangeCipherSpec",
+    21: "an alert",
+    23: "application data",
+    24: "a heartbeat",
+}
 # Extensions that hold one list of numbers: field, extension, size of each number,
 # which is also the size of the list's length.
 _NUMBER_LISTS = (
@@ -48,20 +55,6 @@ _NUMBER_LISTS = (
     ("signature_algorithms", 13, 2),
     ("point_formats", 11, 1),
 )
-_WORDS = (
-    b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ",
-    b"CONNECT ", b"TRACE ", b"PROPFIND ", b"PRI * HTTP",
-)  # fmt: skip
-_OTHER_WORDS = {
-    b"REGISTER ": "plain SIP",
-    b"INVITE ": "plain SIP",
-    b"SUBSCRIBE ": "plain SIP",
-    b"NOTIFY ": "plain SIP",
-    b"SSH-": "SSH",
-    b"PROXY TCP": "a PROXY protocol header",
-    b"\r\n\r\n\x00\r\nQUIT\n": "a PROXY protocol header (version 2)",
-    b"EHLO ": "plain SMTP",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +123,10 @@ def _read_versions(legacy: int, body: bytes | None) -> tuple[int, ...]:
         found = wire.read_numbers(body, 1, 2, "client hello: supported_versions")
         versions = tuple([v for v in found if v & 0x0F0F != 0x0A0A or not is_grease(v)])
         if not versions:
-            _fail("supported_versions names no version")
+            raise TlsError(
+                "client hello: supported_versions names no version",
+                alert=Alert.PROTOCOL_VERSION if found else Alert.DECODE_ERROR,
+            )
         return versions
     if legacy < Version.SSL3:
         raise TlsError(
@@ -162,7 +158,11 @@ def _read_server_name(body: bytes | None) -> str | None:
             return None
         name = found[0]
     if not name or b"\0" in name:
-        _fail("the server name is empty or holds a NUL")
+        raise TlsError(
+            "client hello: the server name is empty or holds a NUL",
+            # OpenSSL's for the second; RFC 6066 §3 has a byte at least.
+            alert=Alert.UNRECOGNIZED_NAME if name else Alert.DECODE_ERROR,
+        )
     return name.decode("ascii", "backslashreplace")
 
 
@@ -238,6 +238,7 @@ def parse_client_hello(
                 raise TlsError(
                     f"the client hello has {size} bytes; {max_bytes} is the limit",
                     alert=Alert.ILLEGAL_PARAMETER,
+                    kind="too_large",
                 )
             if len(message) >= size:
                 return _parse_body(bytes(message[4:size]), record_version)
@@ -280,6 +281,9 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
                 found[number] = body[at - size : at]
     except (struct.error, IndexError):
         _fail("it is cut short")
+    for name, number, _ in _NUMBER_LISTS:
+        if not any(found.get(number, b"\1")):
+            _fail(f"{name} names nothing")
     return ClientHello(
         legacy_version=legacy_version,
         random=random,
@@ -304,22 +308,16 @@ def _fail_twice(number: int) -> NoReturn:
 
 def _explain_stranger(data: bytes) -> None:
     """Raise with what this is instead of TLS, or return if it is too short to say."""
-    for word in _WORDS:
-        if data.startswith(word):
-            raise TlsError(
-                "plain HTTP on the TLS port", hint="use https:// in the phone's URL"
-            )
-    for word, name in _OTHER_WORDS.items():
-        if data.startswith(word):
-            raise TlsError(f"{name} on the TLS port", hint="speak TLS on this port")
-    if any(word.startswith(data) for word in (*_WORDS, *_OTHER_WORDS)):
-        return
+    stranger = name_stranger(data)
+    if stranger is not None:
+        _raise_stranger(stranger)
     if data[0] in _CONTENT and data[1:2] in (b"", b"\x03"):
         if len(data) < 3:
             return
         raise TlsError(
             f"{_CONTENT[data[0]]} came before any client hello",
             alert=Alert.UNEXPECTED_MESSAGE,
+            hint="look at what connects there: it sends TLS records, but no hello",
         )
     if data[0] & 0x80 and data[2:3] in (b"", b"\x01"):
         if len(data) < 5:
@@ -331,12 +329,51 @@ def _explain_stranger(data: bytes) -> None:
                 f"an SSL 2 client hello (it offers up to {label})",
                 alert=Alert.PROTOCOL_VERSION,
                 hint="switch the client's SSL 2 compatible hello off",
+                kind="ssl2",
             )
+    if may_become_known(data):
+        return
+    if data[0] < 0x20 and data[1:2] == b"\x03" and data[2:3] <= b"\x04":
+        if len(data) < 5:
+            return
+        raise TlsError(
+            f"a record of the unknown type {data[0]} came before any client hello",
+            alert=Alert.UNEXPECTED_MESSAGE,
+        )
     _raise_garbage(data)
 
 
-def _raise_garbage(data: bytes) -> None:
-    raise TlsError(f"no TLS: the connection begins with {data[:8].hex(' ')}")
+def _raise_stranger(stranger: Stranger) -> NoReturn:
+    raise TlsError(
+        f"{stranger.name} on the TLS port",
+        hint=stranger.cure,
+        kind="plain_http" if stranger.is_http else "not_tls",
+    )
+
+
+def _raise_garbage(data: bytes) -> NoReturn:
+    stranger = name_stranger(data)
+    if stranger is not None:
+        _raise_stranger(stranger)
+    raise TlsError(
+        f"no TLS: the connection begins with {data[:8].hex(' ')}", kind="not_tls"
+    )
+
+
+def explain_unfinished(data: bytes | bytearray) -> TlsError | None:
+    """Say what a connection was that ended before its hello was whole.
+
+    None where it was a hello so far, or nothing was sent. The error is not raised.
+    """
+    if not data or data[0] == _HANDSHAKE:
+        return None
+    try:
+        stranger = name_stranger(bytes(data), final=True)
+        if stranger is not None:
+            _raise_stranger(stranger)
+        _raise_garbage(bytes(data))
+    except TlsError as error:
+        return error
 
 
 def build_client_hello(hello: ClientHello, *, record_size: int = 16_384) -> bytes:

@@ -1,0 +1,54 @@
+"""First bytes that are no TLS: named as soon as they can be, and never too early."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linekey.tls.strangers import (
+    _PREFIXES,
+    MAX_BYTES,
+    may_become_known,
+    name_stranger,
+)
+
+KNOWN = {
+    b"OPTIONS sips:a SIP/2.0\r\n": "plain SIP",
+    b"OPTIONS * SIP/2.0\r\n": "plain SIP",
+    b"OPTIONS rtsp://a RTSP/1.0\r\n": "plain RTSP",
+    b"OPTIONS /si HTTP/1.1\r\n": "plain HTTP",
+    b"MESSAGE sip:a SIP/2.0\r\n": "plain SIP",
+    b"CONNECT a:443 HTTP/1.1\r\n": "plain HTTP",
+    b"\x30\x84\x00\x00\x00\x10\x02\x01\x01\x63\x0b": "plain LDAP",
+}
+
+
+@pytest.mark.parametrize("data", list(KNOWN), ids=lambda d: d[:16].hex())
+def test_each_beginning_waits_until_it_is_known(data):
+    for end in range(1, len(data)):
+        part = data[:end]
+        if name_stranger(part) is None:
+            assert may_become_known(part), part
+    assert name_stranger(data).name == KNOWN[data]
+
+
+@pytest.mark.parametrize("prefix", [p for p, _ in _PREFIXES], ids=lambda d: d.hex())
+def test_every_row_is_reached_and_has_a_cure(prefix):
+    found = name_stranger(prefix)
+    assert found is not None
+    assert found.cure
+    assert not found.cure.startswith(" ")
+    assert all(may_become_known(prefix[:n]) or name_stranger(prefix[:n]) for n in range(1, len(prefix)))  # fmt: skip
+
+
+def test_a_method_of_three_protocols_is_not_guessed_before_its_line_ends():
+    assert name_stranger(b"OPTIONS ") is None
+    assert name_stranger(b"OPTIONS /a") is None
+    assert name_stranger(b"OPTIONS /a", final=True).name == "plain HTTP"
+    assert name_stranger(b"OPTIONS " + b"x" * MAX_BYTES).is_http
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_named_or_not(data):
+    found = name_stranger(data, final=True)
+    assert found is None or found.name
+    assert not may_become_known(data + bytes(MAX_BYTES))
