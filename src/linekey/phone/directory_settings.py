@@ -69,7 +69,7 @@ def read_directory(setting: Callable[[str], str | None]) -> DirectorySettings | 
     if not value("ldap_server"):
         return None
     notes: list[str] = []
-    tls = value("ldap_over_tls").lower() in ("on", "true", "1")
+    tls = _switch(value("ldap_over_tls"), "ldap_over_tls")
     username, password = _login(value("ldap_username"), setting("ldap_password"), notes)
     if password and not tls:
         notes.append("ldap_over_tls is off, so ldap_password can be read on the way")
@@ -123,6 +123,16 @@ def _parse_filter(template: str, typed: str, name: str) -> LDAPFilter:
         raise InputError(
             f"{name} is no LDAP filter: {shown(str(error))}", hint=hint
         ) from None
+
+
+def _switch(text: str, name: str) -> bool:
+    """On or off; what is neither is refused, since off would send a login in plain."""
+    word = text.lower()
+    if word in ("on", "true", "1", "yes"):
+        return True
+    if word in ("", "off", "false", "0", "no"):
+        return False
+    raise InputError(f"{name} cannot be {text[:40]!r}", hint="write on or off")
 
 
 def _host(text: str) -> str:

@@ -145,6 +145,8 @@ class Registration:
         self._instance = instance
         self._cseq = 0
         self._failures = 0
+        self._server = 0
+        """Which of the account's servers is called; the next where one fails."""
         self._expires_s = account.expires_s
         self._line: Line | None = None
         self._login = Login(account, token)
@@ -166,10 +168,11 @@ class Registration:
         if self.state not in (LineState.IDLE, LineState.WAITING):
             return []
         self.due = None
-        account = self.account
+        servers = self.account.servers
+        server = servers[self._server % len(servers)]
         return [
-            self._to(LineState.CONNECTING, f"connecting to {account.host}"),
-            Connect(account.host, account.port, account.tls),
+            self._to(LineState.CONNECTING, f"connecting to {server.host}"),
+            Connect(server.host, server.port, server.tls),
         ]
 
     def connected(
@@ -211,6 +214,8 @@ class Registration:
     def disconnected(self, reason: str, now: datetime) -> list[Action]:
         """The connection could not be had, or is gone; ``reason`` is a sentence."""
         self._line = None
+        if self.state is not LineState.REGISTERED:
+            self._server += 1
         self.registered_until = None
         if self.state in (LineState.IDLE, LineState.UNREGISTERING):
             self.due = None
@@ -246,6 +251,7 @@ class Registration:
             case LineState.WAITING:
                 return self.started(now)
             case LineState.REGISTERING | LineState.UNREGISTERING:
+                self._server += 1
                 return self._give_up("the SIP server does not answer", now)
             case LineState.REGISTERED:
                 return self._tend(now)

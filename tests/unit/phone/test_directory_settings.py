@@ -25,6 +25,12 @@ def settings(**changes: str) -> DirectorySettings:
     return read
 
 
+@pytest.mark.parametrize("text", ["enabled", "tls", "on;", "o n", "2"])
+def test_a_switch_that_cannot_be_read_never_means_without_tls(text: str) -> None:
+    with pytest.raises(InputError, match="ldap_over_tls"):
+        settings(ldap_over_tls=text)
+
+
 def test_defaults_follow_ldap_over_tls() -> None:
     assert (settings().port, settings(ldap_over_tls="off").port) == (636, 389)
     assert settings(ldap_max_hits="").max_hits == 50

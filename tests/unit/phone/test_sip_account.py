@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from linekey.errors import InputError
 from linekey.phone.sip_account import read_account
@@ -29,14 +33,122 @@ def test_outbound_says_where_and_how(outbound: str, expected: tuple) -> None:
     assert read.address == "sip:100@pbx.example"
 
 
+LIST = [
+    ("a;transport=tls,", [("a", 5061, True)]),
+    (",a:5070;transport=tls,,", [("a", 5070, True)]),
+    ("a:5061;transport=tls, b;transport=TLS", [("a", 5061, True), ("b", 5061, True)]),
+    ("sips:a,SIPS:[::1]:5", [("a", 5061, True), ("::1", 5, True)]),
+    ("a,b:5070", [("a", 5060, False), ("b", 5070, False)]),
+    (" , ", [("pbx.example", 5060, False)]),
+]
+
+
+@pytest.mark.parametrize(("outbound", "servers"), LIST)
+def test_an_outbound_is_a_list_whose_empty_entries_are_none(
+    outbound: str, servers: list[tuple[str, int, bool]]
+) -> None:
+    read = account(user_outbound=outbound)
+    assert [(s.host, s.port, s.tls) for s in read.servers] == servers
+
+
+@pytest.mark.parametrize(
+    ("host", "outbound", "expected"),
+    [
+        ("pbx.example;transport=tls", "", ("pbx.example", 5061, True)),
+        ("pbx.example:5070;transport=tls", "", ("pbx.example", 5070, True)),
+        ("pbx.example;transport=tls", "proxy.example", ("proxy.example", 5061, True)),
+        ("pbx.example", "proxy;transport=tls", ("proxy", 5061, True)),
+    ],
+)
+def test_the_registrar_may_say_the_transport_too(
+    host: str, outbound: str, expected: tuple[str, int, bool]
+) -> None:
+    read = account(user_host=host, user_outbound=outbound)
+    assert (read.host, read.port, read.tls) == expected
+    assert read.address == "sip:100@pbx.example"
+
+
 @pytest.mark.parametrize(
     "outbound",
-    ["a b", "x:99999", "x:0", "[::1", "http://x/", "@", "a\0b", "a\x1bb:5061", "a\x7f"],
+    [
+        "a;transport=tls,b",
+        "a,b;transport=tls",
+        "a;transport=tls;transport=tcp",
+        "a;transport=tlsv1",
+        "a;transport=",
+        "a;transprt=tls",
+        "a;tls",
+        "a;transport:tls",
+        "a transport=tls",
+        "atransport=tls",
+        "a,transport=tls",
+        "a%3Btransport=tls",
+        "a;transport= tls",
+        "sips:a;transport=udp",
+        "tls:a:5061",
+        "a/tls",
+        "tls",
+    ],
+)
+def test_what_speaks_of_tls_and_cannot_be_read_is_refused(outbound: str) -> None:
+    with pytest.raises(InputError) as caught:
+        account(user_outbound=outbound)
+    assert "transport=tls" in caught.value.hint
+
+
+def test_a_registrar_with_tls_and_a_proxy_without_is_a_contradiction() -> None:
+    with pytest.raises(InputError, match="user_outbound1"):
+        account(user_host="a;transport=tls", user_outbound="b;transport=tcp")
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        ["a.example", "b", ":5061", ";transport=tls", ";transport=TLS", ",", ";", "=",
+         " ", "transport", "tls", "sips:", "sip:", ";lr", "%", "\t", ";transport=tcp",
+         "/", "@", '"', ";Transport=Tls", "&", "udp"]
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@given(_PIECES, _PIECES)
+def test_no_spelling_that_contains_tls_gives_plaintext(
+    host: list[str], outbound: list[str]
+) -> None:
+    settings = {"user_host": "".join(host), "user_outbound": "".join(outbound)}
+    try:
+        read = account(**settings)
+    except InputError:
+        return
+    if read is None or all(server.tls for server in read.servers):
+        return
+    # In plain only where "tls" stands in a host's name and nowhere else.
+    for text in settings.values():
+        for entry in text.split(","):
+            bare = re.sub(r"^sip:", "", entry.strip().lower())
+            assert "tls" not in re.sub(r"^[\w.-]+", "", bare), settings
+            assert not bare.startswith("sips"), settings
+
+
+@pytest.mark.parametrize(
+    "outbound",
+    [
+        "a b",
+        "x:99999",
+        "x:0",
+        "[::1",
+        "http://x/",
+        "@",
+        "a\0b",
+        "a\x1bb:5061",
+        "a\x7f",
+        "a;transport=sctp",
+    ],
 )
 def test_an_outbound_that_is_none_is_named(outbound: str) -> None:
     with pytest.raises(InputError, match="user_outbound1") as caught:
         account(user_outbound=outbound)
-    assert "host:5061" in caught.value.hint
+    assert "transport=tls" in caught.value.hint
 
 
 @pytest.mark.parametrize(

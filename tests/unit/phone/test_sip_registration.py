@@ -1,5 +1,6 @@
 import itertools
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sipmessage import Message, Request, Response
 
 from linekey.digest import hash_hex, parse_digest
 from linekey.mac import Mac
-from linekey.phone.sip_account import SipAccount
+from linekey.phone.sip_account import Outbound, SipAccount
 from linekey.phone.sip_messages import instance_urn
 from linekey.phone.sip_registration import (
     FURTHER_TRIES,
@@ -569,3 +570,22 @@ def test_whatever_happens_in_whatever_order_it_stays_whole(
             assert line.due is not None
         if line.state is LineState.REGISTERED:
             assert line.registered_until is not None
+
+
+def test_where_a_server_fails_the_next_of_the_list_is_called() -> None:
+    account = replace(ACCOUNT, standby=(Outbound("b.example", 5071, True),))
+    line = registration(account)
+    assert line.started(NOW)[-1] == Connect("sip.example", 5061, True)
+    line.disconnected("nobody there", NOW)
+    assert line.due is not None
+    assert line.tick(line.due)[-1] == Connect("b.example", 5071, True)
+    line.connected("192.0.2.7", 40000, NOW)
+    assert line.due is not None
+    line.tick(line.due)  # no answer to the REGISTER
+    assert line.due is not None
+    assert line.tick(line.due)[-1] == Connect("sip.example", 5061, True)
+    answered = sent(line.connected("192.0.2.7", 40000, NOW))
+    line.received(reply(answered, 200, Expires="600"), NOW)
+    line.disconnected("the connection broke", NOW)
+    assert line.due is not None  # a server that was good is called again
+    assert line.tick(line.due)[-1] == Connect("sip.example", 5061, True)
