@@ -77,6 +77,29 @@ async def test_what_nginx_serves_is_served_and_marked_alike(
     assert ours.random[-8:] == theirs.random[-8:] == mark
 
 
+@pytest.mark.parametrize(
+    ("suites", "got"),
+    [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA"),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384:AES256-SHA256", "AES256-SHA256"),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305:DHE-RSA-AES128-SHA", "DHE-RSA-AES128-SHA"),
+    ],
+)
+async def test_a_client_whose_modern_suites_need_another_key_gets_its_file(
+    place: Any, suites: str, got: str
+) -> None:
+    certificate, key = place.identity(place.phone)
+    request = f"GET /snomD785-{place.phone}.htm HTTP/1.0\r\n\r\n".encode()
+    async with place.serving() as server:
+        ran = await place.run(
+            "openssl", "s_client", "-connect", server.url.removeprefix("https://"),
+            "-tls1_2", "-cipher", f"{suites}:@SECLEVEL=0", "-cert", certificate,
+            "-key", key, "-cert_chain", certificate, "-ign_eof", given=request,
+        )  # fmt: skip
+    assert f"Cipher is {got}\n" in ran.out, ran.said
+    assert place.password in ran.out
+
+
 async def test_a_client_that_reaches_higher_refuses_the_mark(place: Any) -> None:
     """OpenSSL's own client, behind somebody who takes TLS 1.3 out of its hello."""
     certificate, key = place.identity(place.phone)

@@ -318,3 +318,19 @@ def test_a_policy_is_not_for_a_hello_that_reaches_above_it():
         for given_hello in (hello, None):
             with pytest.raises(ValueError, match=policy.name):
                 ServerEngine(made[policy], hello=given_hello)
+
+
+def test_a_client_that_reaches_higher_refuses_the_mark_and_says_why():
+    """As a phone of TLS 1.3 does behind somebody who takes that out of its hello."""
+    near = ClientEngine(client_context(verify=accept), server_name=HOST)
+    before, after = b"\x03\x04\x03\x03", b"\x03\x03\x03\x03"
+    data = near.take_output()
+    assert data.count(before) == 1
+    data = data.replace(before, after)
+    hello = parse_client_hello(data)
+    made = contexts("RSA-2048")
+    far = ServerEngine(made[choose(hello, made.key).policy], hello=hello)
+    assert far.receive(data) == []
+    (failed,) = near.receive(far.take_output())
+    assert failed.alert_sent is Alert.ILLEGAL_PARAMETER
+    assert "marks its answer as a downgrade" in failed.reason

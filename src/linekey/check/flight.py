@@ -56,9 +56,7 @@ class AnswerReader:
                 self._take(message)
         except TlsError as error:
             self._problem = error.message
-            self._not_tls = self._hello is None and (
-                "not TLS" in error.message or "no TLS" in error.message
-            )
+            self._not_tls = self._hello is None and error.kind == "not_tls"
         except CertificateError as error:
             self._problem = f"the server's certificate cannot be read: {error.message}"
 

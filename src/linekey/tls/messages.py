@@ -15,6 +15,7 @@ from linekey.tls import wire
 from linekey.tls.alerts import FATAL, Alert, parse_alert
 from linekey.tls.errors import TlsError
 from linekey.tls.parameters import group_name
+from linekey.tls.strangers import name_server
 from linekey.tls.suites import SUITES, Suite, name_of
 from linekey.tls.versions import Version
 
@@ -162,18 +163,6 @@ Message = (
     | OtherMessage
 )
 
-_STRANGERS = {
-    b"HTTP/": "plain HTTP",
-    b"SIP/2.0": "plain SIP",
-    b"SSH-": "SSH",
-    b"220 ": "SMTP or FTP",
-    b"220-": "SMTP or FTP",
-    b"+OK ": "POP3",
-    b"* OK ": "IMAP",
-    b"<html": "plain HTTP",
-    b"<!DOC": "plain HTTP",
-}
-
 
 class FlightReader:
     """Reads one server's first flight; feed it what arrives.
@@ -231,6 +220,7 @@ class FlightReader:
                     "the server's bytes are no TLS record:"
                     f" {bytes(self._raw[:8]).hex(' ')}",
                     alert=Alert.DECODE_ERROR,
+                    kind="broken" if self._count else "not_tls",
                 )
             if length > 16_384 + 256:  # TLS 1.3 allows 256 more when encrypted
                 raise TlsError(
@@ -246,13 +236,13 @@ class FlightReader:
         return found
 
     def _check_start(self) -> None:
-        start = bytes(self._raw[:8])
-        for word, name in _STRANGERS.items():
-            if start.startswith(word):
-                raise TlsError(
-                    f"the server answers in {name}, not TLS",
-                    hint="check the port: this one does not speak TLS from the start",
-                )
+        name = name_server(bytes(self._raw[:16]))
+        if name is not None:
+            raise TlsError(
+                f"the server answers in {name}, not TLS",
+                hint="check the port: this one does not speak TLS from the start",
+                kind="not_tls",
+            )
 
     def _take_record(self, kind: int, fragment: bytes, found: list[Message]) -> None:
         if kind == 22:

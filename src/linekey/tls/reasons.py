@@ -77,6 +77,12 @@ def explain_failure(
         return "the other end's certificate was refused"
     if "unexpected eof while reading" in words:
         return "the other end closed the connection in the middle of the handshake"
+    if "inappropriate fallback" in words and not server:
+        return (
+            "the server marks its answer as a downgrade (RFC 8446 §4.1.3): it speaks a"
+            " newer version than it was asked for, so somebody between the two ends"
+            " took that out of the hello"
+        )
     for word in openssl:
         if word in _SENTENCES:
             return _SENTENCES[word]

@@ -154,13 +154,17 @@ def _of_options(rest: bytes, final: bool) -> Stranger | None:
 
 
 def _is_ldap(data: bytes) -> bool:
-    """An LDAPMessage (RFC 4511 §4.1.1): a sequence, a number, and a request."""
+    """A request to a directory: bind, search, extended (StartTLS), unbind."""
+    return _is_message(data, (b"\x60", b"\x63", b"\x77", b"\x42"))
+
+
+def _is_message(data: bytes, operations: tuple[bytes, ...]) -> bool:
+    """An LDAPMessage (RFC 4511 §4.1.1): a sequence, a number, an operation."""
     at = 2 if data[1:2] < b"\x80" else 2 + (data[1] & 0x7F)
     number = data[at + 1 : at + 2]
     if data[:1] != b"0" or data[at : at + 1] != b"\x02" or not number:
         return False
-    operation = data[at + 2 + number[0] :][:1]
-    return number[0] <= 4 and operation in (b"\x60", b"\x63", b"\x77", b"\x42")
+    return number[0] <= 4 and data[at + 2 + number[0] :][:1] in operations
 
 
 def _is_snmp(data: bytes) -> bool:
@@ -236,3 +240,41 @@ _SHAPES: Final[tuple[tuple[Callable[[bytes], bool], Stranger], ...]] = (
 )
 # LDAP and SNMP, TPKT, SMB and PostgreSQL, STUN, MQTT.
 _SHAPE_STARTS = (b"0", b"\3\0", b"\0\0\0", b"\0\1\0", b"\0\3\0", b"\x10")
+
+
+_SERVERS: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"HTTP/", "plain HTTP"),
+    (b"<html", "plain HTTP"),
+    (b"<!DOC", "plain HTTP"),
+    (b"SIP/2.0", "plain SIP"),
+    (b"RTSP/", "plain RTSP"),
+    (b"SSH-", "SSH"),
+    (b"220 ", "SMTP or FTP"),
+    (b"220-", "SMTP or FTP"),
+    (b"421 ", "SMTP or FTP"),
+    (b"500 ", "SMTP or FTP"),
+    (b"554 ", "SMTP or FTP"),
+    (b"+OK", "POP3"),
+    (b"-ERR ", "Redis or POP3"),
+    (b"* OK", "IMAP"),
+    (b"* BYE", "IMAP"),
+    (b"RFB 00", "VNC"),
+    (b"@RSYNCD:", "rsync"),
+    (b"AMQP", "AMQP"),
+    (b"<?xml", "XML (XMPP, perhaps)"),
+    (b"Asterisk Call Manager", "Asterisk's manager interface"),
+    (b"\xff\xfb", "Telnet"),  # RFC 854: IAC WILL, IAC DO
+    (b"\xff\xfd", "Telnet"),
+)
+
+
+def name_server(data: bytes) -> str | None:
+    """Name what a server answers a ClientHello in, by its first 16 bytes."""
+    for prefix, name in _SERVERS:
+        if data.startswith(prefix):
+            return name
+    if data[:1] == b"0" and _is_message(data, (b"\x78", b"\x61")):
+        return "plain LDAP"
+    if data[3:5] == b"\0\x0a" and data[2:3] == b"\0":
+        return "MySQL"  # its greeting: three bytes of length, number 0, protocol 10
+    return None

@@ -8,6 +8,7 @@ from linekey.tls.strangers import (
     _PREFIXES,
     MAX_BYTES,
     may_become_known,
+    name_server,
     name_stranger,
 )
 
@@ -52,3 +53,21 @@ def test_any_bytes_are_named_or_not(data):
     found = name_stranger(data, final=True)
     assert found is None or found.name
     assert not may_become_known(data + bytes(MAX_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2", "SSH"),
+        (b"* OK IMAP4 ready", "IMAP"),
+        (bytes.fromhex("4a0000000a352e372e34"), "MySQL"),
+        (bytes.fromhex("300c02010078070a0102"), "plain LDAP"),
+        (b"Asterisk Call Manager/5", "Asterisk's manager interface"),
+        (b"\xff\xfd\x18", "Telnet"),
+        (bytes.fromhex("160303004a0200"), None),
+        (bytes.fromhex("15030300020228"), None),
+        (b"", None),
+    ],
+)
+def test_what_a_server_answers_in_is_named(data, name):
+    assert name_server(data) == name
