@@ -118,4 +118,4 @@ def test_no_authorization_header_is_more_than_refused(header: str) -> None:
         header, method="GET", target="/x", credential=CREDENTIAL, keys=[b"k" * 32],
         now=datetime(2024, 5, 1, tzinfo=UTC),
     )  # fmt: skip
-    assert result.outcome in {DigestOutcome.MALFORMED, DigestOutcome.WRONG}
+    assert result.outcome in {DigestOutcome.MALFORMED, DigestOutcome.STALE}

@@ -77,6 +77,9 @@ class SecondFactor:
     """
 
     digest: DigestResult | None = None
+    paused_s: int = 0
+    """Not 0: an answer came, but in a pause that has so many seconds to go, so it was
+    not read, and ``digest`` is None (``brake``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +327,8 @@ def _second_factor(case: _Case, device: Device) -> _Answer:
     digest = case.second_factor.digest if case.second_factor else None
     if digest is not None and device.digest is not None:
         return _digest(digest, device.digest)
+    if case.second_factor and case.second_factor.paused_s and device.digest is not None:
+        return Reason.DIGEST_PAUSED, f"{case.second_factor.paused_s} s to go"
     if by_token and by_token[0] is Reason.TOKEN_WRONG:
         return by_token
     if device.digest is not None:

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     DIGEST_REQUIRED = "digest_required"
     DIGEST_WRONG = "digest_wrong"
     DIGEST_STALE = "digest_stale"
+    DIGEST_PAUSED = "digest_paused"
 
     @property
     def outcome(self) -> Outcome:
@@ -295,8 +296,16 @@ _TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.DIGEST_STALE: _refused(
         401,
-        "the password was proved with a challenge that is too old; a new one was sent",
+        "the answer is to a challenge that is too old or not ours; a new one was sent",
         "nothing: the phone answers the new one by itself",
+    ),
+    Reason.DIGEST_PAUSED: _refused(
+        429,
+        "too many wrong answers were given for this device or from this address, so "
+        "this one was not read; the answer says when the next one is",
+        "linekey log --mac MAC --refused shows who guesses; if it is the phone itself, "
+        "set its http_client_user and http_client_pass to the device's; a phone that "
+        "must not wait can have a one-time token",
     ),
 }
 assert _TEXTS.keys() == set(Reason), "every reason has its text"

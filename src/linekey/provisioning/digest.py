@@ -32,15 +32,19 @@ from linekey.provisioning.device import DigestCredential
 NONCE_LIFETIME_S = 300
 """Seconds a nonce is good for. A phone answers within one; a proxy's queue in some."""
 
+CLOCKS_APART_S = 30
+"""Seconds by which the clock of the server that made a nonce may be ahead of ours."""
+
 
 class DigestOutcome(StrEnum):
     """What an Authorization header came to."""
 
     VERIFIED = "verified"
     STALE = "stale"
-    """The answer is right, the nonce too old: a new challenge with stale=true."""
+    """The nonce is too old, or not ours: a new challenge with stale=true. Whether the
+    answer is right was not looked at."""
     WRONG = "wrong"
-    """User name, password, URL or nonce is not right."""
+    """User name, password or URL is not right."""
     MALFORMED = "malformed"
     """Not a digest answer of RFC 7616, or one of a kind that is not offered."""
 
@@ -91,7 +95,7 @@ def verify(
     *,
     method: str,
     target: str,
-    credential: DigestCredential,
+    credential: DigestCredential | None,
     keys: Sequence[bytes],
     now: datetime,
     lifetime_s: float = NONCE_LIFETIME_S,
@@ -100,7 +104,10 @@ def verify(
 
     ``target`` is the request target as it stood in the request line; the header's uri
     must equal it (RFC 7616 §3.4.6). A nonce of any of ``keys`` is good: while a key is
-    rotated, servers make them with different ones. Never raises; see DigestOutcome.
+    rotated, servers make them with different ones. The nonce is looked at first (RFC
+    7616 §3.3): with a bad one nothing is held against the password, so nobody can guess
+    without a nonce of ours. Without a ``credential`` every answer with a good nonce is
+    wrong. Never raises; see DigestOutcome.
     """
     parameters = parse_digest(authorization)
     if parameters is None:
@@ -117,14 +124,19 @@ def verify(
         return _malformed("userhash was not offered")
     if not re.fullmatch(r"[0-9a-fA-F]{8}", parameters["nc"]):
         return _malformed("nc is not 8 hex digits")
+    made = _nonce_time(keys, parameters["nonce"])
+    if made is None:
+        # Made by nobody here, or with a key that has been replaced since.
+        return DigestResult(DigestOutcome.STALE, "a nonce of another key")
+    if not -CLOCKS_APART_S <= now.timestamp() - made <= lifetime_s:
+        return DigestResult(DigestOutcome.STALE, "the nonce is too old")
+    held = credential or _NOBODY
     # All is computed before anything is compared, whichever part is wrong.
-    known = hmac.compare_digest(
-        parameters["username"].encode(), credential.username.encode()
-    )
-    realm_fits = parameters["realm"] == credential.realm
+    known = hmac.compare_digest(parameters["username"].encode(), held.username.encode())
+    realm_fits = parameters["realm"] == held.realm
     expected = response(
         algorithm,
-        ha1=credential.ha1_md5 if algorithm == "MD5" else credential.ha1_sha256,
+        ha1=held.ha1_md5 if algorithm == "MD5" else held.ha1_sha256,
         nonce=parameters["nonce"],
         nc=parameters["nc"],
         cnonce=parameters["cnonce"],
@@ -134,8 +146,7 @@ def verify(
     proved = hmac.compare_digest(
         expected.encode(), parameters["response"].lower().encode()
     )
-    made = _nonce_time(keys, parameters["nonce"])
-    if not (known and realm_fits and proved):
+    if credential is None or not (known and realm_fits and proved):
         return DigestResult(
             DigestOutcome.WRONG, "user name or password", credential=credential
         )
@@ -143,19 +154,11 @@ def verify(
         return DigestResult(
             DigestOutcome.WRONG, "the answer is for another URL", credential=credential
         )
-    if made is None:
-        # Made by nobody here, or with a key that has been replaced since.
-        return DigestResult(
-            DigestOutcome.STALE, "a nonce of another key", credential=credential
-        )
-    age = now.timestamp() - made
-    if not 0 <= age <= lifetime_s:
-        return DigestResult(
-            DigestOutcome.STALE, "the nonce is too old", credential=credential
-        )
     return DigestResult(DigestOutcome.VERIFIED, credential=credential)
 
 
+_NOBODY = DigestCredential("", "", "0" * 32, "0" * 64)
+"""What an answer is held against where nobody has a password: the same work."""
 _REQUIRED = frozenset(
     {"username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce"}
 )

@@ -11,6 +11,9 @@ the two things it names (``record_of``, ``model_of``), and calls ``decide``:
     shared  = the layers of request.model_of(device)
     answer  = decide(request, device, shared, site, now)
 
+An answer that comes of a guess at a password (``Answer.guess``) does not leave before
+the brake has judged it; what does is ``decide(…, verdict)``, with what it said.
+
 Rules: pure; no clock, no database. A record that is not the one asked for opens
 nothing. A refusal says its reason, and nothing about any phone but the one that asked:
 whether a MAC is registered is told only to the phone that proves to be it
@@ -27,14 +30,17 @@ from datetime import datetime
 from linekey.mac import Mac
 from linekey.provisioning import digest
 from linekey.provisioning.authorize import (
+    READING,
     ConnectionFacts,
     Rules,
     SecondFactor,
     authorize,
     record_key,
 )
+from linekey.provisioning.brake import Verdict
 from linekey.provisioning.decision import Decision, Outcome, Reason
 from linekey.provisioning.device import REALM, Device
+from linekey.provisioning.digest import DigestOutcome, DigestResult
 from linekey.provisioning.document import Layer, merge
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.render import CONTENT_TYPE, Rendered, render_document
@@ -70,6 +76,7 @@ _RECORD_TELLS = frozenset(
         Reason.DIGEST_REQUIRED,
         Reason.DIGEST_WRONG,
         Reason.DIGEST_STALE,
+        Reason.DIGEST_PAUSED,
         Reason.NO_CERTIFICATE,
     }
 )
@@ -145,6 +152,11 @@ class Answer:
     left_out: tuple[str, ...] = ()
     """What could not be written into a file that was rendered now, in words, for the
     log; empty when the file is one that was kept."""
+    guess: Mac | None = None
+    """Whose password was guessed at, whether that phone is registered or not; then the
+    brake has to judge, ``right`` or not, before this may leave."""
+    right: bool = False
+    """Whether the guess was the password of a phone that may have its file."""
     otherwise: "Answer | None" = None
     """Set where the answer uses up the device's one-time token, which has to happen in
     one step with the record; this leaves instead if somebody else just used it."""
@@ -156,27 +168,50 @@ def decide(
     shared: SharedLayers,
     site: Site,
     now: datetime,
+    verdict: Verdict | None = None,
 ) -> Answer:
     """Decide a request and make the answer to it. Never raises; ``now`` is aware.
 
     ``device`` is the record of ``request.record_of``, None if there is none; ``shared``
-    are the layers of ``request.model_of(device)``.
+    are the layers of ``request.model_of(device)``. ``verdict`` is what the brake said
+    to the answer that was made without one.
     """
     resource = request.resource
     if device is not None and device.mac != request.record_of:
         device = None  # a record of somebody else says nothing here
+    result = _held_against_password(request, device, site, now)
+    factor = None if result is None else SecondFactor(result)
+    if verdict is not None and not verdict.read:
+        factor = SecondFactor(None, verdict.wait_s)
     decision = authorize(
         request.identity,
         resource,
         device,
         request.connection,
-        _second_factor(request, device, site, now),
+        factor,
         site.rules,
         now,
         method=request.method,
     )
+    guess = None
+    if result is not None and result.outcome in _GUESSES:
+        assert isinstance(resource, PhoneFile)
+        guess = resource.mac
     if decision.outcome is Outcome.REFUSED:
-        return _refusal(decision, request, site, now)
+        stale = result is not None and result.outcome is DigestOutcome.STALE
+        refusal = _refusal(decision, request, site, now, stale, verdict)
+        # A revoked phone's password is as wrong as an unknown phone's; where only the
+        # format is missing, the password was looked at before.
+        right = (
+            decision.reason in _AFTER_THE_PASSWORD
+            and result is not None
+            and result.outcome is DigestOutcome.VERIFIED
+        )
+        if not right and decision.reason not in _RECORD_TELLS:
+            guess = None  # refused before any password
+        return dataclasses.replace(refusal, guess=guess, right=right)
+    if decision.reason is not Reason.DIGEST_ACCEPTED:
+        guess = None  # granted for something else
     if isinstance(resource, CertificateFile):
         own = device.layer if device else Layer()
         for layer in (shared.fleet, shared.model, own):
@@ -208,23 +243,31 @@ def decide(
         file.body,
         CONTENT_TYPE.encode("ascii"),
         left_out=left_out,
+        guess=guess,
+        right=guess is not None,
         otherwise=otherwise,
     )
 
 
 def public_refusal(
-    decision: Decision, identity: Identity, resource: Resource
+    decision: Decision,
+    identity: Identity,
+    resource: Resource,
+    verdict: Verdict | None = None,
 ) -> tuple[int, str]:
     """Return what the peer is told of a refusal: status and text.
 
     Who proves no MAC and asks for a phone's file always hears the same, whether that
-    phone is registered, revoked, has a second factor or not; the log has the truth.
+    phone is registered, revoked, has a second factor or not; the log has the truth. In
+    a pause that is 429, whether the answer was read or not.
     """
     if (
         identity.mac is None
         and isinstance(resource, PhoneFile)
         and decision.reason in _RECORD_TELLS
     ):
+        if verdict is not None and verdict.paused:
+            return 429, "too many wrong answers\nreason: second_factor_paused\n"
         return 401, "a second factor is needed for this file\nreason: second_factor\n"
     return (
         decision.status,
@@ -232,31 +275,59 @@ def public_refusal(
     )
 
 
-def _second_factor(
+_AFTER_THE_PASSWORD = frozenset({Reason.NO_RENDERER, Reason.NOTHING_THERE})
+_GUESSES = frozenset({DigestOutcome.VERIFIED, DigestOutcome.WRONG})
+
+
+def _held_against_password(
     request: Request, device: Device | None, site: Site, now: datetime
-) -> SecondFactor | None:
-    if request.authorization is None or device is None or device.digest is None:
+) -> DigestResult | None:
+    """What the Authorization header comes to; None: it is not looked at.
+
+    Whether a phone is registered, and has a password, makes no difference to a wrong
+    answer: else the pauses, or ``stale``, would tell it.
+    """
+    identity = request.identity
+    if (
+        request.authorization is None
+        or identity.mac is not None
+        or not isinstance(request.resource, PhoneFile)
+        or request.method not in READING
+    ):
         return None
-    result = digest.verify(
+    if identity.problem is not None and not (
+        identity.problem is Reason.NO_CERTIFICATE
+        and site.rules.second_factor_without_certificate
+    ):
+        return None
+    return digest.verify(
         request.authorization,
         method=request.method,
         target=request.raw_target.decode("latin-1"),
-        credential=device.digest,
+        credential=None if device is None else device.digest,
         keys=site.nonce_keys,
         now=now,
     )
-    return SecondFactor(digest=result)
 
 
-def _refusal(decision: Decision, request: Request, site: Site, now: datetime) -> Answer:
-    status, text = public_refusal(decision, request.identity, request.resource)
+def _refusal(
+    decision: Decision,
+    request: Request,
+    site: Site,
+    now: datetime,
+    stale: bool = False,
+    verdict: Verdict | None = None,
+) -> Answer:
+    status, text = public_refusal(decision, request.identity, request.resource, verdict)
     headers: list[tuple[bytes, bytes]] = []
     if status == 401:
-        stale, key = decision.reason is Reason.DIGEST_STALE, site.nonce_keys[0]
+        key = site.nonce_keys[0]
         headers += [
             (b"www-authenticate", value.encode("latin-1"))
             for value in digest.challenges(REALM, key, now, stale=stale)
         ]
+    if status in (401, 429) and verdict is not None and verdict.wait_s:
+        headers.append((b"retry-after", b"%d" % verdict.wait_s))
     if status == 405:
         headers.append((b"allow", b"GET, HEAD"))
     return Answer(decision, status, text.encode("utf-8"), PLAIN_TEXT, tuple(headers))

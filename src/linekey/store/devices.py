@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
+from linekey.store.attempts import forget_attempts
 from linekey.store.database import Database
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
 from linekey.store.schema import devices, revision, to_us
@@ -89,6 +90,8 @@ class Devices:
                 raise _already(there)
             for start in range(0, len(rows), _CHUNK):
                 connection.execute(sa.insert(devices), rows[start : start + _CHUNK])
+                part = listed[start : start + _CHUNK]
+                forget_attempts(connection, (device.mac for device in part))
         return len(rows)
 
     def registered(self, macs: Iterable[Mac]) -> frozenset[Mac]:
@@ -118,6 +121,8 @@ class Devices:
             connection.execute(
                 sa.update(devices).where(devices.c.mac == mac.digits).values(values)
             )
+            if after.digest != before.digest:
+                forget_attempts(connection, [mac])
         return after
 
     def revoke(self, mac: Mac, reason: str, now: datetime) -> Device:
@@ -143,6 +148,7 @@ class Devices:
             )
             if not gone.rowcount:
                 raise _unknown(mac)
+            forget_attempts(connection, [mac])
 
     def new_token(self, mac: Mac, now: datetime) -> str:
         """Make a one-time token for a device, in place of one it had.

@@ -25,7 +25,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0003"
+HEAD = "v0006"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -140,6 +140,28 @@ decision_log = Table(
 No index on the MACs: each group of lines would touch a page for each phone in it, which
 took a third of the time to write them; ``--mac`` looks from the newest line backwards.
 """
+
+digest_attempts = Table(
+    "digest_attempts",
+    metadata,
+    Column("scope", String(96), primary_key=True),
+    Column("mac", String(12)),
+    Column("wrong", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("forgotten_at", BigInteger, nullable=False),
+)
+"""Wrong answers to HTTP digest challenges (``provisioning.brake``), counted for a
+device and a source, a device, a source, or a device from its own place. Bounded; rows
+go when they are forgotten."""
+
+digest_places = Table(
+    "digest_places",
+    metadata,
+    Column("mac", String(12), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("leaf", String(64)),
+)
+"""Where a device last proved itself by HTTP digest: source, certificate's SHA-256."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from linekey.store.database import Database
+from linekey.store.deadline import within
 from linekey.store.paths import StateDir
 from linekey.store.schema import from_us, servers, to_us
 from linekey.store.secrets import KEY_FILE, LACKS_HINT
@@ -28,6 +29,7 @@ TELL_EVERY = timedelta(seconds=10)
 """How often a server writes that it lives."""
 LIVE = timedelta(minutes=1)
 """A server that was seen within this time lives: six of its lines were due."""
+_TELL_WITHIN_S = 5.0
 FORGOTTEN = timedelta(days=30)
 """A server that was not seen for so long is taken off the list by those that live."""
 
@@ -115,7 +117,10 @@ class Presence:
         keys = self._database.keys
         keys.read_again()
         ids = keys.file_ids
-        with self._database.change_uncounted() as connection:
+        with (
+            within(_TELL_WITHIN_S),
+            self._database.change_uncounted() as connection,
+        ):
             if self._writes:
                 self._write(connection, ids, now)
         if keys.in_use not in ids:
@@ -130,7 +135,7 @@ class Presence:
         """Take a second name back. The plain one stays: a server that is down must have
         the key, too, before it starts again. Raises StorageError."""
         if self._writes and self.name != self._plain:
-            with self._database.write() as connection:
+            with within(_TELL_WITHIN_S), self._database.write() as connection:
                 connection.execute(sa.delete(servers).where(self._is_mine()))
 
     def _write(

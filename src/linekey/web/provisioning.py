@@ -7,7 +7,8 @@ each request, on a resumed session as on a fresh one:
     record → the answer leaves
 
 ``provisioning.service.decide`` alone decides what is answered; here is what waits: the
-registry is looked into, the decision recorded, the answer sent. Only the ASGI TLS
+registry is looked into, a guess at a password counted (``provisioning.brake``), the
+decision recorded, the answer sent. Only the ASGI TLS
 extension is read, so it works alike at the door and behind a proxy.
 
 Rules: no answer leaves before its decision is on record; if it cannot be recorded, the
@@ -25,7 +26,9 @@ from linekey.errors import CertificateError, StorageError
 from linekey.mac import Mac
 from linekey.net.asgi_tls import ConnectionTls, connection_tls
 from linekey.net.request_head import target_of
+from linekey.net.sources import source_of
 from linekey.provisioning.authorize import ConnectionFacts, Rules
+from linekey.provisioning.brake import Verdict
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.service import PLAIN_TEXT, Answer, Request, Site, decide
 from linekey.store.decisions import LogEntry
@@ -50,6 +53,15 @@ class Recorder(Protocol):
         """Use up the token and put that on record in one step."""
 
 
+class Brake(Protocol):
+    """What the application asks of ``store.attempts.AttemptStore``."""
+
+    async def judge(
+        self, mac: Mac, source: str, leaf: str | None, *, right: bool, now: datetime
+    ) -> Verdict:
+        """Judge one guess at a phone's password, and count it if it is wrong."""
+
+
 class ProvisioningApp:
     """The ASGI application. ``on_decision`` is told of each decision once on record.
 
@@ -64,6 +76,7 @@ class ProvisioningApp:
         registry: RegistryReader,
         log: Recorder,
         gate: Gate,
+        brake: Brake,
         rules: Rules,
         nonce_keys: Callable[[], tuple[bytes, ...]],
         public_url: str,
@@ -73,6 +86,7 @@ class ProvisioningApp:
         self._registry = Reader(registry)
         self._log = log
         self._gate = gate
+        self._brake = brake
         self._site = Site(rules, nonce_keys(), public_url)
         self._nonce_keys = nonce_keys
         self._clock = clock
@@ -125,7 +139,18 @@ class ProvisioningApp:
         wanted = request.record_of
         device = None if wanted is None else await self._registry.find(wanted)
         shared = await self._registry.layers(request.model_of(device))
-        answer = decide(request, device, shared, self._here(identity), now)
+        site = self._here(identity)
+        answer = decide(request, device, shared, site, now)
+        if answer.guess is not None:
+            peer = scope["client"] or ("", 0)
+            verdict = await self._brake.judge(
+                answer.guess,
+                source_of(peer[0]),
+                identity.leaf_sha256,
+                right=answer.right,
+                now=now,
+            )
+            answer = decide(request, device, shared, site, now, verdict)
         for skipped in answer.left_out:
             _log.warning("left out of %s: %s", request.resource.text, skipped)
 

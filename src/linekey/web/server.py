@@ -31,6 +31,7 @@ from linekey.net.standard_streams import lost_lines
 from linekey.net.unix_socket import address_of
 from linekey.provisioning.authorize import Rules
 from linekey.settings import Settings, is_loopback
+from linekey.store.attempts import AttemptStore
 from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
@@ -146,6 +147,7 @@ class ProvisioningServer:
             registry=registry,
             log=log,
             gate=self.gate,
+            brake=stack.enter_context(AttemptStore(self.database)),
             rules=Rules(
                 blanked_for_shared=settings.rules.blanked_for_shared,
                 second_factor_without_certificate=(

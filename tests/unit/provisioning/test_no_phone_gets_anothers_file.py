@@ -30,6 +30,7 @@ from linekey.digest import answer, best_challenge
 from linekey.mac import Mac
 from linekey.net.asgi_tls import ConnectionTls
 from linekey.provisioning.authorize import ConnectionFacts, Rules
+from linekey.provisioning.brake import Attempts, Verdict, judge
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.digest import challenges
@@ -208,6 +209,7 @@ class Case:
     wrong_record: str | None
     """A careless server looks this record up instead of the right one."""
     challenge_age_s: int = 1
+    paused: bool = False
     """Seconds since the server made the nonce that the phone answers."""
 
 
@@ -249,6 +251,7 @@ def make_case(rng: random.Random, made, registries: list[Registry]) -> Case:
         method=rng.choice(["GET"] * 30 + ["HEAD", "PUT", "POST"]),
         wrong_record=rng.choice(MACS) if rng.random() < 0.1 else None,
         challenge_age_s=rng.choice([1] * 9 + [400]),
+        paused=rng.random() < 0.1,
     )
 
 
@@ -281,7 +284,19 @@ def serve(case: Case, identity: Identity, rendered: RenderedFiles) -> Answer:
     if case.wrong_record is not None:
         device = case.registry.get(case.wrong_record)
     shared = SHARED.get(request.model_of(device) or "", NO_MODEL)
-    return decide(request, device, shared, site_of(case.rules, rendered), case.now)
+    site = site_of(case.rules, rendered)
+    answer = decide(request, device, shared, site, case.now)
+    if answer.guess is not None:
+        braked = judged(case, answer.right)
+        answer = decide(request, device, shared, site, case.now, braked)
+    return answer
+
+
+def judged(case: Case, right: bool) -> Verdict:
+    """What the brake says: the first answer of all, or one in a pause."""
+    if case.paused:
+        return Verdict(read=False, paused=True, wait_s=7)
+    return judge(Attempts(), right=right, now=case.now)[0]
 
 
 def verdict(case: Case, made, body: bytes) -> str | None:
@@ -309,7 +324,8 @@ def verdict(case: Case, made, body: bytes) -> str | None:
         cannot_prove = True
     if not cannot_prove:
         return f"{made.name!r} got secrets of {owner}"
-    if case.password_of == owner and case.registry[owner].digest is not None:
+    has_password = case.registry[owner].digest is not None
+    if case.password_of == owner and has_password and not case.paused:
         return None
     fresh = case.registry[owner].token_used_at is None
     prefix = f"/t/{token_of(owner)}/".encode()
@@ -356,6 +372,11 @@ class CaseRegistry:
     async def authorities(self) -> Authorities:
         return Authorities((), (), 0)
 
+    async def judge(
+        self, mac: Mac, source: str, leaf: str | None, *, right: bool, now: datetime
+    ) -> Verdict:
+        return judged(self.case, right)
+
     async def record(self, entry: LogEntry) -> None:
         self.lines.append(entry)
 
@@ -375,7 +396,7 @@ async def through_the_app(
     registry = CaseRegistry(case)
     app = ProvisioningApp(
         registry=registry, log=registry, gate=Gate(lambda: case.now), rules=case.rules,
-        nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
+        brake=registry, nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
     )  # fmt: skip
     version = case.connection.version
     tls = ConnectionTls(
@@ -477,7 +498,7 @@ def test_who_proves_no_phone_learns_nothing_of_the_registry(
         identity = identities[case.certificate]
         if identity.mac is not None:
             continue
-        case = replace(case, wrong_record=None, challenge_age_s=1)
+        case = replace(case, wrong_record=None)
         found = serve(case, identity, RenderedFiles())
         if found.status == 200:
             continue

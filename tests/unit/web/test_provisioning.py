@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.memory_brake import MemoryBrake
 
 from linekey.catalog.models import Generation
 from linekey.certs.certificate import Certificate
@@ -131,12 +132,15 @@ async def ask(
     return answer
 
 
-def make_app(memory: Memory, rules: Rules) -> ProvisioningApp:
+def make_app(
+    memory: Memory, rules: Rules, brake: MemoryBrake | None = None
+) -> ProvisioningApp:
     return ProvisioningApp(
         registry=memory,
         log=memory,
         gate=Gate(lambda: NOW),
         rules=rules,
+        brake=brake or MemoryBrake(),
         nonce_keys=lambda: (b"k" * 32,),
         public_url="https://prov.example.com",
         clock=lambda: NOW,
