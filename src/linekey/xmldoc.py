@@ -3,7 +3,8 @@
 ``parse_xml`` turns bytes into a tree of ``Element`` values. A document type
 declaration is refused outright, so no entity is ever defined, expanded or fetched;
 size, depth and the number of elements are limited. Everything else that is wrong
-raises the one documented error, ``XmlError``, with its line and column.
+raises the one documented error, ``XmlError``, with its line and column, and a hint that
+fits the fault: documents come from templates and scripts, which break in few ways.
 
 Rules: nothing here touches the network or a file; text keeps its white space, and
 mixed content keeps its order.
@@ -79,14 +80,110 @@ def parse_xml(data: bytes, limits: XmlLimits | None = None) -> Element:
         raise XmlError(
             f"XML is not well-formed: {expat.ErrorString(error.code)}"
             f" at line {error.lineno}, column {error.offset + 1}",
-            hint="check the document with an XML editor; text needs &amp; for &",
+            hint=_hint(error.code, data, reader),
         ) from None
     except (LookupError, ValueError) as error:
         raise XmlError(
-            f"XML cannot be decoded: {error}", hint="save it as UTF-8"
+            f"XML cannot be decoded: {error}",
+            hint='save it as UTF-8, and declare encoding="UTF-8"',
         ) from None
     assert reader.root is not None  # expat accepts no document without a root
     return reader.root
+
+
+_CODES = expat.errors.codes
+_NEAR = 24
+"""Characters of a document that a hint shows."""
+
+
+_WEB_PAGE = "a web page came instead of a document: open the URL in a browser"
+
+
+def _hint(code: int, data: bytes, reader: "_Reader") -> str:
+    """What to do about a fault, by what stands where it is."""
+    at = max(reader.parser.ErrorByteIndex, 0)
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        return "the answer is empty: look at the script that makes the document"
+    if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
+        return _WEB_PAGE
+    if not start.startswith(b"<"):
+        return (
+            f"the document must begin with <, and begins with {_shown(start)}: take"
+            " away what the script prints before it"
+        )
+    if code == _CODES[expat.errors.XML_ERROR_MISPLACED_XML_PI]:
+        return (
+            "the declaration <?xml … ?> must be the very first bytes: take away the"
+            " blanks, line breaks or text before it (in PHP: before <?php and behind"
+            " ?>, in every included file)"
+        )
+    if code == _CODES[expat.errors.XML_ERROR_TAG_MISMATCH]:
+        name = reader.stack[-1].name[:60] if reader.stack else ""
+        what = _unclosed(reader, "is closed by another name")
+        return f"{what}: close it with </{name}>"
+    if code in (
+        _CODES[expat.errors.XML_ERROR_NO_ELEMENTS],
+        _CODES[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
+        _CODES[expat.errors.XML_ERROR_PARTIAL_CHAR],
+    ):
+        what = _unclosed(reader, "is never closed")
+        return f"{what}; the document ends in the middle: was it cut off?"
+    if code == _CODES[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]:
+        return (
+            f"behind the end of the document stands {_shown(data[at:])}: one document"
+            " has one outermost element, and a script must print nothing behind it"
+        )
+    if code == _CODES[expat.errors.XML_ERROR_UNDEFINED_ENTITY]:
+        return (
+            "XML knows &amp; &lt; &gt; &quot; and &apos; alone: write others as"
+            " numbers, &#160; for &nbsp;, and &amp; for a mere &"
+        )
+    return _invalid(code, data, at)
+
+
+def _invalid(code: int, data: bytes, at: int) -> str:
+    """For a character that cannot stand where it stands."""
+    unknown = code == _CODES[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
+    around = data[max(0, at - 1) : at + 2]
+    if unknown or _broken_utf8(data, at):
+        return (
+            "the bytes are not in the encoding that the document declares (UTF-8 where"
+            " it declares none), most likely Latin-1: save it as UTF-8, or declare"
+            ' encoding="ISO-8859-1"'
+        )
+    if any(byte < 0x20 and byte not in b"\t\n\r" for byte in around):
+        return "a control character stands there, which XML does not allow: take it out"
+    line = data[data.rfind(b"\n", 0, at) + 1 : at + 1]
+    if b"&" in line.rpartition(b";")[2] or data[at : at + 1] == b"&":
+        return "text and attributes need &amp; for &, also in URLs: a=1&amp;b=2"
+    if b"<" in around:
+        return "text needs &lt; for <"
+    return "check the document with an XML editor; text needs &amp; for &, &lt; for <"
+
+
+def _broken_utf8(data: bytes, at: int) -> bool:
+    """Whether the bytes around ``at`` are not ASCII and no UTF-8 either."""
+    piece = data[max(0, at - 4) : at + 4]
+    if piece.isascii():
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return abs(error.start - at) <= 4
+    return False
+
+
+def _unclosed(reader: "_Reader", what: str) -> str:
+    if not reader.stack:
+        return "an element is not closed"
+    element = reader.stack[-1]
+    return f"<{element.name[:60]}> of line {element.line} {what}"
+
+
+def _shown(data: bytes) -> str:
+    text = data[:_NEAR].decode("utf-8", "replace")
+    return repr("".join(c if c.isprintable() else " " for c in text))
 
 
 class _Reader:
@@ -102,10 +199,12 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
 
-    def _doctype(self, *_: object) -> NoReturn:
+    def _doctype(self, name: str, *_: object) -> NoReturn:
         raise XmlError(
             "XML with a document type declaration is refused",
-            hint="remove the <!DOCTYPE …> line; phones need none",
+            hint=_WEB_PAGE
+            if name.lower() == "html"
+            else "remove the <!DOCTYPE …> line; phones need none",
         )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

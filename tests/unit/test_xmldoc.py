@@ -49,3 +49,44 @@ def test_limits_hold() -> None:
 def test_any_bytes_parse_or_raise_the_one_error(data: bytes) -> None:
     with contextlib.suppress(XmlError):
         parse_xml(data)
+
+
+HINTS = [
+    (b"", "is empty"),
+    (b" \n ", "is empty"),
+    (b"<!DOCTYPE html><html><body>Log in</body></html>", "a web page came"),
+    (b"\n<html><body><p>x</body></html>", "a web page came"),
+    (b"Warning: mysqli in /srv/x.php\n<settings/>", "begins with 'Warning: mysqli in /srv/"),
+    (b'\n<?xml version="1.0"?><settings/>', "must be the very first bytes"),
+    (b'\xef\xbb\xbf\n<?xml version="1.0"?><settings/>', "must be the very first bytes"),
+    (b"<a>\n<b>x</c></a>", "<b> of line 2 is closed by another name: close it with </b>"),
+    (b"<a><b>\n", "<b> of line 1 is never closed"),
+    (b"<a>x</", "<a> of line 1 is never closed"),
+    (b"<a/>\nNotice: undefined", "stands 'Notice: undefined'"),
+    (b"<a>M&uuml;ller</a>", "&#160; for &nbsp;"),
+    (b"<a>x?a=1&b=2</a>", "&amp; for &"),
+    (b"<a>Marks & Spencer</a>", "&amp; for &"),
+    (b'<a url="x?a=1&b=2"/>', "&amp; for &"),
+    (b"<a>1 < 2</a>", "&lt; for <"),
+    ("<a>Müller</a>".encode("latin-1"), 'encoding="ISO-8859-1"'),
+    ('<?xml version="1.0" encoding="utf-8"?><a>Caf\xe9</a>'.encode("latin-1"), "not in the encoding"),
+    (b'<?xml version="1.0" encoding="utf-17"?><a/>', 'declare encoding="UTF-8"'),
+    (b"<a>\x07</a>", "control character"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "hint"), HINTS)
+def test_each_way_in_which_templates_break_has_a_hint_of_its_own(
+    data: bytes, hint: str
+) -> None:
+    with pytest.raises(XmlError) as caught:
+        parse_xml(data)
+    assert hint in caught.value.hint
+
+
+@given(st.binary(max_size=80).filter(lambda data: b"</a" not in data))
+def test_a_hint_is_one_printable_line_whatever_came(data: bytes) -> None:
+    with pytest.raises(XmlError) as caught:
+        parse_xml(b"<a>" + data)  # never closed
+    assert caught.value.hint
+    assert caught.value.hint.isprintable()

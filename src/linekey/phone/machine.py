@@ -55,6 +55,8 @@ from linekey.phone.events import (
     SettingEntered,
     WakeUp,
 )
+from linekey.phone.exposure import exposed_names, open_way
+from linekey.phone.exposure import warning as exposure_warning
 from linekey.phone.patch import read_patch, refusal
 from linekey.phone.provisioning_round import Round, retry_after_s
 from linekey.phone.settings import PhoneSettings
@@ -216,7 +218,7 @@ class Machine:
     def _next(self, now: datetime, before: list[Command]) -> list[Command]:
         round_ = self._round
         assert round_ is not None  # only called within a round
-        self.state = replace(self.state, fetched=tuple(round_.results))
+        self.state = replace(self.state, fetched=round_.shown())
         fetch = round_.next()
         if fetch is not None:
             return [*before, Save(), fetch]
@@ -264,25 +266,34 @@ class Machine:
                 round_.refused = True
             self._log(now, Purpose.PROVISIONING, f"{shown}: {reason}", level="error")
             round_.results.append(
-                FetchedDocument(redact_url(fetch.url), event.status, False, reason)
+                FetchedDocument(fetch.url, event.status, False, reason)
             )
             return self._next(now, [])
+        way = open_way(
+            (fetch.url, event.url), authenticates=self.state.authenticates_servers
+        )
         if fetch.kind == "certificate":
+            if way:
+                self._warn_of(("a certificate",), way, now)
             self.state = take_download(self.state, shown, event.body, now)
             return self._next(now, [])
         try:
             document = parse_document(event.body)
         except InputError as error:
             self._log(
-                now, "settings", f"{shown} was refused: {error.message}", level="error"
+                now,
+                "settings",
+                f"{shown} was refused: {error.message}; {error.hint}",
+                level="error",
             )
-            round_.results.append(
-                FetchedDocument(redact_url(fetch.url), 200, False, error.message)
-            )
+            reason = f"{error.message}; {error.hint}"
+            round_.results.append(FetchedDocument(fetch.url, 200, False, reason))
             return self._next(now, [])
+        if way and (names := exposed_names(document)):
+            self._warn_of(names, way, now)
         applied = apply_document(self.state, document, shown, now)
         self.state = applied.state
-        round_.results.append(FetchedDocument(redact_url(fetch.url), 200, True))
+        round_.results.append(FetchedDocument(fetch.url, 200, True))
         base = event.url or fetch.url
         for text in applied.files:
             self._queue(
@@ -291,6 +302,10 @@ class Machine:
         for text in applied.certificate_urls:
             self._queue(text, base, now, round_.add_certificate)
         return self._next(now, [ApplySettings()])
+
+    def _warn_of(self, names: tuple[str, ...], way: str, now: datetime) -> None:
+        text = exposure_warning(names, way)
+        self._log(now, Purpose.PROVISIONING, text, level="warning")
 
     def _queue(
         self, text: str, base: str, now: datetime, add: Callable[[str], str]
@@ -317,7 +332,7 @@ class Machine:
         round_.refused |= event.refused
         self._log(now, Purpose.PROVISIONING, f"{shown}: {event.reason}", level="error")
         if fetch.kind == "document":
-            round_.results.append(FetchedDocument(shown, 0, False, event.reason))
+            round_.results.append(FetchedDocument(fetch.url, 0, False, event.reason))
         skip = self.state.settings.is_on("skip_provisioning_urls_on_tls_error")
         if event.refused and skip and (left := round_.give_up()):
             self._log(

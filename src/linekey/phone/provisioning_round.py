@@ -8,11 +8,12 @@ are limited, so no set of documents can keep a phone busy for ever.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from linekey.phone.events import Fetch
 from linekey.phone.state import FetchedDocument, Status
+from linekey.phone.urls import redact_url
 from linekey.phone.wording import counted
 
 MAX_DEPTH: Final = 4
@@ -35,6 +36,7 @@ class Round:
     """The document that is this phone's alone."""
     waiting: Fetch | None = None
     results: list[FetchedDocument] = field(default_factory=list)
+    """With the URLs as they were asked; ``shown`` is for people."""
     refused: bool = False
     """One end refused the other's certificate, or the server the request."""
     seen: set[str] = field(default_factory=set)
@@ -73,15 +75,24 @@ class Round:
         self.certificates.clear()
         return left
 
+    def shown(self) -> tuple[FetchedDocument, ...]:
+        """The results without what is secret in their URLs."""
+        return tuple(replace(r, url=redact_url(r.url)) for r in self.results)
+
     def outcome(self) -> tuple[Status, str]:
         """What the round came to, with a clause.
 
         Provisioned: the phone's own document was applied, or another one and nobody
-        refused anything (a server need not have a document for each phone).
+        refused anything (a server need not have a document for each phone). A document
+        that came and could not be read is told of all the same.
         """
         applied = [r for r in self.results if r.applied]
+        broken = [r for r in self.results if not r.applied and r.status == 200]
         if any(r.url == self.own_url for r in applied):
-            return Status.PROVISIONED, f"{counted(len(applied), 'document')} applied"
+            done = f"{counted(len(applied), 'document')} applied"
+            for result in broken[:1]:
+                done += f"; {redact_url(result.url)} was not: {result.reason}"
+            return Status.PROVISIONED, done
         failed = next((r for r in reversed(self.results) if not r.applied), None)
         reason = failed.reason if failed else "there was nothing to fetch"
         if self.refused:

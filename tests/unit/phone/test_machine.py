@@ -193,6 +193,80 @@ def test_a_broken_document_costs_itself_and_its_reason_is_kept(body: bytes) -> N
     assert broken.reason
 
 
+def test_a_token_in_the_url_of_the_setting_server_is_compared_raw_and_shown_masked() -> (
+    None
+):
+    token = "/t/abcdefghijklmnopqrstuvwx"
+    server = f"https://user:secret@prov.test{token}/p"
+    state = new_phone(MAC, "D785", "10.1.33.33", setting_server=server)
+    machine = Machine(state)
+    own = f"{server}/snomD785-{MAC}.htm"
+    body = settings_xml("<language>Deutsch</language>")
+    answer_all(machine, {own: body, f"{server}/snomD785.htm": 403})
+    state = machine.state
+    assert state.status is Status.PROVISIONED, state.status_reason
+    shown = said(state) + repr(state.fetched) + state.status_reason
+    assert token not in shown
+    assert "secret" not in shown
+
+
+def test_a_document_that_was_broken_is_told_of_in_a_round_that_went_well() -> None:
+    machine = phone()
+    answer_all(machine, {MODEL_URL: b"<a>x & y</a>", OWN_URL: settings_xml("")})
+    state = machine.state
+    assert state.status is Status.PROVISIONED
+    assert MODEL_URL in state.status_reason
+    assert "&amp;" in state.status_reason
+    assert "&amp;" in said(state)
+
+
+@pytest.mark.parametrize(
+    ("server", "end", "firmware", "way"),
+    [
+        ("http://prov.test/p", "", "10.1.33.33", "by plain HTTP from http://prov.test"),
+        ("https://prov.test/p", "http://x.test/y", "10.1.33.33", "by plain HTTP from http://x.test"),
+        ("http://prov.test/p", "https://x.test/y", "10.1.33.33", "by plain HTTP from http://prov"),
+        ("https://prov.test/p", "", "8.9.3.80", "did not authenticate"),
+        ("https://prov.test/p", "", "10.1.33.33", ""),
+    ],
+)  # fmt: skip
+def test_secrets_that_came_by_an_open_way_are_warned_of_by_setting_and_url(
+    server: str, end: str, firmware: str, way: str
+) -> None:
+    state = new_phone(MAC, "D735", firmware, setting_server=server)
+    machine = Machine(state)
+    commands = machine.handle(PoweredOn(), NOW)
+    commands = machine.handle(DocumentFetched(fetch_of(commands), 404, b""), NOW)
+    body = settings_xml(
+        "<user_pass idx='1'>hunter2</user_pass><webserver_cert>x</webserver_cert>"
+        "<language>Deutsch</language>"
+    )
+    fetch = fetch_of(commands)
+    machine.handle(DocumentFetched(fetch, 200, body, end or fetch.url), NOW)
+    warned = [e.text for e in machine.state.log if "stands in between" in e.text]
+    assert bool(warned) is bool(way)
+    for text in warned:
+        assert text.startswith("user_pass[1], webserver_cert came ")
+        assert way in text
+        assert "language" not in text
+        assert "hunter2" not in text
+
+
+def test_a_certificate_by_url_over_plain_http_is_warned_of() -> None:
+    machine = phone()
+    commands = machine.handle(PoweredOn(), NOW)
+    commands = machine.handle(DocumentFetched(fetch_of(commands), 404, b""), NOW)
+    more = '<certificates><certificate url="http://prov.test/ca.der"/></certificates>'
+    fetch = fetch_of(commands)
+    body = settings_xml("", more)
+    commands = machine.handle(DocumentFetched(fetch, 200, body, fetch.url), NOW)
+    fetch = fetch_of(commands)
+    machine.handle(DocumentFetched(fetch, 200, b"x", fetch.url), NOW)
+    assert "a certificate came by plain HTTP from http://prov.test/ca.der" in said(
+        machine.state
+    )
+
+
 def test_a_refused_handshake_makes_the_phone_refused_and_it_tries_again_later() -> None:
     machine = phone()
     commands = machine.handle(PoweredOn(), NOW)
