@@ -296,11 +296,11 @@ async def test_connections_without_a_hello_keep_no_phone_out_and_go_at_once(
     options = {"limits__half_open": 4, "limits__shed_after_s": 0.5}
     async with place.serving(**options) as server, strangers(server, 12, first):
         await still_serves(place, server)
-        await place.logged(2)
-        assert server.door.shed_count == 12
         await until(lambda: server.door.connections == 0)
-    (shed,) = [e for e in place.log() if e.reason == "hello.shed"]
-    assert "11 more of its source" in shed.sentence
+        assert server.door.shed_count == 12
+    shed = [e.sentence for e in place.log() if e.reason == "hello.shed"]
+    assert 1 <= len(shed) < 12  # a line for all of a source at that moment
+    assert "more of its source" in "".join(shed)
 
 
 async def test_handshakes_that_stall_keep_neither_others_nor_their_own_source_out(

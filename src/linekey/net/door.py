@@ -30,6 +30,8 @@ from uvicorn.server import ServerState
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import LinekeyError
+from linekey.net.accepting import Accepting
+from linekey.net.descriptors import RESERVE, soft_limit
 from linekey.net.door_connection import HALF_OPEN, DoorConnection
 from linekey.net.door_http import DoorHttp
 from linekey.net.door_places import Placed, Places
@@ -42,6 +44,9 @@ from linekey.tls.policy import Policy
 from linekey.tls.server_key import ServerKey, server_key
 
 _log = logging.getLogger("linekey.door")
+
+_DESCRIPTORS_S = 10.0
+"""Seconds between two looks whether descriptors suffice again."""
 
 EngineFor = Callable[[Policy, ClientHello], ServerEngine]
 """Makes the engine for one new connection: its policy, and its hello for reasons."""
@@ -92,10 +97,15 @@ class Door:
             timeout_keep_alive=limits.keep_alive_s,  # type: ignore[arg-type]
         )
         self.loop: asyncio.AbstractEventLoop
-        self._listener = listener
         self._on_refused = on_refused
         self._drain_s = drain_s
-        self._server: asyncio.Server | None = None
+        self._accepting = Accepting(
+            listener, lambda: DoorConnection(self), backlog=limits.backlog
+        )
+        # Of descriptors the lowest free one is given out: a high one says that the
+        # rest are taken, by whatever.
+        self._last_descriptor = soft_limit() - RESERVE // 2
+        self._most = limits.connections
         self._connections: set[DoorConnection] = set()
         self.places = Places(limits, chance or Random())  # noqa: S311 - no secret
         self._queue: deque[Refusal] = deque()
@@ -103,7 +113,6 @@ class Door:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
-        self._opening: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
@@ -141,14 +150,14 @@ class Door:
     @property
     def accepting(self) -> bool:
         """Whether new connections are taken now."""
-        return self._server is not None
+        return self._accepting.is_on
 
     async def __aenter__(self) -> Self:
         self.loop = asyncio.get_running_loop()
         self.config.load()
         self._tick()
         self._writer = self.loop.create_task(self._write_refusals())
-        await self._open()
+        await self._accepting.open()
         return self
 
     async def __aexit__(
@@ -164,9 +173,7 @@ class Door:
         if self._closing:
             return
         self._closing = True
-        if self._opening is not None:
-            await asyncio.gather(self._opening, return_exceptions=True)
-        self._stop_accepting()
+        await self._accepting.close()
         for timer in (self._ticker, self._sweeper):
             if timer is not None:
                 timer.cancel()
@@ -188,51 +195,25 @@ class Door:
             await self._writer
             self._writer = None
 
-    # Accepting
-
-    async def _open(self) -> None:
-        # A duplicate, so that closing the server leaves the backlog as it is.
-        self._server = await self.loop.create_server(
-            lambda: DoorConnection(self),
-            sock=self._listener.dup(),
-            backlog=self.limits.backlog,
-        )
-
-    def _stop_accepting(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    def _accept_again(self) -> None:
-        if self._server is None and self._opening is None and not self._closing:
-            self._opening = self.loop.create_task(self._open())
-            self._opening.add_done_callback(self._opened)
-
-    def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening = None
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            _log.error("cannot accept again: %s", error)
-            self.loop.call_later(1.0, self._accept_again)
-
     # Places
 
     @property
     def _is_full(self) -> bool:
-        return len(self._connections) >= self.limits.connections
+        return len(self._connections) >= self._most
 
     def connection_opened(self, connection: DoorConnection) -> None:
         """Count a new connection, and let another one go if there are too many."""
         self.accepted += 1
         self._connections.add(connection)
+        self._watch_descriptors(connection)
         self.places.put(connection, self.places.silent)
         victim = self.places.early_drop(connection.source)
-        if victim is None and len(self._connections) > self.limits.connections:
+        if victim is None and len(self._connections) > self._most:
             victim = self.places.giving_way()
         if victim is not None:
             self._shed([victim])
         if self._is_full and self.places.giving_way() is None:
-            self._stop_accepting()
+            self._accepting.stop()
         self._plan_sweep()
 
     def may_begin(self, connection: DoorConnection) -> bool:
@@ -294,10 +275,32 @@ class Door:
         self._room_again()
 
     def _room_again(self) -> None:
-        if self._server is not None or self._closing:
+        if self.accepting or self._closing:
             return
         if not self._is_full or self.places.giving_way() is not None:
-            self._accept_again()
+            self._accepting.again()
+
+    def _watch_descriptors(self, connection: DoorConnection) -> None:
+        """Take no more connections than there are now if descriptors run out."""
+        if connection.descriptor < self._last_descriptor or self._most <= 1:
+            return
+        if self._most == self.limits.connections:
+            _log.error(
+                "descriptors run out at %d connections: one ends for each new one, or "
+                "new ones wait (raise LimitNOFILE= or ulimit -n, or lower "
+                "limits.connections)",
+                len(self._connections),
+            )
+            self.loop.call_later(_DESCRIPTORS_S, self._descriptors_again)
+        self._most = min(self._most, max(1, len(self._connections) - 1))
+
+    def _descriptors_again(self) -> None:
+        if self._is_full and not self._closing:
+            self.loop.call_later(_DESCRIPTORS_S, self._descriptors_again)
+            return
+        self._most = self.limits.connections
+        _log.warning("descriptors suffice again: %d connections", self.connections)
+        self._room_again()
 
     def _plan_sweep(self) -> None:
         needed = self.places.is_crowded or self._is_full or bool(self.places.turns)

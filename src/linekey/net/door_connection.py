@@ -137,6 +137,12 @@ class DoorConnection(asyncio.Protocol):
         self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
         self.door.connection_opened(self)
 
+    @property
+    def descriptor(self) -> int:
+        """The number of its socket; -1 where there is none."""
+        raw = self._raw.get_extra_info("socket")
+        return -1 if raw is None else int(raw.fileno())
+
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer, in whatever state this is."""
         if self.state is State.OPEN:

@@ -1,23 +1,40 @@
 """uvicorn on a socket that is bound already, as an async context manager.
 
 For plain HTTP: the status page, and the door behind a proxy. uvicorn's own ``serve``
-takes the process's signals, which are the caller's here.
+takes the process's signals, which are the caller's here, and accepts without a bound.
+Rules: above ``most`` connections the eldest that has asked nothing gives way; if all
+have, no more are accepted and the next wait in the backlog. Who asks nothing for
+``FIRST_REQUEST_S`` is closed.
 """
 
 import asyncio
 import socket
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from linekey.net.accepting import Accepting
+from linekey.net.descriptors import OTHERS
+
+FIRST_REQUEST_S = 15.0
+"""Seconds from accept to the first request; as at linekey's own door (request_s)."""
+_GRACE_S = 1.0
+"""Seconds in which a connection need not have asked: its bytes are on their way."""
 
 
 class HttpServer:
-    """One uvicorn server on ``listener``, which stays the caller's."""
+    """One uvicorn server, with h11, on ``listener``, which stays the caller's."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, *, most: int = OTHERS
+    ) -> None:
         self._server = uvicorn.Server(config)
-        self._listener = listener
+        self._most = most
+        self._known: dict[_Counted, None] = {}
+        self._silent: dict[_Counted, None] = {}
+        self._accepting = Accepting(listener, self._protocol, backlog=config.backlog)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -25,11 +42,17 @@ class HttpServer:
         """Connections that are open now."""
         return len(self._server.server_state.connections)
 
+    @property
+    def accepting(self) -> bool:
+        """Whether new connections are taken now."""
+        return self._accepting.is_on
+
     async def __aenter__(self) -> Self:
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener.dup()])
+        await self._server.startup(sockets=[])
+        await self._accepting.open()
         self._task = asyncio.get_running_loop().create_task(self._server.main_loop())
         return self
 
@@ -39,7 +62,81 @@ class HttpServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._accepting.close()
         self._server.should_exit = True
         if self._task is not None:
             await self._task
         await self._server.shutdown()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Counted(
+            self,
+            config=self._server.config,
+            server_state=self._server.server_state,
+            app_state={},
+        )
+
+    def opened(self, connection: "_Counted") -> None:
+        """Count a connection; if there are too many, one goes, or no more come."""
+        self._known[connection] = None
+        self._silent[connection] = None
+        if not self._has_room():
+            self._accepting.stop()
+            asyncio.get_running_loop().call_later(_GRACE_S, self._look_again)
+
+    def closed(self, connection: "_Counted") -> None:
+        """Note that a connection ended."""
+        self._known.pop(connection, None)
+        self._silent.pop(connection, None)
+        if self._has_room():
+            self._accepting.again()
+
+    def _look_again(self) -> None:
+        if self._has_room():
+            self._accepting.again()
+        elif self._silent:
+            asyncio.get_running_loop().call_later(_GRACE_S, self._look_again)
+
+    def _has_room(self) -> bool:
+        """Close the eldest that have asked nothing while there are too many."""
+        old = asyncio.get_running_loop().time() - _GRACE_S
+        while len(self._known) > self._most and self._silent:
+            eldest = next(iter(self._silent))
+            if eldest.since > old:
+                break
+            del self._silent[eldest]
+            if not eldest.has_asked:
+                del self._known[eldest]
+                eldest.transport.abort()
+        return len(self._known) <= self._most
+
+
+class _Counted(H11Protocol):
+    """uvicorn's protocol, counted from accept to end."""
+
+    def __init__(self, server: HttpServer, **options: Any) -> None:
+        super().__init__(**options)
+        self._server = server
+        self._timer: asyncio.TimerHandle | None = None
+        self.since = self.loop.time()
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a request's head came."""
+        cycle: object = self.cycle  # uvicorn's type hides that there may be none
+        return cycle is not None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(FIRST_REQUEST_S, self._first_is_late)
+        self._server.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+        self._server.closed(self)
+
+    def _first_is_late(self) -> None:
+        if not self.has_asked:
+            self.transport.abort()

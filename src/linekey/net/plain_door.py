@@ -54,12 +54,12 @@ class PlainDoor(HttpServer):
                 proxy_headers=False,  # net.proxy reads them, and no one else
                 server_header=False,
                 backlog=limits.backlog,
-                limit_concurrency=limits.connections,
                 # A proxy keeps its connections; it closes them when it has no use.
                 timeout_keep_alive=max(60, int(limits.keep_alive_s)),
                 timeout_graceful_shutdown=int(drain_s),
             ),
             listener,
+            most=limits.connections,
         )
 
     async def _counted(self, scope: Any, receive: Any, send: Any) -> None:

@@ -22,6 +22,7 @@ import uvicorn
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError, StorageError
+from linekey.net.descriptors import fitting, needed, raise_soft_limit
 from linekey.net.door import Door, bind
 from linekey.net.door_refusal import Refusal
 from linekey.net.http_server import HttpServer
@@ -171,6 +172,8 @@ class ProvisioningServer:
         self, app: ProvisioningApp, listener: socket.socket
     ) -> Door | PlainDoor:
         settings = self.settings
+        may_have = raise_soft_limit(needed(settings.limits))
+        limits = fitting(settings.limits, may_have)
         if settings.proxy.behind_proxy:
             behind = BehindProxy(
                 app,
@@ -179,12 +182,12 @@ class ProvisioningServer:
                 clock=self._clock,
                 unix_socket=settings.proxy.unix_socket is not None,
             )
-            return PlainDoor(behind, listener, limits=settings.limits)
+            return PlainDoor(behind, listener, limits=limits)
         return Door(
             app,
             self._engine_for,
             listener,
-            limits=settings.limits,
+            limits=limits,
             certificate=lambda: self._files.chain[0],
             on_refused=self._refused,
         )

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_private_key, private_key_to_pem
 from linekey.errors import LinekeyError, StorageError
+from linekey.net.descriptors import hard_limit
 from linekey.net.process import new_loop, settle_garbage
 from linekey.net.standard_streams import lost_lines, queued_streams
 from linekey.settings import Settings
@@ -46,6 +47,7 @@ from linekey.web.preflight import (
     check_start,
     read_server_files,
 )
+from linekey.web.preflight_limits import check_descriptors
 from linekey.web.restarts import NO_DATABASE, Restarts
 from linekey.web.server import ProvisioningServer, StatusServer, public_url, utc_now
 
@@ -81,6 +83,7 @@ def inspect_start(
     findings = [
         *check_modes(state.root, private),
         *check_start(settings, files, vendor_cas, now),
+        *check_descriptors(settings, hard_limit()),
     ]
     return files, findings
 

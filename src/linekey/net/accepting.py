@@ -1,0 +1,71 @@
+"""A listening socket that is accepted from, or for a while not.
+
+What is not accepted waits in the kernel's backlog, in its order. Rule: the socket
+itself stays open, the caller's; a duplicate is listened on, so that stopping leaves the
+backlog as it is.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+_log = logging.getLogger("linekey.door")
+
+
+class Accepting:
+    """Accepts from ``listener`` between ``open`` and ``close``, unless stopped.
+
+    ``factory`` makes the protocol of each new connection.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        factory: Callable[[], asyncio.Protocol],
+        *,
+        backlog: int,
+    ) -> None:
+        self._listener = listener
+        self._factory = factory
+        self._backlog = backlog
+        self._server: asyncio.Server | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether new connections are taken now."""
+        return self._server is not None
+
+    async def open(self) -> None:
+        """Begin to accept."""
+        self._server = await asyncio.get_running_loop().create_server(
+            self._factory, sock=self._listener.dup(), backlog=self._backlog
+        )
+
+    def stop(self) -> None:
+        """Accept nothing for now."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def again(self) -> None:
+        """Accept again, if that was stopped."""
+        if self._server is None and self._opening is None and not self._closed:
+            self._opening = asyncio.get_running_loop().create_task(self.open())
+            self._opening.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("cannot accept again: %s", error)
+            asyncio.get_running_loop().call_later(1.0, self.again)
+
+    async def close(self) -> None:
+        """Accept no more, ever."""
+        self._closed = True
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        self.stop()
