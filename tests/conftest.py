@@ -15,7 +15,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True, print_blob=True)
+# No deadline for a case: how fast it is, a busy machine decides (bench/ measures).
+settings.register_profile("any", deadline=None)
+settings.load_profile("any")
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 
