@@ -139,6 +139,10 @@ class ProxySettings(_Section):
     unix_group: str = ""
     """Group that may connect to that socket, the one the proxy runs as (Debian:
     www-data, haproxy). Empty: this server's own group."""
+    protocol_from: tuple[str, ...] = ()
+    """Addresses or networks of balancers that pass TCP through and send the PROXY
+    protocol (version 1 or 2) first, which names the phone's address. From them it is
+    required, and from nobody else believed. Not with ``behind_proxy``."""
     public_port: Annotated[int, Field(ge=1, le=65535)] = 443
     """TCP port on which phones reach the proxy; it is in the URLs that phone
     configurations hold."""
@@ -152,7 +156,7 @@ class ProxySettings(_Section):
             raise ValueError(f"{str(given)!r} is not an absolute path")
         return given
 
-    @validated("trusted_proxies")
+    @validated("trusted_proxies", "protocol_from")
     @classmethod
     def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         for text in given:

@@ -17,7 +17,7 @@ import functools
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import formatdate
 from random import Random
@@ -36,6 +36,7 @@ from linekey.net.door_connection import HALF_OPEN, DoorConnection
 from linekey.net.door_http import DoorHttp
 from linekey.net.door_places import Placed, Places
 from linekey.net.door_refusal import CURES, Kind, Refusal
+from linekey.net.proxy import is_in, parse_networks
 from linekey.settings import LimitSettings
 from linekey.tls.engine import ServerEngine
 from linekey.tls.events import AlertReceived, ConnectionFailed
@@ -63,7 +64,8 @@ class Door:
     ``listener`` is a bound socket (see ``bind``); it stays the caller's and is closed
     by the caller, so that several workers may share it. ``certificate``: the one that
     ``engine_for`` shows, or what gives it where it may change. ``drain_s`` is how long
-    answers under way may take when the door closes.
+    answers under way may take when the door closes. ``balancers`` are addresses and
+    networks that pass TCP through and say with the PROXY protocol for whom.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Door:
         certificate: Certificate | Callable[[], Certificate],
         on_refused: OnRefused,
         drain_s: float = 5.0,
+        balancers: Sequence[str] = (),
         chance: Random | None = None,
     ) -> None:
         self.engine_for = engine_for
@@ -98,6 +101,7 @@ class Door:
         )
         self.loop: asyncio.AbstractEventLoop
         self._on_refused = on_refused
+        self._balancers = parse_networks(balancers)
         self._drain_s = drain_s
         self._accepting = Accepting(
             listener, lambda: DoorConnection(self), backlog=limits.backlog
@@ -215,6 +219,17 @@ class Door:
         if self._is_full and self.places.giving_way() is None:
             self._accepting.stop()
         self._plan_sweep()
+
+    def is_balancer(self, host: str) -> bool:
+        """Whether connections from ``host`` begin with the PROXY protocol's header."""
+        return bool(self._balancers) and is_in(host, self._balancers)
+
+    def source_known(self, connection: DoorConnection) -> None:
+        """Count a balancer's connection for the phone that its header names."""
+        self.places.put(connection, self.places.silent)
+        victim = self.places.early_drop(connection.source)
+        if victim is not None:
+            self._shed([victim])
 
     def may_begin(self, connection: DoorConnection) -> bool:
         """Give ``connection``, whose ClientHello is whole, a handshake's place.

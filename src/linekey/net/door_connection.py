@@ -22,11 +22,13 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from linekey.errors import PeerError
 from linekey.net.asgi_tls import tls_extensions
 from linekey.net.door_http import DoorHttp
 from linekey.net.door_places import Place
 from linekey.net.door_refusal import Kind
 from linekey.net.door_transport import TlsTransport
+from linekey.net.proxy_protocol import parse_proxy_header
 from linekey.net.sources import source_of
 from linekey.provisioning.decision import Reason
 from linekey.tls.alerts import Alert
@@ -85,6 +87,7 @@ class DoorConnection(asyncio.Protocol):
         "_engine",
         "_fingerprint",
         "_flight_bytes",
+        "_header_due",
         "_http",
         "_need",
         "_policy",
@@ -115,6 +118,7 @@ class DoorConnection(asyncio.Protocol):
         self._chosen: tuple[Policy, ClientHello] | None = None
         self._discarded = 0
         self._flight_bytes = 0
+        self._header_due = False
         self._engine: ServerEngine | None = None
         self._http: DoorHttp | None = None
         self._tls: TlsTransport | None = None
@@ -133,6 +137,10 @@ class DoorConnection(asyncio.Protocol):
         if name:
             self.peer = (str(name[0]), int(name[1]))
         self.source = source_of(self.peer[0])
+        if self.door.is_balancer(self.peer[0]):
+            # Whom it speaks for, its header will say; until then it is one of many.
+            self._header_due = True
+            self.source = f"{self.source} port {self.peer[1]}"
         self.since = self.heard = self.door.loop.time()
         self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
         self.door.connection_opened(self)
@@ -149,7 +157,8 @@ class DoorConnection(asyncio.Protocol):
             self._receive(data)
         elif self.state is State.HELLO:
             self._buffer += data
-            self._read_hello()
+            if not self._header_due or self._read_header():
+                self._read_hello()
         elif self.state is State.TURN:
             self._buffer += data  # came before reading stopped
         elif self.state is State.HANDSHAKE:
@@ -203,6 +212,25 @@ class DoorConnection(asyncio.Protocol):
             self._disarm()
         if self._http is not None:
             self._http.resume_writing()
+
+    # The balancer's header
+
+    def _read_header(self) -> bool:
+        """Take the PROXY protocol's header; say whether bytes of the phone follow."""
+        try:
+            header = parse_proxy_header(bytes(self._buffer))
+        except PeerError as error:
+            self._refuse("hello.proxy_header", error.message, None)
+            return False
+        if header is None:
+            return False
+        self._header_due = False
+        del self._buffer[: header.length]
+        if header.source is not None:
+            self.peer = header.source
+            self.source = source_of(self.peer[0])
+            self.door.source_known(self)
+        return bool(self._buffer) and self.state is State.HELLO
 
     # The hello
 

@@ -43,6 +43,8 @@ class Refusal:
 
 
 CURES: dict[str, str] = {
+    "hello.proxy_header": "let the balancer send it (HAProxy: send-proxy-v2), or take"
+    " its address out of proxy.protocol_from",
     "hello.plain_http": "write https:// instead of http:// in the phone's URL",
     "hello.not_tls": "nothing, if it is a port scan; else look at what connects there",
     "hello.ssl2": "update the client: SSL 2 is broken, and no phone needs it",

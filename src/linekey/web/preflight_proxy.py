@@ -23,7 +23,16 @@ SOCKET = "/run/linekey/linekey.sock"
 def check_proxy(settings: Settings) -> Iterator[Finding]:
     """Judge where a server behind a proxy listens, and whom it believes."""
     if not settings.proxy.behind_proxy:
+        yield from _check_protocol(settings)
         return
+    if settings.proxy.protocol_from:
+        yield Finding(
+            "proxy.protocol",
+            "refused",
+            "the PROXY protocol is read where linekey ends TLS itself, and this server "
+            "is behind a proxy that does",
+            "take proxy.protocol_from out; the phone's address is in X-Forwarded-For",
+        )
     if settings.proxy.unix_socket is not None:
         yield from _check_socket(settings.proxy.unix_socket)
         if settings.proxy.trusted_proxies:
@@ -69,6 +78,20 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
                 "warning",
                 f"every machine in {text} could pass for any phone",
                 "list the proxies' own addresses",
+            )
+
+
+def _check_protocol(settings: Settings) -> Iterator[Finding]:
+    """Who is believed about the phone's address can put any into the record."""
+    for text in settings.proxy.protocol_from:
+        (network,) = parse_networks([text])
+        if network.num_addresses > 256:
+            yield Finding(
+                "proxy.protocol_wide",
+                "warning",
+                f"every machine in {text} could come as any address, and so past its "
+                "share of the door",
+                "list the balancers' own addresses",
             )
 
 

@@ -190,6 +190,7 @@ class ProvisioningServer:
             limits=limits,
             certificate=lambda: self._files.chain[0],
             on_refused=self._refused,
+            balancers=settings.proxy.protocol_from,
         )
 
     async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:

@@ -17,6 +17,7 @@ from linekey.net.unix_socket import unix_listener
 from linekey.settings import is_private, parse_settings
 from linekey.web.finding import Finding
 from linekey.web.preflight import check_start, read_server_files
+from linekey.web.preflight_proxy import check_proxy
 from linekey.web.server import public_url
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -167,3 +168,26 @@ def test_phones_are_told_the_proxys_url_and_not_linekeys_own(tmp_path: Path) -> 
     with unix_listener(tmp_path / "linekey.sock") as listener:
         settings = parse_settings(options={"proxy.behind_proxy": True})
         assert public_url(settings, lab_leaf, listener) == "https://prov.example.com"
+
+
+def test_the_proxy_protocol_is_for_linekeys_own_door_and_not_for_whole_networks() -> (
+    None
+):
+    def found(**options: Any) -> list[tuple[str, str]]:
+        settings = parse_settings(
+            options={name.replace("__", "."): value for name, value in options.items()}
+        )
+        return [(f.rule, f.severity) for f in check_proxy(settings)]
+
+    assert found(proxy__protocol_from=("192.0.2.10", "2001:db8::/120")) == []
+    assert found(proxy__protocol_from=("192.0.0.0/16",)) == [
+        ("proxy.protocol_wide", "warning")
+    ]
+    assert (
+        "proxy.protocol",
+        "refused",
+    ) in found(
+        proxy__behind_proxy=True,
+        proxy__trusted_proxies=("192.0.2.9",),
+        proxy__protocol_from=("192.0.2.10",),
+    )
