@@ -124,6 +124,8 @@ async def test_when_something_else_takes_them_it_is_said_once_and_new_ones_wait(
             while "run out" not in caplog.text:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0)
         assert door.connections <= 2
+        door._descriptors_again()
+        assert "suffice" not in caplog.text
         door._last_descriptor = 1 << 30
         for writer in writers:
             writer.transport.abort()

@@ -8,6 +8,7 @@ last ``RESERVE``.
 """
 
 import contextlib
+import os
 import resource
 
 from linekey.settings import LimitSettings
@@ -47,6 +48,16 @@ def raise_soft_limit(wanted: int) -> int:
         with contextlib.suppress(ValueError, OSError):  # then it stays as it is
             resource.setrlimit(resource.RLIMIT_NOFILE, (new, hard))
     return soft_limit()
+
+
+def lowest_free() -> int:
+    """Return the number that the next descriptor gets; a huge one if there is none."""
+    try:
+        number = os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return _UNLIMITED
+    os.close(number)
+    return number
 
 
 def fitting(limits: LimitSettings, may_have: int) -> LimitSettings:

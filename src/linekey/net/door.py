@@ -31,7 +31,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import LinekeyError
 from linekey.net.accepting import Accepting
-from linekey.net.descriptors import RESERVE, soft_limit
+from linekey.net.descriptors import RESERVE, lowest_free, soft_limit
 from linekey.net.door_connection import HALF_OPEN, DoorConnection
 from linekey.net.door_http import DoorHttp
 from linekey.net.door_places import Placed, Places
@@ -310,7 +310,9 @@ class Door:
         self._most = min(self._most, max(1, len(self._connections) - 1))
 
     def _descriptors_again(self) -> None:
-        if self._is_full and not self._closing:
+        if self._closing:
+            return
+        if self._is_full or lowest_free() >= self._last_descriptor:
             self.loop.call_later(_DESCRIPTORS_S, self._descriptors_again)
             return
         self._most = self.limits.connections
