@@ -218,12 +218,24 @@ def _likeliest(
     *,
     partial_chain: bool,
 ) -> tuple[Certificate, ...]:
-    """The path to explain: the first whose links hold, else the first of all."""
+    """The path to explain: the first whose links hold, else the first of all.
+
+    At most two checks for each certificate at hand: the names of a hostile bundle allow
+    many more links than that, and explaining must not cost more than proving.
+    """
     paths = candidate_paths(leaf, others, roots, partial_chain=partial_chain)
     anchors = set(roots)
     anchored = [p for p in paths if p[-1] in anchors]
+    broken: dict[tuple[Certificate, Certificate], bool] = {}
     for path in anchored or paths:
-        if not any(_against_links(path)):
+        for link in pairwise(path):
+            if link not in broken:
+                if len(broken) > 2 * len({leaf, *others, *roots}):
+                    return paths[0]
+                broken[link] = any(_against_links(link))
+            if broken[link]:
+                break
+        else:
             return path
     return paths[0] if paths else (leaf,)
 

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     ISSUER_NOT_TRUSTED = "issuer_not_trusted"
     ISSUER_NOT_AN_AUTHORITY = "issuer_not_an_authority"
     CHAIN_NOT_PROVED = "chain_not_proved"
+    KEY_OUT_OF_BOUNDS = "key_out_of_bounds"
     AUTHORITY_CERTIFICATE = "authority_certificate"
     PURPOSE_NOT_ALLOWED = "purpose_not_allowed"
     KEY_USAGE_NOT_ALLOWED = "key_usage_not_allowed"
@@ -179,6 +180,12 @@ _TEXTS: dict[Reason, ReasonText] = {
         403,
         "the certificate is signed with one that is no authority's",
         "treat this phone as tampered with: no vendor issues such certificates",
+    ),
+    Reason.KEY_OUT_OF_BOUNDS: _refused(
+        403,
+        "a certificate in the chain has a key that no phone and no vendor has",
+        "see the detail; no such key is used to check anything, since that can cost a "
+        "server as much as hundreds of phones do: treat the sender as hostile",
     ),
     Reason.CHAIN_NOT_PROVED: _refused(
         403,

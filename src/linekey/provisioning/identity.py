@@ -44,6 +44,7 @@ from linekey.catalog.vendors import (
 )
 from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
+from linekey.certs.key_bounds import first_problem
 from linekey.certs.path import PathResult
 from linekey.certs.search import search
 from linekey.errors import CertificateError
@@ -170,6 +171,10 @@ def _identify(
         return _problem(
             leaf, Reason.CHAIN_NOT_PROVED, f"more than {MAX_CHAIN} certificates"
         )
+    # What the operator trusts was looked at when it was imported.
+    known = {*trust.anchors, *trust.intermediates}
+    if problem := first_problem(c for c in (leaf, *sent) if c not in known):
+        return _problem(leaf, Reason.KEY_OUT_OF_BOUNDS, problem)
     result = search(
         leaf,
         sent,

@@ -17,6 +17,11 @@ import sqlalchemy as sa
 from linekey.catalog.authorities import known_ca
 from linekey.catalog.vendors import LAB_VENDOR, vendor_of_authority
 from linekey.certs.certificate import Certificate
+from linekey.certs.key_bounds import (
+    MAX_EXPONENT_BITS,
+    MAX_MODULUS_BITS,
+    key_problem,
+)
 from linekey.errors import CertificateError, InputError
 from linekey.store.database import Database
 from linekey.store.schema import from_us, to_us, vendor_cas
@@ -50,7 +55,7 @@ def describe_ca(certificate: Certificate, added_at: datetime) -> VendorCa:
     """Say what a certificate is as a vendor's CA.
 
     Raises CertificateError if it is none: a device's certificate, or one that does not
-    say that it is a CA.
+    say that it is a CA; and for a key that costs too much to check signatures with.
     """
     if certificate.is_ca is not True:
         said = (
@@ -63,6 +68,14 @@ def describe_ca(certificate: Certificate, added_at: datetime) -> VendorCa:
             "holder vouch for any phone",
             hint="give the vendor's root and intermediates; a phone itself is added "
             "with linekey device add MAC",
+        )
+    if problem := key_problem(certificate):
+        raise CertificateError(
+            f"{str(certificate.subject)!r} has {problem}: checking a signature with it "
+            "would cost too much in each phone's handshake",
+            hint=f"use a CA with an RSA key of at most {MAX_MODULUS_BITS:,} bits and "
+            f"an exponent of at most {MAX_EXPONENT_BITS} bits (65537 is usual), or a "
+            "named curve",
         )
     known = known_ca(certificate)
     hashes = {"sha1": "sha1", "md5": "sha1", "sha256": "sha256"}

@@ -93,6 +93,7 @@ class Link:
         "_store",
         "alerts_received",
         "alerts_sent",
+        "certificate_message",
         "crash",
         "x509_errors",
     )
@@ -109,6 +110,9 @@ class Link:
         self.x509_errors: list[tuple[int, int]] = []
         self.alerts_sent: list[tuple[int, int]] = []
         self.alerts_received: list[tuple[int, int]] = []
+        self.certificate_message: tuple[int, bytes] | None = None
+        """The peer's Certificate message without its header, and the version it is of;
+        None where the context does not ``watch_certificates``, or before it came."""
         self.crash: BaseException | None = None
         _links[_address(self._ssl)] = self
 
@@ -268,7 +272,13 @@ class Link:
                 _lib.sk_X509_free(stack)
 
     def judge(self, ok: int, store: Any) -> int:
-        """Answer OpenSSL's verify callback; 1 goes on, 0 refuses."""
+        """Answer OpenSSL's verify callback; 1 goes on, 0 refuses.
+
+        Where certificates are watched it is asked first for an error, that there is no
+        issuer; then is the time to decide, and what OpenSSL finds later is nothing.
+        """
+        if self.certificate_message is not None:
+            return self._answer(store, None) if self._decided else self._decide(store)
         if not ok:
             error = _lib.X509_STORE_CTX_get_error(store)
             depth = _lib.X509_STORE_CTX_get_error_depth(store)
@@ -278,6 +288,9 @@ class Link:
             return self._answer(store, self._judge().decide_late(self, error))
         if _lib.X509_STORE_CTX_get_error_depth(store) or self._decided:
             return 1
+        return self._decide(store)
+
+    def _decide(self, store: Any) -> int:
         self._decided = True
         self._store = store
         try:
@@ -373,7 +386,44 @@ def _on_info(ssl: Any, where: int, value: int) -> None:
         alerts.append((value >> 8, value & 0xFF))
 
 
+_HANDSHAKE = 22  # ContentType
+_CERTIFICATE = 11  # HandshakeType (RFC 8446 §4)
+_HEADER = 4  # its type and three bytes of length
+
+
+@_ffi.callback(  # type: ignore[untyped-decorator]
+    "void (*)(int, int, int, const void *, size_t, SSL *, void *)"
+)
+def _on_message(
+    sent: int, version: int, kind: int, data: Any, size: int, ssl: Any, _: Any
+) -> None:
+    if sent or kind != _HANDSHAKE or size < _HEADER:
+        return
+    if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
+        return
+    link = _links.get(_address(ssl))
+    if link is not None:
+        link.certificate_message = version, _ffi.buffer(data, size)[_HEADER:]
+
+
 # -- contexts -----------------------------------------------------------------
+
+
+def watch_certificates(context: SSL.Context) -> None:
+    """Let engines decide by what was sent, and OpenSSL prove nothing by itself.
+
+    OpenSSL hands out neither the certificates that a client sent nor the moment before
+    its own signature checks, but it shows each message before it looks at it. A depth
+    below zero lets it build no path: it looks for an issuer while the path has no more
+    certificates than depth + 1, and the leaf is one. So it asks the verify callback
+    with "chain too long" at the leaf, and checks no signature but the handshake's.
+    The context's store must be empty.
+    """
+    _lib.SSL_CTX_set_msg_callback(context._context, _on_message)
+    context.set_verify_depth(_NO_PATH)
+
+
+_NO_PATH = -2  # -1 is OpenSSL's "not set"
 
 
 def install_callbacks(context: SSL.Context, verify_mode: int) -> None:

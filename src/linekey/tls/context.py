@@ -221,6 +221,7 @@ def server_context(
     session_id_context: bytes = b"linekey",
     session_lifetime_s: int = SESSION_LIFETIME_S,
     best_version: Version | None = None,
+    openssl_proves: bool = True,
 ) -> ServerContext:
     """Make the context for one policy.
 
@@ -238,6 +239,11 @@ def server_context(
     without one; without it they succeed, and the HTTP layer can say why it refuses.
     ``alpn``: what may be agreed on, best first; a client that asks for nothing else
     goes on without.
+
+    ``openssl_proves`` False leaves the proof to Verify alone: ``roots`` and
+    ``intermediates`` are named and nothing else, OpenSSL builds no path and checks no
+    certificate's signature, and ``PeerChain.sent`` has all that the client sent. For
+    servers that strangers can reach, and for a Verify that proves by itself.
 
     Raises CertificateError for a key that does not fit or a certificate OpenSSL
     cannot load, InputError for what it does not know.
@@ -278,21 +284,22 @@ def server_context(
         mode = SSL.VERIFY_PEER
         if require_certificate:
             mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-        context.set_verify_depth(MAX_CHAIN_DEPTH)
-        _trust(context, (*roots, *intermediates), named=True)
+        if openssl_proves:
+            context.set_verify_depth(MAX_CHAIN_DEPTH)
+            _trust(context, (*roots, *intermediates))
+        else:
+            binding.watch_certificates(context)
+        _name(context, (*roots, *intermediates))
     binding.install_callbacks(context, mode)
     return ServerContext(
         context, policy.name, verify, require_certificate, policy, highest
     )
 
 
-def _trust(
-    context: SSL.Context, authorities: Sequence[Certificate], *, named: bool
-) -> None:
-    """Put authorities into the store; ``named`` puts them into requests as well."""
+def _trust(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
+    """Put authorities into the store."""
     store = context.get_cert_store()
     assert store is not None, "a new context has a store"
-    names: set[bytes] = set()
     for certificate in authorities:
         try:
             store.add_cert(certificate.openssl)
@@ -301,12 +308,15 @@ def _trust(
                 f"authority {str(certificate.subject)!r} cannot be used:"
                 f" {_words(error)}"
             ) from error
-        if named and certificate.subject.der not in names:
-            names.add(certificate.subject.der)
-            if not binding.add_client_authority(context, certificate.openssl):
-                raise CertificateError(
-                    f"authority {str(certificate.subject)!r} cannot be named to clients"
-                )
+
+
+def _name(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
+    """Name authorities when asking for a certificate, each name once."""
+    for certificate in {c.subject.der: c for c in authorities}.values():
+        if not binding.add_client_authority(context, certificate.openssl):
+            raise CertificateError(
+                f"authority {str(certificate.subject)!r} cannot be named to clients"
+            )
 
 
 def _set_lists(
@@ -418,7 +428,7 @@ def client_context(
     # that phones share would only grow.
     context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT | SSL.SESS_CACHE_NO_INTERNAL)
     context.set_verify_depth(MAX_CHAIN_DEPTH)
-    _trust(context, roots, named=False)
+    _trust(context, roots)
     binding.install_callbacks(context, SSL.VERIFY_PEER)
     made = ClientContext(
         context, name, verify, tuple(alpn), tuple(left_out), issuers=issuers

@@ -21,6 +21,8 @@ Rules kept here:
 An engine is used by one thread at a time; different engines may share a context.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 
 from OpenSSL import SSL
@@ -53,6 +55,7 @@ from linekey.tls.events import (
     Verify,
 )
 from linekey.tls.hello import ClientHello
+from linekey.tls.messages import read_client_chain
 from linekey.tls.parameters import is_address
 from linekey.tls.policy import Policy
 from linekey.tls.reasons import explain_alert, explain_failure
@@ -82,6 +85,11 @@ __all__ = [
     "client_context",
     "server_context",
 ]
+
+
+MAX_SENT = 16
+"""Certificates of a client that are read where its Verify alone proves: the longest
+real chain has four, and no Verify of ours takes more than ten."""
 
 
 class _Phase(Enum):
@@ -230,19 +238,28 @@ class Engine:
         if self._verify is None:
             return Alert.INTERNAL_ERROR
         try:
-            path = tuple(Certificate.from_der(der) for der in link.store_path())
-            sent = None
-            if not self._server:
-                sent = tuple(Certificate.from_der(der) for der in link.peer_sent())
-        except CertificateError as error:
+            self._peer = self._read_peer(link)
+        except (CertificateError, TlsError) as error:
             self._unreadable = error.message
             return Alert.BAD_CERTIFICATE
-        self._peer = PeerChain(path[0], sent, path, tuple(link.x509_errors))
         answer = self._verify(self._peer)
         if not isinstance(answer, Accept | Refuse):
             raise TypeError(f"a Verify answered {answer!r}")
         self._answer = answer
         return None if isinstance(answer, Accept) else answer.alert
+
+    def _read_peer(self, link: Link) -> PeerChain:
+        if link.certificate_message is not None:
+            version, body = link.certificate_message
+            ders = read_client_chain(body, version)
+            leaf = Certificate.from_der(ders[0])
+            sent = (leaf, *_readable(ders[1:MAX_SENT]))
+            return PeerChain(leaf, sent, (leaf,), ())
+        path = tuple(Certificate.from_der(der) for der in link.store_path())
+        if self._server:
+            return PeerChain(path[0], None, path, tuple(link.x509_errors))
+        sent = tuple(Certificate.from_der(der) for der in link.peer_sent())
+        return PeerChain(path[0], sent, path, tuple(link.x509_errors))
 
     def decide_late(self, link: Link, error: int) -> Alert | None:
         """Judge what OpenSSL finds after it has asked: name constraints."""
@@ -275,7 +292,7 @@ class Engine:
             group=link.group,
         )
         self._phase = _Phase.OPEN
-        self._peer = self._answer = None
+        self._peer = self._answer = link.certificate_message = None
         return HandshakeCompleted(self.info)
 
     def _read_server_name(self) -> str | None:
@@ -295,12 +312,7 @@ class Engine:
             chain = []
             if leaf not in ders:  # a client's chain has its leaf, a server's has not
                 ders.insert(0, leaf)
-        for der in ders:
-            try:
-                chain.append(Certificate.from_der(der))
-            except CertificateError:
-                continue  # not needed for the path; TlsInfo says so
-        return tuple(chain)
+        return (*chain, *_readable(ders))
 
     def _fail(self) -> HandshakeFailed:
         self._phase = _Phase.ENDED
@@ -370,6 +382,13 @@ class Engine:
             alert_sent=alert,
             detail="; ".join(openssl),
         )
+
+
+def _readable(ders: Sequence[bytes]) -> Iterator[Certificate]:
+    """What cannot be read was not needed for the path; TlsInfo says so."""
+    for der in ders:
+        with suppress(CertificateError):
+            yield Certificate.from_der(der)
 
 
 def _last_fatal(alerts: list[tuple[int, int]]) -> int | None:

@@ -25,7 +25,9 @@ class PeerChain:
     """A peer's certificates, as a Verify is asked about them.
 
     ``leaf``: the peer's own. ``sent``: all that it sent, leaf first, in its order;
-    None on the server's side, where OpenSSL does not give them out so early.
+    None at a server whose OpenSSL proves (``server_context``), which does not give them
+    out so early. At a server whose Verify proves, ``sent`` has the first sixteen that
+    can be read, ``path`` the leaf alone, and ``openssl_errors`` nothing.
     ``path``: what OpenSSL built from them and from the context's authorities, leaf
     first, as far as it came. ``openssl_errors``: what it found wrong with that path,
     as (X509_V_ERR number, depth) with depth 0 the leaf; empty when the path is

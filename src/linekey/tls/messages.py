@@ -371,6 +371,29 @@ def _read_certificate(body: bytes, _: ServerHello) -> CertificateMessage:
     return CertificateMessage(tuple(chain))
 
 
+def read_client_chain(body: bytes, version: int) -> tuple[bytes, ...]:
+    """A client's Certificate message, without its header: each certificate's DER.
+
+    ``version`` is the one agreed on, as on the wire: from TLS 1.3 on there is a context
+    before the list and extensions with each certificate (RFC 8446 §4.4.2, before it
+    RFC 5246 §7.4.6). Raises TlsError.
+    """
+    reader = wire.Reader(body, "certificate message")
+    newer = version >= Version.TLS1_3
+    if newer:
+        reader.vector(1, "context")
+    block = reader.sub(3, "list")
+    reader.done()
+    chain: list[bytes] = []
+    while block.left:
+        if len(chain) == MAX_CERTIFICATES:
+            block.fail(f"more than {MAX_CERTIFICATES} certificates")
+        chain.append(block.vector(3, "certificate"))
+        if newer:
+            block.vector(2, "extensions")
+    return tuple(chain)
+
+
 def _read_status(body: bytes, _: ServerHello) -> CertificateStatus:
     reader = wire.Reader(body, "certificate status")
     kind = reader.number(1, "type")

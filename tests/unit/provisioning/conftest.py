@@ -11,8 +11,9 @@ from functools import cache
 from itertools import count
 
 import pytest
+from tests.hostile import costly_rsa, crossing
 
-from linekey.certs.build import Issuer, issue, new_key
+from linekey.certs.build import Issuer, PublicKey, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.provisioning.identity import VendorTrust
@@ -49,10 +50,12 @@ def authority(
 def leaf(
     over: Issuer | None, *rdns: Rdn, hash_name: str = "sha256", ca: bool | None = False,
     version: int = 3, since: datetime = FROM, until: datetime = UNTIL, key: str = "leaf",
-    usage: tuple[str, ...] = (), ids: bool = True, purposes: tuple[str, ...] = (),
+    usage: tuple[str, ...] = (), ids: bool = True, public: PublicKey | None = None,
+    purposes: tuple[str, ...] = (),
 ) -> Certificate:  # fmt: skip
     return issue(
-        Name.build(rdns), _key(key), over, serial=next(_serials), not_before=since,
+        Name.build(rdns), public or _key(key), over, serial=next(_serials),
+        not_before=since,
         not_after=until, hash=hash_name, ca=ca, version=version, key_usage=usage,
         extended_key_usage=purposes, key_ids=ids and version == 3,
     )  # fmt: skip
@@ -231,6 +234,9 @@ def build_lab() -> Lab:
     )  # fmt: skip
     add("keyCertSign, named like an issuer", leaf(sign_b, ("CN", MAC_A)),
         sign_b.certificate, *sent2)  # fmt: skip
+    add("a costly key", leaf(phone2, ("CN", MAC_A), public=costly_rsa()), *sent2)
+    add("a, and a costly key besides", leaf(phone2, ("CN", MAC_A)),
+        crossing([costly_rsa()])[1], *sent2)  # fmt: skip
     add("a for signing code", leaf(phone2, ("CN", MAC_A), purposes=("codeSigning",)),
         *sent2)  # fmt: skip
     add("a for enciphering keys", leaf(phone2, ("CN", MAC_A), usage=("keyEncipherment",)),

@@ -67,6 +67,8 @@ PROBLEMS = {
     "version 1 leaf as issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
     "leaf named like an issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
     "keyCertSign, named like an issuer": Reason.ISSUER_NOT_AN_AUTHORITY,
+    "a costly key": Reason.KEY_OUT_OF_BOUNDS,
+    "a, and a costly key besides": Reason.KEY_OUT_OF_BOUNDS,
     "a for signing code": Reason.PURPOSE_NOT_ALLOWED,
     "a for enciphering keys": Reason.KEY_USAGE_NOT_ALLOWED,
     "the issuer itself": Reason.AUTHORITY_CERTIFICATE,

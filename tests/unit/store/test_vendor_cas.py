@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.hostile import costly_rsa, crossing
 
 from linekey.certs.build import Issuer, PrivateKey, issue, new_key
 from linekey.certs.certificate import Certificate
@@ -47,6 +48,12 @@ def test_what_is_no_ca_is_refused_with_the_cure(certificate: Certificate) -> Non
     with pytest.raises(CertificateError, match="000413AABBCC") as raised:
         describe_ca(certificate, AT)
     assert "linekey device add" in raised.value.hint
+
+
+def test_a_ca_whose_key_costs_too_much_is_refused_with_the_cure() -> None:
+    with pytest.raises(CertificateError, match="exponent of 3,071 bits") as raised:
+        describe_ca(crossing([costly_rsa()])[1], AT)
+    assert "65537" in raised.value.hint
 
 
 def test_the_list_keeps_each_ca_once_roots_first(database: Database) -> None:

@@ -20,7 +20,7 @@ SRC = Path(linekey.__file__).parent
 @pytest.mark.parametrize(
     "name",
     [
-        "SSL_CTX_set_verify", "SSL_CTX_set_info_callback", "SSL_CTX_set1_sigalgs_list",
+        "SSL_CTX_set_verify", "SSL_CTX_set_info_callback", "SSL_CTX_set_msg_callback", "SSL_CTX_set1_sigalgs_list",
         "SSL_CTX_set1_curves_list", "SSL_CTX_set_tmp_dh", "SSL_CTX_use_certificate",
         "SSL_CTX_add_extra_chain_cert", "SSL_CTX_add_client_CA", "SSL_session_reused",
         "SSL_get_ex_data_X509_STORE_CTX_idx", "SSL_get_peer_cert_chain",
