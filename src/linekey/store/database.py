@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
@@ -38,6 +39,7 @@ BUSY_S = 30.0
 
 _POOL_S = 2.0  # for a free connection of the pool's fifteen
 
+_LEAST_REST_S, _MOST_REST_S = 0.05, 1.0
 _MIGRATION_LOCK = 0x6C696E65  # PostgreSQL advisory lock: "line"
 KEY_CHECK = "key check"
 """The place of the row that says which key is in use."""
@@ -117,6 +119,21 @@ class Database:
             connection = connection.execution_options(linekey_write=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def write_piece(self) -> Iterator[Connection]:
+        """``write`` for one of many pieces: afterwards others have their turn.
+
+        SQLite has no queue for its one write lock: who waits looks again after up to
+        100 ms (``sqliteDefaultBusyCallback``), and finds it taken by the next piece. So
+        it is left free for as long as it was held. It waits, so it is for threads.
+        """
+        with self.write() as connection:
+            began = time.monotonic()
+            yield connection
+        if self.is_sqlite:
+            held = time.monotonic() - began
+            time.sleep(min(max(held, _LEAST_REST_S), _MOST_REST_S))
 
     def raw_connection(self, busy_s: float = BUSY_S) -> Any:
         """Return a connection of the driver's own, for the hot paths; close it.

@@ -265,7 +265,7 @@ def prune_log(database: Database, before: datetime) -> int:
     )
     deleted = 0
     while True:
-        with database.write() as connection:
+        with database.write_piece() as connection:
             done = connection.execute(
                 sa.delete(decision_log).where(decision_log.c.id.in_(oldest))
             ).rowcount

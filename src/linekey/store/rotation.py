@@ -356,7 +356,8 @@ def _seal_anew(database: Database) -> int:
         if len(piece) == _PIECE:
             _write(database, piece)
             piece.clear()
-    _write(database, piece)
+    if piece:
+        _write(database, piece)
     if broken:
         more = "" if len(broken) <= 3 else f" and {len(broken) - 3} more"
         raise StorageError(
@@ -369,7 +370,7 @@ def _seal_anew(database: Database) -> int:
 
 def _write(database: Database, piece: list[tuple[_Kind, str, bytes, bytes]]) -> None:
     """Write a piece. What was changed meanwhile was sealed with the key in use."""
-    with database.write() as connection:
+    with database.write_piece() as connection:
         for kind, name, before, after in piece:
             connection.execute(
                 sa.update(kind.table)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -300,3 +301,23 @@ def test_raw_connections_see_what_is_committed(database: Database) -> None:
     raw.close()
     with pytest.raises(sqlite3.ProgrammingError):
         raw.execute("SELECT 1")
+
+
+def test_after_a_piece_the_lock_is_free_for_as_long_as_it_was_held(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        raw = database.raw_connection(busy_s=0)
+        raw.execute("BEGIN IMMEDIATE")
+        raw.close()
+
+    ticks = iter([0.0, 0.3, 5.0, 5.001, 9.0, 99.0])
+    fake = SimpleNamespace(monotonic=lambda: next(ticks), sleep=sleep)
+    monkeypatch.setattr("linekey.store.database.time", fake)
+    for _ in range(3):
+        with database.write_piece():
+            pass
+    assert rests == [0.3, 0.05, 1.0]

@@ -1,6 +1,7 @@
 """The steps of a key rotation, each in and out of its turn, and cut short anywhere."""
 
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,9 +27,9 @@ from linekey.store.rotation import (
     rotate_key,
     rotation,
 )
-from linekey.store.schema import devices, servers, to_us
+from linekey.store.schema import devices, meta, metadata, servers, to_us
 from linekey.store.secrets import KEY_FILE, format_keys, parse_keys, sealed_with
-from linekey.store.servers import FORGOTTEN, LIVE, KnownServer, Presence
+from linekey.store.servers import LIVE, KnownServer, Presence
 
 SECRET = Layer((Setting("user_pass", "geheim", 1),))
 
@@ -361,79 +362,29 @@ def test_finish_passes_only_servers_that_have_the_key_or_were_named(
     assert set(re.findall(r"(\w) \(seen", raised.value.message)) == bad
 
 
-def test_a_server_tells_what_its_file_has_and_when_it_changes(
+def test_every_sealed_column_is_sealed_anew() -> None:
+    sealed = {table for table in metadata.sorted_tables if "sealed" in table.columns}
+    assert sealed == {kind.table for kind in module._KINDS} | {meta}
+
+
+def test_a_database_restored_from_before_a_rotation_opens_and_rotates_again(
     database: Database, now: datetime
 ) -> None:
-    presence = Presence(database, now, name="phones1")
-    presence.tell(now)
-    soon = now + timedelta(seconds=2)
-    presence.tell_if_due(soon)
-    (server,) = rotation(database).servers
-    assert (server.name, server.seen_at) == ("phones1", now), "nothing to tell yet"
-    with open_database(database.state) as other:
-        new = prepare(other)
-    presence.tell_if_due(soon)
-    (server,) = rotation(database).servers
-    assert server.seen_at == soon
-    assert new in server.keys
-    later = soon + timedelta(seconds=10)
-    presence.tell_if_due(later)
-    assert rotation(database).servers[0].seen_at == later
-
-
-def test_two_servers_of_one_name_do_not_hide_each_other(
-    database: Database, now: datetime
-) -> None:
-    told: list[str] = []
-    first = Presence(
-        database, now, name="copy", on_trouble=lambda said, cure: told.append(said)
-    )
-    first.tell(now)
-    second = Presence(database, now, name="copy")
-    second.tell(now)
-    first.tell(now)
-    second.tell(now)
-    names = [server.name for server in rotation(database).servers]
-    assert names[0] == "copy"
-    assert names[1].startswith("copy #")
-    assert told == ["another server calls itself 'copy', too"]
-    first.end()
-    second.end()
-    assert [server.name for server in rotation(database).servers] == ["copy"]
-
-
-def test_a_server_that_starts_again_takes_its_row_back(
-    database: Database, now: datetime
-) -> None:
-    Presence(database, now, name="phones1").tell(now)
-    again = Presence(database, now + LIVE, name="phones1")
-    again.tell(now + LIVE)
-    again.tell(now + LIVE)
-    assert [server.name for server in rotation(database).servers] == ["phones1"]
-
-
-def test_who_was_not_seen_for_a_month_is_taken_off_the_list(
-    database: Database, now: datetime
-) -> None:
-    list_server(database, "gone", (), now - FORGOTTEN - timedelta(seconds=1))
-    list_server(database, "down", (), now - FORGOTTEN + timedelta(seconds=1))
-    Presence(database, now, name="here").tell(now)
-    assert [s.name for s in rotation(database).servers] == ["down", "here"]
-
-
-def test_a_file_that_loses_the_key_in_use_is_told_and_does_no_harm_yet(
-    database: Database, now: datetime
-) -> None:
-    told: list[str] = []
-    before = database.state.read_key(KEY_FILE) or b""
-    presence = Presence(
-        database, now, name="x", on_trouble=lambda said, cure: told.append(said + cure)
-    )
-    rotate_key(database)
     fill(database, now)
-    database.state.replace_key(KEY_FILE, before)
-    presence.tell_if_due(now)
-    assert "no longer has the key in use" in told[0]
-    assert "copy keys/database.key here" in told[0]
-    assert rotation(database).in_use not in rotation(shared(database)).servers[0].keys
-    assert all_open(database)
+    before = rotation(database).in_use
+    copy = sqlite3.connect(database.state.root / "copy.db")
+    database.raw_connection().backup(copy)
+    copy.close()
+    rotate_key(database)
+    database.close()
+    for end in ("-wal", "-shm"):
+        database.state.database_file.with_name(f"linekey.db{end}").unlink(
+            missing_ok=True
+        )
+    (database.state.root / "copy.db").replace(database.state.database_file)
+    with open_database(database.state) as restored:
+        assert rotation(restored).in_use == before
+        assert all_open(restored)
+        rotate_key(restored)
+        assert rotation(restored).done
+        assert all_open(restored)
