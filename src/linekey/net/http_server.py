@@ -20,6 +20,7 @@ from linekey.net.descriptors import OTHERS
 
 FIRST_REQUEST_S = 15.0
 """Seconds from accept to the first request; as at linekey's own door (request_s)."""
+_FIRST_BYTES = 64
 _GRACE_S = 1.0
 """Seconds in which a connection need not have asked: its bytes are on their way."""
 
@@ -76,6 +77,12 @@ class HttpServer:
             app_state={},
         )
 
+    def brought_no_http(self, peer: tuple[str, int] | None, first: bytes) -> None:
+        """Note a connection whose first bytes are no HTTP request, to be answered 400.
+
+        ``peer`` is None where it has no address, as on a Unix socket.
+        """
+
     def opened(self, connection: "_Counted") -> None:
         """Count a connection; if there are too many, one goes, or no more come."""
         self._known[connection] = None
@@ -119,6 +126,7 @@ class _Counted(H11Protocol):
         self._server = server
         self._timer: asyncio.TimerHandle | None = None
         self.since = self.loop.time()
+        self._first = b""
 
     @property
     def has_asked(self) -> bool:
@@ -136,6 +144,16 @@ class _Counted(H11Protocol):
             self._timer.cancel()
         super().connection_lost(exc)
         self._server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.has_asked and len(self._first) < _FIRST_BYTES:
+            self._first += data[:_FIRST_BYTES]
+        super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.has_asked:
+            self._server.brought_no_http(self.client, self._first)
+        super().send_400_response(msg)
 
     def _first_is_late(self) -> None:
         if not self.has_asked:

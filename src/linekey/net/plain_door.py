@@ -3,25 +3,37 @@
 uvicorn with h11, whose parser bounds a request's head. Who may come in is decided for
 each request by ``net.proxy.BehindProxy``; what a phone may do to a server (slow
 handshakes, thousands of idle connections) is the proxy's to bound, since phones do not
-get here. It shows the same numbers as ``net.door.Door``; those of TLS are 0.
+get here. It shows the same numbers as ``net.door.Door``; those of TLS are 0. What is
+no HTTP is named for the record: a proxy that speaks TLS to its backend, for one.
 """
 
+import asyncio
+import logging
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
 
+from linekey.errors import StorageError
+from linekey.net.door_refusal import CURES, Refusal
 from linekey.net.http_server import HttpServer
-from linekey.net.proxy import App
+from linekey.net.proxy import App, OnRefused
 from linekey.net.unix_socket import address_of
 from linekey.settings import LimitSettings
+from linekey.tls.strangers import explain_no_http
+
+_log = logging.getLogger("linekey.door")
+
+_MOST_AT_ONCE = 100
+"""So many are put on record at once; a flood of them is told by its first."""
 
 
 class PlainDoor(HttpServer):
     """An HTTP server for one ASGI application; an async context manager.
 
     ``listener`` is a bound socket (``net.door.bind``, ``net.unix_socket``); it stays
-    the caller's.
+    the caller's. ``on_refused`` puts what is no HTTP on record.
     """
 
     half_open = 0
@@ -35,12 +47,15 @@ class PlainDoor(HttpServer):
         listener: socket.socket,
         *,
         limits: LimitSettings,
+        on_refused: OnRefused | None = None,
         drain_s: float = 5.0,
     ) -> None:
         self.address = address_of(listener)
         """Host and port; of a Unix socket its path and 0."""
         self.accepted = self.completed = 0
         self._app = app
+        self._on_refused = on_refused
+        self._telling: set[asyncio.Task[None]] = set()
         super().__init__(
             uvicorn.Config(
                 self._counted,
@@ -66,3 +81,33 @@ class PlainDoor(HttpServer):
         self.accepted += 1
         self.completed += 1
         await self._app(scope, receive, send)
+
+    def brought_no_http(self, peer: tuple[str, int] | None, first: bytes) -> None:
+        """Put it on record, with what it is and how to cure it."""
+        if self._on_refused is None or len(self._telling) >= _MOST_AT_ONCE:
+            return
+        reason, cure = explain_no_http(first)
+        refusal = Refusal(
+            kind="request",
+            at=datetime.now(UTC),
+            peer=peer or ("unix", 0),
+            code="request.not_http",
+            reason=reason,
+            cure=cure or CURES["request.not_http"],
+            status=400,
+        )
+        telling = self._tell(self._on_refused, refusal)
+        task = asyncio.get_running_loop().create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    @staticmethod
+    async def _tell(on_refused: OnRefused, refusal: Refusal) -> None:
+        try:
+            await on_refused(refusal)
+        except StorageError as error:
+            _log.error("a refusal is not on record: %s", error.message)
+
+    async def __aexit__(self, *left: Any) -> None:
+        await super().__aexit__(*left)
+        await asyncio.gather(*self._telling)

@@ -278,3 +278,27 @@ def name_server(data: bytes) -> str | None:
     if data[3:5] == b"\0\x0a" and data[2:3] == b"\0":
         return "MySQL"  # its greeting: three bytes of length, number 0, protocol 10
     return None
+
+
+def explain_no_http(first: bytes) -> tuple[str, str]:
+    """Say what came on a plain HTTP port instead of a request, and the cure, if any.
+
+    For the port behind a proxy that ends TLS.
+    """
+    if first[:1] in (b"\x14", b"\x15", b"\x16", b"\x17") and first[1:2] == b"\3":
+        return (
+            "TLS came on the plain HTTP port",
+            "the proxy speaks TLS to linekey: let it speak plain HTTP (nginx:"
+            " proxy_pass http://…; HAProxy: no ssl in the server line); or a phone was"
+            " given this port instead of the proxy's",
+        )
+    stranger = name_stranger(first, final=True)
+    if stranger is None or stranger.is_http:
+        return "what came is no HTTP/1.1 request", ""
+    if stranger in (PROXY_V1, PROXY_V2):
+        return (
+            f"{stranger.name} came on the plain HTTP port",
+            "switch it off at the proxy (HAProxy: no send-proxy in the server line):"
+            " the phone's address comes in a header, as linekey export writes it",
+        )
+    return f"{stranger.name} came on the plain HTTP port", stranger.cure

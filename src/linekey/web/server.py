@@ -182,7 +182,9 @@ class ProvisioningServer:
                 clock=self._clock,
                 unix_socket=settings.proxy.unix_socket is not None,
             )
-            return PlainDoor(behind, listener, limits=limits)
+            return PlainDoor(
+                behind, listener, limits=limits, on_refused=self._refused_here
+            )
         return Door(
             app,
             self._engine_for,

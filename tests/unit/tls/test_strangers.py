@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from linekey.tls.strangers import (
     _PREFIXES,
     MAX_BYTES,
+    explain_no_http,
     may_become_known,
     name_server,
     name_stranger,
@@ -71,3 +72,20 @@ def test_any_bytes_are_named_or_not(data):
 )
 def test_what_a_server_answers_in_is_named(data, name):
     assert name_server(data) == name
+
+
+@pytest.mark.parametrize(
+    ("first", "reason", "cure"),
+    [
+        (bytes.fromhex("160301020001"), "TLS came", "proxy_pass http://"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2", "a PROXY protocol header came", "send-proxy"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21", "a PROXY protocol header (version 2)", "send-proxy"),
+        (b"OPTIONS sip:a SIP/2.0\r\n", "plain SIP came", "transport to TLS"),
+        (b"GET / HTTP/9.9\r\n", "no HTTP/1.1 request", ""),
+        (b"\0\1\2", "no HTTP/1.1 request", ""),
+    ],
+)  # fmt: skip
+def test_what_a_plain_port_gets_instead_of_http_is_named(first, reason, cure):
+    said, remedy = explain_no_http(first)
+    assert reason in said
+    assert cure in remedy
