@@ -263,6 +263,7 @@ def test_a_certificate_that_may_only_decrypt_signs_nothing_it_need_not():
         ),
         ("P-256", {"groups": (24,)}, "does not know the curve of the server's EC"),
         ("DSA", {}, "no cipher suite can be used with the key"),
+        ("P-256 not to sign", {}, "lacks digitalSignature"),
     ],
 )
 def test_a_refusal_says_what_did_not_meet(name, changes, words):

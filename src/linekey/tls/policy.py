@@ -166,13 +166,34 @@ class PolicyChoice:
     alert: Alert | None = None
 
 
+_WHY = {
+    "modern": "offers {} with modern suites",
+    "interim": "offers {}, but nothing modern that this server can do with it",
+    "legacy": "speaks nothing above {}",
+}
+
+
 class _Numbers:
     """A policy by the numbers of a hello: once, since every connection asks."""
 
-    __slots__ = ("ffdhe", "groups", "groups13", "kinds", "policy", "schemes", "tls13")
+    __slots__ = (
+        "choices",
+        "ffdhe",
+        "groups",
+        "groups13",
+        "kinds",
+        "policy",
+        "schemes",
+        "tls13",
+    )
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.choices: dict[int, PolicyChoice] = {
+            v: PolicyChoice(policy, _WHY[policy.name].format(v.label))
+            for v in Version
+            if policy.min_version <= v <= policy.max_version
+        }
         self.tls13 = frozenset(by_name(n).number for n in policy.tls13_suites)
         old = [by_name(n) for n in policy.suites]
         self.kinds = {
@@ -206,9 +227,9 @@ class _Numbers:
             if self.tls13.isdisjoint(suites):
                 return False
             return key is None or (
-                _missing_extension(hello) is None
-                and not self.groups13.isdisjoint(hello.groups)
-                and (_resumes(hello) or key.signs(hello, version, self.schemes))
+                not self.groups13.isdisjoint(hello.groups)
+                and (key.signs(hello, version, self.schemes) or _resumes(hello))
+                and hello.extension(51) is not None
             )
         if key is None:
             return any(not self.kinds["any", x].isdisjoint(suites) for x in _EXCHANGES)
@@ -283,20 +304,12 @@ def choose(hello: ClientHello, key: ServerKey | None = None) -> PolicyChoice:
         tiers = (*_DECRYPTS_ONLY, *_TIERS)
     last = None
     for tier in tiers:
-        policy = tier.policy
-        if policy.min_version <= version <= policy.max_version:
+        if version in tier.choices:
             if tier.serves(hello, version, key):
-                return PolicyChoice(policy, _WHY[policy.name].format(label_of(version)))
+                return tier.choices[version]
             last = tier
     assert last is not None, "the policies leave no version out"
     return _refuse(hello, version, key, last)
-
-
-_WHY = {
-    "modern": "offers {} with modern suites",
-    "interim": "offers {}, but nothing modern that this server can do with it",
-    "legacy": "speaks nothing above {}",
-}
 
 
 def _resumes(hello: ClientHello) -> bool:
@@ -316,10 +329,7 @@ def _refuse(
 ) -> PolicyChoice:
     """Say why nothing fits, at the version that both ends speak."""
     common = [
-        n
-        for t in _TIERS
-        if t.policy.min_version <= version <= t.policy.max_version
-        for n in t.common(hello, version)
+        n for t in _TIERS if version in t.choices for n in t.common(hello, version)
     ]
     if not common or key is None:
         return _no_suite(hello, version, tier.policy)
@@ -334,6 +344,11 @@ def _refuse(
         why = (
             f"the client takes no signature that the server's {key.text} key can make,"
             " or none of the kind that is on its certificate"
+        )
+    elif version < Version.TLS1_3 and key.kind == "EC" and not key.may_sign:
+        why = (
+            "the keyUsage of the server's certificate lacks digitalSignature, and its"
+            f" {key.text} key can do nothing else below TLSv1.3"
         )
     elif version < Version.TLS1_3 and not key.curve_fits(hello):
         why = f"the client does not know the curve of the server's {key.text} key"

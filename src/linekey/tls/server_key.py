@@ -22,7 +22,7 @@ _SCHEME = {name: number for number, name in SIGNATURE_SCHEMES.items()}
 _GROUP = {name: number for number, name in GROUPS.items()}
 _HASHES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 _CURVE_HASH = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
-_SIGNATURE_ALGORITHMS, _SIGNATURE_ALGORITHMS_CERT = 13, 50
+_SIGNATURE_ALGORITHMS_CERT = 50
 _PSS_ONLY = bytes.fromhex("06092a864886f70d01010a")  # id-RSASSA-PSS, RFC 4055 §1.2
 
 
@@ -87,14 +87,14 @@ class ServerKey:
             if self.issued_with.isdisjoint(taken):
                 return False
         own = self.schemes13 if version >= Version.TLS1_3 else self.schemes
-        if hello.extension(_SIGNATURE_ALGORITHMS) is None:
+        if not hello.signature_algorithms:
             default = {_SCHEME["rsa_pkcs1_sha1"], _SCHEME["ecdsa_sha1"]}
             return (
                 version < Version.TLS1_3
                 and certificates is None  # with one list alone OpenSSL has no default
                 and not own.isdisjoint(default & allowed)
             )
-        return not (own & allowed).isdisjoint(hello.signature_algorithms)
+        return any(n in own and n in allowed for n in hello.signature_algorithms)
 
     def curve_fits(self, hello: ClientHello) -> bool:
         """Whether the client knows the key's curve, as TLS 1.2 and below need it."""

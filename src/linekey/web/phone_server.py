@@ -79,7 +79,7 @@ class PhoneServer:
         key = (policy.name, identity.leaf.sha256)
         if key not in self._contexts:
             self._contexts = {
-                (name, identity.leaf.sha256): _build(identity, fit)
+                (name, identity.leaf.sha256): _build(identity, fit, state.profile)
                 for name, fit in phone_policies(state.profile).items()
             }
         return self._contexts[key]
@@ -130,13 +130,16 @@ def _shown(state: PhoneState) -> DeviceIdentity:
     return identity
 
 
-def _build(identity: DeviceIdentity, policy: Policy) -> ServerContext:
+def _build(identity: DeviceIdentity, policy: Policy, row: Profile) -> ServerContext:
+    # Lines of OpenSSL that have TLS 1.3 mark what lies below it; older ones do not.
+    marks = row.max_version >= Version.TLS1_3
     return server_context(
         Identity(identity.chain, identity.key),
         policy,
         verify=None,
         alpn=("http/1.1",),
         session_id_context=b"linekey phone",
+        best_version=Version.TLS1_3 if marks else None,
     )
 
 
