@@ -33,6 +33,7 @@ from linekey.tls.engine import (
 )
 from linekey.tls.hello import parse_client_hello
 from linekey.tls.policy import MODERN, choose
+from linekey.tls.server_key import server_key
 from linekey.tls.versions import Version
 
 NOW = datetime.now(UTC)
@@ -60,6 +61,7 @@ LEAF = make("000413AABBCC", MIDDLE, None, 3)
 SERVER = make("prov.example.com", None, None, 4)
 DEVICE = Identity((LEAF.certificate, MIDDLE.certificate), LEAF.key)
 SERVER_IDENTITY = Identity((SERVER.certificate,), SERVER.key)
+_KEY = server_key(SERVER.certificate)
 
 
 def contexts() -> tuple[ServerContext, ClientContext]:
@@ -83,7 +85,7 @@ def by_engine(server: ServerContext, client: ClientEngine) -> float:
     before = time.thread_time()
     hello = parse_client_hello(first)
     assert hello is not None
-    choose(hello)
+    choose(hello, _KEY)
     engine = ServerEngine(server, hello=hello)
     spent += time.thread_time() - before
     data = first

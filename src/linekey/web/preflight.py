@@ -282,6 +282,26 @@ def _check_leaf(
             f"the server's key is {leaf.key.text}; old phones have RSA suites only",
             "use an RSA-2048 certificate, unless linekey check says all phones can",
         )
+    usage = leaf.key_usage
+    if usage is not None and "digitalSignature" not in usage:
+        yield Finding(
+            "certificate.usage",
+            "warning",
+            "the server certificate's keyUsage lacks digitalSignature: no modern suite"
+            " may be used with it, and some phones hold it to that",
+            "get a certificate with digitalSignature and, for RSA, keyEncipherment",
+        )
+    elif (
+        leaf.key.kind == "rsa" and usage is not None and "keyEncipherment" not in usage
+    ):
+        yield Finding(
+            "certificate.usage",
+            "warning",
+            "the server certificate's keyUsage lacks keyEncipherment: old phones that"
+            " know RSA key transport only may refuse it",
+            "get a certificate with both digitalSignature and keyEncipherment, unless"
+            " linekey check says that all phones have ECDHE",
+        )
     if leaf.is_ca:
         yield Finding(
             "certificate.authority",

@@ -87,6 +87,9 @@ def test_a_good_chain_with_a_vendor_ca_starts_without_a_word() -> None:
         ({"key": SMALL_KEY}, {"certificate.weak_key": "refused"}),
         ({"key": new_key("ec", "secp256r1")}, {"certificate.not_rsa": "warning"}),
         ({"ca": True}, {"certificate.authority": "warning"}),
+        ({"key_usage": ["digitalSignature"]}, {"certificate.usage": "warning"}),
+        ({"key_usage": ["keyEncipherment"]}, {"certificate.usage": "warning"}),
+        ({"key_usage": ["digitalSignature", "keyEncipherment"]}, {}),
         ({"dns_names": []}, {"certificate.no_names": "warning"}),
     ],
 )
