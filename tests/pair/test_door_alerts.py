@@ -52,9 +52,9 @@ async def test_what_is_no_good_hello_is_answered_with_its_own_alert(
 
 
 STRANGERS = {
-    b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n": ("a PROXY protocol header", "send-proxy"),
-    b"PROXY UNKNOWN\r\n": ("a PROXY protocol header", "send-proxy"),
-    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c": ("a PROXY protocol header (version 2)", "send-proxy-v2"),
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n": ("a PROXY protocol header", "proxy.protocol_from"),
+    b"PROXY UNKNOWN\r\n": ("a PROXY protocol header", "proxy.protocol_from"),
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c": ("a PROXY protocol header (version 2)", "proxy.protocol_from"),
     b"REGISTER sip:pbx SIP/2.0\r\n": ("plain SIP", "transport to TLS"),
     b"OPTIONS sip:pbx SIP/2.0\r\n": ("plain SIP", "transport to TLS"),
     b"INVITE sip:1@pbx SIP/2.0\r\n": ("plain SIP", "transport to TLS"),

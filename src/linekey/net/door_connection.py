@@ -258,6 +258,12 @@ class DoorConnection(asyncio.Protocol):
                     )
                 )
 
+    def _what_else(self) -> TlsError | None:
+        """What this is instead of TLS, where it ends before a hello could be read."""
+        if self.state is not State.HELLO or self._header_due:
+            return None
+        return explain_unfinished(self._buffer)
+
     def _refuse_hello(self, error: TlsError) -> None:
         """End a connection that brought no hello that can be read, and say so."""
         if error.kind == "plain_http":
@@ -417,7 +423,7 @@ class DoorConnection(asyncio.Protocol):
         """Record that the peer left before the handshake's end."""
         name = "hello" if self.state is State.HELLO else "handshake"
         code, cure = f"{name}.gone", None
-        if self.state is State.HELLO and (what := explain_unfinished(self._buffer)):
+        if what := self._what_else():
             code, reason, cure = f"hello.{what.kind}", what.message, what.hint or None
         elif not self._buffer and self.state is State.HELLO:
             reason = "the peer left without a word"
@@ -441,7 +447,7 @@ class DoorConnection(asyncio.Protocol):
 
     def _handshake_too_slow(self) -> None:
         name = "hello" if self.state is State.HELLO else "handshake"
-        if self.state is State.HELLO and (what := explain_unfinished(self._buffer)):
+        if what := self._what_else():
             self._refuse_hello(what)
             return
         self._refuse(

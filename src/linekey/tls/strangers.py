@@ -34,15 +34,14 @@ SIP: Final = Stranger(
 )
 PROXY_V1: Final = Stranger(
     "a PROXY protocol header",
-    "the load balancer in front writes it, and linekey reads none here: switch it off"
-    " there (HAProxy: no send-proxy in the server line; nginx stream: proxy_protocol"
-    " off), or let the balancer end TLS (linekey serve --behind-proxy)",
+    "name the balancer that writes it in proxy.protocol_from, or switch it off there"
+    " (HAProxy: no send-proxy in the server line; nginx stream: proxy_protocol off)",
 )
 PROXY_V2: Final = Stranger(
     "a PROXY protocol header (version 2)",
-    PROXY_V1.cure.replace("send-proxy", "send-proxy-v2").replace(
-        "nginx stream: proxy_protocol off", "AWS: the target group's proxy protocol off"
-    ),
+    "name the balancer that writes it in proxy.protocol_from, or switch it off there"
+    " (HAProxy: no send-proxy-v2 in the server line; AWS: the target group's proxy"
+    " protocol off)",
 )
 DTLS: Final = Stranger("a DTLS hello", "use TLS over TCP: DTLS is for UDP")
 
