@@ -15,7 +15,9 @@ from tests.live.test_key_rotation import (
     put_devices,
     put_settings,
 )
-from tests.live.test_serve_command import Serving, serve
+from tests.live.test_serve_bad_input import port_of
+from tests.live.test_serve_behind_balancer import balancer
+from tests.live.test_serve_command import serve
 from tests.live.test_store_postgres import Cluster, cluster, url
 
 from linekey.mac import Mac
@@ -30,11 +32,11 @@ __all__ = ["Cluster", "cluster", "url"]  # fixtures of the other file
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-async def try_(place: Place, serving: Serving, password: str, address: str) -> str:
+async def try_(place: Place, url: str, password: str, address: str) -> str:
     """The status after the challenge, and the seconds to wait if it names some."""
     got = await place.curl(
         "-i", "--digest", "-u", f"{USER}:{password}", "--interface", address,
-        f"{serving.url.replace('localhost', '127.0.0.1')}/snomD785-{KNOCKER}.htm",
+        f"{url.replace('localhost', '127.0.0.1')}/snomD785-{KNOCKER}.htm",
         "--insecure",
     )  # fmt: skip
     status = re.findall(r"HTTP/1.1 (\d+)", got.out)[-1]
@@ -50,19 +52,19 @@ async def test_two_workers_count_together_and_the_phone_comes_in(place: Place) -
     put_devices(place)
     put_settings(place)
     async with serve(place, "--workers", "2") as serving:
-        assert await try_(place, serving, RIGHT, "127.0.0.2") == "200"
+        assert await try_(place, serving.url, RIGHT, "127.0.0.2") == "200"
         guesses = [
-            await try_(place, serving, f"wrong {n}", "127.0.0.1") for n in range(30)
+            await try_(place, serving.url, f"wrong {n}", "127.0.0.1") for n in range(30)
         ]
         assert guesses[:3] == ["401"] * 3
         # While thirty are tried, pauses of 1, 2 and 4 seconds may end; not more.
         assert 3 <= guesses.count("401") <= 6
         assert guesses.count("401") + guesses.count("429") == 30
         for _ in range(3):
-            assert await try_(place, serving, RIGHT, "127.0.0.2") == "200"
+            assert await try_(place, serving.url, RIGHT, "127.0.0.2") == "200"
         assert await serving.end() == 0
     async with serve(place) as serving:  # the counts are kept
-        assert await try_(place, serving, RIGHT, "127.0.0.2") == "200"
+        assert await try_(place, serving.url, RIGHT, "127.0.0.2") == "200"
         assert await serving.end() == 0
     reasons = place.reasons()
     assert reasons.count("digest_wrong") == guesses.count("401")
@@ -102,3 +104,24 @@ async def test_two_servers_judge_one_guess_after_the_other(
             assert sum(verdict.read for verdict in strangers) == 20 - 9
             at_home = await here.judge(macs[0], "192.0.2.99", None, right=True, now=NOW)
             assert at_home.read
+
+
+@pytest.mark.peer("curl")
+@pytest.mark.peer("haproxy")
+async def test_behind_a_balancer_each_phone_is_its_own_source(place: Place) -> None:
+    put_devices(place)
+    options = {
+        "proxy__protocol_from": ("127.0.0.1",),
+        "rules__second_factor_without_certificate": True,
+    }
+    async with (
+        place.serving(**options) as server,
+        balancer(port_of(server), "send-proxy-v2") as port,
+    ):
+        url = f"https://127.0.0.1:{port}"
+        guesses = [await try_(place, url, f"wrong {n}", "127.0.0.2") for n in range(5)]
+        assert guesses[:3] == ["401"] * 3
+        assert "429" in guesses
+        assert await try_(place, url, RIGHT, "127.0.0.3") == "200"
+    refused = [e.peer for e in place.log() if e.reason == "digest_paused"]
+    assert set(refused) == {"127.0.0.2"}

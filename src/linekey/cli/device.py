@@ -32,7 +32,7 @@ from linekey.cli.opening import (
     read_file,
     read_secret,
 )
-from linekey.cli.output import console, emit_json, err_console, note
+from linekey.cli.output import console, emit_json, err_console, note, warn
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
@@ -102,6 +102,9 @@ GenerationOption = Annotated[
         "those the model ever had.",
     ),
 ]
+STRONG_PASSWORD = 10
+"""Characters that outlast the guesses a day that are read (decision 0015)."""
+
 DigestOption = Annotated[
     str | None,
     typer.Option(
@@ -502,6 +505,12 @@ def _credential(username: str | None) -> DigestCredential | None:
     if username is None:
         return None
     password = read_secret(f"password of {username}")
+    if len(password) < STRONG_PASSWORD:
+        warn(
+            f"this password has fewer than {STRONG_PASSWORD} characters: whoever "
+            "guesses on and on may find it",
+            f"use {STRONG_PASSWORD} random letters and digits, or more",
+        )
     return DigestCredential.create(username, REALM, password)
 
 

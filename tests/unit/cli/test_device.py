@@ -154,6 +154,17 @@ def test_a_token_is_shown_once(state: Path) -> None:
     assert run_json(state, "set", MAC, "--no-token")["token"] == "none"
 
 
+@pytest.mark.parametrize(("length", "warned"), [(6, True), (9, True), (10, False)])
+def test_a_short_digest_password_is_warned_of_and_not_shown(
+    state: Path, length: int, warned: bool
+) -> None:
+    password = "q7Zm2x9KwB"[:length]
+    result = run(state, "add", MAC, "--digest", "phone", input=f"{password}\n")
+    assert result.exit_code == 0
+    assert ("warning: this password has" in result.stderr) is warned
+    assert password not in result.stdout + result.stderr
+
+
 def test_a_digest_user_has_a_password_that_is_never_shown(state: Path) -> None:
     result = run(state, "add", MAC, "--digest", "phone", "--json", input=f"{CANARY}\n")
     assert json.loads(result.stdout)["digest_user"] == "phone"
