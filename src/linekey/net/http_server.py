@@ -2,13 +2,15 @@
 
 For plain HTTP: the status page, and the door behind a proxy. uvicorn's own ``serve``
 takes the process's signals, which are the caller's here, and accepts without a bound.
-Rules: above ``most`` connections the eldest that has asked nothing gives way; if all
-have, no more are accepted and the next wait in the backlog. Who asks nothing for
+Rules: above ``most`` connections one without a request under way gives way: one of the
+source (``net.sources``) that has most if that is more than half of ``most``, else the
+eldest; if all are busy, the next wait in the backlog. Who asks nothing for
 ``FIRST_REQUEST_S`` is closed.
 """
 
 import asyncio
 import socket
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,10 +19,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from linekey.net.accepting import Accepting
 from linekey.net.descriptors import OTHERS
+from linekey.net.sources import Crowd, source_of
 
 FIRST_REQUEST_S = 15.0
 """Seconds from accept to the first request; as at linekey's own door (request_s)."""
 _FIRST_BYTES = 64
+_LEAST_SHARE = 8
 _GRACE_S = 1.0
 """Seconds in which a connection need not have asked: its bytes are on their way."""
 
@@ -34,7 +38,9 @@ class HttpServer:
         self._server = uvicorn.Server(config)
         self._most = most
         self._known: dict[_Counted, None] = {}
-        self._silent: dict[_Counted, None] = {}
+        self._candidates: Crowd[_Counted] = Crowd()
+        self._share = max(_LEAST_SHARE, most // 2)
+        self._chance = Random()  # noqa: S311 - no secret
         self._accepting = Accepting(listener, self._protocol, backlog=config.backlog)
         self._task: asyncio.Task[None] | None = None
 
@@ -86,7 +92,7 @@ class HttpServer:
     def opened(self, connection: "_Counted") -> None:
         """Count a connection; if there are too many, one goes, or no more come."""
         self._known[connection] = None
-        self._silent[connection] = None
+        self._candidates.add(connection, connection.source)
         if not self._has_room():
             self._accepting.stop()
             asyncio.get_running_loop().call_later(_GRACE_S, self._look_again)
@@ -94,27 +100,30 @@ class HttpServer:
     def closed(self, connection: "_Counted") -> None:
         """Note that a connection ended."""
         self._known.pop(connection, None)
-        self._silent.pop(connection, None)
+        self._candidates.discard(connection)
         if self._has_room():
             self._accepting.again()
 
     def _look_again(self) -> None:
         if self._has_room():
             self._accepting.again()
-        elif self._silent:
+        elif self._candidates:
             asyncio.get_running_loop().call_later(_GRACE_S, self._look_again)
 
     def _has_room(self) -> bool:
-        """Close the eldest that have asked nothing while there are too many."""
+        """Close some that are not busy while there are too many."""
         old = asyncio.get_running_loop().time() - _GRACE_S
-        while len(self._known) > self._most and self._silent:
-            eldest = next(iter(self._silent))
-            if eldest.since > old:
+        while len(self._known) > self._most and self._candidates:
+            source, count = self._candidates.heaviest()
+            victim = next(iter(self._candidates))
+            if count > self._share:
+                victim = self._candidates.any_of(source, self._chance)
+            elif victim.since > old:
                 break
-            del self._silent[eldest]
-            if not eldest.has_asked:
-                del self._known[eldest]
-                eldest.transport.abort()
+            self._candidates.discard(victim)
+            if not victim.is_busy:
+                del self._known[victim]
+                victim.transport.abort()
         return len(self._known) <= self._most
 
 
@@ -127,6 +136,12 @@ class _Counted(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self.since = self.loop.time()
         self._first = b""
+        self.source = ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return self.has_asked and not self.cycle.response_complete
 
     @property
     def has_asked(self) -> bool:
@@ -136,6 +151,7 @@ class _Counted(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.source = source_of(self.client[0]) if self.client else ""
         self._timer = self.loop.call_later(FIRST_REQUEST_S, self._first_is_late)
         self._server.opened(self)
 

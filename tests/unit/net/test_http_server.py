@@ -44,6 +44,30 @@ async def test_the_eldest_that_asks_nothing_gives_way(
                 each.transport.abort()
 
 
+@pytest.mark.parametrize("first", [b"", b"GET / HTT", ASK], ids=repr)
+async def test_a_flood_from_one_source_keeps_no_other_out(
+    monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr(http_server, "_GRACE_S", 1000.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with (
+            asyncio.timeout(20),
+            PlainDoor(app, listener, limits=LimitSettings(connections=20)) as door,
+        ):
+            port = door.address[1]
+            silent = []
+            for _ in range(100):
+                silent.append(await connect(port))
+                silent[-1][1].write(first)
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+            )
+            writer.write(ASK)
+            assert b" 204 " in await reader.readline()
+            for _, each in (*silent, (reader, writer)):
+                each.transport.abort()
+
+
 async def test_when_all_have_asked_the_next_waits_and_is_not_turned_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
