@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
@@ -22,6 +23,7 @@ from linekey.export.purposes import purpose_table
 from linekey.export.render import Export, export
 from linekey.export.request import Request, parse_backend, parse_listen
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.device import Device
 from linekey.web.preflight_proxy import SOCKET
 
@@ -60,6 +62,7 @@ def example(peer: str, *, files: str | None = None) -> Export:
             groups=admitted(FLEET),
             phones=active_phones(FLEET),
             authorities=(_authority(),),
+            rules=rules_of([(_authority(), OperatorRule(TrustRule.CN_MAC))]),
             name="phones.example.com",
             listen=parse_listen("", found.port),
             folder=f"/etc/linekey/{peer}",

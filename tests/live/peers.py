@@ -34,6 +34,7 @@ from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
 from linekey.export.render import Export, export
 from linekey.export.request import Backend, ClientCertificates, Endpoint, Request
+from linekey.provisioning.ca_rules import rules_of
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
@@ -144,8 +145,9 @@ def write_export(
     if runs_as is not None:  # as the how-to has it; linekey touches no key
         shutil.chown(key_file, group=runs_as.group)
         key_file.chmod(0o640)
+    trusted = VendorCas(place.database).all()
     if authorities is None:
-        authorities = tuple(ca.certificate for ca in VendorCas(place.database).all())
+        authorities = tuple(ca.certificate for ca in trusted)
     devices = tuple(Devices(place.database).all())
     made = export(
         find_peer(peer),
@@ -156,6 +158,7 @@ def write_export(
             account=account,
             client_certificates=client_certificates,
             authorities=authorities,
+            rules=rules_of((ca.certificate, ca.said) for ca in trusted),
             name=NAME,
             listen=Endpoint(host, port),
             folder=str(folder),

@@ -141,7 +141,7 @@ async def test_a_certificate_of_neither_generation_opens_nothing(
     for kind, size in (("ed25519", 0), ("rsa", 2048)):
         key = new_key(kind, size)
         both = {"not_before": NOW - DAY, "not_after": NOW + DAY, "hash": "sha256"}
-        root = issue(Name.build([("CN", f"Own CA {kind}")]), key, None, serial=1, ca=True, **both)  # fmt: skip
+        root = issue(Name.build([("CN", "Yealink Manufacturing CA"), ("OU", kind)]), key, None, serial=1, ca=True, **both)  # fmt: skip
         own = new_key("rsa", 2048)
         leaf = issue(
             Name.build([("CN", str(place.phone))]), own, Issuer(root, key), serial=2, ca=False, **both

@@ -72,7 +72,7 @@ class IdentityRule:
     shared_values: frozenset[str]
     """Values in the MAC's place, lower case, that mean "a certificate for all"."""
     without_mac: str
-    """What it means that no MAC stands there: ``shared`` or ``malformed``."""
+    """What a value there means that is no MAC: ``shared`` or ``malformed``."""
     generation: Generation | None
     """The generation that the authority issues; None: several, or another kind."""
     key: str
@@ -81,6 +81,29 @@ class IdentityRule:
     confidence: Confidence
     note: str = ""
     lab: bool = False
+    absent_is_shared: bool = False
+    """Whether a certificate without any such attribute is a shared one, too."""
+
+
+class TrustRule(StrEnum):
+    """Where the phones of one trusted CA have their MAC, as the operator says."""
+
+    VENDOR = "vendor"
+    """As the catalogue has it for the vendor that is named with it."""
+    CN_MAC = "cn-mac"
+    ST_MAC = "st-mac"
+    SHARED = "shared"
+    """Nowhere: each of its certificates is a shared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRule:
+    """What the operator says of the phones of one trusted authority."""
+
+    rule: TrustRule
+    vendor: str | None = None
+    """Whose phones they are. A name that is no vendor's of the catalogue is the
+    operator's own, for phones of any vendor; None: what the authority's name tells."""
 
 
 def _cn(pattern: str) -> NamePattern:
@@ -89,6 +112,10 @@ def _cn(pattern: str) -> NamePattern:
 
 _SOURCE = "facts/vendors.md"
 _SNOM_O = r"snom technology ag"
+_GRANDSTREAM_O = r"grandstream networks(?:,? inc\.?)?"
+"""Generation 1 of its authorities has no ", Inc." (facts/poly-grandstream.md, H)."""
+_PANASONIC_CN = r"sip phone client authentication self ca certificate(?: v\d{1,2})?"
+"""TGP600's is "… V2" (facts/poly-grandstream.md, H)."""
 _CISCO_ISSUERS = (
     NamePattern((("O", r"cisco(?: systems)?(?:,? inc\.?)?"), ("CN", r"cisco .+"))),
     NamePattern((("O", r"cisco small business"),)),
@@ -180,21 +207,33 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
         "poly", "poly", "Poly (Polycom)", (_cn(r"polycom equipment issuing ca [12]"),),
         None, MacPlace.CN, _NO_VALUES, "malformed", Generation.SHA256, "RSA / SHA-256",
         _SOURCE, "M",
-        "Polycom Equipment Issuing CA 1/2, under Polycom Equipment Policy CA, under"
-        " Polycom Root CA, to 2044",
+        "Polycom Equipment Issuing CA 1/2, under Polycom Equipment Policy CA, both to"
+        " 2039-03-09, under Polycom Root CA, to 2044-03-09",
+    ),
+    IdentityRule(
+        "grandstream-1-named", "grandstream", "Grandstream (generation 1)",
+        (NamePattern((("CN", r"vpn"), ("O", _GRANDSTREAM_O))),),
+        None, MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5",
+        f"{_SOURCE}; facts/poly-grandstream.md", "H",
+        "the authority ends 2027-06-11; some old units carry no MAC, and a leaf that"
+        " names a model only is known (CN=GXE50XX): shared. Leaves signed with MD5 are"
+        " of no generation, and refused",
+        absent_is_shared=True,
     ),
     IdentityRule(
         "grandstream-1", "grandstream", "Grandstream (generation 1)", (_cn(r"vpn"),),
-        NamePattern((("O", r"grandstream networks, inc\."),)),
+        NamePattern((("O", _GRANDSTREAM_O),)),
         MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5", _SOURCE, "H",
-        "the authority's name, VPN, is anybody's: the leaf must also name Grandstream;"
-        " the authority ends 2027-06-11; some old units carry no MAC",
+        "where the authority names no organization: VPN is anybody's name, so the leaf"
+        " must name Grandstream",
+        absent_is_shared=True,
     ),
     IdentityRule(
         "grandstream-2", "grandstream", "Grandstream (generation 2)",
         (_cn(r"grandstream networks ca"),),
         None, MacPlace.CN, _NO_VALUES, "shared", None, "EC P-384", _SOURCE, "H",
         "under a root with a P-384 key; some old units carry no MAC",
+        absent_is_shared=True,
     ),
     IdentityRule(
         "cisco-spa", "cisco", "Cisco SPA", _CISCO_ISSUERS,
@@ -213,9 +252,12 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     ),
     IdentityRule(
         "panasonic", "panasonic", "Panasonic",
-        (_cn(r"sip phone client authentication self ca certificate"),),
-        None, MacPlace.NONE, _NO_VALUES, "shared", None, "RSA", _SOURCE, "M",
-        "the CN does not carry the MAC: vendor proved, device not",
+        (_cn(_PANASONIC_CN),),
+        None, MacPlace.NONE, _NO_VALUES, "shared", None,
+        "RSA-1024 / SHA-1; V2: RSA-2048 / SHA-256",
+        f"{_SOURCE}; facts/poly-grandstream.md", "M",
+        "the CN does not carry the MAC: vendor proved, device not. TGP500's authority"
+        " to 2041-08-31; TGP600's, \"… V2\", to 2046-01-28",
     ),
     IdentityRule(
         "audiocodes", "audiocodes", "AudioCodes", (_cn(r"audiocodes root ca"),), None,
@@ -231,12 +273,66 @@ _AUTHORITIES: tuple[tuple[NamePattern, str], ...] = (
     (_cn(r"yealink .+"), "yealink"),
     (_cn(r"polycom .+"), "poly"),
     (_cn(r"grandstream networks .+"), "grandstream"),
-    (NamePattern((("CN", r"vpn"), ("O", r"grandstream.*"))), "grandstream"),
+    (NamePattern((("O", _GRANDSTREAM_O),)), "grandstream"),
     (_CISCO_ISSUERS[0], "cisco"),
     (_CISCO_ISSUERS[1], "cisco"),
-    (_cn(r"sip phone client authentication self ca certificate"), "panasonic"),
+    (_cn(_PANASONIC_CN), "panasonic"),
     (_cn(r"audiocodes .+"), "audiocodes"),
 )
+_UPPER = (
+    _cn(r"yealink root ca"),
+    _cn(r"polycom root ca"),
+    _cn(r"polycom equipment policy ca"),
+    NamePattern((("O", _GRANDSTREAM_O),)),
+)
+"""Authorities that issue to authorities, as the facts have them. The name of
+Grandstream's root is not in the facts, so its organization has to do."""
+
+KNOWN_VENDORS = frozenset(rule.vendor for rule in IDENTITY_RULES)
+"""Short names of the vendors that have a rule."""
+OWN_VENDOR = "own"
+"""Vendor of phones by an authority of the operator's own that names no vendor."""
+
+
+def _own(rule: TrustRule, place: MacPlace, without_mac: str) -> IdentityRule:
+    return IdentityRule(
+        f"operator-{rule}", OWN_VENDOR, "the operator's own", (), None, place,
+        _NO_VALUES, without_mac, None, "by the leaf", "the operator's word", "H",
+    )  # fmt: skip
+
+
+_OWN_RULES = {
+    TrustRule.CN_MAC: _own(TrustRule.CN_MAC, MacPlace.CN, "malformed"),
+    TrustRule.ST_MAC: _own(TrustRule.ST_MAC, MacPlace.ST, "malformed"),
+    TrustRule.SHARED: _own(TrustRule.SHARED, MacPlace.NONE, "shared"),
+}
+
+
+def operator_rule(said: TrustRule, vendor: str) -> IdentityRule | None:
+    """Return what the operator's word means for phones of ``vendor``.
+
+    None where it is ``vendor`` and nothing is known of where that one puts the MAC.
+    """
+    return vendor_rule(vendor) if said is TrustRule.VENDOR else _OWN_RULES[said]
+
+
+def vendor_rule(vendor: str) -> IdentityRule | None:
+    """Return the rule by which all phones of a vendor are read, or None.
+
+    A vendor's rules differ in the authority's name and in the generation only, never
+    in where the MAC is (a test holds them to it), so the widest stands for all.
+    """
+    found = [
+        rule
+        for rule in IDENTITY_RULES
+        if rule.vendor == vendor and rule.mac_in is not MacPlace.UNKNOWN
+    ]
+    return found[-1] if found else None
+
+
+def issues_to_authorities(subject: Name) -> bool:
+    """Whether a vendor's authority of this name is known to stand above others."""
+    return any(pattern.fits(subject) for pattern in _UPPER)
 
 
 def rule_for(issuer: Name, subject: Name | None = None) -> IdentityRule | None:
@@ -245,12 +341,19 @@ def rule_for(issuer: Name, subject: Name | None = None) -> IdentityRule | None:
     ``subject`` is the leaf's; a rule that also looks at the leaf never fits without
     it. The caller has proved the path first.
     """
-    for rule in IDENTITY_RULES:
-        if not any(pattern.fits(issuer) for pattern in rule.issuers):
-            continue
+    for rule in rules_for(issuer):
         if rule.leaf is None or (subject is not None and rule.leaf.fits(subject)):
             return rule
     return None
+
+
+def rules_for(issuer: Name) -> list[IdentityRule]:
+    """Return every rule for certificates of ``issuer``, whatever the leaf must hold."""
+    return [
+        rule
+        for rule in IDENTITY_RULES
+        if any(pattern.fits(issuer) for pattern in rule.issuers)
+    ]
 
 
 def vendor_of_authority(subject: Name) -> str | None:

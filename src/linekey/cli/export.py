@@ -32,6 +32,7 @@ from linekey.export.request import (
     parse_name,
     parse_path,
 )
+from linekey.provisioning.ca_rules import rules_of
 from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
@@ -202,6 +203,7 @@ def _request(
     if backend is None and peer.forwards and files is None:
         backend = _backend(settings)
     devices = tuple(Devices(database).all())
+    trusted = VendorCas(database).all()
     server_key: ServerKey = (
         "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
     )
@@ -209,7 +211,8 @@ def _request(
         needs=fleet_needs(devices, server_key, oldest=_oldest(options["min_version"])),
         groups=admitted(devices, server_key),
         account=None if options["user"] is None else parse_account(options["user"]),
-        authorities=tuple(ca.certificate for ca in VendorCas(database).all()),
+        authorities=tuple(ca.certificate for ca in trusted),
+        rules=rules_of((ca.certificate, ca.said) for ca in trusted),
         phones=active_phones(devices),
         name=parse_name(options["name"] or _name(settings, leaf)),
         listen=listen,
@@ -230,6 +233,7 @@ def _request(
         key=Path(request.key),
         vendor_cas=request.authorities,
         now=datetime.now(UTC),
+        rules=request.rules,
     )
     return request, findings
 

@@ -112,6 +112,7 @@ def read_file(path: Path) -> bytes:
 def read_secret(what: str) -> str:
     """Ask for a secret twice without echo; from a pipe, read one line.
 
+    A line that begins PEM begins a value of many lines, which goes to the pipe's end.
     Raises InputError if it is empty.
     """
     if sys.stdin.isatty():
@@ -120,6 +121,8 @@ def read_secret(what: str) -> str:
         )
     else:
         value = sys.stdin.readline().rstrip("\r\n")
+        if value.startswith("-----BEGIN "):
+            value = f"{value}\n{sys.stdin.read()}"
     if not value:
         raise InputError(
             f"no value for {what}", hint="type it, or pipe one line for each secret"

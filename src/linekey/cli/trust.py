@@ -1,10 +1,21 @@
 """``linekey trust``: the vendors' CAs whose device certificates are believed."""
 
+import difflib
+import re
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from linekey.catalog.vendors import (
+    KNOWN_VENDORS,
+    OperatorRule,
+    TrustRule,
+    vendor_rule,
+)
+from linekey.certs.path import prove
 from linekey.certs.pem import parse_bundle
 from linekey.cli.opening import (
     JsonOption,
@@ -16,7 +27,10 @@ from linekey.cli.opening import (
     read_file,
 )
 from linekey.cli.output import console, emit_json, note, warn
-from linekey.errors import CertificateError
+from linekey.errors import CertificateError, InputError
+from linekey.provisioning.ca_rules import RULE_CURE, Prospect, prospect, rules_of
+from linekey.provisioning.purpose import issuing_problem
+from linekey.store.device_csv import parse_vendor
 from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
 
 app = make_app(
@@ -28,9 +42,51 @@ app = make_app(
         linekey trust add snom-ca.pem snom-sha256-ca.pem
 
     Import the roots, and the intermediates too: some phones send only their own
-    certificate. linekey says whether a file is the vendor's CA that it knows.
+    certificate. linekey says whether a file is the vendor's CA that it knows, and which
+    rule its phones follow. Where it cannot know, say it:
+
+        linekey trust add new-panasonic-ca.pem --vendor panasonic
+
+        linekey trust add our-own-ca.pem --rule cn-mac
     """
 )
+
+
+class OwnRule(StrEnum):
+    """What --rule takes."""
+
+    CN_MAC = TrustRule.CN_MAC.value
+    ST_MAC = TrustRule.ST_MAC.value
+    SHARED = TrustRule.SHARED.value
+
+
+FingerprintArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FINGERPRINT",
+        help="SHA-256 or SHA-1, or its first eight digits or more.",
+    ),
+]
+
+
+VendorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--vendor",
+        metavar="VENDOR",
+        help="Whose phones these CAs issue for: they follow that vendor's rule. With "
+        "--rule, for phones of that vendor alone.",
+    ),
+]
+RuleOption = Annotated[
+    OwnRule | None,
+    typer.Option(
+        "--rule",
+        help="For a CA of your own: the MAC is the CN, or the ST, of each phone's "
+        "certificate, or all phones share one. Without --vendor it is good for "
+        "registered phones of any vendor.",
+    ),
+]
 
 
 @app.command()
@@ -39,32 +95,78 @@ def add(
         list[Path],
         typer.Argument(metavar="FILE…", help="PEM (one certificate or many) or DER."),
     ],
+    vendor: VendorOption = None,
+    rule: RuleOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Believe the device certificates of these CAs; all the files, or none."""
-    at = now()
+    """Believe the device certificates of these CAs; all the files, or none.
+
+    A CA that is in the list already gets what --vendor and --rule say.
+    """
+    at, said = now(), _said(vendor, rule)
     found: dict[str, VendorCa] = {}
     for file in files:
-        for ca in _read(file, at):
+        for ca in _read(file, at, said):
             found.setdefault(ca.certificate.sha256, ca)
     with opened(state, create=True) as database:
-        new = {
-            ca.certificate.sha256 for ca in VendorCas(database).add([*found.values()])
-        }
-        roots = {
-            ca.certificate.subject.der
-            for ca in VendorCas(database).all()
-            if ca.role == "root"
-        }
+        cas = VendorCas(database)
+        before = {ca.certificate.sha256: ca for ca in cas.all()}
+        cas.add([*found.values()])
+        every = {ca.certificate.sha256: ca for ca in cas.all()}
+    shown = [every[sha] for sha in found]
+    listed = Listed(every.values())
     if json:
-        emit_json([ca_json(ca) | {"new": sha in new} for sha, ca in found.items()])
+        emit_json(
+            [
+                ca_json(ca, listed) | {"new": ca.certificate.sha256 not in before}
+                for ca in shown
+            ]
+        )
     else:
-        for sha, ca in found.items():
-            verb = "added" if sha in new else "had already"
-            console.print(f"{verb} {_text(ca)}", markup=False, soft_wrap=True)
-    for ca in found.values():
-        _warn(ca, roots, at)
+        for ca in shown:
+            old = before.get(ca.certificate.sha256)
+            verb = "added" if old is None else "had already"
+            if old is not None and old.said != ca.said:
+                verb = "changed"
+            console.print(f"{verb} {_text(ca, listed)}", markup=False, soft_wrap=True)
+    for ca in shown:
+        _warn(ca, listed, at)
+    _note_label(said)
+
+
+@app.command("set")
+def set_(
+    fingerprint: FingerprintArgument,
+    vendor: VendorOption = None,
+    rule: RuleOption = None,
+    no_rule: Annotated[
+        bool,
+        typer.Option("--no-rule", help="Go by linekey's catalogue again."),
+    ] = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say which rule the phones of a CA follow; it holds from their next request on.
+
+    It holds for this CA's renewed certificate, too.
+    """
+    said = _said(vendor, rule)
+    if no_rule == (said is not None):
+        raise InputError(
+            "nothing to set" if said is None else "--no-rule and a rule at once",
+            hint="give --vendor VENDOR, or --rule cn-mac, st-mac or shared, or "
+            "--no-rule",
+        )
+    with opened(state) as database:
+        ca = VendorCas(database).say(fingerprint, said)
+        listed = Listed(VendorCas(database).all())
+    if json:
+        emit_json(ca_json(ca, listed))
+    else:
+        console.print(f"set {_text(ca, listed)}", markup=False, soft_wrap=True)
+    _warn_of_phones(ca, listed)
+    _note_label(said)
 
 
 @app.command("list")
@@ -72,11 +174,12 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
     """List the CAs, roots first."""
     with opened(state) as database:
         cas = VendorCas(database).all()
+    listed = Listed(cas)
     if json:
-        emit_json([ca_json(ca) for ca in cas])
+        emit_json([ca_json(ca, listed) for ca in cas])
         return
     for ca in cas:
-        console.print(_text(ca), markup=False, soft_wrap=True)
+        console.print(_text(ca, listed), markup=False, soft_wrap=True)
     if not cas:
         note("no CA is believed, so no phone is")
         note("next: linekey trust add FILE…, with the vendor's root and intermediates")
@@ -84,33 +187,62 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def remove(
-    fingerprint: Annotated[
-        str,
-        typer.Argument(
-            metavar="FINGERPRINT",
-            help="SHA-256 or SHA-1, or its first eight digits or more.",
-        ),
-    ],
+    fingerprint: FingerprintArgument,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
     """Stop believing a CA, from the next handshake on."""
     with opened(state) as database:
-        ca = VendorCas(database).remove(fingerprint)
+        cas = VendorCas(database)
+        listed = Listed(cas.all())
+        ca = cas.remove(fingerprint)
     if json:
-        emit_json(ca_json(ca))
+        emit_json(ca_json(ca, listed))
     else:
-        console.print(f"removed {_text(ca)}", markup=False, soft_wrap=True)
+        console.print(f"removed {_text(ca, listed)}", markup=False, soft_wrap=True)
 
 
-def ca_json(ca: VendorCa) -> dict[str, Any]:
-    """Write a CA as JSON values."""
-    certificate = ca.certificate
+class Listed:
+    """The trust list as a whole: what becomes of the phones of each CA in it."""
+
+    def __init__(self, cas: Iterable[VendorCa]) -> None:
+        every = list(cas)
+        self.certificates = [ca.certificate for ca in every]
+        self.rules = rules_of((ca.certificate, ca.said) for ca in every)
+
+    def phones_of(self, ca: VendorCa) -> Prospect:
+        """Say which rule they will follow."""
+        return prospect(ca.certificate, self.certificates, self.rules)
+
+    def way_up(self, ca: VendorCa) -> str:
+        """Why no root in the list stands above an intermediate; empty: one does."""
+        roots = [c for c in self.certificates if c.self_issued]
+        others = [c for c in self.certificates if not c.self_issued]
+        result = prove(ca.certificate, others, roots, at=None)
+        if result.ok:
+            return ""
+        top = result.path[-1]
+        if any(c.subject.matches(top.issuer) for c in self.certificates):
+            return result.problems[0].detail
+        who = "its issuer" if top == ca.certificate else f"the issuer of {top.subject}"
+        return f"{who} is not in the list: {top.issuer}"
+
+
+def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
+    """Write a CA as JSON values.
+
+    ``rule`` is where its phones have their MAC, null where they are refused for want
+    of one; ``rule_by`` who says so, ``operator`` or ``catalogue``.
+    """
+    certificate, phones = ca.certificate, listed.phones_of(ca)
     return {
         "subject": str(certificate.subject),
         "issuer": str(certificate.issuer),
         "role": ca.role,
-        "vendor": ca.vendor,
+        "vendor": phones.vendor or ca.vendor,
+        "rule": phones.name,
+        "rule_by": phones.by or None,
+        "phones": phones.text,
         "generation": ca.generation,
         "known": ca.known,
         "known_as": ca.known_as,
@@ -120,11 +252,55 @@ def ca_json(ca: VendorCa) -> dict[str, Any]:
         "not_after": certificate.not_after,
         "key": certificate.key.text,
         "signature_algorithm": certificate.signature_algorithm,
+        "signature_hash": certificate.signature_hash,
         "added_at": ca.added_at,
     }
 
 
-def _read(file: Path, at: Any) -> list[VendorCa]:
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
+
+
+def _said(vendor: str | None, rule: OwnRule | None) -> OperatorRule | None:
+    """The operator's word from --vendor and --rule. Raises InputError."""
+    if vendor is None:
+        return None if rule is None else OperatorRule(TrustRule(rule.value))
+    if rule is not None:
+        label = vendor.strip().lower()
+        if not _LABEL.fullmatch(label):
+            raise InputError(
+                f"not a vendor's name: {vendor!r}",
+                hint="letters, digits, dots and dashes, 32 at most; or leave --vendor "
+                "out: then the CA is good for registered phones of any vendor",
+            )
+        return OperatorRule(TrustRule(rule.value), label)
+    try:
+        name = parse_vendor(vendor)
+    except InputError as error:
+        raise InputError(
+            error.message, hint=f"{error.hint}; or, for a CA of your own, --rule cn-mac"
+        ) from None
+    if vendor_rule(name) is None:
+        raise InputError(
+            f"where {name} puts the MAC is not known, so --vendor alone says nothing",
+            hint="if you know it, add --rule cn-mac, st-mac or shared",
+        )
+    return OperatorRule(TrustRule.VENDOR, name)
+
+
+def _note_label(said: OperatorRule | None) -> None:
+    """Tell what a name means that is no vendor's: it may be a slip."""
+    name = said.vendor if said else None
+    if name is None or name in KNOWN_VENDORS:
+        return
+    near = difflib.get_close_matches(name, sorted(KNOWN_VENDORS), n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    note(
+        f"{name!r} is no vendor that linekey knows{meant}: good for registered phones "
+        "of any vendor"
+    )
+
+
+def _read(file: Path, at: Any, said: OperatorRule | None) -> list[VendorCa]:
     try:
         bundle = parse_bundle(read_file(file))
         if not bundle.certificates:
@@ -132,7 +308,9 @@ def _read(file: Path, at: Any) -> list[VendorCa]:
                 "no certificate found",
                 hint="give the vendor's CA certificates, in PEM or DER form",
             )
-        cas = [describe_ca(certificate, at) for certificate in bundle.certificates]
+        cas = [
+            describe_ca(certificate, at, said) for certificate in bundle.certificates
+        ]
     except CertificateError as error:
         raise CertificateError(f"{file}: {error.message}", hint=error.hint) from error
     if bundle.keys:
@@ -145,23 +323,25 @@ def _read(file: Path, at: Any) -> list[VendorCa]:
     return cas
 
 
-def _text(ca: VendorCa) -> str:
-    certificate = ca.certificate
-    vendor = ca.vendor or "unknown vendor"
-    generation = ca.generation or certificate.signature_algorithm
+def _text(ca: VendorCa, listed: Listed) -> str:
+    certificate, phones = ca.certificate, listed.phones_of(ca)
+    vendor = phones.vendor or ca.vendor or "unknown vendor"
+    # The hash that it is signed with: an authority with MD5 is of no generation.
+    signed = certificate.signature_hash or certificate.signature_algorithm
     known = "known" if ca.known else "NOT KNOWN to linekey"
     name = (certificate.common_names or (str(certificate.subject),))[0]
     return (
         f"{ca.role}  {printable(name)}\n"
-        f"    {vendor}, {generation}, {certificate.key.text}, {known}, "
+        f"    {vendor}, {signed}, {certificate.key.text}, {known}, "
         f"until {certificate.not_after:%Y-%m-%d}\n"
+        f"    phones: {printable(phones.text)}\n"
         f"    SHA-256 {certificate.sha256}"
     )
 
 
-def _warn(ca: VendorCa, roots: set[bytes], at: Any) -> None:
+def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
     name = printable(str(ca.certificate.subject))
-    if not ca.known:
+    if not ca.known and ca.said is None:
         calls = f"; it calls itself {ca.vendor}'s" if ca.vendor else ""
         warn(
             f"linekey does not know this CA: {name}{calls}",
@@ -173,8 +353,25 @@ def _warn(ca: VendorCa, roots: set[bytes], at: Any) -> None:
             f"expired on {ca.certificate.not_after:%Y-%m-%d}: {name}",
             hint="ask the vendor for the renewed CA",
         )
-    if ca.role == "intermediate" and ca.certificate.issuer.der not in roots:
+    if ca.role == "intermediate" and (missing := listed.way_up(ca)):
         warn(
-            f"its root is not in the list: {printable(str(ca.certificate.issuer))}",
-            hint="import the root too: an intermediate is believed for its root only",
+            f"no root in the list stands above {name}: {printable(missing)}",
+            hint="import what is missing, up to the root: an intermediate is believed "
+            "for its root only",
+        )
+    _warn_of_phones(ca, listed)
+
+
+def _warn_of_phones(ca: VendorCa, listed: Listed) -> None:
+    name = printable(str(ca.certificate.subject))
+    phones = listed.phones_of(ca)
+    if phones.rule is None:
+        warn(
+            f"phones of this CA will be refused: {name}: {printable(phones.problem)}",
+            hint=RULE_CURE.format(ca.certificate.sha256[:16]),
+        )
+    elif problem := issuing_problem(ca.certificate):
+        warn(
+            f"phones of this CA will be refused: {name}: {printable(problem)}",
+            hint="import the CA that issues certificates for TLS",
         )

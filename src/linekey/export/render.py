@@ -15,7 +15,7 @@ from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
 
-from linekey.catalog.vendors import MacPlace, rule_for, vendor_of_authority
+from linekey.catalog.vendors import MacPlace
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
@@ -28,6 +28,7 @@ from linekey.export.needs import Needs
 from linekey.export.peers import Peer
 from linekey.export.request import Endpoint, Request, UnixSocket
 from linekey.export.signature_rule import signature_patterns
+from linekey.provisioning.ca_rules import prospect, upwards
 from linekey.settings import is_loopback
 from linekey.tls.versions import Version
 
@@ -181,31 +182,41 @@ def _authorities(
     reads_cn = request.files is not None or peer.name in ("kamailio", "freeradius")
     if not reads_cn:
         return request.authorities, []
-    kept = tuple(c for c in request.authorities if _mac_in_cn(c))
-    left = [c for c in request.authorities if c not in kept]
+    reads = {c: _why_not_cn(c, request) for c in request.authorities}
+    kept = tuple(c for c, why in reads.items() if not why)
     if not kept:
         raise InputError(
             "no trusted vendor puts the MAC into the CN, and the MAC rule reads that",
-            hint="let nginx, haproxy or apache forward to linekey serve instead",
+            hint="let nginx, haproxy or apache forward to linekey serve instead; "
+            "linekey trust list says where each CA's phones have it",
         )
     notes = [
-        f"left out of the bundle, since its phones' MAC is not in the CN: {c.subject}"
-        for c in left
+        f"left out of the bundle, {why}: {c.subject}" for c, why in reads.items() if why
     ]
     return kept, notes
 
 
-def _mac_in_cn(authority: Certificate) -> bool:
-    """Whether this authority's vendor puts the MAC into the CN, for all we know.
+def _why_not_cn(authority: Certificate, request: Request) -> str:
+    """Why a peer that reads the CN must not trust this authority; empty: it may.
 
-    A root's vendor is told by its name; an authority that no rule knows is one of the
-    operator's own, and a CN that is the MAC is what everybody does.
+    What stands in the bundle vouches for everything below it, so an authority goes if
+    one that stands under it in the list has its phones' MAC elsewhere.
     """
-    rule = rule_for(authority.subject)
-    if rule is not None:
-        return rule.mac_in is MacPlace.CN
-    vendor = vendor_of_authority(authority.subject)
-    return vendor not in ("cisco", "panasonic", "audiocodes")
+    trusted = request.authorities
+    phones = prospect(authority, trusted, request.rules)
+    if phones.rule is None:
+        return f"since its phones are refused ({phones.problem})"
+    if phones.rule.mac_in is not MacPlace.CN:
+        return "since its phones' MAC is not in the CN"
+    for other in trusted:
+        below = prospect(other, trusted, request.rules).rule
+        if (
+            below is not None
+            and below.mac_in is not MacPlace.CN
+            and authority in upwards(other, trusted)
+        ):
+            return f"since {other.subject} below it has phones without a MAC in the CN"
+    return ""
 
 
 def _values(peer: Peer, request: Request) -> dict[str, object]:

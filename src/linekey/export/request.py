@@ -8,7 +8,7 @@ six ways to escape, and a wrong one would open what is to be closed.
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from linekey.export.account import Account
 from linekey.export.active import ActivePhone
 from linekey.export.admission import Group, admitted
 from linekey.export.needs import Needs
+from linekey.provisioning.ca_rules import Rules
 from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
@@ -75,6 +76,8 @@ class Request:
     """Absolute path of its private key, PEM."""
     backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
+    rules: Rules = field(default_factory=dict)
+    """What the operator says of the phones of some of ``authorities``."""
     phones: tuple[ActivePhone, ...] = ()
     """The active ones, for a peer that knows phones one by one."""
     files: str | None = None

@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from linekey.catalog.vendors import LAB_VENDOR
 from linekey.lab.authority import LabAuthority
 from linekey.lab.contexts import lab_contexts
 from linekey.net.asgi_tls import connection_tls
@@ -94,9 +93,8 @@ async def _refused(refusals: list[Refusal], dropped: int) -> None:
 
 
 def _app(lab: LabAuthority) -> Starlette:
-    roots = lab.vendor_roots()
     trust = VendorTrust.from_certificates(
-        (*roots, *lab.vendor_intermediates()), {r.sha256: LAB_VENDOR for r in roots}
+        (*lab.vendor_roots(), *lab.vendor_intermediates())
     )
 
     async def menu(request: Request) -> Response:

@@ -78,6 +78,11 @@ class DeviceIdentity:
         return Generation.SHA1 if old else Generation.SHA256
 
     @property
+    def signed_with(self) -> str:
+        """The hash of the leaf's signature, as it is: MD5 is not called SHA-1."""
+        return self.leaf.signature_hash or self.leaf.signature_algorithm
+
+    @property
     def mac(self) -> Mac | None:
         """The MAC, if that is what the CN is (12 hex digits, either case; H)."""
         names = self.leaf.common_names
@@ -172,7 +177,7 @@ def choose_identity(
     if wanted is not None and builtin.generation != wanted:
         notes.append(
             f"phone_cert_type asks for {wanted.value}, and the phone has no such "
-            f"certificate; it shows its {builtin.generation.value} one"
+            f"certificate; it shows its {builtin.signed_with} one"
         )
     return IdentityChoice(builtin, "built-in", tuple(notes))
 

@@ -504,7 +504,7 @@ def _introduce(state: PhoneState, now: datetime) -> PhoneState:
         if choice.identity.generation is not row.builtin_generation:
             odd.append(
                 f"the {row.model.name} is made with a {row.builtin_generation.value} "
-                f"certificate; this one is {choice.identity.generation.value}"
+                f"certificate; this one is {choice.identity.signed_with}"
             )
         if not row.shared_certificate and choice.identity.mac != state.mac:
             odd.append(f"its CN is not this phone's MAC {state.mac}")

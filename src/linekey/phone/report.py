@@ -52,7 +52,7 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
         if own is None
         else {
             "kind": choice.kind,
-            "generation": own.generation.value,
+            "generation": own.signed_with,
             "key": own.leaf.key.text,
             "key_bits": own.leaf.key.bits,
             "subject": str(own.leaf.subject),

@@ -29,6 +29,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import Generation, Model, find_model
 from linekey.catalog.profile import VERSION_LABELS, newest_firmware, profile
+from linekey.catalog.vendors import KNOWN_VENDORS
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Outcome, Reason
@@ -206,14 +207,14 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
     if answer[0].outcome is Outcome.REFUSED:
         return answer
     # Said last, so that nobody learns of a device by asking for its format.
-    return _format(device.vendor or identity.vendor, resource) or answer
+    return _format(device.vendor or _maker(identity), resource) or answer
 
 
 def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer:
     """A file without secrets: for registered phones, and for proved vendors' phones."""
     identity, device = case.identity, case.device
-    vendor = identity.vendor
-    if vendor is None:
+    vendor = _maker(identity)
+    if identity.vendor is None:
         return Reason.NO_CERTIFICATE, identity.detail
     if identity.mac is not None:
         if device is None or device.mac != identity.mac:
@@ -252,7 +253,7 @@ def _record(case: _Case, device: Device) -> _Answer | None:
         return Reason.REVOKED, device.revoked_reason
     if identity.vendor is None:
         return None
-    if not _vendors_fit(identity.vendor, device.vendor):
+    if not _vendors_fit(identity, device.vendor):
         return (
             Reason.VENDOR_MISMATCH,
             f"certificate {identity.vendor!r}, record {device.vendor!r}",
@@ -260,7 +261,8 @@ def _record(case: _Case, device: Device) -> _Answer | None:
     if identity.generation is None:
         # Signed with neither SHA-1 nor SHA-2: MD5, in the certificates known.
         return Reason.GENERATION_NOT_ALLOWED, "signed with neither SHA-1 nor SHA-2"
-    allowed = allowed_generations(device)
+    # What the catalogue knows of a model is its built-in certificate.
+    allowed = device.generations if identity.own else allowed_generations(device)
     if allowed is not None and identity.generation not in allowed:
         by = "the record" if device.generations is not None else "the catalogue"
         names = ", ".join(sorted(g.label for g in allowed)) or "none"
@@ -268,7 +270,7 @@ def _record(case: _Case, device: Device) -> _Answer | None:
             Reason.GENERATION_NOT_ALLOWED,
             f"certificate {identity.generation.label}; allowed by {by}: {names}",
         )
-    if identity.shared and _has_own_certificate(device):
+    if identity.shared and not identity.own and _has_own_certificate(device):
         return Reason.SHARED_NOT_EXPECTED, f"model {device.model}"
     return None
 
@@ -378,13 +380,23 @@ def allowed_generations(device: Device) -> frozenset[Generation] | None:
     return None if model is None else model.generations_at(None)
 
 
-def _vendors_fit(certificate: str, record: str) -> bool:
+def _vendors_fit(identity: Identity, record: str) -> bool:
     # Gigaset desk phones carry certificates as Snom's (facts vendors.md, M).
     return (
         not record
-        or certificate == record
-        or (certificate == "snom" and record == "gigaset")
+        or identity.vendor == record
+        or (identity.vendor == "snom" and record == "gigaset")
+        or (identity.own and _maker(identity) is None)
     )
+
+
+def _maker(identity: Identity) -> str | None:
+    """The vendor that made the phone, as far as its certificate says so.
+
+    An authority of the operator's own may speak for phones of any vendor; then the
+    name it has is nobody's of the catalogue.
+    """
+    return identity.vendor if identity.vendor in KNOWN_VENDORS else None
 
 
 def _has_own_certificate(device: Device) -> bool:

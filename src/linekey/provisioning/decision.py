@@ -212,7 +212,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.NO_IDENTITY_RULE: _refused(
         403,
         "the issuer is trusted, but nothing says where it puts a phone's MAC",
-        "check that the right authority was imported; linekey models lists those known",
+        "check that the right authority was imported, then say whose phones it issues "
+        "for: linekey trust set FINGERPRINT --vendor VENDOR, or --rule for your own CA",
     ),
     Reason.NO_MAC: _refused(
         403,
@@ -252,7 +253,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.VENDOR_MISMATCH: _refused(
         403,
         "the certificate is from another vendor than the device's record says",
-        "linekey device set MAC --vendor, if the record is wrong",
+        "linekey device set MAC --vendor, if the record is wrong; linekey trust list "
+        "says for whose phones an authority stands",
     ),
     Reason.GENERATION_NOT_ALLOWED: _refused(
         403,

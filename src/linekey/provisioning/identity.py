@@ -2,8 +2,8 @@
 
 The chain a phone sent is proved first (``certs.search``), against the vendors'
 authorities that the operator trusts. Only the proved path counts after that: the rule
-that says where the MAC is belongs to the authority that really signed the leaf, and is
-found by its name; what else the phone sent is ignored.
+that says where the MAC is belongs to the authorities of that path (``ca_rules``), and
+what else the phone sent is ignored.
 
     leaf <- issuing authority <- … <- trust anchor
     |       |
@@ -12,9 +12,7 @@ found by its name; what else the phone sent is ignored.
 
 Every certificate above the leaf must say that it is an authority (basicConstraints
 CA:TRUE), also where OpenSSL lets a self-signed version 1 certificate pass, and what
-the path was issued for is looked at (``purpose``). A rule's
-vendor must be the trust anchor's, where that is known, so that one vendor's authority
-cannot name itself after another's.
+the path was issued for is looked at (``purpose``).
 
 Rule: an identity is a function of the chain, the trust and ``now``, and of nothing that
 was seen before. A path that is valid now is taken wherever there is one; ``not_before``
@@ -28,20 +26,13 @@ check_ca for what it would let pass.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Self
 
-from linekey.catalog.authorities import known_ca
 from linekey.catalog.models import Generation
-from linekey.catalog.vendors import (
-    IdentityRule,
-    MacPlace,
-    rule_for,
-    vendor_of_authority,
-)
+from linekey.catalog.vendors import IdentityRule, MacPlace
 from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
 from linekey.certs.key_bounds import first_problem
@@ -49,6 +40,7 @@ from linekey.certs.path import PathResult
 from linekey.certs.search import search
 from linekey.errors import CertificateError
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import Rules, rule_of_path
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.purpose import (
     key_usage_problem,
@@ -66,37 +58,31 @@ class VendorTrust:
     """The vendors' authorities that the operator trusts.
 
     ``anchors`` end a path, self-signed or not. ``intermediates`` are kept because some
-    phones send only their leaf (facts snom.md §1). ``vendors`` says whose an anchor is,
-    by the SHA-256 (hex) of its DER.
+    phones send only their leaf (facts snom.md §1). ``rules`` is what the operator says
+    of the phones of some of them (``ca_rules``).
     """
 
     anchors: tuple[Certificate, ...]
     intermediates: tuple[Certificate, ...] = ()
-    vendors: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
 
     @classmethod
     def from_certificates(
         cls,
         certificates: Sequence[Certificate],
-        vendors: Mapping[str, str] | None = None,
+        rules: Rules | None = None,
     ) -> Self:
         """Sort what was imported into anchors and intermediates.
 
         A self-signed certificate is an anchor. So is one whose issuer is not among the
         others: the operator imported it to be trusted, and there is nothing above it.
-        ``vendors`` is what the operator said; without it an anchor's vendor is the
-        catalogue's, by fingerprint, else by name.
         """
         names = {c.subject.canonical for c in certificates}
         anchors = dict.fromkeys(
             c for c in certificates if c.self_issued or c.issuer.canonical not in names
         )
         others = dict.fromkeys(c for c in certificates if c not in anchors)
-        return cls(tuple(anchors), tuple(others), dict(vendors or {}))
-
-    def vendor_of(self, anchor: Certificate) -> str | None:
-        """Whose authority this is: as the operator said, else by the catalogue."""
-        return self.vendors.get(anchor.sha256) or _catalogued_vendor(anchor)
+        return cls(tuple(anchors), tuple(others), dict(rules or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +112,9 @@ class Identity:
     """What is wrong, in words; may quote names from the certificate, escaped."""
     rule: str = ""
     """Id of the rule in ``catalog.vendors`` that was used."""
+    own: bool = False
+    """By an authority of the operator's own, so no built-in certificate: what the
+    catalogue says of those does not count."""
     notes: tuple[str, ...] = ()
     """What the operator should know of a certificate that was accepted, in clauses."""
 
@@ -204,51 +193,37 @@ def _read(
             return Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
     if refusal := purpose_problem(path):
         return refusal
-    anchor = path[-1]
-    vendor = trust.vendor_of(anchor)
-    rule = rule_for(path[1].subject, leaf.subject)
-    if rule is None:
-        if vendor is None or _catalogued_vendor(anchor) is not None:
-            return Reason.NO_IDENTITY_RULE, f"issuer {leaf.issuer}"
-        # An authority of the operator's own, imported with the vendor it speaks for:
-        # no catalogue knows it, and a CN that is the MAC is what everybody does.
-        place, shared, proved = MacPlace.CN, False, vendor
-    elif vendor is not None and vendor != rule.vendor:
-        return (
-            Reason.NO_IDENTITY_RULE,
-            f"issuer {leaf.issuer} is named like {rule.vendor!r}, "
-            f"but stands under an authority of {vendor!r}",
-        )
-    else:
-        place, shared, proved = rule.mac_in, rule.without_mac == "shared", rule.vendor
-    found = _read_mac(leaf, place, rule, shared=shared)
+    read = rule_of_path(path, trust.rules)
+    if isinstance(read, str):
+        return Reason.NO_IDENTITY_RULE, read
+    found = _read_mac(leaf, read.rule)
     if isinstance(found, tuple):
         return found
     return Identity(
-        vendor=proved,
+        vendor=read.vendor,
         mac=found,
         shared=found is None,
-        generation=_generation(leaf),
+        generation=generation_of(leaf),
         key_bits=leaf.key.bits,
         issuer=str(path[1].subject),
         leaf_sha256=leaf.sha256,
         not_before=max(c.not_before for c in path),
         not_after=min(c.not_after for c in path),
         inner=path[1:-1],
-        rule=rule.id if rule else "operator",
+        rule=read.rule.id,
+        own=read.own,
         notes=purpose_notes(path),
     )
 
 
-def _read_mac(
-    leaf: Certificate, place: MacPlace, rule: IdentityRule | None, *, shared: bool
-) -> Mac | tuple[Reason, str] | None:
+def _read_mac(leaf: Certificate, rule: IdentityRule) -> Mac | tuple[Reason, str] | None:
     """The MAC; None where the certificate is a shared one; else what is wrong."""
-    if place is MacPlace.UNKNOWN:
-        return Reason.NO_IDENTITY_RULE, "where this vendor puts the MAC is not known"
+    place = rule.mac_in
     if place is MacPlace.NONE:
         return None
     values = leaf.subject.values(place.value)
+    if not values and rule.absent_is_shared:
+        return None
     if not values:
         return Reason.NO_MAC, f"the subject has no {place.value}"
     if len(values) > 1:
@@ -257,9 +232,9 @@ def _read_mac(
     value = values[0]
     if mac := Mac.from_bare(value):
         return mac
-    if rule and value.lower() in rule.shared_values:
+    if value.lower() in rule.shared_values:
         return None
-    if shared and not _is_like_a_mac(value):
+    if rule.without_mac == "shared" and not _is_like_a_mac(value):
         return None
     return Reason.NO_MAC, f"{place.value}={value[:64]!a}"
 
@@ -279,11 +254,15 @@ def _is_like_a_mac(value: str) -> bool:
     return _TWELVE.search(letters) is not None
 
 
-def _generation(leaf: Certificate) -> Generation | None:
-    if leaf.signature_hash == "sha1":
+def generation_of(certificate: Certificate) -> Generation | None:
+    """Return the generation of a certificate by its signature.
+
+    None for one that is neither SHA-1 nor SHA-2: MD5, in the certificates known.
+    """
+    if certificate.signature_hash == "sha1":
         return Generation.SHA1
     # The seed speaks of SHA-2; 256 bits are what was built, more is no less.
-    if leaf.signature_hash in {"sha256", "sha384", "sha512"}:
+    if certificate.signature_hash in {"sha256", "sha384", "sha512"}:
         return Generation.SHA256
     return None
 
@@ -305,12 +284,6 @@ def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
     return Reason.CHAIN_NOT_PROVED, detail
 
 
-@lru_cache(maxsize=256)
-def _catalogued_vendor(anchor: Certificate) -> str | None:
-    known = known_ca(anchor)
-    return known.vendor if known else vendor_of_authority(anchor.subject)
-
-
 _MAX_DETAIL = 300
 
 
@@ -318,7 +291,7 @@ def _problem(leaf: Certificate, problem: Reason, detail: str) -> Identity:
     if len(detail) > _MAX_DETAIL:
         detail = detail[:_MAX_DETAIL] + "…"
     return Identity(
-        generation=_generation(leaf),
+        generation=generation_of(leaf),
         key_bits=leaf.key.bits,
         issuer=str(leaf.issuer),
         leaf_sha256=leaf.sha256,

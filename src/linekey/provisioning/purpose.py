@@ -49,6 +49,14 @@ def purpose_problem(path: Sequence[Certificate]) -> tuple[Reason, str] | None:
     return key_usage_problem(leaf)
 
 
+def issuing_problem(authority: Certificate) -> str:
+    """Why no certificate below ``authority`` is a phone's; empty: some may be."""
+    problem = purpose_problem((authority,))
+    if problem is None or problem[0] is not Reason.PURPOSE_NOT_ALLOWED:
+        return ""
+    return problem[1]
+
+
 def key_usage_problem(leaf: Certificate) -> tuple[Reason, str] | None:
     """Why the key of ``leaf`` must not sign a handshake; None: it may."""
     usages = leaf.key_usage

@@ -15,6 +15,7 @@ from typing import Any
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, DigestCredential
@@ -26,6 +27,22 @@ DEVICE_COLUMNS: tuple[str, ...] = tuple(
     c.name for c in devices.columns if c.name != "changed_at"
 )
 """The columns that ``read_device`` takes, in this order."""
+
+
+def read_rule(rule: str | None, vendor: str | None) -> OperatorRule | None:
+    """Read the operator's word on a CA's phones from its row; None: there is none.
+
+    Raises StorageError for a rule that this linekey does not know.
+    """
+    if rule is None:
+        return None
+    try:
+        return OperatorRule(TrustRule(rule), vendor)
+    except ValueError:
+        raise StorageError(
+            f"a CA in the trust list has the unknown rule {rule!r}",
+            hint="install the newer linekey that wrote it, or remove that row",
+        ) from None
 
 
 def device_place(mac: Mac) -> str:

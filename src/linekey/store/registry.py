@@ -17,21 +17,28 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
+from linekey.catalog.vendors import OperatorRule
 from linekey.certs.certificate import Certificate
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import Rules, rules_of
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
 from linekey.provisioning.service import SharedLayers
 from linekey.store.database import Database
 from linekey.store.deadline import within
 from linekey.store.layers import FLEET
-from linekey.store.records import DEVICE_COLUMNS, read_device, read_layer
+from linekey.store.records import (
+    DEVICE_COLUMNS,
+    read_device,
+    read_layer,
+    read_rule,
+)
 from linekey.store.schema import devices, layers, revision, vendor_cas
 from linekey.store.trouble import storage_error
 
@@ -57,11 +64,13 @@ class Revision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """The vendor CAs. ``version`` changes whenever they do."""
+    """The vendor CAs. ``version`` changes whenever they or their rules do."""
 
     roots: tuple[Certificate, ...]
     intermediates: tuple[Certificate, ...]
     version: int
+    rules: Rules = field(default_factory=dict)
+    """What the operator says of the phones of some of them."""
 
 
 class Registry:
@@ -196,10 +205,16 @@ class Registry:
         if cached is not None and cached.version == counter:
             return cached
         by_role: dict[str, list[Certificate]] = {"root": [], "intermediate": []}
-        for role, der in self._look.vendor_cas():
-            by_role[role].append(Certificate.from_der(bytes(der)))
+        said: list[tuple[Certificate, OperatorRule | None]] = []
+        for role, der, rule, vendor in self._look.vendor_cas():
+            certificate = Certificate.from_der(bytes(der))
+            by_role[role].append(certificate)
+            said.append((certificate, read_rule(rule, vendor)))
         self._authorities = Authorities(
-            tuple(by_role["root"]), tuple(by_role["intermediate"]), counter
+            tuple(by_role["root"]),
+            tuple(by_role["intermediate"]),
+            counter,
+            rules_of(said),
         )
         return self._authorities
 
@@ -226,7 +241,9 @@ _DEVICE = sa.select(*(devices.c[name] for name in DEVICE_COLUMNS)).where(
     devices.c.mac == sa.bindparam("mac")
 )
 _LAYERS = sa.select(layers.c.scope, layers.c.layer, layers.c.sealed, layers.c.version)
-_CAS = sa.select(vendor_cas.c.role, vendor_cas.c.der).order_by(vendor_cas.c.sha256)
+_CAS = sa.select(
+    vendor_cas.c.role, vendor_cas.c.der, vendor_cas.c.rule, vendor_cas.c.vendor
+).order_by(vendor_cas.c.sha256)
 
 
 def _counters(rows: list[Any]) -> Revision:

@@ -25,7 +25,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0006"
+HEAD = "v0007"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -102,11 +102,12 @@ vendor_cas = Table(
     Column("sha256", String(64), primary_key=True),
     Column("der", LargeBinary, nullable=False),
     Column("role", String(16), nullable=False),
+    Column("rule", String(16)),
     Column("vendor", String(32)),
-    Column("generation", String(16)),
-    Column("known_as", Text),
     Column("added_at", BigInteger, nullable=False),
 )
+"""``rule`` and ``vendor`` are the operator's word on its phones; NULL: he said nothing.
+What the catalogue and the certificate itself say is not stored."""
 
 decision_log = Table(
     "decision_log",

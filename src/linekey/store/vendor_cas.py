@@ -4,18 +4,20 @@ A self-issued CA is an anchor (``root``); any other helps to complete the paths 
 phones that send only their leaf (``intermediate``) and is believed for its root only.
 
 Rule: what is no CA does not come in (RFC 5280 §4.2.1.9: basicConstraints CA:TRUE); a
-device's certificate as an anchor would make its holder an authority.
+device's certificate as an anchor would make its holder an authority. What the catalogue
+says of a CA is asked each time, so that a newer catalogue helps at once; stored is the
+certificate, and what the operator says of its phones.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
 
 from linekey.catalog.authorities import known_ca
-from linekey.catalog.vendors import LAB_VENDOR, vendor_of_authority
+from linekey.catalog.vendors import LAB_VENDOR, OperatorRule
 from linekey.certs.certificate import Certificate
 from linekey.certs.key_bounds import (
     MAX_EXPONENT_BITS,
@@ -23,7 +25,15 @@ from linekey.certs.key_bounds import (
     key_problem,
 )
 from linekey.errors import CertificateError, InputError
+from linekey.provisioning.ca_rules import (
+    Rules,
+    authority_of,
+    catalogued_vendor,
+    rules_of,
+)
+from linekey.provisioning.identity import generation_of
 from linekey.store.database import Database
+from linekey.store.records import read_rule
 from linekey.store.schema import from_us, to_us, vendor_cas
 
 Role = Literal["root", "intermediate"]
@@ -33,38 +43,52 @@ Role = Literal["root", "intermediate"]
 class VendorCa:
     """One CA in the trust list.
 
-    ``vendor`` and ``generation`` are the catalogue's for a known CA; for an unknown one
-    what its name and its signature suggest, or None. ``known_as`` is the catalogue's
-    name for exactly this certificate, or None.
+    ``said`` is the operator's word on its phones, or None. ``known_as`` is the
+    catalogue's name for exactly this certificate, or None.
     """
 
     certificate: Certificate
     role: Role
-    vendor: str | None
-    generation: str | None
     known_as: str | None
     added_at: datetime
+    said: OperatorRule | None = None
 
     @property
     def known(self) -> bool:
         """Whether the catalogue has exactly this certificate."""
         return self.known_as is not None
 
+    @property
+    def vendor(self) -> str | None:
+        """Whose it is: as the operator said, else by the catalogue, else None."""
+        if self.said is not None and self.said.vendor is not None:
+            return self.said.vendor
+        return catalogued_vendor(self.certificate)
 
-def describe_ca(certificate: Certificate, added_at: datetime) -> VendorCa:
+    @property
+    def generation(self) -> str | None:
+        """The generation of its own signature; None for one that is neither."""
+        generation = generation_of(self.certificate)
+        return generation.value if generation else None
+
+
+def describe_ca(
+    certificate: Certificate, added_at: datetime, said: OperatorRule | None = None
+) -> VendorCa:
     """Say what a certificate is as a vendor's CA.
 
     Raises CertificateError if it is none: a device's certificate, or one that does not
-    say that it is a CA; and for a key that costs too much to check signatures with.
+    say that it is a CA; for a key that costs too much to check signatures with; and if
+    ``said`` names another vendor than the catalogue has for exactly this certificate.
     """
     if certificate.is_ca is not True:
-        said = (
+        text = (
             "says that it is no CA"
             if certificate.is_ca is False
             else "does not say that it is a CA (no basicConstraints CA:TRUE)"
         )
         raise CertificateError(
-            f"{str(certificate.subject)!r} {said}; as an authority it would let its "
+            f"{str(certificate.subject)!r} {text}; as an authority it would let its "
             "holder vouch for any phone",
             hint="give the vendor's root and intermediates; a phone itself is added "
             "with linekey device add MAC",
@@ -78,18 +102,25 @@ def describe_ca(certificate: Certificate, added_at: datetime) -> VendorCa:
             "named curve",
         )
     known = known_ca(certificate)
-    hashes = {"sha1": "sha1", "md5": "sha1", "sha256": "sha256"}
+    if known and said and said.vendor not in (None, known.vendor):
+        raise CertificateError(
+            f"{known.name} is {known.vendor}'s, by its fingerprint, not "
+            f"{said.vendor!r}'s",
+            hint="leave --vendor out: linekey knows its rule",
+        )
+    return _described(certificate, added_at, said)
+
+
+def _described(
+    certificate: Certificate, added_at: datetime, said: OperatorRule | None
+) -> VendorCa:
+    known = known_ca(certificate)
     return VendorCa(
         certificate=certificate,
         role="root" if certificate.self_issued else "intermediate",
-        vendor=known.vendor if known else vendor_of_authority(certificate.subject),
-        generation=(
-            known.generation.value
-            if known
-            else hashes.get(certificate.signature_hash or "")
-        ),
         known_as=known.name if known else None,
         added_at=added_at,
+        said=said,
     )
 
 
@@ -100,37 +131,52 @@ class VendorCas:
         self._database = database
 
     def add(self, added: Sequence[VendorCa]) -> list[VendorCa]:
-        """Add CAs, all or none; return those that were not in the list before."""
+        """Add CAs, all or none; return those that were not in the list before.
+
+        What the operator says holds for the authority, and so for every certificate of
+        it in the list; one that is added without a word has that of the others.
+        """
         new: dict[str, VendorCa] = {}
         with self._database.change("trust") as connection:
-            there = set(connection.execute(sa.select(vendor_cas.c.sha256)).scalars())
+            there = _read_all(connection)
+            said = dict(rules_of((ca.certificate, ca.said) for ca in there.values()))
             for ca in added:
+                authority = authority_of(ca.certificate)
+                if ca.said is not None:
+                    said[authority] = ca.said
                 if ca.certificate.sha256 not in there:
                     new[ca.certificate.sha256] = ca
-            if new:
-                connection.execute(
-                    sa.insert(vendor_cas), [_row(c) for c in new.values()]
-                )
-        return list(new.values())
+            _say(connection, there.values(), said)
+            made = [_with(ca, said) for ca in new.values()]
+            if made:
+                connection.execute(sa.insert(vendor_cas), [_row(c) for c in made])
+        return made
 
     def all(self) -> list[VendorCa]:
         """Return all, roots first, each kind by name."""
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(vendor_cas)).all()
-        found = [
-            VendorCa(
-                certificate=Certificate.from_der(bytes(row.der)),
-                role=row.role,
-                vendor=row.vendor,
-                generation=row.generation,
-                known_as=row.known_as,
-                added_at=from_us(row.added_at),
-            )
-            for row in rows
-        ]
+            found = _read_all(connection).values()
         return sorted(
             found, key=lambda ca: (ca.role != "root", str(ca.certificate.subject))
         )
+
+    def say(self, fingerprint: str, said: OperatorRule | None) -> VendorCa:
+        """Say which rule the phones of a CA in the list follow; None: the catalogue's.
+
+        It holds for every certificate of that authority. ``fingerprint`` is as for
+        ``remove``. Raises InputError and CertificateError as ``remove`` and
+        ``describe_ca`` do.
+        """
+        ca = self._find(fingerprint)
+        ca = describe_ca(ca.certificate, ca.added_at, said)
+        with self._database.change("trust") as connection:
+            there = _read_all(connection)
+            rules = dict(rules_of((c.certificate, c.said) for c in there.values()))
+            rules.pop(authority_of(ca.certificate), None)
+            if said is not None:
+                rules[authority_of(ca.certificate)] = said
+            _say(connection, there.values(), rules)
+        return ca
 
     def usual_vendor(self) -> str:
         """The vendor of a phone that is registered without one.
@@ -148,6 +194,16 @@ class VendorCas:
         Colons, spaces and case do not count; eight digits at least. Raises InputError
         if none, or more than one, begins so.
         """
+        ca = self._find(fingerprint)
+        with self._database.change("trust") as connection:
+            connection.execute(
+                sa.delete(vendor_cas).where(
+                    vendor_cas.c.sha256 == ca.certificate.sha256
+                )
+            )
+        return ca
+
+    def _find(self, fingerprint: str) -> VendorCa:
         digits = fingerprint.replace(":", "").replace(" ", "").lower()
         if len(digits) < 8 or set(digits) - set("0123456789abcdef"):
             raise InputError(
@@ -167,12 +223,42 @@ class VendorCas:
                 f"{fingerprint!r}",
                 hint="linekey trust list shows those there are",
             )
-        sha256 = found[0].certificate.sha256
-        with self._database.change("trust") as connection:
-            connection.execute(
-                sa.delete(vendor_cas).where(vendor_cas.c.sha256 == sha256)
-            )
         return found[0]
+
+
+def _read_all(connection: sa.Connection) -> dict[str, VendorCa]:
+    return {
+        row.sha256: _described(
+            Certificate.from_der(bytes(row.der)),
+            from_us(row.added_at),
+            read_rule(row.rule, row.vendor),
+        )
+        for row in connection.execute(sa.select(vendor_cas))
+    }
+
+
+def _with(ca: VendorCa, rules: Rules) -> VendorCa:
+    return replace(ca, said=rules.get(authority_of(ca.certificate)))
+
+
+def _say(connection: sa.Connection, there: Iterable[VendorCa], rules: Rules) -> None:
+    """Write into each row what ``rules`` says of its authority, where it is new."""
+    for ca in there:
+        after = _with(ca, rules)
+        if after != ca:
+            values = _said_values(after)
+            connection.execute(
+                sa.update(vendor_cas)
+                .where(vendor_cas.c.sha256 == ca.certificate.sha256)
+                .values(values)
+            )
+
+
+def _said_values(ca: VendorCa) -> dict[str, str | None]:
+    return {
+        "rule": None if ca.said is None else ca.said.rule.value,
+        "vendor": None if ca.said is None else ca.said.vendor,
+    }
 
 
 def _row(ca: VendorCa) -> dict[str, object]:
@@ -180,8 +266,6 @@ def _row(ca: VendorCa) -> dict[str, object]:
         "sha256": ca.certificate.sha256,
         "der": ca.certificate.der,
         "role": ca.role,
-        "vendor": ca.vendor,
-        "generation": ca.generation,
-        "known_as": ca.known_as,
         "added_at": to_us(ca.added_at),
+        **_said_values(ca),
     }

@@ -28,6 +28,7 @@ from datetime import datetime
 
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import Rules
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.identity import Identity, VendorTrust, identify
 from linekey.tls.alerts import Alert
@@ -113,13 +114,17 @@ class Gate:
         roots: Sequence[Certificate],
         intermediates: Sequence[Certificate],
         version: int,
+        rules: Rules | None = None,
     ) -> bool:
-        """Take the trusted CAs; return whether ``version`` is another than before."""
+        """Take the trusted CAs, and what the operator says of their phones.
+
+        Return whether ``version`` is another than before; if not, nothing is taken.
+        """
         if version == self.version:
             return False
         self.version = version
         self._given = tuple(c for c in intermediates if not c.self_issued)
-        self._trust = VendorTrust(tuple(roots), self._given)
+        self._trust = VendorTrust(tuple(roots), self._given, rules or {})
         return True
 
     def identify(

@@ -25,6 +25,8 @@ from linekey.certs.pem import (
     parse_private_key,
 )
 from linekey.errors import CertificateError, InputError, StorageError
+from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
+from linekey.provisioning.purpose import issuing_problem
 from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
 from linekey.tls.server_key import server_key
@@ -149,11 +151,15 @@ def check_start(
     files: ServerFiles,
     vendor_cas: Sequence[Certificate],
     now: datetime,
+    rules: Rules | None = None,
 ) -> list[Finding]:
-    """Judge certificate, trust and addresses. Files' modes: ``check_modes``."""
+    """Judge certificate, trust and addresses. Files' modes: ``check_modes``.
+
+    ``rules`` is what the operator says of the phones of ``vendor_cas``.
+    """
     return [
         *check_proxy(settings),
-        *check_trust(settings, vendor_cas, now),
+        *check_trust(settings, vendor_cas, now, rules),
         *check_certificate(settings, files.chain, now),
     ]
 
@@ -198,7 +204,10 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
 
 
 def check_trust(
-    settings: Settings, vendor_cas: Sequence[Certificate], now: datetime
+    settings: Settings,
+    vendor_cas: Sequence[Certificate],
+    now: datetime,
+    rules: Rules | None = None,
 ) -> Iterator[Finding]:
     """Judge the vendor CAs for a server at the settings' host."""
     if not vendor_cas:
@@ -231,6 +240,23 @@ def check_trust(
                 f"a vendor CA has expired: {certificate.subject} "
                 f"({certificate.not_after:%Y-%m-%d})",
                 "its phones are refused; import its successor with linekey trust add",
+            )
+        phones = prospect(certificate, vendor_cas, rules or {})
+        if phones.rule is None:
+            yield Finding(
+                "trust.no_rule",
+                "warning",
+                f"phones of a trusted CA are refused: {certificate.subject}: "
+                f"{phones.problem}",
+                RULE_CURE.format(certificate.sha256[:16]),
+            )
+        elif problem := issuing_problem(certificate):
+            yield Finding(
+                "trust.purpose",
+                "warning",
+                f"phones of a trusted CA are refused: {certificate.subject}: {problem}",
+                "import the CA that issues certificates for TLS, and linekey trust "
+                f"remove {certificate.sha256[:16]}",
             )
 
 

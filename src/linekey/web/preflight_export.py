@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from linekey.certs.certificate import Certificate
+from linekey.provisioning.ca_rules import Rules
 from linekey.settings import Settings
 from linekey.web.finding import Finding
 from linekey.web.preflight import check_certificate, check_trust, read_key
@@ -27,6 +28,7 @@ def check_export(
     key: Path,
     vendor_cas: Sequence[Certificate],
     now: datetime,
+    rules: Rules | None = None,
 ) -> list[Finding]:
     """Judge what a foreign server is to be told.
 
@@ -36,7 +38,9 @@ def check_export(
     and is no key, or another certificate's.
     """
     settings = Settings(host=host or "::", names=() if name is None else (name,))
-    findings = list(check_trust(settings, vendor_cas, now)) if vendor_cas else []
+    findings: list[Finding] = []
+    if vendor_cas:
+        findings += check_trust(settings, vendor_cas, now, rules)
     if chain:
         findings += check_certificate(settings, chain, now)
         if os.access(key, os.R_OK):

@@ -194,7 +194,10 @@ class ProvisioningApp:
     ) -> tuple[ConnectionTls | None, Identity]:
         authorities = await self._registry.authorities()
         self._gate.trust(
-            authorities.roots, authorities.intermediates, authorities.version
+            authorities.roots,
+            authorities.intermediates,
+            authorities.version,
+            authorities.rules,
         )
         try:
             tls = connection_tls(scope)

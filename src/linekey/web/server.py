@@ -336,7 +336,7 @@ class ProvisioningServer:
 
     async def _read_trust(self, registry: Registry) -> None:
         found = await registry.authorities()
-        self.gate.trust(found.roots, found.intermediates, found.version)
+        self.gate.trust(found.roots, found.intermediates, found.version, found.rules)
         if self._contexts_version != found.version:
             # Which authorities are asked for, and what OpenSSL builds paths with.
             self._contexts = self._build_contexts()

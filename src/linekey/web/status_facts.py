@@ -57,6 +57,8 @@ class AuthorityLine:
     not_after: datetime
     days_left: int
     sha256: str
+    phones: str = ""
+    """Which rule its phones follow, in words, or why they are refused."""
 
 
 @dataclass(frozen=True, slots=True)

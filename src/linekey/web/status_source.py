@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from linekey import __version__
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import prospect, rules_of
 from linekey.store.database import Database
 from linekey.store.decisions import LogEntry, read_log
 from linekey.store.schema import decision_log, devices, from_us, to_us
@@ -176,19 +177,23 @@ class StoreSource:
         ]
 
     def _authorities(self, now: datetime) -> list[AuthorityLine]:
+        trusted = VendorCas(self._database).all()
+        certificates = [ca.certificate for ca in trusted]
+        rules = rules_of((ca.certificate, ca.said) for ca in trusted)
         return [
             AuthorityLine(
                 name=ca.known_as
                 or " ".join(ca.certificate.common_names)
                 or str(ca.certificate.subject),
                 vendor=ca.vendor or "",
+                phones=prospect(ca.certificate, certificates, rules).text,
                 generation=ca.generation or "",
                 role=ca.role,
                 not_after=ca.certificate.not_after,
                 days_left=(ca.certificate.not_after - now).days,
                 sha256=ca.certificate.sha256,
             )
-            for ca in VendorCas(self._database).all()
+            for ca in trusted
         ]
 
 

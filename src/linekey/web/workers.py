@@ -34,6 +34,7 @@ from linekey.errors import LinekeyError, StorageError
 from linekey.net.descriptors import hard_limit
 from linekey.net.process import new_loop, settle_garbage
 from linekey.net.standard_streams import lost_lines, queued_streams
+from linekey.provisioning.ca_rules import rules_of
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
@@ -79,10 +80,12 @@ def inspect_start(
         private.append(state.root / settings.key)
     if database.is_sqlite:
         private.append(state.database_file)
-    vendor_cas = [ca.certificate for ca in VendorCas(database).all()]
+    trusted = VendorCas(database).all()
+    vendor_cas = [ca.certificate for ca in trusted]
+    rules = rules_of((ca.certificate, ca.said) for ca in trusted)
     findings = [
         *check_modes(state.root, private),
-        *check_start(settings, files, vendor_cas, now),
+        *check_start(settings, files, vendor_cas, now, rules),
         *check_descriptors(settings, hard_limit()),
     ]
     return files, findings

@@ -5,11 +5,14 @@ import pytest
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import (
     IDENTITY_RULES,
+    KNOWN_VENDORS,
     LAB_VENDOR,
+    OWN_VENDOR,
     IdentityRule,
     MacPlace,
     rule_for,
     vendor_of_authority,
+    vendor_rule,
 )
 from linekey.certs.name import Name
 
@@ -46,12 +49,21 @@ CASES = [
     ([("CN", "Polycom Equipment Issuing CA 2")], None, "poly", "poly", "CN", "sha256",
      "M"),
     ([("CN", "VPN")], GRANDSTREAM_LEAF, "grandstream-1", "grandstream", "CN", None, "H"),
+    ([("O", "Grandstream Networks"), ("CN", "VPN")], [("CN", "GXE50XX")],
+     "grandstream-1-named", "grandstream", "CN", None, "H"),
+    ([("CN", "VPN")], [("O", "Grandstream Networks"), ("CN", "GXE50XX")],
+     "grandstream-1", "grandstream", "CN", None, "H"),
+    ([("O", "Grandstream Networks, Inc."), ("CN", "Grandstream Networks CA")], None,
+     "grandstream-2", "grandstream", "CN", None, "H"),
     ([("CN", "Grandstream Networks CA")], GRANDSTREAM_LEAF, "grandstream-2",
      "grandstream", "CN", None, "H"),
     (CISCO, SPA_LEAF, "cisco-spa", "cisco", "ST", None, "H"),
     (CISCO, MPP_LEAF, "cisco-mpp", "cisco", "ST", None, "H"),
     ([("CN", "SIP Phone Client Authentication Self CA Certificate")], None, "panasonic",
      "panasonic", "none", None, "M"),
+    ([("O", " Panasonic System Networks Co., Ltd."),
+      ("CN", "SIP Phone Client Authentication Self CA Certificate V2")], None,
+     "panasonic", "panasonic", "none", None, "M"),
     ([("CN", "AudioCodes Root CA")], None, "audiocodes", "audiocodes", "unknown", None,
      "L"),
 ]  # fmt: skip
@@ -94,10 +106,31 @@ def test_every_vendor_of_the_facts_is_there_even_without_a_known_issuer() -> Non
         [("CN", "Polycom Equipment Issuing CA 3")],
         [("O", "LAB technology AG"), ("CN", "Phone 1")],
         [("O", "Example"), ("CN", "Cisco Manufacturing CA")],
+        [("CN", "SIP Phone Client Authentication Self CA Certificate for all")],
+        [("CN", "SIP Phone Client Authentication Self CA Certificate V2 V2")],
+        [("O", "Grandstream Networks Fans"), ("CN", "VPN")],
     ],
 )
 def test_a_name_that_only_looks_alike_has_no_rule(issuer: list) -> None:
     assert rule_for(Name.build(issuer), Name.build([("CN", "000413AABBCC")])) is None
+
+
+@pytest.mark.parametrize("vendor", sorted(KNOWN_VENDORS))
+def test_all_rules_of_a_vendor_read_a_certificate_alike(vendor: str) -> None:
+    """So that ``trust add --vendor`` has one meaning."""
+    rules = [rule for rule in IDENTITY_RULES if rule.vendor == vendor]
+    read = {
+        (rule.mac_in, rule.shared_values, rule.without_mac, rule.absent_is_shared)
+        for rule in rules
+    }
+    assert len(read) == 1
+    expected = None if rules[0].mac_in is MacPlace.UNKNOWN else rules[-1]
+    assert vendor_rule(vendor) == expected
+
+
+def test_an_operators_name_is_no_vendors() -> None:
+    assert OWN_VENDOR not in KNOWN_VENDORS
+    assert vendor_rule(OWN_VENDOR) is None
 
 
 def test_an_authority_called_vpn_needs_a_leaf_of_grandstream() -> None:
@@ -133,6 +166,12 @@ def test_every_rule_has_source_and_confidence(rule: IdentityRule) -> None:
         ([("CN", "Polycom Root CA")], "poly"),
         ([("CN", "Polycom Equipment Policy CA")], "poly"),
         ([("CN", "AudioCodes Root CA")], "audiocodes"),
+        ([("O", "Grandstream Networks, Inc."), ("CN", "Root CA")], "grandstream"),
+        ([("O", "Grandstream Networks"), ("CN", "VPN")], "grandstream"),
+        (
+            [("CN", "SIP Phone Client Authentication Self CA Certificate V2")],
+            "panasonic",
+        ),
         ([("O", "LAB technology AG"), ("CN", "LAB technology AG CA")], "lab-snom"),
         ([("CN", "Example Root CA")], None),
     ],

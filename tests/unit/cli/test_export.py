@@ -10,6 +10,7 @@ from tests.phone_pki import authority, server
 from typer.testing import CliRunner
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.pem import to_pem
 from linekey.cli.export import app
 from linekey.mac import Mac
@@ -19,6 +20,7 @@ from linekey.store.opening import open_store
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+OWN = OperatorRule(TrustRule.CN_MAC)
 NAME = ("--name", "phones.example.com")
 
 
@@ -26,7 +28,7 @@ NAME = ("--name", "phones.example.com")
 def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     with open_store(folder) as database:
-        VendorCas(database).add([describe_ca(authority().certificate, AT)])
+        VendorCas(database).add([describe_ca(authority().certificate, AT, OWN)])
         firmware = Firmware.parse("10.1.33.33")
         Devices(database).add(Device(Mac("000413AABBCC"), "snom", "D715", firmware), AT)
     return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from tests.phone_pki import MAC, authority, server
-from tests.unit.cli.test_export import run
+from tests.unit.cli.test_export import OWN, run
 
 from linekey.catalog.firmware import Firmware
 from linekey.certs.pem import private_key_to_pem, to_pem
@@ -25,7 +25,7 @@ HOST = "phones.example.com"
 def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     with open_store(folder) as database:
-        VendorCas(database).add([describe_ca(authority().certificate, AT)])
+        VendorCas(database).add([describe_ca(authority().certificate, AT, OWN)])
     return folder
 
 

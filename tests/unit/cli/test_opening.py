@@ -1,11 +1,12 @@
 """Files that the operator names, read as they are or refused with a cure."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from linekey.cli import opening
-from linekey.cli.opening import read_file
+from linekey.cli.opening import read_file, read_secret
 from linekey.errors import InputError
 
 
@@ -33,3 +34,22 @@ def test_what_is_no_file_is_named(tmp_path: Path, name: str, reason: str) -> Non
     with pytest.raises(InputError, match=reason) as caught:
         read_file(tmp_path / name)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("piped", "values"),
+    [
+        ("one\ntwo\n", ["one", "two"]),
+        ("one\r\n", ["one"]),
+        ("-----BEGIN X-----\nAA==\n-----END X-----\n-----BEGIN Y-----\nBB\n", [
+            "-----BEGIN X-----\nAA==\n-----END X-----\n-----BEGIN Y-----\nBB\n"
+        ]),
+    ],
+)  # fmt: skip
+def test_a_secret_from_a_pipe_is_a_line_and_pem_is_whole(
+    monkeypatch: pytest.MonkeyPatch, piped: str, values: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(piped))
+    assert [read_secret("x") for _ in values] == values
+    with pytest.raises(InputError, match="no value"):
+        read_secret("x")

@@ -7,9 +7,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+import linekey.provisioning.ca_rules
 import linekey.store.vendor_cas
 from linekey.catalog.authorities import ALL_CAS
-from linekey.certs.build import Issuer, issue, new_key
+from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
@@ -20,11 +21,18 @@ KEY = new_key("rsa", 1024)
 
 
 def make(
-    name: str, issuer: Issuer | None = None, *, ca: bool | None = True, days: int = 9999
+    name: str,
+    issuer: Issuer | None = None,
+    *,
+    ca: bool | None = True,
+    days: int = 9999,
+    o: str = "Some",
+    hash: HashName = "sha1",
+    **more: Any,
 ) -> Certificate:
     return issue(
-        Name.build([("CN", name)]), KEY, issuer, serial=7, not_before=AT, hash="sha1",
-        not_after=AT + timedelta(days=days), ca=ca,
+        Name.build([("O", o), ("CN", name)]), KEY, issuer, serial=7, not_before=AT,
+        not_after=AT + timedelta(days=days), ca=ca, hash=hash, **more,
     )  # fmt: skip
 
 
@@ -86,7 +94,9 @@ def test_a_ca_that_the_catalogue_has_is_known_and_not_warned_of(
 ) -> None:
     snom = ALL_CAS[0]
     monkeypatch.setattr(linekey.store.vendor_cas, "known_ca", lambda _: snom)
-    result = run(state, "add", file(tmp_path, ROOT))
+    monkeypatch.setattr(linekey.provisioning.ca_rules, "known_ca", lambda _: snom)
+    named = make(snom.name, o=snom.organization)
+    result = run(state, "add", file(tmp_path, named))
     assert "snom, sha1" in result.stdout
     assert "NOT KNOWN" not in result.stdout
     assert "warning" not in result.stderr
@@ -108,7 +118,8 @@ def test_an_intermediate_without_its_root_and_an_expired_ca_are_warned_of(
     state: Path, tmp_path: Path
 ) -> None:
     result = run(state, "add", file(tmp_path, INTERMEDIATE))
-    assert "its root is not in the list" in result.stderr
+    assert "no root in the list stands above CN=Some Intermediate" in result.stderr
+    assert "its issuer is not in the list: CN=Some Root CA,O=Some" in result.stderr
     result = run(state, "add", file(tmp_path, make("Old Root", days=1)))
     assert "expired on 2026-01-02" in result.stderr.replace("\n", " ")
 
@@ -143,3 +154,148 @@ def test_a_ca_is_removed_by_its_fingerprint(state: Path, tmp_path: Path) -> None
     empty = run(state, "list")
     assert empty.stdout == ""
     assert "linekey trust add" in empty.stderr
+
+
+# Whose rule the phones of a CA follow
+
+
+OWN = "for a CA of your own, --rule cn-mac"
+
+
+def test_a_ca_without_a_rule_is_warned_of_with_the_way_out(
+    state: Path, tmp_path: Path
+) -> None:
+    result = run(state, "add", file(tmp_path, ROOT))
+    assert result.exit_code == 0
+    said = " ".join(result.stderr.split())
+    assert "phones of this CA will be refused: CN=Some Root CA,O=Some" in said
+    assert f"linekey trust set {ROOT.sha256[:16]} --vendor VENDOR" in said
+    assert "--rule cn-mac" in said
+    (listed,) = run_json(state, "list")
+    assert (listed["rule"], listed["rule_by"]) == (None, None)
+    assert "phones: refused: nothing says" in run(state, "list").stdout
+
+
+@pytest.mark.parametrize("rule", ["cn-mac", "st-mac", "shared"])
+def test_a_ca_of_ones_own_has_the_rule_that_is_said(
+    state: Path, tmp_path: Path, rule: str
+) -> None:
+    result = run(state, "add", file(tmp_path, ROOT), "--rule", rule)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (listed,) = run_json(state, "list")
+    assert (listed["rule"], listed["rule_by"], listed["vendor"]) == (
+        rule, "operator", "own",
+    )  # fmt: skip
+    assert "registered for any vendor" in run(state, "list").stdout
+
+
+def test_a_vendors_rule_is_followed_by_name(state: Path, tmp_path: Path) -> None:
+    assert run(state, "add", file(tmp_path, ROOT), "--vendor", "Panasonic").stderr == ""
+    (listed,) = run_json(state, "list")
+    assert (listed["rule"], listed["vendor"]) == ("shared", "panasonic")
+    assert "of panasonic, no MAC" in run(state, "list").stdout
+
+
+def test_a_rule_can_be_changed_and_taken_back(state: Path, tmp_path: Path) -> None:
+    path = file(tmp_path, ROOT)
+    run(state, "add", path)
+    changed = run(state, "add", path, "--rule", "cn-mac", "--vendor", "snom")
+    assert "changed root  Some Root CA" in changed.stdout
+    assert "of snom, MAC in the CN, as you said" in changed.stdout
+    assert "had already" in run(state, "add", path).stdout
+    assert run_json(state, "list")[0]["rule"] == "cn-mac"
+    assert (
+        run_json(state, "set", ROOT.sha1[:12], "--rule", "st-mac")["rule"] == "st-mac"
+    )
+    result = run(state, "set", ROOT.sha256, "--no-rule")
+    assert "set root  Some Root CA" in result.stdout
+    assert "will be refused" in result.stderr
+    assert run_json(state, "list")[0]["rule"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["--vendor", "panasonik"], "unknown vendor: 'panasonik'", "mean panasonic"),
+        (["--vendor", "acme"], "unknown vendor: 'acme'", OWN),
+        (["--vendor", "audiocodes"], "where audiocodes puts the MAC", "add --rule"),
+        (["--vendor", "a b", "--rule", "cn-mac"], "not a vendor's name", "32 at most"),
+        (["--rule", "dn-mac"], "dn-mac", "cn-mac"),
+    ],
+)
+def test_a_rule_that_says_nothing_is_refused(
+    state: Path, tmp_path: Path, words: list[str], message: str, hint: str
+) -> None:
+    result = run(state, "add", file(tmp_path, ROOT), *words)
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("\u2502", " ").split())
+    assert message in said
+    assert hint in said
+    assert not state.exists() or run_json(state, "list") == []
+
+
+@pytest.mark.parametrize("words", [[], ["--no-rule", "--rule", "cn-mac"]])
+def test_to_set_nothing_or_two_things_is_refused(
+    state: Path, tmp_path: Path, words: list[str]
+) -> None:
+    run(state, "add", file(tmp_path, ROOT))
+    result = run(state, "set", ROOT.sha256, *words)
+    assert result.exit_code == 2
+    assert "--no-rule" in result.stderr
+
+
+def test_a_name_of_ones_own_is_told_what_it_means(state: Path, tmp_path: Path) -> None:
+    words = ("--vendor", "snon", "--rule", "cn-mac")
+    result = run(state, "add", file(tmp_path, ROOT), *words)
+    said = " ".join(result.stderr.split())
+    assert "'snon' is no vendor that linekey knows (did you mean snom?)" in said
+    assert "any vendor" in said
+
+
+def test_md5_is_called_md5(state: Path, tmp_path: Path) -> None:
+    root = make("VPN", o="Grandstream Networks", hash="md5")
+    result = run(state, "add", file(tmp_path, root))
+    assert "grandstream, md5, RSA-1024" in result.stdout
+    assert "sha1" not in result.stdout
+    (listed,) = run_json(state, "list")
+    assert (listed["generation"], listed["signature_hash"]) == (None, "md5")
+    assert listed["rule"] == "cn-mac"
+
+
+def test_what_is_missing_above_an_intermediate_is_named_and_no_root(
+    state: Path, tmp_path: Path
+) -> None:
+    top = make("Polycom Root CA")
+    policy = make("Polycom Equipment Policy CA", Issuer(top, KEY))
+    issuing = make("Polycom Equipment Issuing CA 1", Issuer(policy, KEY))
+    said = " ".join(run(state, "add", file(tmp_path, issuing)).stderr.split())
+    assert (
+        "its issuer is not in the list: CN=Polycom Equipment Policy CA,O=Some" in said
+    )
+    assert "its root" not in said.replace("for its root only", "")
+    said = " ".join(run(state, "add", file(tmp_path, policy)).stderr.split())
+    assert "its issuer is not in the list: CN=Polycom Root CA,O=Some" in said
+    said = " ".join(run(state, "add", file(tmp_path, issuing)).stderr.split())
+    assert (
+        "the issuer of CN=Polycom Equipment Policy CA,O=Some is not in the list" in said
+    )
+    assert "above" not in run(state, "add", file(tmp_path, top)).stderr
+    assert "above" not in run(state, "add", file(tmp_path, issuing)).stderr
+
+
+def test_a_root_of_the_right_name_that_did_not_sign_is_told(
+    state: Path, tmp_path: Path
+) -> None:
+    other = new_key("rsa", 1024)
+    posing = issue(ROOT.subject, other, None, serial=9, not_before=AT, hash="sha1",
+                   not_after=AT + timedelta(days=9999), ca=True)  # fmt: skip
+    result = run(state, "add", file(tmp_path, INTERMEDIATE, posing))
+    assert "no root in the list stands above CN=Some Intermediate" in result.stderr
+
+
+def test_a_ca_for_another_purpose_is_warned_of(state: Path, tmp_path: Path) -> None:
+    root = make("Yealink Equipment Issuing CA", extended_key_usage=["codeSigning"])
+    result = run(state, "add", file(tmp_path, root))
+    assert "will be refused" in result.stderr
+    assert "codeSigning" in result.stderr

@@ -6,6 +6,7 @@ import pytest
 from tests.phone_pki import END, START, authority
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
@@ -19,11 +20,13 @@ from linekey.export.peers import PEERS, find_peer
 from linekey.export.render import BUNDLE, MARK, Export, export
 from linekey.export.request import Endpoint, Request
 from linekey.mac import Mac
+from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.device import Device
 
 MODERN = Device(Mac("000413000001"), "snom", "D785", Firmware.parse("10.1.33.33"))
 SHA1 = Device(Mac("000413000002"), "snom", "D715", Firmware.parse("10.1.33.33"))
 OLD = Device(Mac("000413000003"), "snom", "300", Firmware.parse("8.7.5.57"))
+OWN = authority().certificate
 DEAD = Device(Mac("000413000004"), "snom", "360", Firmware.parse("8.7.3.25.9"))
 
 
@@ -32,7 +35,8 @@ def request(*devices: Device, **changes: object) -> Request:
         needs=fleet_needs(devices or (MODERN,)),
         groups=admitted(devices or (MODERN,)),
         phones=active_phones(devices or (MODERN,)),
-        authorities=(authority().certificate,),
+        authorities=(OWN,),
+        rules=rules_of([(OWN, OperatorRule(TrustRule.CN_MAC))]),
         name="phones.example.com",
         listen=Endpoint("", 443),
         folder="/etc/linekey/x",
@@ -255,18 +259,24 @@ def test_a_mac_rule_trusts_only_vendors_with_the_mac_in_the_cn() -> None:
     cisco = ca(("O", "Cisco Systems"), ("CN", "Cisco Manufacturing CA"))
     panasonic = ca(("CN", "SIP Phone Client Authentication Self CA Certificate"))
     own = ca(("CN", "Our Own Phones"))
-    trusted = (snom, cisco, panasonic, own)
+    unsaid = ca(("CN", "Some Other Phones"))
+    trusted = (snom, cisco, panasonic, own, unsaid)
+    rules = rules_of([(own, OperatorRule(TrustRule.CN_MAC))])
     for name, changes in (
         ("nginx", {"files": "/srv/phones", "backend": None}),
         ("kamailio", {}),
         ("freeradius", {}),
     ):
-        made = export(find_peer(name), request(authorities=trusted, **changes))
+        made = export(
+            find_peer(name), request(authorities=trusted, rules=rules, **changes)
+        )
         (bundle,) = (f.text for f in made.files if f.name == BUNDLE)
         assert snom.sha256 in bundle
         assert own.sha256 in bundle
         assert cisco.sha256 not in bundle
         assert panasonic.sha256 not in bundle
+        assert unsaid.sha256 not in bundle
+        assert any("its phones are refused" in note for note in made.notes)
         assert any("Cisco Manufacturing CA" in note for note in made.notes)
     made = export(find_peer("nginx"), request(authorities=trusted))
     (bundle,) = (f.text for f in made.files if f.name == BUNDLE)

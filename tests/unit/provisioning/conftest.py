@@ -13,9 +13,11 @@ from itertools import count
 import pytest
 from tests.hostile import costly_rsa, crossing
 
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import Issuer, PublicKey, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
+from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.identity import VendorTrust
 
 FROM = datetime(2016, 1, 1, tzinfo=UTC)
@@ -115,7 +117,7 @@ def build_lab() -> Lab:
         ]
         + [audiocodes.certificate, lab_root.certificate, lab_ca.certificate]
         + [own.certificate],
-        {own.certificate.sha256: "snom"},
+        rules_of([(own.certificate, OperatorRule(TrustRule.CN_MAC, "snom"))]),
     )
     lab = Lab(trust, authorities={"phone2": phone2, "phone1": phone1, "lab": lab_ca})
     sent2, sent1 = (phone2.certificate,), (phone1.certificate,)

@@ -1,6 +1,6 @@
 """A database of each earlier schema, with rows in it, is opened: all is still there."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import linekey.store
+from linekey.catalog.vendors import OperatorRule, TrustRule
+from linekey.certs.build import issue, new_key
+from linekey.certs.name import Name
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, DigestCredential
 from linekey.provisioning.document import Layer, Setting
@@ -21,6 +24,7 @@ from linekey.store.records import device_values, layer_values
 from linekey.store.rotation import rotate_key, rotation
 from linekey.store.schema import HEAD
 from linekey.store.secrets import KeyRing
+from linekey.store.vendor_cas import VendorCas
 
 MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
 SECRET = Layer((Setting("user_pass", "geheim", 1),))
@@ -28,6 +32,14 @@ DEVICE = Device(
     Mac("000413AABBCC"), "snom", "D785", label="Zürich", layer=SECRET,
     digest=DigestCredential.create("desk", "linekey", "4711"), version=7,
 )  # fmt: skip
+
+_PANASONIC = "SIP Phone Client Authentication Self CA Certificate V2"
+CA = issue(
+    Name.build([("CN", _PANASONIC)]), new_key("rsa", 1024), None, serial=1, hash="md5",
+    not_before=datetime(2016, 1, 1, tzinfo=UTC), ca=True,
+    not_after=datetime(2036, 1, 1, tzinfo=UTC),
+)  # fmt: skip
+"""An earlier linekey knew neither its name nor its hash."""
 
 
 def earlier() -> list[str]:
@@ -62,6 +74,10 @@ def make_old(state: StateDir, stage: str) -> None:
             "layers", scope="fleet", version=3, changed_at=1,
             **layer_values("fleet", SECRET, keys),
         )  # fmt: skip
+        put(
+            "vendor_cas", sha256=CA.sha256, der=CA.der, role="root", vendor="snom",
+            generation="sha1", known_as=None, added_at=5,
+        )  # fmt: skip
     engine.dispose()
 
 
@@ -73,6 +89,12 @@ def test_an_earlier_database_is_opened_with_everything_in_it(
     with open_database(state) as database:
         assert Devices(database).get(DEVICE.mac) == DEVICE
         assert Layers(database).get(Scope.fleet()) == SECRET
+        (ca,) = VendorCas(database).all()
+        assert (ca.certificate, ca.role, ca.said) == (CA, "root", None)
+        # What it was taken for then is asked of the certificate and the catalogue now.
+        assert (ca.vendor, ca.generation) == ("panasonic", None)
+        said = OperatorRule(TrustRule.CN_MAC)
+        assert VendorCas(database).say(CA.sha256, said).said == said
         assert rotate_key(database) == 2
         assert rotation(database).done
         assert Devices(database).get(DEVICE.mac) == DEVICE

@@ -4,12 +4,17 @@ from pathlib import Path
 import pytest
 from tests.hostile import costly_rsa, crossing
 
-from linekey.certs.build import Issuer, PrivateKey, issue, new_key
+import linekey.store.vendor_cas
+from linekey.catalog.authorities import ALL_CAS
+from linekey.catalog.vendors import OperatorRule, TrustRule
+from linekey.certs.build import HashName, Issuer, PrivateKey, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.errors import CertificateError, InputError
 from linekey.lab.authority import LabAuthority
+from linekey.provisioning.ca_rules import authority_of
 from linekey.store.database import Database
+from linekey.store.registry import Registry
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,6 +68,83 @@ def test_the_list_keeps_each_ca_once_roots_first(database: Database) -> None:
     assert cas.add(both) == []
     assert [ca.certificate for ca in cas.all()] == [ROOT, INTERMEDIATE]
     assert cas.all()[0] == both[1]
+
+
+CN = OperatorRule(TrustRule.CN_MAC)
+PANASONIC = OperatorRule(TrustRule.VENDOR, "panasonic")
+
+
+def test_md5_is_not_called_sha1_and_sha384_is_sha2() -> None:
+    def made(kind: str, size: int | str, hash: HashName) -> str | None:
+        key = new_key(kind, size)
+        name = Name.build([("CN", hash)])
+        dates = {"not_before": AT, "not_after": AT + timedelta(days=9)}
+        certificate = issue(name, key, None, serial=1, hash=hash, ca=True, **dates)
+        return describe_ca(certificate, AT).generation
+
+    assert made("rsa", 1024, "md5") is None
+    assert made("rsa", 1024, "sha1") == "sha1"
+    assert made("ec", "secp384r1", "sha384") == "sha256"
+
+
+def test_what_is_said_of_a_ca_is_kept_and_can_be_changed(database: Database) -> None:
+    cas = VendorCas(database)
+    root, middle = describe_ca(ROOT, AT, CN), describe_ca(INTERMEDIATE, AT)
+    cas.add([root, middle])
+    assert {ca.certificate: ca.said for ca in cas.all()} == {
+        ROOT: CN,
+        INTERMEDIATE: None,
+    }
+    assert cas.say(ROOT.sha256[:12], PANASONIC).said == PANASONIC
+    assert cas.all()[0].vendor == "panasonic"
+    assert cas.say(ROOT.sha256, None).said is None
+    assert [ca.said for ca in cas.all()] == [None, None]
+
+
+def test_adding_again_with_a_word_changes_and_without_leaves_it(
+    database: Database,
+) -> None:
+    cas = VendorCas(database)
+    cas.add([describe_ca(ROOT, AT)])
+    assert cas.add([describe_ca(ROOT, AT, CN)]) == []
+    assert cas.add([describe_ca(ROOT, AT)]) == []
+    assert [ca.said for ca in cas.all()] == [CN]
+
+
+def test_a_word_is_on_the_authority_and_all_its_certificates(
+    database: Database,
+) -> None:
+    cas = VendorCas(database)
+    renewed = issue(
+        ROOT.subject, KEY, None, serial=8, not_before=AT, ca=True,
+        not_after=AT + timedelta(days=99),
+    )  # fmt: skip
+    cas.add([describe_ca(ROOT, AT, CN)])
+    assert [ca.said for ca in cas.add([describe_ca(renewed, AT)])] == [CN]
+    cas.say(renewed.sha256, PANASONIC)
+    assert [ca.said for ca in cas.all()] == [PANASONIC, PANASONIC]
+
+
+def test_each_change_of_a_rule_is_seen_by_readers(database: Database) -> None:
+    cas = VendorCas(database)
+    cas.add([describe_ca(ROOT, AT)])
+    with Registry(database) as registry:
+        first = registry.authorities_now()
+        assert first.rules == {}
+        cas.say(ROOT.sha256, CN)
+        second = registry.authorities_now()
+        assert second.version > first.version
+        assert second.rules == {authority_of(ROOT): CN}
+        cas.add([describe_ca(ROOT, AT, PANASONIC)])
+        assert registry.authorities_now().rules == {authority_of(ROOT): PANASONIC}
+
+
+def test_a_known_ca_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linekey.store.vendor_cas, "known_ca", lambda _: ALL_CAS[0])
+    assert describe_ca(ROOT, AT, OperatorRule(TrustRule.SHARED, "snom")).said
+    with pytest.raises(CertificateError, match="snom's, by its fingerprint") as raised:
+        describe_ca(ROOT, AT, PANASONIC)
+    assert "leave --vendor out" in raised.value.hint
 
 
 @pytest.mark.parametrize(

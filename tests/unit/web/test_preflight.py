@@ -43,7 +43,7 @@ def made(
 ROOT = made(name("Root"), OTHER_KEY, ca=True)
 MIDDLE_KEY = new_key()
 MIDDLE = made(name("Middle"), MIDDLE_KEY, Issuer(ROOT, OTHER_KEY), ca=True)
-VENDOR_CA = made(name("Vendor CA"), OTHER_KEY, ca=True)
+VENDOR_CA = made(name("Yealink Manufacturing CA"), OTHER_KEY, ca=True)
 LAB_CA = made(name("LAB Phone 1", "LAB Technology AG"), OTHER_KEY, ca=True)
 
 
@@ -134,7 +134,7 @@ def test_a_lab_ca_is_for_loopback_only() -> None:
     assert rules(leaf(), MIDDLE, vendor_cas=[LAB_CA]) == {"trust.lab": "refused"}
     local = Settings(host="127.0.0.1")
     assert rules(leaf(), MIDDLE, settings=local, vendor_cas=[LAB_CA]) == {}
-    other = made(name("LAB Other"), OTHER_KEY, ca=True)
+    other = made(name("LAB Other", "LAB Technology AG"), OTHER_KEY, ca=True)
     files = ServerFiles((leaf(), MIDDLE), KEY)
     (found,) = check_start(Settings(), files, [LAB_CA, other], NOW)
     assert "and 1 more" in found.message
@@ -143,7 +143,8 @@ def test_a_lab_ca_is_for_loopback_only() -> None:
 
 
 def test_an_expired_vendor_ca_is_warned_of() -> None:
-    old = made(name("Old"), OTHER_KEY, ca=True, not_after=NOW - timedelta(1))
+    old_name = name("Yealink Equipment Issuing CA")
+    old = made(old_name, OTHER_KEY, ca=True, not_after=NOW - timedelta(1))
     found = rules(leaf(), MIDDLE, vendor_cas=[VENDOR_CA, old])
     assert found == {"trust.expired": "warning"}
 

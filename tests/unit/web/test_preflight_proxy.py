@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.phone_pki import END, START, authority
 
+from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue
 from linekey.certs.name import Name
 from linekey.certs.pem import to_pem
@@ -14,6 +15,7 @@ from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.net.door import bind
 from linekey.net.unix_socket import unix_listener
+from linekey.provisioning.ca_rules import rules_of
 from linekey.settings import is_private, parse_settings
 from linekey.web.finding import Finding
 from linekey.web.preflight import check_start, read_server_files
@@ -32,7 +34,9 @@ def behind(folder: Path, **options: Any) -> list[Finding]:
     )
     files = read_server_files(settings, folder)
     assert files.key is None
-    found = check_start(settings, files, [authority().certificate], NOW)
+    trusted = [authority().certificate]
+    rules = rules_of([(trusted[0], OperatorRule(TrustRule.CN_MAC))])
+    found = check_start(settings, files, trusted, NOW, rules)
     return [f for f in found if f.rule.startswith(("proxy", "trust"))]
 
 
