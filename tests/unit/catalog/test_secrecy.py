@@ -60,7 +60,7 @@ def test_what_was_typed_is_masked_however_it_is_spelled(
 @given(st.text(min_size=1, max_size=12), st.sampled_from(["", "~/", "&=#"]))
 def test_whatever_is_typed_and_sent_is_masked(typed: str, safe: str) -> None:
     text = typed.encode("utf-8", "replace").decode()
-    assume(text != "https")
+    assume(text not in ("https", "/"))  # which stand in it by themselves
     # Every other word of it is longer than what is typed here.
     url = (
         "https://provisioninghost/minibrowserpage"
