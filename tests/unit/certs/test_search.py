@@ -265,6 +265,21 @@ def test_crossing_namesakes_cost_two_checks_a_certificate_at_most(
         assert sum(checks) <= 2 * count
 
 
+def test_many_like_named_roots_and_many_who_claim_them_are_not_all_tried(
+    checks,
+) -> None:
+    """Six roots of one name and no identifiers, nine that could stand below each."""
+    roots = [ca(ROOT_CN, f"root {n}", ids=False).certificate for n in range(6)]
+    claims = [
+        ca(PHONE_CN, f"inner {n}", Issuer(roots[n % 6], key("nobody")), ids=False)
+        for n in range(9)
+    ]
+    leaf = phone(MAC, claims[0], ids=False)
+    found = search(leaf, [c.certificate for c in claims], roots, now=NOW)
+    assert not found.ok
+    assert sum(checks) <= 2 * (1 + len(claims) + len(roots))
+
+
 def test_a_strangers_key_checks_no_signature(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
