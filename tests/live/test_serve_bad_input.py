@@ -352,6 +352,44 @@ async def test_at_the_limit_one_without_a_request_gives_way(place: Any) -> None:
     assert "request.shed" in place.reasons()
 
 
+async def test_who_needs_no_certificate_and_never_asks_keeps_nobody_out(
+    place: Any,
+) -> None:
+    options = {
+        "limits__connections": 8,
+        "rules__second_factor_without_certificate": True,
+    }
+    context = ssl.create_default_context(cafile=str(place.lab.server_root_path))
+    async with place.serving(**options) as server:
+        held = []
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(
+                "127.0.0.1", port_of(server), ssl=context, server_hostname="localhost"
+            )
+            held.append(writer)
+        certificate, key = place.identity(place.phone)
+        for source in ("127.0.0.2", "127.0.0.1"):
+            got = await place.curl(
+                "--interface", source, "--cert", certificate, "--key", key,
+                f"{server.url}/snomD785-{place.phone}.htm",
+            )  # fmt: skip
+            assert place.password in got.out, got.said
+        assert server.door.connections <= 8
+        for writer in held:
+            writer.transport.abort()
+    assert "request.shed" in place.reasons()
+
+
+@pytest.mark.parametrize("count", [40, 200])
+async def test_few_connections_are_not_held_by_silent_ones(
+    place: Any, count: int
+) -> None:
+    options = {"limits__connections": 10, "limits__shed_after_s": 60}
+    async with place.serving(**options) as server, strangers(server, count):
+        await still_serves(place, server)
+        assert server.door.connections <= 11
+
+
 async def test_refused_ones_that_hang_on_give_way_first(place: Any) -> None:
     async with (
         place.serving(limits__connections=4) as server,

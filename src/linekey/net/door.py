@@ -112,6 +112,7 @@ class Door:
         self._most = limits.connections
         self._connections: set[DoorConnection] = set()
         self.places = Places(limits, chance or Random())  # noqa: S311 - no secret
+        self._untold: dict[tuple[str, str], tuple[DoorConnection, int]] = {}
         self._queue: deque[Refusal] = deque()
         self._dropped = 0
         self._wake = asyncio.Event()
@@ -181,6 +182,7 @@ class Door:
         for timer in (self._ticker, self._sweeper):
             if timer is not None:
                 timer.cancel()
+        self._tell_shed()
         for connection in list(self._connections):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
@@ -211,9 +213,9 @@ class Door:
         self._connections.add(connection)
         self._watch_descriptors(connection)
         self.places.put(connection, self.places.silent)
-        victim = self.places.early_drop(connection.source)
+        victim = self.places.early_drop(connection)
         if victim is None and len(self._connections) > self._most:
-            victim = self.places.giving_way()
+            victim = self.places.giving_way(connection)
         if victim is not None:
             self._shed([victim])
         if self._is_full and self.places.giving_way() is None:
@@ -227,9 +229,10 @@ class Door:
     def source_known(self, connection: DoorConnection) -> None:
         """Count a balancer's connection for the phone that its header names."""
         self.places.put(connection, self.places.silent)
-        victim = self.places.early_drop(connection.source)
+        victim = self.places.early_drop(connection)
         if victim is not None:
             self._shed([victim])
+            self._plan_sweep()
 
     def may_begin(self, connection: DoorConnection) -> bool:
         """Give ``connection``, whose ClientHello is whole, a handshake's place.
@@ -244,6 +247,7 @@ class Door:
                 self._plan_sweep()
                 return False
             self._shed([victim])
+            self._plan_sweep()
         places.put(connection, places.handshakes)
         return True
 
@@ -320,7 +324,9 @@ class Door:
         self._room_again()
 
     def _plan_sweep(self) -> None:
-        needed = self.places.is_crowded or self._is_full or bool(self.places.turns)
+        places = self.places
+        needed = bool(self._untold or places.turns)
+        needed = needed or places.is_crowded or self._is_full
         if needed and self._sweeper is None and not self._closing:
             self._sweeper = self.loop.call_later(
                 self.limits.shed_after_s / 8, self._sweep_soon
@@ -334,27 +340,32 @@ class Door:
     def _sweep(self) -> None:
         self._sweeper = None
         self._shed(list(self.places.overdue(self.loop.time(), full=self._is_full)))
+        self._tell_shed()
         self._next_turns()
         self._plan_sweep()
 
     def _shed(self, victims: Iterable[Placed]) -> None:
-        """Close connections for others, with one line on record for all of a source."""
-        groups: dict[tuple[str, str], list[DoorConnection]] = {}
-        for victim in victims:
-            assert isinstance(victim, DoorConnection)
-            code = self._code_of(victim)
-            groups.setdefault((victim.source, code), []).append(victim)
-        for (_, code), group in groups.items():
+        """Close connections for others; what is to be on record, the sweep tells."""
+        for connection in victims:
+            assert isinstance(connection, DoorConnection)
+            code = self._code_of(connection)
             if code:
-                self.shed_count += len(group)
-                group[0].leave_shed_record(code, len(group))
-            for connection in group:
-                if connection.place is self.places.idle:
-                    connection.close()
-                else:
-                    connection.abort()
-                self._connections.discard(connection)
-                self.places.put(connection, None)
+                self.shed_count += 1
+                key = connection.source, code
+                first, count = self._untold.get(key, (connection, 0))
+                self._untold[key] = first, count + 1
+            if connection.place is self.places.idle:
+                connection.close()
+            else:
+                connection.abort()
+            self._connections.discard(connection)
+            self.places.put(connection, None)
+
+    def _tell_shed(self) -> None:
+        """Put one line on record for all of a source that were closed for others."""
+        untold, self._untold = self._untold, {}
+        for (_, code), (first, count) in untold.items():
+            first.leave_shed_record(code, count)
 
     def _code_of(self, victim: Placed) -> str:
         """Return the reason for the record; none for what is idle or on it already."""

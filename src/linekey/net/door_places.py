@@ -94,27 +94,32 @@ class Places:
         """Whether silent ones are too many to be let sit."""
         return len(self.silent) > self.limits.half_open
 
-    def early_drop(self, source: str) -> Placed | None:
-        """Say who of ``source`` goes because one more came: as a rule nobody."""
+    def early_drop(self, newcomer: Placed) -> Placed | None:
+        """Say who goes because one more of its source came: as a rule nobody.
+
+        Never the newcomer: a phone's first bytes may be on their way.
+        """
+        source = newcomer.source
         start, full = self.limits.half_open, self.limits.connections
         beyond = len(self.silent) - start
         if beyond <= 0 or self.silent.count(source) <= self.share:
             return None
         if self._chance.random() * max(1, full - start) >= beyond:
             return None
-        return self.silent.any_of(source, self._chance)
+        return self.silent.any_of(source, self._chance, but=newcomer)
 
-    def giving_way(self) -> Placed | None:
+    def giving_way(self, newcomer: Placed | None = None) -> Placed | None:
         """Say who goes when all connections are taken; None if nobody may be sent."""
         if self.ending:
             return self.ending.oldest()
         if self.is_crowded:
-            return self._any_of_heaviest(self.silent)
+            return self._any_of_heaviest(self.silent, newcomer)
         if self.idle:
             return self.idle.oldest()
+        much = min(self.share, max(1, self.limits.connections // 4))
         for place in (self.asking, self.silent):
-            if place.heaviest()[1] > self.share:
-                return self._any_of_heaviest(place)
+            if place.heaviest()[1] > much:
+                return self._any_of_heaviest(place, newcomer)
         return None
 
     def recalled_for(self, source: str) -> Placed | None:
@@ -146,5 +151,7 @@ class Places:
                 if beyond and member.heard <= old:
                     yield member
 
-    def _any_of_heaviest(self, place: Crowd[Placed]) -> Placed:
-        return place.any_of(place.heaviest()[0], self._chance)
+    def _any_of_heaviest(
+        self, place: Crowd[Placed], newcomer: Placed | None = None
+    ) -> Placed:
+        return place.any_of(place.heaviest()[0], self._chance, but=newcomer)

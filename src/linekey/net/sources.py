@@ -106,9 +106,21 @@ class Crowd(Generic[Member]):
             return "", 0
         return next(iter(self._by_count[self._most])), self._most
 
-    def any_of(self, source: str, chance: Random) -> Member:
-        """Return one of a source's members, each as likely as the other."""
-        return chance.choice(self._members[source])
+    def any_of(
+        self, source: str, chance: Random, *, but: Member | None = None
+    ) -> Member:
+        """Return one of a source's members, each as likely as the other.
+
+        ``but`` is left out, unless it is the only one.
+        """
+        members = self._members[source]
+        spared = None
+        if but is not None and self._source.get(but) == source and len(members) > 1:
+            spared = self._place[but]
+        drawn = chance.randrange(len(members) - (spared is not None))
+        if spared is not None and drawn >= spared:
+            drawn += 1
+        return members[drawn]
 
 
 class Turns(Generic[Member]):

@@ -68,12 +68,13 @@ def test_a_source_beyond_its_share_has_ever_more_early_drops_and_others_none() -
         dropped = 0
         for seed in range(400):
             room = places(seed)
-            put(room, room.silent, *some("b", 2), *some("a", count - 2))
-            assert room.early_drop("b") is None
-            assert room.early_drop("c") is None
-            victim = room.early_drop("a")
+            few = put(room, room.silent, *some("b", 2))
+            many = put(room, room.silent, *some("a", count - 2))
+            assert room.early_drop(few[-1]) is None
+            victim = room.early_drop(many[-1])
             if victim is not None:
                 assert victim.source == "a"
+                assert victim is not many[-1]
                 dropped += 1
         drops.append(dropped / 400)
     assert drops[0] == 0.0
@@ -107,6 +108,18 @@ def test_who_asks_slowly_gives_way_before_anybody_is_turned_away() -> None:
     assert victim is not None
     assert victim.source == "a"
     assert victim.place is room.asking
+
+
+def test_few_connections_have_small_shares_too() -> None:
+    room = places(connections=8, half_open=512, half_open_per_source=64)
+    put(room, room.silent, *some("a", 7), *some("b", 1))
+    assert not room.is_crowded
+    newcomer = list(room.silent)[6]
+    for _ in range(50):
+        victim = room.giving_way(newcomer)
+        assert victim is not None
+        assert victim.source == "a"
+        assert victim is not newcomer
 
 
 def test_who_is_answered_never_gives_way() -> None:

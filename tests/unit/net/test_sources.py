@@ -67,6 +67,12 @@ def test_each_of_a_source_is_as_likely_as_the_other() -> None:
     drawn = Counter(crowd.any_of("a", chance) for _ in range(3000))
     assert set(drawn) == {3, 5, 7}
     assert min(drawn.values()) > 900
+    drawn = Counter(crowd.any_of("a", chance, but=5) for _ in range(3000))
+    assert set(drawn) == {3, 7}
+    assert min(drawn.values()) > 1400
+    assert crowd.any_of("b", chance, but=5) in {0, 2, 4, 6}
+    crowd.add(9, "c")
+    assert crowd.any_of("c", chance, but=9) == 9
 
 
 def test_one_source_after_another_has_its_turn_and_the_newest_first() -> None:
