@@ -24,13 +24,14 @@ from tests.live.test_export_https import (
 )
 
 from linekey.catalog.models import Generation
-from linekey.catalog.vendors import LAB_VENDOR
+from linekey.catalog.vendors import LAB_VENDOR, OperatorRule, TrustRule
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.name import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.store.devices import Devices
+from linekey.store.vendor_cas import VendorCas, describe_ca
 from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
@@ -198,3 +199,37 @@ async def test_no_other_attribute_passes_for_the_cn(
             assert "this is" not in got.out, number
             common = await place.curl(*cert(identity), f"{peer.url}/snomD785.htm")
             assert common.out == "this is snomD785.htm", common.said + peer.log()
+
+
+@pytest.mark.parametrize("name", FILE_SERVERS)
+async def test_a_ca_of_ones_own_is_in_the_bundle_only_if_its_phones_have_the_mac_as_cn(
+    place: Place, name: str, phone_files: Path, tmp_path: Path, record_interop: Any
+) -> None:
+    """The rule that the operator gave it is the one that the exported server follows."""
+    dates = {"not_before": NOW - DAY, "not_after": NOW + DAY}
+    identities = {}
+    for number, rule in enumerate((TrustRule.CN_MAC, TrustRule.SHARED, None)):
+        key, own = new_key("rsa", 2048), new_key("rsa", 2048)
+        root = issue(Name.build([("CN", f"Own CA {rule}")]), key, None, serial=1, ca=True, **dates)  # fmt: skip
+        leaf = issue(
+            Name.build([("CN", str(place.phone))]), own, Issuer(root, key), serial=2, ca=False, **dates
+        )  # fmt: skip
+        said = None if rule is None else OperatorRule(rule)
+        VendorCas(place.database).add([describe_ca(root, NOW, said)])
+        path = tmp_path / str(number)
+        path.with_suffix(".pem").write_text(to_pem(leaf))
+        path.with_suffix(".key").write_bytes(private_key_to_pem(own))
+        identities[rule] = (
+            str(path.with_suffix(".pem")),
+            str(path.with_suffix(".key")),
+        )
+    async with exported_peer(place, name, files=phone_files) as peer:
+        for rule, identity in identities.items():
+            got = await place.curl("-i", *cert(identity), f"{peer.url}/{path_of(place.phone)}")  # fmt: skip
+            assert ("this is" in got.out) is (rule is TrustRule.CN_MAC), got.said
+    notes = " ".join(peer.exported.notes)
+    assert "Own CA shared" in notes
+    assert "Own CA None" in notes
+    record_interop(
+        name, "MAC rule: a CA of one's own, by the rule that was given to it"
+    )
