@@ -32,6 +32,7 @@ class Accepting:
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
+        self._in_trouble = False
 
     @property
     def is_on(self) -> bool:
@@ -60,8 +61,12 @@ class Accepting:
         self._opening = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("cannot accept again: %s", error)
+            if not self._in_trouble:
+                _log.error("cannot accept again, and go on trying: %s", error)
             asyncio.get_running_loop().call_later(1.0, self.again)
+        elif self._in_trouble:
+            _log.warning("accepting again")
+        self._in_trouble = error is not None
 
     async def close(self) -> None:
         """Accept no more, ever."""
