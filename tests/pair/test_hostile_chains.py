@@ -7,15 +7,17 @@ there is, but for the one of the handshake itself.
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.hostile import costly_rsa, crossing
-from tests.namesakes import Line
+from tests.namesakes import BEGIN, END, Line
 from tests.pair.tls_world import client, key, meet, server
 
 from linekey.certs import path as proof
-from linekey.certs.build import new_key
+from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
+from linekey.certs.name import Name
 from linekey.provisioning.decision import Reason
 from linekey.settings import LimitSettings
 from linekey.tls.alerts import Alert
@@ -91,6 +93,27 @@ def test_a_costly_key_is_refused_wherever_it_stands(checks, place) -> None:
     costly = crossing([costly_rsa()])[1]
     failed = knock((leaf, *cheap[:place], costly, *cheap[place:]))
     assert failed.verdict == TurnedAway(Reason.KEY_OUT_OF_BOUNDS, None)
+    assert checks == []
+
+
+def test_a_phones_own_costly_key_does_not_check_its_handshake(checks) -> None:
+    """Its CertificateVerify would cost as much; the CA that issued it is trusted."""
+    usual = new_key("rsa", 3072).private_numbers()
+    p, q = usual.p, usual.q
+    order = (p - 1) * (q - 1)
+    exponent = order - 65537  # odd, as large as the modulus, and has an inverse
+    private = rsa.RSAPrivateNumbers(
+        p, q, d := pow(exponent, -1, order), rsa.rsa_crt_dmp1(d, p),
+        rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q),
+        rsa.RSAPublicNumbers(exponent, p * q),
+    ).private_key()  # fmt: skip
+    leaf = issue(
+        Name.build([("CN", "000413AABBCC")]), private, LINE.inner, serial=7,
+        not_before=BEGIN, not_after=END, ca=False,
+    )  # fmt: skip
+    failed = knock((leaf, LINE.inner.certificate), private)
+    assert failed.verdict == TurnedAway(Reason.KEY_OUT_OF_BOUNDS, None)
+    assert failed.alert_sent is Alert.UNSUPPORTED_CERTIFICATE
     assert checks == []
 
 

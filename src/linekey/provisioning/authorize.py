@@ -183,9 +183,11 @@ def _certificate(case: _Case) -> _Answer | None:
     if not (identity.not_before and identity.not_after and identity.vendor):
         return Reason.CHAIN_NOT_PROVED, "the identity is incomplete"
     if case.now < identity.not_before:
-        return Reason.NOT_YET_VALID, f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
+        begins = f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
+        return Reason.NOT_YET_VALID, identity.detail or begins
     if case.now > identity.not_after:
-        return Reason.EXPIRED, f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
+        ended = f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
+        return Reason.EXPIRED, identity.detail or ended
     return None
 
 

@@ -27,7 +27,7 @@ check_ca for what it would let pass.
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
@@ -109,7 +109,8 @@ class Identity:
     in it."""
     problem: Reason | None = None
     detail: str = ""
-    """What is wrong, in words; may quote names from the certificate, escaped."""
+    """What is wrong, in words; may quote names from the certificate, escaped. Without a
+    ``problem`` it says which certificates of the path are outside their dates."""
     rule: str = ""
     """Id of the rule in ``catalog.vendors`` that was used."""
     own: bool = False
@@ -178,7 +179,10 @@ def _identify(
     if path[0] != leaf:
         return _problem(leaf, Reason.CHAIN_NOT_PROVED, "the path is another leaf's")
     found = _read(path, trust)
-    return found if isinstance(found, Identity) else _problem(leaf, *found)
+    if not isinstance(found, Identity):
+        return _problem(leaf, *found)
+    dates = "; ".join(f"{p.certificate.subject}: {p.detail}" for p in result.problems)
+    return replace(found, detail=_shortened(dates))
 
 
 def _read(
@@ -287,14 +291,16 @@ def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
 _MAX_DETAIL = 300
 
 
+def _shortened(detail: str) -> str:
+    return detail if len(detail) <= _MAX_DETAIL else detail[:_MAX_DETAIL] + "…"
+
+
 def _problem(leaf: Certificate, problem: Reason, detail: str) -> Identity:
-    if len(detail) > _MAX_DETAIL:
-        detail = detail[:_MAX_DETAIL] + "…"
     return Identity(
         generation=generation_of(leaf),
         key_bits=leaf.key.bits,
         issuer=str(leaf.issuer),
         leaf_sha256=leaf.sha256,
         problem=problem,
-        detail=detail,
+        detail=_shortened(detail),
     )

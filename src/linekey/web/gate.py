@@ -184,10 +184,10 @@ class Gate:
         if problem is None and identity.not_before and identity.not_after:
             if now < identity.not_before:
                 problem = Reason.NOT_YET_VALID
-                detail = f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
+                detail = detail or f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
             elif now > identity.not_after:
                 problem = Reason.EXPIRED
-                detail = f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
+                detail = detail or f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
         if problem is None:
             return Accept(Known(identity, self.version))
         said = f"{problem.sentence} ({detail})" if detail else problem.sentence

@@ -176,6 +176,10 @@ def test_a_renewed_ca_is_found_beside_the_expired_one(ids, same_key, what) -> No
         if not there and same_key and old_alone:
             answer = judge.verify(peer(*chain))
             assert answer.verdict == TurnedAway(Reason.EXPIRED, Mac(A))
+            # The operator hears which one it is: the CA, not the phone's own.
+            assert f"CN={cn}," in answer.reason
+            assert ": it ended on 2026-11-22" in answer.reason
+            assert A not in answer.reason
 
 
 @pytest.mark.parametrize("ids", [True, False], ids=["key ids", "no key ids"])
