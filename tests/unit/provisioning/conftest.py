@@ -103,6 +103,8 @@ def build_lab() -> Lab:
     lab_ca = authority("LAB Phone 1 SHA-256", "LAB technology AG", lab_root)
     posing = authority("Snom Phone 7 SHA-256", snom_o, yealink)  # under Yealink's root
     own = authority("ACME Phones CA", "ACME")
+    all_own = authority("ACME CA", "ACME")  # good for phones of any vendor
+    common_own = authority("ACME Common CA", "ACME", all_own)
     odd = authority("Something Else CA", "Yealink", yealink)
     short = authority(
         "Snom Phone 2 SHA-256", snom_o, root2, until=datetime(2020, 1, 1, tzinfo=UTC)
@@ -116,8 +118,14 @@ def build_lab() -> Lab:
             for a in (root2, phone2, root1, phone1, yealink, cisco, panasonic)
         ]
         + [audiocodes.certificate, lab_root.certificate, lab_ca.certificate]
-        + [own.certificate],
-        rules_of([(own.certificate, OperatorRule(TrustRule.CN_MAC, "snom"))]),
+        + [own.certificate, all_own.certificate],
+        rules_of(
+            [
+                (own.certificate, OperatorRule(TrustRule.CN_MAC, "snom")),
+                (all_own.certificate, OperatorRule(TrustRule.CN_MAC)),
+                (common_own.certificate, OperatorRule(TrustRule.SHARED)),
+            ]
+        ),
     )
     lab = Lab(trust, authorities={"phone2": phone2, "phone1": phone1, "lab": lab_ca})
     sent2, sent1 = (phone2.certificate,), (phone1.certificate,)
@@ -152,6 +160,9 @@ def build_lab() -> Lab:
     )  # fmt: skip
     own_of("cisco spa d", MAC_D, spa, vendor="cisco")
     own_of("operator's own a", MAC_A, leaf(own, ("CN", MAC_A)))
+    own_of("operator's own b", MAC_B, leaf(all_own, ("CN", MAC_B)), vendor="own")
+    add("operator's common", leaf(common_own, ("CN", MAC_A)), common_own.certificate,
+        kind="shared", vendor="own")  # fmt: skip
     early, late = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
     own_of("a expired", MAC_A, leaf(phone2, ("CN", MAC_A), until=early), until=early)
     own_of("a not yet", MAC_A, leaf(phone2, ("CN", MAC_A), since=late), since=late)

@@ -22,6 +22,7 @@ OWN = {
     "cisco d": (MAC_D, "cisco", Generation.SHA256),
     "cisco spa d": (MAC_D, "cisco", Generation.SHA256),
     "operator's own a": (MAC_A, "snom", Generation.SHA256),
+    "operator's own b": (MAC_B, "own", Generation.SHA256),
     # Validity is not the identity's: authorize judges it, each time.
     "a expired": (MAC_A, "snom", Generation.SHA256),
     "a not yet": (MAC_A, "snom", Generation.SHA256),
@@ -32,6 +33,7 @@ SHARED = {
     "yealink generic": "yealink",
     "cisco generic": "cisco",
     "panasonic": "panasonic",
+    "operator's common": "own",
 }
 PROBLEMS = {
     "no certificate": Reason.NO_CERTIFICATE,
