@@ -42,8 +42,10 @@ def rows(database: Database) -> dict[str, int]:
 
 
 async def test_a_thousand_at_one_moment_are_three_guesses_for_all_workers(
-    database: Database, now: datetime
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A thousand at once may take their time on a busy machine.
+    monkeypatch.setattr(module, "ANSWER_WITHIN_S", 60.0)
     with open_database(database.state) as again:
         with AttemptStore(database) as one, AttemptStore(again) as other:
             verdicts = await asyncio.gather(
