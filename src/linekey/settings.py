@@ -113,6 +113,29 @@ class LimitSettings(_Section):
     not fit is counted and the count logged, so that a flood cannot fill memory."""
 
 
+class LogSettings(_Section):
+    """What is kept on record, and how long (docs/explanation/what-is-kept.md)."""
+
+    keep_days: Annotated[int, Field(ge=0)] = 90
+    """Days that decisions about phones are kept, some 500 bytes each; 0: for ever."""
+    stranger_days: Annotated[int, Field(ge=0)] = 30
+    """Days that counted refusals of strangers are kept; 0: for ever."""
+    stranger_lines: Count = 3_000
+    """Lines of counted refusals that are kept; the oldest go first. One is for a
+    network (IPv4 /24, IPv6 /56), a reason and a minute: at most some 1,200 bytes."""
+    refused_lines_each: Count = 20
+    """Lines of its own that a phone's refusals may have a day; more are counted."""
+    refused_lines: Annotated[int, Field(ge=0)] = 1_000
+    """Lines of their own that refusals of all phones may have a day, besides the first
+    of each phone."""
+    reserve_mb: Annotated[int, Field(ge=0)] = 16
+    """Mebibytes kept free for a full disk, as a file in the state folder; 0: none. Not
+    used with ``database_url``."""
+    stderr_each_minute: Count = 10
+    """Lines on stderr of one kind (such as refusals for one reason) in a minute; the
+    rest is counted. Linux's kernel has 10 in 5 seconds (printk_ratelimit)."""
+
+
 class RuleSettings(_Section):
     """What the operator may decide about who gets what."""
 
@@ -199,6 +222,8 @@ class Settings(BaseSettings):
     """The status page."""
     limits: LimitSettings = LimitSettings()
     """Limits against peers that send too much, too slowly, or too often."""
+    log: LogSettings = LogSettings()
+    """What is kept on record, and how long."""
     rules: RuleSettings = RuleSettings()
     """Who gets what, where the operator has a choice."""
     proxy: ProxySettings = ProxySettings()

@@ -70,9 +70,9 @@ async def test_without_a_certificate_there_is_no_handshake_and_a_reason_in_the_l
             assert got.code != 0
             assert got.out == ""
     entries = place.log()
-    assert [(e.kind, e.reason) for e in entries] == [
-        ("handshake", "no_certificate")
-    ] * 2
+    assert {(e.kind, e.reason) for e in entries} == {("handshake", "no_certificate")}
+    # One line that counts both, unless a minute ended between them.
+    assert sum(e.times for e in entries) == 2
     for entry in entries:
         assert "sent no certificate" in entry.sentence
         assert entry.remedy

@@ -31,6 +31,7 @@ from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.document import Layer, Setting
+from linekey.settings import LogSettings
 from linekey.store import postgres
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
@@ -40,7 +41,9 @@ from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
 from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
+from linekey.store.retention import Retention, keep_within
 from linekey.store.schema import metadata
+from linekey.store.strangers import NETWORKS_A_MINUTE
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
 pytestmark = pytest.mark.peer("postgres")
@@ -421,3 +424,70 @@ async def test_a_line_is_written_again_only_if_it_was_not_committed(
         told = await asked(log.record(entry(reason="once")))
         assert told is (Cause.UNREACHABLE if committing else None)
     assert [line.reason for line in read_log(database)] == ["before", "once"]
+
+
+def refused(**changes: object) -> LogEntry:
+    return entry(kind="handshake", outcome="refused", reason="hello.not_tls", **changes)
+
+
+async def test_refusals_of_strangers_are_counted_by_two_servers_in_one_line(
+    database: Database,
+) -> None:
+    """Both go through the same networks and phones, in opposite orders."""
+    macs = [Mac(f"0004130000{n:02X}") for n in range(20)]
+    Devices(database).add_all([Device(mac, "snom") for mac in macs], NOW)
+    entries = [refused(peer=f"192.0.{n}.7") for n in range(40)]
+    entries += [refused(target_mac=mac) for mac in macs for _ in range(4)]
+    rules = LogSettings(refused_lines_each=3, refused_lines=5)
+    async with (
+        DecisionLog(database, rules=rules) as one,
+        DecisionLog(database, rules=rules) as two,
+    ):
+        for _ in range(3):
+            await asyncio.gather(
+                *(one.record(line) for line in entries),
+                *(two.record(line) for line in reversed(entries)),
+            )
+    lines = read_log(database)
+    assert sum(line.times for line in lines) == 3 * 2 * len(entries)
+    own = [line for line in lines if line.network is None]
+    assert {line.target_mac for line in own} == set(macs)
+    assert len(own) == 20 + 5
+    scans = [line for line in lines if line.target_mac is None]
+    assert len(scans) == 40
+    assert read_log(database, since=NOW + timedelta(minutes=2)) == []
+
+
+async def test_what_is_too_old_or_too_much_is_deleted(database: Database) -> None:
+    rules = LogSettings(stranger_lines=10)
+    async with DecisionLog(database, rules=rules) as log:
+        await log.record(entry())
+        for n in range(600):
+            await log.record(refused(at=NOW + timedelta(minutes=n)))
+    counted = [line for line in read_log(database) if line.network]
+    assert len(counted) < 10 + 2 * NETWORKS_A_MINUTE
+    later = NOW + timedelta(days=40)
+    assert keep_within(database, Retention(90, 0, 10), later) == len(counted) - 10
+    assert keep_within(database, Retention(90, 30, 10), later) == 10
+    assert [line.reason for line in read_log(database)] == ["own_file"]
+
+
+def test_a_database_of_the_schema_before_is_brought_up_to_date(
+    url: str, state: StateDir
+) -> None:
+    with open_database(state, url) as database, database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO decision_log (at, kind, outcome, reason, detail, resource, "
+            "peer, peer_port) VALUES (5, 'decision', 'granted', 'own_file', '', '/x', "
+            "'192.0.2.1', 1)"
+        )
+        connection.exec_driver_sql(
+            "DROP INDEX ix_decision_log_minute_network_kind_reason"
+        )
+        for column in ("times", "last_at", "network", "minute"):
+            connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
+        connection.exec_driver_sql("DROP TABLE refusal_lines")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
+    with open_database(state, url) as database:
+        (line,) = read_log(database)
+    assert (line.resource, line.times, line.network) == ("/x", 1, None)

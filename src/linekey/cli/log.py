@@ -28,6 +28,7 @@ FOLLOW_S = 0.5
 """Seconds between two looks for new lines."""
 
 _OVERLAP = 256  # lines looked at again: PostgreSQL may number them before they are seen
+_COUNTED_FOR = timedelta(seconds=65)  # then a counted line grows no more
 _AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -76,6 +77,7 @@ def log(
 ) -> None:
     """Print the newest lines, oldest first. With --follow --json: JSON lines."""
     if context.invoked_subcommand is not None:
+        context.obj = state
         return
     wanted = None if mac is None else parse_mac(mac)
     start = None if since is None else parse_when(since, now())
@@ -91,8 +93,8 @@ def log(
         for entry in entries:
             _print(entry, json)
         recent = read_log(database, after=last - _OVERLAP)
-        seen = {entry.row_id for entry in recent if entry.row_id <= last}
-        seen.update(entry.row_id for entry in entries)
+        seen = {entry.row_id: entry.times for entry in recent if entry.row_id <= last}
+        seen.update((entry.row_id, entry.times) for entry in entries)
         try:
             for entry in _new_lines(database, wanted, refused, last, seen):
                 _print(entry, json)
@@ -102,21 +104,38 @@ def log(
 
 @app.command()
 def prune(
+    context: typer.Context,
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Such as 90d or 12w.")
     ],
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete old lines, such as: linekey log prune --older-than 90d."""
+    """Delete old lines, such as: linekey log prune --older-than 90d.
+
+    On a full disk it works in the room that linekey keeps in reserve. A running server
+    deletes what is older than log.keep_days by itself.
+    """
+    from linekey.store.paths import StateDir
+    from linekey.store.reserve import lend_if_short
+    from linekey.store.retention import give_back
+
+    state = state or context.obj  # also where it stands before the word "prune"
     before = parse_when(older_than, now())
+    # Before the database is opened: that takes room, too.
+    lent = lend_if_short(StateDir.open(state, create=False).root)
     with opened(state) as database:
         deleted = prune_log(database, before)
+        freed = give_back(database)
     if json:
-        emit_json({"deleted": deleted, "before": before})
-    else:
-        plural = "" if deleted == 1 else "s"
-        console.print(f"deleted {deleted} line{plural}", markup=False)
+        emit_json({"deleted": deleted, "before": before, "freed_bytes": freed})
+        return
+    plural = "" if deleted == 1 else "s"
+    console.print(f"deleted {deleted} line{plural}", markup=False)
+    if freed > 0:
+        note(f"the database is {freed / 1e6:.1f} MB smaller")
+    if lent:
+        note("the disk was full; a running server fills its reserve again by itself")
 
 
 def parse_when(text: str, now: datetime) -> datetime:
@@ -139,7 +158,10 @@ def parse_when(text: str, now: datetime) -> datetime:
 
 
 def log_line(entry: LogEntry) -> str:
-    """Write a line of the log for people; a refusal with its cure below."""
+    """Write a line of the log for people; a refusal with its cure below.
+
+    Counted refusals are written as the first of them, with their number.
+    """
     who = str(entry.mac) if entry.mac else "-"
     what = entry.resource or f"({entry.kind})"
     tls = " ".join(filter(None, (entry.tls_version, entry.suite)))
@@ -153,23 +175,31 @@ def log_line(entry: LogEntry) -> str:
     if tls:
         parts.append(tls)
     text = f"{'  '.join(parts)}\n    {printable(entry.sentence)}"
+    if entry.times > 1 and entry.last_at is not None:
+        text += (
+            f"\n    {entry.times} times from {entry.network} until "
+            f"{entry.last_at.astimezone():%H:%M:%S}; this was the first"
+        )
     if entry.outcome != "granted" and entry.remedy:
         text += f"\n    cure: {printable(entry.remedy)}"
     return text
 
 
 def _new_lines(
-    database: Database, mac: Mac | None, refused: bool, last: int, seen: set[int]
+    database: Database, mac: Mac | None, refused: bool, last: int, seen: dict[int, int]
 ) -> Iterator[LogEntry]:
+    """Yield each new line; a counted one again, once its minute is over, if it grew."""
     while True:
         for entry in read_log(
             database, mac=mac, refused=refused, after=last - _OVERLAP
         ):
-            if entry.row_id not in seen:
-                seen.add(entry.row_id)
+            before = seen.get(entry.row_id)
+            grown = before is not None and entry.times > before
+            if before is None or (grown and now() - entry.at > _COUNTED_FOR):
+                seen[entry.row_id] = entry.times
                 last = max(last, entry.row_id)
                 yield entry
-        seen = {row_id for row_id in seen if row_id > last - _OVERLAP}
+        seen = {row: times for row, times in seen.items() if row > last - _OVERLAP}
         time.sleep(FOLLOW_S)
 
 

@@ -160,7 +160,12 @@ def _serve(
     settings = load_settings(state, options)
     if settings.proxy.behind_proxy and "host" not in settings.model_fields_set:
         settings = settings.model_copy(update={"host": "127.0.0.1"})
-    configure_logs(stderr, settings.log_level, settings.log_format)
+    configure_logs(
+        stderr,
+        settings.log_level,
+        settings.log_format,
+        settings.log.stderr_each_minute,
+    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.signals_wait(signal.SIGHUP))
         database = stack.enter_context(workers.open_store(state, settings))

@@ -38,6 +38,9 @@ BUSY_S = 30.0
 """Seconds a writer waits for another's transaction. SQLite's own default is 0."""
 
 _POOL_S = 2.0  # for a free connection of the pool's fifteen
+WAL_BYTES = 8_388_608
+"""What is left of SQLite's write-ahead log after a checkpoint; it starts one at 1,000
+pages, some 4 MB, by default."""
 
 _LEAST_REST_S, _MOST_REST_S = 0.05, 1.0
 _MIGRATION_LOCK = 0x6C696E65  # PostgreSQL advisory lock: "line"
@@ -226,7 +229,11 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    # Before the first table: afterwards it has no effect. Deleted lines' pages can
+    # then be given back to the disk (``retention.give_back``).
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
 

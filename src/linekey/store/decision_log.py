@@ -11,6 +11,10 @@ phone waits for one sync, and a thousand at once for little more.
                    ▲                       │
                    └── bounded: StorageError when the disk cannot keep up
 
+What strangers bring about is counted in the same transaction instead of written line by
+line (``strangers``): a count on disk is on record. When the disk is full, the reserve
+(``reserve``) gives its room to decisions about phones; strangers' are refused then.
+
 A one-time token is used up in the transaction that puts its use on record
 (``record_using_token``): of two requests with the same token, also in two processes,
 one succeeds.
@@ -26,17 +30,28 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.net.faults import log_fault
+from linekey.settings import LogSettings
 from linekey.store.database import Database
 from linekey.store.deadline import within
-from linekey.store.decisions import MAX_ROWS, LogEntry, statements
-from linekey.store.schema import devices, revision, to_us
+from linekey.store.decisions import MAX_ROWS, LogEntry, counting, statements
+from linekey.store.reserve import MIB, Reserve
+from linekey.store.schema import decision_log, devices, refusal_lines, revision, to_us
+from linekey.store.strangers import (
+    ALL,
+    NETWORKS_A_MINUTE,
+    Minute,
+    by_phone,
+    is_kept_whole,
+    own_lines,
+)
 from linekey.store.trouble import told_as_storage_error
 
 _log = logging.getLogger("linekey.store")
@@ -47,7 +62,10 @@ for the disk at one moment; precedent: none, a limit of ours."""
 
 MAX_GROUP = 512
 """Lines in one transaction, so that the first of a flood do not wait for the last."""
-
+SHORT_S = 30.0
+"""Seconds without strangers' lines after a write found no room and there is no reserve
+to look at."""
+_MAX_SPENT = 100_000  # phones whose lines of a day are used up; then asked anew
 
 RECORD_WITHIN_S = 2.5
 """Seconds for a line to be on disk. With ``registry.ANSWER_WITHIN_S`` before it a phone
@@ -75,23 +93,49 @@ class _Item:
     given_up: bool = False
     """Set by the loop; the thread looks before it begins, and before it commits."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a statement of its own, or none, is all that it takes."""
+        return self.use is None and (self.entry is None or is_kept_whole(self.entry))
+
+
+_Result = bool | StorageError
+
 
 class _GivenUpError(Exception):
     """Somebody in the group gave up before the commit; never leaves this module."""
 
 
-class DecisionLog:
-    """The writer. One a process and event loop; use it in an ``async with``."""
+def _no_room() -> StorageError:
+    return StorageError(
+        "the disk is full, and what room is left is for decisions about phones",
+        hint="free some space, or prune the log: linekey log prune --older-than 90d",
+        cause=Cause.FULL,
+    )
 
-    def __init__(self, database: Database, *, max_waiting: int = MAX_WAITING) -> None:
+
+class DecisionLog:
+    """The writer. One a process and event loop; use it in an ``async with``.
+
+    ``on_short`` is told, in the writer's thread, that a write found the disk full.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rules: LogSettings | None = None,
+        max_waiting: int = MAX_WAITING,
+        on_short: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
+        self._writer = _Writer(database, rules or LogSettings(), on_short)
         self._max_waiting = max_waiting
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._waiting = 0
         self._open = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="decision-log")
-        self._mark = "?" if database.is_sqlite else "%s"
         self.groups = 0
         """Transactions so far."""
         self.written = 0
@@ -119,6 +163,11 @@ class DecisionLog:
     def waiting(self) -> int:
         """Lines that are not on disk yet."""
         return self._waiting
+
+    @property
+    def is_short_of_room(self) -> bool:
+        """Whether the disk is full, and only decisions about phones are recorded."""
+        return self._writer.is_short
 
     async def record(self, entry: LogEntry) -> None:
         """Put a line on record; it is on disk when this returns.
@@ -180,7 +229,7 @@ class DecisionLog:
     # ---- the thread ----
 
     def _run(self) -> None:
-        writer = _Writer(self._database, self._mark)
+        writer = self._writer
         closing = False
         while not closing:
             first = self._queue.get()
@@ -204,7 +253,7 @@ class DecisionLog:
                 self._tell(self._done, group, results)
         writer.close()
 
-    def _write_group(self, writer: "_Writer", group: list[_Item]) -> list[bool]:
+    def _write_group(self, writer: "_Writer", group: list[_Item]) -> list[_Result]:
         """Write those who still wait; for each in the group, whether it was good."""
         while True:
             wanted = [item for item in group if not item.given_up]
@@ -223,12 +272,16 @@ class DecisionLog:
 
     # ---- the loop ----
 
-    def _done(self, group: list[_Item], results: list[bool]) -> None:
+    def _done(self, group: list[_Item], results: list[_Result]) -> None:
         self._waiting -= len(group)
         self.groups += 1
         self.written += len(group)
         for item, result in zip(group, results, strict=True):
-            if not item.future.done():
+            if item.future.done():
+                continue
+            if isinstance(result, StorageError):
+                item.future.set_exception(result)
+            else:
                 item.future.set_result(result)
 
     def _failed(self, group: list[_Item], error: Exception) -> None:
@@ -252,10 +305,19 @@ class DecisionLog:
 class _Writer:
     """The thread's connection; opened when it is needed, dropped after an error."""
 
-    def __init__(self, database: Database, mark: str) -> None:
+    def __init__(
+        self, database: Database, rules: LogSettings, on_short: Callable[[], None]
+    ) -> None:
         self._database = database
-        self._mark = mark
+        self._rules = rules
+        self._on_short = on_short
+        self._mark = mark = "?" if database.is_sqlite else "%s"
         self._connection: Any = None
+        size = rules.reserve_mb * MIB if database.is_sqlite else 0
+        self._reserve = Reserve(database.state.root, size)
+        self._short_until = 0.0
+        self._minute = Minute()
+        self._spent: set[tuple[int, str]] = set()
         self._use_token = (
             f"UPDATE {devices.name} SET token_used_at = {mark}, "  # noqa: S608
             f"version = (SELECT registry FROM {revision.name}) "
@@ -264,25 +326,56 @@ class _Writer:
         self._committing = False
         self._prove = f"UPDATE {revision.name} SET id = id"  # noqa: S608
         self._count = f"UPDATE {revision.name} SET registry = registry + 1"  # noqa: S608
+        self._ask_lines = (
+            f"INSERT INTO {refusal_lines.name} (day, who, lines) "  # noqa: S608
+            f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT (day, who) DO UPDATE "
+            f"SET lines = {refusal_lines.name}.lines + excluded.lines RETURNING lines"
+        )
+        self._counting = counting(mark)
+        all_others = "LIMIT -1 OFFSET" if database.is_sqlite else "OFFSET"
+        self._trim = (
+            f"DELETE FROM {decision_log.name} WHERE id IN "  # noqa: S608
+            f"(SELECT id FROM {decision_log.name} WHERE network IS NOT NULL "
+            f"ORDER BY minute DESC, id DESC {all_others} {mark})"
+        )
 
-    def write(self, group: list[_Item]) -> list[bool]:
-        """Write a group in one transaction; for each, whether its token was good."""
+    @property
+    def is_short(self) -> bool:
+        """Whether only decisions about phones are written."""
+        return time.monotonic() < self._short_until or self._reserve.is_lent
+
+    def write(self, group: list[_Item]) -> list[_Result]:
+        """Write a group in one transaction; for each, whether its token was good.
+
+        StorageError for what a stranger brought about while there is no room for it.
+        """
         if not group:
             return []
         self._database.check_file()
         with within(_WRITE_WITHIN_S):
-            was_open = self._connection is not None
             try:
-                return self._attempt(group)
+                return self._try(group)
             except StorageError as error:
-                # A connection that nobody has used since the server was restarted: what
-                # was not committed there is not there.
-                safe = was_open and not self._committing
-                if not safe or error.cause is not Cause.UNREACHABLE:
+                if not self._reserve.lacks_room(error):
                     raise
+            self._short_until = time.monotonic() + SHORT_S
+            self._reserve.lend()
+            self._on_short()
             return self._attempt(group)
 
-    def _attempt(self, group: list[_Item]) -> list[bool]:
+    def _try(self, group: list[_Item]) -> list[_Result]:
+        was_open = self._connection is not None
+        try:
+            return self._attempt(group)
+        except StorageError as error:
+            # A connection that nobody has used since the server was restarted: what
+            # was not committed there is not there.
+            safe = was_open and not self._committing
+            if not safe or error.cause is not Cause.UNREACHABLE:
+                raise
+        return self._attempt(group)
+
+    def _attempt(self, group: list[_Item]) -> list[_Result]:
         self._committing = False
         if self._connection is None:
             self._connection = self._database.raw_connection(busy_s=_WRITE_WITHIN_S)
@@ -308,9 +401,9 @@ class _Writer:
             self._connection = None
         self.close()
 
-    def _write_sqlite(self, group: list[_Item]) -> list[bool]:
+    def _write_sqlite(self, group: list[_Item]) -> list[_Result]:
         execute = self._connection.execute
-        if len(group) <= MAX_ROWS and not any(item.use for item in group):
+        if len(group) <= MAX_ROWS and all(item.is_plain for item in group):
             # A single statement is a transaction of its own, and the cheapest.
             self._committing = True
             self._fill(execute, group)
@@ -321,7 +414,7 @@ class _Writer:
         execute("COMMIT")
         return results
 
-    def _write_postgresql(self, group: list[_Item]) -> list[bool]:
+    def _write_postgresql(self, group: list[_Item]) -> list[_Result]:
         with self._connection.cursor() as cursor:
             results = self._fill(cursor.execute, group, cursor)
         self._begin_commit(group)
@@ -335,14 +428,14 @@ class _Writer:
 
     def _fill(
         self, execute: Callable[..., Any], group: list[_Item], cursor: Any = None
-    ) -> list[bool]:
-        rows = []
-        results = []
-        counted = False
+    ) -> list[_Result]:
+        whole: list[LogEntry] = []
+        refused: list[LogEntry] = []
+        results: list[_Result] = []
+        counted = short = False
         for entry, use in ((item.entry, item.use) for item in group):
-            good = True
             if entry is None:
-                results.append(good)
+                results.append(True)
                 continue
             if use is not None:
                 if not counted:
@@ -352,10 +445,72 @@ class _Writer:
                 values = (to_us(entry.at), use.mac.digits, use.token_sha256)
                 answer = execute(self._use_token, values)
                 good = (cursor or answer).rowcount == 1
-            rows.append((entry if good or use is None else use.otherwise).values())
-            results.append(good)
+                whole.append(entry if good else use.otherwise)
+                results.append(good)
+            elif is_kept_whole(entry):
+                whole.append(entry)
+                results.append(True)
+            elif entry.mac is None and (short or self.is_short):
+                short = True
+                results.append(_no_room())
+            else:
+                refused.append(entry)
+                results.append(True)
+        if refused:
+            whole += self._refusals(execute, refused, cursor)
+        rows = [entry.values() for entry in whole]
         for statement, flat in statements(rows, self._mark):
             execute(statement, flat)
-        if not rows:
+        if not rows and not refused:
             execute(self._prove)
         return results
+
+    def _refusals(
+        self, execute: Callable[..., Any], refused: list[LogEntry], cursor: Any
+    ) -> list[LogEntry]:
+        """Count what strangers brought about; return what has a line of its own."""
+
+        def ask(statement: str, values: Sequence[Any]) -> list[Any]:
+            answer = execute(statement, values)
+            return list((cursor or answer).fetchall())
+
+        macs = {mac.digits for entry in refused for mac in entry.macs}
+        registered: set[str] = set()
+        if macs:
+            marks = ",".join([self._mark] * len(macs))
+            found = f"SELECT mac FROM {devices.name} WHERE mac IN ({marks})"  # noqa: S608
+            registered = {row[0] for row in ask(found, sorted(macs))}
+        own, asked, counted = by_phone(refused, registered)
+        more: list[tuple[int, LogEntry]] = []
+        for wanted in asked:
+            key = (wanted.day, wanted.who)
+            if key in self._spent:
+                counted += wanted.entries
+                continue
+            number = len(wanted.entries)
+            lines = ask(self._ask_lines, (*key, number))[0][0]
+            each = self._rules.refused_lines_each
+            first, further, rest = own_lines(wanted, lines - number, each)
+            if lines >= each:
+                if len(self._spent) >= _MAX_SPENT:
+                    self._spent.clear()
+                self._spent.add(key)
+            own += first
+            more += [(wanted.day, entry) for entry in further]
+            counted += rest
+        for day in sorted({day for day, _ in more}):
+            entries = [entry for at, entry in more if at == day]
+            lines = ask(self._ask_lines, (day, ALL, len(entries)))[0][0]
+            left = self._rules.refused_lines - (lines - len(entries))
+            own += entries[: max(0, left)]
+            counted += entries[max(0, left) :]
+        self._add_up(execute, counted)
+        return own
+
+    def _add_up(self, execute: Callable[..., Any], counted: list[LogEntry]) -> None:
+        for (minute, network, _, _), line in self._minute.sums(counted):
+            last = (line.times, line.last_at, network, minute)
+            execute(self._counting, (*line.first.values(), *last))
+        if self._minute.begun >= NETWORKS_A_MINUTE:
+            self._minute.begun = 0
+            execute(self._trim, (self._rules.stranger_lines,))

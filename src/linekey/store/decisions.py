@@ -1,6 +1,7 @@
-"""What is on record: a line for each decision and each refused connection.
+"""What is on record: a line for each decision, and what was refused.
 
-``LogEntry`` is one line; ``read_log`` finds them again, ``prune_log`` deletes old ones.
+``LogEntry`` is one line, or the sum of one minute's refusals of a stranger's network
+(``strangers``); ``read_log`` finds them again, ``prune_log`` deletes old ones.
 ``decision_log`` writes them.
 
 Rules: a line holds no secret. What a peer sent (URL, user agent, server name) is cut
@@ -9,7 +10,7 @@ here once more, whoever made the line.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -31,9 +32,13 @@ that broke a rule of HTTP or a limit."""
 
 MAX_TEXT = 1024
 """Characters kept of anything a peer sent; a limit of ours."""
+MAX_REFUSED_BYTES = 200
+"""Bytes kept of it, in UTF-8, where nothing was handed out. So a line that a stranger
+can bring about has at most some 1,200 bytes."""
 
 _TOKEN = re.compile(r"/t/[^/?#\s]{4,}")
-_PAGE = 500
+PIECE = 500
+"""Lines that are deleted in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,12 @@ class LogEntry:
     vendor: str | None = None
     generation: str | None = None
     user_agent: str | None = None
+    times: int = 1
+    """How many refusals this line counts; the rest of it is the first one's."""
+    last_at: datetime | None = None
+    """When the last of them was."""
+    network: str | None = None
+    """The strangers' network whose refusals are counted; None: a line of its own."""
     row_id: int = 0
 
     @classmethod
@@ -135,6 +146,12 @@ class LogEntry:
         )
 
     @property
+    def macs(self) -> tuple[Mac, ...]:
+        """The MACs that this is about: the proved one, or else the one asked for."""
+        mac = self.target_mac if self.mac is None else self.mac
+        return () if mac is None else (mac,)
+
+    @property
     def sentence(self) -> str:
         """The reason in words."""
         reason = _known_reason(self)
@@ -151,16 +168,17 @@ class LogEntry:
     def values(self) -> tuple[Any, ...]:
         """The columns' values in the order of ``COLUMNS``, fit for any database."""
         mac, target = self.mac, self.target_mac
+        keep = _cut if self.outcome == "refused" else storable
         return (
             to_us(self.at),
             self.kind,
             self.outcome,
             self.reason,
-            storable(self.detail),
+            keep(self.detail),
             self.cure,
             None if mac is None else mac.digits,
             None if target is None else target.digits,
-            storable(_TOKEN.sub("/t/…", self.resource)),
+            keep(_TOKEN.sub("/t/…", self.resource)),
             self.status,
             self.peer,
             self.peer_port,
@@ -168,11 +186,11 @@ class LogEntry:
             self.suite,
             self.fingerprint,
             self.policy,
-            None if self.server_name is None else storable(self.server_name),
+            None if self.server_name is None else keep(self.server_name),
             self.certificate_sha256,
             self.vendor,
             self.generation,
-            None if self.user_agent is None else storable(self.user_agent),
+            None if self.user_agent is None else keep(self.user_agent),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -183,6 +201,7 @@ class LogEntry:
             "id": self.row_id,
             **plain,
             "at": self.at.isoformat(),
+            "last_at": None if self.last_at is None else self.last_at.isoformat(),
             "mac": None if self.mac is None else self.mac.digits,
             "target_mac": None if self.target_mac is None else self.target_mac.digits,
             "sentence": self.sentence,
@@ -190,7 +209,10 @@ class LogEntry:
         }
 
 
-COLUMNS: tuple[str, ...] = tuple(c.name for c in decision_log.columns if c.name != "id")
+_OF_COUNTED = frozenset({"times", "last_at", "network", "minute"})
+COLUMNS: tuple[str, ...] = tuple(
+    c.name for c in decision_log.columns if c.name not in _OF_COUNTED | {"id"}
+)
 """The columns that ``LogEntry.values`` gives, in their order."""
 
 _REASONS = frozenset(Reason)
@@ -212,6 +234,14 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _cut(text: str) -> str:
+    text = storable(text)
+    data = text.encode()
+    if len(data) <= MAX_REFUSED_BYTES:
+        return text
+    return data[: MAX_REFUSED_BYTES - 3].decode(errors="ignore") + "…"
+
+
 def read_log(
     database: Database,
     *,
@@ -224,9 +254,9 @@ def read_log(
     """Return the newest lines, oldest first.
 
     ``mac`` finds lines where it is the phone that was proved or the one asked for;
-    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive;
-    ``after`` is the number of a line; ``limit`` counts from the newest. Raises
-    StorageError.
+    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive, and has
+    what was last counted then; ``after`` is the number of a line; ``limit`` counts from
+    the newest. Raises StorageError.
     """
     wanted = sa.select(decision_log)
     if mac is not None:
@@ -239,7 +269,10 @@ def read_log(
     if refused:
         wanted = wanted.where(decision_log.c.outcome == "refused")
     if since is not None:
-        wanted = wanted.where(decision_log.c.at >= to_us(since))
+        last = sa.func.coalesce(decision_log.c.last_at, decision_log.c.at)
+        wanted = wanted.where(last >= to_us(since))
+        # A counted line is of one minute.
+        wanted = wanted.where(decision_log.c.at >= to_us(since) - 60_000_000)
         # So the index on ``at`` is used; by ``id`` the whole log would be read.
         wanted = wanted.order_by(decision_log.c.at.desc())
     if after is not None:
@@ -252,25 +285,39 @@ def read_log(
     return [_entry(row) for row in reversed(rows)]
 
 
-def prune_log(database: Database, before: datetime) -> int:
+def prune_log(
+    database: Database, before: datetime, stop: Callable[[], bool] = lambda: False
+) -> int:
     """Delete lines older than ``before``; return how many.
 
-    In pieces, so that no server waits long for the write lock. Raises StorageError.
+    In pieces, so that no server waits long for the write lock; ``stop`` is asked after
+    each. Raises StorageError.
     """
     oldest = (
         sa.select(decision_log.c.id)
         .where(decision_log.c.at < to_us(before))
         .order_by(decision_log.c.at)
-        .limit(_PAGE)
+        .limit(PIECE)
     )
+    return delete_in_pieces(database, oldest, stop)
+
+
+def delete_in_pieces(
+    database: Database, wanted: sa.Select[tuple[int]], stop: Callable[[], bool]
+) -> int:
+    """Delete the lines with the ids that ``wanted`` selects, PIECE of them at most.
+
+    Again and again, until there are fewer, or ``stop`` says so. After each piece others
+    have time to write. Returns how many; raises StorageError.
+    """
     deleted = 0
     while True:
         with database.write_piece() as connection:
             done = connection.execute(
-                sa.delete(decision_log).where(decision_log.c.id.in_(oldest))
+                sa.delete(decision_log).where(decision_log.c.id.in_(wanted))
             ).rowcount
         deleted += done
-        if done < _PAGE:
+        if done < PIECE or stop():
             return deleted
 
 
@@ -278,7 +325,10 @@ def _entry(row: sa.Row[Any]) -> LogEntry:
     plain = dict(row._mapping)
     for name in ("mac", "target_mac"):
         plain[name] = None if plain[name] is None else Mac(plain[name])
-    return LogEntry(row_id=plain.pop("id"), **{**plain, "at": from_us(plain["at"])})
+    del plain["minute"]
+    for name in ("at", "last_at"):
+        plain[name] = None if plain[name] is None else from_us(plain[name])
+    return LogEntry(row_id=plain.pop("id"), **plain)
 
 
 def statements(
@@ -295,6 +345,23 @@ def statements(
         part = rows[start : start + MAX_ROWS]
         yield _insert(len(part), mark), [value for row in part for value in row]
         start += len(part)
+
+
+def counting(mark: str) -> str:
+    """Statement that begins a counted line, or adds to the one there is.
+
+    Its values are those of ``LogEntry.values``, then times, last_at, network, minute.
+    """
+    names = (*COLUMNS, "times", "last_at", "network", "minute")
+    later = "MAX" if mark == "?" else "GREATEST"
+    table = decision_log.name
+    return (
+        f"INSERT INTO {table} ({','.join(names)}) "  # noqa: S608 - our own names
+        f"VALUES ({','.join([mark] * len(names))}) "
+        "ON CONFLICT (minute, network, kind, reason) WHERE network IS NOT NULL "
+        f"DO UPDATE SET times = {table}.times + excluded.times, "
+        f"last_at = {later}({table}.last_at, excluded.last_at)"
+    )
 
 
 MAX_ROWS = 64

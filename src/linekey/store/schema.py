@@ -19,13 +19,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0007"
+HEAD = "v0008"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -134,9 +135,26 @@ decision_log = Table(
     Column("vendor", String(32)),
     Column("generation", String(16)),
     Column("user_agent", Text),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("last_at", BigInteger),
+    Column("network", String(64)),
+    Column("minute", BigInteger),
     Index(None, "at"),
+    Index(
+        None,
+        "minute",
+        "network",
+        "kind",
+        "reason",
+        unique=True,
+        sqlite_where=text("network IS NOT NULL"),
+        postgresql_where=text("network IS NOT NULL"),
+    ),
 )
 """Who asked for what, and what was decided; refused handshakes too.
+
+A line with ``network`` counts refusals of strangers (``strangers``): ``times`` of them
+from ``at`` to ``last_at`` in one minute since 1970; the other columns are the first's.
 
 No index on the MACs: each group of lines would touch a page for each phone in it, which
 took a third of the time to write them; ``--mac`` looks from the newest line backwards.
@@ -163,6 +181,15 @@ digest_places = Table(
     Column("leaf", String(64)),
 )
 """Where a device last proved itself by HTTP digest: source, certificate's SHA-256."""
+refusal_lines = Table(
+    "refusal_lines",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("who", String(16), primary_key=True),
+    Column("lines", BigInteger, nullable=False),
+)
+"""Refusals of one day (since 1970, UTC) about one phone, ``p`` or ``c`` and its MAC for
+proved or claimed; an empty ``who``: those beyond the first of each phone."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

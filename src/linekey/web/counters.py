@@ -19,7 +19,8 @@ HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
 CONNECTIONS, HALF_OPEN = 8, 9
 LINES_LOST = {"debug": 10, "info": 11, "warning": 12, "error": 13}
 """Level → lines of the log on stderr that could not be written."""
-_WIDTH = 14
+SHORT_OF_ROOM = 14
+_WIDTH = 15
 
 
 class Counters:
@@ -119,6 +120,11 @@ class _ServerCollector(Collector):
             "linekey_half_open_connections",
             "Handshakes under way now, from a whole ClientHello.",
             value=total(HALF_OPEN),
+        )
+        yield GaugeMetricFamily(
+            "linekey_disk_full_workers",
+            "Workers that record decisions about phones only: the disk is full.",
+            value=total(SHORT_OF_ROOM),
         )
         left = self._certificate().not_after - self._clock()
         yield GaugeMetricFamily(

@@ -5,8 +5,10 @@ Rules: what is logged here holds no secret; the log of decisions is in the store
 to be written (``net.standard_streams``).
 """
 
+import contextlib
 import json
 import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import structlog
 
 from linekey.net.standard_streams import QueuedStream, in_words
+from linekey.web.repeats import Repeats
 
 _OWN = ("kind", "reason", "peer", "mac", "resource", "cure", "fingerprint", "worker")
 
@@ -32,11 +35,24 @@ def _take_extra(logger: Any, name: str, event: Any) -> Any:
 class _Handler(logging.Handler):
     """Makes a line where there is room for it, and counts it where there is none."""
 
-    def __init__(self, stream: QueuedStream) -> None:
+    def __init__(self, stream: QueuedStream, each_minute: int) -> None:
         super().__init__()
         self._writer = stream.writer
+        self._repeats = Repeats(each_minute)
 
     def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        self.tell_repeats(now)
+        if self._repeats.is_told(record, now):
+            self._write(record)
+
+    def tell_repeats(self, now: float) -> None:
+        """Write how many lines of each kind were left out, once a minute is over."""
+        with self.lock or contextlib.nullcontext():
+            for record in self._repeats.sums(now):
+                self._write(record)
+
+    def _write(self, record: logging.LogRecord) -> None:
         if not self._writer.has_room(record.levelno):
             self._writer.lose(record.levelno)
             return
@@ -61,13 +77,27 @@ def _as_json(lost: Mapping[str, int]) -> str:
     )
 
 
+def tell_repeats() -> None:
+    """Write how many lines were left out so far; whoever serves calls it now and then.
+
+    A line of the log does so, too, but nobody knows when the next one comes.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Handler):
+            handler.tell_repeats(time.monotonic())
+
+
 def configure_logs(
-    stream: QueuedStream, level: str = "info", style: str = "auto"
+    stream: QueuedStream,
+    level: str = "info",
+    style: str = "auto",
+    each_minute: int = 10,
 ) -> None:
     """Send all logs of this process to ``stream``, which is ``sys.stderr``.
 
     ``level`` is debug, info, warning or error; ``style`` json, text, or auto: text
-    where stderr is a terminal.
+    where stderr is a terminal; ``each_minute`` is how many lines of one kind
+    (``repeats``) are written in a minute.
     """
     as_json = style == "json" or (style == "auto" and not stream.isatty())
     renderer: Any = (
@@ -77,7 +107,7 @@ def configure_logs(
     )
     if as_json:
         stream.writer.notice = _as_json
-    handler = _Handler(stream)
+    handler = _Handler(stream, each_minute)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[

@@ -13,6 +13,8 @@ import asyncio
 import contextlib
 import logging
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -37,6 +39,8 @@ from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Registry
+from linekey.store.reserve import MIB, Reserve
+from linekey.store.retention import Retention, keep_within
 from linekey.store.servers import Presence
 from linekey.tls.context import Identity as TlsIdentity
 from linekey.tls.context import ServerContexts
@@ -47,14 +51,19 @@ from linekey.web import counters as numbers
 from linekey.web.counters import Counters, metrics_registry
 from linekey.web.gate import Gate
 from linekey.web.listener import phone_listener
+from linekey.web.logs import tell_repeats
 from linekey.web.preflight import ServerFiles
 from linekey.web.provisioning import ProvisioningApp
+from linekey.web.repeats import WINDOW_S
 from linekey.web.status import StatusPages
 from linekey.web.status_source import StoreSource
 
 _log = logging.getLogger("linekey.server")
 
 _TRUST_EVERY_S = 1.0
+_ROOM_EVERY_S = 5.0
+SWEEP_EVERY_S = 600.0
+"""How often lines of the log that are too old are looked for; at the start, too."""
 KEYS_EVERY_S = 2.0
 """How soon a changed key file is read and told to the other servers."""
 
@@ -100,6 +109,12 @@ class ProvisioningServer:
         self._clock = clock
         self._subscribers: list[Subscriber] = []
         self._stack = contextlib.AsyncExitStack()
+        self._reserve = reserve_of(settings, database)
+        self._short_told = False
+        self._refusals_dropped = 0
+        self._trouble = ""
+        self._sums_due = 0.0
+        self._ending = threading.Event()
         self.gate = Gate(clock)
         self._contexts: ServerContexts | None = None
         self._contexts_version: int | None = None
@@ -142,7 +157,10 @@ class ProvisioningServer:
         self.url = public_url(settings, self._files.chain[0], listener)
         registry = stack.enter_context(Registry(self.database))
         await self._read_trust(registry)
-        log = await stack.enter_async_context(DecisionLog(self.database))
+        await asyncio.to_thread(self._reserve.fill)
+        log = await stack.enter_async_context(
+            DecisionLog(self.database, rules=settings.log, on_short=self._short_of_room)
+        )
         self._decisions = log
         app = ProvisioningApp(
             registry=registry,
@@ -167,6 +185,11 @@ class ProvisioningServer:
         stack.push_async_callback(_cancel, keeper)
         teller = asyncio.get_running_loop().create_task(self._tell_keys(presence))
         stack.push_async_callback(_cancel, teller)
+        if self._worker == 0:
+            sweeper = asyncio.get_running_loop().create_task(self._sweep())
+            stack.push_async_callback(_cancel, sweeper)
+            # First, so that a thread at work ends after the piece it is at.
+            stack.callback(self._ending.set)
 
     def _make_door(
         self, app: ProvisioningApp, listener: socket.socket
@@ -245,7 +268,7 @@ class ProvisioningServer:
     async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
         if dropped:
             self._row.add(numbers.DROPPED, dropped)
-            _log.warning("%d more refusals, too many to keep on record", dropped)
+            self._refusals_dropped += dropped
         entries = [LogEntry.of_refusal(refusal) for refusal in refusals]
         results = await asyncio.gather(
             *(self._decisions.record(entry) for entry in entries),
@@ -254,7 +277,9 @@ class ProvisioningServer:
         for entry, result in zip(entries, results, strict=True):
             self._row.add(numbers.HANDSHAKES_REFUSED)
             if isinstance(result, StorageError):
-                _log.error("a refusal is not on record: %s", result.message)
+                self._row.add(numbers.DROPPED)
+                self._refusals_dropped += 1
+                self._trouble = result.message
             elif isinstance(result, BaseException):
                 raise result
             self._tell(entry)
@@ -314,6 +339,67 @@ class ProvisioningServer:
             self._row.set(numbers.HANDSHAKES, self.door.completed)
             self._row.set(numbers.SHED, self.door.shed_count)
             numbers.count_lost_lines(self._row, lost_lines())
+            self._tell_sums(time.monotonic())
+            self._tell_room()
+
+    def _tell_sums(self, now: float) -> None:
+        """Say how many lines on stderr were left out, and what is not on record."""
+        tell_repeats()
+        if self._refusals_dropped and now >= self._sums_due:
+            self._sums_due = now + WINDOW_S
+            count, self._refusals_dropped = self._refusals_dropped, 0
+            trouble, self._trouble = self._trouble, ""
+            _log.warning(
+                "%d refusals are not on record: %s",
+                count,
+                trouble or "they came faster than the disk takes them",
+            )
+
+    def _short_of_room(self) -> None:
+        """Say once that the disk is full; called in the log's own thread."""
+        if not self._short_told:
+            self._short_told = True
+            _log.error(
+                "the disk is full: decisions about phones go on from what was kept in "
+                "reserve, refusals of strangers are not recorded (free some space, or "
+                "prune the log: linekey log prune --older-than 90d)"
+            )
+
+    def _tell_room(self) -> None:
+        short = self._decisions.is_short_of_room
+        self._row.set(numbers.SHORT_OF_ROOM, int(short))
+        if short:
+            self._short_of_room()
+        elif self._short_told:
+            self._short_told = False
+            _log.warning("there is room on the disk again; all is recorded")
+
+    async def _sweep(self) -> None:
+        """Delete what is kept no longer, and fill the reserve again, now and then."""
+        rules = self.settings.log
+        retention = Retention(
+            rules.keep_days, rules.stranger_days, rules.stranger_lines
+        )
+        next_time = 0.0
+        while True:
+            await asyncio.sleep(_ROOM_EVERY_S)
+            await asyncio.to_thread(self._reserve.fill)
+            if time.monotonic() < next_time:
+                continue
+            next_time = time.monotonic() + SWEEP_EVERY_S
+            try:
+                deleted = await asyncio.to_thread(
+                    keep_within,
+                    self.database,
+                    retention,
+                    self._clock(),
+                    self._ending.is_set,
+                )
+            except StorageError as error:
+                _log.error("cannot prune the log: %s (%s)", error.message, error.hint)
+            else:
+                if deleted:
+                    _log.info("deleted %d lines of the log that are too old", deleted)
 
     async def _tell_keys(self, presence: Presence) -> None:
         trouble = ""
@@ -343,6 +429,12 @@ class ProvisioningServer:
             self._contexts_version = found.version
 
 
+def reserve_of(settings: Settings, database: Database) -> Reserve:
+    """The room that is kept for a full disk; none with PostgreSQL."""
+    size = settings.log.reserve_mb * MIB if database.is_sqlite else 0
+    return Reserve(database.state.root, size)
+
+
 class StatusServer(HttpServer):
     """The status page on its loopback socket; an async context manager."""
 
@@ -366,7 +458,13 @@ class StatusServer(HttpServer):
         shown = f"[{host}]" if ":" in str(host) else host
         self.url = f"http://{shown}:{port}/"
         pages = StatusPages(
-            StoreSource(database, url=url, certificate=certificate, started_at=clock()),
+            StoreSource(
+                database,
+                url=url,
+                certificate=certificate,
+                started_at=clock(),
+                is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
+            ),
             clock=clock,
             registry=metrics_registry(counters, certificate, clock, refresh),
         )

@@ -29,6 +29,12 @@ class DecisionLine:
     """Version and suite, or empty."""
     fingerprint: str = ""
     """JA4 of the hello, for a refused handshake."""
+    times: int = 1
+    """How many this line counts; the rest of it is the first one's."""
+    last_at: datetime | None = None
+    """When the last of them was."""
+    network: str = ""
+    """The strangers' network that is counted, or empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ class StoreSource:
         url: str,
         certificate: Callable[[], Certificate],
         started_at: datetime,
+        is_short_of_room: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_short = is_short_of_room
         self._database = database
         self._url = url
         self._certificate = certificate
@@ -74,7 +76,7 @@ class StoreSource:
             sa.select(
                 decision_log.c.kind == "decision",
                 decision_log.c.outcome,
-                sa.func.count(),
+                sa.func.sum(decision_log.c.times),
             )
             .where(decision_log.c.at >= since)
             .group_by(decision_log.c.kind == "decision", decision_log.c.outcome)
@@ -88,9 +90,9 @@ class StoreSource:
         with self._database.read() as connection:
             for decided, outcome, count in connection.execute(counts):
                 if decided:
-                    outcomes[outcome] = outcomes.get(outcome, 0) + count
+                    outcomes[outcome] = outcomes.get(outcome, 0) + int(count)
                 else:
-                    handshakes += count
+                    handshakes += int(count)
             by_state = {row[0]: int(row[1]) for row in connection.execute(states)}
             phones_seen = connection.execute(seen).scalar() or 0
         server = self._server(now)
@@ -104,8 +106,17 @@ class StoreSource:
             handshakes_refused=handshakes,
             latest=self._decisions(None, False, _LATEST),
             authorities=authorities,
-            notes=_notes(server, authorities),
+            notes=[*self._room(), *_notes(server, authorities)],
         )
+
+    def _room(self) -> list[str]:
+        if not self._is_short():
+            return []
+        return [
+            "the disk is full: decisions about phones are recorded in what was kept in "
+            "reserve, refusals of strangers are not. Free some space, or prune the "
+            "log: linekey log prune --older-than 90d."
+        ]
 
     def _server(self, now: datetime) -> ServerLine:
         leaf = self._certificate()
@@ -210,6 +221,9 @@ def _line(entry: LogEntry) -> DecisionLine:
         peer=entry.peer,
         tls=" ".join(filter(None, (entry.tls_version, entry.suite))),
         fingerprint=entry.fingerprint or "",
+        times=entry.times,
+        last_at=entry.last_at,
+        network=entry.network or "",
     )
 
 

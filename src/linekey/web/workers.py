@@ -238,7 +238,12 @@ def _work(
 ) -> None:
     """Run one worker: the whole life of its process."""
     with queued_streams() as stderr:
-        configure_logs(stderr, settings.log_level, settings.log_format)
+        configure_logs(
+            stderr,
+            settings.log_level,
+            settings.log_format,
+            settings.log.stderr_each_minute,
+        )
         try:
             state = StateDir.open(root, create=False)
             with (

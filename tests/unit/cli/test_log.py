@@ -144,6 +144,59 @@ def test_pruning_deletes_old_lines(database: Database) -> None:
     assert "own_file" not in reasons(run(database, "--json"))
 
 
+def test_pruning_takes_the_state_folder_wherever_it_is_named(
+    database: Database,
+) -> None:
+    result = run(database, "prune", "--older-than", "1s", "--json")
+    assert json.loads(result.stdout)["deleted"] == 4
+    assert reasons(run(database, "--json")) == []
+
+
+def test_counted_refusals_say_how_many_from_where_and_until_when(
+    database: Database,
+) -> None:
+    scan = LogEntry(
+        at=NOW, kind="handshake", outcome="refused", reason="hello.plain_http",
+        peer="198.51.100.7", detail="plain HTTP came",
+    )  # fmt: skip
+    later = [NOW + timedelta(seconds=n) for n in range(1, 37)]
+    write(database, scan, *(replace(scan, at=at) for at in later))
+    said = run(database, "--limit", "1").stdout
+    until = f"{later[-1].astimezone():%H:%M:%S}"
+    assert f"37 times from 198.51.100.0/24 until {until}; this was the first" in said
+    (line,) = json.loads(run(database, "--json", "--limit", "1").stdout)
+    assert (line["times"], line["network"]) == (37, "198.51.100.0/24")
+    assert line["last_at"] == later[-1].isoformat()
+    assert line["peer"] == "198.51.100.7"
+
+
+def test_following_shows_a_counted_line_again_when_its_minute_is_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = LogEntry(
+        at=NOW, kind="handshake", outcome="refused", reason="hello.plain_http",
+        peer="198.51.100.7", detail="plain HTTP came",
+    )  # fmt: skip
+    looks = iter(range(5))
+    clock = [NOW]
+
+    def pass_time(_: float) -> None:
+        look = next(looks)
+        if look == 4:
+            raise KeyboardInterrupt
+        if look < 3:
+            write(database, scan)
+        else:
+            clock[0] = NOW + timedelta(seconds=70)
+
+    monkeypatch.setattr(linekey.cli.log.time, "sleep", pass_time)
+    monkeypatch.setattr(linekey.cli.log, "now", lambda: clock[0])
+    result = run(database, "--follow", "--json", "--limit", "1")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    shown = [x["times"] for x in lines if x["reason"] == "hello.plain_http"]
+    assert shown == [1, 3]
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

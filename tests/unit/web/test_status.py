@@ -233,6 +233,21 @@ async def test_what_phones_and_operators_wrote_is_escaped() -> None:
         assert "<i>" not in text
 
 
+async def test_a_counted_line_says_how_many_from_where_and_until_when() -> None:
+    line = decision(
+        times=412, network="192.0.2.0/24", last_at=NOW + timedelta(seconds=59)
+    )
+    async with client(Facts([line])) as browser:
+        page = await browser.get("/decisions")
+        twin = await browser.get("/decisions.json")
+    until = f"{NOW + timedelta(seconds=59):%H:%M:%S}"
+    assert (
+        f"412 times from 192.0.2.0/24 until {until}; this was the first." in page.text
+    )
+    (shown,) = twin.json()["decisions"]
+    assert (shown["times"], shown["network"]) == (412, "192.0.2.0/24")
+
+
 async def test_nothing_is_changed_by_any_method() -> None:
     async with client() as http:
         for path, _ in PAGES:
