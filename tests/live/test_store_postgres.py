@@ -437,7 +437,9 @@ async def test_refusals_of_strangers_are_counted_by_two_servers_in_one_line(
     macs = [Mac(f"0004130000{n:02X}") for n in range(20)]
     Devices(database).add_all([Device(mac, "snom") for mac in macs], NOW)
     entries = [refused(peer=f"192.0.{n}.7") for n in range(40)]
-    entries += [refused(target_mac=mac) for mac in macs for _ in range(4)]
+    entries += [
+        refused(target_mac=mac, peer="198.51.100.7") for mac in macs for _ in range(4)
+    ]
     rules = LogSettings(refused_lines_each=3, refused_lines=5)
     async with (
         DecisionLog(database, rules=rules) as one,
