@@ -145,7 +145,7 @@ async def test_a_reader_that_comes_late_gets_what_waited(place: Any) -> None:
         late = asyncio.create_task(asyncio.to_thread(read_all, read_end))
         assert await server.end() == 0
         said = await late
-    assert b"plain HTTP on the HTTPS port" in said
+    assert b"hello.plain_http" in said
     assert b"ended cleanly" in said
 
 
