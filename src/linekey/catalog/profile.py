@@ -80,6 +80,8 @@ class Profile:
     """A provisioned certificate must be signed by one the phone already trusts."""
     phone_cert_type: bool
     """The setting phone_cert_type exists."""
+    ldap_substrings: bool
+    """``%`` in an LDAP filter is the typed text alone; before, what begins with it."""
     sip_srv_checks_proxy: bool
     """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922)."""
     admin_password_default: str
@@ -189,6 +191,7 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
         base64_certificates=since.BASE64_CERTIFICATES.holds(firmware),
         signed_by_rule=not since.SIGNED_BY.holds(firmware),
         phone_cert_type=since.PHONE_CERT_TYPE.holds(firmware),
+        ldap_substrings=since.LDAP_SUBSTRINGS.holds(firmware),
         sip_srv_checks_proxy=since.SIP_SRV_NAME.holds(firmware),
         admin_password_default="" if since.ADMIN_PASSWORD.holds(firmware) else "0000",
         facts=(*_facts(model, firmware, match), *HELLO_RULES, *since.STANDING_RULES),

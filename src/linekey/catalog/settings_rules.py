@@ -147,6 +147,16 @@ SIP_SRV_NAME = SinceRule(
     f"{_FACTS}; RFC 5922 §4",
     "H",
 )
+LDAP_SUBSTRINGS = SinceRule(
+    "ldap.substrings",
+    Since.of("10.1.27.0"),
+    "% in an LDAP filter is the typed text as it stands: %* begins with, *%* contains",
+    "% in an LDAP filter is the beginning of a value: (sn=%) finds what begins so",
+    'vendor page "LDAP Directory"; Tancredi, change of its defaults of 2021-09-20',
+    "M",
+    note="LDAP: what a bare % does from 10.1.27.0 on is open, since the vendor says"
+    " that most old filters still work (L: the whole value)",
+)
 ADMIN_PASSWORD = SinceRule(
     "admin_password.default",
     Since.of("10.1.185.0"),
@@ -168,6 +178,7 @@ SINCE_RULES: tuple[SinceRule, ...] = (
     BASE64_CERTIFICATES,
     SIGNED_BY,
     SIP_SRV_NAME,
+    LDAP_SUBSTRINGS,
     ADMIN_PASSWORD,
 )
 

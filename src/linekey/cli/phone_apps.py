@@ -34,11 +34,13 @@ from linekey.phone.app_events import (
     KeyPressed,
     LogIntoNetwork,
     LookupWanted,
+    NamedKeyPressed,
     NetworkLoginWanted,
     SoftKeyPressed,
 )
 from linekey.phone.app_requests import action_event, network_login
 from linekey.phone.events import Answer
+from linekey.phone.keys import is_key_name
 from linekey.phone.machine import Machine
 from linekey.phone.report import screen_of
 from linekey.store.phone_state import PhoneFolder
@@ -193,7 +195,8 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
 
 
 def key_event(key: str) -> AppEvent:
-    """What a key's name means: a function key's idx, or a key of the minibrowser.
+    """What a key's name means: a function key's idx, a key of the minibrowser, or a
+    dedicated key (``DIRECTORY``, ``dkey_directory``).
 
     Raises InputError for anything else.
     """
@@ -206,9 +209,12 @@ def key_event(key: str) -> AppEvent:
         return BrowserLeft()
     if name in ("*", "#") or (name[:1] == "F" and name[1:].isdigit()):
         return SoftKeyPressed(name)
+    if is_key_name(name):
+        return NamedKeyPressed(name.lower().removeprefix("dkey_"))
     raise InputError(
         f"no such key: {key!r}",
-        hint="a function key's idx, or F1 … F4, *, #, CANCEL, EXIT",
+        hint="a function key's idx, F1 … F4, *, #, CANCEL, EXIT, or a dedicated key, "
+        "such as DIRECTORY for dkey_directory",
     )
 
 

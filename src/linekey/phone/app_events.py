@@ -82,6 +82,13 @@ class KeyPressed(AppEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class NamedKeyPressed(AppEvent):
+    """Somebody pressed a dedicated key: ``directory`` for ``dkey_directory``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryChosen(AppEvent):
     """Somebody chose entry ``number`` (from 0) of the page's list."""
 

@@ -34,6 +34,7 @@ from linekey.phone.app_events import (
     LookupEnded,
     LookupWanted,
     MessageRead,
+    NamedKeyPressed,
     NetworkCertificateUploaded,
     NetworkLoginEnded,
     NetworkLoginWanted,
@@ -54,7 +55,9 @@ from linekey.phone.apps import (
 from linekey.phone.connection import Purpose
 from linekey.phone.directory import LookupResult
 from linekey.phone.directory_settings import filter_for, read_directory
+from linekey.phone.document import FunctionKey
 from linekey.phone.events import Answer, Command, Save
+from linekey.phone.keys import KEY_TYPES, find_named_key, is_key_name, settings_of
 from linekey.phone.minibrowser import (
     Dial,
     Leave,
@@ -81,30 +84,6 @@ _LATE: Final = "another page was asked for meanwhile"
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Result = tuple[PhoneState, list[Command]]
-
-KEY_TYPES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "line": "would take line {value}",
-        "speed": "would call {value}",
-        "dest": "would call {value}, and shows whether it is busy",
-        "blf": "would pick up or call {value}, and shows whether it is busy",
-        "xfer": "would transfer the call to {value}",
-        "transfer": "would transfer the call to {value}",
-        "dtmf": "would send the tones {value}",
-        "intercom": "would call {value}, which answers by itself",
-        "park+orbit": "would park the call at {value}",
-        "park orbit": "would park the call at {value}",
-        "orbit": "would park the call at {value}",
-        "redirect": "would redirect calls to {value}",
-        "mb": "would call the mailbox",
-        "icom": "would call {value}, which answers by itself",
-        "multicast": "would speak to the group {value}",
-        "recorder": "would record the call",
-        "push2talk": "would call {value} for as long as it is held",
-        "keyevent": "would run its own function {value}",
-        "none": "does nothing: this key has no function",
-    }
-)
 """What a real phone does with a key that needs speech or its own menus (vendor page
 "Function keys", M for the types)."""
 
@@ -120,6 +99,8 @@ def handle_app(state: PhoneState, event: AppEvent, now: datetime) -> Result:
             return _action(state, event, now)
         case KeyPressed():
             return _key(state, event, now)
+        case NamedKeyPressed(name=name):
+            return _named_key(state, name, now)
         case EntryChosen(number=number):
             return _step(state, state.apps.browser.choose(number), now)
         case SoftKeyPressed(key=key):
@@ -286,24 +267,40 @@ def _key(state: PhoneState, event: KeyPressed, now: datetime) -> Result:
         return state, [
             Answer(False, f"function key {event.idx} is not set", f"set are: {have}")
         ]
-    kind = key.type.lower()
     label = key.label or key.type
+    return _pressed(state, key, str(event.idx), f"key {event.idx} ({label})", now)
+
+
+def _named_key(state: PhoneState, name: str, now: datetime) -> Result:
+    if not is_key_name(name):
+        hint = "a dedicated key's name, such as directory for dkey_directory"
+        return state, [Answer(False, f"no such key: {name[:40]!r}", hint)]
+    found = find_named_key(name, state.setting)
+    if found is None:
+        wanted = " or ".join(
+            n if idx is None else f"{n}[{idx}]" for n, idx in settings_of(name)
+        )
+        hint = f"set {wanted}, as url https://…"
+        return state, [Answer(False, f"the key {name} is not set on this phone", hint)]
+    return _pressed(state, found.key, found.key.label, f"key {found.setting}", now)
+
+
+def _pressed(
+    state: PhoneState, key: FunctionKey, active: str, said: str, now: datetime
+) -> Result:
+    """Do what a key does; ``active`` is what ``$active_key`` stands for."""
+    kind = key.type.lower()
     if kind in ("url", "action_url"):
-        own = {"active_key": str(event.idx)}
-        happening = Happening(_variables(state, own), _NOBODY)
+        happening = Happening(_variables(state, {"active_key": active}), _NOBODY)
         url = _expand(state, key.value.strip(), happening)
         return _open(state, url, Purpose.FUNCTION_KEY, now)
     does = KEY_TYPES.get(kind, f"would do what {kind!r} means to it")
     value = mask_url(key.value.strip())
-    if key.type.lower() == "line" and not value:
+    if kind == "line" and not value:
         does = "would take a free line"
     text = does.format(value=value or "of its own")
-    return _tell(
-        state,
-        Purpose.FUNCTION_KEY,
-        Answer(True, f"key {event.idx} ({label}): a real phone {text}"),
-        now,
-    )
+    answer = Answer(True, f"{said}: a real phone {text}")
+    return _tell(state, Purpose.FUNCTION_KEY, answer, now)
 
 
 def _open(
@@ -342,7 +339,10 @@ def _step(
             return _open(
                 state, url, Purpose.MINIBROWSER, now, by_timer=by_timer, typed=typed
             )
-        case Leave():
+        case Leave(actions=actions):
+            if actions:
+                what = f"a real phone would do: {', '.join(actions)[:200]}"
+                state = state.with_log(now, Purpose.MINIBROWSER, what)
             return _leave(state)
         case Dial(number=number):
             answer = Answer(True, f"a real phone would call {number[:80]}")
@@ -359,6 +359,8 @@ def _soft_key(state: PhoneState, key: str, now: datetime) -> Result:
     )
     if key.upper() == "CANCEL" and not meant:
         return _back(state)
+    if browser.page is None and find_named_key(key, state.setting) is not None:
+        return _named_key(state, key, now)  # a key under the screen, outside of pages
     return _step(state, browser.press(key), now)
 
 
@@ -385,7 +387,7 @@ def _leave(state: PhoneState) -> Result:
 
 def _fetch_time(state: PhoneState, serial: int, now: datetime) -> Result:
     apps = state.apps
-    if serial != apps.serial or apps.browser.page is None:
+    if serial != apps.serial or apps.browser.due is None:
         return state, []
     if apps.opening:  # somebody pressed a key in the same moment; the page goes anyway
         return state, [ReopenAfter(_fetch_again_s(state), serial)]
@@ -393,19 +395,19 @@ def _fetch_time(state: PhoneState, serial: int, now: datetime) -> Result:
 
 
 def _fetch_again_s(state: PhoneState) -> float:
-    page = state.apps.browser.page
+    page = state.apps.browser.due
     wanted = page.fetch_after_ms / 1000 if page is not None else 0.0
     return max(wanted, _RETRY_FETCH_S)
 
 
 def _page_needs(state: PhoneState) -> list[Command]:
     """What the page that is now shown wants by itself: its image, its next page."""
-    page = state.apps.browser.page
+    page, due = state.apps.browser.page, state.apps.browser.due
     commands: list[Command] = []
+    if due is not None and due.fetch_url:
+        commands.append(ReopenAfter(due.fetch_after_ms / 1000, state.apps.serial))
     if page is None:
         return commands
-    if page.fetch_url:
-        commands.append(ReopenAfter(page.fetch_after_ms / 1000, state.apps.serial))
     if page.image_url and not state.apps.image:
         number = state.apps.serial
         commands.append(
@@ -421,6 +423,8 @@ def _page_needs(state: PhoneState) -> list[Command]:
 
 
 def _title(page: Page) -> str:
+    if page.kind == "silent":
+        return "a page that shows nothing"
     name = page.title or page.prompt or (page.lines[0] if page.lines else "")
     return f"on the screen: {name}" if name else f"on the screen: a page of {page.kind}"
 
@@ -516,7 +520,9 @@ def _page_problem(
 def _lookup(state: PhoneState, text: str, now: datetime) -> Result:
     text = text.strip()
     try:
-        settings = read_directory(state.setting)
+        settings = read_directory(
+            state.setting, substrings=state.profile.ldap_substrings
+        )
         if settings is not None and text:
             filter_for(settings, text)  # what cannot be a filter shows now
     except InputError as error:

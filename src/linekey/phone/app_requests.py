@@ -20,6 +20,7 @@ from linekey.phone.app_events import (
     KeyPressed,
     LookupWanted,
     MessageRead,
+    NamedKeyPressed,
     NetworkCertificateUploaded,
     NetworkLoginWanted,
     SoftKeyPressed,
@@ -43,6 +44,8 @@ def to_app_request(event: AppEvent) -> dict[str, Any]:
             return {"do": "event", "event": name, "variables": dict(variables)}
         case KeyPressed(idx=idx):
             return {"do": "press", "idx": idx}
+        case NamedKeyPressed(name=name):
+            return {"do": "press-named", "name": name}
         case EntryChosen(number=number):
             return {"do": "choose", "number": number}
         case SoftKeyPressed(key=key):
@@ -78,6 +81,8 @@ def parse_app_request(document: Mapping[str, Any]) -> AppEvent | None:
             )
         case "press":
             return KeyPressed(_number(document, "idx"))
+        case "press-named":
+            return NamedKeyPressed(_text(document, "name"))
         case "choose":
             return EntryChosen(_number(document, "number"))
         case "soft-key":

@@ -1,16 +1,21 @@
 """The phone's ``ldap_…`` settings, and the filter that a typed text makes of them.
 
-Rules (facts/snom.md §3, H unless said): filters hold ``%`` for what was typed, which is
-put in once and escaped by RFC 4515 §3, so that nobody types a filter; a text of digits
-uses ``ldap_number_filter``, any other ``ldap_search_filter`` (L: the vendor names the
-first for callers' numbers); ``ldap_max_hits`` is 50 unless set. A user name without a
-password is refused: servers take such a bind for nobody's and call it a success
-(RFC 4513 §5.1.2).
+Rules (facts/snom.md §3, H unless said):
+
+- Filters hold ``%`` for what was typed, which is put in once and escaped by RFC 4515
+  §3, so that nobody types a filter. Before 10.1.27.0 ``%`` stands for what *begins*
+  with it: ``(sn=%)`` with "Love" finds Lovelace; from there on it is the text alone,
+  and ``%*`` begins with, ``*%*`` contains (M).
+- A text of digits uses ``ldap_number_filter``, any other ``ldap_search_filter`` (L: the
+  vendor names the first for callers' numbers); ``ldap_max_hits`` is 50 unless set.
+- A user name without a password is refused: servers take such a bind for nobody's and
+  call it a success (RFC 4513 §5.1.2). So is an ``ldap_over_tls`` that is neither on nor
+  off, which would send the password in plain.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sansldap import LDAPFilter
@@ -28,6 +33,7 @@ _MAX_FILTER: Final = 2000
 """Characters of a filter; the vendor's examples have some 50."""
 _MOST_PARTS: Final = 50
 
+_BARE = re.compile(r"(?<!\*)%(?!\*)")
 _NUMBER = re.compile(r"[+0-9 ()/.-]*[0-9][+0-9 ()/.-]*", re.ASCII)
 
 
@@ -50,14 +56,19 @@ class DirectorySettings:
     display_name: str
     max_hits: int
     """1 to ``MOST_HITS``."""
+    substrings: bool = True
+    """``%`` is the typed text alone (10.1.27.0); False: what begins with it."""
     notes: tuple[str, ...] = ()
     """What whoever looks something up should know of these settings."""
 
 
-def read_directory(setting: Callable[[str], str | None]) -> DirectorySettings | None:
+def read_directory(
+    setting: Callable[[str], str | None], *, substrings: bool = True
+) -> DirectorySettings | None:
     """Read the ``ldap_…`` settings; None where no server is set.
 
-    Raises InputError for a host, port, login or filter that cannot be.
+    ``substrings`` is the firmware's (``Profile.ldap_substrings``). Raises InputError
+    for a host, port, login or filter that cannot be.
     """
 
     def value(name: str) -> str:
@@ -87,11 +98,17 @@ def read_directory(setting: Callable[[str], str | None]) -> DirectorySettings | 
         or ("telephoneNumber", "mobile", "homePhone"),
         display_name=value("ldap_display_name") or "%cn",
         max_hits=_hits(value("ldap_max_hits"), notes),
-        notes=tuple(notes),
+        substrings=substrings,
     )
     for name in ("ldap_search_filter", "ldap_number_filter"):
-        _parse_filter(getattr(settings, name.removeprefix("ldap_")), "x", name)
-    return settings
+        template = getattr(settings, name.removeprefix("ldap_"))
+        _parse_filter(template, "x", name)
+        if substrings and _BARE.search(template):
+            notes.append(
+                f"{name} has a bare %: on this firmware it may find whole values only "
+                "(nobody says); %* finds what begins so"
+            )
+    return replace(settings, notes=tuple(notes))
 
 
 def escape(text: str) -> str:
@@ -105,8 +122,13 @@ def filter_for(settings: DirectorySettings, text: str) -> LDAPFilter:
         raise InputError("what was typed is no text", hint="type letters or digits")
     if _NUMBER.fullmatch(text.strip()) is not None:
         typed = re.sub(r"[ ()/.-]", "", text)
-        return _parse_filter(settings.number_filter, typed, "ldap_number_filter")
-    return _parse_filter(settings.search_filter, text.strip(), "ldap_search_filter")
+        template, name = settings.number_filter, "ldap_number_filter"
+    else:
+        typed = text.strip()
+        template, name = settings.search_filter, "ldap_search_filter"
+    if not settings.substrings:
+        template = template.replace("%*", "%").replace("%", "%*")
+    return _parse_filter(template, typed, name)
 
 
 def _parse_filter(template: str, typed: str, name: str) -> LDAPFilter:

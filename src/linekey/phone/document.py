@@ -13,6 +13,7 @@ Rules (facts/snom.md §4, H unless said):
 Nothing here applies anything: see ``phone.provisioning_round``.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -31,7 +32,13 @@ KEPT_SECTIONS: Final = frozenset(
     | {"web-languages", "firmware-settings"}
 )
 _READ_SECTIONS: Final = frozenset(
-    {"phone-settings", "functionkeys", "certificates", "setting-files"}
+    {
+        "phone-settings",
+        "functionkeys",
+        "function-keys",
+        "certificates",
+        "setting-files",
+    }
 )
 
 
@@ -140,7 +147,7 @@ def _section(element: Element, draft: _Draft) -> None:
         case "phone-settings":
             for child in element.children:
                 _setting(child, draft)
-        case "functionkeys":
+        case "functionkeys" | "function-keys":
             for child in element.children:
                 _function_key(child, draft)
         case "certificates":
@@ -174,9 +181,13 @@ def _attribute(element: Element, name: str) -> str | None:
 
 def _setting(element: Element, draft: _Draft) -> None:
     where = f"<{element.name[:64]}> in line {element.line}"
+    value = element.text.strip()
     if element.children:
-        draft.notes.append(f"{where} holds elements, no value; left out")
-        return
+        pressed = _pressed(element) if is_key_setting(element.name.lower()) else ""
+        if not pressed:
+            draft.notes.append(f"{where} holds elements, no value; left out")
+            return
+        value = pressed
     idx = _attribute(element, "idx")
     if idx is not None and not _is_index(idx):
         draft.notes.append(f"{where} has idx {idx[:20]!r}; left out")
@@ -184,11 +195,37 @@ def _setting(element: Element, draft: _Draft) -> None:
     draft.settings.append(
         SettingLine(
             element.name,
-            element.text.strip(),
+            value,
             None if idx is None else int(idx),
             _attribute(element, "perm") or "",
         )
     )
+
+
+def is_key_setting(name: str) -> bool:
+    """Whether a setting (in lower case) says what a key does (``phone.keys``)."""
+    return (
+        (name.startswith("dkey_") and len(name) > len("dkey_"))
+        or name == "context_key"
+        or re.fullmatch(r"gui_fkey[1-9]", name) is not None
+    )
+
+
+def _pressed(element: Element) -> str:
+    """What a key's XML does when it is pressed, as ``url TARGET``; empty if unknown.
+
+    ``<action><url target="…" when="on press"/></action>``; without ``when`` it is
+    read as on press (L). Nested deeper, in ``<general>`` and the like, it counts too.
+    """
+    for part in element.walk():
+        if part.name.lower() != "action":
+            continue
+        for url in part.children:
+            when = (_attribute(url, "when") or "on press").strip().lower()
+            target = (_attribute(url, "target") or url.text).strip()
+            if url.name.lower() == "url" and when == "on press" and target:
+                return f"url {target}"
+    return ""
 
 
 def _is_index(text: str) -> bool:
@@ -204,7 +241,15 @@ def _function_key(element: Element, draft: _Draft) -> None:
     if idx is None or not _is_index(idx):
         draft.notes.append(f"{where} has no usable idx; left out")
         return
-    kind, _, value = element.text.strip().partition(" ")
+    text = element.text.strip()
+    if element.children and not text:
+        text = _pressed(element)
+        if not text:
+            draft.notes.append(
+                f"{where} is described by elements of which none says a URL for a"
+                " press; it is kept as a key that does nothing"
+            )
+    kind, _, value = text.partition(" ")
     draft.function_keys.append(
         FunctionKey(
             int(idx),

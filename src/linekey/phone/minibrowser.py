@@ -8,9 +8,12 @@ back.
 Rules (vendor page "XML Minibrowser", H unless said): roots ``SnomIPPhone…``; names are
 case-insensitive; one object a document, several only in ``SnomIPPhoneBatch``, of which
 the first is shown unless the URL's fragment says ``#sub=*[@id="…"]``;
-``snom://mb_exit`` leaves, ``snom://mb_nop`` does nothing. Later firmware also takes the
-roots without ``Snom`` (M). What is typed into a password field stands in the URL that
-is opened (the vendor's way, H) and in none that is shown: page and step remember it.
+``snom://mb_exit`` leaves, ``snom://mb_nop`` does nothing, and ``phone://`` is the newer
+spelling of both; what stands in their fragment (``#numberdial=4711&key=F1``) changes a
+real phone, and is only told here. Later firmware also takes the roots without ``Snom``
+(M), and ``…IPPhoneSilent``, a page that shows nothing and fetches another (10.1.82.0).
+What is typed into a password field stands in the URL that is opened (the vendor's way,
+H) and in none that is shown: page and step remember it.
 """
 
 import base64
@@ -31,7 +34,10 @@ _HISTORY = 20
 _TYPED = 200  # passwords that are remembered to be hidden; a page asks for a few
 _FASTEST_FETCH_MS = 500  # a page that refetches itself at once would never rest
 _SUB = re.compile(r"""sub=\*\[@id=["']?([^"'\]]+)["']?\]""")
-_EXIT, _NOP = "snom://mb_exit", "snom://mb_nop"
+_COMMAND = re.compile(
+    r"(?:snom|phone)://(?P<command>mb_exit|mb_nop)/?(?:[#?&](?P<actions>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class PageError(InputError):
@@ -70,7 +76,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as it is shown. ``kind`` is text, menu, input, directory or image."""
+    """One page as it is shown.
+
+    ``kind`` is text, menu, input, directory, image, or silent, which shows nothing.
+    """
 
     kind: str
     url: str = field(repr=False)
@@ -109,7 +118,9 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Close the minibrowser."""
+    """Close the minibrowser; ``actions`` are what a real phone would do besides."""
+
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +150,8 @@ def parse_page(data: bytes, url: str, typed: tuple[str, ...] = ()) -> Page:
     if reader is None:
         raise PageError(
             f"no minibrowser page begins with <{root.name}>",
-            hint="use SnomIPPhoneText, …Menu, …Input, …Directory, …Image, …ImageFile"
-            " or …Batch as the outermost element",
+            hint="use SnomIPPhoneText, …Menu, …Input, …Directory, …Image, …ImageFile,"
+            " …Silent or …Batch as the outermost element",
         )
     base = urldefrag(url).url
     page = reader(root, base, Page(kind=kind, url=url, typed=typed))
@@ -171,9 +182,21 @@ class Minibrowser:
 
     page: Page | None = None
     history: tuple[Page, ...] = field(default=())
+    silent: Page | None = None
+    """A page that shows nothing, whose ``<Fetch>`` is still due."""
+
+    @property
+    def due(self) -> Page | None:
+        """The page whose ``<Fetch>`` counts now."""
+        return self.silent or self.page
 
     def show(self, page: Page) -> "Minibrowser":
-        """Show a page that was fetched; the one before becomes reachable by *back*."""
+        """Show a page that was fetched; the one before becomes reachable by *back*.
+
+        A silent one leaves on the screen what is there.
+        """
+        if page.kind == "silent":
+            return replace(self, silent=page)
         history = self.history
         if self.page is not None and self.page.tracked:
             history = (*history, self.page)[-_HISTORY:]
@@ -221,22 +244,30 @@ class Minibrowser:
 
     def timer(self) -> Step:
         """The time of the page's ``<Fetch>`` has come."""
-        if self.page is None or not self.page.fetch_url:
+        if self.due is None or not self.due.fetch_url:
             return Stay("this page fetches nothing")
-        return follow(self.page.fetch_url, self.page.typed)
+        return follow(self.due.fetch_url, self.due.typed)
 
 
 def follow(url: str, typed: tuple[str, ...] = ()) -> Step:
     """What a URL on a page means: open it, call it, leave, or nothing.
 
     ``typed`` are the passwords that the URL, or one it leads to, may hold.
-    Only ``http``, ``https``, ``tel`` and the two ``snom://`` commands are followed; a
+    Only ``http``, ``https``, ``tel`` and the two ``phone://`` commands are followed; a
     page of a server never makes the phone read a local file (``file:`` is refused).
     """
-    lowered = url.lower()
-    if lowered.startswith(_EXIT):
-        return Leave()
-    if lowered.startswith(_NOP) or not url:
+    if not url:
+        return Stay("the page says to do nothing")
+    if command := _COMMAND.fullmatch(url):
+        actions = tuple(
+            mask_url(part, typed)
+            for part in (command["actions"] or "").split("&")
+            if part
+        )
+        if command["command"].lower() == "mb_exit":
+            return Leave(actions)
+        if actions:
+            return Stay(f"a real phone would do: {', '.join(actions)[:200]}")
         return Stay("the page says to do nothing")
     scheme = url.partition(":")[0].lower()
     if scheme == "tel":
@@ -322,6 +353,10 @@ def _lines(element: Element) -> tuple[str, ...]:
     return tuple(" ".join(line.split()) for line in lines)
 
 
+def _read_silent(root: Element, base: str, page: Page) -> Page:
+    return replace(page, tracked=False)
+
+
 def _read_menu(root: Element, base: str, page: Page) -> Page:
     return replace(
         page,
@@ -396,4 +431,5 @@ _READERS = {
     "directory": _read_directory,
     "imagefile": _read_image_file,
     "image": _read_image,
+    "silent": _read_silent,
 }

@@ -193,6 +193,11 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             {"idx": k.idx, "type": k.type, "label": k.label or k.type}
             for k in state.function_keys
         ],
+        "named_keys": sorted(
+            name.removeprefix("dkey_")
+            for (name, _), entry in state.settings.entries.items()
+            if name.startswith("dkey_") and entry.value.strip()
+        ),
         "sections": sorted(state.sections),
         "apps": describe_apps(state.apps),
         "notifications": [n.as_dict() for n in state.notifications],
@@ -208,5 +213,6 @@ def screen_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "reason": document["reason"],
         "notifications": document["notifications"],
         "function_keys": document["function_keys"],
+        "named_keys": document["named_keys"],
         **document["apps"],
     }

@@ -23,6 +23,7 @@ from linekey.phone.app_events import (
     KeyPressed,
     LookupWanted,
     MessageRead,
+    NamedKeyPressed,
     SoftKeyPressed,
 )
 from linekey.phone.app_requests import action_event, network_login
@@ -108,6 +109,10 @@ async def _key(visit: Visit) -> Response:
     return await _tell(visit, KeyPressed(_number(visit.form.get("idx", ""))))
 
 
+async def _named_key(visit: Visit) -> Response:
+    return await _tell(visit, NamedKeyPressed(visit.form.get("name", "")[:48]))
+
+
 async def _choose(visit: Visit) -> Response:
     if not _is_current(visit):
         return visit.back_to("/screen")
@@ -178,6 +183,7 @@ async def _dismiss(visit: Visit) -> Response:
 PRESSES: dict[str, tuple[Mode, Page]] = {
     "/screen/dismiss": (Mode.USER, _dismiss),
     "/screen/key": (Mode.USER, _key),
+    "/screen/named-key": (Mode.USER, _named_key),
     "/screen/choose": (Mode.USER, _choose),
     "/screen/soft-key": (Mode.USER, _soft_key),
     "/screen/submit": (Mode.USER, _submit),

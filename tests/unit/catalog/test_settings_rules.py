@@ -38,6 +38,9 @@ CASES = [
     ("signed_by_rule", "8.9.3.40", True),
     ("signed_by_rule", "8.9.3.41", False),
     # seed: phone_cert_type from 8.9.3.40
+    ("ldap_substrings", "10.1.26.1", False),
+    ("ldap_substrings", "10.1.27.0", True),
+    ("ldap_substrings", "8.9.3.96", False),
     ("phone_cert_type", "8.9.3.39", False),
     ("phone_cert_type", "8.9.3.40", True),
     ("phone_cert_type", "8.7.5.80", False),
@@ -64,7 +67,7 @@ def test_a_rule_begins_where_its_source_says(
 
 @pytest.mark.parametrize("rule", SINCE_RULES, ids=lambda rule: rule.name)
 def test_a_rule_has_source_and_confidence_and_says_which_side_holds(rule) -> None:  # type: ignore[no-untyped-def]
-    assert rule.source.startswith(("seed, ", "facts/snom.md §"))
+    assert rule.source.startswith(("seed, ", "facts/snom.md §", "vendor page "))
     assert rule.confidence in ("H", "M", "L")
     old, new = Firmware.parse("1.0"), Firmware.parse("99.0")
     assert rule.rule(old).statement.startswith(rule.before)

@@ -1,5 +1,7 @@
 """The ldap_… settings, and the filter that a typed text makes of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -23,6 +25,40 @@ def settings(**changes: str) -> DirectorySettings:
     read = read_directory((SETTINGS | changes).get)
     assert read is not None
     return read
+
+
+@pytest.mark.parametrize(
+    ("template", "typed", "before", "since"),
+    [
+        ("(&(telephoneNumber=*)(sn=%))", "Love", "(&(telephoneNumber=*)(sn=Love*))", "(&(telephoneNumber=*)(sn=Love))"),
+        ("(|(cn=%*)(sn=%*))", "Love", "(|(cn=Love*)(sn=Love*))", "(|(cn=Love*)(sn=Love*))"),
+        ("(cn=*%*)", "ove", "(cn=*ove*)", "(cn=*ove*)"),
+        ("(cn=*%)", "ace", "(cn=*ace*)", "(cn=*ace)"),
+        ("(cn=%)", "*", "(cn=\\2a*)", "(cn=\\2a)"),
+    ],
+)  # fmt: skip
+def test_what_the_percent_sign_means_depends_on_the_firmware(
+    template: str, typed: str, before: str, since: str
+) -> None:
+    new = settings(ldap_search_filter=template)
+    assert str(filter_for(new, typed)) == since
+    assert str(filter_for(replace(new, substrings=False), typed)) == before
+
+
+def test_a_bare_percent_sign_on_new_firmware_is_a_doubt() -> None:
+    changes = SETTINGS | {
+        "ldap_search_filter": "(sn=%)",
+        "ldap_number_filter": "(a=*%)",
+    }
+    new = read_directory(changes.get)
+    old = read_directory(changes.get, substrings=False)
+    assert new is not None
+    assert old is not None
+    assert [n for n in new.notes if "bare %" in n] == [
+        "ldap_search_filter has a bare %: on this firmware it may find whole values only "
+        "(nobody says); %* finds what begins so"
+    ]
+    assert not [n for n in old.notes if "bare %" in n]
 
 
 @pytest.mark.parametrize("text", ["enabled", "tls", "on;", "o n", "2"])
