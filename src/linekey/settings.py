@@ -136,6 +136,11 @@ class LogSettings(_Section):
     rest is counted. Linux's kernel has 10 in 5 seconds (printk_ratelimit)."""
 
 
+BasePath = Annotated[
+    str, Field(pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,4}$", max_length=200)
+]
+
+
 class RuleSettings(_Section):
     """What the operator may decide about who gets what."""
 
@@ -145,6 +150,9 @@ class RuleSettings(_Section):
     second_factor_without_certificate: bool = False
     """Whether a client without any certificate may come with a second factor alone
     (one-time token, HTTP digest). Off: its handshake is refused."""
+    base_paths: tuple[BasePath, ...] = ()
+    """Folders that phones may have before the file in their URLs, such as ``/prov``;
+    the root is always served. Empty: any folder, up to four deep."""
 
 
 class ProxySettings(_Section):

@@ -26,6 +26,7 @@ from linekey.phone.app_events import (
     LineMoved,
     LinesRead,
     LookupEnded,
+    NamedKeyPressed,
     SoftKeyPressed,
 )
 from linekey.phone.apps import LineStatus
@@ -250,5 +251,6 @@ def test_a_keys_name_is_read(text: str, event: object) -> None:
 
 
 def test_a_key_that_is_none_is_refused() -> None:
+    assert key_event("HOME") == NamedKeyPressed("home")  # which dkey_home may set
     with pytest.raises(InputError, match="no such key"):
-        key_event("HOME")
+        key_event("4711")

@@ -92,6 +92,9 @@ class Rules:
     secret left out, instead of nothing."""
     second_factor_without_certificate: bool = False
     """A phone that sends no certificate at all may prove itself by second factor."""
+    base_paths: tuple[str, ...] = ()
+    """Folders that may stand before a file in a URL; empty: any
+    (``resource.parse_target``)."""
 
 
 def record_key(identity: Identity, resource: Resource) -> Mac | None:

@@ -9,8 +9,14 @@ is nothing to decode, hence no second decoding to disagree with the first.
     /snomD785-000413AABBCC.htm        that phone's file; so are /000413AABBCC,
     /000413AABBCC.xml                 /000413AABBCC/snomD785.htm and
     /settings.xml?mac=000413AABBCC    … with ?mac= (the {mac} expansions)
+    /snomD785.htm?mac=000413AABBCC    and a common file's name with ?mac=
     /certificates/<sha256>.der        a certificate for phones to trust
     /t/<token>/…                      any of these, with a one-time token
+    /prov/…                           any of these in a folder, or several
+
+Folders before the file mean nothing: other provisioning servers have them (FusionPBX
+/app/provision/, Tancredi /provisioning/), and phones keep their URLs when the server
+behind them changes. ``bases`` lists those that are served; without it any will do.
 
 Rule: a MAC counts only where a file-name convention puts it; two different MACs
 anywhere in one target are refused. Nothing here knows which phones exist.
@@ -20,6 +26,7 @@ there); Gigaset's own prefix is an inference from its Snom-derived firmware (L).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -124,7 +131,9 @@ _CERTIFICATE = re.compile(
     r"/certificates/([0-9a-f]{64})\.der", re.ASCII | re.IGNORECASE
 )
 _FOLDER = re.compile(r"/([0-9a-f]{12})/([^/]+)", re.ASCII | re.IGNORECASE)
-_HOLDS_A_MAC_PARAMETER = re.compile(r"/(?:settings\.(?:htm|xml))?", re.IGNORECASE)
+_HOLDS_A_MAC_PARAMETER = re.compile(
+    r"/(?:settings\.(?:htm|xml)|index\.php)?", re.IGNORECASE
+)
 
 # Whole segments of plain characters, none of them ending in a dot; perhaps a last "/".
 _PLAIN_PATH = re.compile(rb"/|(?:/[A-Za-z0-9._-]*[A-Za-z0-9_-])+/?")
@@ -148,13 +157,17 @@ _ODD_BYTES = (
 )
 
 
-def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
+MAX_FOLDERS = 4
+"""Folders before the file that are passed over; FusionPBX has two."""
+
+
+def parse_target(raw_target: bytes, *, bases: Sequence[str] = ()) -> Resource:
     """Read the request target of a GET, as it stood in the request line.
 
-    ``base`` is the path under which the files are served, without a slash at its end,
-    such as ``/prov``; empty for the root. Never raises: what has no clear meaning is
-    ``Nothing`` with AMBIGUOUS_REQUEST, what names no file is NOTHING_THERE, each with
-    its detail.
+    ``bases`` are the folders under which files are served besides the root, such as
+    ``/prov``, each without a slash at its end; empty: any, up to ``MAX_FOLDERS`` deep.
+    Never raises: what has no clear meaning is ``Nothing`` with AMBIGUOUS_REQUEST, what
+    names no file is NOTHING_THERE, each with its detail.
     """
     text = _shown(raw_target)
     if len(raw_target) > MAX_TARGET:
@@ -163,9 +176,48 @@ def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
     if not _PLAIN_PATH.fullmatch(raw_path):
         return _ambiguous(text, _oddity(raw_path))
     path = raw_path.decode("ascii")
-    if base and not path.startswith(base + "/"):
-        return _nothing(text, f"files are served under {base}/")
-    path = path[len(base) :]
+    if len({mac.upper() for mac in _ANY_MAC.findall(_without_certificate(path))}) > 1:
+        return _ambiguous(text, "the path holds two different MACs")
+    found = _read_path(path, raw_query, text)
+    for depth in range(1, MAX_FOLDERS + 1):
+        if not (isinstance(found, Nothing) and found.reason is Reason.NOTHING_THERE):
+            return found
+        cut = _cut_folders(path, depth)
+        if cut is None:
+            return found
+        base, rest = cut
+        inner = _read_path(rest, raw_query, text)
+        if isinstance(inner, Nothing) and inner.reason is Reason.NOTHING_THERE:
+            continue
+        if bases and base not in bases:
+            return _nothing(
+                text,
+                f"files are served under / and {', '.join(bases)}, and this is {base}:"
+                " rules.base_paths lists the folders",
+            )
+        return inner
+    return found
+
+
+def _cut_folders(path: str, depth: int) -> tuple[str, str] | None:
+    """The first ``depth`` folders and the rest; None where they are no mere folders."""
+    parts = path.split("/")
+    folders, rest = parts[1 : depth + 1], parts[depth + 1 :]
+    if not rest or any(
+        name.lower() in ("t", "certificates") or _ANY_MAC.search(name)
+        for name in folders
+    ):
+        return None
+    return "/" + "/".join(folders), "/" + "/".join(rest)
+
+
+def _without_certificate(path: str) -> str:
+    """The path without a fingerprint, which may hold 12 digits and is no MAC."""
+    return re.sub(r"(?<=/certificates/)[0-9A-Fa-f]{64}(?=\.der$)", "", path)
+
+
+def _read_path(path: str, raw_query: bytes, text: str) -> Resource:
+    """What a path names that begins with the token's prefix or the file."""
     token = None
     if path[:3].lower() == "/t/":
         token, slash, rest = path[3:].partition("/")
@@ -174,13 +226,10 @@ def parse_target(raw_target: bytes, *, base: str = "") -> Resource:
         if not slash or not is_token(token):
             return _nothing(text, "a /t/ prefix without a whole token and a file name")
         path = "/" + rest
-    # A certificate's fingerprint may hold 12 digits between letters; it is no MAC.
     if found := _CERTIFICATE.fullmatch(path):
         if raw_query:
             return _ambiguous(text, "a certificate is asked for with parameters")
         return CertificateFile(text, token=token, sha256=found.group(1).lower())
-    if len({mac.upper() for mac in _ANY_MAC.findall(path)}) > 1:
-        return _ambiguous(text, "the path holds two different MACs")
     named = _read_name(path, text)
     try:
         mac = _read_query(raw_query)
@@ -229,9 +278,10 @@ def _join(named: Resource, mac: Mac, path: str, text: str) -> Resource:
         return _ambiguous(text, f"the path says {named.mac} and the parameter {mac}")
     if _HOLDS_A_MAC_PARAMETER.fullmatch(path):
         return PhoneFile(text, SNOM_LIKE, mac=mac)
-    if isinstance(named, Nothing):
-        return named
-    return _ambiguous(text, "the path names a common file and ?mac= one phone")
+    if isinstance(named, CommonFile):
+        # As /snomD785.htm?mac={mac} is written for scripts: whom it names decides.
+        return PhoneFile(text, named.vendors, mac=mac, model=named.model)
+    return named
 
 
 class _OddQueryError(Exception):

@@ -106,10 +106,13 @@ class Request:
     identity: Identity
     connection: ConnectionFacts
     authorization: str | None = field(default=None, repr=False)
+    base_paths: tuple[str, ...] = ()
+    """The folders under which files are served; empty: any (``parse_target``)."""
     resource: Resource = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resource", parse_target(self.raw_target))
+        found = parse_target(self.raw_target, bases=self.base_paths)
+        object.__setattr__(self, "resource", found)
 
     @property
     def record_of(self) -> Mac | None:

@@ -135,6 +135,7 @@ class ProvisioningApp:
                 tls is None or tls.policy is None,
             ),
             authorization,
+            self._site.rules.base_paths,
         )
         wanted = request.record_of
         device = None if wanted is None else await self._registry.find(wanted)

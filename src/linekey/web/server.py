@@ -172,6 +172,7 @@ class ProvisioningServer:
                 second_factor_without_certificate=(
                     settings.rules.second_factor_without_certificate
                 ),
+                base_paths=settings.rules.base_paths,
             ),
             nonce_keys=self.database.keys.nonce_keys,
             public_url=self.url,

@@ -54,7 +54,7 @@ def test_what_linekey_gives_to_one_phone_or_to_all_goes_to_the_same(
     folder: str, name: str
 ) -> None:
     own = len(folder) == 14
-    target = parse_target((folder + name).encode(), base="" if own else folder[:-1])
+    target = parse_target((folder + name).encode())
     answer = whose(folder + name)
     if isinstance(target, PhoneFile | UploadFile):
         expected: set[Whose] = {"any" if target.mac == Mac("0" * 12) else target.mac}

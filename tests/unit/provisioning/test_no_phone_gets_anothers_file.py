@@ -156,11 +156,14 @@ def make_registry(rng: random.Random) -> Registry:
     return registry
 
 
+FOLDER = b"/prov"
+"""Where some phones' URLs have the files; it means nothing."""
 PLAIN = [
     "/snom{model}-{mac}.htm", "/snom{model}-{mac}.htm", "/snom{model}-{mac}.xml",
     "/{mac}", "/{mac}.xml", "/{mac}.htm", "/{mac}/snom{model}.htm",
     "/{mac}/snom{model}-{mac}.htm", "/settings.xml?mac={mac}", "/?mac={mac}",
     "/snom{model}-{mac}.htm?mac={mac}", "/snom{model}.htm", "/snom.xml",
+    "/snom{model}.htm?mac={mac}", "/a/b/{mac}.xml", "/index.php?mac={mac}",
     "/settings-{mac}.xml", "/{mac}.cfg", "/SEP{mac}.cnf.xml", "/cfg{mac}.xml",
     "/certificates/" + "ab" * 32 + ".der", "/certificates/{certificate}.der", "/000000000000.cfg", "/gigaset{model}.htm",
 ]  # fmt: skip
@@ -175,6 +178,7 @@ ODD = [
     "http://{other}/{mac}.xml", "//{other}/{mac}.xml", "/t/{mac}/{other}.xml",
     "/t/{token}/t/{token}/{mac}", "/T/{token}/{mac}", "/{mac}-boot.log",
     "/snomD{other}-{mac}.htm", "/snom{mac}-{other}.htm", "/y{mac}.cfg",
+    "/{other}/x/{mac}.xml", "/x/{other}/{mac}.xml", "/{other}/snom{model}.htm?mac={mac}",
 ]  # fmt: skip
 
 
@@ -236,6 +240,8 @@ def make_case(rng: random.Random, made, registries: list[Registry]) -> Case:
     if rng.random() < 0.35:
         whose = mac if rng.random() < 0.7 else third
         target = b"/t/" + token_of(whose).encode() + target
+    if rng.random() < 0.1:
+        target = FOLDER + target
     if rng.random() < 0.15:
         target = mangle(rng, target)
     return Case(
@@ -329,7 +335,11 @@ def verdict(case: Case, made, body: bytes) -> str | None:
         return None
     fresh = case.registry[owner].token_used_at is None
     prefix = f"/t/{token_of(owner)}/".encode()
-    if fresh and case.registry[owner].token_sha256 and case.target.startswith(prefix):
+    if (
+        fresh
+        and case.registry[owner].token_sha256
+        and case.target.removeprefix(FOLDER).startswith(prefix)
+    ):
         return None
     return f"{made.name!r} got secrets of {owner} without a second factor"
 

@@ -1,5 +1,7 @@
 """One clear meaning, or refused with the reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from linekey.catalog.vendors import LAB_VENDOR
@@ -123,8 +125,9 @@ AMBIGUOUS = {
     b"/000413AABBCC.xml?m%61c=000413AABBCD": "percent-encoded",
     b"/000413AABBCC.xml?x=1;mac=000413AABBCD": "semicolon",
     b"/000413AABBCC.xml?mac=000413AABBCC#x": "no query",
-    b"/snomD785.htm?mac=000413AABBCC": "common file",
-    b"/y000000000000.cfg?mac=000413AABBCC": "common file",
+    b"/prov/T/" + TOKEN.encode() + b"/000413AABBCC.xml": "lower case",
+    b"/prov/000413AABBCC.xml?mac=000413AABBCD": "the path says",
+    b"/snomD785.htm?mac=000413AABBCC&mac=000413AABBCD": "two different MACs",
     b"/T/" + TOKEN.encode() + b"/000413AABBCC.xml": "lower case",
     b"/certificates/" + SHA256.encode() + b".der?mac=000413AABBCC": "parameters",
     b"/" + b"a" * MAX_TARGET: "longer than",
@@ -150,7 +153,11 @@ def test_an_odd_spelling_is_refused_with_what_is_odd(target: bytes) -> None:
         "/snomD785-000413AABBCC.htm.bak",
         "/x000413AABBCC.xml",
         "/000413AABBCC.xml/x",
-        "/a/000413AABBCC.xml",
+        "/a/b/c/d/e/000413AABBCC.xml",
+        "/000413AABBCC/prov/snomD785.htm",
+        "/000413AABBCC/a/b/snomD785.htm",
+        "/certificates/000413AABBCC.xml",
+        f"/certificates/x/{SHA256}.der",
         "/000413AABBCC/000413AABBCC/snomD785.htm",
         "/SEP000413AABBCC.xml",
         "/snom000413AABBCC.htm",
@@ -215,14 +222,53 @@ def test_a_log_upload_is_understood() -> None:
     assert found.mac == MAC
 
 
-def test_under_a_base_path_only_that_path_counts() -> None:
-    found = parse_target(b"/prov/snomD785-000413AABBCC.htm", base="/prov")
+@pytest.mark.parametrize("folder", ["/prov", "/app/provision", "/a/b.c/d_e/f-g"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/snomD785-000413AABBCC.htm",
+        "/000413AABBCC/snomD785.htm",
+        "/?mac=000413AABBCC",
+        "/index.php?mac=000413AABBCC&x=1",
+        f"/t/{TOKEN}/000413AABBCC.xml",
+        "/snomD785.htm",
+        f"/certificates/{SHA256}.der",
+    ],
+)
+def test_folders_before_the_file_mean_nothing(folder: str, rest: str) -> None:
+    plain, found = parse_target(rest.encode()), parse_target((folder + rest).encode())
+    assert not isinstance(found, Nothing)
+    assert replace(found, text=plain.text) == plain
+
+
+def test_where_folders_are_listed_only_those_and_the_root_are_served() -> None:
+    bases = ("/prov", "/app/provision")
+    for path in ("/prov", "/app/provision", ""):
+        target = f"{path}/snomD785-000413AABBCC.htm".encode()
+        assert isinstance(parse_target(target, bases=bases), PhoneFile)
+    for path in ("/provisioning", "/app", "/prov/x", "/PROV"):
+        target = f"{path}/snomD785-000413AABBCC.htm".encode()
+        found = parse_target(target, bases=bases)
+        assert isinstance(found, Nothing)
+        assert f"and this is {path}" in found.detail
+        assert "rules.base_paths" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [
+        ("/snomD785.htm?mac=000413aabbcc", "D785"),
+        ("/prov/snomD785.htm?mac=000413AABBCC", "D785"),
+        ("/y000000000000.cfg?mac=000413AABBCC", None),
+        ("/index.php?mac=000413AABBCC", None),
+    ],
+)
+def test_a_common_name_with_a_mac_is_that_phones_file(
+    target: str, model: str | None
+) -> None:
+    found = parse_target(target.encode())
     assert isinstance(found, PhoneFile)
-    outside = parse_target(b"/snomD785-000413AABBCC.htm", base="/prov")
-    assert isinstance(outside, Nothing)
-    assert isinstance(
-        parse_target(b"/provisioning/000413AABBCC", base="/prov"), Nothing
-    )
+    assert (found.mac, found.model) == (MAC, model)
 
 
 def test_what_is_shown_is_one_short_line_of_ascii() -> None:
