@@ -14,6 +14,7 @@ from linekey.certs.name import Name
 from linekey.tls.alerts import Alert
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
+from linekey.trust.http_refusal import SaidInHttp
 
 
 class Reach(StrEnum):
@@ -68,7 +69,8 @@ class Late:
 
     ``handshake`` is true when it completed, which never means accepted; ``answered``
     when the server then answered a request; ``alert`` the refusal, early or late;
-    ``status`` the HTTP status line's number when there was one.
+    ``status`` the HTTP status line's number when there was one; ``said`` what the
+    answer holds against the phone's TLS.
     """
 
     handshake: bool
@@ -77,6 +79,7 @@ class Late:
     status: int | None = None
     detail: str = ""
     version: Version | None = None
+    said: SaidInHttp | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,14 +152,13 @@ def _late(late: Late) -> Finding:
             evidence=f"alert {late.alert.label}; {late.detail}",
             cure=cure(late.alert) or "look into the server's log",
         )
-    if late.status == 400 and "certificate" in late.detail.lower():
+    if late.said is not None:
+        words = f": “{late.said.words}”" if late.said.words else ""
         return failed(
             "client.refused",
-            "the server finished the handshake and then refused the phone's "
-            "certificate in HTTP",
-            evidence=late.detail,
-            cure="import the authority that issued the phone's certificate into what "
-            "the server trusts for clients (nginx: ssl_client_certificate)",
+            f"{late.said.refusal.sentence}, in HTTP",
+            evidence=f"{late.detail}{words}",
+            cure=late.said.refusal.cure,
         )
     if late.answered:
         status = f"HTTP {late.status}" if late.status else late.detail

@@ -13,6 +13,7 @@ origin of the URL that was asked for and to no other.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,6 +37,10 @@ TIME_LIMIT_S: Final = 60.0
 _AUTHORIZATION: Final = b"authorization"
 # It tells of each request with the whole URL, in which a typed password may stand.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
+_REFUSAL_BYTES = 4096
+"""Bytes of a refusal's page that are read; nginx's have some 200."""
+_REFUSAL_S = 2.0
+"""Seconds that are waited for them."""
 _NO_WEB_ADDRESS: Final = "a redirect to what is no web address"
 
 Dial = Callable[[Purpose, str, int, bool], Awaitable[Stream]]
@@ -314,6 +319,23 @@ async def _get(
     raise AssertionError("the loop ends with an answer or an error")
 
 
+async def _beginning(answer: httpx2.Response) -> bytes:
+    """The first bytes of a refusal's page, which may say why; as far as they come.
+
+    The status is the answer already: a page that breaks off or drips changes nothing.
+    """
+    body = b""
+    with contextlib.suppress(
+        TimeoutError, httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError
+    ):
+        async with asyncio.timeout(_REFUSAL_S):
+            async for part in answer.aiter_raw():
+                body += part
+                if len(body) >= _REFUSAL_BYTES:
+                    break
+    return body[:_REFUSAL_BYTES]
+
+
 async def _whole(answer: httpx2.Response) -> HttpAnswer:
     """The answer with its body, where the phone has a use for one."""
     body = b""
@@ -325,6 +347,8 @@ async def _whole(answer: httpx2.Response) -> HttpAnswer:
                 hint="switch compression off for phones",
             )
         body = b"".join([part async for part in answer.aiter_raw()])
+    elif answer.is_client_error:
+        body = await _beginning(answer)
     return HttpAnswer(
         answer.status_code,
         str(answer.url),

@@ -42,6 +42,7 @@ from linekey.tls.engine import (
 )
 from linekey.tls.suites import SIGNALS
 from linekey.tls.versions import Version
+from linekey.trust.http_refusal import read_http_refusal
 
 _CHUNK: Final = 16_384
 _MAX_HEAD: Final = 65_536
@@ -313,13 +314,12 @@ class _Talk:
     def late(self) -> Late:
         """What came of it."""
         line = self._head.split(b"\r\n", 1)[0].decode("latin-1")
-        status = None
+        status, said = None, None
         detail = self.detail
         if line.startswith("HTTP/") and line[9:12].isdigit():
             status = int(line[9:12])
             detail = line
-            if status >= 400 and b"ertificate" in self._head:
-                detail += ": the answer speaks of the certificate"
+            said = read_http_refusal(status, self._head.partition(b"\r\n\r\n")[2])
         elif self._head:
             detail = "it answered, not in HTTP"
         return Late(
@@ -329,6 +329,7 @@ class _Talk:
             status,
             detail,
             self._version,
+            said,
         )
 
 

@@ -74,6 +74,7 @@ from linekey.phone.sip_registration import LineState
 from linekey.phone.state import Level, PhoneState
 from linekey.phone.urls import parse_url
 from linekey.phone.wording import counted
+from linekey.trust.http_refusal import read_http_refusal
 from linekey.trust.store import read_upload
 from linekey.xmldoc import XmlError
 
@@ -439,12 +440,13 @@ def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resul
     request = event.request
     shown, purpose = request.shown(event.url), request.purpose
     if not 200 <= event.status < 300:
-        answer = Answer(
-            False,
-            f"{shown}: the server answered {event.status}",
-            "look at the server's log for this request",
-        )
-        return _page_problem(state, request, answer, now)
+        text = f"{shown}: the server answered {event.status}"
+        hint = "look at the server's log for this request"
+        said = read_http_refusal(event.status, event.body)
+        if said is not None:
+            text += f": {said.refusal.sentence}"
+            hint = said.refusal.cure
+        return _page_problem(state, request, Answer(False, text, hint), now)
     if _is_late(state, request):
         return state, [Answer(False, _LATE)]
     if request.image:

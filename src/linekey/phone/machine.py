@@ -65,6 +65,7 @@ from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
 from linekey.phone.tls_log import note_connection
 from linekey.phone.urls import nested_url, redact_url, settings_urls
 from linekey.phone.wording import own_fault
+from linekey.trust.http_refusal import read_http_refusal
 
 _REFRESH_LEAST_S = 60
 _REFRESH_MOST_S = 366 * 86400
@@ -262,7 +263,14 @@ class Machine:
         shown = redact_url(event.url or fetch.url)
         if event.status != 200:
             reason = _status_reason(event.status)
-            if event.status in (401, 403):
+            said = read_http_refusal(event.status, event.body)
+            if said is not None:
+                quoted = f" (“{said.words}”)" if said.words else ""
+                reason = (
+                    f"{said.refusal.sentence}: {event.status}{quoted}; "
+                    f"{said.refusal.cure}"
+                )
+            if event.status in (401, 403) or said is not None:
                 round_.refused = True
             self._log(now, Purpose.PROVISIONING, f"{shown}: {reason}", level="error")
             round_.results.append(

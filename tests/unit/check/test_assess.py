@@ -23,6 +23,7 @@ from linekey.check.flight import AnswerReader
 from linekey.check.phones import Setup, gather
 from linekey.check.report import ClassResult, Outcome
 from linekey.tls.alerts import Alert
+from linekey.trust.http_refusal import read_http_refusal
 
 NAME = "prov.example.com"
 ROOT = ca("root")
@@ -144,9 +145,9 @@ def test_a_late_refusal_is_the_servers() -> None:
 
 def test_a_refusal_in_http_is_a_refusal() -> None:
     said = answer(FLIGHT + request() + DONE)
-    late = Late(
-        True, True, None, 400, "HTTP/1.1 400 Bad Request: speaks of the certificate"
-    )
+    page = b"<h1>400 Bad Request</h1>The SSL certificate error"
+    http = read_http_refusal(400, page)
+    late = Late(True, True, None, 400, "HTTP/1.1 400 Bad Request", said=http)
     assert failed(assess(replace(said, late=late))) == ["client.refused"]
 
 
