@@ -312,7 +312,10 @@ async def test_what_a_redirect_a_challenge_or_a_refusal_brings_is_not_taken(
     finally:
         tracemalloc.stop()
     assert got.status == status
-    assert got.body == (b"ok" if status == 200 else b"")
+    if status == 200:
+        assert got.body == b"ok"
+    else:  # its first words, which may say why; as they came
+        assert len(got.body) <= 4096
     assert len(reports) == (2 if status == 200 else 1)
     assert taken[0] < MOST_TAKEN
     assert most < 8_000_000, "nothing was unpacked"
