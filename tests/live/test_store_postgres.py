@@ -30,7 +30,7 @@ from linekey.certs.name import Name
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import Layer, Mark, Setting
 from linekey.settings import LogSettings
 from linekey.store import postgres
 from linekey.store.database import Database, open_database
@@ -42,7 +42,7 @@ from linekey.store.paths import StateDir
 from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
 from linekey.store.retention import Retention, keep_within
-from linekey.store.schema import metadata
+from linekey.store.schema import devices, layers, meta, metadata
 from linekey.store.strangers import NETWORKS_A_MINUTE
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
@@ -489,7 +489,44 @@ def test_a_database_of_the_schema_before_is_brought_up_to_date(
         for column in ("times", "last_at", "network", "minute"):
             connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
         connection.exec_driver_sql("DROP TABLE refusal_lines")
+        connection.exec_driver_sql("DROP TABLE secret_names")  # of the next schema
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
     with open_database(state, url) as database:
         (line,) = read_log(database)
     assert (line.resource, line.times, line.network) == ("/x", 1, None)
+
+
+def plain_columns(database: Database) -> str:
+    with database.read() as connection:
+        rows = [
+            *connection.execute(sa.select(devices.c.layer)).scalars(),
+            *connection.execute(sa.select(layers.c.layer)).scalars(),
+        ]
+    return "\n".join(rows)
+
+
+def test_marks_and_the_older_databases_sealing_are_the_same_there(
+    database: Database, state: StateDir
+) -> None:
+    plain = Layer((Setting("site_code", "canary-1"), Setting("user_pasword", "x", 1)))
+    Devices(database).add(Device(MAC, "snom", layer=plain), NOW)
+    fleet = Layers(database)
+    fleet.change(
+        Scope.fleet(),
+        lambda old: old.with_settings(Setting("site_code", "c-2", mark=Mark.SECRET)),
+        NOW,
+    )
+    assert "canary-1" not in plain_columns(database)
+    assert Devices(database).get(MAC).layer.settings[0].value == "canary-1"
+    with database.write() as connection:
+        connection.execute(sa.delete(meta).where(meta.c.name == "secret_marks"))
+        connection.execute(
+            sa.update(layers).values(
+                layer='{"settings":[{"name":"user_pasword","value":"canary-3"}]}'
+            )
+        )
+    url = database.engine.url.render_as_string(hide_password=False)
+    with open_database(state, url) as newer:
+        assert "canary-3" not in plain_columns(newer)
+        (setting,) = Layers(newer).get(Scope.fleet()).settings
+        assert (setting.value, setting.secret) == ("canary-3", True)

@@ -1,99 +1,276 @@
-"""Which settings are secrets.
+"""What is a secret, by its name and by what it says; and how text is shown without it.
 
-A setting is a secret by its name (``user_pass``, ``ldap_password``,
-``webserver_cert``) or by its value (a private key, a URL with a password or a
-one-time token in it), whatever its name. In doubt it is a secret: a blanked file with
-one setting too few is repaired by a second factor, a leaked password by nobody.
+One set of rules for everything that stores, shows or logs:
 
-Sources: setting names of facts snom.md §3 (H); ``keyboard_lock_pw``, ``user_hash`` and
-the like from Snom's public setting names (M); the rest is by the look of a name (L).
+- a setting is a secret by the catalogue's word, if the catalogue knows it
+  (``known_settings``); else by the look of its name (``looks_secret``): whole words,
+  parts of words, and words a letter or two away from ``password`` and the like;
+- any text is a secret by its content, whatever it stands in (``is_secret_value``): a
+  private key; a URL with a password, a one-time token or a parameter named like a
+  secret, also in a fragment, a SIP URI or percent-encoded; an XML element, attribute or
+  JSON member named so;
+- ``mask_url`` puts "…" where ``is_secret_value`` sees something; the rest stays.
+
+Rule: guessing may only add. What an operator marks (``provisioning.document.Mark``) is
+a secret whatever is found here. In doubt it is one: a blanked file with one setting too
+few is repaired by a second factor, a leaked password by nobody.
+
+Sources: names of the catalogue; parameters of RFC 6749, RFC 6750, RFC 3261 §19.1.1 and
+of what web services call theirs; the rest is by the look of a name (L).
 """
 
 import re
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from functools import lru_cache
+from urllib.parse import unquote, unquote_plus
 
-_EXACT = frozenset(
-    {
-        "webservice_cert",  # seed: certificate with its key
-        "webserver_cert",  # facts snom.md §3: the same in two settings dumps
-        "webservice_key",
-        "webserver_key",
-        "user_hash",
-        "user_pin",
-    }
+from linekey.catalog.known_settings import Secrecy, find_known
+
+# Names
+
+_WORDS = frozenset(
+    {"pass", "passwd", "passwort", "password", "passphrase", "passcode", "pwd", "pw"}
+    | {"secret", "secrets", "psk", "pin", "puk", "token", "credential", "credentials"}
+    | {"ha1", "kennwort", "geheim", "community", "auth", "apikey", "bearer", "jwt"}
+    | {"otp", "totp", "sid", "sig", "signature", "session", "sessionid", "cookie"}
+    | {"authorization", "wpa", "wep", "hmac"}
 )
-_SECRET_WORDS = frozenset(
-    {"pass", "passwd", "password", "passphrase", "pwd", "pw", "secret", "psk", "pin"}
-    | {"token", "credential", "credentials", "ha1"}
+"""Words that make a name a secret's wherever they stand in it."""
+_LAST_WORDS = frozenset({"key", "keys", "privkey", "p12", "pkcs12", "pfx", "hash"})
+"""Words that do so at its end: ``api_key``, but not ``key_label``."""
+_PARTS = (
+    *("password", "passwd", "passphrase", "passwort", "passcode", "kennwort"),
+    *("secret", "geheim", "token", "credential", "apikey", "privatekey", "sessionid"),
+    *("userpass", "sippass", "authpass", "accesskey", "sharedkey"),
 )
-_KEY_WORDS = frozenset({"key", "keys", "privkey", "p12", "pkcs12", "pfx"})
-_GLUED = ("password", "passwd", "passphrase", "secret", "private_key", "privatekey")
-_NOT_A_KEY = ("dkey_", "fkey", "gui_fkey")  # keys to press
-
-_BY_VALUE = re.compile(
-    r"PRIVATE KEY"  # any PEM private key
-    r"|://[^/\s?#@]*:[^/\s?#@]*@"  # user:password@host
-    r"|/t/[A-Za-z0-9_-]{16,128}(?:/|$|\s)"  # our own one-time tokens
-    r"|[?&](?:token|password|passwd|pass|pwd|secret|pin|apikey|api_key|key)=[^&\s]",
-    re.IGNORECASE,
+"""Parts of a name, its separators left out, that do so."""
+_STEMS = (
+    "password",
+    "passwort",
+    "passwd",
+    "passphrase",
+    "kennwort",
+    "secret",
+    "credential",
 )
+"""What is often misspelt: a word this like one of them counts as it."""
+_LIKE = 0.82  # "pasword" 0.93, "passwrod" 0.88, "sercet" 0.83; "sector" 0.67
+_KEYS_TO_PRESS = re.compile(r"(?:dkey|gui_?fkey|fkey|context_?key|line_?key|soft_?key)")
+_SEPARATORS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def is_secret(name: str) -> bool:
     """Whether a setting of this name is a secret, whatever its value.
 
-    Case and trailing digits (``user_pass1``) make no difference.
+    The catalogue's word for a name that it knows, in any case and with an idx at its
+    end (``user_pass1``); else ``looks_secret``.
     """
-    folded = name.lower().rstrip("0123456789")
-    if folded.rstrip("_") in _EXACT or name.lower() in _EXACT:
+    row = find_known(name)
+    return looks_secret(name) if row is None else row.secrecy is Secrecy.SECRET
+
+
+@lru_cache(maxsize=8192)
+def looks_secret(name: str) -> bool:
+    """Whether a name looks like a secret's: a setting's, a parameter's, a tag's."""
+    words = [word.lower().strip("0123456789") for word in _SEPARATORS.split(name)]
+    words = [word for word in words if word]
+    raw = {word.lower() for word in _SEPARATORS.split(name)}
+    if not words:
+        return False
+    if not _WORDS.isdisjoint(words) or not _WORDS.isdisjoint(raw):
         return True
-    if any(part in folded for part in _GLUED):
+    glued = "".join(words)
+    if any(part in glued for part in _PARTS):
         return True
-    words = [word.rstrip("0123456789") for word in re.split(r"[_.\-]", folded) if word]
-    if any(word in _SECRET_WORDS for word in words):
+    if words[-1] in _LAST_WORDS and not _KEYS_TO_PRESS.match(name.lower()):
         return True
-    return bool(words) and words[-1] in _KEY_WORDS and not folded.startswith(_NOT_A_KEY)
+    if raw & {"p12", "pkcs12"}:
+        return True
+    return any(_like_a_stem(word) for word in {*words, glued} if len(word) >= 5)
+
+
+def _like_a_stem(word: str) -> bool:
+    return any(
+        abs(len(word) - len(stem)) <= 2
+        and SequenceMatcher(None, word, stem).ratio() >= _LIKE
+        for stem in _STEMS
+    )
+
+
+# Content. Each finder gives the spans of the secrets that it sees.
+
+_KEY_BLOCK = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)",
+    re.DOTALL,
+)
+_TOKEN = re.compile(r"/t/([A-Za-z0-9_-]{16,128})(?=/|$|[\s?#\"'<>),;:])")
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.ASCII)
+_USER_INFO = re.compile(r"//([^/\s?#\"'<>\\]*)@")
+_SIP_USER_INFO = re.compile(
+    r"\bsips?:([^\s:@<>\"';?/]{1,128}):([^\s@<>\"'/]{1,256})@", re.IGNORECASE
+)
+_BARE_USER_INFO = re.compile(
+    r"(?:^|(?<=[\s,;(\"']))([\w.+%~-]{1,64}):([^\s@/\"'<>]{1,256})@(?=[\w\[])"
+)
+_PARAMETER = re.compile(
+    r"(?:^|[?&;#\s,({\"'])([^\s?&;#=,(){}\"'<>:/]{1,64})=(\"[^\"]*\"|'[^']*'|"
+    r"[^\s&;#\"'<>,]*)"
+)
+_ELEMENT = re.compile(r"<([A-Za-z_][\w.-]{0,127})(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
+_MEMBER = re.compile(r"\"([^\"\s]{1,64})\"\s*:\s*\"((?:[^\"\\]|\\.)*)\"")
+_BEARER = re.compile(r"\b(?:Bearer|Basic)\s+([A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$[A-Za-z_][\w-]*&?|\{\w+\}|%|…|\*+|\(set\)|")
+"""Values that stand for another: an action URL's variable, ``{mac}``, a mask."""
+_NO_USERS = ("sip", "sips", "mailto", "tel")
+"""Schemes, where a user's name would stand before the colon."""
+_MARKS = ("=", "@", "%", "</", "/t/", "PRIVATE KEY", '":', '" :')
+_DEPTH = 3  # a URL in a parameter of a URL in a parameter
+
+Span = tuple[int, int]
+
+
+def _spans(text: str, depth: int = _DEPTH) -> list[Span]:
+    found: list[Span] = []
+    if "PRIVATE KEY" in text:
+        blocks = [match.span() for match in _KEY_BLOCK.finditer(text)]
+        found += blocks or [(0, len(text))]
+    if "/t/" in text:
+        found += [match.span(1) for match in _TOKEN.finditer(text)]
+    if "@" in text:
+        found += [
+            match.span(1)
+            for match in _USER_INFO.finditer(text)
+            if _holds_password(match[1])
+        ]
+        found += [
+            match.span(2)
+            for pattern in (_SIP_USER_INFO, _BARE_USER_INFO)
+            for match in pattern.finditer(text)
+            if not _PLACEHOLDER.fullmatch(match[2])
+            and not (pattern is _BARE_USER_INFO and match[1].lower() in _NO_USERS)
+        ]
+    if "=" in text:
+        for match in _PARAMETER.finditer(text):
+            found += _parameter(match, depth)
+    if "</" in text:
+        found += [
+            match.span(2)
+            for match in _ELEMENT.finditer(text)
+            if is_secret(match[1]) and not _PLACEHOLDER.fullmatch(match[2].strip())
+        ]
+    if '":' in text or '" :' in text:
+        found += [
+            match.span(2)
+            for match in _MEMBER.finditer(text)
+            if looks_secret(match[1]) and not _PLACEHOLDER.fullmatch(match[2])
+        ]
+    found += [match.span(1) for match in _BEARER.finditer(text)]
+    if "%" in text and depth:
+        found += _encoded(text, depth)
+    return found
+
+
+def _holds_password(user_info: str) -> bool:
+    """Whether what stands before the @ is more than a name.
+
+    A password after a colon; or a single word as long as a token.
+    """
+    decoded = unquote(user_info)
+    name, colon, password = decoded.partition(":")
+    if colon:
+        return bool(password) and not _PLACEHOLDER.fullmatch(password)
+    return len(name) >= 20 and "." not in name
+
+
+def _parameter(match: re.Match[str], depth: int) -> list[Span]:
+    start, end = match.span(2)
+    value = match[2]
+    if value[:1] in "\"'" and len(value) > 1:
+        start, end, value = start + 1, end - 1, value[1:-1]
+    if _PLACEHOLDER.fullmatch(value):
+        return []
+    name = _decoded(match[1])
+    name = name.rpartition("?")[2].rpartition("&")[2]
+    if looks_secret(name):
+        return [(start, end)]
+    if depth and "%" in value and _spans(unquote_plus(value), depth - 1):
+        return [(start, end)]
+    return []
+
+
+def _decoded(text: str) -> str:
+    for _ in range(_DEPTH):
+        after = unquote(text)
+        if after == text:
+            break
+        text = after
+    return text
+
+
+_ENCODED_WORD = re.compile(r"[^\s\"'<>&;=?#]*%[^\s\"'<>&;=#?]*")
+
+
+def _encoded(text: str, depth: int) -> list[Span]:
+    """Words of a text in which something is hidden by percent-encoding."""
+    found = []
+    for match in _ENCODED_WORD.finditer(text):
+        plain = unquote(match[0])
+        if plain == match[0]:
+            continue
+        known = len(_spans(match[0], 0))
+        if len(_spans(plain, depth - 1)) > known:
+            # From the first encoded byte on, so that the host stays readable.
+            found.append((match.start() + match[0].index("%"), match.end()))
+    return found
 
 
 def is_secret_value(value: str) -> bool:
-    """Whether a value is a secret whatever it stands in.
+    """Whether a value holds a secret whatever it stands in.
 
-    A private key, a URL with user and password, a URL with a one-time token or with a
-    parameter that is named like a secret.
+    Not what stands for another: ``?pass=$user_pass`` and ``{mac}`` hold none.
     """
-    # The pattern costs a microsecond; most values have none of its characters.
-    if "/" not in value and "PRIVATE" not in value and "=" not in value:
-        return False
-    return _BY_VALUE.search(value) is not None
+    return _may_hold(value) and bool(_spans(value))
 
 
-_MASKS = (
-    (re.compile(r"://[^/\s?#]*@"), "://…@"),
-    (re.compile(r"/t/[A-Za-z0-9_-]{16,128}(?=/|$|\s|[?#])"), "/t/…"),
-    (
-        re.compile(
-            r"([?&](?:token|password|passwd|pass|pwd|secret|pin|apikey|api_key|key)=)"
-            r"[^&#\s]+",
-            re.IGNORECASE,
-        ),
-        r"\1…",
-    ),
-)
+def _may_hold(text: str) -> bool:
+    # The patterns cost microseconds; most values have none of these characters.
+    return any(mark in text for mark in _MARKS) or _BEARER.search(text) is not None
 
 
 def mask_url(text: str, typed: Iterable[str] = ()) -> str:
-    """A URL for logs and pages: without user and password, tokens and the like.
+    """Text for logs, pages and JSON: "…" for each secret that it holds.
 
     ``typed`` are passwords that may stand anywhere in it, whatever the name of the
-    parameter, percent-encoded or not; ``text`` may be a sentence around the URL.
+    parameter, percent-encoded or not. A URL's user name goes, too: a page does not need
+    it. Masking twice changes nothing more.
     """
     for value in sorted(filter(None, typed), key=len, reverse=True):
         text = _spellings(value).sub("…", text)
-    for pattern, replacement in _MASKS:
-        text = pattern.sub(replacement, text)
-    return text
+    if not _may_hold(text):
+        return text
+    text = _cut(text, [match.span(1) for match in _USER_INFO.finditer(text)])
+    while True:  # what one mask leaves may read as another; each takes some away
+        shown = _cut(text, _spans(text))
+        if shown == text:
+            return shown
+        text = shown
+
+
+def _cut(text: str, spans: Iterable[Span]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted(spans):
+        if end <= at or text[start:end] == "…":
+            continue
+        if start < at:
+            at = end
+            continue
+        parts += (text[at:start], "…")
+        at = end
+    return "".join((*parts, text[at:])) if parts else text
 
 
 def _spellings(value: str) -> re.Pattern[str]:

@@ -1,12 +1,14 @@
 """``linekey layer``: what the configurations of fleet, models and devices hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linekey.catalog.known_settings import refuse_unknown
+from linekey.catalog.secrecy import is_secret_value
 from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
     layer_json,
@@ -23,6 +25,7 @@ from linekey.cli.opening import (
     now,
     opened,
     read_file,
+    read_secret,
 )
 from linekey.cli.output import console, emit_json, note
 from linekey.errors import InputError
@@ -30,6 +33,7 @@ from linekey.provisioning.document import (
     CertificateEntry,
     FunctionKey,
     Layer,
+    Mark,
     Setting,
     merge,
     parse_setting,
@@ -130,7 +134,16 @@ def set_(
         typer.Option(
             metavar="NAME",
             help="A setting, or NAME[IDX], whose value is asked for without echo, or "
-            "read as a line from a pipe; again for more.",
+            "read as a line from a pipe; again for more. From now on this name is a "
+            "secret in every layer.",
+        ),
+    ] = None,
+    public: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let this setting, or NAME[IDX], into files for more than one phone "
+            "although linekey does not know it; again for more.",
         ),
     ] = None,
     perm: PermOption = None,
@@ -142,20 +155,51 @@ def set_(
 
     A name that is no known setting of a Snom phone is refused, with the nearest that is
     one: a phone would not say that it does not know it.
+
+    A common file, which any phone of the model may fetch, holds no secret and nothing
+    that linekey does not know; what is left out is told. `--secret` and `--public` are
+    your word on a setting; it is kept.
     """
     new: list[Setting] = [parse_setting(text, perm) for text in settings or ()]
+    secrets = [parse_slot(text) for text in secret or ()]
+    publics = [parse_slot(text) for text in public or ()]
     if not allow_unknown:
-        refuse_unknown([s.slot for s in new] + [parse_slot(t) for t in secret or ()])
+        refuse_unknown([*(s.slot for s in new), *secrets])
+    if both := set(secrets) & set(publics):
+        name = slot_text(*both.pop())
+        raise InputError(f"{name} cannot be both", hint="give --secret or --public")
     for setting in new:
         if setting.secret:
             name = slot_text(setting.name, setting.idx)
             note(f"note: next time give it by --secret '{name}': the shell keeps this")
     new += [secret_setting(text, perm) for text in secret or ()]
-    if not new:
+    if not new and not publics:
         raise InputError(
-            "no setting given", hint="give NAME=VALUE, or --secret NAME, or both"
+            "no setting given",
+            hint="give NAME=VALUE, --secret NAME or --public NAME, or several",
         )
-    _change(layer, lambda old: old.with_settings(*new), state, json)
+    scope = Scope.parse(layer)
+
+    def how(old: Layer) -> Layer:
+        for slot in publics:
+            _check_public(old, new, slot, layer)
+        given = [
+            replace(s, mark=Mark.PUBLIC) if s.slot in publics else s
+            for s in (*(s for s in old.settings if s.slot in publics), *new)
+        ]
+        return old.with_settings(*given)
+
+    changed = _change(layer, how, state, json)
+    touched = {s.slot for s in new} | set(publics)
+    for setting in changed.settings if scope.mac is None else ():
+        if setting.slot in touched and not setting.shared:
+            name = slot_text(*setting.slot)
+            why = (
+                "it is a secret"
+                if setting.secret
+                else f"linekey does not know it (--public '{name}' lets it in)"
+            )
+            note(f"note: {name} is left out of files for more than one phone: {why}")
 
 
 @app.command()
@@ -179,6 +223,41 @@ def unset(
 
 
 @app.command()
+def marks(state: StateOption = None, json: JsonOption = False) -> None:
+    """List the names of settings that --secret made secrets in every layer."""
+    with opened(state) as database:
+        names = sorted(Layers(database).marks())
+    if json:
+        emit_json(names)
+        return
+    for name in names:
+        console.print(name, markup=False)
+    if not names:
+        note("none; what linekey knows to be a secret needs no mark")
+
+
+@app.command()
+def unmark(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…")],
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take --secret back for names, from the next value on.
+
+    What is stored stays sealed and is shown nowhere: unset it and set it again.
+    """
+    with opened(state) as database:
+        layers = Layers(database)
+        layers.unmark(names)
+        left = sorted(layers.marks())
+    if json:
+        emit_json(left)
+        return
+    console.print(f"unmarked {', '.join(names)}", markup=False, soft_wrap=True)
+    note("next: linekey layer unset LAYER NAME, and set it again")
+
+
+@app.command()
 def key(
     layer: ScopeArgument,
     idx: Annotated[
@@ -196,6 +275,13 @@ def key(
     label: Annotated[str, typer.Option(help="What the display shows.")] = "",
     context: Annotated[str, typer.Option(help="Snom's context.")] = "active",
     perm: PermOption = None,
+    secret: Annotated[
+        bool,
+        typer.Option(
+            "--secret",
+            help="The value is a secret, such as a door's code; it is asked for.",
+        ),
+    ] = False,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove the key from the layer.")
     ] = False,
@@ -215,7 +301,15 @@ def key(
             raise InputError(
                 "no type of key given", hint="such as: speed 4711; or --remove"
             )
-        new = FunctionKey(idx, type_, value, context, label, perm)
+        if secret:
+            if value:
+                raise InputError(
+                    "the value of a secret key stands in the command line",
+                    hint="leave VALUE out: it is asked for, or read from a pipe",
+                )
+            value = read_secret(f"value of key {idx}")
+        mark = Mark.SECRET if secret else None
+        new = FunctionKey(idx, type_, value, context, label, perm, mark)
 
         def how(old: Layer) -> Layer:
             return old.with_function_keys(new)
@@ -259,9 +353,33 @@ def certificate(
 app.command("rotate-key")(rotate_key_)
 
 
+def _check_public(
+    old: Layer, new: Sequence[Setting], slot: tuple[str, int | None], layer: str
+) -> None:
+    """Refuse --public for what is not there, and for what is a secret all the same."""
+    name = slot_text(*slot)
+    given = next((s for s in new if s.slot == slot), None)
+    there = next((s for s in old.settings if s.slot == slot), None)
+    setting = given or there
+    if setting is None:
+        raise _not_there(layer, f"setting {name!r}")
+    if there is not None and there.mark is Mark.SECRET:
+        raise InputError(
+            f"{name} is marked as a secret",
+            hint="unset it and set it again, after linekey layer unmark if linekey "
+            "layer marks lists it",
+        )
+    if replace(setting, mark=Mark.PUBLIC).secret:
+        why = "the value holds" if is_secret_value(setting.value) else "it is"
+        raise InputError(
+            f"{name} cannot be public: {why} a secret",
+            hint="give it in each phone's own layer, device:MAC",
+        )
+
+
 def _change(
     layer: str, how: Callable[[Layer], Layer], state: Path | None, json: bool
-) -> None:
+) -> Layer:
     scope = Scope.parse(layer)
     with opened(state, create=scope.mac is None) as database:
         changed = Layers(database).change(scope, how, now())
@@ -269,6 +387,7 @@ def _change(
         emit_json({"scope": scope.text} | layer_json(changed))
     else:
         console.print(f"{scope}  {_counts(changed)}", markup=False, soft_wrap=True)
+    return changed
 
 
 def _one_of(layer: Layer, name: str, fingerprint: str) -> str:

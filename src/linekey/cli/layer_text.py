@@ -8,7 +8,7 @@ from typing import Any
 
 from linekey.catalog.known_settings import why_unknown
 from linekey.cli.opening import printable, read_secret
-from linekey.provisioning.document import Layer, Setting, parse_setting
+from linekey.provisioning.document import Layer, Mark, Setting, parse_setting
 
 
 def parse_slot(text: str) -> tuple[str, int | None]:
@@ -23,9 +23,10 @@ def slot_text(name: str, idx: int | None) -> str:
 
 
 def secret_setting(text: str, perm: str | None = None) -> Setting:
-    """Ask for the value of the setting ``text`` (name or name[idx])."""
+    """Ask for the value of the setting ``text`` (name or name[idx]); mark it."""
     name, idx = parse_slot(text)
-    return Setting(name, read_secret(slot_text(name, idx)), idx, perm)
+    value = read_secret(slot_text(name, idx))
+    return Setting(name, value, idx, perm, Mark.SECRET)
 
 
 def layer_lines(layer: Layer) -> list[str]:
@@ -35,12 +36,14 @@ def layer_lines(layer: Layer) -> list[str]:
         shown = "(set)" if s.secret else printable(s.value)
         perm = f"  perm {s.perm!r}" if s.perm is not None else ""
         odd = "" if why_unknown(s.name, s.idx) is None else "  (no known setting)"
-        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}{odd}")
+        mark = "" if s.mark is None else f"  marked {s.mark.value}"
+        lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}{mark}{odd}")
     for key in layer.function_keys:
         shown = "(set)" if key.secret else printable(key.value)
         label = f"  {printable(key.label)!r}" if key.label else ""
         context = f"  context {key.context}" if key.context != "active" else ""
-        lines.append(f"key {key.idx}: {key.type} {shown}{label}{context}")
+        mark = "" if key.mark is None else f"  marked {key.mark.value}"
+        lines.append(f"key {key.idx}: {key.type} {shown}{label}{context}{mark}")
     lines += [
         f"certificate {entry.certificate.subject}  sha256 {entry.certificate.sha256}"
         for entry in layer.certificates

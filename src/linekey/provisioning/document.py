@@ -4,9 +4,14 @@ Three layers make a phone's document: the fleet's, its model's and its own. ``me
 lays them over each other: a later layer wins for each setting (name and idx) and each
 function key (idx and context); certificates add up.
 
-Rule: a value is checked when it is made, so a layer that exists can be rendered. What
+Rules: a value is checked when it is made, so a layer that exists can be rendered. What
 cannot be read back from a store is skipped and named in ``Layer.unreadable``; it
 never stops a phone from getting the rest. No ``repr`` shows a secret.
+
+Whether a value is a secret is the operator's word first, and it is kept with the value
+(``Mark``); a guess by the name or by what the value says only adds to it
+(``catalog.secrecy``). A file for more than one phone holds no secret, and no setting
+that linekey does not know unless the operator lets it in by name.
 
 Sources: facts snom.md §4 (H) for idx, perm, function keys and certificates; XML 1.0
 §2.2 for the characters a document can hold.
@@ -15,10 +20,12 @@ Sources: facts snom.md §4 (H) for idx, perm, function keys and certificates; XM
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, Self, TypeVar
 
+from linekey.catalog.known_settings import find_known
 from linekey.catalog.secrecy import is_secret, is_secret_value
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
@@ -28,6 +35,7 @@ __all__ = [
     "CertificateEntry",
     "FunctionKey",
     "Layer",
+    "Mark",
     "Setting",
     "is_secret",
     "merge",
@@ -79,12 +87,24 @@ def _check_perm(perm: str | None, what: str) -> None:
         )
 
 
+class Mark(StrEnum):
+    """The operator's word on a value, kept with it."""
+
+    SECRET = "secret"  # noqa: S105 - a word of the stored form
+    """Sealed at rest, shown nowhere, and in no file but its own phone's."""
+    PUBLIC = "public"
+    """May go into a file for more than one phone although linekey does not know the
+    setting, or its name looks like a secret's. What the catalogue calls a secret, and
+    a value that holds one, stays one."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Setting:
     """One phone setting: ``<name idx="N" perm="…">value</name>``.
 
     ``idx`` is the line or entry it belongs to (``user_name idx="1"``), None for a
     setting of the whole phone. ``perm`` is one of PERMS; None leaves the attribute out.
+    ``mark`` is the operator's word, if there was one.
     Raises InputError for a name that is no XML element name, and for text that no XML
     document can carry.
     """
@@ -93,6 +113,7 @@ class Setting:
     value: str
     idx: int | None = None
     perm: str | None = None
+    mark: Mark | None = None
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_NAME or not _NAME.fullmatch(self.name):
@@ -108,8 +129,19 @@ class Setting:
 
     @property
     def secret(self) -> bool:
-        """Whether the value is a secret, by the setting's name or by the value."""
-        return is_secret(self.name) or is_secret_value(self.value)
+        """Whether the value is a secret: marked as one, or by its name or content."""
+        if self.mark is Mark.SECRET or is_secret_value(self.value):
+            return True
+        if self.mark is Mark.PUBLIC and find_known(self.name) is None:
+            return False
+        return is_secret(self.name)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it may stand in a file for more than one phone."""
+        if self.secret:
+            return False
+        return self.mark is Mark.PUBLIC or find_known(self.name) is not None
 
     @property
     def slot(self) -> tuple[str, int | None]:
@@ -135,6 +167,7 @@ class FunctionKey:
     context: str = "active"
     label: str = ""
     perm: str | None = None
+    mark: Mark | None = None
 
     def __post_init__(self) -> None:
         what = f"function key {self.idx}"
@@ -150,8 +183,8 @@ class FunctionKey:
 
     @property
     def secret(self) -> bool:
-        """Whether the value is a secret, such as a URL with a password."""
-        return is_secret_value(self.value)
+        """Whether the value is a secret: marked, or such as a URL with a password."""
+        return self.mark is Mark.SECRET or is_secret_value(self.text)
 
     @property
     def slot(self) -> tuple[int, str]:
@@ -221,8 +254,13 @@ class Layer:
         return bool(self.settings or self.function_keys or self.certificates)
 
     def with_settings(self, *settings: Setting) -> Self:
-        """Set these, overwriting what has the same name and idx."""
-        merged = {s.slot: s for s in (*self.settings, *settings)}
+        """Set these, overwriting what has the same name and idx.
+
+        A mark stays with its place when the value changes, unless another one comes.
+        """
+        merged: dict[object, Setting] = {s.slot: s for s in self.settings}
+        for setting in settings:
+            _lay_over(merged, setting)
         return replace(self, settings=tuple(merged.values()))
 
     def without_setting(self, name: str, idx: int | None = None) -> Self:
@@ -231,8 +269,10 @@ class Layer:
         return replace(self, settings=kept)
 
     def with_function_keys(self, *keys: FunctionKey) -> Self:
-        """Set these, overwriting what has the same idx and context."""
-        merged = {k.slot: k for k in (*self.function_keys, *keys)}
+        """Set these, overwriting what has the same idx and context; marks stay."""
+        merged: dict[object, FunctionKey] = {k.slot: k for k in self.function_keys}
+        for key in keys:
+            _lay_over(merged, key)
         return replace(self, function_keys=tuple(merged.values()))
 
     def without_function_key(self, idx: int, context: str = "active") -> Self:
@@ -252,11 +292,21 @@ class Layer:
         )
         return replace(self, certificates=kept)
 
-    def without_secrets(self) -> Self:
-        """The same layer with every secret left out."""
+    def marked(self, names: Collection[str]) -> Self:
+        """The same layer with the settings of these names (lower case) marked."""
+        if not any(s.name.lower() in names for s in self.settings):
+            return self
+        settings = tuple(
+            replace(s, mark=Mark.SECRET) if s.name.lower() in names else s
+            for s in self.settings
+        )
+        return replace(self, settings=settings)
+
+    def shareable(self) -> Self:
+        """What of this layer may stand in a file for more than one phone."""
         return replace(
             self,
-            settings=tuple(s for s in self.settings if not s.secret),
+            settings=tuple(s for s in self.settings if s.shared),
             function_keys=tuple(k for k in self.function_keys if not k.secret),
         )
 
@@ -275,8 +325,12 @@ class Layer:
                 entry["idx"] = s.idx
             if s.perm is not None:
                 entry["perm"] = s.perm
+            if s.mark is not None:
+                entry["mark"] = s.mark.value
             if s.secret:
                 entry["secret"] = True
+                if s.mark is not Mark.SECRET:
+                    entry["guessed"] = True
                 secrets[_setting_key(s.name, s.idx)] = s.value
             else:
                 entry["value"] = s.value
@@ -288,6 +342,8 @@ class Layer:
                 entry["label"] = k.label
             if k.perm is not None:
                 entry["perm"] = k.perm
+            if k.mark is not None:
+                entry["mark"] = k.mark.value
             if k.secret:
                 entry["secret"] = True
                 secrets[_function_key_key(k.idx, k.context)] = k.value
@@ -340,11 +396,41 @@ class Layer:
         )
 
 
+def seal_entries(
+    plain: dict[str, Any], secrets: dict[str, str], names: Collection[str] = ()
+) -> bool:
+    """Take what is a secret out of a layer's stored form, in place; return if any was.
+
+    For rows that were written before a rule or a mark: ``plain`` and ``secrets`` are as
+    ``Layer.to_plain`` made them then. ``names`` (lower case) are marked as secrets, the
+    rest is guessed. Entries that cannot be read stay as they are.
+    """
+    found = False
+    for kind, read, key_of in _KINDS:
+        items = plain.get(kind)
+        for item in items if isinstance(items, list) else ():
+            try:
+                entry = read(item, secrets)
+            except (InputError, KeyError, TypeError, AttributeError):
+                continue
+            named = isinstance(entry, Setting) and entry.name.lower() in names
+            if named and entry.mark is not Mark.SECRET:
+                item["mark"] = Mark.SECRET.value
+                found = True
+            if (named or entry.secret) and not item.get("secret"):
+                secrets[key_of(entry)] = item.pop("value")
+                item["secret"] = found = True
+                if not named and isinstance(entry, Setting):
+                    item["guessed"] = True
+    return found
+
+
 def merge(*layers: Layer) -> Layer:
     """Lay layers over each other, the first lowest: ``merge(fleet, model, device)``.
 
     A later layer wins for each (name, idx) and each (idx, context), and takes the place
-    of what it overwrites; certificates are united. The order is that of first
+    of what it overwrites; what is marked a secret in one of them is one in all;
+    certificates are united. The order is that of first
     appearance, so equal layers make equal bytes.
     """
     settings: dict[object, Setting] = {}
@@ -353,9 +439,9 @@ def merge(*layers: Layer) -> Layer:
     unreadable: list[str] = []
     for layer in layers:
         for setting in layer.settings:
-            settings[setting.slot] = setting
+            _lay_over(settings, setting)
         for key in layer.function_keys:
-            keys[key.slot] = key
+            _lay_over(keys, key)
         entries.update(dict.fromkeys(layer.certificates))
         unreadable.extend(layer.unreadable)
     return Layer(
@@ -364,6 +450,17 @@ def merge(*layers: Layer) -> Layer:
         tuple(entries),
         tuple(unreadable),
     )
+
+
+Entry = TypeVar("Entry", Setting, FunctionKey)
+
+
+def _lay_over(entries: dict[object, Entry], new: Entry) -> None:
+    """Put ``new`` into its slot; the mark of what was there stays, if it has none."""
+    old = entries.get(new.slot)
+    if old is not None and old.mark is not None and new.mark is None:
+        new = replace(new, mark=old.mark)
+    entries[new.slot] = new
 
 
 _ASSIGNMENT = re.compile(
@@ -428,7 +525,21 @@ def _read_setting(item: Mapping[str, Any], secrets: Mapping[str, str]) -> Settin
     name = _text(item, "name")
     idx = None if item.get("idx") is None else _number(item["idx"])
     perm = None if item.get("perm") is None else _text(item, "perm")
-    return Setting(name, _value(item, secrets, _setting_key(name, idx)), idx, perm)
+    value = _value(item, secrets, _setting_key(name, idx))
+    mark = _mark(item)
+    sealed_unsaid = item.get("secret") and mark is None and not item.get("guessed")
+    if sealed_unsaid and find_known(name) is None:
+        # An older linekey did not keep who said so; it may have been the operator.
+        mark = Mark.SECRET
+    return Setting(name, value, idx, perm, mark)
+
+
+def _mark(item: Mapping[str, Any]) -> Mark | None:
+    """Read a stored mark; one that a later linekey made counts as a secret's."""
+    mark = item.get("mark")
+    if mark is None:
+        return None
+    return Mark.PUBLIC if mark == Mark.PUBLIC.value else Mark.SECRET
 
 
 def _read_function_key(
@@ -439,8 +550,20 @@ def _read_function_key(
     perm = None if item.get("perm") is None else _text(item, "perm")
     value = _value(item, secrets, _function_key_key(idx, context))
     return FunctionKey(
-        idx, _text(item, "type"), value, context, _text(item, "label", ""), perm
+        idx,
+        _text(item, "type"),
+        value,
+        context,
+        _text(item, "label", ""),
+        perm,
+        _mark(item),
     )
+
+
+_KINDS: tuple[tuple[str, Callable[..., Any], Callable[[Any], str]], ...] = (
+    ("settings", _read_setting, lambda s: _setting_key(s.name, s.idx)),
+    ("function_keys", _read_function_key, lambda k: _function_key_key(*k.slot)),
+)
 
 
 def _why(error: Exception) -> str:

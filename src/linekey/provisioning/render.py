@@ -77,11 +77,12 @@ def render_document(
     ``mac`` and ``model`` say in a comment whose document it is; both are None for the
     fleet's common file. ``certificate_url`` gives the URL of a certificate's DER, for
     firmware without the base64 variant. With ``blank_secrets`` every secret is left
-    out. Raises nothing for what a layer holds.
+    out, and what linekey does not know (``Layer.shareable``). Raises nothing for what a
+    layer holds.
     """
     left_out = 0
     if blank_secrets:
-        bare = layer.without_secrets()
+        bare = layer.shareable()
         left_out = len(layer.settings) + len(layer.function_keys)
         left_out -= len(bare.settings) + len(bare.function_keys)
         layer = bare
@@ -92,7 +93,7 @@ def render_document(
         shown = "".join(c for c in model or "" if c.isalnum())
         parts.append(f"<!-- {' '.join(filter(None, (shown, str(mac or ''))))} -->\n")
     if left_out:
-        parts.append(f"<!-- {left_out} secret settings are left out -->\n")
+        parts.append(f"<!-- {left_out} settings are left out -->\n")
     if layer.settings:
         parts.append("<phone-settings>\n")
         parts.extend(map(_setting, layer.settings))

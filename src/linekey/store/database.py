@@ -28,6 +28,7 @@ from sqlalchemy.engine.url import make_url
 
 from linekey.errors import Cause, InputError, StorageError
 from linekey.store.deadline import within
+from linekey.store.marks import seal_rows
 from linekey.store.paths import StateDir
 from linekey.store.schema import HEAD, meta, revision
 from linekey.store.secrets import KEY_FILE, LACKS_HINT, KeyRing, sealed_with
@@ -48,6 +49,10 @@ KEY_CHECK = "key check"
 """The place of the row that says which key is in use."""
 KEY_TEXT = b"linekey"
 """What is sealed there, and for a prepared key."""
+_MARKED = "secret_marks"
+"""The row that says that older rows have been looked through for secrets."""
+_FORGET_WAIT_MS = 2000
+"""Milliseconds to wait for readers; a server's look takes well under one."""
 
 
 class Database:
@@ -138,6 +143,24 @@ class Database:
             held = time.monotonic() - began
             time.sleep(min(max(held, _LEAST_REST_S), _MOST_REST_S))
 
+    def forget_deleted(self, *, rewrite: bool = False) -> None:
+        """Take bytes of what was deleted or sealed out of SQLite's files.
+
+        The file itself forgets at once (``secure_delete``); here goes its write-ahead
+        log, and with ``rewrite`` what an older linekey left in the file. PostgreSQL
+        does both by itself (autovacuum, recycled segments). Raises StorageError.
+        """
+        if not self.is_sqlite:
+            return
+        with (
+            contextlib.closing(self.raw_connection()) as raw,
+            told_as_storage_error(self.name),
+        ):
+            if rewrite:
+                raw.execute("VACUUM")
+            raw.execute(f"PRAGMA busy_timeout={_FORGET_WAIT_MS}")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def raw_connection(self, busy_s: float = BUSY_S) -> Any:
         """Return a connection of the driver's own, for the hot paths; close it.
 
@@ -190,6 +213,8 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
                     _migrate(engine, state, name)
         database = Database(engine, keys or KeyRing.open(state), state)
         _check_key(database)
+        with within(inf):
+            _seal_old_rows(database)
     except BaseException:
         engine.dispose()
         raise
@@ -235,6 +260,8 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     connection.execute("PRAGMA synchronous=FULL")
+    # What is deleted or sealed leaves no readable bytes behind in the file.
+    connection.execute("PRAGMA secure_delete=ON")
     return connection
 
 
@@ -297,6 +324,7 @@ def _migrate(engine: Engine, state: StateDir, name: str) -> None:
                 undo.callback(state.key_path(KEY_FILE).unlink)
             sealed = keys.seal(KEY_TEXT, KEY_CHECK)
             connection.execute(sa.insert(meta).values(name="key_check", sealed=sealed))
+            connection.execute(sa.insert(meta).values(name=_MARKED, sealed=b""))
             connection.commit()
             undo.pop_all()
 
@@ -357,3 +385,21 @@ def key_in_use(connection: Connection) -> str:
             hint="restore it from backup",
         )
     return sealed_with(bytes(sealed))
+
+
+def _seal_old_rows(database: Database) -> None:
+    """Once in a database's life: seal what an older linekey left plain.
+
+    Older ones knew fewer names and forgot what the operator had marked.
+    """
+    done = sa.select(meta.c.name).where(meta.c.name == _MARKED)
+    with database.read() as connection:
+        if connection.execute(done).scalar() is not None:
+            return
+    count = 0
+    with database.change("layers") as connection:
+        if connection.execute(done).scalar() is None:  # no process was quicker
+            count = seal_rows(connection, database.keys, ())
+            connection.execute(sa.insert(meta).values(name=_MARKED, sealed=b""))
+    if count:
+        database.forget_deleted(rewrite=True)

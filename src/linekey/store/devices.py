@@ -21,6 +21,7 @@ from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.store.attempts import forget_attempts
 from linekey.store.database import Database
+from linekey.store.marks import keep_marks
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
 from linekey.store.schema import devices, revision, to_us
 
@@ -84,7 +85,11 @@ class Devices:
             also = {"version": _version(connection), "changed_at": to_us(now)}
             # Sealed here, under the change's lock: see ``Database.change``.
             keys = self._database.keys
-            rows = [device_values(device, keys) | also for device in listed]
+            kept, fresh = keep_marks(connection, keys, [d.layer for d in listed], now)
+            rows = [
+                device_values(replace(device, layer=layer), keys) | also
+                for device, layer in zip(listed, kept, strict=True)
+            ]
             there = self._registered(connection, [row["mac"] for row in rows])
             if there:
                 raise _already(there)
@@ -92,6 +97,8 @@ class Devices:
                 connection.execute(sa.insert(devices), rows[start : start + _CHUNK])
                 part = listed[start : start + _CHUNK]
                 forget_attempts(connection, (device.mac for device in part))
+        if fresh:
+            self._database.forget_deleted()
         return len(rows)
 
     def registered(self, macs: Iterable[Mac]) -> frozenset[Mac]:
@@ -115,7 +122,11 @@ class Devices:
             after = how(before)
             if after == before:
                 return before
-            after = replace(after, mac=mac, version=_version(connection))
+            keys = self._database.keys
+            (layer,), fresh = keep_marks(
+                connection, keys, [after.layer], now, before.layer
+            )
+            after = replace(after, mac=mac, version=_version(connection), layer=layer)
             values = device_values(after, self._database.keys)
             values["changed_at"] = to_us(now)
             connection.execute(
@@ -123,6 +134,8 @@ class Devices:
             )
             if after.digest != before.digest:
                 forget_attempts(connection, [mac])
+        if fresh:
+            self._database.forget_deleted()
         return after
 
     def revoke(self, mac: Mac, reason: str, now: datetime) -> Device:

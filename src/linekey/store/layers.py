@@ -6,7 +6,7 @@ part of the device's record, so ``Layers`` passes it on to ``Devices``.
 Rule: a change reads the layer inside its own transaction, and is all or nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from linekey.mac import Mac, parse_mac
 from linekey.provisioning.document import Layer
 from linekey.store.database import Database
 from linekey.store.devices import Devices
+from linekey.store.marks import keep_marks, marked_names, unmark
 from linekey.store.records import layer_values, read_layer
 from linekey.store.schema import layers, to_us
 
@@ -100,6 +101,19 @@ class Layers:
             query = sa.select(layers.c.scope).order_by(layers.c.scope)
             return list(connection.execute(query).scalars())
 
+    def marks(self) -> frozenset[str]:
+        """Return the names of settings that are marked as secrets, in lower case."""
+        with self._database.read() as connection:
+            return marked_names(connection)
+
+    def unmark(self, names: Collection[str]) -> None:
+        """Forget marks of names; what is stored under them stays sealed.
+
+        Raises InputError for a name that is not marked.
+        """
+        with self._database.change("layers") as connection:
+            unmark(connection, names)
+
     def change(
         self, scope: Scope, how: Callable[[Layer], Layer], now: datetime
     ) -> Layer:
@@ -124,6 +138,7 @@ class Layers:
             after = how(before)
             if after == before:
                 return before
+            (after,), fresh = keep_marks(connection, keys, [after], now, before)
             values = layer_values(scope.text, after, keys)
             values["changed_at"] = to_us(now)
             if row is None:
@@ -136,4 +151,6 @@ class Layers:
                     .where(layers.c.scope == scope.text)
                     .values(version=row.version + 1, **values)
                 )
+        if fresh:
+            self._database.forget_deleted()
         return after

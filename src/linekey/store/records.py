@@ -83,8 +83,8 @@ def device_values(device: Device, keys: KeyRing) -> dict[str, Any]:
         ),
         "digest_username": None if digest is None else digest.username,
         "digest_realm": None if digest is None else digest.realm,
-        "layer": _dump(plain),
-        "sealed": _seal(sealed, keys, device_place(device.mac)),
+        "layer": dump(plain),
+        "sealed": seal(sealed, keys, device_place(device.mac)),
         "version": device.version,
     }
 
@@ -98,7 +98,7 @@ def read_device(row: Sequence[Any], keys: KeyRing) -> Device:
     generations, token_sha256, token_used_at, username, realm = row[7:12]
     layer, sealed, version = row[12:]
     mac = Mac(mac_digits)
-    secrets = _unseal(sealed, keys, device_place(mac))
+    secrets = unseal(sealed, keys, device_place(mac))
     try:
         digest = None
         if username is not None:
@@ -134,14 +134,14 @@ def layer_values(scope: str, layer: Layer, keys: KeyRing) -> dict[str, Any]:
     plain, secrets = layer.to_plain()
     sealed = {"layer": secrets} if secrets else {}
     return {
-        "layer": _dump(plain),
-        "sealed": _seal(sealed, keys, layer_place(scope)),
+        "layer": dump(plain),
+        "sealed": seal(sealed, keys, layer_place(scope)),
     }
 
 
 def read_layer(scope: str, layer: str, sealed: bytes | None, keys: KeyRing) -> Layer:
     """Return the layer of a row. Raises StorageError as ``read_device`` does."""
-    secrets = _unseal(sealed, keys, layer_place(scope))
+    secrets = unseal(sealed, keys, layer_place(scope))
     try:
         return Layer.from_plain(json.loads(layer), secrets.get("layer"))
     except (ValueError, TypeError, AttributeError) as error:
@@ -153,15 +153,18 @@ def reseal(sealed: bytes, keys: KeyRing, place: str) -> bytes:
     return keys.seal(keys.unseal(sealed, place), place)
 
 
-def _dump(plain: dict[str, Any]) -> str:
+def dump(plain: dict[str, Any]) -> str:
+    """Write JSON as it stands in a column."""
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
-def _seal(secrets: dict[str, Any], keys: KeyRing, place: str) -> bytes | None:
-    return keys.seal(_dump(secrets).encode(), place) if secrets else None
+def seal(secrets: dict[str, Any], keys: KeyRing, place: str) -> bytes | None:
+    """Seal a row's secrets for their place; None if there are none."""
+    return keys.seal(dump(secrets).encode(), place) if secrets else None
 
 
-def _unseal(sealed: bytes | None, keys: KeyRing, place: str) -> dict[str, Any]:
+def unseal(sealed: bytes | None, keys: KeyRing, place: str) -> dict[str, Any]:
+    """Open what ``seal`` made. Raises StorageError."""
     if sealed is None:
         return {}
     secrets: dict[str, Any] = json.loads(keys.unseal(bytes(sealed), place))

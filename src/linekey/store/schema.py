@@ -26,7 +26,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0008"
+HEAD = "v0009"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -96,6 +96,14 @@ layers = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 """``fleet`` or ``model:D785``. A device's own layer is in ``devices``."""
+
+secret_names = Table(
+    "secret_names",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("marked_at", BigInteger, nullable=False),
+)
+"""Settings' names, in lower case, that the operator marked as secrets."""
 
 vendor_cas = Table(
     "vendor_cas",

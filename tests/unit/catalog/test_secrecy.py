@@ -4,7 +4,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from linekey.catalog.secrecy import is_secret_value, mask_url
+from linekey.catalog.known_settings import Secrecy, known_settings
+from linekey.catalog.secrecy import (
+    is_secret,
+    is_secret_value,
+    looks_secret,
+    mask_url,
+)
 
 TOKEN = "x6CDXN_9Li4SMu40aDBTZmHY8iQZPBJL"
 
@@ -68,3 +74,104 @@ def test_whatever_is_typed_and_sent_is_masked(typed: str, safe: str) -> None:
     )
     masked = mask_url(url.format(quote(text, safe=safe)), (text,))
     assert masked == url.format("…")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "user_pass", "user_pass1", "USER_PASS", "user_pasword", "sip_passwort",
+        "snmp_community", "adminKennwort", "pw", "pw1", "vpn_psk", "apiKey", "api-key",
+        "x_secert", "wifi_key", "door.pin", "client_secret", "access_token", "cc_token",
+        "user_hash", "webservice_cert", "http_auth_data", "psswd", "passwrd", "site.token2",
+        "privateKeyPem", "x_credentails",
+    ],
+)  # fmt: skip
+def test_a_name_like_this_is_a_secrets(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "language", "user_name", "keyevent", "dkey_dnd", "fkey", "gui_fkey1",
+        "context_key", "context_key_label", "keyboard_lock", "encrypt_secrets",
+        "edit_mode_for_passwords", "tls_server_authentication", "max_pin_retry",
+        "key_0_remapped", "lastkey", "x_author", "bypass_list", "compass", "monkey",
+    ],
+)  # fmt: skip
+def test_a_name_like_this_is_none(name: str) -> None:
+    assert not is_secret(name)
+
+
+def test_the_catalogues_word_wins_over_the_look_of_a_name() -> None:
+    for row in known_settings().values():
+        assert is_secret(row.name) is (row.secrecy is Secrecy.SECRET), row.name
+    assert looks_secret("max_pin_retry")
+
+
+CANARY = "s3cr3tcanary"
+HOLDERS = [
+    "https://user:{}@h/x", "http://user:{}@[2001:db8::1]:8080/", "//u:{}@h/",
+    "ftp://u:{}@h/", "ldaps://cn=x:{}@h/", "u:{}@proxy.example:3128",
+    "https://u%3A{}@h/", "sip:4711:{}@h;transport=tls", "SIPS:a@h;password={}",
+    "sip:a@h;transport=tls;Password={};lr", "https://h/?access_token={}",
+    "https://h/?a=b&client_secret={}&c=d", "https://h/x?api-key={}",
+    "https://h/x?apikey={}#x", "https://h/#token={}", "https://h/#/route?token={}",
+    "https://h/x;password={}?a=b", "https://h/;jsessionid={}", "https://h/?ACCESS_TOKEN={}",
+    "https://h/?%61ccess%5Ftoken={}", "https://h/?access%255Ftoken={}",
+    "https://h/?pin={}", "https://h/?X-Api-Key={}", "https://h/?sig={}",
+    "https://h/?next=https%3A%2F%2Fu%3A{}%40h2%2F", "https://h/?u=%2Fx%3Ftoken%3D{}",
+    "https://h/cb%3Ftoken%3D{}", "token={}", "see token={}, please", "a=1 pw={} b=2",
+    "refused https://u:{}@h/ and https://v:{}@i/", "Authorization: Bearer {}",
+    "authorization: basic {}", '{{"password": "{}"}}', '{{"a": 1, "apiKey":"{}"}}',
+    '<x password="{}"/>', "<user_pass idx='1'>{}</user_pass>", "<pin>{}</pin>",
+    "<tbook><item context='active'><number>1</number></item><token>{}</token></tbook>",
+    "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----\n{}", "https://{}{}@h/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOLDERS)
+def test_a_secret_is_seen_and_masked_wherever_it_stands(text: str) -> None:
+    whole = text.replace("{{", "{").replace("}}", "}").replace("{}", CANARY)
+    assert is_secret_value(whole)
+    shown = mask_url(whole)
+    assert CANARY not in shown
+    assert mask_url(shown) == shown
+    assert not is_secret_value(shown)
+
+
+@given(
+    st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=4),
+    st.sampled_from([" ", " and ", ", ", "\n"]),
+)
+def test_several_in_one_text_are_all_masked(texts: list[str], between: str) -> None:
+    whole = between.join(text.replace("{}", CANARY) for text in texts)
+    shown = mask_url(whole)
+    assert CANARY not in shown
+    assert mask_url(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "4711", "sip:4711@h;transport=tls;user=phone", "host:5061;transport=tls",
+        "https://h/x?mac=000413AABBCC&model=D785", "(&(telephoneNumber=%)(sn=%))",
+        "https://h/?pass=$user_pass&name=$user_name1", "https://h/?token=", "a=b c=d",
+        "|^(\\d+)$|sip:\\1@\\d;user=phone|d", "GER+1", "snomD785-SIP 10.1.33.33 1.1.3-s",
+        "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33)", "<b>key</b>", "100%",
+        "-----BEGIN CERTIFICATE-----", "/t/short/x", "mailto:a@b", "x@y:5060",
+    ],
+)  # fmt: skip
+def test_what_holds_none_stays_as_it_is(text: str) -> None:
+    assert not is_secret_value(text)
+    assert mask_url(text) == text
+
+
+@given(
+    st.text(max_size=200)
+    | st.lists(st.sampled_from([*HOLDERS, "%", "=", "//", "@", "<", '"'])).map("".join)
+)
+def test_masking_any_text_ends_and_holds(text: str) -> None:
+    shown = mask_url(text)
+    assert mask_url(shown) == shown

@@ -12,6 +12,10 @@ from linekey.certs.name import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.device import app as device_app
 from linekey.cli.layer import app
+from linekey.provisioning.document import merge
+from linekey.provisioning.render import render
+from linekey.store.layers import Layers, Scope
+from linekey.store.opening import open_store
 
 MAC = "000413AABBCC"
 CANARY = "canary-password"
@@ -247,3 +251,101 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_name(
     shown = run(state, "show", "fleet").stdout
     assert "no known setting" in shown
     assert run_json(state, "show", "fleet")["settings"][0]["known"] is False
+
+
+def common_file(state: Path, model: str | None = "D785") -> str:
+    with open_store(state) as database:
+        fleet = Layers(database).get(Scope.fleet())
+        own = Layers(database).get(Scope.model("D785"))
+    merged = merge(fleet, own) if model else merge(fleet)
+    return render(
+        merged, firmware=None, mac=None, model=model, blank_secrets=True,
+        certificate_url=lambda c: c.sha256,
+    ).decode()  # fmt: skip
+
+
+def stored(state: Path) -> bytes:
+    return b"".join(p.read_bytes() for p in state.glob("*.db*"))
+
+
+@pytest.mark.parametrize("name", ["snmp_community", "x_site_code", "user_pasword[1]"])
+def test_the_operators_word_on_a_secret_is_kept(state: Path, name: str) -> None:
+    given = ("set", "model:D785", "--secret", name, "--allow-unknown")
+    first = run(state, *given, input=f"{CANARY}-1\n")
+    assert first.exit_code == 0
+    assert "left out of files for more than one phone: it is a secret" in first.stderr
+    # Given again without the option, in this layer and in another, it stays a secret.
+    for number, layer in enumerate(("model:D785", "fleet", f"device:{MAC}"), 2):
+        again = run(state, "set", layer, f"{name}={CANARY}-{number}", "--allow-unknown")
+        assert again.exit_code == 0
+    for scope in ("model:D785", "fleet", f"device:{MAC}"):
+        for more in ((), ("--json",), ("--merged",)):
+            shown = run(state, "show", scope, *more).output
+            assert CANARY not in shown
+            assert "secret" in shown
+    assert CANARY.encode() not in stored(state)
+    assert CANARY not in common_file(state)
+    assert run_json(state, "marks") == [name.partition("[")[0]]
+    refused = run(state, "set", "fleet", "--public", name)
+    assert refused.exit_code == 2
+    assert "unmark" in refused.stderr
+
+
+def test_what_linekey_does_not_know_is_in_no_common_file_unless_let_in(
+    state: Path,
+) -> None:
+    result = run(state, "set", "fleet", "x_note=hello", "language=x", "--allow-unknown")
+    assert "x_note is left out of files for more than one phone" in result.stderr
+    assert "--public 'x_note' lets it in" in result.stderr
+    assert "language is left out" not in result.stderr
+    assert "hello" not in common_file(state)
+    assert "<language>" in common_file(state)
+    assert run(state, "set", "fleet", "--public", "x_note").exit_code == 0
+    assert "hello" in common_file(state)
+    again = run_json(state, "set", "fleet", "x_note=world", "--allow-unknown")
+    assert again["settings"][0]["mark"] == "public"
+    assert "world" in common_file(state)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("admin_mode_password=x", "admin_mode_password"),
+        ("setting_server=https://u:p@h/", "setting_server"),
+        (None, "not_there"),
+    ],
+)
+def test_what_is_a_secret_cannot_be_made_public(
+    state: Path, setting: str | None, name: str
+) -> None:
+    given = [setting] if setting else []
+    result = run(state, "set", "fleet", *given, "--public", name)
+    assert result.exit_code == 2
+    assert run_json(state, "show", "fleet")["settings"] == []
+
+
+def test_the_operators_word_wins_over_a_guess(state: Path) -> None:
+    run(state, "set", "fleet", "secretary_line=4711", "--allow-unknown")
+    assert "secretary_line = (set)" in run(state, "show", "fleet").stdout
+    assert run(state, "set", "fleet", "--public", "secretary_line").exit_code == 0
+    assert "4711" in run(state, "show", "fleet").stdout
+    assert "4711" in common_file(state)
+
+
+def test_a_mark_is_taken_back_for_the_next_value(state: Path) -> None:
+    run(state, "set", "fleet", "--secret", "phone_name", input=f"{CANARY}\n")
+    assert run(state, "unmark", "phone_name").exit_code == 0
+    assert run(state, "unmark", "phone_name").exit_code == 2
+    assert CANARY not in run(state, "show", "fleet").output
+    run(state, "unset", "fleet", "phone_name")
+    run(state, "set", "fleet", "phone_name=Hall")
+    assert "Hall" in common_file(state)
+
+
+def test_a_function_keys_value_may_be_a_secret(state: Path) -> None:
+    set_ = run(state, "key", "fleet", "3", "dtmf", "--secret", input=f"{CANARY}\n")
+    assert set_.exit_code == 0
+    assert CANARY not in run(state, "show", "fleet").output + common_file(state)
+    assert CANARY.encode() not in stored(state)
+    shown = run(state, "key", "fleet", "3", "dtmf", "x", "--secret")
+    assert shown.exit_code == 2

@@ -13,6 +13,7 @@ from linekey.provisioning.document import (
     CertificateEntry,
     FunctionKey,
     Layer,
+    Mark,
     Setting,
     is_secret,
     merge,
@@ -245,14 +246,55 @@ def test_what_cannot_be_read_back_is_skipped_and_named() -> None:
     assert Layer.from_plain({"settings": {}}).unreadable == ("settings: not a list",)
 
 
-def test_without_secrets_none_is_left() -> None:
+def test_what_may_be_shared_holds_no_secret_and_nothing_unknown() -> None:
     layer = Layer(
-        (Setting("user_name", "1", 1), Setting("user_pass", "x", 1)),
-        (FunctionKey(0, "line"), FunctionKey(1, "url", "https://a:b@c/")),
+        (
+            Setting("user_name", "1", 1),
+            Setting("user_pass", "x", 1),
+            Setting("language", "x", mark=Mark.SECRET),
+            Setting("site_code", "x"),
+            Setting("site_note", "x", mark=Mark.PUBLIC),
+            Setting("sip_passwort", "x"),
+            Setting("my_pin_note", "x", mark=Mark.PUBLIC),
+            Setting("admin_mode_password", "x", mark=Mark.PUBLIC),
+            Setting("site_url", "https://a:b@c/", mark=Mark.PUBLIC),
+        ),
+        (
+            FunctionKey(0, "line"),
+            FunctionKey(1, "url", "https://a:b@c/"),
+            FunctionKey(2, "dtmf", "1234", mark=Mark.SECRET),
+        ),
     )
-    bare = layer.without_secrets()
-    assert bare.settings == (Setting("user_name", "1", 1),)
-    assert bare.function_keys == (FunctionKey(0, "line"),)
+    shared = layer.shareable()
+    assert [s.name for s in shared.settings] == [
+        "user_name",
+        "site_note",
+        "my_pin_note",
+    ]
+    assert shared.function_keys == (FunctionKey(0, "line"),)
+
+
+def test_a_mark_stays_in_its_place_and_goes_through_the_layers() -> None:
+    marked = Setting("site_code", "1", mark=Mark.SECRET)
+    below = Layer((marked,), (FunctionKey(0, "dtmf", "1", mark=Mark.SECRET),))
+    changed = below.with_settings(Setting("site_code", "2")).with_function_keys(
+        FunctionKey(0, "dtmf", "2")
+    )
+    merged = merge(below, Layer((Setting("site_code", "3"),)))
+    for layer in (changed, merged):
+        assert layer.settings[0].mark is Mark.SECRET
+        assert layer.function_keys[0].mark is Mark.SECRET
+    assert changed.settings[0].value == "2"
+    public = below.with_settings(Setting("site_code", "2", mark=Mark.PUBLIC))
+    assert public.settings[0].mark is Mark.PUBLIC
+    plain, secrets = changed.to_plain()
+    assert Layer.from_plain(plain, secrets) == changed
+    assert "2" not in str(plain["settings"][0].values())
+
+
+def test_a_mark_of_a_later_linekey_counts_as_a_secrets() -> None:
+    plain = {"settings": [{"name": "language", "value": "x", "mark": "novel"}]}
+    assert Layer.from_plain(plain).settings[0].secret
 
 
 def test_an_operator_types_settings() -> None:

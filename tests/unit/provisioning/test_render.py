@@ -115,7 +115,7 @@ def test_blanked_secrets_are_left_out_and_counted() -> None:
     assert document.secrets_left_out == 2
     assert b"hunter2" not in document.body
     assert b"user_pass" not in document.body
-    assert b"<!-- 2 secret settings are left out -->" in document.body
+    assert b"<!-- 2 settings are left out -->" in document.body
     assert b"hunter2" in rendered(layer)
     assert "hunter2" not in repr(document)
 

@@ -11,7 +11,7 @@ from linekey.provisioning import service
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import FunctionKey, Layer, Mark, Setting
 from linekey.provisioning.identity import NO_IDENTITY, Identity
 from linekey.provisioning.render import Rendered
 from linekey.provisioning.service import (
@@ -187,3 +187,38 @@ def test_kept_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in (1, 2, 1, 3, 1, 2):
         get(key)
     assert made == [1, 2, 3, 2]
+
+
+def test_a_file_for_more_than_one_phone_holds_no_secret_and_nothing_unknown() -> None:
+    layer = Layer(
+        (
+            Setting("language", "English"),
+            Setting("phone_name", "canary-1", mark=Mark.SECRET),
+            Setting("snmp_community", "canary-2"),
+            Setting("site_code", "canary-3"),
+            Setting("site_note", "let-in", mark=Mark.PUBLIC),
+            Setting("setting_server", "https://h/#token=canary-4"),
+        ),
+        (FunctionKey(0, "url", "https://u:canary-5@h/"), FunctionKey(1, "line")),
+    )
+    shared = SharedLayers(layer, layer, (1, 1))
+    rules = Rules(blanked_for_shared=True)
+    site = Site(rules, KEY, "https://prov.example.com")
+    old = replace(OLD_DEVICE, layer=layer)
+    for target, identity, device in (
+        ("/snom.htm", OWN, DEVICE),
+        ("/snomD785.htm", OWN, DEVICE),
+        ("/snom320.htm", COMMON, None),
+        (f"/snom320-{A}.htm", COMMON, old),
+    ):
+        request = Request("GET", target.encode(), identity, ConnectionFacts(0x0303))
+        answer = decide(request, device, shared, site, NOW)
+        assert answer.status == 200, target
+        assert b"canary" not in answer.body, target
+        assert b"English" in answer.body
+        assert b"let-in" in answer.body
+    own = decide(
+        Request("GET", f"/{A}".encode(), OWN, ConnectionFacts(0x0303)),
+        replace(DEVICE, layer=layer), shared, site, NOW,
+    )  # fmt: skip
+    assert all(b"canary-%d" % n in own.body for n in range(1, 6))
