@@ -5,11 +5,10 @@
 ``decision_log`` writes them.
 
 Rules: a line holds no secret. What a peer sent (URL, user agent, server name) is cut
-to a length and kept printable for any database; a one-time token in a URL is masked
-here once more, whoever made the line.
+to a length and kept printable for any database; what reads like a secret in it, such as
+a one-time token in a URL, is masked here once more, whoever made the line.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import sqlalchemy as sa
 
+from linekey.catalog.secrecy import mask_url
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
 from linekey.store.database import Database
@@ -36,7 +36,6 @@ MAX_REFUSED_BYTES = 200
 """Bytes kept of it, in UTF-8, where nothing was handed out. So a line that a stranger
 can bring about has at most some 1,200 bytes."""
 
-_TOKEN = re.compile(r"/t/[^/?#\s]{4,}")
 PIECE = 500
 """Lines that are deleted in one transaction."""
 
@@ -178,7 +177,7 @@ class LogEntry:
             self.cure,
             None if mac is None else mac.digits,
             None if target is None else target.digits,
-            keep(_TOKEN.sub("/t/…", self.resource)),
+            keep(self.resource),
             self.status,
             self.peer,
             self.peer_port,
@@ -225,7 +224,11 @@ def _known_reason(entry: LogEntry) -> Reason | None:
 
 
 def storable(text: str) -> str:
-    """Cut to MAX_TEXT and escape what a database refuses: NUL and lone surrogates."""
+    """Mask secrets, cut to MAX_TEXT, and escape what a database refuses.
+
+    That is NUL and lone surrogates. What a peer sent is masked whoever made the line.
+    """
+    text = mask_url(text)
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     if text.isascii():

@@ -1,6 +1,7 @@
 """Logs to stderr through structlog: JSON for machines, or text for people.
 
-Rules: what is logged here holds no secret; the log of decisions is in the store
+Rules: what is logged here holds no secret, and what reads like one is masked once more
+(``catalog.secrecy``); the log of decisions is in the store
 (``linekey log``), and only refusals and trouble are said here. Nobody waits for a line
 to be written (``net.standard_streams``).
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from linekey.catalog.secrecy import mask_url
 from linekey.net.standard_streams import QueuedStream, in_words
 from linekey.web.repeats import Repeats
 
@@ -29,6 +31,14 @@ def _take_extra(logger: Any, name: str, event: Any) -> Any:
             value = getattr(record, field, None)
             if value is not None:
                 event[field] = value
+    return event
+
+
+def _mask(logger: Any, name: str, event: Any) -> Any:
+    """Mask what reads like a secret, whoever logged it and whatever it stands in."""
+    for field, value in event.items():
+        if isinstance(value, str):
+            event[field] = mask_url(value)
     return event
 
 
@@ -119,6 +129,7 @@ def configure_logs(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _mask,
                 renderer,
             ],
         )

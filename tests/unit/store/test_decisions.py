@@ -91,6 +91,22 @@ async def test_a_token_in_a_url_is_never_on_record(
         assert token.encode() not in path.read_bytes()
 
 
+@pytest.mark.parametrize("field", ["detail", "resource", "server_name", "user_agent"])
+@pytest.mark.parametrize(
+    "text", ["https://u:{}@h/", "snom/10 x; api-key={} y", "x.htm#access_token={}"]
+)
+async def test_what_a_peer_sent_is_on_record_without_its_secrets(
+    database: Database, now: datetime, field: str, text: str
+) -> None:
+    line = replace(decided(now, Reason.OWN_FILE), **{field: text.format("canary7f3a")})
+    async with DecisionLog(database) as log:
+        await log.record(line)
+    (found,) = read_log(database)
+    assert getattr(found, field) == text.format("…").replace("u:…", "…")
+    for path in database.state.root.glob("linekey.db*"):
+        assert b"canary7f3a" not in path.read_bytes()
+
+
 @pytest.fixture
 async def filled(database: Database, now: datetime) -> Database:
     async with DecisionLog(database) as log:
