@@ -349,6 +349,15 @@ def import_(
             "--skip-registered", help="Leave out phones that are registered already."
         ),
     ] = False,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="NAME",
+            help="This column, a setting or NAME[IDX], holds secrets; again for more. "
+            "Passwords and the like are recognised without it.",
+        ),
+    ] = None,
     allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
@@ -372,7 +381,10 @@ def import_(
     data = read_file(file)
     with opened(state, create=True) as database:
         table = parse_device_table(
-            data, VendorCas(database).usual_vendor(), allow_unknown=allow_unknown
+            data,
+            VendorCas(database).usual_vendor(),
+            allow_unknown=allow_unknown,
+            secret=[parse_slot(name) for name in secret or ()],
         )
         devices = Devices(database)
         problems = list(table.problems)

@@ -20,7 +20,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from linekey.catalog.firmware import Firmware
@@ -30,7 +30,7 @@ from linekey.catalog.vendors import IDENTITY_RULES, LAB_VENDOR
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import Layer, Mark, Setting
 from linekey.store.foreign_tables import (
     LINE_SETTINGS,
     ForeignTable,
@@ -95,13 +95,19 @@ def parse_model(text: str, vendor: str) -> str:
 
 
 def parse_device_table(
-    data: bytes, vendor: str = "snom", *, allow_unknown: bool = False
+    data: bytes,
+    vendor: str = "snom",
+    *,
+    allow_unknown: bool = False,
+    secret: Collection[tuple[str, int | None]] = (),
 ) -> DeviceTable:
     """Read a CSV file; ``vendor`` is for rows that name none.
 
-    Raises InputError if it cannot be read as a table at all: not text, no header, no
-    column ``mac``, a column that is no setting's name, or, without ``allow_unknown``,
-    none that is known. What is wrong with a row is in ``problems``.
+    ``secret`` names settings (with their idx) whose columns hold secrets. Raises
+    InputError if it cannot be read as a table at all: not text, no header, no column
+    ``mac``, a column that is no setting's name, or, without ``allow_unknown``, none
+    that is known; and for a name in ``secret`` that no column has. What is wrong with
+    a row is in ``problems``.
     """
     rows = _rows(_text(data))
     try:
@@ -109,7 +115,7 @@ def parse_device_table(
     except StopIteration:
         raise InputError("the file is empty", hint=_HEADER_HINT) from None
     foreign = recognise_table(header)
-    columns = _columns(header, line, foreign, allow_unknown)
+    columns = _mark(_columns(header, line, foreign, allow_unknown), secret)
     by_line = any(c is not None and c.record == "line" for c in columns)
     devices: dict[Mac, Device] = {}
     lines: dict[Mac, int] = {}
@@ -136,6 +142,25 @@ def parse_device_table(
             lines.setdefault(device.mac, line)
     notes = _notes(foreign, header, columns, devices.values())
     return DeviceTable(tuple(devices.values()), lines, tuple(problems), notes)
+
+
+def _mark(
+    columns: "list[_Column | None]", secret: Collection[tuple[str, int | None]]
+) -> "list[_Column | None]":
+    slots = {(c.name, c.idx) for c in columns if c is not None and c.record is None}
+    for name, idx in secret:
+        if (name, idx) not in slots:
+            written = name if idx is None else f"{name}[{idx}]"
+            raise InputError(
+                f"no column is the setting {written!r}",
+                hint="write the name as the column's, with its idx",
+            )
+    return [
+        replace(c, secret=True)
+        if c is not None and c.record is None and (c.name, c.idx) in secret
+        else c
+        for c in columns
+    ]
 
 
 def _one_phone(one: Device, other: Device) -> bool:
@@ -242,6 +267,8 @@ class _Column:
     idx: int | None = None
     of_line: bool = False
     """The idx is the row's column ``line``."""
+    secret: bool = False
+    """Marked as a secret by the operator."""
 
     @property
     def shown(self) -> str:
@@ -383,7 +410,12 @@ def _settings(
         raise InputError(f"not a line: {line[:20]!r}", hint="a number from 1 to 99")
     snom = vendor in _SNOM_LIKE
     made = [
-        Setting(column.name, value, int(line) if column.of_line else column.idx)
+        Setting(
+            column.name,
+            value,
+            int(line) if column.of_line else column.idx,
+            mark=Mark.SECRET if column.secret else None,
+        )
         for column, value in settings
         if snom or not column.of_line
     ]

@@ -270,6 +270,20 @@ def test_unknown_settings_and_columns_are_refused(state: Path, tmp_path: Path) -
     assert [entry["known"] for entry in shown] == [False, False]
 
 
+def test_a_column_of_secrets_is_sealed_and_not_shown(
+    state: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "phones.csv"
+    table.write_text("mac,site_code\n000413AABBD0,canary-7f3a\n")
+    given = ("import", str(table), "--secret", "site_code", "--allow-unknown")
+    assert run(state, *given).exit_code == 0
+    assert "canary-7f3a" not in run(state, "show", "000413AABBD0").output
+    stored = b"".join(path.read_bytes() for path in state.glob("*.db*"))
+    assert b"canary-7f3a" not in stored
+    given = ("import", str(table), "--secret", "site", "--allow-unknown")
+    assert run(state, *given).exit_code == 2
+
+
 def test_a_fusionpbx_export_is_read_by_its_own_names(
     state: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from linekey.catalog.firmware import Firmware
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import Layer, Mark, Setting
 from linekey.store.device_csv import DISABLED, parse_device_table, parse_vendor
 
 GOOD = (
@@ -251,6 +251,18 @@ def test_a_value_that_a_spreadsheet_broke_is_refused_and_not_repeated(
     assert "spreadsheet" in problem.reason
     assert "user_pass[1]" in problem.reason
     assert cell not in problem.reason.replace("4.137E+12", "")
+
+
+def test_the_operator_names_columns_that_hold_secrets() -> None:
+    data = b"mac,phone_name,user_name1\n000413AABBCC,s3cr3t,4711\n"
+    secret = [("phone_name", None), ("user_name", 1)]
+    (device,) = parse_device_table(data, secret=secret).devices
+    assert all(s.mark is Mark.SECRET for s in device.layer.settings)
+    (device,) = parse_device_table(data).devices
+    assert all(s.mark is None for s in device.layer.settings)
+    for wrong in ("user_name", "nothing", "mac"):
+        with pytest.raises(InputError, match=wrong):
+            parse_device_table(data, secret=[(wrong, None)])
 
 
 def test_a_misspelled_vendor_is_told_the_near_one() -> None:
