@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from linekey.catalog.secrecy import mask_url
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
@@ -336,7 +337,7 @@ def _shown(raw_target: bytes) -> str:
     if not text.isprintable():
         text = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
     prefix, *others = _MASKS
-    text = prefix[0].sub(prefix[1], text)
+    text = mask_url(prefix[0].sub(prefix[1], text))
     if not _CERTIFICATE.search(text):  # whose name is as long as a token
         for pattern, mask in others:
             text = pattern.sub(mask, text)

@@ -286,3 +286,15 @@ def test_what_is_shown_is_one_short_line_of_ascii() -> None:
 )
 def test_a_token_is_masked_wherever_it_was_mistyped(token: str, shape: str) -> None:
     assert token not in parse_target(shape.format(token).encode()).text
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/x;password=canary", b"/x#access_token=canary", b"http://u:canary@h/x",
+        b"/x%3Fapi-key%3Dcanary", b"/x?mac=000413AABBCC&pin=canary",
+    ],
+)  # fmt: skip
+def test_what_reads_like_a_secret_is_not_shown(target: bytes) -> None:
+    found = parse_target(target)
+    assert "canary" not in found.text
