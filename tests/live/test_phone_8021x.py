@@ -86,6 +86,71 @@ async def test_the_phone_logs_in_with_its_certificate(
     )
 
 
+@pytest.mark.parametrize(
+    ("generation", "firmware", "version"),
+    [
+        (Generation.SHA1, "10.1.33.33", "TLSv1.2"),
+        (Generation.SHA1, "8.9.3.80", "TLSv1.2"),
+        (Generation.SHA1, "8.7.5.35", "TLSv1.2"),
+        (Generation.SHA256, "10.1.33.33", "TLSv1.2"),
+    ],
+)
+async def test_a_phone_with_a_long_list_of_suites_logs_in_with_either_generation(
+    place: Place,
+    record_interop: Any,
+    generation: Generation,
+    firmware: str,
+    version: str,
+) -> None:
+    # 24 to 40 suites: longer than the 510 bytes that the supplicant reads of a line.
+    mac = place.old_phone if generation is Generation.SHA1 else place.phone
+    chain, key = place.lab.device_identity(mac, generation)
+    state = phone(place, "D715", firmware)
+    builtin = DeviceIdentity(chain, private_key_to_pem(key))
+    state = replace(state, mac=mac, builtin=builtin)
+    async with radius(place) as peer, VirtualPhone(state) as running:
+        await shelve(place, running)
+        answer = await log_in(running, peer.port)
+        ended = running.state
+    assert answer.ok, (answer, peer.log())
+    assert ended.apps.network is not None
+    assert version in next(e for e in ended.log if e.purpose == "802.1x").text
+    record_interop(
+        "freeradius",
+        f"virtual phone D715 {firmware}: EAP-TLS with a {generation.label} identity",
+    )
+
+
+async def test_a_server_that_answers_and_then_falls_silent_has_answered(
+    place: Place,
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    class Rubbish(asyncio.DatagramProtocol):
+        transport: asyncio.DatagramTransport
+
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            # An Access-Challenge with the request's number and a false authenticator.
+            self.transport.sendto(
+                bytes([11, data[1], 0, 38]) + bytes(16) + b"\x50\x12" + bytes(16), addr
+            )
+
+    transport, _ = await loop.create_datagram_endpoint(
+        Rubbish, local_addr=("127.0.0.1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    try:
+        async with VirtualPhone(phone(place)) as running:
+            answer = await log_in(running, port)
+    finally:
+        transport.close()
+    assert not answer.ok
+    assert "answers, but not with the same secret" in answer.text
+
+
 async def test_the_phone_logs_in_over_ipv6(place: Place, record_interop: Any) -> None:
     async with (
         radius(place, host="::1") as peer,

@@ -29,6 +29,7 @@ from linekey.certs.pem import parse_certificates
 from linekey.errors import CertificateError, InputError
 from linekey.phone.app_events import LogIntoNetwork, NetworkLoginEnded
 from linekey.phone.ieee8021x import EapMethod, Supplicant, supplicant
+from linekey.phone.wording import counted
 from linekey.tls.versions import Version
 
 PROGRAM: Final = "eapol_test"
@@ -44,6 +45,16 @@ _ALERT = re.compile(
     r"SSL: SSL3 alert: (read \(remote end reported an error\)|write \([^)]*\))"
     r":fatal:([a-z ]+)"
 )
+_OWN_TLS = re.compile(
+    r"OpenSSL: [^\n]*?failed error:[0-9A-F]+:[^:\n]*:[^:\n]*:([^\n]+)"
+)
+_PACKET: Final = re.compile(r"Received \d+ bytes from RADIUS server")
+_FORGED: Final = (
+    "did not have correct Message-Authenticator",
+    "Invalid Message-Authenticator!",
+    "Response Authenticator invalid!",
+)
+"""What the supplicant says of an answer that was made with another secret."""
 _FOLDER_ENV: Final = "XDG_RUNTIME_DIR"
 
 
@@ -276,6 +287,13 @@ def _why(called: str, output: str, *, shown: bool) -> tuple[str, str]:
             "the network refused the phone (EAP-Failure)",
             "look at the RADIUS server's log: user name, MAC rule or password",
         )
+    broken = _OWN_TLS.search(output)
+    if broken is not None and "EAP-TLS: Failed to initialize SSL" in output:
+        return (
+            "the supplicant's OpenSSL does not take the phone's certificate, key or"
+            f" authorities: {broken[1].strip()}",
+            "look at the phone's certificate: linekey phone certificates",
+        )
     if "recvmsg[RADIUS]: Connection refused" in output:
         return (
             f"no RADIUS server listens at {called}",
@@ -286,13 +304,22 @@ def _why(called: str, output: str, *, shown: bool) -> tuple[str, str]:
             f"{PROGRAM} cannot call the RADIUS server {called}",
             "give an address without an interface, as 192.0.2.5 or 2001:db8::5",
         )
-    if "EAPOL test timed out" in output or "No RADIUS response" in output:
+    packets = len(_PACKET.findall(output))
+    if not packets:
         return (
             f"the RADIUS server {called} does not answer",
             "check address, port and secret: a wrong secret is met with silence"
             " (RFC 2865 §3)",
         )
+    if any(words in output for words in _FORGED):
+        return (
+            f"the RADIUS server {called} answers, but not with the same secret",
+            "give the secret that the server has for this switch's address",
+        )
+    ended = "the supplicant ended without a login"
+    if "EAPOL test timed out" in output:
+        ended = "then no more"
     return (
-        "the supplicant ended without a login",
+        f"the RADIUS server {called} answered {counted(packets, 'time')}, and {ended}",
         "look at the RADIUS server's log",
     )

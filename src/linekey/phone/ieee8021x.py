@@ -11,11 +11,17 @@ carry a client certificate of its own are undocumented, L). An empty shelf prove
 nobody: the server is then not checked, as phones do it, and said so (L). The EAP
 identity is the MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server
 compare).
+
+Every line of the configuration is at most ``MAX_LINE`` bytes: wpa_supplicant reads no
+more of one, and drops the rest without a word. A suite list that is longer is written
+by OpenSSL's aliases, which mean the same suites in the same order; what is left out is
+noted.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
@@ -24,6 +30,39 @@ from linekey.mac import Mac
 from linekey.tls.policy import list_suites, missing_suites
 from linekey.tls.suites import SUITES
 from linekey.tls.versions import Version
+
+MAX_LINE: Final = 509
+"""Bytes of a line, without its end. wpa_supplicant 2.10 reads lines into 512 bytes
+(``wpa_config_read``), which leaves 510 before the line feed; one is to spare."""
+_LEVEL: Final = "@SECLEVEL=0"
+_CIPHERS_KEY: Final = "openssl_ciphers="
+_NO_CCM: Final = "!AESCCM"
+_ALIASES: Final = tuple(
+    (tuple(name.format(bits) for name in names), f"{alias}+AES{bits}")
+    for bits in (256, 128)
+    for names, alias in (
+        (
+            (
+                "DHE-RSA-AES{}-GCM-SHA" + ("384" if bits == 256 else "256"),
+                "DHE-RSA-AES{}-SHA256",
+                "DHE-RSA-AES{}-SHA",
+            ),
+            "DHE+aRSA",
+        ),
+        (
+            (
+                "AES{}-GCM-SHA" + ("384" if bits == 256 else "256"),
+                "AES{}-SHA256",
+                "AES{}-SHA",
+            ),
+            "kRSA",
+        ),
+    )
+)
+"""Runs of suites, and OpenSSL's shorter word for each (ciphers(1); once CCM is out)."""
+_UNPROVEN: Final = frozenset({"SRP", "PSK", "DSS", "DSA"})
+"""Ways to prove a server that no EAP-TLS server has: SRP and PSK need a secret in the
+place of the certificate, DSA keys are no longer taken by current ones."""
 
 
 class EapMethod(StrEnum):
@@ -137,27 +176,67 @@ def supplicant(
 def _configuration(network: dict[str, str], ciphers: str = "") -> bytes:
     # For the whole file and not for the network: that would come too late for the
     # level, which OpenSSL looks at when it takes the phone's certificate.
-    lines = [f"openssl_ciphers={ciphers}"] if ciphers else []
+    lines = [f"{_CIPHERS_KEY}{ciphers}"] if ciphers else []
     lines += ["network={", "\tkey_mgmt=IEEE8021X"]
-    lines += [f"\t{name}={value}" for name, value in network.items()]
+    for name, value in network.items():
+        line = f"\t{name}={value}"
+        if len(line.encode("utf-8")) > MAX_LINE:
+            raise InputError(
+                f"the supplicant cannot read {_TOLD.get(name, name)}: its line is"
+                f" longer than {MAX_LINE} bytes",
+                hint="make it shorter; a character that is not plain ASCII needs four",
+            )
+        lines.append(line)
     lines += ["\teapol_flags=0", "}", ""]
     return "\n".join(lines).encode("utf-8")
 
 
+_TOLD: Final = {
+    "identity": "the user name",
+    "password": "the password",
+    "client_cert": "the path of its folder",
+    "private_key": "the path of its folder",
+    "ca_cert": "the path of its folder",
+}
+
+
 def _ciphers(suites: Sequence[int]) -> tuple[str, list[str]]:
-    """OpenSSL's cipher list for these suites, and a note on those it does not know."""
+    """OpenSSL's cipher list for these suites, and a note on those it leaves out."""
     missing = set(missing_suites(suites))
-    names = [
-        SUITES[n].openssl_name or "" for n in suites if n in SUITES and n not in missing
-    ]
+    usable = [n for n in suites if n in SUITES and n not in missing]
+    names = [SUITES[n].openssl_name or "" for n in usable]
     if suites and not any(names):
         raise InputError(
             "the supplicant can speak none of this phone's cipher suites:"
             f" {list_suites(suites)}",
             hint="update the phone's firmware; no current OpenSSL has them",
         )
+    room = MAX_LINE - len(_CIPHERS_KEY)
+    text = ":".join([_LEVEL, *(filter(None, names) if any(names) else ["DEFAULT"])])
+    if len(text) > room:
+        kept = [n for n in usable if _can_prove(n)]
+        while len(text := ":".join(_by_alias(kept))) > room:
+            del kept[-1]  # no row of the catalogue comes to this
+        missing |= set(usable) - set(kept)
     notes = [f"suites not offered: {list_suites(sorted(missing))}"] if missing else []
-    return f"{':'.join(filter(None, names)) or 'DEFAULT'}:@SECLEVEL=0", notes
+    return text, notes
+
+
+def _can_prove(number: int) -> bool:
+    """Whether a suite's server proves itself as an EAP-TLS server can."""
+    suite = SUITES[number]
+    return not {suite.key_exchange, suite.authentication} & _UNPROVEN
+
+
+def _by_alias(suites: Sequence[int]) -> list[str]:
+    """The words of a cipher list for these suites, in this order, the shorter way."""
+    text = ":".join(filter(None, (SUITES[n].openssl_name for n in suites)))
+    if "CCM" in text:
+        return [_LEVEL, *text.split(":")]
+    padded = f":{text}:"
+    for names, alias in _ALIASES:
+        padded = padded.replace(f":{':'.join(names)}:", f":{alias}:")
+    return [_LEVEL, _NO_CCM, *padded.strip(":").split(":")]
 
 
 def _phase1(versions: Sequence[Version]) -> str:
