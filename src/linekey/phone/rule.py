@@ -26,6 +26,10 @@ _FILES: Final = {
     "judge": "tests/unit/trust/test_judge.py",
     "registration": "tests/unit/phone/test_sip_registration.py",
     "kamailio": "tests/live/test_phone_sip.py",
+    "account": "tests/unit/phone/test_sip_account.py",
+    "keys": "tests/unit/phone/test_keys.py",
+    "browser": "tests/unit/phone/test_minibrowser.py",
+    "ldap": "tests/unit/phone/test_directory_settings.py",
 }
 """The files of tests, from the top of the repository, by a short name."""
 FACTS: Final = "facts snom"

@@ -12,6 +12,7 @@ from linekey.catalog import settings_rules as since
 from linekey.phone.rule import FACTS as _FACTS
 from linekey.phone.rule import PhoneRule
 from linekey.phone.sip_rules import SIP_RULES
+from linekey.phone.use_rules import USE_RULES
 
 _FLAGS: Final = "vendor page, Permission Flags"
 
@@ -567,4 +568,5 @@ RULES: Final = (
         ),
     ),
     *SIP_RULES,
+    *USE_RULES,
 )

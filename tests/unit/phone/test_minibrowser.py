@@ -214,3 +214,32 @@ def test_any_document_is_a_page_or_raises_the_one_error(xml: str, tail: str) -> 
         browser.choose(0),
     ):
         assert isinstance(step, (Open, Dial, Leave, Stay))
+
+
+@pytest.mark.parametrize("scheme", ["snom", "phone", "Phone", "SNOM"])
+def test_phone_and_snom_commands_are_one(scheme: str) -> None:
+    assert follow(f"{scheme}://mb_exit") == Leave()
+    assert follow(f"{scheme}://mb_exit#numberdial=4711&reregister=1") == Leave(
+        ("numberdial=4711", "reregister=1")
+    )
+    told = follow(f"{scheme}://mb_nop#toggleset=x")
+    assert isinstance(told, Stay)
+    assert "toggleset=x" in told.reason
+    assert isinstance(follow(f"{scheme}://mb_other"), Stay)
+    assert isinstance(follow(f"{scheme}://mb_exitus"), Stay)
+
+
+@pytest.mark.parametrize("root", ["SnomIPPhoneSilent", "IPPhoneSilent"])
+def test_a_silent_page_leaves_the_screen_and_fetches_the_next(root: str) -> None:
+    shown = parse_page(b"<SnomIPPhoneText><Text>here</Text></SnomIPPhoneText>", URL)
+    silent = parse_page(
+        f"<{root}><fetch mil='2000'>next.xml</fetch></{root}>".encode(), URL
+    )
+    browser = Minibrowser().show(shown).show(silent)
+    assert browser.page == shown
+    assert browser.due == silent
+    step = browser.timer()
+    assert isinstance(step, Open)
+    assert step.url.endswith("/next.xml")
+    after = browser.show(parse_page(b"<IPPhoneText><Text>x</Text></IPPhoneText>", URL))
+    assert after.silent is None
