@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from linekey.lab.authority import LabAuthority
 from linekey.lab.contexts import lab_contexts
+from linekey.net.asgi_edge import Edge
 from linekey.net.asgi_tls import connection_tls
 from linekey.net.door import Door
 from linekey.net.door_refusal import Refusal
@@ -121,7 +123,10 @@ def _app(lab: LabAuthority) -> Starlette:
         return _text("Who am I?", by, f"{version}, {tls.suite_name}")
 
     pages = {"/menu.xml": menu, "/note.xml": note, "/said.xml": said, "/who.xml": who}
-    return Starlette(routes=[Route(path, page) for path, page in pages.items()])
+    return Starlette(
+        routes=[Route(path, page) for path, page in pages.items()],
+        middleware=[Middleware(Edge, _log)],
+    )
 
 
 def _text(title: str, *lines: str) -> Response:

@@ -31,6 +31,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.errors import LinekeyError
 from linekey.net.accepting import Accepting
+from linekey.net.asgi_edge import Edge
 from linekey.net.descriptors import RESERVE, lowest_free, soft_limit
 from linekey.net.door_connection import HALF_OPEN, DoorConnection
 from linekey.net.door_http import DoorHttp
@@ -77,6 +78,7 @@ class Door:
         limits: LimitSettings,
         certificate: Certificate | Callable[[], Certificate],
         on_refused: OnRefused,
+        on_trouble: Callable[[str], None] = lambda cause: None,
         drain_s: float = 5.0,
         balancers: Sequence[str] = (),
         chance: Random | None = None,
@@ -88,7 +90,7 @@ class Door:
         self.accepted = self.completed = self.refused_count = self.shed_count = 0
         self.server_state = ServerState()
         self.config = Config(
-            app,
+            Edge(app, _log, on_trouble=on_trouble),
             http=DoorHttp,
             ws="none",
             lifespan="off",

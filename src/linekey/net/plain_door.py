@@ -4,18 +4,21 @@ uvicorn with h11, whose parser bounds a request's head. Who may come in is decid
 each request by ``net.proxy.BehindProxy``; what a phone may do to a server (slow
 handshakes, thousands of idle connections) is the proxy's to bound, since phones do not
 get here. It shows the same numbers as ``net.door.Door``; those of TLS are 0. What is
-no HTTP is named for the record: a proxy that speaks TLS to its backend, for one.
+no HTTP is named for the record: a proxy that speaks TLS to its backend, for one. What
+goes wrong is 503, and ``on_trouble`` is told its cause (``net.asgi_edge``).
 """
 
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
 
 from linekey.errors import StorageError
+from linekey.net.asgi_edge import Edge
 from linekey.net.door_refusal import CURES, Refusal
 from linekey.net.http_server import HttpServer
 from linekey.net.proxy import App, OnRefused
@@ -48,6 +51,7 @@ class PlainDoor(HttpServer):
         *,
         limits: LimitSettings,
         on_refused: OnRefused | None = None,
+        on_trouble: Callable[[str], None] = lambda cause: None,
         drain_s: float = 5.0,
     ) -> None:
         self.address = address_of(listener)
@@ -58,7 +62,7 @@ class PlainDoor(HttpServer):
         self._telling: set[asyncio.Task[None]] = set()
         super().__init__(
             uvicorn.Config(
-                self._counted,
+                Edge(self._counted, _log, on_trouble=on_trouble),
                 http="h11",
                 h11_max_incomplete_event_size=2 * limits.header_bytes,
                 ws="none",

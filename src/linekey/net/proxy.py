@@ -38,7 +38,7 @@ from urllib.parse import unquote_to_bytes
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, to_pem
-from linekey.errors import CertificateError, InputError, PeerError, StorageError
+from linekey.errors import CertificateError, InputError, PeerError
 from linekey.net.asgi_tls import ConnectionTls
 from linekey.net.door_refusal import Refusal
 from linekey.net.request_head import place_target, read_host, target_of
@@ -116,9 +116,9 @@ class BehindProxy:
 
     ``trusted`` holds addresses and networks (``192.0.2.10``, ``10.0.0.0/8``);
     ``unix_socket`` says that peers without an address, those of a Unix socket, are
-    proxies. ``on_refused`` returns once a refusal is on record; if it raises
-    StorageError the answer is 503. Raises InputError for a network that is none, and if
-    nobody at all is listed.
+    proxies. ``on_refused`` returns once a refusal is on record; what it raises is
+    raised from here, and there is no answer. Raises InputError for a network that is
+    none, and if nobody at all is listed.
     """
 
     def __init__(
@@ -190,12 +190,8 @@ class BehindProxy:
             cure=CURES[code],
             status=status,
         )
-        text = f"{reason}\nreason: {code}\n"
-        try:
-            await self._on_refused(refusal)
-        except StorageError:
-            status, text = 503, "the server cannot record this request now\n"
-        body = text.encode("utf-8")
+        await self._on_refused(refusal)
+        body = f"{reason}\nreason: {code}\n".encode()
         await send(
             {
                 "type": "http.response.start",

@@ -93,6 +93,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Read in one consistent view. Raises StorageError if it cannot be read."""
+        self.check_file()
         with told_as_storage_error(self.name), self.engine.begin() as connection:
             yield connection
 
@@ -123,6 +124,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Write in one transaction what the registry's readers need not notice."""
+        self.check_file()
         with told_as_storage_error(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(linekey_write=True)
             with connection.begin():

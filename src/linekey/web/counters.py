@@ -13,6 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from linekey.certs.certificate import Certificate
+from linekey.errors import Cause
+from linekey.net.asgi_edge import FAULT
 
 GRANTED, BLANKED, REFUSED = 0, 1, 2
 HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
@@ -20,7 +22,9 @@ CONNECTIONS, HALF_OPEN = 8, 9
 LINES_LOST = {"debug": 10, "info": 11, "warning": 12, "error": 13}
 """Level → lines of the log on stderr that could not be written."""
 SHORT_OF_ROOM = 14
-_WIDTH = 15
+UNAVAILABLE = {cause: 15 + n for n, cause in enumerate((*map(str, Cause), FAULT))}
+"""Cause → answers 503 because of it."""
+_WIDTH = 15 + len(UNAVAILABLE)
 
 
 class Counters:
@@ -93,6 +97,14 @@ class _ServerCollector(Collector):
         ):
             decisions.add_metric([outcome], total(number))
         yield decisions
+        unavailable = CounterMetricFamily(
+            "linekey_unavailable",
+            "Requests answered 503, by cause: nobody decided on them.",
+            labels=["cause"],
+        )
+        for cause, number in UNAVAILABLE.items():
+            unavailable.add_metric([cause], total(number))
+        yield unavailable
         lost = CounterMetricFamily(
             "linekey_log_lines_lost",
             "Lines of the log on stderr that were not written: nobody read it.",

@@ -9,6 +9,7 @@ with a foreign ``Origin`` is refused; what changes the phone needs admin mode (s
 admin mode, you can manually upload"). Files are limited before they are read.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,11 +17,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from linekey.certs.pem import to_pem
+from linekey.net.asgi_edge import Edge
 from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.events import (
     CertificateRemoved,
@@ -122,6 +125,7 @@ class PhonePages:
             "/logout": (Mode.NOBODY, self._log_out),
         }
         self.app = Starlette(
+            middleware=[Middleware(Edge, logging.getLogger("linekey.phone"))],
             routes=[
                 Route("/", self._home),
                 Route("/static/{name}", self._static),

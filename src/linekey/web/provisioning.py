@@ -11,18 +11,20 @@ registry is looked into, a guess at a password counted (``provisioning.brake``),
 decision recorded, the answer sent. Only the ASGI TLS
 extension is read, so it works alike at the door and behind a proxy.
 
-Rules: no answer leaves before its decision is on record; if it cannot be recorded, the
-answer is 503 and holds nothing. Answers are never cached (``no-store``) and have no
+Rules: no answer leaves before its decision is on record; where that cannot be done, or
+nothing looked up within ``LOOK_WITHIN_S``, StorageError is raised, which
+``net.asgi_edge`` answers with 503. Answers are never cached (``no-store``) and have no
 ETag: each request is a decision of its own, and phones do not revalidate.
 """
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from linekey.errors import CertificateError, StorageError
+from linekey.errors import Cause, CertificateError, StorageError
 from linekey.mac import Mac
 from linekey.net.asgi_tls import ConnectionTls, connection_tls
 from linekey.net.request_head import target_of
@@ -30,12 +32,16 @@ from linekey.net.sources import source_of
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Verdict
 from linekey.provisioning.identity import Identity
-from linekey.provisioning.service import PLAIN_TEXT, Answer, Request, Site, decide
+from linekey.provisioning.service import Answer, Request, Site, decide
 from linekey.store.decisions import LogEntry
 from linekey.web.gate import Gate
 from linekey.web.reader import Reader, RegistryReader
 
 _log = logging.getLogger("linekey.provisioning")
+
+LOOK_WITHIN_S = 2.0
+"""Seconds for all that is looked up for one request. With
+``decision_log.RECORD_WITHIN_S`` after it a phone has its answer within 5."""
 
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
@@ -96,62 +102,52 @@ class ProvisioningApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        try:
-            answer = await self._answer(scope)
-        except StorageError as error:
-            _log.error("no answer without a record: %s (%s)", error.message, error.hint)
-            await _send(
-                scope,
-                send,
-                503,
-                b"the server cannot look up or record this request now\n",
-                PLAIN_TEXT,
-                (b"retry-after", b"30"),
-            )
-        else:
-            await _send(
-                scope,
-                send,
-                answer.status,
-                answer.body,
-                answer.content_type,
-                *answer.headers,
-            )
+        answer = await self._answer(scope)
+        await _send(
+            scope,
+            send,
+            answer.status,
+            answer.body,
+            answer.content_type,
+            *answer.headers,
+        )
 
     async def _answer(self, scope: Any) -> Answer:
         now = self._clock()
-        target = target_of(scope)
-        await self._registry.look()
-        tls, identity = await self._who(scope, now)
-        version = tls.version if tls else None
         user_agent, authorization = _read_headers(scope)
-        request = Request(
-            scope["method"],
-            target,
-            identity,
-            ConnectionFacts(
-                None if version is None else int(version),
-                tls.policy if tls else None,
-                tls is None or tls.policy is None,
-            ),
-            authorization,
-            self._site.rules.base_paths,
-        )
-        wanted = request.record_of
-        device = None if wanted is None else await self._registry.find(wanted)
-        shared = await self._registry.layers(request.model_of(device))
-        site = self._here(identity)
-        answer = decide(request, device, shared, site, now)
-        if answer.guess is not None:
-            peer = scope["client"] or ("", 0)
-            verdict = await self._brake.judge(
-                answer.guess,
-                source_of(peer[0]),
-                identity.leaf_sha256,
-                right=answer.right,
-                now=now,
-            )
-            answer = decide(request, device, shared, site, now, verdict)
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                await self._registry.look()
+                tls, identity = await self._who(scope, now)
+                request = _request(
+                    scope,
+                    tls,
+                    identity,
+                    authorization,
+                    self._site.rules.base_paths,
+                )
+                wanted = request.record_of
+                device = None if wanted is None else await self._registry.find(wanted)
+                shared = await self._registry.layers(request.model_of(device))
+                site = self._here(identity)
+                answer = decide(request, device, shared, site, now)
+                if answer.guess is not None:
+                    peer = scope["client"] or ("", 0)
+                    verdict = await self._brake.judge(
+                        answer.guess,
+                        source_of(peer[0]),
+                        identity.leaf_sha256,
+                        right=answer.right,
+                        now=now,
+                    )
+                    answer = decide(request, device, shared, site, now, verdict)
+        except TimeoutError:
+            raise StorageError(
+                f"the database has not answered within {LOOK_WITHIN_S:g} s",
+                hint="look at its load, and at the network before it",
+                cause=Cause.SLOW,
+            ) from None
+        version = tls.version if tls else None
         for skipped in answer.left_out:
             _log.warning("left out of %s: %s", request.resource.text, skipped)
 
@@ -208,6 +204,28 @@ class ProvisioningApp:
         if tls is None:
             return None, self._gate.identify(())
         return tls, self._gate.identify(tls.chain, tls.verdict, now)
+
+
+def _request(
+    scope: Any,
+    tls: ConnectionTls | None,
+    identity: Identity,
+    authorization: str | None,
+    base_paths: tuple[str, ...],
+) -> Request:
+    version = tls.version if tls else None
+    return Request(
+        scope["method"],
+        target_of(scope),
+        identity,
+        ConnectionFacts(
+            None if version is None else int(version),
+            tls.policy if tls else None,
+            tls is None or tls.policy is None,
+        ),
+        authorization,
+        base_paths,
+    )
 
 
 async def _send(

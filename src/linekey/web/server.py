@@ -18,12 +18,13 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError, StorageError
+from linekey.net.asgi_edge import Edge
 from linekey.net.descriptors import fitting, needed, raise_soft_limit
 from linekey.net.door import Door, bind
 from linekey.net.door_refusal import Refusal
@@ -207,7 +208,11 @@ class ProvisioningServer:
                 unix_socket=settings.proxy.unix_socket is not None,
             )
             return PlainDoor(
-                behind, listener, limits=limits, on_refused=self._refused_here
+                behind,
+                listener,
+                limits=limits,
+                on_refused=self._refused_here,
+                on_trouble=self._unavailable,
             )
         return Door(
             app,
@@ -217,6 +222,7 @@ class ProvisioningServer:
             certificate=lambda: self._files.chain[0],
             on_refused=self._refused,
             balancers=settings.proxy.protocol_from,
+            on_trouble=self._unavailable,
         )
 
     async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:
@@ -296,6 +302,9 @@ class ProvisioningServer:
         number = {"granted": numbers.GRANTED, "blanked": numbers.BLANKED}
         self._row.add(number.get(entry.outcome, numbers.REFUSED))
         self._tell(entry)
+
+    def _unavailable(self, cause: str) -> None:
+        self._row.add(numbers.UNAVAILABLE[cause])
 
     def _tell(self, entry: LogEntry) -> None:
         if entry.outcome != "granted" and _log.isEnabledFor(logging.INFO):
@@ -458,20 +467,21 @@ class StatusServer(HttpServer):
             )
         shown = f"[{host}]" if ":" in str(host) else host
         self.url = f"http://{shown}:{port}/"
+        self._source = StoreSource(
+            database,
+            url=url,
+            certificate=certificate,
+            started_at=clock(),
+            is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
+        )
         pages = StatusPages(
-            StoreSource(
-                database,
-                url=url,
-                certificate=certificate,
-                started_at=clock(),
-                is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
-            ),
+            self._source,
             clock=clock,
             registry=metrics_registry(counters, certificate, clock, refresh),
         )
         super().__init__(
             uvicorn.Config(
-                pages.app,
+                Edge(pages.app, _log),
                 http="h11",  # which hands the target on as it came
                 log_config=None,
                 access_log=False,
@@ -483,6 +493,10 @@ class StatusServer(HttpServer):
             ),
             listener,
         )
+
+    async def __aexit__(self, *error: Any) -> None:
+        await super().__aexit__(*error)
+        self._source.close()
 
 
 def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:

@@ -3,6 +3,8 @@
 It is for the operator at this machine. It listens on loopback only, has no log-in and
 changes nothing. Every page has a JSON twin at the same path with ``.json``.
 
+Where the facts cannot be read, it is 503 with a page that says why.
+
 Rules: no page loads anything from elsewhere and none runs a script (the CSP says so);
 a request whose Host, read whole, is not a loopback name is refused, so that no website
 can read the page through a name that it points at 127.0.0.1 (DNS rebinding); nothing
@@ -10,6 +12,7 @@ shown is secret (see ``status_facts``).
 """
 
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -19,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from linekey.errors import InputError, PeerError
 from linekey.mac import parse_mac
+from linekey.net.asgi_edge import Edge, Page, Trouble
 from linekey.net.request_head import place_target, read_host, target_of
 from linekey.settings import is_loopback
 from linekey.web.status_facts import StatusSource
@@ -36,6 +41,8 @@ PAGES = (
     ("/decisions", "Decisions"),
     ("/authorities", "Authorities"),
 )
+_log = logging.getLogger("linekey.status")
+
 MAX_LINES = 200
 """Lines on one page; ``linekey log`` shows all."""
 
@@ -147,6 +154,7 @@ class StatusPages:
                     HTTPException: self._error,
                     InputError: self._input_error,
                 },
+                middleware=[Middleware(Edge, _log, page=self._trouble)],
             )
         )
 
@@ -226,6 +234,11 @@ class StatusPages:
     async def _input_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, InputError)
         return self._say_error(request, 400, error.message, error.hint)
+
+    def _trouble(self, scope: Scope, trouble: Trouble) -> Page:
+        """The page for what is 503: the operator may see what a phone may not."""
+        answer = self._say_error(Request(scope), 503, trouble.message, trouble.hint)
+        return Page(bytes(answer.body), answer.headers["content-type"].encode())
 
     def _say_error(
         self, request: Request, status: int, message: str, hint: str

@@ -1,6 +1,7 @@
 """The middleware alone: what it takes from a proxy, and what it refuses."""
 
 import asyncio
+import logging
 from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from tests.phone_pki import authority, intermediate
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.errors import InputError, StorageError
+from linekey.net.asgi_edge import Edge
 from linekey.net.asgi_tls import connection_tls
 from linekey.net.door_refusal import Refusal
 from linekey.net.proxy import (
@@ -98,7 +100,8 @@ class World:
         async def receive() -> Any:
             return {"type": "http.request", "body": b""}
 
-        await self.proxy(scope, receive, send)
+        edge = Edge(self.proxy, logging.getLogger("test"))
+        await edge(scope, receive, send)
         if not sent:
             return 0, ""
         return sent[0]["status"], sent[1]["body"].decode()
@@ -278,8 +281,9 @@ async def test_an_address_that_is_not_listed_gets_nothing_and_the_record_comes_f
 async def test_without_a_record_there_is_no_answer_but_503() -> None:
     world = World()
     world.broken = True
-    status, _ = await world.ask(GOOD, client=("192.0.2.9", 1))
+    status, text = await world.ask(GOOD, client=("192.0.2.9", 1))
     assert status == 503
+    assert "proxy.not_listed" not in text
 
 
 async def test_a_unix_socket_is_listed_only_if_said() -> None:

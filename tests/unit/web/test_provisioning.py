@@ -1,6 +1,7 @@
 """The provisioning application against a registry in memory: what leaves, and when."""
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from linekey.certs.certificate import Certificate
 from linekey.digest import parse_digest, response
 from linekey.errors import StorageError
 from linekey.mac import Mac
+from linekey.net.asgi_edge import Edge
 from linekey.net.asgi_tls import ConnectionTls
 from linekey.provisioning.authorize import Rules
 from linekey.provisioning.decision import Reason
@@ -128,7 +130,7 @@ async def ask(
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    await app(scope, receive, answer.send)
+    await Edge(app, logging.getLogger("test"))(scope, receive, answer.send)
     return answer
 
 

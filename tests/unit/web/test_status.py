@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from linekey.errors import Cause, StorageError
 from linekey.web.status import PAGES, StatusPages, sentence
 from linekey.web.status_facts import (
     AuthorityLine,
@@ -275,3 +276,48 @@ def test_clauses_become_sentences_and_commands_stay() -> None:
     assert sentence("this device is revoked") == "This device is revoked."
     assert sentence("linekey device add MAC") == "linekey device add MAC."
     assert sentence("") == ""
+
+
+class Broken(Facts):
+    """A source that raises."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("overview", "phones", "decisions", "authorities"):
+            raise object.__getattribute__(self, "error")
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in PAGES])
+async def test_where_the_facts_cannot_be_read_the_page_says_why(path: str) -> None:
+    error = StorageError("the database is away", hint="start it", cause=Cause.SLOW)
+    twin = "/overview.json" if path == "/" else f"{path}.json"
+    async with client(Broken(error)) as http:
+        page, document = await http.get(path), await http.get(twin)
+    for answer in (page, document):
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "30"
+        assert answer.headers["content-security-policy"].startswith("default-src")
+    assert "The database is away. Start it." in page.text
+    assert page.headers["content-type"].startswith("text/html")
+    assert document.json() == {"error": "the database is away", "hint": "start it"}
+
+
+@pytest.mark.parametrize("path", [path for path, _ in PAGES])
+async def test_a_fault_of_our_own_is_no_500_and_shows_no_text(path: str) -> None:
+    secret = "geheim-" + "4711"
+    async with client(Broken(ValueError(secret))) as http:
+        answer = await http.get(path)
+    assert answer.status_code == 503
+    assert "A fault of linekey" in answer.text
+    assert secret not in answer.text
+    assert "Traceback" not in answer.text
+
+
+async def test_life_needs_no_database() -> None:
+    async with client(Broken(ValueError())) as http:
+        assert (await http.get("/healthz")).json() == {"status": "ok"}
+        assert (await http.get("/metrics")).status_code == 200
