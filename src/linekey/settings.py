@@ -13,6 +13,7 @@ What a phone fetches is a *phone configuration* and has nothing to do with this.
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -222,6 +223,10 @@ class Settings(BaseSettings):
     instance: Annotated[str, Field(max_length=200)] = ""
     """This server's name among those that share a database, as ``linekey layer
     rotate-key`` shows it; empty: the machine's name and the state folder."""
+    health_listen: str = ""
+    """``ADDRESS:PORT`` on which balancers are answered by plain HTTP: ``/healthz``
+    (this process lives) and ``/readyz`` (phones can be served now), and nothing else.
+    Empty: nowhere but on the status page. Let the balancer alone reach it."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     """Least level that is logged to stderr: debug, info, warning, error."""
     log_format: Annotated[str, Field(pattern="^(auto|json|text)$")] = "auto"
@@ -236,6 +241,13 @@ class Settings(BaseSettings):
     """Who gets what, where the operator has a choice."""
     proxy: ProxySettings = ProxySettings()
     """Behind a proxy that ends TLS."""
+
+    @validated("health_listen")
+    @classmethod
+    def _endpoint(cls, given: str) -> str:
+        if given:
+            read_endpoint(given)
+        return given
 
     @classmethod
     def settings_customise_sources(
@@ -294,6 +306,22 @@ def parse_settings(
             f"setting {where!r}: {said[:1].lower()}{said[1:]}",
             hint=f"{where}: {describe_field(where)}" if where in _names() else "",
         ) from None
+
+
+def read_endpoint(text: str) -> tuple[str, int]:
+    """Read ``ADDRESS:PORT``, an IPv6 address in brackets. Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    number = int(port) if re.fullmatch("[0-9]{1,5}", port) else -1
+    try:
+        in_brackets = ipaddress.ip_address(bare).version == 6
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535 or host != (f"[{bare}]" if in_brackets else bare):
+        raise ValueError(
+            f"{text!r} is not ADDRESS:PORT, such as 10.0.0.7:8481 or [::1]:8481"
+        )
+    return bare, number
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from linekey.settings import (
     fields,
     is_loopback,
     parse_settings,
+    read_endpoint,
     reference,
 )
 
@@ -113,3 +114,30 @@ def test_the_reference_names_every_setting() -> None:
 )
 def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("127.0.0.1:8481", ("127.0.0.1", 8481)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("[::1]:8481", ("::1", 8481)),
+        ("[::]:65535", ("::", 65535)),
+    ],
+)
+def test_an_endpoint_is_an_address_and_a_port(
+    text: str, endpoint: tuple[str, int]
+) -> None:
+    assert read_endpoint(text) == endpoint
+    assert parse_settings(options={"health_listen": text}).health_listen == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8481", ":8481", "localhost:8481", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+     "127.0.0.1:-1", "127.0.0.1:٣", "::1:8481", "[127.0.0.1]:8481", "[::1]", "[::1:1"],
+)  # fmt: skip
+def test_what_is_no_endpoint_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InputError, match="health_listen") as caught:
+        parse_settings(options={"health_listen": text})
+    assert "10.0.0.7:8481" in caught.value.message

@@ -13,7 +13,7 @@ import typer
 from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net.standard_streams import QueuedStream, queued_streams
-from linekey.settings import Settings, is_loopback, parse_settings
+from linekey.settings import Settings, is_loopback, parse_settings, read_endpoint
 from linekey.store.paths import StateDir
 from linekey.web.finding import Finding
 
@@ -50,6 +50,13 @@ def serve(
     ] = None,
     status: Annotated[
         bool | None, typer.Option(help="Whether to show the status page.")
+    ] = None,
+    health_listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Answer a balancer's /healthz and /readyz there, by plain HTTP.",
+        ),
     ] = None,
     behind_proxy: Annotated[
         str | None,
@@ -92,6 +99,7 @@ def serve(
                     "workers": workers,
                     "status.port": status_port,
                     "status.enabled": status,
+                    "health_listen": health_listen,
                     **_proxy_options(behind_proxy, socket_group),
                 },
                 check_only=check,
@@ -152,6 +160,7 @@ def _serve(
     from linekey.net.door import bind
     from linekey.net.process import new_loop
     from linekey.web import workers
+    from linekey.web.health import health_url
     from linekey.web.listener import phone_listener
     from linekey.web.logs import configure_logs
     from linekey.web.server import ProvisioningServer, utc_now
@@ -177,6 +186,11 @@ def _serve(
             status_listener = stack.enter_context(
                 bind(settings.status.host, settings.status.port)
             )
+        health_listener: socket.socket | None = None
+        if settings.health_listen:
+            health_listener = stack.enter_context(
+                bind(*read_endpoint(settings.health_listen))
+            )
         if check_only:
             console.print("linekey serve would start", markup=False)
             return
@@ -185,6 +199,8 @@ def _serve(
             note(f"phones: {url}/")
             if status_url:
                 note(f"status: {status_url}")
+            if health_listener is not None:
+                note(f"health: {health_url(health_listener)}readyz")
             proxy = settings.proxy
             if proxy.behind_proxy and proxy.unix_socket is not None:
                 who = f"group {proxy.unix_group!r}" if proxy.unix_group else "its group"
@@ -206,6 +222,7 @@ def _serve(
                     files,
                     listener=listener,
                     status_listener=status_listener,
+                    health_listener=health_listener,
                     on_started=started_here,
                 )
             )
@@ -219,6 +236,7 @@ def _serve(
                         files,
                         listener=listener,
                         status_listener=status_listener,
+                        health_listener=health_listener,
                         on_started=started,
                     )
                 )

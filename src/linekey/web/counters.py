@@ -7,6 +7,8 @@ up; no lock, since each cell has one writer and 64 bits are written at once.
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from math import inf
+from time import monotonic_ns
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,6 +17,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from linekey.certs.certificate import Certificate
 from linekey.errors import Cause
 from linekey.net.asgi_edge import FAULT
+from linekey.web.readiness import Report
 
 GRANTED, BLANKED, REFUSED = 0, 1, 2
 HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
@@ -24,7 +27,8 @@ LINES_LOST = {"debug": 10, "info": 11, "warning": 12, "error": 13}
 SHORT_OF_ROOM = 14
 UNAVAILABLE = {cause: 15 + n for n, cause in enumerate((*map(str, Cause), FAULT))}
 """Cause → answers 503 because of it."""
-_WIDTH = 15 + len(UNAVAILABLE)
+_STATE, _STATE_AT, _ASKED_AT = range(15 + len(UNAVAILABLE), 18 + len(UNAVAILABLE))
+_WIDTH = 18 + len(UNAVAILABLE)
 
 
 class Counters:
@@ -42,9 +46,41 @@ class Counters:
         """Return the row that one worker writes; of all of them: who watches."""
         return Row(self._cells, worker * _WIDTH)
 
+    def say(self, worker: int, state: int) -> None:
+        """Note whether a worker can serve: its ``readiness`` state."""
+        row = self.row(worker)
+        row.set(_STATE, state)
+        row.set(_STATE_AT, _now_ms())
+
+    def ask(self) -> None:
+        """Note that somebody wants to know that."""
+        self.row(self._rows - 1).set(_ASKED_AT, _now_ms())
+
+    def asked_s(self) -> float:
+        """Return how many seconds ago somebody did; inf: nobody ever."""
+        at = self._cells[(self._rows - 1) * _WIDTH + _ASKED_AT]
+        return (_now_ms() - at) / 1000 if at else inf
+
+    def reports(self) -> list[Report]:
+        """Return what each worker said last."""
+        now = _now_ms()
+        starts = range(0, (self._rows - 1) * _WIDTH, _WIDTH)
+        return [
+            Report(
+                self._cells[start + _STATE],
+                (now - self._cells[start + _STATE_AT]) / 1000,
+            )
+            for start in starts
+        ]
+
     def total(self, number: int) -> int:
         """Add one number of all workers up."""
         return sum(self._cells[w * _WIDTH + number] for w in range(self._rows))
+
+
+def _now_ms() -> int:
+    # Of the machine, not of the process: rows are read by others.
+    return monotonic_ns() // 1_000_000
 
 
 class Row:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -51,6 +52,7 @@ from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
 from linekey.web import counters as numbers
 from linekey.web.counters import Counters, metrics_registry
 from linekey.web.gate import Gate
+from linekey.web.health import HealthServer
 from linekey.web.listener import phone_listener
 from linekey.web.logs import tell_repeats
 from linekey.web.preflight import ServerFiles
@@ -58,6 +60,7 @@ from linekey.web.provisioning import ProvisioningApp
 from linekey.web.repeats import WINDOW_S
 from linekey.web.status import StatusPages
 from linekey.web.status_source import StoreSource
+from linekey.web.worker_state import WorkerState, ready
 
 _log = logging.getLogger("linekey.server")
 
@@ -81,8 +84,9 @@ class ProvisioningServer:
 
     ``listener`` and ``status_listener`` are bound sockets (``net.door.bind``); without
     them the settings' addresses are bound here. ``status=False`` leaves the status page
-    to somebody else. ``worker`` is this process's row in ``counters``. Raises
-    LinekeyError, with the cure, if an address cannot be had or the store not be read.
+    to somebody else; balancers are answered only on a ``health_listener``. ``worker``
+    is this process's row in ``counters``. Raises LinekeyError, with the cure, if an
+    address cannot be had or the store not be read.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class ProvisioningServer:
         *,
         listener: socket.socket | None = None,
         status_listener: socket.socket | None = None,
+        health_listener: socket.socket | None = None,
         status: bool = True,
         counters: Counters | None = None,
         worker: int = 0,
@@ -103,6 +108,7 @@ class ProvisioningServer:
         self._files = files
         self._given = listener
         self._given_status = status_listener
+        self._health_listener = health_listener
         self._with_status = status and settings.status.enabled
         self.counters = counters or Counters()
         self._row = self.counters.row(worker)
@@ -183,6 +189,13 @@ class ProvisioningServer:
         if self._with_status:
             await self._start_status(stack)
         self.door = await stack.enter_async_context(self._make_door(app, listener))
+        state = WorkerState(self.counters, self._worker, registry, log)
+        speaker = asyncio.get_running_loop().create_task(state.run())
+        stack.push_async_callback(_cancel, speaker)
+        if self._health_listener is not None:
+            await stack.enter_async_context(
+                HealthServer(self._health_listener, partial(ready, self.counters))
+            )
         keeper = asyncio.get_running_loop().create_task(self._keep(registry))
         stack.push_async_callback(_cancel, keeper)
         teller = asyncio.get_running_loop().create_task(self._tell_keys(presence))
@@ -476,6 +489,7 @@ class StatusServer(HttpServer):
         )
         pages = StatusPages(
             self._source,
+            ready=partial(ready, counters),
             clock=clock,
             registry=metrics_registry(counters, certificate, clock, refresh),
         )

@@ -33,6 +33,7 @@ from linekey.mac import parse_mac
 from linekey.net.asgi_edge import Edge, Page, Trouble
 from linekey.net.request_head import place_target, read_host, target_of
 from linekey.settings import is_loopback
+from linekey.web.readiness import Readiness
 from linekey.web.status_facts import StatusSource
 
 PAGES = (
@@ -123,10 +124,12 @@ class StatusPages:
         *,
         clock: Clock,
         registry: CollectorRegistry | None = None,
+        ready: Callable[[], Awaitable[Readiness]] | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
         self._registry = registry
+        self._ready = ready
         self._templates = Environment(
             loader=PackageLoader("linekey.web", "templates/status"),
             autoescape=select_autoescape(default=True),
@@ -141,6 +144,7 @@ class StatusPages:
             Route("/style.css", self._asset(self._style, "text/css")),
             Route("/icon.svg", self._asset(self._icon, "image/svg+xml")),
             Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
             Route("/metrics", self._metrics),
         ]
         for path, name in PAGES:
@@ -167,6 +171,12 @@ class StatusPages:
 
     async def _healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def _readyz(self, request: Request) -> Response:
+        if self._ready is None:
+            raise HTTPException(404, "readiness is not known here")
+        found = await self._ready()
+        return JSONResponse(found.as_json(), status_code=200 if found.ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
         if self._registry is None:

@@ -23,6 +23,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from multiprocessing import resource_tracker
 from typing import Self
 
@@ -41,6 +42,7 @@ from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas
 from linekey.web.counters import Counters, count_lost_lines
 from linekey.web.finding import Finding
+from linekey.web.health import HealthServer
 from linekey.web.logs import configure_logs
 from linekey.web.preflight import (
     ServerFiles,
@@ -51,6 +53,7 @@ from linekey.web.preflight import (
 from linekey.web.preflight_limits import check_descriptors
 from linekey.web.restarts import NO_DATABASE, Restarts
 from linekey.web.server import ProvisioningServer, StatusServer, public_url, utc_now
+from linekey.web.worker_state import ready
 
 _log = logging.getLogger("linekey.workers")
 
@@ -147,6 +150,7 @@ async def serve_here(
     *,
     listener: socket.socket,
     status_listener: socket.socket | None = None,
+    health_listener: socket.socket | None = None,
     counters: Counters | None = None,
     worker: int = 0,
     on_started: Callable[[ProvisioningServer], None] = lambda _: None,
@@ -163,6 +167,7 @@ async def serve_here(
                 files,
                 listener=listener,
                 status_listener=status_listener,
+                health_listener=health_listener,
                 status=status_listener is not None,
                 counters=counters,
                 worker=worker,
@@ -275,6 +280,7 @@ async def serve_workers(
     *,
     listener: socket.socket,
     status_listener: socket.socket | None,
+    health_listener: socket.socket | None = None,
     on_started: Callable[[str, str | None], None] = lambda url, status_url: None,
 ) -> None:
     """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
@@ -297,6 +303,10 @@ async def serve_workers(
             )
             await stack.enter_async_context(page)
             status_url = page.url
+        if health_listener is not None:
+            await stack.enter_async_context(
+                HealthServer(health_listener, partial(ready, counters))
+            )
         living: dict[int, multiprocessing.process.BaseProcess] = {}
         # A worker that cannot stay alive takes the others with it.
         stack.callback(_terminate, living)
