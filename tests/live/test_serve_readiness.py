@@ -199,3 +199,20 @@ async def test_haproxy_takes_a_server_out_and_in(
             assert {await phone() for _ in range(4)} == {"200"}
         await servers_are(tmp_path, {"a": "UP", "b": "UP"})
     other.database.close()
+
+
+async def test_a_worker_waits_for_a_database_that_is_away(place: Any) -> None:
+    async with ready_server(place, "--workers", "2") as (serving, url):
+        await until(place, url, status="ready", workers=2)
+        path = place.state.database_file
+        path.rename(path.with_name("away.db"))
+        os.kill(workers_of(serving.process.pid)[0], signal.SIGKILL)
+        for pause in ("at once", "in 1 s", "in 2 s"):
+            await serving.until(f"started again {pause}")
+        path.with_name("away.db").rename(path)
+        await until(place, url, status="ready", workers=2)
+        assert await serving.end() == 0
+    said = "".join(serving.lines)
+    assert "is gone, but its key" in said
+    assert "cannot stay alive" not in said
+    assert "Traceback" not in said

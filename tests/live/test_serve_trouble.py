@@ -140,3 +140,20 @@ async def test_a_database_that_is_deleted_under_the_server_is_noticed(
         assert not path.exists()
         path.with_name("away.db").rename(path)
         await serves(place, server)
+
+
+@pytest.mark.peer("postgres")
+async def test_a_server_ends_although_its_database_hangs(
+    cluster: Cluster, place_on_postgres: Any
+) -> None:
+    place = place_on_postgres
+    async with asyncio.timeout(30):  # not the minute that a command may wait
+        async with place.serving() as server:
+            await serves(place, server)
+            hanging = cluster.hanging()
+            hanging.__enter__()
+            try:
+                await is_unavailable(place, server, "slow")
+                await server.__aexit__(None, None, None)
+            finally:
+                hanging.__exit__(None, None, None)

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 from linekey.errors import StorageError
 from linekey.net.faults import log_fault
 
@@ -44,6 +46,10 @@ class Page:
 
     body: bytes
     content_type: bytes = b"text/plain; charset=utf-8"
+
+
+class _NoAnswerError(Exception):
+    """The application came back without a word; never leaves this module."""
 
 
 def plain_page(scope: Any, trouble: Trouble) -> Page:
@@ -84,10 +90,13 @@ class Edge:
 
         try:
             await self._app(scope, receive, watched)
+            if started:
+                return
+            raise _NoAnswerError  # which uvicorn would answer 500
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as error:  # noqa: BLE001 - nothing is ever answered 500
             trouble = self._told(scope, error)
-        else:
-            return
         self._on_trouble(trouble.cause)
         if not started:  # else the server cuts the connection: the answer is not whole
             await send_unavailable(scope, send, self._page(scope, trouble))

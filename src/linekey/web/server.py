@@ -29,6 +29,7 @@ from linekey.net.asgi_edge import Edge
 from linekey.net.descriptors import fitting, needed, raise_soft_limit
 from linekey.net.door import Door, bind
 from linekey.net.door_refusal import Refusal
+from linekey.net.faults import log_fault
 from linekey.net.http_server import HttpServer
 from linekey.net.plain_door import PlainDoor
 from linekey.net.proxy import BehindProxy
@@ -38,6 +39,7 @@ from linekey.provisioning.authorize import Rules
 from linekey.settings import Settings, is_loopback
 from linekey.store.attempts import AttemptStore
 from linekey.store.database import Database
+from linekey.store.deadline import within
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Registry
@@ -68,6 +70,7 @@ _TRUST_EVERY_S = 1.0
 _ROOM_EVERY_S = 5.0
 SWEEP_EVERY_S = 600.0
 """How often lines of the log that are too old are looked for; at the start, too."""
+_BRIEFLY_S = 5.0
 KEYS_EVERY_S = 2.0
 """How soon a changed key file is read and told to the other servers."""
 
@@ -350,12 +353,21 @@ class ProvisioningServer:
     # The keeper
 
     async def _keep(self, registry: Registry) -> None:
+        trouble = ""
         while True:
             await asyncio.sleep(_TRUST_EVERY_S)
             try:
                 await self._read_trust(registry)
             except StorageError as error:
-                _log.error("cannot read the vendor CAs: %s", error.message)
+                if error.message != trouble:  # else once a second
+                    _log.error("cannot read the vendor CAs: %s", error.message)
+                trouble = error.message
+            except Exception as error:  # noqa: BLE001 - one bad row must not end this
+                if type(error).__name__ != trouble:
+                    log_fault(_log, "cannot read the vendor CAs", error)
+                trouble = type(error).__name__
+            else:
+                trouble = ""
             self._row.set(numbers.CONNECTIONS, self.door.connections)
             self._row.set(numbers.HALF_OPEN, self.door.half_open)
             self._row.set(numbers.ACCEPTED, self.door.accepted)
@@ -429,7 +441,7 @@ class ProvisioningServer:
         while True:
             await asyncio.sleep(KEYS_EVERY_S)
             try:
-                await asyncio.to_thread(presence.tell_if_due, self._clock())
+                await asyncio.to_thread(_briefly, presence.tell_if_due, self._clock())
             except StorageError as error:
                 if error.message != trouble:
                     _log.error("the keys: %s (%s)", error.message, error.hint)
@@ -439,7 +451,7 @@ class ProvisioningServer:
 
     async def _leave(self, presence: Presence) -> None:
         try:
-            await asyncio.to_thread(presence.end)
+            await asyncio.to_thread(_briefly, presence.end)
         except StorageError as error:
             _log.error("still on the list of servers: %s", error.message)
 
@@ -531,6 +543,13 @@ def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -
     if ":" in name:
         name = f"[{name}]"
     return f"https://{name}" if port == 443 else f"https://{name}:{port}"
+
+
+def _briefly(call: Callable[..., None], *given: object) -> None:
+    """Do it in a thread that a database which hangs keeps for some seconds only: the
+    server waits for its threads when it ends."""
+    with within(_BRIEFLY_S):
+        call(*given)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

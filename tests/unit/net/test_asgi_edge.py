@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 import linekey
 from linekey.errors import Cause, InputError, StorageError
@@ -114,6 +115,19 @@ async def test_what_is_well_passes_and_so_does_a_cancellation() -> None:
     assert (sent.status, sent.body, sent.causes) == (404, b"x", [])
     with pytest.raises(asyncio.CancelledError):
         await ask(raising(asyncio.CancelledError()))
+
+
+async def test_an_application_that_says_nothing_is_at_fault() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        return
+
+    sent = await ask(app)
+    assert (sent.status, sent.causes) == (503, [FAULT])
+
+
+async def test_a_client_that_left_in_the_middle_is_no_fault() -> None:
+    sent = await ask(raising(ClientDisconnect()))
+    assert (sent.messages, sent.causes) == ([], [])
 
 
 def test_no_application_answers_500_by_itself() -> None:

@@ -120,7 +120,6 @@ async def test_who_gives_up_leaves_nothing_behind(
 async def test_a_lock_is_waited_for_without_stopping_the_loop(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "ANSWER_WITHIN_S", 0.3)
     with Registry(database) as reader:
         assert (await reader.revision()).registry == 1
         # Readers of a WAL wait rarely: for its recovery, or its last checkpoint.
@@ -146,6 +145,7 @@ async def test_a_lock_is_waited_for_without_stopping_the_loop(
         counting = asyncio.ensure_future(count())
         assert (await reader.revision()).registry == 1
         assert turns > 10, "the loop went on"
+        monkeypatch.setattr(registry, "ANSWER_WITHIN_S", 0.3)
         left[:] = [busy] * 1000
         with pytest.raises(StorageError) as raised:
             await reader.revision()
