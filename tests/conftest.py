@@ -9,8 +9,10 @@ change that is built; elsewhere it goes on looking for new ones.
 """
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -37,6 +39,11 @@ PEERS = {
     "postgres": ["postgres", "initdb"],
     "network namespaces": ["unshare", "ip"],
 }
+LINES = ("1.0.1u", "1.0.2o", "1.0.2s", "1.1.1k")
+"""OpenSSL of the phones' age, as programs of Node.js that have it linked in; peers by
+the name ``OpenSSL 1.0.1u``."""
+LINES_AT = Path(__file__).parents[1] / ".cache" / "peers"
+PEERS |= {f"OpenSSL {line}": [str(LINES_AT / f"openssl-{line}/node")] for line in LINES}
 PLACES = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/postgresql/15/bin",
      "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"]
@@ -51,6 +58,8 @@ def peer_path(program: str) -> str | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("peer"):
         for name in mark.args:
+            if name.startswith("OpenSSL ") and platform.machine() != "x86_64":
+                pytest.skip(f"{name} is a program for x86-64 alone")
             absent = [p for p in PEERS[name] if peer_path(p) is None]
             if absent:
                 message = (

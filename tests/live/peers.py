@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import peer_path
+from tests.conftest import LINES, PEERS, peer_path
 from tests.live.conftest import Place
 
 from linekey.certs.certificate import Certificate
@@ -58,6 +58,10 @@ VERSIONS = {
     "openssl": ["openssl", "version"],
     "curl": ["curl", "--version"],
     "eapol_test": ["eapol_test", "-v"],
+}
+VERSIONS |= {
+    f"OpenSSL {line}": [*PEERS[f"OpenSSL {line}"], "-p", "process.versions.openssl"]
+    for line in LINES
 }
 
 
