@@ -70,17 +70,19 @@ class LimitSettings(_Section):
 
     half_open: Count = 512
     """Handshakes, in each worker, that may be under way: from a whole ClientHello to
-    the handshake's end. More wait their turn, one source after another. Of connections
-    without a whole ClientHello as many may wait unhurriedly; precedent: nginx's
-    worker_connections, 768 in Debian's packaging."""
+    the handshake's end; never more than half of ``connections``. More wait their turn,
+    one source after another. Of connections without a whole ClientHello as many may
+    wait unhurriedly; precedent: nginx's worker_connections, 768 in Debian's packaging.
+    """
     half_open_per_source: Count = 64
     """Of these, how many one source (an IPv4 address, an IPv6 /64) is sure of, at most
     half of them. It may have more while nobody else needs them, and is never shut out;
     precedent: OpenSSH's PerSourceMaxStartups."""
     connections: Count = 10_000
     """Connections, in each worker, in all. At the limit one gives way for a new one:
-    one that is ending, one of too many silent ones, the longest idle one, one of the
-    source that has most; if none may, new ones wait in the kernel's backlog."""
+    one that is ending, one of too many that are silent or wait for a turn, the longest
+    idle one, one of the source that has most; if none may, new ones wait in the
+    kernel's backlog."""
     backlog: Count = 2048
     """Connections the kernel keeps waiting; it caps this at net.core.somaxconn."""
     hello_bytes: Annotated[int, Field(ge=512)] = 16_384

@@ -374,7 +374,7 @@ class Door:
         places = self.places
         if victim.place is places.silent:
             return "hello.shed"
-        if victim.place is places.handshakes:
+        if victim.place in (places.turns, places.handshakes):
             return "handshake.shed"
         return "request.shed" if victim.place is places.asking else ""
 

@@ -5,7 +5,8 @@ A connection has one *place* at a time:
     silent      no whole ClientHello yet, whether nothing came or it drips; this is
                 cheap: a descriptor and 2.1 KiB, measured with 4,000
     turns       its ClientHello is whole, and it waits for one of the
-                ``limits.half_open`` places in the next row
+                ``limits.half_open`` places in the next row; at the limit of all
+                connections these give way like silent ones
     handshakes  from there to the handshake's end: the costly ones
     asking      the handshake is over, no whole request is here yet
     answering   (kept by nobody here: a whole request is here)
@@ -71,7 +72,9 @@ class Places:
         self.idle: Crowd[Placed] = Crowd()
         self.ending: Crowd[Placed] = Crowd()
         self._chance = chance
-        self.share = min(limits.half_open_per_source, max(1, limits.half_open // 2))
+        self.slots = min(limits.half_open, max(1, limits.connections // 2))
+        """Handshakes at once; never all connections, so that somebody can give way."""
+        self.share = min(limits.half_open_per_source, max(1, self.slots // 2))
         """Handshakes, and silent ones, of a source that nobody else can ask back."""
 
     def put(self, member: Placed, place: Place | None) -> None:
@@ -87,7 +90,7 @@ class Places:
     @property
     def has_slot(self) -> bool:
         """Whether one more handshake may begin."""
-        return len(self.handshakes) < self.limits.half_open
+        return len(self.handshakes) < self.slots
 
     @property
     def is_crowded(self) -> bool:
@@ -114,10 +117,12 @@ class Places:
             return self.ending.oldest()
         if self.is_crowded:
             return self._any_of_heaviest(self.silent, newcomer)
+        if len(self.turns) > self.limits.half_open:
+            return self._any_of_heaviest(self.turns)
         if self.idle:
             return self.idle.oldest()
         much = min(self.share, max(1, self.limits.connections // 4))
-        for place in (self.asking, self.silent):
+        for place in (self.asking, self.silent, self.turns):
             if place.heaviest()[1] > much:
                 return self._any_of_heaviest(place, newcomer)
         return None

@@ -123,7 +123,7 @@ class Crowd(Generic[Member]):
         return members[drawn]
 
 
-class Turns(Generic[Member]):
+class Turns(Crowd[Member]):
     """Members that wait: one source after another has its turn, the newest first.
 
     Newest first, since behind more than can be served the eldest have given up, and
@@ -131,38 +131,30 @@ class Turns(Generic[Member]):
     """
 
     def __init__(self) -> None:
-        self._source: dict[Member, str] = {}
-        self._members: dict[str, dict[Member, None]] = {}
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __iter__(self) -> Iterator[Member]:
-        """The members, in the order in which they came."""
-        return iter(self._source)
+        super().__init__()
+        self._row: dict[str, dict[Member, None]] = {}
 
     def add(self, member: Member, source: str) -> None:
         """Add a member that is not there."""
-        self._source[member] = source
-        self._members.setdefault(source, {})[member] = None
+        super().add(member, source)
+        self._row.setdefault(source, {})[member] = None
 
     def discard(self, member: Member) -> bool:
         """Take a member out; say whether it was there."""
-        source = self._source.pop(member, None)
+        source = self._source.get(member)
         if source is None:
             return False
-        members = self._members[source]
-        del members[member]
-        if not members:
-            del self._members[source]
-        return True
+        waiting = self._row[source]
+        del waiting[member]
+        if not waiting:
+            del self._row[source]
+        return super().discard(member)
 
     def take(self) -> Member:
         """Take out whom it is the turn of. Raises StopIteration if nobody waits."""
-        source = next(iter(self._members))
-        members = self._members.pop(source)
-        member, _ = members.popitem()
-        del self._source[member]
-        if members:
-            self._members[source] = members  # at the end of the row
+        source = next(iter(self._row))
+        member = next(reversed(self._row[source]))
+        self.discard(member)
+        if source in self._row:
+            self._row[source] = self._row.pop(source)  # at the end of the row
         return member

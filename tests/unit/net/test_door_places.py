@@ -122,6 +122,28 @@ def test_few_connections_have_small_shares_too() -> None:
         assert victim is not newcomer
 
 
+def test_who_waits_for_a_turn_gives_way_and_never_holds_the_door() -> None:
+    room = places()
+    put(room, room.handshakes, *some("a", 8))
+    put(room, room.turns, *some("a", 9), *some("b", 2))
+    for left in range(9, 2, -1):
+        victim = room.giving_way()
+        assert victim is not None
+        assert victim.place is room.turns
+        assert victim.source == "a"
+        assert room.turns.count("a") == left
+        room.put(victim, None)
+
+
+def test_handshakes_never_take_all_connections() -> None:
+    room = places(connections=8, half_open=512, half_open_per_source=64)
+    put(room, room.handshakes, *some("a", 4))
+    assert not room.has_slot
+    assert room.recalled_for("b") is not None
+    put(room, room.turns, *some("a", 4))
+    assert room.giving_way() is not None
+
+
 def test_who_is_answered_never_gives_way() -> None:
     room = places()
     for one in some("a", 20):

@@ -1,0 +1,164 @@
+"""Strangers who hold the door over real sockets, and a phone from another address."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tests.pair.test_door import lab, phone  # noqa: F401
+
+from linekey.lab.authority import LabAuthority
+from linekey.net.door import Door
+from linekey.net.door_refusal import Refusal
+from linekey.settings import LimitSettings
+from linekey.tls.context import Identity, server_context
+from linekey.tls.engine import ServerEngine
+from linekey.tls.events import Accept, HandshakeCompleted
+from linekey.tls.hello import build_client_hello, new_client_hello
+from linekey.tls.policy import POLICIES
+from linekey.tls.versions import Version
+
+HANG_S = 30.0
+GOOD = build_client_hello(
+    new_client_hello(
+        random=bytes(32),
+        max_version=Version.TLS1_2,
+        suites=[0xC02F, 0xC02B],
+        groups=(23, 29),
+        signature_algorithms=(0x0401, 0x0403, 0x0804),
+    )
+)
+"""A hello that is served: its sender waits for a signature."""
+LIMITS = LimitSettings(
+    connections=60, half_open=8, half_open_per_source=4,
+    # Long: nothing in this test is to end because its time is over.
+    handshake_s=3600.0, shed_after_s=3600.0,
+)  # fmt: skip
+
+
+async def nobody(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("no request is sent here")
+
+
+@asynccontextmanager
+async def served(lab: LabAuthority) -> AsyncIterator[tuple[Door, list[Refusal]]]:  # noqa: F811
+    chain, key = lab.server_identity()
+    contexts = {
+        name: server_context(
+            Identity(chain, key),
+            policy,
+            verify=lambda _: Accept(),
+            roots=lab.vendor_roots(),
+        )
+        for name, policy in POLICIES.items()
+    }
+    refusals: list[Refusal] = []
+
+    async def refused(some: list[Refusal], dropped: int) -> None:
+        refusals.extend(some)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        door = Door(
+            nobody,
+            lambda policy, hello: ServerEngine(contexts[policy.name], hello=hello),
+            listener,
+            limits=LIMITS,
+            certificate=chain[0],
+            on_refused=refused,
+        )
+        async with door:
+            yield door, refusals
+
+
+class Stranger(asyncio.Protocol):
+    """Says ``first`` and then nothing; comes again when it is sent away."""
+
+    def __init__(self, flood: "Flood") -> None:
+        self._flood = flood
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._flood.open.add(transport)
+        transport.write(self._flood.first)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._flood.open.discard(self._transport)
+        self._flood.come()
+
+
+class Flood:
+    """So many strangers of 127.0.0.1, at most ``most`` connections in all."""
+
+    def __init__(self, port: int, first: bytes, most: int) -> None:
+        self.first = first
+        self.open: set[asyncio.Transport] = set()
+        self._port = port
+        self._left = most
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def come(self) -> None:
+        if self._left > 0:
+            self._left -= 1
+            task = asyncio.get_running_loop().create_task(self._connect())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(
+            lambda: Stranger(self), "127.0.0.1", self._port
+        )
+
+    async def end(self) -> None:
+        self._left = 0
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transport in list(self.open):
+            transport.abort()
+
+
+async def handshake_of_a_phone(lab: LabAuthority, port: int) -> bool:  # noqa: F811
+    engine = phone(lab)
+    async with asyncio.timeout(HANG_S):
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+        )
+        done = False
+        while not done:
+            writer.write(engine.take_output())
+            data = await reader.read(65536)
+            if not data:
+                break
+            done = any(isinstance(e, HandshakeCompleted) for e in engine.receive(data))
+        writer.close()
+        return done
+
+
+@pytest.mark.parametrize(
+    "first",
+    [GOOD, GOOD[:40], b"", b"\x16\x03\x01"],
+    ids=["whole hello", "half a hello", "silence", "a record's beginning"],
+)
+async def test_a_phone_of_another_source_comes_in_whatever_strangers_hold(
+    lab: LabAuthority,  # noqa: F811
+    first: bytes,
+) -> None:
+    async with served(lab) as (door, refusals):
+        flood = Flood(door.address[1], first, most=5_000)
+        try:
+            for _ in range(150):
+                flood.come()
+            # Let it take what it can get: all, if nobody gives way.
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+            assert door.connections >= LIMITS.connections - 10
+            for _ in range(3):
+                assert await handshake_of_a_phone(lab, door.address[1])
+            assert door.shed_count
+        finally:
+            await flood.end()
+    # Who gave way is on record: counted, a line for all of its source.
+    assert {r.code for r in refusals} & {"hello.shed", "handshake.shed"}
