@@ -23,6 +23,7 @@ on the order of what was sent or of what is trusted. No clock is read.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 
 from linekey.certs import path as proof
@@ -109,6 +110,8 @@ class _Family:
         self.spent = 0
         """Signature checks so far, counted before each is made."""
         self._links: dict[_Link, bool] = {}
+        self._signer: dict[Certificate, bytes] = {}
+        """Child → the key that signed it, once known: then no other did."""
         self._failed: dict[Path, PathProblem] = {}
         self._problems: list[PathProblem] = []
 
@@ -152,6 +155,11 @@ class _Family:
         """Signature checks allowed in all."""
         return 2 * len(self.leading)
 
+    @cached_property
+    def _to_prove(self) -> int:
+        """Checks that are kept back for OpenSSL's proof: one for each name above."""
+        return len({c.subject.canonical for c in self.leading}) - 1
+
     # -- proving --------------------------------------------------------------
 
     def prove(self, at: datetime | None) -> Path | None:
@@ -185,7 +193,12 @@ class _Family:
             return  # with namesakes on one path OpenSSL may have taken another
         for depth, (child, issuer) in enumerate(pairwise(path)):
             if depth >= outcome.depth:
-                self._links[_link(child, issuer)] = depth > outcome.depth
+                self._note(child, issuer, depth > outcome.depth)
+
+    def _note(self, child: Certificate, issuer: Certificate, held: bool) -> None:
+        self._links[_link(child, issuer)] = held
+        if held:
+            self._signer[child] = issuer.public_key_der
 
     def _only_path(self, good: set[Certificate]) -> Path | None:
         """The path, where names leave one."""
@@ -220,18 +233,24 @@ class _Family:
 
     def _holds(self, child: Certificate, issuer: Certificate) -> bool:
         """Whether this issuer's key signed the child; no, where it cost too much."""
-        key = _link(child, issuer)
-        held = self._links.get(key)
-        if held is None:
-            # What is left is enough to prove the longest path.
-            if self.spent > len(self.leading):
+        held = self._links.get(_link(child, issuer))
+        if held is not None:
+            return held
+        if issuer.is_ca is False:
+            # OpenSSL says so before it looks at the signature.
+            self._problems.append(proof.as_problem(err.INVALID_CA, 1, issuer))
+            held = False
+        elif child in self._signer:
+            held = self._signer[child] == issuer.public_key_der
+        else:
+            if self.spent >= self.limit - self._to_prove:
                 return False
             self.spent += 1
             said = proof.verify(child, (), (issuer,), at=None, partial_chain=True)
             held = isinstance(said, tuple)
             if isinstance(said, PathProblem):
                 self._problems.append(said)
-            self._links[key] = held
+        self._note(child, issuer, held)
         return held
 
     def _ranked(self, held: dict[Certificate, list[Certificate]]) -> list[Path]:

@@ -338,3 +338,78 @@ LEAVES = [
     for ids, line in LINES.items()
     for issuer in (line.inner, line.fake, line.fake_alone, line.root)
 ]
+
+
+# -- any small hierarchy --------------------------------------------------------------
+
+
+@st.composite
+def hierarchies(draw: st.DrawFn):
+    """Names, each with a few certificates: renewed, expired, no authorities, strangers'.
+
+    Returns the certificates by name, roots first, with the key that signed each; the
+    key names a stranger uses are nobody's.
+    """
+    ids = st.booleans()
+    counts = draw(st.sampled_from([(3, 3), (2, 2, 2), (1, 2, 1, 2)]))
+    dates = st.sampled_from([(BEGIN, END)] * 3 + [(BEGIN, NOW - DAY), (NOW + DAY, END)])
+    levels: list[list[tuple[Issuer, str, str]]] = []
+    for level, count in enumerate(counts):
+        made: list[tuple[Issuer, str, str]] = []
+        for number in range(count):
+            own = f"h{level} {draw(st.integers(0, 2))}"
+            over, signer = None, own
+            if level:
+                over, signer, _ = draw(st.sampled_from(levels[-1]))
+                if draw(st.integers(0, 3)) == 0:  # somebody says so, and it is not true
+                    signer = "nobody"
+                    over = Issuer(over.certificate, key(signer))
+                    own = f"stranger {level} {number}"
+            begin, end = draw(dates)
+            issuer = ca(
+                f"H{level}", own, over, ids=draw(ids), begin=begin, end=end,
+                is_ca=draw(st.sampled_from([True] * 7 + [False])),
+            )  # fmt: skip
+            made.append((issuer, own, signer))
+        levels.append(made)
+    return levels
+
+
+def leads(child, signer: str, pool, roots, now) -> bool:
+    """Whether a path of certificates that hold now leads from here to a root."""
+    for entry in pool:
+        found, own, above = entry[0].certificate, *entry[1:]
+        if (
+            found.subject.canonical == child.issuer.canonical
+            and own == signer
+            and proof.ids_agree(child, found)
+            and found.not_before <= now <= found.not_after
+            and found.is_ca
+        ):
+            rest = [other for other in pool if other is not entry]
+            if found in roots or leads(found, above, rest, roots, now):
+                return True
+    return False
+
+
+@given(st.data())
+def test_whenever_there_is_a_valid_path_it_is_found_in_any_order(data) -> None:
+    levels = data.draw(hierarchies())
+    everything = [entry for level in levels for entry in level]
+    over, own, _ = data.draw(st.sampled_from(levels[-1]))
+    leaf = phone(MAC, over, ids=data.draw(st.booleans()))
+    chosen = st.lists(st.sampled_from(everything), unique=True)
+    sent, known = data.draw(chosen), data.draw(chosen)
+    roots = [i.certificate for i, _, _ in data.draw(
+        st.lists(st.sampled_from(levels[0]), unique=True, min_size=1))]  # fmt: skip
+    pool = {e[0].certificate: e for e in (*sent, *known)}
+    pool |= {e[0].certificate: e for e in everything if e[0].certificate in roots}
+    found = search(
+        leaf,
+        [issuer.certificate for issuer, _, _ in sent],
+        roots,
+        [issuer.certificate for issuer, _, _ in known],
+        now=NOW,
+    )
+    authorities = all(c.is_ca for c in found.path[1:])
+    assert (found.ok and authorities) == leads(leaf, own, [*pool.values()], roots, NOW)
