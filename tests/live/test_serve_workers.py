@@ -51,6 +51,16 @@ def watch() -> Iterator[Any]:
         process.kill_if_left()
 
 
+async def serve_both(place: Any, serving: Any) -> None:
+    """Wait until both workers have said that they can serve."""
+    async with asyncio.timeout(GUARD_S):
+        while True:
+            told = await place.curl(f"{serving.status_url}readyz")
+            if '"workers":2' in told.out:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def next_worker(parent: int, *known: int) -> int:
     """The process id of a worker as soon as there is a new one."""
     async with asyncio.timeout(GUARD_S):
@@ -65,7 +75,7 @@ async def next_worker(parent: int, *known: int) -> int:
 async def test_workers_end_when_their_parent_is_killed(place: Any, watch: Any) -> None:
     put_server_files(place)
     async with serve(place, "--workers", "2") as serving:
-        assert place.password in (await fetch(place, serving)).out
+        await serve_both(place, serving)
         workers = [watch(pid) for pid in workers_of(serving.process.pid)]
         assert len(workers) == 2
         serving.process.kill()
@@ -84,7 +94,7 @@ async def test_the_port_is_free_for_the_next_parent_while_workers_drain(
 ) -> None:
     put_server_files(place)
     async with serve(place, "--workers", "2") as serving:
-        assert place.password in (await fetch(place, serving)).out
+        await serve_both(place, serving)
         workers = [watch(pid) for pid in workers_of(serving.process.pid)]
         port = serving.url.rpartition(":")[2]
         # A silent connection: the workers have something to drain.
