@@ -141,9 +141,14 @@ async def test_phones_are_served_from_the_reserve_and_strangers_rows_dropped(
             assert "the disk is full" in overview.out
             metrics = await place.curl(f"{server.status_url}metrics")
             assert "linekey_disk_full_workers 1.0" in metrics.out
+            ready = await place.curl("-i", f"{server.status_url}readyz")
+            assert " 200 " in ready.out.splitlines()[0]  # phones are served
+            assert '"reserve"' in ready.out
             ballast.unlink()
             await until(lambda: reserve.is_whole)  # filled again by itself
             await until(lambda: not server.counters.total(SHORT_OF_ROOM))
+            while "reserve" in (await place.curl(f"{server.status_url}readyz")).out:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
             await refused_once(server.door.address[1])
             await until(lambda: place.log()[-1].reason == "hello.plain_http")
     place.database.close()

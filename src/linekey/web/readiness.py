@@ -21,9 +21,12 @@ FRESH_S = 5.0
 ASKED_S = 15.0
 """Seconds for which a question is remembered: balancers ask again within 10."""
 
-STATES: tuple[str, ...] = ("", "ready", *map(str, Cause), FAULT)
+STATES: tuple[str, ...] = ("", "ready", "reserve", *map(str, Cause), FAULT)
 """What a worker may say, by its number; 0 is nothing."""
 READY = STATES.index("ready")
+RESERVE = STATES.index("reserve")
+"""The disk is full, and phones are served from what was kept in reserve for that."""
+SERVING = frozenset({READY, RESERVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What is told of all of them. ``cause`` is empty when they are ready."""
+    """What is told of all of them. ``cause`` is empty when they are ready and all is
+    well; ready with a cause serves phones, and will not for ever."""
 
     ready: bool
     cause: str
@@ -47,7 +51,7 @@ class Readiness:
     def as_json(self) -> dict[str, Any]:
         """The answer's body; it names nothing of this installation."""
         plain: dict[str, Any] = {"status": "ready" if self.ready else "not ready"}
-        if not self.ready:
+        if self.cause:
             plain |= {"cause": self.cause, "reason": self.reason}
         return plain | {"workers": self.workers}
 
@@ -59,14 +63,20 @@ def judge(reports: Sequence[Report]) -> Readiness:
         return Readiness(
             False, "silent", f"no worker has said anything for {FRESH_S:g} s", 0
         )
-    bad = [r for r in fresh if r.state != READY]
-    if not bad:
+    bad = [r for r in fresh if r.state not in SERVING]
+    told = bad or [r for r in fresh if r.state == RESERVE]
+    if not told:
         return Readiness(True, "", "", len(fresh))
-    state = min(bad, key=lambda r: r.age_s).state
-    return Readiness(False, STATES[state], sentence_of(state), len(fresh))
+    state = min(told, key=lambda r: r.age_s).state
+    return Readiness(not bad, STATES[state], sentence_of(state), len(fresh))
 
 
 def sentence_of(state: int) -> str:
     """Say in words why a worker is not ready."""
     cause = STATES[state]
+    if state == RESERVE:
+        return (
+            "the disk is full: decisions about phones go on from what was kept in"
+            " reserve, refusals of strangers are not recorded"
+        )
     return "a fault of linekey's own" if cause == FAULT else Cause(cause).sentence

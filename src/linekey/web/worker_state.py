@@ -19,6 +19,8 @@ from linekey.web.readiness import (
     ASKED_S,
     FRESH_S,
     READY,
+    RESERVE,
+    SERVING,
     STATES,
     Readiness,
     judge,
@@ -46,6 +48,10 @@ class Recording(Protocol):
     async def probe(self) -> None:
         """Commit a transaction that changes nothing."""
 
+    @property
+    def is_short_of_room(self) -> bool:
+        """Whether the disk is full, and only decisions about phones are recorded."""
+
 
 class WorkerState:
     """Says what one worker can do, while somebody asks or something is wrong."""
@@ -72,9 +78,9 @@ class WorkerState:
         """Look up and record, and write down whether that works."""
         state = await self._find_out()
         self._counters.say(self._worker, state)
-        if state != READY and state != self._state:
+        if state not in SERVING and state != self._state:
             _log.error("worker %d cannot serve: %s", self._worker, sentence_of(state))
-        elif state == READY and self._state not in (0, READY):
+        elif state in SERVING and self._state not in {0, *SERVING}:
             _log.warning("worker %d can serve again", self._worker)
         self._state = state
 
@@ -88,7 +94,8 @@ class WorkerState:
             if isinstance(found, Exception):
                 log_fault(_log, "whether phones can be served is not known", found)
                 return STATES.index(FAULT)
-        return READY
+        # The log itself says that it lives on its reserve, and when that is over.
+        return RESERVE if self._log.is_short_of_room else READY
 
 
 async def ready(counters: Counters) -> Readiness:

@@ -9,7 +9,15 @@ from linekey.errors import Cause, StorageError
 from linekey.net.asgi_edge import FAULT
 from linekey.store.registry import Revision
 from linekey.web.counters import Counters
-from linekey.web.readiness import FRESH_S, READY, STATES, Report, judge, sentence_of
+from linekey.web.readiness import (
+    FRESH_S,
+    READY,
+    RESERVE,
+    STATES,
+    Report,
+    judge,
+    sentence_of,
+)
 from linekey.web.worker_state import WorkerState, ready
 
 BUSY = STATES.index(Cause.BUSY)
@@ -40,9 +48,26 @@ def test_ready_is_said_by_somebody_and_denied_by_nobody(
     assert bool(found.reason) == bool(cause)
 
 
+@pytest.mark.parametrize(
+    ("reports", "ready", "cause"),
+    [
+        ([Report(RESERVE, 1)], True, "reserve"),
+        ([Report(READY, 0.5), Report(RESERVE, 1)], True, "reserve"),
+        ([Report(RESERVE, 0.5), Report(FULL, 1)], False, "full"),
+        ([Report(RESERVE, FRESH_S + 1), Report(READY, 1)], True, ""),
+    ],
+)
+def test_who_lives_on_the_reserve_serves_and_says_so(
+    reports: list[Report], ready: bool, cause: str
+) -> None:
+    found = judge(reports)
+    assert (found.ready, found.cause) == (ready, cause)
+    assert found.as_json().get("cause", "") == cause
+
+
 def test_every_state_is_told_in_words() -> None:
     said = {sentence_of(n) for n in range(READY + 1, len(STATES))}
-    assert len(said) == len(Cause) + 1
+    assert len(said) == len(Cause) + 2  # and the reserve, and a fault of ours
     assert STATES[-1] == FAULT
 
 
@@ -53,6 +78,7 @@ class Store:
         self.looking: Exception | None = None
         self.recording: Exception | None = None
         self.probes = 0
+        self.is_short_of_room = False
 
     async def revision(self) -> Revision:
         if self.looking:
@@ -86,6 +112,10 @@ async def test_a_worker_says_what_it_can_do(caplog: pytest.LogCaptureFixture) ->
     await states[1].check()
     assert judge(counters.reports()).ready
     assert "worker 1 can serve again" in caplog.text
+    store.is_short_of_room = True
+    await states[1].check()
+    assert judge(counters.reports()).as_json()["cause"] == "reserve"
+    assert caplog.text.count("cannot serve") == 3, "it can"
     assert "s3cr3t" not in caplog.text
 
 
