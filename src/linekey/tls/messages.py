@@ -31,10 +31,6 @@ MAX_MESSAGES = 32
 _RETRY_RANDOM = bytes.fromhex(
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 )  # RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest"
-_DOWNGRADES = {
-    b"DOWNGRD\x01": "the server speaks TLSv1.3",
-    b"DOWNGRD\x00": "the server speaks TLSv1.2",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +59,6 @@ class ServerHello:
     def suite_name(self) -> str:
         """The suite's name, or its number in words."""
         return name_of(self.suite_number)
-
-    @property
-    def downgrade_signal(self) -> str:
-        """What the random says that the server could do better (RFC 8446 §4.1.3)."""
-        return _DOWNGRADES.get(self.random[-8:], "")
 
     def extension(self, number: int) -> bytes | None:
         """Give an extension's body, or None when it was not sent."""

@@ -67,7 +67,6 @@ def test_a_tls_1_2_flight_with_ecdhe_is_read_to_the_end():
     assert hello.version == Version.TLS1_2
     assert hello.suite_name == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     assert hello.suite.number == hello.suite_number == 0xC02F
-    assert hello.downgrade_signal == "the server speaks TLSv1.3"
     assert hello.compression == 0
     assert not hello.is_retry
     assert chain.chain_der == (server_identity().leaf.der,)
@@ -314,4 +313,3 @@ def test_a_server_hello_finds_its_extensions():
     assert isinstance(hello, ServerHello)
     assert hello.extension(0xFF01) == b"\0"
     assert hello.extension(0) is None
-    assert hello.downgrade_signal == ""
