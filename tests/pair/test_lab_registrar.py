@@ -169,6 +169,50 @@ async def test_garbage_and_a_stranger_end_their_own_connection_only() -> None:
     assert "no SIP" in ended.sentence
 
 
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        (request("REGISTER").replace(b" sip:lab ", b" SIP:lab "), 401),
+        (request("OPTIONS").replace(b" sip:lab ", b" isbn:1 "), 416),
+        (request("OPTIONS").replace(b" sip:lab ", b"  sip:lab "), 400),
+        (request("OPTIONS").replace(b"CSeq: 1", b"CSeq: 99999999999"), 400),
+        (request("OPTIONS").replace(b"Call-ID:", b"Call-ID \t:"), 200),
+        (request("OPTIONS", "Subject: J\xf6rg").replace("ö".encode(), b"\xf6"), 200),
+        (request("OPTIONS", "Require: novelty"), 420),
+        (request("OPTIONS").replace(b"SIP/2.0\r\n", b"SIP/9.0\r\n", 1), 505),
+        (request("DANCE"), 501),
+        (request("SUBSCRIBE"), 405),
+        (b"SIP/2.0 4294967301 x\r\nContent-Length: 0\r\n\r\n", 0),
+        (request("REGISTER").replace(b"To: <sip:401@lab>", b"To: isbn:1"), 400),
+    ],
+)
+async def test_an_odd_message_is_answered_and_the_connection_goes_on(
+    odd: bytes, code: int
+) -> None:
+    async with registrar() as there, talking(there) as stream:
+        await stream.write(odd + request("OPTIONS", cseq=9))
+        reader, codes = SipReader(), []
+        while 200 not in codes[1 if code else 0 :]:
+            for message in reader.feed(await stream.read(65536, timeout=10)):
+                assert isinstance(message, Response)
+                codes.append(message.code)
+        assert codes == [code, 200] if code else [200]
+
+
+async def test_a_message_without_an_end_gets_its_answer_after_those_before_it() -> None:
+    told: list[Said] = []
+    endless = request("OPTIONS", cseq=2).replace(b"Content-Length: 0\r\n", b"")
+    async with registrar(told=told.append) as there, talking(there) as stream:
+        await stream.write(request("OPTIONS") + endless)
+        reader, codes = SipReader(), []
+        while data := await stream.read(65536, timeout=10):
+            for message in reader.feed(data):
+                assert isinstance(message, Response)
+                codes.append(message.code)
+    assert codes == [200, 400]
+    assert "Content-Length" in told[-1].sentence
+
+
 async def test_without_a_certificate_where_one_is_demanded_there_is_no_handshake() -> (
     None
 ):

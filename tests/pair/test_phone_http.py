@@ -413,3 +413,27 @@ async def test_a_dripping_handshake_in_single_bytes_still_works() -> None:
 
 def test_httpx_is_never_given_a_context_of_its_own() -> None:
     assert not issubclass(http._Transport, httpx2.AsyncHTTPTransport)
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def test_a_few_informational_answers_are_passed_over_and_no_more() -> None:
+    async with serve(server(), verify=accept) as site:
+        site.raw = HINTS * 5 + DONE
+        answer, _ = await get(f"{site.url}/x")
+        assert answer.body == b"ok"
+        site.raw = HINTS * 6 + DONE
+        error = await fails(f"{site.url}/x", "more than 5 answers that are none (1xx)")
+    assert error.hint
+
+
+async def test_megabytes_of_informational_answers_are_not_read() -> None:
+    async with serve(server(), verify=accept) as site:
+        site.raw = HINTS * 200_000
+        async with asyncio.timeout(20):
+            await fails(f"{site.url}/x", "more than 5")
+        site.raw = b"HTTP/1.1 100 Continue\r\n" + b"X: y\r\n" * 500_000
+        async with asyncio.timeout(20):
+            await fails(f"{site.url}/x", "")

@@ -307,3 +307,29 @@ async def test_check_sync_provisions_again_and_options_is_answered() -> None:
             ),
         )
         assert is_registered()(running.state)
+
+
+async def test_an_odd_message_from_the_server_costs_the_line_nothing() -> None:
+    async with (
+        registrar() as there,
+        VirtualPhone(phone(there.port), services=(SipLines(),)) as running,
+    ):
+        await until(running, is_registered())
+        odd = (
+            b"SIP/2.0 4294967301 no\r\nContent-Length: 0\r\n\r\n"
+            b"OPTIONS isbn:1 SIP/2.0\r\nVia: SIP/2.0/TLS x\r\nFrom: <sip:a@b>\r\n"
+            b"To: <sip:a@b>\r\nCall-ID: x\r\nCSeq: x\r\nContent-Length: 0\r\n\r\n"
+        )
+        await there._clients["401"].send(odd)
+        state = await until(
+            running, lambda s: any("was answered 400" in e.text for e in s.log)
+        )
+        assert is_registered()(state)
+        assert any(
+            "passed over" in e.text and "status line" in e.text for e in state.log
+        )
+        assert await there.notify("401", "check-sync;reboot=false")
+        await until(
+            running, lambda s: any("setting_server" in e.text for e in s.log[-3:])
+        )
+        assert is_registered()(running.state)

@@ -9,9 +9,9 @@ phones (``linekey export kamailio``).
 
 What it does of RFC 3261: REGISTER with digest (§22; SHA-256 before MD5, RFC 8760;
 ``qop=auth``), one contact an account and connection, Expires down to ``MIN_EXPIRES_S``
-(423 below, §10.3), OPTIONS, the CR LF keep-alive of RFC 5626; 405 for all else. TLS
-through the one engine, with client certificates verified where ``contexts`` ask for
-them.
+(423 below, §10.3), OPTIONS, the CR LF keep-alive of RFC 5626; 405 or 501 for all else,
+and ``phone.sip_syntax`` for what is wrong with a message. TLS through the one engine,
+with client certificates verified where ``contexts`` ask for them.
 
 Rules: a client may send ``MAX_HEADERS`` and no more before it is hung up on; a nonce is
 good for ``NONCE_S``; no client is told what is wrong with its password. Whoever runs
@@ -30,13 +30,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from sipmessage import Address, Request, Response
+from sipmessage import Address, Request
 
 from linekey.digest import ALGORITHMS, hash_hex, parse_digest, response
 from linekey.digits import digits_of
 from linekey.errors import PeerError
 from linekey.phone.sip_messages import make_reply
 from linekey.phone.sip_stream import PONG, Ping, SipReader
+from linekey.phone.sip_syntax import Flawed, flaw_of, readable, refusal
 from linekey.tls.alerts import Alert, record
 from linekey.tls.context import ServerContexts
 from linekey.tls.engine import ServerEngine
@@ -62,6 +63,10 @@ SILENCE_S: Final = 120.0
 MAX_CONNECTIONS: Final = 64
 _MAX_HELLO: Final = 64 * 1024
 _EXPIRES: Final = re.compile(r";\s*expires\s*=\s*[^;,]*", re.ASCII | re.IGNORECASE)
+
+METHODS: Final = ("REGISTER", "OPTIONS")
+_EXTENSIONS: Final = frozenset({"path", "outbound"})
+_LOOK: Final = "look at what the client sends; RFC 3261 says how it is written"
 
 Accounts = Callable[[str], str | None]
 """The password of a user name, or None for a user that is not there."""
@@ -223,17 +228,39 @@ class Registrar:
 
     def answer(self, request: Request, client: "_Client") -> bytes:
         """The reply to a request. Raises KeyError or ValueError where none can be."""
-        match request.method:
-            case "REGISTER":
-                return self._register(request, client)
-            case "OPTIONS":
-                return self._reply(request, 200, "OK")
-        self._refused(
-            request.method,
-            "this registrar does nothing but register",
-            "calls need a SIP server: linekey export kamailio",
-        )
-        return self._reply(request, 405, "Method Not Allowed")
+        flawed = flaw_of(request)
+        if flawed is not None:
+            return self.answer_flawed(flawed)
+        refused = refusal(request, METHODS, _EXTENSIONS)
+        if refused is not None:
+            if refused.code in (405, 501):
+                self._refused(
+                    request.method,
+                    "this registrar does nothing but register",
+                    "calls need a SIP server: linekey export kamailio",
+                )
+            else:
+                who = request.method
+                self._refused(who, f"{refused.code} {refused.phrase}", _LOOK)
+            return self._reply(request, refused.code, refused.phrase, *refused.headers)
+        if request.method == "OPTIONS":
+            return self._reply(request, 200, "OK")
+        try:
+            return self._register(request, client)
+        except ValueError:  # a To or Contact that no account can have
+            return self.answer_flawed(
+                Flawed(
+                    "To or Contact are no SIP addresses", 400, "Bad Request", request
+                )
+            )
+
+    def answer_flawed(self, message: Flawed) -> bytes:
+        """The reply to a message that cannot be served; empty where there is none."""
+        who = "a message" if message.request is None else message.request.method
+        self._refused(readable(who), message.reason, _LOOK)
+        if not message.code or message.request is None:
+            return b""
+        return self._reply(message.request, message.code, message.phrase)
 
     def _refused(self, who: str, reason: str, cure: str) -> None:
         self._told(Said(f"refused {who[:40]!r}: {reason}", cure))
@@ -364,13 +391,12 @@ class Registrar:
     def _reply(
         self, request: Request, code: int, phrase: str, *headers: tuple[str, str]
     ) -> bytes:
-        plain = make_reply(request, code, phrase, SERVER, secrets.token_hex(4))
-        reply = Response.parse(plain)
-        reply.headers.set("Server", SERVER)
-        reply.headers.remove("User-Agent")
-        for name, value in headers:
-            reply.headers.add(name, value)
-        return bytes(reply)
+        tag = secrets.token_hex(4)
+        if code == 200:
+            headers = (*headers, ("Allow", ", ".join(METHODS)))
+        return make_reply(
+            request, code, phrase, SERVER, tag, headers=headers, agent_header="Server"
+        )
 
 
 class _Client:
@@ -409,6 +435,8 @@ class _Client:
                     case PeerClosed():
                         return
             await self._flush()
+            if self._messages.trouble is not None:  # what came before it is served
+                raise self._messages.trouble
             async with asyncio.timeout(SILENCE_S):
                 data = await self._reader.read(65536)
 
@@ -454,6 +482,9 @@ class _Client:
                 case Request():
                     with contextlib.suppress(KeyError, ValueError):
                         engine.send(self._registrar.answer(message, self))
+                case Flawed():
+                    with contextlib.suppress(ValueError):
+                        engine.send(self._registrar.answer_flawed(message))
 
     async def send(self, data: bytes) -> None:
         """Send a request of the registrar's own."""

@@ -6,7 +6,8 @@ redirects, challenges, limits and time are ours. One request, one connection: a 
 fetches a handful of documents a day.
 
 Rules: an answer is cut off at ``max_bytes``, a redirect chain at ``MAX_REDIRECTS``, the
-whole at ``time_limit_s``; a compressed answer is refused (nothing asked for it, and it
+whole at ``time_limit_s``; informational answers (1xx) are counted
+(``net.informational``); a compressed answer is refused (nothing asked for it, and it
 may be a bomb). Only the body of a success is read: what a redirect, a challenge or a
 refusal brings besides its head stays with the server. User name and password go to the
 origin of the URL that was asked for and to no other.
@@ -26,6 +27,7 @@ import httpx2
 from linekey import digest
 from linekey.errors import PeerError
 from linekey.net.dialer import DialError, Stream
+from linekey.net.informational import Bounded
 from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.urls import parse_url, redact_url
 
@@ -109,7 +111,7 @@ class _Transport(httpx2.AsyncBaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        connection = httpcore2.AsyncHTTP11Connection(url.origin, stream)
+        connection = httpcore2.AsyncHTTP11Connection(url.origin, Bounded(stream))
         try:
             answer = await connection.handle_async_request(
                 httpcore2.Request(
@@ -278,6 +280,12 @@ async def get(
         raise HttpError(
             failed.message, refused=failed.refused, hint=failed.hint
         ) from failed
+    except HttpError:
+        raise
+    except PeerError as error:
+        raise HttpError(
+            error.message, refused=transport.refused, hint=error.hint
+        ) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, httpcore2.NetworkError) as error:
         raise HttpError(_worded(error), refused=transport.refused) from error
     except (httpcore2.ProtocolError, httpx2.StreamError, UnicodeError) as error:

@@ -10,7 +10,8 @@ it ends for a reason; a line that waits tries at once when a certificate was acc
 the meantime; a line that stops unregisters first, within ``GOODBYE_S``; one line's
 trouble is no other's. That holds for linekey's own faults, too: an exception that
 nobody foresaw makes its line wait, as a server's would, and says whose fault it was;
-the traceback goes to the log ``linekey.sip``.
+the traceback goes to the log ``linekey.sip``. A message that cannot be served costs its
+sender that message; the connection ends only where nobody knows where the next begins.
 """
 
 import asyncio
@@ -28,7 +29,12 @@ from linekey.errors import InputError, PeerError
 from linekey.net.dialer import DialError, Stream
 from linekey.net.faults import log_fault
 from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.app_events import ActionHappened, LineMoved, LinesRead
+from linekey.phone.app_events import (
+    ActionHappened,
+    LineMoved,
+    LineNoted,
+    LinesRead,
+)
 from linekey.phone.apps import LineStatus
 from linekey.phone.connection import Purpose
 from linekey.phone.events import ConnectionEnded, ProvisioningWanted
@@ -41,6 +47,7 @@ from linekey.phone.sip_registration import (
     HangUp,
     LineChanged,
     LineState,
+    MessageRefused,
     Registration,
     ResyncRequested,
     Send,
@@ -263,7 +270,11 @@ class _Line:
         actions: list[Action] = []
         for message in messages:
             actions += registration.received(message, self._now())
-        return actions
+        trouble = self._reader.trouble
+        if trouble is None:
+            return actions
+        await self._carry_out(actions)  # what came before it is served
+        return await self._lost(trouble.message)
 
     async def _pause(self, wait_s: float | None) -> list[Action]:
         self._wake.clear()
@@ -294,6 +305,8 @@ class _Line:
                     await self._hang_up("")
                 case LineChanged():
                     self._tell(action)
+                case MessageRefused(text=text):
+                    self._phone.happened(LineNoted(self.account.index, text))
                 case ResyncRequested(reboot=reboot):
                     why = "check-sync" + (", with a reboot" if reboot else "")
                     self._phone.happened(

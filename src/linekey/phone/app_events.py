@@ -59,6 +59,14 @@ class LineMoved(AppEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LineNoted(AppEvent):
+    """Something about a line that belongs into the log and changes nothing."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionHappened(AppEvent):
     """A phone event that an action URL may be set for: ``incoming``, ``dnd_on`` …
 

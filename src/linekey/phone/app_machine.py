@@ -30,6 +30,7 @@ from linekey.phone.app_events import (
     FormSubmitted,
     KeyPressed,
     LineMoved,
+    LineNoted,
     LinesRead,
     LookupEnded,
     LookupWanted,
@@ -96,6 +97,9 @@ def handle_app(state: PhoneState, event: AppEvent, now: datetime) -> Result:
             return _lines_read(state, event, now)
         case LineMoved():
             return _line_moved(state, event, now)
+        case LineNoted(index=index, text=text):
+            text = f"line {index}: {text}"
+            return state.with_log(now, Purpose.SIP, text, level="warning"), [Save()]
         case ActionHappened():
             return _action(state, event, now)
         case KeyPressed():

@@ -19,8 +19,10 @@ from sipmessage import URI, Address, Parameters, Request, Response, Via
 from linekey.digits import digits_of
 from linekey.mac import Mac
 from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
+from linekey.phone.sip_syntax import has_tag, read_address
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY")
+ALLOW = ", ".join(METHODS)
 OUTBOUND, NO_OUTBOUND = "path, outbound", "path"
 """Values of Supported: with RFC 5626, and for a server that refuses it (439)."""
 _HAS_OB = re.compile(r";\s*ob\s*(?=[;>,=]|$)", re.ASCII | re.IGNORECASE)
@@ -171,25 +173,47 @@ def make_register(
 
 
 def make_reply(
-    request: Request, code: int, phrase: str, user_agent: str, tag: str
+    request: Request,
+    code: int,
+    phrase: str,
+    user_agent: str,
+    tag: str,
+    *,
+    headers: Iterable[tuple[str, str]] = (),
+    agent_header: str = "User-Agent",
 ) -> bytes:
-    """A reply without a body. Raises KeyError or ValueError where none can be sent."""
-    response = Response(code, phrase)
-    for value in request.headers.getlist("Via"):
-        response.headers.add("Via", value)
-    response.headers.set("From", request.headers["From"])
-    to = request.to_address
-    if "tag" not in to.parameters and code > 100:
-        response.to_address = Address(to.uri, to.name, to.parameters.replace(tag=tag))
-    else:
-        response.headers.set("To", request.headers["To"])
-    response.headers.set("Call-ID", request.headers["Call-ID"])
-    response.headers.set("CSeq", request.headers["CSeq"])
-    response.headers.set("User-Agent", user_agent)
-    if code in (200, 405):
-        response.headers.set("Allow", ALLOW)
-    response.content_length = 0
-    return bytes(response)
+    """A reply without a body; what it gives back is as it came, byte for byte.
+
+    Raises KeyError or ValueError where none can be sent: there is no Via, or what a
+    reply needs cannot be read. A 400 gives back what there is.
+    """
+    asked, lenient = request.headers, code == 400
+    lines = [f"SIP/2.0 {code} {phrase}"]
+    lines += [f"Via: {value}" for value in asked.getlist("Via")]
+    if len(lines) == 1:
+        raise ValueError("a request without Via")
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        value = asked.get(name)
+        if value is None:
+            if lenient or code == 505:
+                continue
+            raise KeyError(name)
+        if name == "To" and code > 100:
+            try:
+                tagged = has_tag(read_address(value)[2])
+            except ValueError:
+                if not lenient and code != 505:
+                    raise
+                tagged = False
+            value = value if tagged else f"{value};tag={tag}"
+        lines.append(f"{name}: {value}")
+    lines.append(f"{agent_header}: {user_agent}")
+    more = list(headers)
+    if code in (200, 405) and not any(name == "Allow" for name, _ in more):
+        lines.append(f"Allow: {ALLOW}")
+    lines += [f"{name}: {value}" for name, value in more]
+    lines += ["Content-Length: 0", "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _bracketed(host: str) -> str:

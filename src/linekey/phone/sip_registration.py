@@ -18,7 +18,8 @@ connection only where the server said that it answers pings, or has answered one
 connection (RFC 5626 §4.4, RFC 6223); many servers do not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +30,7 @@ from linekey.digits import digits_of
 from linekey.phone.sip_account import MAX_EXPIRY_S, SipAccount
 from linekey.phone.sip_login import Login
 from linekey.phone.sip_messages import (
+    METHODS,
     NO_OUTBOUND,
     OUTBOUND,
     Line,
@@ -36,7 +38,8 @@ from linekey.phone.sip_messages import (
     make_register,
     make_reply,
 )
-from linekey.phone.sip_stream import PING, PONG, Ping, Pong
+from linekey.phone.sip_stream import PING, PONG, Ping, Pong, Received
+from linekey.phone.sip_syntax import Flawed, flaw_of, read_address, readable, refusal
 
 RETRY_FIRST_S = 30.0
 """RFC 5626 §4.5: the base time when a flow to the only proxy failed."""
@@ -52,6 +55,11 @@ PING_LEAST_S = 10.0
 """However often it wants them."""
 PONG_WITHIN_S = 10.0
 """RFC 5626 §4.4.1."""
+
+TOLD_FLAWS = 10
+"""Messages of one connection that could not be served and stand in the log."""
+SDP = "application/sdp"
+_EXTENSIONS = frozenset({"outbound", "path"})
 
 
 class LineState(StrEnum):
@@ -95,6 +103,13 @@ class LineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageRefused:
+    """The server sent a message that was not served; ``text`` says why, for the log."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResyncRequested:
     """The server asks to fetch the configuration again (NOTIFY check-sync)."""
 
@@ -111,7 +126,15 @@ class CallArrived:
     headers: tuple[tuple[str, str], ...]
 
 
-Action = Connect | Send | HangUp | LineChanged | ResyncRequested | CallArrived
+Action = (
+    Connect
+    | Send
+    | HangUp
+    | LineChanged
+    | MessageRefused
+    | ResyncRequested
+    | CallArrived
+)
 
 
 class Registration:
@@ -160,6 +183,7 @@ class Registration:
         self._pinged_at: datetime | None = None
         self._pong_by: datetime | None = None
         self._answers_pings = False
+        self._flaws = 0
 
     # --- what happened -----------------------------------------------------------
 
@@ -191,16 +215,17 @@ class Registration:
         self._expires_s = self.account.expires_s
         self._ping_every_s = PING_EVERY_S
         self._answers_pings, self._pinged_at = False, None
+        self._flaws = 0
         return [
             self._to(LineState.REGISTERING, "registering"),
             self._begin(now),
         ]
 
-    def received(
-        self, message: Request | Response | Ping | Pong, now: datetime
-    ) -> list[Action]:
+    def received(self, message: Received, now: datetime) -> list[Action]:
         """The server said something."""
         match message:
+            case Flawed():
+                return self._flawed(message)
             case Ping():
                 return [Send(PONG)]
             case Pong():
@@ -409,39 +434,81 @@ class Registration:
     def _request(self, message: Request) -> list[Action]:
         if message.method == "ACK":
             return []
+        flawed = flaw_of(message)
+        if flawed is not None:
+            return self._flawed(flawed)
         try:
-            code, phrase, extra = _verdict(message)
-            reply = Send(make_reply(message, code, phrase, self._user_agent, self._tag))
+            code, phrase, headers, extra = _verdict(message)
+            return [self._reply(message, code, phrase, headers), *extra]
         except (KeyError, ValueError):
             return []  # nothing an answer could be sent to (RFC 3261 §8.2.6.2)
-        return [reply, *extra]
+
+    def _reply(
+        self,
+        message: Request,
+        code: int,
+        phrase: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Send:
+        agent, tag = self._user_agent, self._tag
+        return Send(make_reply(message, code, phrase, agent, tag, headers=headers))
+
+    def _flawed(self, message: Flawed) -> list[Action]:
+        """Answer as the RFC wants it, and tell the first few of a connection."""
+        actions: list[Action] = []
+        done = "passed over"
+        if message.code and message.request is not None:
+            with suppress(ValueError):
+                reply = self._reply(message.request, message.code, message.phrase)
+                actions.append(reply)
+                done = f"answered {message.code}"
+        self._flaws += 1
+        if self._flaws <= TOLD_FLAWS:
+            last = "; more are not told" if self._flaws == TOLD_FLAWS else ""
+            text = f"a SIP message was {done}: {message.reason}{last}"
+            actions.append(MessageRefused(text))
+        return actions
 
 
-def _verdict(message: Request) -> tuple[int, str, list[Action]]:
-    """Answer code and phrase for a request, and what else it means."""
+_Verdict = tuple[int, str, Sequence[tuple[str, str]], list[Action]]
+"""Code, phrase and headers of the answer, and what else the request means."""
+
+
+def _verdict(message: Request) -> _Verdict:
+    """Answer code, phrase and headers for a request, and what else it means."""
+    refused = refusal(message, METHODS, _EXTENSIONS)
+    if refused is not None:
+        return refused.code, refused.phrase, refused.headers, []
     match message.method:
         case "OPTIONS":
-            return 200, "OK", []
+            return 200, "OK", (), []
         case "NOTIFY":
             event, *parameters = (
                 (message.headers.get("Event") or "").lower().replace(" ", "").split(";")
             )
             if event == "check-sync":
-                return 200, "OK", [ResyncRequested("reboot=true" in parameters)]
+                asked = ResyncRequested("reboot=true" in parameters)
+                return 200, "OK", (), [asked]
             if event in ("message-summary", "keep-alive"):
-                return 200, "OK", []
-            return 489, "Bad Event", []
+                return 200, "OK", (), []
+            return 489, "Bad Event", (), []
         case "INVITE":
-            address = message.from_address
-            headers = tuple(
-                (key.lower(), value)
-                for key in message.headers.keys()  # noqa: SIM118 - no mapping
-                for value in message.headers.getlist(key)[:1]
-            )
-            arrived = CallArrived(
-                str(address.uri), address.name, message.call_id, headers
-            )
-            return 486, "Busy Here", [arrived]
-        case "BYE" | "CANCEL":
-            return 481, "Call/Transaction Does Not Exist", []
-    return 405, "Method Not Allowed", []
+            return _call(message)
+    return 481, "Call/Transaction Does Not Exist", (), []  # BYE and CANCEL
+
+
+def _call(message: Request) -> _Verdict:
+    """A call is told, and refused: nobody can pick up."""
+    kind = (message.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if message.body and kind != SDP and not kind.startswith("multipart/"):
+        return 415, "Unsupported Media Type", (("Accept", SDP),), []  # §8.2.3
+    name, uri, _ = read_address(message.headers["From"])
+    headers = tuple(
+        (key.lower(), readable(value))
+        for key in message.headers.keys()  # noqa: SIM118 - no mapping
+        for value in message.headers.getlist(key)[:1]
+    )
+    call = CallArrived(
+        readable(uri), readable(name), readable(message.headers["Call-ID"]), headers
+    )
+    return 486, "Busy Here", (), [call]

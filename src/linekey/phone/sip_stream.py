@@ -1,19 +1,23 @@
 """SIP messages out of a byte stream, and back into bytes.
 
 Over TLS a message's end is told by Content-Length alone (RFC 3261 §18.3); a message
-without it breaks the stream and the connection with it. CR LF pairs between messages
-are keep-alives (RFC 5626 §3.5.1): two are a ping, one is its pong. One that stands
-alone is a pong if one is due (``ping_sent``), else the half of a ping that came in two
-pieces, and is kept until more comes.
+without one that can be read breaks the stream and the connection with it, once those
+before it were given out. A request of that kind still gets its 400 (RFC 4475 §3.1.2.3).
+CR LF pairs between messages are keep-alives (RFC 5626 §3.5.1): two are a ping, one is
+its pong. One that stands alone is a pong if one is due (``ping_sent``), else the half
+of a ping that came in two pieces, and is kept until more comes.
 
-Rule: bytes in, messages out; what a peer sends either reads or raises PeerError.
+Rule: bytes in, messages out. A message that is wrong but has an end is a ``Flawed``
+among the others (``phone.sip_syntax``); what has no end raises PeerError.
 """
 
+import re
 from dataclasses import dataclass
 
-from sipmessage import Message, Request, Response
+from sipmessage import Request, Response
 
 from linekey.errors import PeerError
+from linekey.phone.sip_syntax import Flawed, read_message
 
 MAX_HEADERS = 16 * 1024
 """Bytes of a message's header part. A REGISTER's answer has some 700."""
@@ -34,10 +38,15 @@ class Pong:
     """The peer answered ours."""
 
 
+Received = Request | Response | Ping | Pong | Flawed
+
+
 class SipReader:
     """Cuts a stream into messages. ``feed`` returns those that are complete."""
 
     def __init__(self) -> None:
+        self.trouble: PeerError | None = None
+        """Why nothing more can be read, once what came before it was given out."""
         self._buffer = bytearray()
         self._pong_due = False
 
@@ -45,10 +54,27 @@ class SipReader:
         """A ping went to the peer: one CR LF to come is its pong."""
         self._pong_due = True
 
-    def feed(self, data: bytes) -> list[Request | Response | Ping | Pong]:
-        """Add bytes; raises PeerError for what is no SIP, or is over the limits."""
+    def feed(self, data: bytes) -> list[Received]:
+        """Add bytes; give what is complete.
+
+        Raises PeerError for what is no SIP, has no end, or is over the limits; where
+        the same bytes held messages before that, they are given first, ``trouble`` is
+        set, and the next call raises it.
+        """
+        if self.trouble is not None:
+            raise self.trouble
         self._buffer += data
-        found: list[Request | Response | Ping | Pong] = []
+        found: list[Received] = []
+        try:
+            self._cut(found)
+        except PeerError as error:
+            self.trouble = error
+            self._buffer.clear()
+            if not found:
+                raise
+        return found
+
+    def _cut(self, found: list[Received]) -> None:
         while self._buffer:
             if self._buffer.startswith(PING):
                 del self._buffer[:4]
@@ -59,13 +85,11 @@ class SipReader:
                 del self._buffer[:2]
                 self._pong_due = False
                 found.append(Pong())
-            elif (message := self._message()) is not None:
-                found.append(message)
-            else:
+            elif not self._message(found):
                 break
-        return found
 
-    def _message(self) -> Request | Response | None:
+    def _message(self, found: list[Received]) -> bool:
+        """Take one message off the buffer; whether there was a whole one."""
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEADERS)
         if end < 0:
             if len(self._buffer) >= MAX_HEADERS:
@@ -75,29 +99,44 @@ class SipReader:
                     else "the peer sends something that is no SIP",
                     hint="check that host and port are those of a SIP server over TLS",
                 )
-            return None
-        head = bytes(self._buffer[: end + 4])
-        length = _content_length(head)
-        if len(self._buffer) < len(head) + length:
-            return None
-        body = bytes(self._buffer[len(head) : len(head) + length])
-        del self._buffer[: len(head) + length]
+            return False
+        size = end + 4
+        head = _unfold(bytes(self._buffer[:size]))
         try:
-            message = Message.parse(_unfold(head) + body)
-        except (ValueError, UnicodeDecodeError):
-            raise PeerError(
-                "the peer sent a SIP message that cannot be read",
-                hint="check that host and port are those of a SIP server over TLS",
-            ) from None
-        return message
+            length = _content_length(head)
+        except PeerError as error:
+            flawed = _endless(head, error)
+            if flawed is not None:
+                found.append(flawed)
+            raise
+        if len(self._buffer) < size + length:
+            return False
+        body = bytes(self._buffer[size : size + length])
+        del self._buffer[: size + length]
+        found.append(read_message(head, body))
+        return True
+
+
+def _endless(head: bytes, error: PeerError) -> Flawed | None:
+    """What its sender is told of a request whose end nobody knows."""
+    message = read_message(head, b"")
+    if isinstance(message, Flawed):
+        return message if message.code else None
+    if isinstance(message, Response) or message.method == "ACK":
+        return None
+    return Flawed(error.message, 400, "Bad Request", message)
+
+
+_FOLD = re.compile(rb"\r\n[ \t]+")
 
 
 def _unfold(head: bytes) -> bytes:
     """Join continued header lines (RFC 3261 §7.3.1)."""
-    return head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    return _FOLD.sub(b" ", head)
 
 
 def _content_length(head: bytes) -> int:
+    """The body's length. Raises PeerError where it cannot be known, or is too much."""
     lengths = set()
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
