@@ -34,7 +34,8 @@ _WORDS = frozenset(
     | {"secret", "secrets", "psk", "pin", "puk", "token", "credential", "credentials"}
     | {"ha1", "kennwort", "geheim", "community", "auth", "apikey", "bearer", "jwt"}
     | {"otp", "totp", "sid", "sig", "signature", "session", "sessionid", "cookie"}
-    | {"authorization", "wpa", "wep", "hmac"}
+    | {"authorization", "wpa", "wep", "hmac", "cred", "creds"}
+    | {"passw", "pasw", "psw", "pswd", "pwrd", "mdp", "clave", "senha", "haslo"}
 )
 """Words that make a name a secret's wherever they stand in it."""
 _LAST_WORDS = frozenset({"key", "keys", "privkey", "p12", "pkcs12", "pfx", "hash"})
@@ -42,9 +43,20 @@ _LAST_WORDS = frozenset({"key", "keys", "privkey", "p12", "pkcs12", "pfx", "hash
 _PARTS = (
     *("password", "passwd", "passphrase", "passwort", "passcode", "kennwort"),
     *("secret", "geheim", "token", "credential", "apikey", "privatekey", "sessionid"),
-    *("userpass", "sippass", "authpass", "accesskey", "sharedkey"),
+    *("userpass", "sippass", "authpass", "accesskey", "sharedkey", "community"),
+    *("motdepasse", "contrase", "wachtwoord", "losungswort", "pincode"),
 )
 """Parts of a name, its separators left out, that do so."""
+_GLUED = re.compile(
+    r"(?!(?:com|by|sur|tres|encom|over|under)pass)[a-z]+pass"
+    r"|[a-z]+(?:pw|pwd|pswd|psw|psk)"
+    r"|(?!spin$)[a-z]{1,6}pin|pin(?:nr|no|num|number)"
+    r"|[a-z]*auth(?!or(?!i[sz])|entic)[a-z]{0,8}"
+    r"|(?:auth|ssl|tls|psk|enc|crypt|encrypt|encryption|crypto|aes|des|rsa|sec|sign"
+    r"|signing|session|master|server|client|user|root|host|ssh|vpn|wpa|wifi|wlan|srtp"
+    r"|pass|cert|web|admin|login|license|licence)keys?"
+)
+"""Words that are two written as one: ``adminpw``, ``userpin``, ``authkey``."""
 _STEMS = (
     "password",
     "passwort",
@@ -53,6 +65,8 @@ _STEMS = (
     "kennwort",
     "secret",
     "credential",
+    "community",
+    "token",
 )
 """What is often misspelt: a word this like one of them counts as it."""
 _LIKE = 0.82  # "pasword" 0.93, "passwrod" 0.88, "sercet" 0.83; "sector" 0.67
@@ -86,9 +100,9 @@ def looks_secret(name: str) -> bool:
         return True
     if words[-1] in _LAST_WORDS and not _KEYS_TO_PRESS.match(name.lower()):
         return True
-    if raw & {"p12", "pkcs12"}:
+    if raw & {"p12", "pkcs12"} or any(map(_GLUED.fullmatch, words)):
         return True
-    return any(_like_a_stem(word) for word in {*words, glued} if len(word) >= 5)
+    return any(_like_a_stem(word) for word in {*words, glued} if len(word) >= 4)
 
 
 def _like_a_stem(word: str) -> bool:
@@ -109,6 +123,10 @@ _KEY_BLOCK = re.compile(
 _TOKEN = re.compile(r"/t/([A-Za-z0-9_-]{16,128})(?=/|$|[\s?#\"'<>),;:])")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.ASCII)
 _USER_INFO = re.compile(r"//([^/\s?#\"'<>\\]*)@")
+_ODD_USER_INFO = re.compile(
+    r"//([^/\s:@\"'<>\\]{0,128}:(?![0-9]{0,5}(?:[/?#\s]|$))[^\s\"'<>@]{0,256})@"
+)
+"""A password with ``/``, ``?`` or ``#`` as it is: what follows the colon is no port."""
 _SIP_USER_INFO = re.compile(
     r"\bsips?:([^\s:@<>\"';?/]{1,128}):([^\s@<>\"'/]{1,256})@", re.IGNORECASE
 )
@@ -116,17 +134,26 @@ _BARE_USER_INFO = re.compile(
     r"(?:^|(?<=[\s,;(\"']))([\w.+%~-]{1,64}):([^\s@/\"'<>]{1,256})@(?=[\w\[])"
 )
 _PARAMETER = re.compile(
-    r"(?:^|[?&;#\s,({\"'])([^\s?&;#=,(){}\"'<>:/]{1,64})=(\"[^\"]*\"|'[^']*'|"
+    r"(?:^|[?&;#/\s,({\"'])([^\s?&;#=,(){}\"'<>:/]{1,64})=(\"[^\"]*\"|'[^']*'|"
     r"[^\s&;#\"'<>,]*)"
 )
-_ELEMENT = re.compile(r"<([A-Za-z_][\w.-]{0,127})(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
-_MEMBER = re.compile(r"\"([^\"\s]{1,64})\"\s*:\s*\"((?:[^\"\\]|\\.)*)\"")
+_ELEMENT = re.compile(
+    r"<([A-Za-z_][\w.-]{0,127})(?:\s[^<>]*)?>"
+    r"((?:<!\[CDATA\[[\s\S]*?\]\]>|[^<>])+)</\1\s*>"
+)
+_MEMBER = re.compile(
+    r"(?P<q>[\"'])(?P<name>[^\"'\s]{1,64})(?P=q)\s*:\s*"
+    r"(?:\"(?P<double>(?:[^\"\\]|\\.)*)\"|'(?P<single>(?:[^'\\]|\\.)*)'"
+    r"|(?P<number>[0-9]{4,}))"
+)
+"""A number is one from four digits on: a PIN, not a count."""
 _BEARER = re.compile(r"\b(?:Bearer|Basic)\s+([A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$[A-Za-z_][\w-]*&?|\{\w+\}|%|…|\*+|\(set\)|")
 """Values that stand for another: an action URL's variable, ``{mac}``, a mask."""
 _NO_USERS = ("sip", "sips", "mailto", "tel")
 """Schemes, where a user's name would stand before the colon."""
-_MARKS = ("=", "@", "%", "</", "/t/", "PRIVATE KEY", '":', '" :')
+_MEMBER_MARKS = ('":', '" :', "':", "' :")
+_MARKS = ("=", "@", "%", "</", "/t/", "PRIVATE KEY", *_MEMBER_MARKS)
 _DEPTH = 3  # a URL in a parameter of a URL in a parameter
 
 Span = tuple[int, int]
@@ -142,7 +169,8 @@ def _spans(text: str, depth: int = _DEPTH) -> list[Span]:
     if "@" in text:
         found += [
             match.span(1)
-            for match in _USER_INFO.finditer(text)
+            for pattern in (_USER_INFO, _ODD_USER_INFO)
+            for match in pattern.finditer(text)
             if _holds_password(match[1])
         ]
         found += [
@@ -161,12 +189,13 @@ def _spans(text: str, depth: int = _DEPTH) -> list[Span]:
             for match in _ELEMENT.finditer(text)
             if is_secret(match[1]) and not _PLACEHOLDER.fullmatch(match[2].strip())
         ]
-    if '":' in text or '" :' in text:
-        found += [
-            match.span(2)
-            for match in _MEMBER.finditer(text)
-            if looks_secret(match[1]) and not _PLACEHOLDER.fullmatch(match[2])
-        ]
+    if any(mark in text for mark in _MEMBER_MARKS):
+        for match in _MEMBER.finditer(text):
+            group = next(
+                g for g in ("double", "single", "number") if match[g] is not None
+            )
+            if looks_secret(match["name"]) and not _PLACEHOLDER.fullmatch(match[group]):
+                found.append(match.span(group))
     found += [match.span(1) for match in _BEARER.finditer(text)]
     if "%" in text and depth:
         found += _encoded(text, depth)

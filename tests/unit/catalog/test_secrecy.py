@@ -83,7 +83,9 @@ def test_whatever_is_typed_and_sent_is_masked(typed: str, safe: str) -> None:
         "snmp_community", "adminKennwort", "pw", "pw1", "vpn_psk", "apiKey", "api-key",
         "x_secert", "wifi_key", "door.pin", "client_secret", "access_token", "cc_token",
         "user_hash", "webservice_cert", "http_auth_data", "psswd", "passwrd", "site.token2",
-        "privateKeyPem", "x_credentails",
+        "privateKeyPem", "x_credentails", "userpwd", "adminpw", "ldap_bindpw", "rootpass",
+        "userpin", "pincode", "snmpcommunity", "snmp_comunity", "authkey", "authname",
+        "oauth", "tokn", "pskkey", "sslkey", "wpapsk", "sip_pswd", "creds", "motdepasse",
     ],
 )  # fmt: skip
 def test_a_name_like_this_is_a_secrets(name: str) -> None:
@@ -97,6 +99,8 @@ def test_a_name_like_this_is_a_secrets(name: str) -> None:
         "context_key", "context_key_label", "keyboard_lock", "encrypt_secrets",
         "edit_mode_for_passwords", "tls_server_authentication", "max_pin_retry",
         "key_0_remapped", "lastkey", "x_author", "bypass_list", "compass", "monkey",
+        "authorities", "spin", "spinner", "author_name", "softkey", "shipping", "tone",
+        "passive", "passage", "serverauthentication", "communication", "sector",
     ],
 )  # fmt: skip
 def test_a_name_like_this_is_none(name: str) -> None:
@@ -128,6 +132,8 @@ HOLDERS = [
     "<tbook><item context='active'><number>1</number></item><token>{}</token></tbook>",
     "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\n{}", "https://{}{}@h/",
+    "https://u:a/{}@h/x", "http://u:a?{}@h", "http://u:{}#b@h:8080/", "https://h/key={}/x",
+    "<user_pass><![CDATA[{}]]></user_pass>", "{{'password': '{}'}}",
 ]  # fmt: skip
 
 
@@ -161,6 +167,7 @@ def test_several_in_one_text_are_all_masked(texts: list[str], between: str) -> N
         "|^(\\d+)$|sip:\\1@\\d;user=phone|d", "GER+1", "snomD785-SIP 10.1.33.33 1.1.3-s",
         "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33)", "<b>key</b>", "100%",
         "-----BEGIN CERTIFICATE-----", "/t/short/x", "mailto:a@b", "x@y:5060",
+        "http://h:80/x@y", "https://h:8443?a=b@c", '{"pins": 12, "keys": 3}', "http://h:/a@b",
     ],
 )  # fmt: skip
 def test_what_holds_none_stays_as_it_is(text: str) -> None:
