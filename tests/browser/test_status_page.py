@@ -165,6 +165,16 @@ def test_a_small_screen_needs_no_sideways_scrolling(
         assert not wide, path
 
 
+def test_a_desk_screen_shows_every_column_whole(browser: Any, status_url: str) -> None:
+    page = browser.new_page(viewport={"width": 1100, "height": 740})
+    for path in ("", "phones", "decisions"):
+        page.goto(status_url + path)
+        cut = page.locator(".scroll").evaluate_all(
+            "all => all.some(e => e.scrollWidth > e.clientWidth)"
+        )
+        assert not cut, path
+
+
 def test_a_name_that_was_pointed_at_loopback_sees_nothing(
     browser: Any, status_url: str
 ) -> None:
