@@ -505,7 +505,7 @@ def _settings(
     settings = [parse_setting(text) for text in assignments or ()]
     if not allow_unknown:
         named = [parse_slot(text) for text in secrets or ()]
-        refuse_unknown([*(s.slot for s in settings), *named])
+        refuse_unknown([*(s.slot for s in settings), *named], named)
     for setting in settings:
         if setting.secret:
             name = slot_text(setting.name, setting.idx)

@@ -154,7 +154,8 @@ def set_(
     """Set phone settings; all of them, or none.
 
     A name that is no known setting of a Snom phone is refused, with the nearest that is
-    one: a phone would not say that it does not know it.
+    one: a phone would not say that it does not know it. One that no known name is near
+    is taken with `--secret` or `--public`.
 
     A common file, which any phone of the model may fetch, holds no secret and nothing
     that linekey does not know; what is left out is told. `--secret` and `--public` are
@@ -164,7 +165,8 @@ def set_(
     secrets = [parse_slot(text) for text in secret or ()]
     publics = [parse_slot(text) for text in public or ()]
     if not allow_unknown:
-        refuse_unknown([*(s.slot for s in new), *secrets])
+        marked = {*secrets, *publics}
+        refuse_unknown([*(s.slot for s in new), *secrets], marked)
     if both := set(secrets) & set(publics):
         name = slot_text(*both.pop())
         raise InputError(f"{name} cannot be both", hint="give --secret or --public")

@@ -100,3 +100,14 @@ def test_all_unknown_settings_are_told_at_once_with_the_way_to_insist() -> None:
     assert "setting_server?" in raised.value.message
     assert "user_host[1]?" in raised.value.message
     assert "--allow-unknown" in raised.value.hint
+
+
+def test_a_mark_is_the_operators_word_unless_a_known_name_is_near() -> None:
+    for name in ("snmp_community", "x_site_code"):
+        refuse_unknown([(name, None)], [(name, None)])
+        with pytest.raises(InputError):
+            refuse_unknown([(name, None)], [("other", None)])
+    for slot in (("user_pasword", 1), ("setting_serer", None), ("user_pass", None)):
+        with pytest.raises(InputError) as raised:
+            refuse_unknown([slot], [slot])
+        assert "did you mean" in raised.value.message

@@ -291,6 +291,18 @@ def test_the_operators_word_on_a_secret_is_kept(state: Path, name: str) -> None:
     assert "unmark" in refused.stderr
 
 
+def test_a_mark_needs_no_second_word(state: Path) -> None:
+    first = run(state, "set", "model:D785", "--secret", "snmp_community", input="x\n")
+    assert first.exit_code == 0
+    assert run_json(state, "marks") == ["snmp_community"]
+    given = ("set", "fleet", "x_note=hello", "--public", "x_note")
+    assert run(state, *given).exit_code == 0
+    assert "hello" in common_file(state)
+    near = run(state, "set", "fleet", "--secret", "admin_mode_pasword", input="x\n")
+    assert near.exit_code == 2
+    assert "did you mean admin_mode_password?" in near.stderr
+
+
 def test_what_linekey_does_not_know_is_in_no_common_file_unless_let_in(
     state: Path,
 ) -> None:
