@@ -19,7 +19,9 @@ from linekey.phone.patch import make_patch
 from linekey.store.paths import StateDir
 
 app = typer.Typer(
-    help="Lab certificates, shaped like the vendor's.", no_args_is_help=True
+    help="Lab certificates, shaped like the vendor's.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 StateOption = Annotated[

@@ -17,7 +17,9 @@ from linekey.settings import Settings, is_loopback, parse_settings, read_endpoin
 from linekey.store.paths import StateDir
 from linekey.web.finding import Finding
 
-app = typer.Typer(help="Run the provisioning server, for production.")
+app = typer.Typer(
+    help="Run the provisioning server, for production.", add_completion=False
+)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import LinekeyError
 from linekey.mac import parse_mac
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 PORT, STATUS_PORT, PHONE_PORT, SIP_PORT = 8443, 8480, 8444, 8461
 _STOP = (signal.SIGINT, signal.SIGTERM)

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from linekey.cli.main import app
 
 PROGRAM = [sys.executable, "-c", "from linekey.cli.main import main; main()"]
 
@@ -33,3 +36,14 @@ def test_a_reader_that_has_enough_is_no_error(options: tuple[str, ...]) -> None:
         said = process.stderr.read()
         assert process.wait(60) == 0, said
     assert said == b""
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["up", "serve", "device", "layer", "trust", "log", "models", "phone", "check",
+     "zoo", "export", "lab"],
+)  # fmt: skip
+def test_help_speaks_of_the_verb_alone(verb: str) -> None:
+    result = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    assert "completion" not in result.stdout
