@@ -7,7 +7,7 @@ setting's whole name.) An empty cell sets nothing. Tables of other systems are r
 their own column names (``foreign_tables``).
 
 Tolerated, since spreadsheet programs write them: a byte order mark, UTF-16, CRLF,
-semicolons or tabs for commas, a first line ``sep=;``, empty lines.
+semicolons or tabs for commas, a first line ``sep=;``, empty lines, ``="0100"``.
 
 Rules: a column that is neither the record's nor a known setting is refused, with the
 nearest known name, unless the caller insists; every bad row is told, with its line and
@@ -24,7 +24,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.known_settings import INSIST, why_unknown, written_with_idx
+from linekey.catalog.known_settings import (
+    INSIST,
+    near_name,
+    why_unknown,
+    written_with_idx,
+)
 from linekey.catalog.models import find_model
 from linekey.catalog.vendors import IDENTITY_RULES, LAB_VENDOR
 from linekey.errors import InputError
@@ -286,6 +291,12 @@ def _columns(
 ) -> list[_Column | None]:
     if len(header) > 500:
         raise InputError(f"line {line}: more than 500 columns")
+    if len(header) == 1 and (mark := re.search(r"[|:^]", header[0])):
+        raise InputError(
+            f"line {line}: the columns are separated by {mark[0]!r}",
+            hint="separate them by commas, semicolons or tabs; or write "
+            f"sep={mark[0]} as the first line",
+        )
     columns: list[_Column | None] = []
     seen: set[_Column] = set()
     unknown: list[str] = []
@@ -316,6 +327,17 @@ def _columns(
     return columns
 
 
+_WORDS_FOR_MAC = frozenset({"mac", "address", "adresse", "addr", "phone", "device"})
+
+
+def _near_title(lower: str) -> str:
+    """The column that a title with blanks or odd characters means; empty: none is."""
+    words = re.findall(r"[a-z0-9]+", lower)
+    if "mac" in words and _WORDS_FOR_MAC.issuperset(words):
+        return "mac"
+    return near_name("_".join(words), RECORD_COLUMNS)
+
+
 def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
     lower = title.lower()
     if lower in RECORD_COLUMNS:
@@ -338,8 +360,11 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
     try:
         Setting(name, "", idx)  # a name that no setting can have
     except InputError as error:
+        near = _near_title(lower)
         raise InputError(
-            f"line {line}: column {title!r}: {error.message}", hint=_HEADER_HINT
+            f"line {line}: column {title!r}: "
+            + (f"did you mean {near}?" if near else error.message),
+            hint=_HEADER_HINT,
         ) from None
     return _Column(None, name, idx)
 
@@ -352,6 +377,7 @@ def _device(
             f"{len(cells)} cells, but {len(columns)} columns",
             hint='put a value that holds the separator between "',
         )
+    cells = [_plain(cell) for cell in cells]
     record: dict[str, str] = {}
     labels: list[str] = []
     settings: list[tuple[_Column, str]] = []
@@ -435,11 +461,18 @@ def _settings(
 
 
 _ROUNDED = re.compile(r"[0-9][.,][0-9]+E[+-]?[0-9]{1,3}", re.IGNORECASE)
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _FORMULA = re.compile(r"#(?:NAME|REF|VALUE|NUM|NULL|N/A|DIV/0|WERT|BEZUG|NV)[!?]?")
 _AS_TEXT = (
     "mark the column as text before the table is opened, and export it again from "
     "where it came from: the digits are lost here"
 )
+
+
+def _plain(cell: str) -> str:
+    """What a cell shows: ``="0100"`` is how people keep zeros in a spreadsheet."""
+    found = _TEXT_FORMULA.fullmatch(cell.strip())
+    return cell if found is None else found[1].replace('""', '"')
 
 
 def _check_cell(column: _Column, cell: str) -> None:
@@ -467,6 +500,12 @@ def _mac(text: str) -> Mac:
             raise InputError(
                 f"a spreadsheet has written the MAC as a number: {text[:40]!r}",
                 hint=_AS_TEXT,
+            ) from None
+        if found := re.fullmatch(r"([0-9]{6,12})[.,]0{1,3}", text):
+            raise InputError(
+                f"a spreadsheet has written the MAC as a number: {text!r}",
+                hint=f"if it is {Mac(found[1].zfill(12))}, write that; mark the column "
+                "as text before the table is opened",
             ) from None
         if re.fullmatch(r"[0-9A-Fa-f]{6,11}", digits) and digits == text:
             raise InputError(

@@ -115,6 +115,8 @@ FOREIGN_TABLES: Final = (_FUSIONPBX, _WAZO, _FREEPBX)
 def recognise_table(titles: Iterable[str]) -> ForeignTable | None:
     """Whose table this is by its column titles; None: nobody's that is known."""
     lower = [title.strip().lower() for title in titles]
+    if {"extension", "secret"} <= {*lower} or {"ext", "secret"} <= {*lower}:
+        return _FREEPBX  # as its users keep extensions beside MACs
     for table in FOREIGN_TABLES:
         if any(table.marks.fullmatch(title) for title in lower):
             return table

@@ -88,7 +88,10 @@ def test_a_line_number_counts_the_lines_within_quotes() -> None:
         (b"model,label\n", "no column 'mac'"),
         (b"mac,label,mac\n", "column 'mac' is there twice"),
         (b"mac,user_name1,user_name[1]\n", "is there twice"),
-        (b"mac,user name\n", "not a setting name"),
+        (b"mac,user name\n", "column 'user name': did you mean user_name[1]?"),
+        (b"MAC Address,model\n", "column 'MAC Address': did you mean mac?"),
+        (b"mac,set!!\n", "not a setting name"),
+        (b"mac|model\n000413AABBCC|D785\n", "the columns are separated by '|'"),
         (b"mac,label\n000413AABBCC,caf\xe9\n", "line 2 is not UTF-8"),
         (b"mac\0,label\n", "not a text file"),
         (b'mac,label\n000413AABBCC,"x" y\n', "line 2: "),
@@ -232,6 +235,8 @@ def test_an_unknown_column_is_refused_with_the_nearest_known_name(
         ("4.13E12", "as a number"),
         ("413AABBCC", "taken zeros"),
         ("4130000", "taken zeros"),
+        ("413730012.0", "as a number"),
+        ("413730012,00", "as a number"),
     ],
 )
 def test_what_a_spreadsheet_broke_is_said_to_be_that(mac: str, what: str) -> None:
@@ -251,6 +256,30 @@ def test_a_value_that_a_spreadsheet_broke_is_refused_and_not_repeated(
     assert "spreadsheet" in problem.reason
     assert "user_pass[1]" in problem.reason
     assert cell not in problem.reason.replace("4.137E+12", "")
+
+
+def test_a_cell_that_shows_text_by_a_formula_is_that_text() -> None:
+    (device,) = parse_device_table(
+        b'mac,user_name1,label\n"=""000413AABBCC""","=""0100""",="Hall"\n'
+    ).devices
+    assert device.mac == Mac("000413AABBCC")
+    assert [s.value for s in device.layer.settings] == ["0100"]
+    assert device.label == "Hall"
+
+
+def test_extensions_and_secrets_beside_macs_are_read_as_freepbx_calls_them() -> None:
+    table = parse_device_table(
+        b"extension,name,secret,mac,template,model\n"
+        b"100,Alice,s3cret,000413AABBCC,default,D785\n"
+    )
+    (device,) = table.devices
+    values = {s.slot: s.value for s in device.layer.settings}
+    assert values == {
+        ("user_name", 1): "100",
+        ("user_realname", 1): "Alice",
+        ("user_pass", 1): "s3cret",
+    }
+    assert "FreePBX" in table.notes[0]
 
 
 def test_the_operator_names_columns_that_hold_secrets() -> None:
