@@ -45,7 +45,7 @@ from linekey.certs.contents import (
     read_oid,
     read_pss_hash,
 )
-from linekey.certs.name import Name
+from linekey.certs.name import Name, escape_value
 from linekey.errors import CertificateError
 
 __all__ = ["Certificate", "Extension", "KeyInfo"]
@@ -195,6 +195,32 @@ class Certificate:
 
     # -- names ----------------------------------------------------------------
 
+    @cached_property
+    def label(self) -> str:
+        """What a sentence calls it: its subject, or what stands in for an empty one.
+
+        An empty subject is legal where a critical subjectAltName names the server (RFC
+        5280 §4.1.2.6); then its first name stands here as OpenSSL prints it,
+        ``DNS:sip.example.com``. A certificate without any name is called by its serial.
+        """
+        if self.subject:
+            return str(self.subject)
+        alt = self._alt_names
+        for kind, names in (
+            ("DNS", alt.dns),
+            ("IP Address", alt.addresses),
+            ("URI", alt.uris),
+            ("email", alt.emails),
+        ):
+            if names:
+                return f"{kind}:{escape_value(str(names[0]))}"
+        return f"a certificate without a name (serial {self.serial:x})"
+
+    @property
+    def issuer_label(self) -> str:
+        """What a sentence calls its issuer; an empty name is said to be one."""
+        return str(self.issuer) or "an issuer without a name"
+
     @property
     def common_names(self) -> tuple[str, ...]:
         """Every CN of the subject, in order."""
@@ -334,7 +360,7 @@ class Certificate:
         return tuple(_find_defects(self))
 
     def __repr__(self) -> str:
-        return f"<Certificate {self.subject} sha256={self.sha256[:16]}>"
+        return f"<Certificate {self.label} sha256={self.sha256[:16]}>"
 
 
 @lru_cache(maxsize=512)

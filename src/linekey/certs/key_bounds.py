@@ -50,5 +50,5 @@ def first_problem(certificates: Iterable[Certificate]) -> str | None:
     """The first key out of bounds, and whose it is."""
     for certificate in certificates:
         if problem := key_problem(certificate):
-            return f"{certificate.subject} has {problem}"
+            return f"{certificate.label} has {problem}"
     return None

@@ -137,7 +137,8 @@ class Name:
         if self._text is None:
             text = ",".join(
                 "+".join(
-                    f"{SHORT_NAMES.get(t, t)}={_escape(v)}" for t, v in reversed(rdn)
+                    f"{SHORT_NAMES.get(t, t)}={escape_value(v)}"
+                    for t, v in reversed(rdn)
                 )
                 for rdn in reversed(self.rdns)
             )
@@ -231,7 +232,8 @@ def _canonical(der: bytes) -> tuple[frozenset[tuple[str, int, bytes]], ...]:
 _SPECIAL = re.compile(r'[\\,+"<>;]')
 
 
-def _escape(value: str) -> str:
+def escape_value(value: str) -> str:
+    """A value as RFC 4514 §2.4 writes it; what cannot be seen becomes ``\\XX``."""
     text = _SPECIAL.sub(r"\\\g<0>", value)
     if not text.isprintable():
         text = "".join(

@@ -412,19 +412,19 @@ def against_trust(
 def _namesake(top: Certificate, roots: Sequence[Certificate]) -> str:
     if any(root.subject.matches(top.subject) for root in roots):
         return (
-            f"it is self-signed and not trusted; the trusted {top.subject} has the "
+            f"it is self-signed and not trusted; the trusted {top.label} has the "
             "same name and another key or serial number"
         )
-    return f"the path ends in {top.subject}, which is not trusted"
+    return f"the path ends in {top.label}, which is not trusted"
 
 
 def _missing_issuer(top: Certificate, known: Sequence[Certificate]) -> str:
     if any(c.subject.matches(top.issuer) for c in known):
         return (
-            f"its issuer {top.issuer} is known by name, but the certificate with that "
-            "name has another key identifier: another key signed this one"
+            f"its issuer {top.issuer_label} is known by name, but the certificate with "
+            "that name has another key identifier: another key signed this one"
         )
-    return f"its issuer {top.issuer} is neither sent nor trusted"
+    return f"its issuer {top.issuer_label} is neither sent nor trusted"
 
 
 def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:

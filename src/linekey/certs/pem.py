@@ -6,6 +6,8 @@
 - A private key in a bundle is kept apart in ``Bundle.keys`` and told in ``notes``;
   no error, note or repr shows any of it.
 - Sizes are bounded before anything is decoded.
+- What holds certificates in another form (PKCS #7, PKCS #12) is named, with the command
+  that makes PEM of it.
 """
 
 import base64
@@ -18,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
+from linekey.certs import containers
 from linekey.certs import der as asn1
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
@@ -37,7 +40,7 @@ MAX_BUNDLE_BYTES = 1_048_576
 MAX_BUNDLE_CERTIFICATES = 1_000
 MAX_KEY_BYTES = 65_536
 
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,40})-----")
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}
 _WHITESPACE = re.compile(rb"\s+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
@@ -101,6 +104,7 @@ def parse_bundle(data: bytes) -> Bundle:
         raise CertificateError(f"no certificate: {len(data)} bytes of zeros")
     if data.startswith(b"\x30"):
         return _parse_der(data)
+    _refuse_container(data)
     text = _as_ascii(data)
     if _BEGIN.search(text):
         return _parse_pem(text)
@@ -122,7 +126,17 @@ def _as_ascii(data: bytes) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
+def _refuse_container(data: bytes) -> None:
+    """Raise CertificateError, with its name, for a file of another form."""
+    container = containers.of_bytes(data)
+    if container is not None:
+        raise CertificateError(
+            f"{container.name}, where a certificate is expected", hint=container.cure
+        )
+
+
 def _parse_der(data: bytes) -> Bundle:
+    _refuse_container(data)
     try:
         return Bundle((Certificate.from_der(data),))
     except CertificateError:
@@ -149,6 +163,7 @@ def _parse_pem(text: bytes) -> Bundle:
     keys: list[bytes] = []
     notes: list[str] = []
     count = 0
+    container = None
     for label, body, block in _blocks(text, notes):
         if label in _CERTIFICATE_LABELS:
             count += 1
@@ -166,7 +181,12 @@ def _parse_pem(text: bytes) -> Bundle:
             keys.append(block)
             notes.append(f"a private key ({label.decode('ascii').lower()})")
         else:
+            container = container or containers.of_label(label)
             notes.append(f"a block of another kind ({label.decode('ascii').lower()})")
+    if container is not None and not certificates:
+        raise CertificateError(
+            f"{container.name}, where a certificate is expected", hint=container.cure
+        )
     return Bundle(tuple(certificates), tuple(keys), tuple(notes))
 
 
@@ -267,6 +287,11 @@ def parse_private_key(
     """
     if len(data) > MAX_BUNDLE_BYTES:
         raise CertificateError(f"a key file of {len(data)} bytes")
+    container = containers.of_bytes(data)
+    if container is not None:
+        raise CertificateError(
+            f"{container.name}, where a private key is expected", hint=container.cure
+        )
     if data.startswith(b"\x30"):
         der = data
         load = serialization.load_der_private_key

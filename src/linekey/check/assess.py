@@ -134,7 +134,8 @@ def _result(
         findings=ordered,
         alert=None if alert is None else alert.label,
         path=tuple(
-            {"subject": str(c.subject), "sha256": c.sha256} for c in verdict.path
+            {"subject": str(c.subject), "label": c.label, "sha256": c.sha256}
+            for c in verdict.path
         ),
         cures=tuple(_cures(phones, chain, question, verdict, ordered)),
         roots=_roots(phones),

@@ -65,7 +65,7 @@ def _entry(
         kind, noun = "anchor", "the CA that the phones trust"
     else:
         kind, noun = "intermediate", "an intermediate certificate"
-    subject = str(certificate.subject)
+    subject = certificate.label
     if len(breaks) == concerned:
         effect = "every phone on this path then refuses"
     elif breaks:

@@ -114,7 +114,7 @@ def _authorities(
     if identity:
         wanted = [c.issuer for c in identity]
         found = any(n.matches(issuer) for n in names for issuer in wanted)
-        whose = f"the given certificate (issuer {identity[0].issuer})"
+        whose = f"the given certificate (issuer {identity[0].issuer_label})"
     else:
         generation = phone.profile.builtin_generation
         wanted_cns = vendor_names(generation)

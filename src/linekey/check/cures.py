@@ -35,7 +35,7 @@ def certificates_xml(certificates: Sequence[Certificate], profile: Profile) -> s
     """
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<certificates>"]
     for certificate in certificates:
-        subject = str(certificate.subject).replace("--", "- -")
+        subject = certificate.label.replace("--", "- -")
         lines.append(f"  <!-- {_comment(subject)} -->")
         if profile.base64_certificates:
             lines.append('  <certificate type="base64">')
@@ -57,7 +57,7 @@ def provision_cure(
     certificates: Sequence[Certificate], profile: Profile, rule: str
 ) -> Cure:
     """The XML that makes the phones trust these certificates."""
-    names = "; ".join(str(c.subject) for c in certificates)
+    names = "; ".join(c.label for c in certificates)
     title = f"Provision to the phones, so that they trust {names}"
     if not all(c.self_issued for c in certificates):
         title += " (its root, if you have it, is better: it lives longer)"

@@ -86,10 +86,19 @@ def read_capture(data: bytes, label: str) -> Hello:
             f"{label}: {len(data)} bytes; at most {MAX_CAPTURE_BYTES} are read",
             hint="export the one packet that holds the ClientHello",
         )
+    instead = ""
     for candidate in _candidates(data):
         try:
             hello = parse_client_hello(candidate)
-        except TlsError:
+        except TlsError as error:
+            if error.kind == "ssl2":
+                raise InputError(
+                    f"{label}: {error.message}, which no phone of the catalogue sends",
+                    hint="an old client's SSL 2 compatible hello is no TLS record: "
+                    "capture the hello of the phone itself, or switch SSL 2 off there",
+                ) from None
+            if candidate is not data:
+                instead = f": {error.message}"
             continue
         if hello is not None:
             return Hello(
@@ -97,7 +106,7 @@ def read_capture(data: bytes, label: str) -> Hello:
                 f"captured: {label}",
             )
     raise InputError(
-        f"{label}: no TLS ClientHello in it",
+        f"{label}: no TLS ClientHello in it{instead}",
         hint="give the hello's bytes in hex, or a pcap file with it in one packet",
     )
 
@@ -116,3 +125,22 @@ def _candidates(data: bytes) -> Iterator[bytes]:
             continue
         (length,) = struct.unpack_from("!H", data, at + 3)
         yield data[at : at + 5 + length]
+    for found in _SSL2_HELLO.finditer(data):
+        if _is_ssl2_hello(data, found.start()):
+            yield data[found.start() :]
+
+
+_SSL2_HELLO: Final = re.compile(rb"[\x80-\xff].\x01(?=\x00\x02|\x03[\x00-\x03])", re.S)
+
+
+def _is_ssl2_hello(data: bytes, at: int) -> bool:
+    """Whether lengths fit together there (RFC 5246 §E.2, V2ClientHello)."""
+    if len(data) < at + 11:
+        return False
+    length, _, _, suites, session, challenge = struct.unpack_from("!HBHHHH", data, at)
+    return bool(
+        length & 0x7FFF == 9 + suites + session + challenge
+        and suites > 0
+        and suites % 3 == 0
+        and 16 <= challenge <= 32
+    )

@@ -135,6 +135,7 @@ def describe(certificate: Certificate) -> dict[str, Any]:
     """A certificate for reports."""
     return {
         "subject": str(certificate.subject),
+        "label": certificate.label,
         "issuer": str(certificate.issuer),
         "serial": f"{certificate.serial:x}",
         "names": names_of(certificate),

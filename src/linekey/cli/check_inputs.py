@@ -16,6 +16,7 @@ from linekey.cli.opening import opened, read_file
 from linekey.cli.output import note, warn
 from linekey.errors import CertificateError, InputError
 from linekey.phone.document import parse_document
+from linekey.phone.identity import parse_identity
 from linekey.provisioning.document import merge
 from linekey.tls.engine import Identity
 
@@ -31,6 +32,7 @@ def read_chain(path: Path) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
 def read_identity(path: Path) -> Identity:
     """A phone's certificate, what leads to its root, and its key, in one PEM file.
 
+    The certificate is the one that the key belongs to, wherever in the file it stands.
     Raises CertificateError when one of them is missing.
     """
     data = read_file(path)
@@ -41,7 +43,8 @@ def read_identity(path: Path) -> Identity:
             f"{str(path)!r} holds no {missing}",
             hint="put certificate, intermediates and private key into one PEM file",
         )
-    return Identity(bundle.certificates, parse_private_key(bundle.keys[0]))
+    identity = parse_identity(data)
+    return Identity(identity.chain, parse_private_key(bundle.keys[0]))
 
 
 def read_settings(

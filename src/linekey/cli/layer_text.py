@@ -45,7 +45,7 @@ def layer_lines(layer: Layer) -> list[str]:
         mark = "" if key.mark is None else f"  marked {key.mark.value}"
         lines.append(f"key {key.idx}: {key.type} {shown}{label}{context}{mark}")
     lines += [
-        f"certificate {entry.certificate.subject}  sha256 {entry.certificate.sha256}"
+        f"certificate {entry.certificate.label}  sha256 {entry.certificate.sha256}"
         for entry in layer.certificates
     ]
     lines += [f"UNREADABLE: {text}" for text in layer.unreadable]

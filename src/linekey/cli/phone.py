@@ -141,7 +141,7 @@ def certificates(
     for tab, rows in document.items():
         console.print(SHELVES.get(tab, "Its own"), style="bold", markup=False)
         for row in [rows] if isinstance(rows, dict) else rows or []:
-            subject = printable(row["subject"])
+            subject = printable(row["label"])
             console.print(f"  {subject}", markup=False, soft_wrap=True)
             console.print(
                 f"    SHA-256 {row['sha256']}  until {row['not_after'][:10]}",

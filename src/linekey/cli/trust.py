@@ -224,8 +224,8 @@ class Listed:
         top = result.path[-1]
         if any(c.subject.matches(top.issuer) for c in self.certificates):
             return result.problems[0].detail
-        who = "its issuer" if top == ca.certificate else f"the issuer of {top.subject}"
-        return f"{who} is not in the list: {top.issuer}"
+        who = "its issuer" if top == ca.certificate else f"the issuer of {top.label}"
+        return f"{who} is not in the list: {top.issuer_label}"
 
 
 def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
@@ -329,7 +329,7 @@ def _text(ca: VendorCa, listed: Listed) -> str:
     # The hash that it is signed with: an authority with MD5 is of no generation.
     signed = certificate.signature_hash or certificate.signature_algorithm
     known = "known" if ca.known else "NOT KNOWN to linekey"
-    name = (certificate.common_names or (str(certificate.subject),))[0]
+    name = (certificate.common_names or (certificate.label,))[0]
     return (
         f"{ca.role}  {printable(name)}\n"
         f"    {vendor}, {signed}, {certificate.key.text}, {known}, "
@@ -340,7 +340,7 @@ def _text(ca: VendorCa, listed: Listed) -> str:
 
 
 def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
-    name = printable(str(ca.certificate.subject))
+    name = printable(ca.certificate.label)
     if not ca.known and ca.said is None:
         calls = f"; it calls itself {ca.vendor}'s" if ca.vendor else ""
         warn(
@@ -363,7 +363,7 @@ def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
 
 
 def _warn_of_phones(ca: VendorCa, listed: Listed) -> None:
-    name = printable(str(ca.certificate.subject))
+    name = printable(ca.certificate.label)
     phones = listed.phones_of(ca)
     if phones.rule is None:
         warn(

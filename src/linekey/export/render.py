@@ -191,7 +191,7 @@ def _authorities(
             "linekey trust list says where each CA's phones have it",
         )
     notes = [
-        f"left out of the bundle, {why}: {c.subject}" for c, why in reads.items() if why
+        f"left out of the bundle, {why}: {c.label}" for c, why in reads.items() if why
     ]
     return kept, notes
 
@@ -215,7 +215,7 @@ def _why_not_cn(authority: Certificate, request: Request) -> str:
             and below.mac_in is not MacPlace.CN
             and authority in upwards(other, trusted)
         ):
-            return f"since {other.subject} below it has phones without a MAC in the CN"
+            return f"since {other.label} below it has phones without a MAC in the CN"
     return ""
 
 
@@ -277,7 +277,7 @@ def _links(peer: Peer, request: Request) -> tuple[str, ...]:
 
 def _bundle(authorities: tuple[Certificate, ...]) -> str:
     return "".join(
-        f"# {_printable(str(c.subject))}\n# SHA-256 {c.sha256}\n{to_pem(c)}"
+        f"# {_printable(c.label)}\n# SHA-256 {c.sha256}\n{to_pem(c)}"
         for c in authorities
     )
 

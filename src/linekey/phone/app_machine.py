@@ -579,7 +579,7 @@ def _network_upload(
             trust = state.trust.with_ieee8021x(certificate).without_unknown(certificate)
             state = replace(state, trust=trust)
             accepted, hint = True, ""
-            reason = f"{certificate.subject} is on the 802.1X shelf"
+            reason = f"{certificate.label} is on the 802.1X shelf"
     text = f"802.1X upload{'' if accepted else ' refused'}: {reason}"
     state = state.with_log(
         now, "certificates", text, level="info" if accepted else "error"

@@ -521,7 +521,7 @@ def _introduce(state: PhoneState, now: datetime) -> PhoneState:
     return state.with_log(
         now,
         "certificates",
-        f"the phone shows its {choice.kind} certificate: {leaf.subject}, "
+        f"the phone shows its {choice.kind} certificate: {leaf.label}, "
         f"{leaf.key.text}, {leaf.signature_algorithm}",
         *odd,
         level="warning" if odd else "info",

@@ -123,7 +123,7 @@ def refusal(patch: Patch, mac: Mac, profile: Profile) -> str:
 def _check(mac: Mac, identity: DeviceIdentity) -> None:
     if identity.mac != mac:
         raise CertificateError(
-            f"the patch's certificate is not {mac}'s: {identity.leaf.subject}"
+            f"the patch's certificate is not {mac}'s: {identity.leaf.label}"
         )
     if identity.generation is not Generation.SHA256:
         raise CertificateError("the patch's certificate is not a SHA-2 one")

@@ -74,6 +74,7 @@ def describe_certificate(
     key = certificate.key
     document = {
         "subject": str(certificate.subject),
+        "label": certificate.label,
         "issuer": str(certificate.issuer),
         "version": certificate.version,
         "serial": f"{certificate.serial:02X}",

@@ -78,6 +78,6 @@ def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, A
     found = find_certificate(own, sha256)
     if isinstance(found, str):
         return state, Answer(False, f"nothing was removed: {found}")
-    text = f"{found.subject} was removed"
+    text = f"{found.label} was removed"
     state = replace(state, trust=trust.without(found).without_unknown(found))
     return state.with_log(now, "certificates", text), Answer(True, text)

@@ -64,7 +64,7 @@ def _shelve(state: PhoneState, report: ConnectionReport, now: datetime) -> Phone
             now,
             "Connection refused",
             f"{_use(report.purpose)}: the certificate of {report.peer} "
-            f"({leaf.subject}) was refused: {verdict.reason}",
+            f"({leaf.label}) was refused: {verdict.reason}",
             _cure(report),
             report.purpose,
             report.peer,
@@ -122,7 +122,7 @@ def _details(report: ConnectionReport) -> list[str]:
     details: list[str] = []
     if report.chain:
         leaf = report.chain[0]
-        details.append(f"server certificate: {leaf.subject}, SHA-256 {leaf.sha256}")
+        details.append(f"server certificate: {leaf.label}, SHA-256 {leaf.sha256}")
     if report.verdict is not None:
         details += [_worded(f) for f in report.verdict.findings if not f.ok]
     if report.alert_received is not None:
@@ -133,7 +133,7 @@ def _details(report: ConnectionReport) -> list[str]:
     if report.client_certificate is not None:
         own = report.client_certificate
         details.append(
-            f"the server asked for a certificate; shown: {own.subject}, "
+            f"the server asked for a certificate; shown: {own.label}, "
             f"{own.key.text}, {own.signature_algorithm}"
         )
     elif report.client_certificate_asked:

@@ -86,11 +86,11 @@ def rule_of_path(path: Sequence[Certificate], rules: Rules) -> PathRule | str:
     vendor = catalogued_vendor(anchor)
     rule = rule_for(issuing.subject, leaf.subject)
     if rule is None:
-        return f"issuer {leaf.issuer}"
+        return f"issuer {leaf.issuer_label}"
     if vendor != rule.vendor and (vendor is not None or issuing != anchor):
         return (
-            f"issuer {leaf.issuer} is named like {rule.vendor!r}, but stands under "
-            f"{_whose(anchor, vendor)}"
+            f"issuer {leaf.issuer_label} is named like {rule.vendor!r}, but stands "
+            f"under {_whose(anchor, vendor)}"
         )
     if rule.mac_in is MacPlace.UNKNOWN:
         return _not_known(rule.vendor)
@@ -110,7 +110,7 @@ def _as_said(
         named = catalogued_vendor(certificate)
         if named is not None and not _may_be_named(named, vendor):
             return (
-                f"issuer {certificate.subject} is named like {named!r}, but stands "
+                f"issuer {certificate.label} is named like {named!r}, but stands "
                 f"under {_whose(spoken_of, vendor)}"
             )
     rule = operator_rule(said.rule, vendor)
@@ -137,7 +137,7 @@ def _may_be_named(named: str, vendor: str) -> bool:
 
 
 def _whose(certificate: Certificate, vendor: str | None) -> str:
-    return f"{certificate.subject}, of {vendor or 'no vendor that linekey knows'}"
+    return f"{certificate.label}, of {vendor or 'no vendor that linekey knows'}"
 
 
 def _not_known(vendor: str) -> str:

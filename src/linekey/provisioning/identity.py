@@ -181,7 +181,7 @@ def _identify(
     found = _read(path, trust)
     if not isinstance(found, Identity):
         return _problem(leaf, *found)
-    dates = "; ".join(f"{p.certificate.subject}: {p.detail}" for p in result.problems)
+    dates = "; ".join(f"{p.certificate.label}: {p.detail}" for p in result.problems)
     return replace(found, detail=_shortened(dates))
 
 
@@ -191,10 +191,10 @@ def _read(
     """What a path from a leaf to an anchor says, once it is proved."""
     leaf = path[0]
     if len(path) < 2 or leaf.is_ca:
-        return Reason.AUTHORITY_CERTIFICATE, str(leaf.subject)
+        return Reason.AUTHORITY_CERTIFICATE, leaf.label
     for above in path[1:]:
         if above.is_ca is not True:
-            return Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.subject}"
+            return Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.label}"
     if refusal := purpose_problem(path):
         return refusal
     read = rule_of_path(path, trust.rules)
@@ -275,10 +275,10 @@ def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
     codes = result.codes
     detail = "; ".join(dict.fromkeys(p.detail for p in result.problems[:3]))
     if err.DEPTH_ZERO_SELF_SIGNED_CERT in codes:
-        return Reason.SELF_SIGNED, str(leaf.subject)
+        return Reason.SELF_SIGNED, leaf.label
     for certificate in result.path or (leaf,):
         if name := unreadable(certificate):
-            return Reason.CHAIN_NOT_PROVED, f"{certificate.subject}: unreadable {name}"
+            return Reason.CHAIN_NOT_PROVED, f"{certificate.label}: unreadable {name}"
     if leaf.key_usage == frozenset() and (refusal := key_usage_problem(leaf)):
         return refusal  # OpenSSL takes no issuer for it, and would blame the issuer
     if err.INVALID_CA in codes:

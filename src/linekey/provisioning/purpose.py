@@ -41,7 +41,7 @@ def purpose_problem(path: Sequence[Certificate]) -> tuple[Reason, str] | None:
     for certificate in path:
         purposes = certificate.extended_key_usage
         if purposes is not None and not PHONE_PURPOSES & set(purposes):
-            whose = "its" if certificate is leaf else f"{certificate.subject}:"
+            whose = "its" if certificate is leaf else f"{certificate.label}:"
             return (
                 Reason.PURPOSE_NOT_ALLOWED,
                 f"{whose} extendedKeyUsage is {_listed(purposes)}",
@@ -74,7 +74,7 @@ def purpose_notes(path: Sequence[Certificate]) -> tuple[str, ...]:
             whose = (
                 "the certificate's"
                 if certificate is path[0]
-                else f"{certificate.subject}:"
+                else f"{certificate.label}:"
             )
             notes.append(
                 f"{whose} extendedKeyUsage is {_listed(purposes)}, without clientAuth"

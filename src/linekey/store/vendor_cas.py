@@ -88,14 +88,14 @@ def describe_ca(
             else "does not say that it is a CA (no basicConstraints CA:TRUE)"
         )
         raise CertificateError(
-            f"{str(certificate.subject)!r} {text}; as an authority it would let its "
+            f"{certificate.label!r} {text}; as an authority it would let its "
             "holder vouch for any phone",
             hint="give the vendor's root and intermediates; a phone itself is added "
             "with linekey device add MAC",
         )
     if problem := key_problem(certificate):
         raise CertificateError(
-            f"{str(certificate.subject)!r} has {problem}: checking a signature with it "
+            f"{certificate.label!r} has {problem}: checking a signature with it "
             "would cost too much in each phone's handshake",
             hint=f"use a CA with an RSA key of at most {MAX_MODULUS_BITS:,} bits and "
             f"an exponent of at most {MAX_EXPONENT_BITS} bits (65537 is usual), or a "
@@ -156,9 +156,7 @@ class VendorCas:
         """Return all, roots first, each kind by name."""
         with self._database.read() as connection:
             found = _read_all(connection).values()
-        return sorted(
-            found, key=lambda ca: (ca.role != "root", str(ca.certificate.subject))
-        )
+        return sorted(found, key=lambda ca: (ca.role != "root", ca.certificate.label))
 
     def say(self, fingerprint: str, said: OperatorRule | None) -> VendorCa:
         """Say which rule the phones of a CA in the list follow; None: the catalogue's.

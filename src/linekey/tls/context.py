@@ -168,7 +168,7 @@ def _add_issuers(context: SSL.Context, issuers: Sequence[Certificate]) -> None:
 
 def _unusable(certificate: Certificate, words: str) -> CertificateError:
     return CertificateError(
-        f"certificate {str(certificate.subject)!r} and its key cannot be used"
+        f"certificate {certificate.label!r} and its key cannot be used"
         + (f": {words}" if words else ""),
         hint="check that the key belongs to the first certificate of the chain",
     )
@@ -251,7 +251,7 @@ def server_context(
     for certificate in intermediates:
         if certificate.self_issued:
             raise CertificateError(
-                f"{str(certificate.subject)!r} is self-issued: no intermediate",
+                f"{certificate.label!r} is self-issued: no intermediate",
                 hint="give it as a root, if it is to be trusted",
             )
     if require_certificate and verify is None:
@@ -305,8 +305,7 @@ def _trust(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
             store.add_cert(certificate.openssl)
         except crypto.Error as error:
             raise CertificateError(
-                f"authority {str(certificate.subject)!r} cannot be used:"
-                f" {_words(error)}"
+                f"authority {certificate.label!r} cannot be used: {_words(error)}"
             ) from error
 
 
@@ -315,7 +314,7 @@ def _name(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
     for certificate in {c.subject.der: c for c in authorities}.values():
         if not binding.add_client_authority(context, certificate.openssl):
             raise CertificateError(
-                f"authority {str(certificate.subject)!r} cannot be named to clients"
+                f"authority {certificate.label!r} cannot be named to clients"
             )
 
 

@@ -23,11 +23,11 @@ from typing import Self
 
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
-from linekey.trust.findings import Finding, Severity, Verdict, failed, held
+from linekey.trust.findings import Finding, Severity, Verdict, failed, held, in_order
 from linekey.trust.naming import look_at_name
 from linekey.trust.paths import find_path
 from linekey.trust.rules import RULES
-from linekey.trust.shape import look_at_shape
+from linekey.trust.shape import look_at_first, look_at_shape
 from linekey.trust.store import TrustStore
 from linekey.trust.strength import look_at_hashes, look_at_keys
 from linekey.trust.validity import look_at_dates
@@ -137,7 +137,18 @@ def judge(
                 "page (from 8.2.30; only a factory reset clears it), or update to 10.x",
             )
         )
-    return Verdict.of(findings, proof.path)
+    return Verdict.of([*_first_of(chain, findings), *findings], proof.path)
+
+
+def _first_of(chain: Sequence[Certificate], findings: list[Finding]) -> list[Finding]:
+    """That the leaf does not stand first: the reason of whatever refuses then."""
+    refusals = [f for f in in_order(findings) if f.refuses]
+    return [
+        replace(f, severity="refused", x509_error=refusals[0].x509_error)
+        if refusals
+        else f
+        for f in look_at_first(chain)
+    ]
 
 
 def lift(
@@ -156,7 +167,7 @@ def _notes(path: Sequence[Certificate]) -> list[Finding]:
     findings = [
         failed(
             "chain.version1",
-            f"{certificate.subject} is a version 1 certificate, without names, purpose "
+            f"{certificate.label} is a version 1 certificate, without names, purpose "
             "or CA mark",
             severity="warning" if depth == 0 else "note",
             evidence=f"depth {depth}",

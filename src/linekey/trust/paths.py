@@ -104,12 +104,12 @@ def find_path(
             held(
                 "chain.shelf-leaf",
                 "the leaf itself is on the phone's Server Certificates shelf",
-                str(leaf.subject),
+                leaf.label,
             )
         )
     else:
         findings.append(
-            held("chain.untrusted", f"the path ends at {path[-1].subject}", _said(path))
+            held("chain.untrusted", f"the path ends at {path[-1].label}", _said(path))
         )
         findings += _cross_signs(path, sent, store, now, known)
     return Proof(
@@ -121,7 +121,7 @@ def find_path(
 
 
 def _said(path: Sequence[Certificate]) -> str:
-    return " ← ".join(str(c.subject) for c in path)
+    return " ← ".join(c.label for c in path)
 
 
 def _near(
@@ -147,7 +147,7 @@ def _near(
 
 def _told(problem: PathProblem) -> Finding:
     rule = _RULE_OF.get(problem.code, "chain.malformed")
-    subject = problem.certificate.subject
+    subject = problem.certificate.label
     said = {
         "chain.signature": f"the signature on {subject} does not verify",
         "chain.issuer-not-ca": f"{subject} issued a certificate and is no CA",
@@ -187,7 +187,7 @@ def _missing(
     if problem.code == 18:
         return failed(
             "chain.self-signed",
-            f"{leaf.subject} is signed by itself, and is not on the phone",
+            f"{leaf.label} is signed by itself, and is not on the phone",
             evidence=evidence,
             cure="provision this certificate to the phones in <certificates>, add it "
             "as an exception on the phone's Certificates page, or use a certificate "
@@ -197,7 +197,7 @@ def _missing(
     if problem.code == 19:
         return failed(
             "chain.untrusted",
-            f"the path ends at {top.subject}, which is not on the phone",
+            f"the path ends at {top.label}, which is not on the phone",
             evidence=evidence,
             cure=provision,
             x509_error=problem.code,
@@ -207,7 +207,7 @@ def _missing(
         return failed(
             "chain.incomplete",
             "the server does not send "
-            + " and ".join(str(c.subject) for c in bridge)
+            + " and ".join(c.label for c in bridge)
             + ", and the phone does not have it",
             evidence=evidence,
             cure="append the missing certificate to the server's chain file",
@@ -216,7 +216,7 @@ def _missing(
     if any(issued(root, top) for root in known if root.self_issued):
         return failed(
             "chain.untrusted",
-            f"the path leads to {top.issuer}, which is not among this phone's "
+            f"the path leads to {top.issuer_label}, which is not among this phone's "
             "authorities",
             evidence=evidence,
             cure=provision + "; a newer firmware may have it",
@@ -226,7 +226,8 @@ def _missing(
         where = issuer_urls(leaf)
         return failed(
             "chain.incomplete",
-            f"{top.issuer}, which issued the leaf, is neither sent nor on the phone",
+            f"{top.issuer_label}, which issued the leaf, is neither sent nor on the "
+            "phone",
             evidence=evidence,
             cure="append the CA's intermediate certificates to the server's chain file"
             + (f" (the leaf says they are at {', '.join(where)})" if where else "")
@@ -236,7 +237,7 @@ def _missing(
         )
     return failed(
         "chain.untrusted",
-        f"the path leads to {top.issuer}, which is neither sent nor on the phone",
+        f"the path leads to {top.issuer_label}, which is neither sent nor on the phone",
         evidence=evidence,
         cure=provision,
         x509_error=problem.code,
@@ -307,8 +308,8 @@ def _cross_signs(
             findings.append(
                 failed(
                     "chain.cross-sign",
-                    f"the phone does not have the root {certificate.subject}; the path "
-                    f"holds only through its cross-sign by {above.subject}, until "
+                    f"the phone does not have the root {certificate.label}; the path "
+                    f"holds only through its cross-sign by {above.label}, until "
                     f"{min(certificate.not_after, above.not_after).date()}",
                     severity="warning",
                     evidence=_said(path),
@@ -328,10 +329,10 @@ def _cross_signs(
         findings.append(
             failed(
                 "chain.cross-sign",
-                f"the server sends {certificate.subject} as cross-signed by "
-                f"{certificate.issuer}, which the phone has no valid copy of; OpenSSL "
-                "1.0.1 and older follow the cross-sign and fail, newer ones take the "
-                "phone's own root",
+                f"the server sends {certificate.label} as cross-signed by "
+                f"{certificate.issuer_label}, which the phone has no valid copy of; "
+                "OpenSSL 1.0.1 and older follow the cross-sign and fail, newer ones "
+                "take the phone's own root",
                 severity="warning",
                 evidence=f"firmware's OpenSSL version is not published; {_said(path)}",
                 cure="take the cross-signed certificate out of the server's chain file",

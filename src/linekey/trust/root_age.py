@@ -98,7 +98,7 @@ def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
             f" phone's, with that of {without} at none; it is refused either way"
         )
     root = _deciding_root(newest, oldest)
-    when = f"; {root.subject} was in the list {in_list_words(root)}" if root else ""
+    when = f"; {root.label} was in the list {in_list_words(root)}" if root else ""
     depends = "depends on the firmware's date: " if rule == DEPENDS else ""
     return failed(
         rule,

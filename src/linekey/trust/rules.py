@@ -76,6 +76,8 @@ _TABLE: Final = (
     # --- the chain as it was sent
     Rule("chain.empty", "the server shows a certificate", "RFC 5246 §7.4.2", "H",
          binding=True),
+    Rule("chain.leaf-first", "the server's own certificate is sent first",
+         "RFC 5246 §7.4.2; RFC 8446 §4.4.2", "H"),
     Rule("chain.duplicate", "no certificate is sent twice", "RFC 5246 §7.4.2", "H"),
     Rule("chain.order", "each certificate certifies the one before it",
          "RFC 5246 §7.4.2", "H"),

@@ -28,6 +28,37 @@ def same_holder(one: Certificate, other: Certificate) -> bool:
     return one.subject.matches(other.subject) and one.key == other.key
 
 
+_ORDINALS = ("second", "third", "fourth", "fifth")
+
+
+def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
+    """Whether a CA stands where the server's own certificate belongs, above one.
+
+    Every client takes the first certificate for the server's, wherever that really
+    stands (RFC 5246 §7.4.2). A warning: what refuses is what follows from it, and
+    ``trust.judge`` says so.
+    """
+    first = chain[0]
+    if not (first.is_ca or (len(chain) > 1 and first.self_issued)):
+        return []
+    for place, certificate in enumerate(chain[1:]):
+        if certificate.is_ca or certificate.self_issued:
+            continue
+        where = _ORDINALS[place] if place < len(_ORDINALS) else f"as number {place + 2}"
+        return [
+            failed(
+                "chain.leaf-first",
+                f"the server's own certificate, {certificate.label}, stands {where}: "
+                f"phones take the first for the server's, which is {first.label}",
+                severity="warning",
+                evidence="sent: " + " | ".join(c.label for c in chain),
+                cure=f"order the chain file from the leaf upward: {certificate.label} "
+                "first, its CAs after it",
+            )
+        ]
+    return []
+
+
 def look_at_shape(
     chain: Sequence[Certificate], path: Sequence[Certificate]
 ) -> list[Finding]:
@@ -44,7 +75,7 @@ def look_at_shape(
                 "chain.duplicate",
                 f"the server sends {len(chain) - len(distinct)} certificate(s) twice",
                 severity="note",
-                evidence="; ".join(str(c.subject) for c in twice),
+                evidence="; ".join(c.label for c in twice),
                 cure="remove the repeated blocks from the server's chain file",
             )
         )
@@ -58,7 +89,7 @@ def look_at_shape(
                 "chain.extra",
                 f"the server sends {len(foreign)} certificate(s) outside the path",
                 severity="note",
-                evidence="; ".join(str(c.subject) for c in foreign),
+                evidence="; ".join(c.label for c in foreign),
                 cure="remove them from the server's chain file: they cost every "
                 "handshake, and some phones try to use them",
             )
@@ -69,7 +100,7 @@ def look_at_shape(
                 "chain.root-sent",
                 "the server sends a root along; the phone uses its own copy or none",
                 severity="note",
-                evidence="; ".join(str(c.subject) for c in roots),
+                evidence="; ".join(c.label for c in roots),
                 cure="remove the root from the server's chain file",
             )
         )
@@ -81,9 +112,9 @@ def look_at_shape(
                 "chain.order",
                 "the server sends its certificates in the wrong order",
                 severity="warning",
-                evidence="sent: " + " | ".join(str(c.subject) for c in chain),
+                evidence="sent: " + " | ".join(c.label for c in chain),
                 cure="order the chain file from the leaf upward: "
-                + " | ".join(str(c.subject) for c in expected),
+                + " | ".join(c.label for c in expected),
             )
         )
     if not any(f.rule == "chain.order" for f in findings) and len(used) > 1:

@@ -31,6 +31,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.containers import of_file
 from linekey.certs.path import prove
 from linekey.errors import CertificateError, StorageError
 
@@ -111,9 +112,9 @@ def can_sign(certificate: Certificate) -> bool:
 def read_upload(data: bytes) -> Certificate:
     """Read what was uploaded on the phone's page: one certificate in DER.
 
-    Raises CertificateError for PEM, a private key, several certificates, anything
-    beyond 64 KiB and garbage (seed, Manually Uploading Certificates: "make sure your
-    certificate is in DER format").
+    Raises CertificateError for PEM, PKCS #7 and #12, a private key, several
+    certificates, anything beyond 64 KiB and garbage (seed, Manually Uploading
+    Certificates: "make sure your certificate is in DER format").
     """
     cure = "convert it: openssl x509 -in FILE -outform DER -out FILE.der"
     if not data.strip():
@@ -128,6 +129,11 @@ def read_upload(data: bytes) -> Certificate:
             f"the uploaded file has {len(data)} bytes; "
             f"at most {UPLOAD_LIMIT_BYTES} are read",
             hint="upload one certificate in DER format",
+        )
+    if (container := of_file(data)) is not None:
+        raise CertificateError(
+            f"the uploaded file is {container.name}",
+            hint=f"{container.cure}; then {cure.removeprefix('convert it: ')}",
         )
     if b"-----BEGIN " in data:
         raise CertificateError("the uploaded file is PEM, not DER", hint=cure)
@@ -209,7 +215,7 @@ class TrustStore:
             return Intake(
                 self,
                 False,
-                f"{certificate.subject} is not among the unknown certificates",
+                f"{certificate.label} is not among the unknown certificates",
             )
         moved = self.without_unknown(certificate)._with(
             certificate, Origin.EXCEPTED, at
@@ -217,7 +223,7 @@ class TrustStore:
         return Intake(
             moved,
             True,
-            f"{certificate.subject} was added as an exception",
+            f"{certificate.label} was added as an exception",
         )
 
     # --- the Server Certificates shelf
@@ -251,7 +257,7 @@ class TrustStore:
         *,
         signed_by_rule: bool,
     ) -> Intake:
-        name = str(certificate.subject)
+        name = certificate.label
         if any(
             e.certificate == certificate and e.origin is origin
             for e in self.server_certificates
@@ -263,11 +269,11 @@ class TrustStore:
                 self,
                 False,
                 f"{name} is signed by none of the phone's authorities or server "
-                f"certificates; its issuer is {certificate.issuer}",
+                f"certificates; its issuer is {certificate.issuer_label}",
             )
         reason = f"{name} was {origin}"
         if signer is not None:
-            reason += f"; it is signed by {signer.subject}"
+            reason += f"; it is signed by {signer.label}"
         store = self.without_unknown(certificate)._with(certificate, origin, at)
         return Intake(store, True, reason)
 

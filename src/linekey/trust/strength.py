@@ -57,7 +57,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
                 failed(
                     "key.kind" if depth == 0 else "key.issuer-kind",
                     f"the phone knows {usable} keys only, and "
-                    f"{certificate.subject} has an {certificate.key.text} key",
+                    f"{certificate.label} has an {certificate.key.text} key",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue the certificate for an RSA 2048 key, by an RSA CA "
                     "(nginx and HAProxy can serve an RSA and an ECDSA certificate "
@@ -71,7 +71,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.large",
-                    f"{certificate.subject} has an RSA key of {key.bits} bits; the "
+                    f"{certificate.label} has an RSA key of {key.bits} bits; the "
                     f"phone uses at most {limit}",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure=f"issue it for an RSA key of at most {limit} bits",
@@ -82,7 +82,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.small",
-                    f"{certificate.subject} has an RSA key of {key.bits} bits; the "
+                    f"{certificate.label} has an RSA key of {key.bits} bits; the "
                     f"phone takes no fewer than {floor}",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue it for an RSA key of 2048 bits",
@@ -93,7 +93,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.weak",
-                    f"{certificate.subject} has a weak key: {certificate.key.text}",
+                    f"{certificate.label} has a weak key: {certificate.key.text}",
                     severity="warning",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue it for an RSA key of 2048 bits: every phone of the "
@@ -117,7 +117,7 @@ def look_at_hashes(
     signed = path[:-1] if anchored else path
     for depth, certificate in enumerate(signed):
         name = certificate.signature_hash
-        what = f"{certificate.subject} is signed with {certificate.signature_algorithm}"
+        what = f"{certificate.label} is signed with {certificate.signature_algorithm}"
         evidence = f"{certificate.signature_algorithm} at depth {depth}"
         if name is None:  # Ed25519 and the like hash inside: no phone's table has them
             findings.append(

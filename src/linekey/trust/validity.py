@@ -53,7 +53,7 @@ def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
     findings.extend(
         failed(
             "chain.not-yet-valid",
-            f"{certificate.subject} is not valid before "
+            f"{certificate.label} is not valid before "
             f"{_second(certificate.not_before)}",
             evidence=f"phone's clock {_second(now)}",
             cure="set the phone's clock"
@@ -68,7 +68,7 @@ def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
         findings.append(
             failed(
                 "chain.expired",
-                f"{certificate.subject} expired on {_second(certificate.not_after)}",
+                f"{certificate.label} expired on {_second(certificate.not_after)}",
                 evidence=f"phone's clock {_second(now)}",
                 cure="renew it and reload the server"
                 if depth == 0
@@ -98,7 +98,7 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
                     f"the leaf expires in {left.days} days, "
                     f"on {day(certificate.not_after)}",
                     severity="warning",
-                    evidence=str(certificate.subject),
+                    evidence=certificate.label,
                     cure="renew it now, and reload the server",
                 )
             )
@@ -109,7 +109,7 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
             findings.append(
                 failed(
                     "chain.anchor-expires-soon",
-                    f"{certificate.subject} expires on {day(certificate.not_after)}"
+                    f"{certificate.label} expires on {day(certificate.not_after)}"
                     + (", before the leaf it vouches for" if before_leaf else ""),
                     severity="warning",
                     evidence=f"depth {depth}; leaf valid until "

@@ -237,7 +237,7 @@ def check_trust(
             yield Finding(
                 "trust.expired",
                 "warning",
-                f"a vendor CA has expired: {certificate.subject} "
+                f"a vendor CA has expired: {certificate.label} "
                 f"({certificate.not_after:%Y-%m-%d})",
                 "its phones are refused; import its successor with linekey trust add",
             )
@@ -246,7 +246,7 @@ def check_trust(
             yield Finding(
                 "trust.no_rule",
                 "warning",
-                f"phones of a trusted CA are refused: {certificate.subject}: "
+                f"phones of a trusted CA are refused: {certificate.label}: "
                 f"{phones.problem}",
                 RULE_CURE.format(certificate.sha256[:16]),
             )
@@ -254,7 +254,7 @@ def check_trust(
             yield Finding(
                 "trust.purpose",
                 "warning",
-                f"phones of a trusted CA are refused: {certificate.subject}: {problem}",
+                f"phones of a trusted CA are refused: {certificate.label}: {problem}",
                 "import the CA that issues certificates for TLS, and linekey trust "
                 f"remove {certificate.sha256[:16]}",
             )
@@ -262,7 +262,7 @@ def check_trust(
 
 def _lab_cas(labs: Sequence[Certificate]) -> str:
     more = f", and {len(labs) - 1} more" if len(labs) > 1 else ""
-    return f"a lab CA is trusted ({labs[0].subject}{more})"
+    return f"a lab CA is trusted ({labs[0].label}{more})"
 
 
 def _removal(labs: Sequence[Certificate]) -> str:
@@ -362,7 +362,7 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             yield Finding(
                 "certificate.weak_hash",
                 "refused",
-                f"{certificate.subject} is signed with {certificate.signature_hash}",
+                f"{certificate.label} is signed with {certificate.signature_hash}",
                 "get a certificate signed with SHA-256; every phone since 8.9.3.60 "
                 "reads it, and linekey check tells about older ones",
             )
@@ -371,7 +371,7 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             yield Finding(
                 "chain.not_valid",
                 "refused",
-                f"an intermediate is not valid now: {certificate.subject} "
+                f"an intermediate is not valid now: {certificate.label} "
                 f"(to {certificate.not_after:%Y-%m-%d})",
                 "take the current intermediate from the certificate's issuer",
             )
@@ -381,8 +381,8 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             yield Finding(
                 "chain.order" if ordered else "chain.broken",
                 "refused",
-                f"{upper.subject} does not follow on {lower.subject}, which is "
-                f"issued by {lower.issuer}",
+                f"{upper.label} does not follow on {lower.label}, which is "
+                f"issued by {lower.issuer_label}",
                 "put the server's certificate first, then its issuer, then that "
                 "one's issuer"
                 if ordered

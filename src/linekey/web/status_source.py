@@ -225,7 +225,7 @@ class StoreSource:
             AuthorityLine(
                 name=ca.known_as
                 or " ".join(ca.certificate.common_names)
-                or str(ca.certificate.subject),
+                or ca.certificate.label,
                 vendor=ca.vendor or "",
                 phones=prospect(ca.certificate, certificates, rules).text,
                 generation=ca.generation or "",

@@ -49,6 +49,21 @@ def test_a_file_without_a_hello_is_an_input_error(data: bytes) -> None:
         read_capture(data, "x")
 
 
+def test_an_ssl_2_hello_is_called_one_raw_in_hex_and_in_a_capture() -> None:
+    # RFC 5246 §E.2: version 3.1, one suite of three bytes, a challenge of 16
+    hello = bytes.fromhex("801c 01 0301 0003 0000 0010 00000a") + bytes(range(16))
+    pcap = b"\xd4\xc3\xb2\xa1" + bytes(90) + b"\x80\x1c\x01\x03\x01" + hello + b"\0"
+    for data in (hello, hello.hex().encode(), pcap):
+        with pytest.raises(InputError, match="SSL 2 client hello") as caught:
+            read_capture(data, "phone.pcap")
+        assert caught.value.hint
+
+
+def test_hex_of_something_else_is_called_what_it_is() -> None:
+    with pytest.raises(InputError, match="HTTP"):
+        read_capture(b"GET / HTTP/1.1".hex().encode(), "x")
+
+
 def test_a_hello_is_described_by_names() -> None:
     plain = derive(profile("300", "8.7.3.25.9"), NAME).as_dict()
     assert "SSLv3" in plain["versions"] or "TLSv1" in plain["versions"]

@@ -555,3 +555,26 @@ def test_a_verdict_is_plain_json() -> None:
     assert document["accepted"] is False
     assert document["alert"] == "unknown_ca"
     assert document["findings"][0]["rule"] in RULES
+
+
+def test_a_ca_before_the_leaf_is_told_by_place_with_the_order_as_the_cure() -> None:
+    for chain, where in (
+        ((ROOT.certificate, GOOD), "second"),
+        ((MIDDLE.certificate, ROOT.certificate, GOOD), "third"),
+    ):
+        verdict = look(*chain)
+        (told,) = [f for f in verdict.findings if f.rule == "chain.leaf-first"]
+        assert verdict.refusals[0] is told
+        assert f"{GOOD.label}, stands {where}" in told.message
+        assert told.cure.startswith("order the chain file")
+        assert verdict.alert is Verdict.of(verdict.refusals[1:]).alert
+    lenient = look(
+        MIDDLE.certificate,
+        GOOD,
+        phone=D715_8,
+        settings=replace(ON, server_authentication=False),
+    )
+    assert lenient.accepted
+    assert "chain.leaf-first" in warnings(lenient)
+    for chain in ((GOOD, MIDDLE.certificate), (ROOT.certificate,), (GOOD,)):
+        assert "chain.leaf-first" not in [f.rule for f in look(*chain).findings]
