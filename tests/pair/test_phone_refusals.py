@@ -180,7 +180,7 @@ async def test_a_server_without_a_common_version_is_refused_and_nothing_is_swapp
         state = await boot(phone(site, "710", "8.7.5.35"))
     assert state.status is Status.REFUSED
     details = " ".join(d for e in state.log for d in e.details)
-    assert "not offered, as no current engine speaks them" in details
+    assert "not offered, as OpenSSL" in details
     assert "3DES" in details
     assert "RC4" in details
 

@@ -92,6 +92,11 @@ def sends_server_name(row: Row) -> bool:
     return ERAS[row.era].server_name
 
 
+def sends_session_ticket(row: Row) -> bool:
+    """Say whether a phone of this row asks for a session ticket (L)."""
+    return ERAS[row.era].session_ticket
+
+
 def groups_of(row: Row) -> tuple[int, ...]:
     """Return the curves a phone of this row offers, by IANA number, in order (L)."""
     return ERAS[row.era].groups if "ECDH" in row.key_exchange else ()

@@ -17,6 +17,7 @@ from linekey.catalog.hello import (
     build_hello,
     groups_of,
     sends_server_name,
+    sends_session_ticket,
     signature_algorithms_of,
 )
 from linekey.catalog.known_firmware import firmware_doubts
@@ -133,6 +134,11 @@ class Profile:
     def sends_server_name(self) -> bool:
         """Whether it names the server it connects to (SNI); derived (L)."""
         return sends_server_name(self.match.row)
+
+    @property
+    def sends_session_ticket(self) -> bool:
+        """Whether it asks for a session ticket (RFC 5077); derived (L)."""
+        return sends_session_ticket(self.match.row)
 
     def client_hello(
         self, server_name: str | None = None, random: bytes = bytes(32)

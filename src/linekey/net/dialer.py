@@ -40,6 +40,7 @@ from linekey.tls.events import (
     Refuse,
     TlsInfo,
 )
+from linekey.tls.parameters import is_address
 from linekey.trust.findings import Verdict
 
 CONNECT_LIMIT_S: Final = 10.0
@@ -60,12 +61,14 @@ class Offer:
 
     ``judge`` gives the verdict on a chain (leaf first, maybe empty) for the name the
     phone connects to. ``anonymous_is_fine``: no server authentication, so a suite
-    without certificates is taken. ``own_leaf``: what is shown to a server that asks.
+    without certificates is taken. ``sends_server_name``: whether the hello names the
+    host (SNI). ``own_leaf``: what is shown to a server that asks.
     """
 
     context: ClientContext
     judge: Callable[[tuple[Certificate, ...], str], Verdict]
     anonymous_is_fine: bool = False
+    sends_server_name: bool = True
     own_leaf: Certificate | None = None
     notes: tuple[str, ...] = ()
 
@@ -266,7 +269,8 @@ class Stream(httpcore2.AsyncNetworkStream):
 
         try:
             self._engine = ClientEngine(
-                replace(offer.context, verify=verify), server_name=host
+                replace(offer.context, verify=verify),
+                server_name=host if offer.sends_server_name else None,
             )
         except (TlsError, ValueError) as error:
             seen.error = f"the phone can make no hello for {host!r}: {error}"
@@ -278,6 +282,8 @@ class Stream(httpcore2.AsyncNetworkStream):
                 seen.error = f"more than {MAX_HANDSHAKE_BYTES} bytes of handshake"
                 break
             received += await self._fill()
+        if seen.verdict is not None and not seen.verdict.accepted:
+            seen.notes += _about_server_name(offer, host)
         if seen.info is not None and not seen.chain and not seen.info.resumed:
             self._judge_anonymous(offer, host)
         if seen.error or self._ended:
@@ -410,6 +416,18 @@ async def dial(
         await stream.aclose()
         raise
     return stream
+
+
+def _about_server_name(offer: Offer, host: str) -> list[str]:
+    """That a refusal may hang on what is inferred: whether a name was sent (L)."""
+    if is_address(host):
+        return []
+    sends = "named" if offer.sends_server_name else "did not name"
+    other = "without a name" if offer.sends_server_name else "with the name"
+    return [
+        f"the phone {sends} {host!r} to the server (SNI), which is inferred for this "
+        f"firmware: linekey check also asks for the certificate shown {other}"
+    ]
 
 
 def refused_offer(

@@ -326,6 +326,7 @@ class VirtualPhone:
             context,
             verdict,
             anonymous_is_fine=not state.authenticates_servers,
+            sends_server_name=state.profile.sends_server_name,
             own_leaf=None if identity is None else identity.leaf,
             notes=notes,
         )

@@ -221,6 +221,7 @@ class Prober:
         """A real handshake, with a certificate to show or without; a request, and
         what comes. In TLS 1.3 the chain can be seen in no other way."""
         offered = hello.client_hello
+        extensions = {number for number, _ in offered.extensions}
         try:
             context = client_context(
                 verify=_look_on,
@@ -230,9 +231,12 @@ class Prober:
                 groups=offered.groups,
                 signature_algorithms=offered.signature_algorithms,
                 identity=identity,
+                session_ticket=35 in extensions,
+                extended_master_secret=23 in extensions,
+                encrypt_then_mac=22 in extensions,
                 name="check",
             )
-            engine = ClientEngine(context, server_name=host)
+            engine = ClientEngine(context, server_name=offered.server_name)
         except (LinekeyError, ValueError) as error:
             detail = f"this hello cannot be tried for real: {error}"
             return Late(False, False, detail=detail), None

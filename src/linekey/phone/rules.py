@@ -482,11 +482,28 @@ RULES: Final = (
     ),
     PhoneRule(
         _TLS,
-        "A host name is sent as SNI, an address is not",
+        "The hello is the one derived from the matrix row; where OpenSSL cannot, the "
+        "log names each difference",
         "all",
-        "RFC 6066 §3; whether old firmware does is not known",
+        "seed, Supported Cipher Suites; OpenSSL's defaults of the row's line",
         "L",
-        ("hello::test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",),
+        (
+            "hello::"
+            "test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
+        "Rows that speak TLS 1.2 send a host name as SNI, older ones none; an address "
+        "is never sent",
+        "all",
+        "RFC 6066 §3; which firmware sends a name is not known",
+        "L",
+        (
+            "hello::"
+            "test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",
+            "hello::test_an_address_is_never_sent_as_a_server_name",
+        ),
     ),
     PhoneRule(
         _TLS,

@@ -49,6 +49,10 @@ _COMMON_OPTIONS = (
     | SSL.OP_DONT_INSERT_EMPTY_FRAGMENTS
 )
 
+# openssl/ssl.h, SSL_OP_BIT(0) and SSL_OP_BIT(19); pyOpenSSL has no names for them.
+_NO_EXTENDED_MASTER_SECRET = 1 << 0
+_NO_ENCRYPT_THEN_MAC = 1 << 19
+
 # RFC 7919 §A.1 (ffdhe2048), as a PKCS #3 structure; public constants.
 _FFDHE2048 = b"""-----BEGIN DH PARAMETERS-----
 MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
@@ -367,6 +371,9 @@ def client_context(
     issuers: Sequence[Certificate] = (),
     roots: Sequence[Certificate] = (),
     alpn: Sequence[str] = (),
+    session_ticket: bool = True,
+    extended_master_secret: bool = True,
+    encrypt_then_mac: bool = True,
     name: str = "client",
 ) -> ClientContext:
     """Make a context that speaks exactly as it is told.
@@ -374,6 +381,8 @@ def client_context(
     ``suites``, ``groups`` and ``signature_algorithms`` are numbers, in the order in
     which the hello is to have them; empty leaves OpenSSL's defaults. ``roots`` let
     OpenSSL prove a path for ``PeerChain``; a Verify that proves its own needs none.
+    ``session_ticket``, ``extended_master_secret`` and ``encrypt_then_mac`` False leave
+    those extensions out of the hello (RFC 5077, RFC 7627, RFC 7366).
     ``identity`` is sent when the server asks; ``issuers`` instead of it makes a context
     for many (``ClientContext.showing``). ``name`` becomes the policy's name in
     ``TlsInfo``.
@@ -402,6 +411,11 @@ def client_context(
     )
     if new:
         context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
+    context.set_options(
+        (0 if session_ticket else SSL.OP_NO_TICKET)
+        | (0 if extended_master_secret else _NO_EXTENDED_MASTER_SECRET)
+        | (0 if encrypt_then_mac else _NO_ENCRYPT_THEN_MAC)
+    )
     for numbers, table, label, setter in (
         (groups, GROUPS, group_name, binding.set_groups),
         (

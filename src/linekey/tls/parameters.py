@@ -105,6 +105,13 @@ EXTENSIONS: dict[int, str] = {
     65281: "renegotiation_info",
 }
 
+POINT_FORMATS: dict[int, str] = {
+    0: "uncompressed",
+    1: "ansiX962_compressed_prime",
+    2: "ansiX962_compressed_char2",
+}
+"""Forms of a curve's point (RFC 8422 §5.1.2)."""
+
 CERTIFICATE_TYPES: dict[int, str] = {
     1: "rsa_sign",
     2: "dss_sign",
@@ -134,6 +141,11 @@ def group_name(number: int) -> str:
 def signature_name(number: int) -> str:
     """Name a signature scheme, also an unknown one."""
     return _name(SIGNATURE_SCHEMES, number)
+
+
+def point_format_name(number: int) -> str:
+    """Name a form of a curve's point, also an unknown one."""
+    return _name(POINT_FORMATS, number)
 
 
 def extension_name(number: int) -> str:

@@ -35,7 +35,8 @@ class Suite:
     56, export 40 or 56, NULL 0). ``mode``: CBC, GCM, CCM, CCM_8, POLY1305, STREAM or
     NULL. ``mac``: MD5, SHA1, SHA256, SHA384, SM3, NULL, or AEAD, where the mode
     itself authenticates. ``prf_hash`` is the hash named at the end of the name.
-    ``known_by_engine``: OpenSSL 4.0.3 in cryptography's wheel can negotiate it.
+    ``known_by_engine``: OpenSSL 4.0.3 in cryptography's wheel has it; SRP suites it
+    offers only to who set an SRP user name, which the binding has no call for.
     """
 
     number: int
