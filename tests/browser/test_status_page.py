@@ -129,6 +129,7 @@ def test_a_phones_decisions_are_found_by_its_mac(browser: Any, status_url: str) 
     assert page.locator("tbody tr").count() == 2
     page.get_by_label("refused only").check()
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**refused=1**", wait_until="load")
     assert page.locator("tbody tr").count() == 1
     page.get_by_label("Phone’s MAC").fill("nonsense")
     page.get_by_role("button", name="Show").click()
