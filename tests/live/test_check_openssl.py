@@ -174,7 +174,9 @@ def test_each_server_is_judged_as_it_must_be(animal: Animal, tmp_path: Path) -> 
     assert tls10["outcome"] == animal.tls10
     assert ssl3["outcome"] == "server_refuses"  # no OpenSSL speaks 3DES any more
     assert code == 1
-    assert report["connections"] <= len(report["classes"])  # type: ignore[arg-type,operator]
+    # each hello once, and at most five variants of it
+    hellos = {row["hello"]["origin"] for row in report["classes"]}  # type: ignore[attr-defined]
+    assert report["connections"] <= 6 * len(hellos)  # type: ignore[operator]
 
 
 def test_one_phone_that_accepts_is_exit_status_0(tmp_path: Path) -> None:

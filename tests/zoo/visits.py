@@ -9,7 +9,7 @@ from linekey.catalog.profile import all_profiles
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.check.assess import Question
-from linekey.check.classes import PhoneClass, classes_of, hellos_of
+from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.phones import Setup, gather
 from linekey.check.report import ClassResult, Outcome, Report
 from linekey.check.run import check_answers
@@ -19,6 +19,7 @@ from linekey.lab.zoo_kinds import KINDS, Kind
 from linekey.mac import Mac
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.prober import Limits, Prober
+from linekey.net.questions import ask_for
 from linekey.phone.connection import ConnectionReport
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.identity import DeviceIdentity
@@ -79,9 +80,10 @@ async def check(
     """``linekey check`` without its command line."""
     called = running.animal.called
     limits = IMPATIENT if running.animal.talk == "silent" else LIMITS
-    answers = await Prober(limits).ask_all(
-        "127.0.0.1", running.port, hellos_of(classes), identity=identity, name=called
-    )
+    answers = await ask_for(
+        Prober(limits), "127.0.0.1", running.port, classes, identity=identity,
+        name=called,
+    )  # fmt: skip
     chain = () if identity is None else tuple(identity.chain)
     question = Question(called, NOW, known=known, identity=chain)
     return check_answers(

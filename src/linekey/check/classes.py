@@ -70,6 +70,7 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
         profile = phone.profile
         key = (
             phone.hello.wire_key,
+            phone.hello.versions,
             profile.authentications,
             profile.hashes,
             profile.min_key_bits,

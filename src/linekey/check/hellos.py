@@ -28,10 +28,17 @@ _NO_RANDOM: Final = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A hello without its random bytes, and where it comes from."""
+    """A hello without its random bytes, and where it comes from.
+
+    ``versions`` are those that the phone takes in an answer, oldest first: a hello
+    below TLS 1.3 names only its highest (RFC 5246 §E.1), and a phone that speaks SSL 3
+    takes it from a server that answers so. ``derived`` is false for a captured hello.
+    """
 
     client_hello: ClientHello
     origin: str
+    versions: tuple[int, ...]
+    derived: bool = False
 
     @property
     def wire_key(self) -> tuple[object, ...]:
@@ -56,7 +63,7 @@ class Hello:
         hello = self.client_hello
         return {
             "origin": self.origin,
-            "versions": [label_of(v) for v in sorted(hello.versions)],
+            "versions": [label_of(v) for v in self.versions],
             "suites": [
                 SUITES[n].name if n in SUITES else f"0x{n:04x}"
                 for n in hello.suites
@@ -73,6 +80,8 @@ def derive(profile: Profile, server_name: str | None) -> Hello:
     return Hello(
         build_hello(row, server_name, _NO_RANDOM),
         f"derived from the matrix row {row.id}",
+        profile.versions,
+        derived=True,
     )
 
 
@@ -104,6 +113,7 @@ def read_capture(data: bytes, label: str) -> Hello:
             return Hello(
                 replace(hello, random=_NO_RANDOM, session_id=b""),
                 f"captured: {label}",
+                tuple(sorted(hello.versions)),
             )
     raise InputError(
         f"{label}: no TLS ClientHello in it{instead}",

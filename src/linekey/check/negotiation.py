@@ -1,7 +1,8 @@
 """What was agreed on below the certificates: reach, version, suite, key exchange.
 
-A phone takes what it offered and nothing else (RFC 5246 §7.4.1.3); whether what it
-takes still protects is another question, and a warning (RFC 9325, RFC 8996).
+A phone takes what it offered and nothing else (RFC 5246 §7.4.1.3), which is every
+version from its newest down to its oldest (§E.1), SSL 3 where it speaks it; whether
+what it takes still protects is another question, and a warning (RFC 9325, RFC 8996).
 """
 
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def look_at_reach(answer: Answer, phone: Phone, *, others_answered: bool) -> Rea
         finding = failed(
             "tls.alert",
             "the server closed the connection after this phone's hello without a "
-            "word, and spoke with other phones",
+            "word, and answers another hello",
             evidence=f"{where}: {answer.detail}",
             cure="allow the phone's versions and suites on the server",
         )
@@ -87,8 +88,7 @@ def look_at_reach(answer: Answer, phone: Phone, *, others_answered: bool) -> Rea
 
 
 def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:
-    hello = phone.hello.client_hello
-    offered = ", ".join(label_of(v) for v in sorted(hello.versions))
+    offered = ", ".join(label_of(v) for v in phone.hello.versions)
     evidence = f"{answer.address}: alert {alert.label}; phone offers {offered}"
     if not is_speakable(phone.profile) and alert is not Alert.UNRECOGNIZED_NAME:
         return failed(
@@ -99,7 +99,7 @@ def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:
             cure="nothing at the server: update the phone's firmware (8.7.5.35 brings "
             "AES), or replace it",
         )
-    if alert is Alert.INTERNAL_ERROR and max(hello.versions) < Version.TLS1_2:
+    if alert is Alert.INTERNAL_ERROR and max(phone.hello.versions) < Version.TLS1_2:
         return failed(
             "tls.version",
             f"the server fails on the phone's {offered}: OpenSSL says internal_error "
@@ -136,7 +136,7 @@ def look_at_negotiation(answer: Answer, phone: Phone) -> list[Finding]:
     hello = phone.hello.client_hello
     findings: list[Finding] = []
     if answer.version is not None:
-        findings += _version(answer.version, hello.versions)
+        findings += _version(answer.version, phone.hello.versions)
     number = answer.suite_number
     suite = answer.suite
     name = suite.name if suite else f"0x{number or 0:04x}"
@@ -194,8 +194,8 @@ def _version(version: Version, offered: tuple[int, ...]) -> list[Finding]:
                 f"{version.label} is chosen, which is retired",
                 severity="warning",
                 evidence=f"the phone's newest is {label_of(max(offered))}",
-                cure="let the server speak TLS 1.2"
-                if max(offered) >= Version.TLS1_2
+                cure=f"let the server speak {label_of(max(offered))}"
+                if max(offered) > version
                 else "nothing at the server: the phone has no newer; update its "
                 "firmware, or replace it",
             )

@@ -60,6 +60,8 @@ _MARKS: Final = {
 _DOUBTS: Final = {
     "phone.firmware": "no such firmware is known",
     DEPENDS: "depends on the firmware's date",
+    "phone.server-name": "depends on whether this firmware sends a server name (SNI)",
+    "phone.suite-order": "depends on this firmware's order of suites",
 }
 DOUBT_MARK: Final = "±"
 
@@ -121,8 +123,8 @@ class ClassResult:
     def reason(self) -> str:
         """What the verdict hangs on: the first refusal, else the first warning.
 
-        Where there may be no such phone, or it depends on the firmware's date, that
-        stands before both.
+        Where there may be no such phone, or it depends on what is not known of it (its
+        date, its hello), that stands before both.
         """
         for findings in (
             tuple(f for f in self.findings if f.rule in _DOUBTS and not f.ok),
@@ -137,7 +139,8 @@ class ClassResult:
     def doubt(self) -> str:
         """Why the outcome is not certain, in a few words; empty where it is.
 
-        There may be no such firmware, or the outcome depends on its date.
+        There may be no such firmware, or the outcome depends on its date, or on what is
+        inferred of its hello: the server name, the order of the suites.
         """
         failing = {f.rule for f in self.findings if not f.ok}
         return next((w for rule, w in _DOUBTS.items() if rule in failing), "")
@@ -239,6 +242,8 @@ class Report:
         total = len(self.classes)
         noun = "class" if total == 1 else "classes"
         counts = {o: n for o, n in self.counts.items() if n}
+        doubts = sum(bool(c.doubt) for c in self.classes)
+        unsure = f"; for {doubts} of them that is not certain" if doubts else ""
         if counts == {Outcome.ACCEPTED: total}:
             warned = sum(bool(c.warnings) for c in self.classes)
             tail = f", {warned} of them with warnings" if warned else ""
@@ -246,10 +251,9 @@ class Report:
                 return f"the phone would accept, but {self.classes[0].doubt}"
             if total == 1:
                 return "the phone accepts" + (", with warnings" if warned else "")
-            return f"all {total} {noun} of phones accept{tail}"
-        return f"of {total} {noun} of phones " + ", ".join(
-            f"{n} {_TOLD[o][n != 1]}" for o, n in counts.items()
-        )
+            return f"all {total} {noun} of phones accept{tail}{unsure}"
+        told = ", ".join(f"{n} {_TOLD[o][n != 1]}" for o, n in counts.items())
+        return f"of {total} {noun} of phones {told}{unsure}"
 
     def exit_code(self, fail_on: FailOn = "refused") -> int:
         """0 every phone accepts, 1 findings, 3 nothing could be reached.

@@ -13,7 +13,8 @@ from linekey.check.answer import Answer, Reach
 from linekey.check.assess import Question, assess_answer, assess_chain
 from linekey.check.calendar import calendar_of
 from linekey.check.classes import PhoneClass
-from linekey.check.report import CalendarEntry, Report
+from linekey.check.other_answers import with_other_answers
+from linekey.check.report import CalendarEntry, ClassResult, Report
 from linekey.tls.versions import Version
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
@@ -68,16 +69,27 @@ def check_answers(
     calendar: bool = False,
     elapsed_s: float = 0.0,
 ) -> Report:
-    """What every class makes of a server's answers, keyed by ``Hello.wire_key``."""
-    spoke = any(
-        a.reach is Reach.ANSWERED and a.alert is None for a in answers.values()
-    ) or any(a.alert is not None for a in answers.values())
+    """What every class makes of a server's answers, keyed by ``Hello.wire_key``.
+
+    There must be one for the hello of each class. Answers to their variants
+    (``check.variants``) are looked at as well, and any answer at all shows that the
+    server is there.
+    """
+    spoke = any(a.reach is Reach.ANSWERED for a in answers.values())
     # what the server sent to one hello may be what it left out for another
     seen = dict.fromkeys(c for a in answers.values() for c in a.chain)
     question = replace(question, known=(*question.known, *seen))
+
+    def assess(phones: PhoneClass, answer: Answer) -> ClassResult:
+        return assess_answer(phones, answer, question, others_answered=spoke)
+
     results = tuple(
-        assess_answer(
-            c, answers[c.first.hello.wire_key], question, others_answered=spoke
+        with_other_answers(
+            c,
+            assess(c, answers[c.first.hello.wire_key]),
+            answers,
+            question.name,
+            assess,
         )
         for c in classes
     )

@@ -20,7 +20,7 @@ from linekey.catalog.profile import Profile, all_profiles, newest_firmware, prof
 from linekey.catalog.root_lists import known_roots
 from linekey.certs.pem import parse_certificates
 from linekey.check.assess import Question
-from linekey.check.classes import PhoneClass, classes_of, hellos_of
+from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.hellos import read_capture
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather, gather_each
@@ -38,6 +38,7 @@ from linekey.cli.opening import JsonOption, StateOption, now, read_file
 from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import InputError, LinekeyError
 from linekey.net.prober import Limits, Prober
+from linekey.net.questions import ask_for
 from linekey.tls.engine import Identity
 
 app = typer.Typer(
@@ -323,13 +324,17 @@ def _ask(
 ) -> Report:
     from rich.progress import Progress  # costs 30 ms that --chain need not wait for
 
-    hellos = hellos_of(classes)
     with Progress(console=err_console, transient=True, disable=quiet) as progress:
-        task = progress.add_task(f"asking {where.label}", total=len(hellos))
+        task = progress.add_task(f"asking {where.label}", total=None)
         prober = Prober(limits, told=lambda: progress.advance(task))
         answers = asyncio.run(
-            prober.ask_all(
-                where.host, where.port, hellos, identity=shown, name=question.name
+            ask_for(
+                prober,
+                where.host,
+                where.port,
+                classes,
+                identity=shown,
+                name=question.name or where.host,
             )
         )
     return check_answers(

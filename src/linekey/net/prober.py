@@ -40,6 +40,7 @@ from linekey.tls.engine import (
     TlsInfo,
     client_context,
 )
+from linekey.tls.hello import parse_client_hello
 from linekey.tls.suites import SIGNALS
 from linekey.tls.versions import Version
 from linekey.trust.http_refusal import read_http_refusal
@@ -121,17 +122,31 @@ class Prober:
             # a dead port is dead for every hello: one knock at each address is enough
             return {hello.wire_key: answer for hello in hellos}
         answers[first.wire_key] = answer
+        return answers | await self.ask_more(
+            port, rest, identity=identity, name=name or host
+        )
+
+    async def ask_more(
+        self,
+        port: int,
+        hellos: Sequence[Hello],
+        *,
+        identity: Identity | None = None,
+        name: str,
+    ) -> dict[tuple[object, ...], Answer]:
+        """Ask the address that ``ask_all`` found for more; otherwise alike."""
+        answers: dict[tuple[object, ...], Answer] = {}
         gate = asyncio.Semaphore(self._limits.concurrency)
 
         async def one(hello: Hello) -> None:
             async with gate:
                 answers[hello.wire_key] = await self._ask(
-                    address, hello, name or host, identity
+                    (self.asked, port), hello, name, identity
                 )
                 self._told()
 
         async with asyncio.TaskGroup() as group:
-            for hello in rest:
+            for hello in hellos:
                 group.create_task(one(hello))
         return answers
 
@@ -356,6 +371,14 @@ def _uncover(answer: Answer, late: Late, info: TlsInfo | None) -> Answer:
         key_exchange=KeyExchange("ECDHE", info.group) if info.group else None,
         wish=CertificateWish() if late.alert is Alert.CERTIFICATE_REQUIRED else None,
     )
+
+
+def current_hello(name: str) -> Hello:
+    """The hello of a current client, OpenSSL's own with TLS 1.3: is anybody there?"""
+    context = client_context(verify=_look_on, name="control")
+    hello = parse_client_hello(ClientEngine(context, server_name=name).take_output())
+    assert hello is not None, "the engine's own hello is whole"
+    return Hello(hello, "a current OpenSSL", tuple(sorted(hello.versions)))
 
 
 def _look_on(chain: PeerChain) -> Accept:

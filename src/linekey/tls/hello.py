@@ -10,7 +10,7 @@ Rule: any bytes give a ClientHello, None (more is needed) or TlsError.
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from linekey.tls import wire
@@ -412,6 +412,23 @@ def build_client_hello(hello: ClientHello, *, record_size: int = 16_384) -> byte
     )
 
 
+def with_server_name(hello: ClientHello, name: str | None) -> ClientHello:
+    """Give a hello another server name, or none; all else stays as it is.
+
+    A new name stands first, as OpenSSL 1.0 writes it; an IP address is not sent (RFC
+    6066 §3). Raises UnicodeError for a text that cannot be a host name.
+    """
+    kept = tuple(item for item in hello.extensions if item[0] != 0)
+    if name is None or is_address(name):
+        return replace(hello, extensions=kept)
+    return replace(hello, extensions=(_server_name(name), *kept))
+
+
+def _server_name(name: str) -> tuple[int, bytes]:
+    plain = name.rstrip(".").encode("ascii" if name.isascii() else "idna")
+    return 0, wire.vector(2, b"\0" + wire.vector(2, plain))
+
+
 def new_client_hello(
     *,
     random: bytes,
@@ -439,10 +456,7 @@ def new_client_hello(
         raise ValueError("a TLS 1.3 hello carries a key share; let the engine make it")
     extensions: list[tuple[int, bytes]] = []
     if server_name and not is_address(server_name):
-        name = server_name.rstrip(".").encode(
-            "idna" if not server_name.isascii() else "ascii"
-        )
-        extensions.append((0, wire.vector(2, b"\0" + wire.vector(2, name))))
+        extensions.append(_server_name(server_name))
     if extended_master_secret:
         extensions.append((23, b""))
     if groups:

@@ -49,6 +49,12 @@ _TABLE: Final = (
          "the firmware may have",
          "seed, Adding Unknown Certificates (list updated with the firmware)",
          "M", firmware="where the firmware's date is not known"),
+    Rule("phone.server-name", "the verdict is the same with and without a server name "
+         "(SNI)", "catalogue, derived hello; RFC 6066 §3", "L",
+         firmware="that rows with TLS 1.2 send one, and older ones none, is inferred"),
+    Rule("phone.suite-order", "the verdict is the same with any order of the suites",
+         "catalogue, derived hello; RFC 5246 §7.4.1.2", "L",
+         firmware="the order is inferred"),
     # --- can the server be reached at all
     Rule("reach.name", "the server's name resolves", "RFC 8499", "H", binding=True),
     Rule("reach.connect", "the server takes the connection", "RFC 9293", "H",
@@ -67,6 +73,10 @@ _TABLE: Final = (
          binding=True),
     Rule("tls.suite-offered", "the server picks a suite the phone offered",
          "RFC 5246 §7.4.1.3", "H", binding=True),
+    Rule("tls.server-name", "the same certificate is shown with and without a server "
+         "name (SNI)", "RFC 6066 §3", "L"),
+    Rule("tls.suite-order", "the server prefers its own order of suites",
+         "RFC 9325 §4.2.1", "L"),
     Rule("tls.weak-suite", "the suite that is chosen protects", "RFC 9325 §4.1", "H"),
     Rule("tls.old-version", "the version that is chosen protects", "RFC 8996", "H"),
     Rule("tls.dh-size", "the Diffie-Hellman group is of a usable size",
@@ -74,6 +84,8 @@ _TABLE: Final = (
     Rule("tls.curve", "the curve is one the phone offered", "RFC 8422 §5.4", "M",
          binding=True),
     # --- the chain as it was sent
+    Rule("chain.other-certificate", "a second certificate of the server (RSA, ECDSA) "
+         "is as good", "RFC 8422 §2", "M"),
     Rule("chain.empty", "the server shows a certificate", "RFC 5246 §7.4.2", "H",
          binding=True),
     Rule("chain.leaf-first", "the server's own certificate is sent first",

@@ -230,3 +230,29 @@ def test_an_ec_certificate_is_told_to_phones_without_ecdsa() -> None:
     who = phones("370", "8.7.5.57")
     said = answer(server_hello(0x002F, 0x0301) + certificates(ec) + DONE)
     assert "key.kind" in failed(assess(said, who))
+
+
+def ssl3_flight(chain=CHAIN) -> bytes:  # type: ignore[no-untyped-def]
+    """RFC 6101 §5.6: the same messages as in TLS 1.0, in records of version 3.0."""
+    shown = certificates(chain).replace(b"\x16\x03\x03", b"\x16\x03\x00", 1)
+    return (
+        server_hello(0x000A, 0x0300) + shown + DONE.replace(b"\x03\x03", b"\x03\x00", 1)
+    )
+
+
+def test_a_row_that_speaks_ssl_3_takes_it_in_answer_to_its_tls_1_0_hello() -> None:
+    result = assess(answer(ssl3_flight()), phones("300", "8.7.3.25.9"))
+    assert result.outcome is Outcome.ACCEPTED
+    assert result.negotiated is not None
+    assert result.negotiated["version"] == "SSLv3"
+    assert result.hello["versions"] == ["SSLv3", "TLSv1"]
+    (old,) = [f for f in result.findings if f.rule == "tls.old-version"]
+    assert "SSLv3 is chosen" in old.message
+    assert old.cure == "let the server speak TLSv1"
+
+
+@pytest.mark.parametrize("phone", [("300", "8.7.5.35"), ("D785", "10.1.33.33")])
+def test_a_row_that_does_not_speak_ssl_3_refuses_it(phone: tuple[str, str]) -> None:
+    result = assess(answer(ssl3_flight()), phones(*phone))
+    assert result.outcome is Outcome.PHONE_REFUSES
+    assert "tls.version" in failed(result)

@@ -11,6 +11,7 @@ from linekey.tls.hello import (
     build_client_hello,
     new_client_hello,
     parse_client_hello,
+    with_server_name,
 )
 from linekey.tls.versions import Version
 
@@ -270,3 +271,20 @@ def test_a_name_of_another_type_is_no_host_name():
 def test_a_repr_shows_no_random():
     assert R.hex() not in repr(full())
     assert repr(R) not in repr(full())
+
+
+def test_a_server_name_is_put_first_or_taken_out_and_nothing_else_changes() -> None:
+    hello = full(server_name="a.example")
+    other = with_server_name(hello, "b.example.")
+    assert other.server_name == "b.example"
+    assert other.extensions[0][0] == 0
+    bare = with_server_name(other, None)
+    assert bare.server_name is None
+    assert with_server_name(other, "192.0.2.7") == bare
+    kept = [e for e in hello.extensions if e[0] != 0]
+    assert [list(h.extensions[at:]) for h, at in ((other, 1), (bare, 0))] == [
+        kept,
+        kept,
+    ]
+    with pytest.raises(UnicodeError):
+        with_server_name(hello, "ü" * 80)
