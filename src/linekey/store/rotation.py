@@ -75,7 +75,7 @@ class Rotation:
 
     def keys_of(self, server: KnownServer) -> tuple[str, ...]:
         """The keys a server has. One that reads this machine's file has what it has."""
-        if self.one_file or server.place == self.place:
+        if self.one_file or server not in _strange(self.servers, self.place):
             return self.file_ids
         return server.keys
 
@@ -285,10 +285,21 @@ def _check_without(
 
 
 def _elsewhere(database: Database, known: Collection[KnownServer]) -> list[KnownServer]:
-    """Return the servers that do not read this machine's key file."""
-    here = place_of(database.state)
+    """Return the servers that may read another key file than this machine's."""
     if database.is_sqlite:
         return []
+    return _strange(known, place_of(database.state))
+
+
+def _strange(known: Collection[KnownServer], here: str) -> list[KnownServer]:
+    """Return the servers that do not stand ``here``.
+
+    Where several say that they do, their place proves nothing: machines copied from one
+    image, and containers, have one host name and one folder each. Then what each has
+    written is what counts.
+    """
+    if sum(server.place == here for server in known) > 1:
+        return list(known)
     return [server for server in known if server.place != here]
 
 

@@ -29,7 +29,7 @@ from linekey.store.rotation import (
 )
 from linekey.store.schema import devices, meta, metadata, servers, to_us
 from linekey.store.secrets import KEY_FILE, format_keys, parse_keys, sealed_with
-from linekey.store.servers import LIVE, KnownServer, Presence
+from linekey.store.servers import LIVE, KnownServer, Presence, place_of
 
 SECRET = Layer((Setting("user_pass", "geheim", 1),))
 
@@ -50,12 +50,16 @@ def all_open(database: Database, count: int = 3) -> bool:
 
 
 def list_server(
-    database: Database, name: str, keys: tuple[str, ...], seen_at: datetime
+    database: Database,
+    name: str,
+    keys: tuple[str, ...],
+    seen_at: datetime,
+    place: str = "",
 ) -> None:
     with database.write() as connection:
         connection.execute(
             sa.insert(servers).values(
-                name=name, place=f"{name}:/elsewhere", run="1", key_ids=",".join(keys),
+                name=name, place=place or f"{name}:/elsewhere", run="1", key_ids=",".join(keys),
                 started_at=to_us(seen_at), seen_at=to_us(seen_at),
             )
         )  # fmt: skip
@@ -176,6 +180,33 @@ def test_a_server_of_this_very_machine_needs_no_copy(
     place = shared(database)
     Presence(place, now).tell(now)
     assert rotate_key(place) == 4
+    assert rotation(place).done
+
+
+def test_machines_that_were_copied_from_one_prove_nothing_by_their_name(
+    database: Database, now: datetime
+) -> None:
+    """Containers with one host name and one folder each, with files of their own."""
+    fill(database, now)
+    place = shared(database)
+    here = place_of(place.state)
+    old = rotation(place).in_use
+    list_server(place, "phones1", (old,), now, here)
+    list_server(place, "phones2", (old,), now, here)
+    with pytest.raises(InputError, match=r"phones1 .*phones2"):
+        rotate_key(place)
+    new = prepare(place)
+    assert [server.name for server in rotation(place).lacking] == ["phones1", "phones2"]
+    with pytest.raises(StorageError, match="2 servers lack the new key"):
+        finish(place, now)
+    for name, keys in (("phones1", f"{old},{new}"), ("phones2", f"{new},{old}")):
+        with pytest.raises(StorageError, match="lack"):
+            finish(place, now)
+        with place.write() as connection:
+            connection.execute(
+                sa.update(servers).where(servers.c.name == name).values(key_ids=keys)
+            )
+    assert finish(place, now) == 4
     assert rotation(place).done
 
 
