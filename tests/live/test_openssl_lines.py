@@ -148,6 +148,26 @@ async def test_a_server_of_that_age_with_one_old_suite_is_read_right(
     record_interop("OpenSSL 1.0.1u", f"check: a server with {suite} alone")
 
 
+@pytest.mark.peer("OpenSSL 1.0.1u")
+async def test_an_ssl_3_server_is_taken_by_the_row_that_speaks_ssl_3_alone() -> None:
+    classes = questions()
+    options = {**identity(), "secureProtocol": "SSLv3_method", "ciphers": "ALL:!aNULL"}
+    async with serving("1.0.1u", options, "--enable-ssl3") as port:
+        results = await check(port, classes)
+        met = await visit(port, "300", "8.7.3.25.9")
+    for phones in classes:
+        found = results[phones.first.profile.name]
+        if Version.SSL3 in phones.first.profile.versions:
+            assert found.outcome.value == "accepted", found.reason
+            assert found.negotiated["version"] == "SSLv3"
+        else:
+            refused = {f.rule for f in found.findings if f.refuses}
+            assert found.outcome.value in ("phone_refuses", "server_refuses")
+            assert refused & {"tls.version", "tls.suite"}, found.reason
+    assert not met.completed
+    assert any("answers in SSL 3 is refused" in note for note in met.notes)
+
+
 @each_line
 async def test_a_server_of_that_age_serves_the_virtual_phone(
     line: str, record_interop: Any

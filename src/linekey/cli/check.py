@@ -18,7 +18,6 @@ import typer
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, all_profiles, newest_firmware, profile
 from linekey.catalog.root_lists import known_roots
-from linekey.certs.pem import parse_certificates
 from linekey.check.assess import Question
 from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.hellos import read_capture
@@ -27,6 +26,7 @@ from linekey.check.phones import Setup, gather, gather_each
 from linekey.check.report import Report
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import Target, parse_target
+from linekey.cli.certificate_files import read_certificates
 from linekey.cli.check_inputs import (
     fleet_entries,
     read_chain,
@@ -291,9 +291,7 @@ def _setup(
     firmware_date: str,
 ) -> Setup:
     certificates = [
-        certificate
-        for path in trust or []
-        for certificate in parse_certificates(read_file(path))
+        certificate for path in trust or [] for certificate in read_certificates(path)
     ]
     values: dict[str, str] = {}
     if settings is not None:

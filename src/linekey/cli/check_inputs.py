@@ -12,6 +12,7 @@ from linekey.catalog.profile import Profile, newest_firmware, profile
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
 from linekey.check.phones import Setup
+from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import opened, read_file
 from linekey.cli.output import note, warn
 from linekey.errors import CertificateError, InputError
@@ -23,9 +24,11 @@ from linekey.tls.engine import Identity
 
 def read_chain(path: Path) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
     """A chain file, leaf first as it stands, and what else was found in it."""
-    bundle = parse_bundle(read_file(path))
-    if not bundle.certificates:
-        parse_certificates(read_file(path))  # says what it is instead
+    data = read_file(path)
+    with in_file(path):
+        bundle = parse_bundle(data)
+        if not bundle.certificates:
+            parse_certificates(data)  # says what it is instead
     return bundle.certificates, tuple(f"{path.name}: {n}" for n in bundle.notes)
 
 
@@ -36,15 +39,16 @@ def read_identity(path: Path) -> Identity:
     Raises CertificateError when one of them is missing.
     """
     data = read_file(path)
-    bundle = parse_bundle(data)
-    if not bundle.certificates or not bundle.keys:
-        missing = "private key" if bundle.certificates else "certificate"
-        raise CertificateError(
-            f"{str(path)!r} holds no {missing}",
-            hint="put certificate, intermediates and private key into one PEM file",
-        )
-    identity = parse_identity(data)
-    return Identity(identity.chain, parse_private_key(bundle.keys[0]))
+    with in_file(path):
+        bundle = parse_bundle(data)
+        if not bundle.certificates or not bundle.keys:
+            missing = "private key" if bundle.certificates else "certificate"
+            raise CertificateError(
+                f"it holds no {missing}",
+                hint="put certificate, intermediates and private key into one PEM file",
+            )
+        identity = parse_identity(data)
+        return Identity(identity.chain, parse_private_key(bundle.keys[0]))
 
 
 def read_settings(

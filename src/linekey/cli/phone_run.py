@@ -19,7 +19,8 @@ from linekey.catalog.models import find_model
 from linekey.catalog.profile import newest_firmware
 from linekey.catalog.root_lists import lists_for
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_certificates, private_key_to_pem
+from linekey.certs.pem import private_key_to_pem
+from linekey.cli.certificate_files import in_file, read_certificates
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError
@@ -169,7 +170,9 @@ def _prepare(
     identity = None
     if identity_file is not None:
         key = None if key_file is None else read_file(key_file)
-        identity = parse_identity(read_file(identity_file), key)
+        data = read_file(identity_file)
+        with in_file(identity_file):
+            identity = parse_identity(data, key)
     now = datetime.now(UTC)
     if folder.exists:
         wanted = Firmware.parse(firmware) if firmware else None
@@ -234,7 +237,7 @@ def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:
 def _stage(phone: PhoneState, files: list[Path], clock: datetime | None) -> PhoneState:
     now = clock or datetime.now(UTC)
     for path in files:
-        for certificate in parse_certificates(read_file(path)):
+        for certificate in read_certificates(path):
             intake = phone.trust.provision(certificate, at=now, signed_by_rule=False)
             phone = replace(phone, trust=intake.store).with_log(
                 now, "certificates", f"staging: {intake.reason}"

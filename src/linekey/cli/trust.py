@@ -17,6 +17,7 @@ from linekey.catalog.vendors import (
 )
 from linekey.certs.path import prove
 from linekey.certs.pem import parse_bundle
+from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import (
     JsonOption,
     StateOption,
@@ -301,8 +302,9 @@ def _note_label(said: OperatorRule | None) -> None:
 
 
 def _read(file: Path, at: Any, said: OperatorRule | None) -> list[VendorCa]:
-    try:
-        bundle = parse_bundle(read_file(file))
+    data = read_file(file)
+    with in_file(file):
+        bundle = parse_bundle(data)
         if not bundle.certificates:
             raise CertificateError(
                 "no certificate found",
@@ -311,8 +313,6 @@ def _read(file: Path, at: Any, said: OperatorRule | None) -> list[VendorCa]:
         cas = [
             describe_ca(certificate, at, said) for certificate in bundle.certificates
         ]
-    except CertificateError as error:
-        raise CertificateError(f"{file}: {error.message}", hint=error.hint) from error
     if bundle.keys:
         warn(
             f"{file} holds a private key; it was not imported",
