@@ -107,6 +107,7 @@ def _usable(profile: Profile) -> list[str]:
             suite is not None
             and suite.openssl_name
             and suite.known_by_engine
+            and suite.key_exchange != "SRP"  # only with a user name at both ends
             and suite.cipher not in _UNSPEAKABLE
             and suite.authentication in ("RSA", "ECDSA")
         ):

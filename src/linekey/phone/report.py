@@ -56,6 +56,7 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
             "key": own.leaf.key.text,
             "key_bits": own.leaf.key.bits,
             "subject": str(own.leaf.subject),
+            "label": own.leaf.label,
             "not_after": own.leaf.not_after.isoformat(),
             "sha1": own.leaf.sha1,
             "sha256": own.leaf.sha256,

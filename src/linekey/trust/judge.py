@@ -142,13 +142,13 @@ def judge(
 
 def _first_of(chain: Sequence[Certificate], findings: list[Finding]) -> list[Finding]:
     """That the leaf does not stand first: the reason of whatever refuses then."""
-    refusals = [f for f in in_order(findings) if f.refuses]
-    return [
-        replace(f, severity="refused", x509_error=refusals[0].x509_error)
-        if refusals
-        else f
-        for f in look_at_first(chain)
-    ]
+    told = look_at_first(chain)
+    if not told:
+        return []
+    first = next((f for f in in_order(findings) if f.refuses), None)
+    if first is None:
+        return told
+    return [replace(f, severity="refused", x509_error=first.x509_error) for f in told]
 
 
 def lift(

@@ -424,3 +424,12 @@ def test_the_judged_day_is_the_questions() -> None:
     report = check_chain(CHAIN, classes, late, label="x", checked_at=NOW)
     assert report.classes[0].outcome is Outcome.PHONE_REFUSES
     assert report.classes[0].alert == "certificate_expired"
+
+
+def test_no_suite_is_proposed_that_needs_a_user_name_at_both_ends() -> None:
+    row = profile("D715", "8.7.5.35")
+    only_srp = replace(
+        row, suites=tuple(n for n in row.suites if 0xC01A <= n <= 0xC022)
+    )
+    assert only_srp.suites
+    assert protocol_cures([only_srp], "r") == []
