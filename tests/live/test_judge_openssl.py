@@ -22,6 +22,7 @@ from linekey.catalog.profile import profile
 from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
+from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
 from linekey.trust.naming import is_ip
 from linekey.trust.store import Origin, ServerCertificate, TrustStore
@@ -212,6 +213,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("verify")
 
 
+def _follows_an_ended_cross_sign(verdict: Verdict) -> bool:
+    told = [f for f in verdict.warnings if f.rule == "chain.cross-sign"]
+    refused = {f.rule for f in verdict.refusals}
+    return refused == {"chain.expired"} and any("broke on" in f.message for f in told)
+
+
 @pytest.mark.parametrize("world", tuple(worlds()), ids=lambda w: w.label)
 def test_the_judge_says_what_openssl_verify_says(world: World, folder: Path) -> None:
     store = TrustStore(
@@ -225,6 +232,8 @@ def test_the_judge_says_what_openssl_verify_says(world: World, folder: Path) -> 
         )
         what = f"{certificate.subject} by {certificate.issuer}"
         ours = {f.x509_error for f in verdict.refusals}
+        if accepted and _follows_an_ended_cross_sign(verdict):
+            continue  # today's OpenSSL and the phone's differ there, and so it is told
         assert verdict.accepted == accepted, (what, errors, verdict.refusals)
         if accepted:
             continue

@@ -20,6 +20,7 @@ from linekey.catalog.evidence import Confidence, weakest
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import MATRIX, MODELS, Model
 from linekey.catalog.suite_columns import PREFERENCE, SuiteColumns
+from linekey.certs.lines import Line
 
 SSL3, TLS1_0, TLS1_1, TLS1_2 = 0x0300, 0x0301, 0x0302, 0x0303
 
@@ -40,10 +41,10 @@ class Row:
     key_lengths: tuple[int, ...]
     modes: tuple[str, ...]
     macs: tuple[str, ...]
-    era: str
-    """The OpenSSL line whose ClientHello this row's is derived after: ``0.9.8``,
-    ``1.0.0``, ``1.0.1`` or ``1.0.2``. Inference from versions, suites and age (L);
-    1.0.0 was measured on one phone of its row (M)."""
+    era: Line
+    """The OpenSSL line whose ClientHello, path building and defaults this row's are
+    derived after: ``0.9.8``, ``1.0.0``, ``1.0.1`` or ``1.0.2``. Inference from
+    versions, suites and age (L); 1.0.0 was measured on one phone of its row (M)."""
     source: str
     confidence: Confidence
     notes: tuple[str, ...] = ()

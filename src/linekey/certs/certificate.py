@@ -36,6 +36,7 @@ from linekey.certs.contents import (
     KeyInfo,
     read_alt_names,
     read_authority_key_id,
+    read_authority_serial,
     read_basic_constraints,
     read_extended_key_usage,
     read_key,
@@ -329,6 +330,15 @@ class Certificate:
     def authority_key_id(self) -> bytes | None:
         """AuthorityKeyIdentifier's keyIdentifier, or None."""
         return self._read(alg.AUTHORITY_KEY_ID, read_authority_key_id)
+
+    @cached_property
+    def authority_serial(self) -> tuple[Name | None, int | None]:
+        """AuthorityKeyIdentifier's issuer and serial number, each where it is there."""
+        found = self._read(alg.AUTHORITY_KEY_ID, read_authority_serial) or (None, None)
+        try:
+            return None if found[0] is None else Name.from_der(found[0]), found[1]
+        except CertificateError:
+            return None, found[1]
 
     @cached_property
     def key_usage(self) -> frozenset[str] | None:

@@ -78,6 +78,23 @@ def read_authority_key_id(value: bytes) -> bytes | None:
     return None
 
 
+def read_authority_serial(value: bytes) -> tuple[bytes | None, int | None]:
+    """AuthorityKeyIdentifier's issuer and serial number (RFC 5280 §4.2.1.1).
+
+    The issuer is the first directoryName's DER, as OpenSSL takes it; None each where
+    it is not there.
+    """
+    start, stop = _whole(value, asn1.SEQUENCE, "authority key identifier")
+    name, serial = None, None
+    for tag, at, end in asn1.read_all(value, start, stop):
+        if tag == 0xA1:
+            names = asn1.read_all(value, at, end)
+            name = next((value[a:b] for kind, a, b in names if kind == 0xA4), None)
+        elif tag == 0x82:
+            serial = asn1.read_integer(value[at:end], "authority's serial number")
+    return name, serial
+
+
 def read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
     """BasicConstraints (RFC 5280 §4.2.1.9): cA and pathLenConstraint."""
     start, stop = _whole(value, asn1.SEQUENCE, "basic constraints")

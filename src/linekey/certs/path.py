@@ -101,17 +101,17 @@ def prove(
     others = [c for c in dict.fromkeys(intermediates) if c != leaf]
     outcome = verify(leaf, others, roots, at=at, partial_chain=partial_chain)
     if isinstance(outcome, tuple):
-        problems = tuple(_against_purpose(outcome, purpose))
-        return _result(outcome, problems, others)
+        problems = tuple(against_purpose(outcome, purpose))
+        return result_of(outcome, problems, others)
     path = _likeliest(leaf, others, roots, partial_chain=partial_chain)
     found: dict[tuple[int, Certificate], PathProblem] = {}
     for problem in (
         *against_time(path, at),
-        *_against_links(path),
+        *against_links(path),
         *against_trust(path, others, roots, partial_chain=partial_chain),
         *against_lengths(path),
-        *_against_purpose(path, purpose),
-        *_hidden(path),
+        *against_purpose(path, purpose),
+        *hidden(path),
     ):
         found.setdefault((problem.code, problem.certificate), problem)
     # OpenSSL's own first error is always among them, whichever path it took.
@@ -122,14 +122,15 @@ def prove(
     ):
         found[first.code, first.certificate] = first
     ordered = sorted(found.values(), key=lambda p: (p.depth, p.code))
-    return _result(path, tuple(ordered), others)
+    return result_of(path, tuple(ordered), others)
 
 
-def _result(
+def result_of(
     path: tuple[Certificate, ...],
     problems: tuple[PathProblem, ...],
     others: Sequence[Certificate],
 ) -> PathResult:
+    """Sum up; ``others`` are what was sent beside the leaf, each once."""
     used = [c for c in others if c in path]
     return PathResult(
         ok=not problems,
@@ -232,7 +233,7 @@ def _likeliest(
             if link not in broken:
                 if len(broken) > 2 * len({leaf, *others, *roots}):
                     return paths[0]
-                broken[link] = any(_against_links(link))
+                broken[link] = any(against_links(link))
             if broken[link]:
                 break
         else:
@@ -332,7 +333,7 @@ def against_time(
             )
 
 
-def _against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
+def against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
     """What OpenSSL says of every child with its issuer, each pair by itself."""
     for depth, (child, issuer) in enumerate(pairwise(path)):
         said = verify(child, (), (issuer,), at=None, partial_chain=True)
@@ -342,13 +343,13 @@ def _against_links(path: Sequence[Certificate]) -> Iterator[PathProblem]:
         if said.code == err.INVALID_CA and said.certificate == issuer:
             # OpenSSL stopped before the signature: ask again, as if it were one.
             said = verify(
-                child, (), (_as_authority(issuer),), at=None, partial_chain=True
+                child, (), (as_authority(issuer),), at=None, partial_chain=True
             )
             if isinstance(said, PathProblem) and said.certificate == child:
                 yield replace(said, depth=depth)
 
 
-def _as_authority(issuer: Certificate) -> Certificate:
+def as_authority(issuer: Certificate) -> Certificate:
     """A stand-in with the same name and key that says CA:TRUE; its signature is void.
 
     Only ever the one trusted certificate of a link, whose signature OpenSSL does not
@@ -445,7 +446,7 @@ def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
             below += 1
 
 
-def _against_purpose(
+def against_purpose(
     path: Sequence[Certificate], purpose: Purpose | None
 ) -> Iterator[PathProblem]:
     """OpenSSL's rules: check_purpose_ssl_server and check_purpose_ssl_client."""
@@ -477,9 +478,32 @@ def _against_purpose(
             yield as_problem(
                 err.INVALID_PURPOSE, 0, certificate, f"its keyUsage is {listed}"
             )
+        elif not netscape_allows(certificate, depth, purpose):
+            listed = ", ".join(sorted(certificate.netscape_cert_type or ()))
+            yield as_problem(
+                err.INVALID_PURPOSE,
+                depth,
+                certificate,
+                f"its nsCertType is {listed or 'nothing'}, not "
+                + (purpose if depth == 0 else "sslCA"),
+            )
 
 
-def _hidden(path: tuple[Certificate, ...]) -> Iterator[PathProblem]:
+def netscape_allows(certificate: Certificate, depth: int, purpose: Purpose) -> bool:
+    """OpenSSL's ns_reject for the leaf, and check_ssl_ca for an authority.
+
+    An authority's type counts only where nothing else says that it is one.
+    """
+    types = certificate.netscape_cert_type
+    if types is None:
+        return True
+    if depth == 0:
+        return purpose in types
+    marked = certificate.is_ca is not None or certificate.key_usage is not None
+    return marked or "sslCA" in types
+
+
+def hidden(path: tuple[Certificate, ...]) -> Iterator[PathProblem]:
     """What OpenSSL still refuses with time ignored and the path's end trusted."""
     said = verify(path[0], path[1:-1], path[-1:], at=None, partial_chain=True)
     if isinstance(said, PathProblem):

@@ -87,7 +87,7 @@ def judge(
         )
     leaf = chain[0]
     authenticates = profile.server_auth_forced or settings.server_authentication
-    proof = find_path(chain, store, now, known)
+    proof = find_path(chain, store, now, known, line=profile.match.row.era)
     findings = [
         *look_at_shape(chain, proof.path),
         *proof.findings,

@@ -1,20 +1,26 @@
 """The path from the leaf to something the phone trusts, and why there is none.
 
+The path is the one that the phone's line of OpenSSL builds (``certs.lines``), and
 OpenSSL proves it (``certs.path``); this module chooses what stands for the phone's
 trust (``trust.store``), reads OpenSSL's numbers as rules, and tells the cases apart
 that OpenSSL calls by one number: a missing intermediate, an unknown root, a root that
 this firmware does not have yet.
+
+That a phone ends a path at an intermediate of its list is inference (L): OpenSSL does
+so only where X509_V_FLAG_PARTIAL_CHAIN is set, and nobody knows whether phones set it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.lines import Line, build, is_likely, issues, prove_as
 from linekey.certs.path import PathProblem, prove
 from linekey.errors import CertificateError
 from linekey.trust.findings import Finding, failed, held
@@ -80,9 +86,12 @@ def find_path(
     store: TrustStore,
     now: datetime,
     known: Sequence[Certificate] = (),
+    *,
+    line: Line,
 ) -> Proof:
-    """Search a path for a non-empty chain; all problems, not the first.
+    """The path that the phone's line of OpenSSL builds for a non-empty chain.
 
+    All problems, not the first.
     ``known`` are certificates known from elsewhere (Mozilla's roots of any date,
     intermediates of other servers): they vouch for nothing, and only help to say what
     is missing.
@@ -92,13 +101,19 @@ def find_path(
     on_shelf = entry is not None and not store.is_exception(leaf)
     anchors = _near(leaf, sent, store.anchors)
     roots = (leaf, *anchors) if on_shelf else anchors
-    result = prove(leaf, sent, roots, at=now, purpose="server", partial_chain=True)
+    if on_shelf:
+        result = prove(leaf, sent, roots, at=now, purpose="server", partial_chain=True)
+    else:
+        result = prove_as(
+            line, leaf, sent, anchors, at=now, purpose="server", partial_chain=True
+        )
     problems = [p for p in result.problems if p.code not in DATES]
     pathless = [p for p in problems if p.code in NO_PATH]
     findings = [_told(p) for p in problems if p.code not in NO_PATH]
     path = result.path
     if pathless:
         findings.append(_missing(chain, path, store, now, known, pathless[0]))
+        findings += _passed_over(path, (*sent, *anchors), findings)
     elif on_shelf and path == (leaf,):
         findings.append(
             held(
@@ -111,7 +126,9 @@ def find_path(
         findings.append(
             held("chain.untrusted", f"the path ends at {path[-1].label}", _said(path))
         )
-        findings += _cross_signs(path, sent, store, now, known)
+        findings += _cross_signs(path, known)
+    if not on_shelf:
+        findings += _other_lines(line, path, sent, anchors, now)
     return Proof(
         result.ok,
         path,
@@ -244,6 +261,28 @@ def _missing(
     )
 
 
+def _passed_over(
+    path: Sequence[Certificate],
+    candidates: Sequence[Certificate],
+    said: Sequence[Finding],
+) -> list[Finding]:
+    """Those at hand that no phone takes for the missing issuer: they may not sign."""
+    if any(f.rule == "chain.issuer-not-ca" for f in said):
+        return []
+    return [
+        failed(
+            "chain.issuer-not-ca",
+            f"{found.label} may not sign certificates, so that the phone does not take "
+            f"it for the issuer of {path[-1].label}",
+            evidence=f"its keyUsage is {', '.join(sorted(found.key_usage or ()))}",
+            cure=_CURES["chain.issuer-not-ca"],
+            x509_error=79,
+        )
+        for found in dict.fromkeys(candidates)
+        if is_likely(found, path[-1]) and not issues(found, path[-1])
+    ]
+
+
 def issuer_urls(certificate: Certificate) -> tuple[str, ...]:
     """Where a certificate says that its issuer's is (RFC 5280 §4.2.2.1, caIssuers).
 
@@ -295,48 +334,61 @@ def missing_intermediates(
 
 
 def _cross_signs(
+    path: Sequence[Certificate], known: Sequence[Certificate]
+) -> list[Finding]:
+    return [
+        failed(
+            "chain.cross-sign",
+            f"the phone does not have the root {certificate.label}; the path "
+            f"holds only through its cross-sign by {above.label}, until "
+            f"{min(certificate.not_after, above.not_after).date()}",
+            severity="warning",
+            evidence=_said(path),
+            cure="keep sending the cross-signed certificate, and provision the "
+            "root itself to these phones before that day",
+        )
+        for certificate, above in pairwise(path[1:])
+        if any(r.self_issued and same_holder(r, certificate) for r in known)
+    ]
+
+
+_NEWER: Final[Line] = "1.1.1"
+
+
+def _other_lines(
+    line: Line,
     path: Sequence[Certificate],
     sent: Sequence[Certificate],
-    store: TrustStore,
+    anchors: Sequence[Certificate],
     now: datetime,
-    known: Sequence[Certificate],
 ) -> list[Finding]:
-    findings = []
-    for certificate in path[1:-1]:
-        if any(r.self_issued and same_holder(r, certificate) for r in known):
-            above = path[list(path).index(certificate) + 1]
-            findings.append(
-                failed(
-                    "chain.cross-sign",
-                    f"the phone does not have the root {certificate.label}; the path "
-                    f"holds only through its cross-sign by {above.label}, until "
-                    f"{min(certificate.not_after, above.not_after).date()}",
-                    severity="warning",
-                    evidence=_said(path),
-                    cure="keep sending the cross-signed certificate, and provision the "
-                    "root itself to these phones before that day",
-                )
-            )
-    used = set(path)
-    for certificate in sent:
-        if certificate in used or certificate.self_issued:
-            continue
-        if not any(same_holder(anchor, certificate) for anchor in path):
-            continue
-        above_all = [a for a in store.anchors if issued(a, certificate)]
-        if any(a.not_before <= now <= a.not_after for a in above_all):
-            continue
-        findings.append(
-            failed(
-                "chain.cross-sign",
-                f"the server sends {certificate.label} as cross-signed by "
-                f"{certificate.issuer_label}, which the phone has no valid copy of; "
-                "OpenSSL 1.0.1 and older follow the cross-sign and fail, newer ones "
-                "take the phone's own root",
-                severity="warning",
-                evidence=f"firmware's OpenSSL version is not published; {_said(path)}",
-                cure="take the cross-signed certificate out of the server's chain file",
-                confidence="L",
-            )
+    """Where this phone's path is not a newer OpenSSL's, and until when it holds.
+
+    Told only if the newer one is fine: it shows the cure.
+    """
+    newer = build(_NEWER, path[0], sent, anchors, at=now, partial_chain=True)
+    if not newer.trusted or newer.path == tuple(path):
+        return []
+    if any(not c.not_before <= now <= c.not_after for c in newer.path):
+        return []
+    surplus = [c for c in path if c in sent and c not in newer.path]
+    if not surplus:
+        return []
+    first = min(path, key=lambda c: c.not_after)
+    names = " and ".join(f"{c.label} (issued by {c.issuer_label})" for c in surplus)
+    until = f"{first.not_after:%Y-%m-%d}, when {first.label} ends"
+    verb = "broke" if first.not_after < now else "breaks"
+    return [
+        failed(
+            "chain.cross-sign",
+            f"OpenSSL {line}, which this phone's is taken for, follows the sent "
+            f"{names} before the phone's own list; that path {verb} "
+            f"on {until}. OpenSSL 1.1.0 and newer take the phone's own "
+            f"{newer.path[-1].label}, until "
+            f"{min(c.not_after for c in newer.path):%Y-%m-%d}",
+            severity="warning",
+            evidence=f"this phone: {_said(path)}; newer: {_said(newer.path)}",
+            cure=f"take {names} out of the server's chain file",
+            confidence="L",
         )
-    return findings
+    ]

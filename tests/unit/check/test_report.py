@@ -276,7 +276,8 @@ def test_the_calendar_names_day_and_phones() -> None:
     assert any(e.kind == "vendor_ca" and e.day.year == 2037 for e in report.calendar)
 
 
-def test_a_root_that_another_path_replaces_breaks_nobody() -> None:
+def test_the_day_a_sent_cross_sign_ends_breaks_phones_that_follow_it() -> None:
+    """Though they have the root itself: their OpenSSL follows what is sent."""
     young_key = key("young")
     young = ca("young", signing_key=young_key)
     crossed = ca("young", ROOT, signing_key=young_key, not_after=NOW + 30 * DAY)
@@ -288,10 +289,17 @@ def test_a_root_that_another_path_replaces_breaks_nobody() -> None:
         calendar=True,
     )
     assert report.calendar is not None
-    assert all(
-        entry.day != crossed.certificate.not_after or not entry.breaks
-        for entry in report.calendar
+    ids = tuple(r.id for r in report.classes)
+    (entry,) = [e for e in report.calendar if e.day == crossed.certificate.not_after]
+    assert entry.breaks == ids
+    direct = run(
+        chain[:1],
+        [profile("D785", "10.1.33.33")],
+        trust=(ROOT.certificate, young.certificate),
+        calendar=True,
     )
+    assert direct.calendar is not None
+    assert entry.day not in {e.day for e in direct.calendar}
 
 
 def test_phones_that_authenticate_nobody_are_not_in_the_calendar() -> None:

@@ -501,23 +501,32 @@ def test_a_path_only_through_a_cross_sign_is_warned_of() -> None:
     verdict = look(cert, crossed.certificate, known=(young.certificate,))
     assert verdict.accepted
     assert "chain.cross-sign" in warnings(verdict)
-    both = TrustStore(authorities=(ROOT.certificate, young.certificate))
-    direct = look(cert, crossed.certificate, store=both, known=(young.certificate,))
+    own = TrustStore(authorities=(young.certificate,))
+    direct = look(cert, store=own, known=(young.certificate,))
     assert direct.accepted
     assert "chain.cross-sign" not in warnings(direct)
 
 
-def test_an_expired_cross_sign_beside_a_good_root_is_told_for_old_openssl() -> None:
+def test_a_sent_cross_sign_of_an_ended_root_refuses_as_openssl_up_to_1_0_2() -> None:
+    """The outage of 2021-09-30: the phone has both roots, and follows the old one."""
     young_key = key("young")
     young = ca("young", signing_key=young_key)
     old = ca("old x3", not_after=NOW - DAY)
     crossed = ca("young", old, signing_key=young_key, serial=77)
     store = TrustStore(authorities=(old.certificate, young.certificate))
-    verdict = look(leaf(young, NAME), crossed.certificate, store=store)
-    assert verdict.accepted
+    cert = leaf(young, NAME)
+    verdict = look(cert, crossed.certificate, store=store)
+    assert failures(verdict) == ["chain.expired"]
     finding = of(verdict, "chain.cross-sign")
     assert finding.confidence == "L"
     assert "OpenSSL" in finding.message
+    assert f"broke on {old.certificate.not_after:%Y-%m-%d}" in finding.message
+    assert "out of the server's chain file" in finding.cure
+    assert look(cert, store=store).accepted
+    before = look(cert, crossed.certificate, store=store, now=NOW - 2 * DAY)
+    assert before.accepted
+    told = of(before, "chain.cross-sign").message
+    assert f"breaks on {old.certificate.not_after:%Y-%m-%d}" in told
 
 
 def test_a_version_1_leaf_is_told() -> None:
