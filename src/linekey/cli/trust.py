@@ -329,6 +329,8 @@ def _text(ca: VendorCa, listed: Listed) -> str:
     # The hash that it is signed with: an authority with MD5 is of no generation.
     signed = certificate.signature_hash or certificate.signature_algorithm
     known = "known" if ca.known else "NOT KNOWN to linekey"
+    if not ca.known and ca.said is not None and ca.said.vendor is None:
+        known = "an authority of your own"
     name = (certificate.common_names or (certificate.label,))[0]
     return (
         f"{ca.role}  {printable(name)}\n"

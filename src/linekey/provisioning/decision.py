@@ -143,7 +143,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.AMBIGUOUS_REQUEST: _refused(
         400,
         "the URL is spelled so that it could mean more than one thing",
-        "write the phone's setting server URL plainly: no %, no //, no dots, one MAC",
+        "write the phone's setting server URL plainly: no %, no //, no dots, and one MAC "
+        "of 12 hex digits, as {mac} writes it",
     ),
     Reason.METHOD_NOT_ALLOWED: _refused(
         405,

@@ -133,6 +133,7 @@ HOLDERS = [
     "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\n{}", "https://{}{}@h/",
     "https://u:a/{}@h/x", "http://u:a?{}@h", "http://u:{}#b@h:8080/", "https://h/key={}/x",
+    "/u:{}@h/x",
     "<user_pass><![CDATA[{}]]></user_pass>", "{{'password': '{}'}}",
 ]  # fmt: skip
 
