@@ -148,7 +148,7 @@ def set_(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say which rule the phones of a CA follow; it holds from their next request on.
+    """Say which rule the phones of a CA follow; servers have it within a second.
 
     It holds for this CA's renewed certificate, too.
     """

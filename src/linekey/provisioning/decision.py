@@ -143,8 +143,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.AMBIGUOUS_REQUEST: _refused(
         400,
         "the URL is spelled so that it could mean more than one thing",
-        "write the phone's setting server URL plainly: no %, no //, no dots, and one MAC "
-        "of 12 hex digits, as {mac} writes it",
+        "write the phone's setting server URL plainly: no %, no //, no dots, and one "
+        "MAC of 12 hex digits, as {mac} writes it",
     ),
     Reason.METHOD_NOT_ALLOWED: _refused(
         405,
@@ -219,7 +219,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.NO_MAC: _refused(
         403,
         "the certificate does not hold exactly 12 hex digits where the MAC belongs",
-        "see the detail; if the vendor wrote it, ask the vendor for a new certificate",
+        "see the detail; for a CA of your own, linekey trust set says where the MAC "
+        "is; if the vendor wrote it, ask the vendor for a new certificate",
     ),
     Reason.SEVERAL_NAMES: _refused(
         403,
