@@ -79,8 +79,12 @@ def assess_answer(
         return result
     spoken = look_at_negotiation(answer, phones.first)
     suite = answer.suite
+    phone = phones.first
+    authenticates = (
+        phone.profile.server_auth_forced or phone.settings.server_authentication
+    )
     verdict = Verdict(True, ())
-    if suite is None or suite.authentication != "anon":
+    if suite is None or suite.authentication != "anon" or authenticates:
         verdict = _judge(phones, answer.chain, question)
     client = look_at_client(answer, phones.first, question.identity)
     findings = (*spoken, *verdict.findings, *client)

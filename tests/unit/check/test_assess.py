@@ -9,8 +9,11 @@ from tests.unit.check.flights import (
     certificates,
     dhe,
     ecdhe,
+    message,
+    record,
     request,
     server_hello,
+    vector,
 )  # fmt: skip
 from tests.unit.trust.pki import NOW, ca, key, leaf
 
@@ -256,3 +259,26 @@ def test_a_row_that_does_not_speak_ssl_3_refuses_it(phone: tuple[str, str]) -> N
     result = assess(answer(ssl3_flight()), phones(*phone))
     assert result.outcome is Outcome.PHONE_REFUSES
     assert "tls.version" in failed(result)
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_an_anonymous_suite_is_taken_only_while_servers_are_not_authenticated(
+    switch: str,
+) -> None:
+    """As the virtual phone judges it (``net.dialer``)."""
+    setup = Setup(authorities=(), settings={"tls_server_authentication": switch})
+    gathered = gather([profile("370", "8.7.5.57")], NAME, setup, now=NOW)
+    prime = (1 << 2047).to_bytes(256, "big")
+    exchange = vector(2, prime) + vector(2, b"\2") + vector(2, prime)
+    said = answer(
+        server_hello(0x0034, 0x0301)  # TLS_DH_anon_WITH_AES_128_CBC_SHA
+        + record(22, message(12, exchange), 0x0301)
+        + DONE
+    )
+    result = assess(said, classes_of(gathered.phones)[0])
+    if switch == "off":
+        assert result.outcome is Outcome.ACCEPTED
+    else:
+        assert result.outcome is Outcome.PHONE_REFUSES
+        assert failed(result) == ["chain.empty"]
+    assert "tls.weak-suite" in warned(result)
