@@ -48,15 +48,36 @@ class Mac:
         return cls(text.upper()) if _BARE.fullmatch(text) else None
 
 
+def is_written_as_mac(text: str) -> bool:
+    """Whether a text is a MAC by its form, of a device or not."""
+    stripped = text.strip()
+    return bool(_BARE.fullmatch(stripped) or _SEPARATED.fullmatch(stripped))
+
+
 def parse_mac(text: str) -> Mac:
     """Read what an operator types: bare, ``00:04:13:..``, ``00-04-..``, ``0004.13..``.
 
-    Raises InputError for anything else, also for mixed separators.
+    Raises InputError for anything else, also for mixed separators, and for an address
+    that no device has: zero, broadcast, and groups (IEEE 802-2014 §8.2.2: the lowest
+    bit of the first octet).
     """
-    stripped = text.strip()
-    if _BARE.fullmatch(stripped) or _SEPARATED.fullmatch(stripped):
-        return Mac(re.sub(r"[:.-]", "", stripped).upper())
+    if is_written_as_mac(text):
+        mac = Mac(re.sub(r"[:.-]", "", text.strip()).upper())
+        if kind := _no_device(mac):
+            raise InputError(
+                f"{text.strip()} is {kind}, and no phone's own",
+                hint="read the MAC address off the phone's label or its status page",
+            )
+        return mac
     raise InputError(
         f"not a MAC address: {text!r}",
         hint="write 12 hex digits, such as 000413AABBCC or 00:04:13:AA:BB:CC",
     )
+
+
+def _no_device(mac: Mac) -> str:
+    if mac.digits == "0" * 12:
+        return "the zero address"
+    if mac.digits == "F" * 12:
+        return "the broadcast address"
+    return "a group's address" if int(mac.digits[:2], 16) & 1 else ""

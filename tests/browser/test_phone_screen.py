@@ -190,3 +190,27 @@ async def test_keys_and_menus_work_without_any_script() -> None:
         await page.get_by_role("button", name="Dismiss").click()
         await expect(page.get_by_role("alert")).to_have_count(0)
         await browser.close()
+
+
+async def test_what_was_said_leaves_with_its_page_and_can_be_dismissed(
+    page: Page,
+) -> None:
+    async with phone() as (running, url):
+        await open_menu(page, url)
+        await expect(display(page)).to_contain_text("Canteen")
+        # The form of a page that is no longer shown: the phone says so.
+        await page.evaluate(
+            "document.querySelectorAll('[name=serial]').forEach((e) => e.value = 'x')"
+        )
+        await page.locator("button.entry").first.click()
+        said = page.get_by_text("the page has changed meanwhile")
+        await expect(said).to_be_visible()
+        await page.get_by_role("link", name="Dismiss").click()
+        await expect(said).to_have_count(0)
+        await page.evaluate(
+            "document.querySelectorAll('[name=serial]').forEach((e) => e.value = 'x')"
+        )
+        await page.locator("button.entry").first.click()
+        await expect(said).to_be_visible()
+        await running.do(BackPressed())
+        await expect(said).to_have_count(0)

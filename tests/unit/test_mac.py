@@ -45,3 +45,23 @@ def test_any_text_parses_or_raises_the_one_error(text: str) -> None:
     except LinekeyError:
         return
     assert Mac.from_bare(str(mac)) == mac
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("000000000000", "the zero address"),
+        ("ff:ff:ff:ff:ff:ff", "the broadcast address"),
+        ("01:00:5e:00:00:01", "a group's address"),
+        ("030413AABBCC", "a group's address"),
+    ],
+)
+def test_an_address_that_no_phone_has_is_refused(text: str, kind: str) -> None:
+    with pytest.raises(InputError, match=kind) as caught:
+        parse_mac(text)
+    assert "label" in caught.value.hint
+
+
+def test_a_locally_administered_address_is_one_and_a_file_name_may_hold_any() -> None:
+    assert str(parse_mac("02:04:13:aa:bb:cc")) == "020413AABBCC"
+    assert Mac.from_bare("000000000000") == Mac("0" * 12)  # Poly's common file

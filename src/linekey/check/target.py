@@ -50,9 +50,11 @@ def parse_target(text: str) -> Target:
     try:
         parts = urlsplit(f"//{stripped}")
         host = parts.hostname or ""
-        port = parts.port or port
+        port = port if parts.port is None else parts.port
     except ValueError:
         raise _wrong(text) from None
+    if port == 0:
+        raise _wrong(text)
     if parse_address(host) is None:
         try:
             host = host.encode("ascii" if host.isascii() else "idna").decode("ascii")

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from linekey.errors import InputError
-from linekey.mac import parse_mac
+from linekey.mac import is_written_as_mac
 
 MacArgument = Annotated[
     str, typer.Argument(metavar="MAC", help="Which phone; may be left out for one.")
@@ -16,8 +15,9 @@ MacArgument = Annotated[
 class MacFirst(TyperCommand):
     """``press 000413AABBCC 3``, or ``press 3``: words are dealt from the left.
 
-    A word that is missing at the end was the MAC; and where the last argument takes any
-    number of words, one that is no MAC is the first of those.
+    A word that is missing at the end was the MAC, unless two or more are wanted and the
+    first is one by its form; and where the last argument takes any number of words, one
+    that is no MAC is the first of those. An empty word is a word.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -26,15 +26,14 @@ class MacFirst(TyperCommand):
         arguments = [p for p in self.params if isinstance(p, TyperArgument)]
         first, last = arguments[0], arguments[-1]
         word = given.get(first.name or "")
-        missing = any(p.required and not given.get(p.name or "") for p in arguments)
-        if word and (missing or (last.nargs < 0 and not _is_mac(word))):
-            args = ["", *args]
+        needed = [p for p in arguments if p.required]
+        missing = any(given.get(p.name or "") in (None, ()) for p in needed)
+        if isinstance(word, str):
+            is_mac = is_written_as_mac(word)
+            if missing:
+                left_out = not is_mac or len(needed) < 2
+            else:
+                left_out = last.nargs < 0 and not is_mac
+            if left_out:
+                args = ["", *args]
         return super().parse_args(ctx, args)
-
-
-def _is_mac(text: str) -> bool:
-    try:
-        parse_mac(text)
-    except InputError:
-        return False
-    return True

@@ -35,6 +35,8 @@ StateOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document to stdout.")
 ]
+PORTS = {"min": 0, "max": 65535}
+"""What a port to listen on may be, for options; 0 takes a free one."""
 AllowUnknownOption = Annotated[
     bool,
     typer.Option(

@@ -43,8 +43,10 @@ from linekey.phone.report import (
     describe_certificates,
     describe_run,
     describe_settings,
+    find_in_shelf,
 )
 from linekey.phone.state import PhoneState
+from linekey.phone.typed import check_idx
 from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
 from linekey.store.phone_state import PhoneFolder, PhoneStore
@@ -129,12 +131,23 @@ def certificates(
     authorities: Annotated[
         bool, typer.Option("--authorities", help="Also Mozilla's list, read-only.")
     ] = False,
+    find: Annotated[
+        str,
+        typer.Option(
+            "--find",
+            metavar="TEXT",
+            help="Only those whose name, issuer, serial or fingerprint holds it.",
+        ),
+    ] = "",
 ) -> None:
     """Show the four tabs of the Certificates page and the phone's own certificate."""
     phone = _load(state, mac, authorities=authorities)
     document = describe_certificates(phone)
     if not authorities:
         del document["authorities"]
+    if find:
+        del document["own"]
+        document = {tab: find_in_shelf(rows, find) for tab, rows in document.items()}
     if as_json:
         emit_json(document)
         return
@@ -271,11 +284,16 @@ def set_setting(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as language.")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Its value.")],
-    idx: Annotated[int | None, typer.Option("--idx", min=0, help="Which line.")] = None,
+    idx: Annotated[
+        int | None,
+        typer.Option("--idx", min=0, help="Which account, 1 to 12; a key's from 0."),
+    ] = None,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a setting as a person does on the phone."""
+    """Change a setting as a person does on the phone; an empty value is one, too."""
+    if idx is not None:
+        check_idx(name, idx)
     _act(_folder(state, mac), SettingEntered(name, value, idx), as_json)
 
 

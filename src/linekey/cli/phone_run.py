@@ -21,7 +21,13 @@ from linekey.catalog.root_lists import lists_for
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.cli.certificate_files import in_file, read_certificates
-from linekey.cli.opening import JsonOption, StateOption, printable, read_file
+from linekey.cli.opening import (
+    PORTS,
+    JsonOption,
+    StateOption,
+    printable,
+    read_file,
+)
 from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
@@ -87,7 +93,9 @@ def run(
     ] = "",
     web_port: Annotated[
         int | None,
-        typer.Option("--web-port", metavar="N", help="Serve its pages over HTTPS."),
+        typer.Option(
+            "--web-port", metavar="N", **PORTS, help="Serve its pages over HTTPS."
+        ),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Leave after one provisioning round.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from linekey.cli.opening import PORTS
 from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.net.standard_streams import QueuedStream, queued_streams
@@ -31,7 +32,8 @@ def serve(
         str | None, typer.Option(help="Address to listen on for phones.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="TCP port for phones; 0 takes a free one.")
+        int | None,
+        typer.Option(**PORTS, help="TCP port for phones; 0 takes a free one."),
     ] = None,
     certificate: Annotated[
         Path | None,
@@ -45,10 +47,10 @@ def serve(
         typer.Option(help="Host name that phones use; may be given several times."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that serve phones.")
+        int | None, typer.Option(min=1, help="Processes that serve phones.")
     ] = None,
     status_port: Annotated[
-        int | None, typer.Option(help="Port of the status page, on loopback.")
+        int | None, typer.Option(**PORTS, help="Port of the status page, on loopback.")
     ] = None,
     status: Annotated[
         bool | None, typer.Option(help="Whether to show the status page.")

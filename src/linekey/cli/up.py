@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from linekey.cli.opening import PORTS
 from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import LinekeyError
 from linekey.mac import parse_mac
@@ -28,18 +29,21 @@ def up(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help=f"Port for phones, on loopback; {PORT} by default."),
+        typer.Option(**PORTS, help=f"Port for phones, on loopback; {PORT} by default."),
     ] = None,
     status_port: Annotated[
-        int | None, typer.Option(help=f"Port of the status page; {STATUS_PORT}.")
+        int | None,
+        typer.Option(**PORTS, help=f"Port of the status page; {STATUS_PORT}."),
     ] = None,
     web_port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the phone's own HTTPS pages; {PHONE_PORT}."),
+        typer.Option(
+            **PORTS, help=f"Port of the phone's own HTTPS pages; {PHONE_PORT}."
+        ),
     ] = None,
     sip_port: Annotated[
         int | None,
-        typer.Option(help=f"Port of the lab's SIP registrar; {SIP_PORT}."),
+        typer.Option(**PORTS, help=f"Port of the lab's SIP registrar; {SIP_PORT}."),
     ] = None,
     once: Annotated[
         bool,

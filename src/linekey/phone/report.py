@@ -17,6 +17,7 @@ from linekey.certs.describe import describe
 from linekey.phone.apps import describe_apps
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
+from linekey.trust.store import TrustStore
 
 SHELVES: Final = MappingProxyType(
     {
@@ -112,20 +113,54 @@ def describe_shelf(
                 for u in trust.unknown
             ]
         case "server_certificates":
-            rows = [
-                (
-                    e.certificate,
-                    {"origin": e.origin.value, "since": e.since.isoformat()},
-                )
-                for e in trust.server_certificates
-            ]
+            rows = _accepted(trust)
         case "ieee8021x":
             rows = [(c, {}) for c in trust.ieee8021x]
         case "authorities":
-            rows = [(c, {}) for c in trust.authorities]
+            ordered = sorted(trust.authorities, key=_sorted_as)
+            rows = [(c, {}) for c in ordered]
         case _:
             raise ValueError(f"no such shelf: {shelf!r}")
     return [describe_certificate(c, laid_out=laid_out) | more for c, more in rows]
+
+
+def _accepted(trust: TrustStore) -> list[tuple[Certificate, dict[str, Any]]]:
+    """The Server Certificates tab: a certificate that came twice is one row."""
+    rows: dict[Certificate, dict[str, Any]] = {}
+    for entry in trust.server_certificates:
+        row = rows.get(entry.certificate)
+        if row is None:
+            since = entry.since.isoformat()
+            rows[entry.certificate] = {"origin": entry.origin.value, "since": since}
+        else:
+            row["origin"] += f", {entry.origin.value}"
+    return list(rows.items())
+
+
+def _sorted_as(certificate: Certificate) -> tuple[str, str]:
+    """Authorities stand by the name that people know them by."""
+    subject = certificate.subject
+    names = subject.values("CN") or subject.values("OU") or subject.values("O")
+    return (names[0] if names else str(subject)).casefold(), certificate.sha256
+
+
+def find_in_shelf(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The rows of ``describe_shelf`` that hold every word of ``text``.
+
+    Words are looked for in subject, issuer, serial number and fingerprints; case and
+    the colons of fingerprints do not count.
+    """
+    words = text.casefold().split()
+
+    def held(row: dict[str, Any]) -> str:
+        names = ("subject", "issuer", "serial", "sha1", "sha256", "md5")
+        return "\n".join(str(row[name]) for name in names).casefold()
+
+    return [
+        row
+        for row in rows
+        if all(w in held(row) or w.replace(":", "") in held(row) for w in words)
+    ]
 
 
 def describe_certificates(state: PhoneState) -> dict[str, Any]:
@@ -184,7 +219,7 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
         },
         "shelves": {
             "unknown": len(state.trust.unknown),
-            "server_certificates": len(state.trust.server_certificates),
+            "server_certificates": len(_accepted(state.trust)),
             "ieee8021x": len(state.trust.ieee8021x),
             "authorities": len(state.trust.authorities),
         },

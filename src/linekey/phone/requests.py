@@ -25,7 +25,7 @@ from linekey.phone.events import (
     ServerAuthenticationActivated,
     SettingEntered,
 )
-from linekey.phone.typed import check_typed
+from linekey.phone.typed import check_idx, check_typed
 
 MAX_REQUEST: Final = 4 * 1024 * 1024
 """Bytes of one request: an upload of two megabytes must reach the phone to be refused
@@ -76,9 +76,10 @@ def parse_request(document: Any) -> Event:
         case "activate":
             return ServerAuthenticationActivated()
         case "set":
-            return SettingEntered(
-                _text(document, "name"), _text(document, "value"), _idx(document, "idx")
-            )
+            name, idx = _text(document, "name"), _idx(document, "idx")
+            if idx is not None:
+                check_idx(name, idx)
+            return SettingEntered(name, _text(document, "value"), idx)
         case "dismiss":
             return NotificationDismissed(_idx(document, "index") or 0)
         case "provision":

@@ -258,11 +258,9 @@ class TrustStore:
         signed_by_rule: bool,
     ) -> Intake:
         name = certificate.label
-        if any(
-            e.certificate == certificate and e.origin is origin
-            for e in self.server_certificates
-        ):
-            return Intake(self, True, f"{name} was {origin} already")
+        for entry in self.server_certificates:
+            if entry.certificate == certificate and entry.origin is not Origin.EXCEPTED:
+                return Intake(self, True, f"{name} was {entry.origin} already")
         signer = self.signer_of(certificate) if signed_by_rule else None
         if signed_by_rule and signer is None:
             return Intake(
@@ -308,7 +306,7 @@ class TrustStore:
 
     def with_authorities(self, authorities: Iterable[Certificate]) -> "TrustStore":
         """The store after a firmware change: its list of roots and no other."""
-        return replace(self, authorities=tuple(authorities))
+        return replace(self, authorities=tuple(dict.fromkeys(authorities)))
 
     def factory_reset(self) -> "TrustStore":
         """Only what the firmware brings is left."""

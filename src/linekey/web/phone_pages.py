@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from linekey.certs.pem import to_pem
+from linekey.errors import InputError
 from linekey.net.asgi_edge import Edge
 from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.events import (
@@ -40,8 +41,10 @@ from linekey.phone.report import (
     describe_phone,
     describe_settings,
     describe_shelf,
+    find_in_shelf,
 )
 from linekey.phone.state import PhoneState
+from linekey.phone.typed import check_idx
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
 from linekey.web import phone_screen
 from linekey.web.phone_sessions import (
@@ -200,11 +203,15 @@ class PhonePages:
     async def _certificates(self, visit: Visit) -> Response:
         tab = visit.request.query_params.get("tab", "unknown")
         tab = tab if tab in _TABS else "unknown"
+        wanted = visit.request.query_params.get("find", "").strip()[:200]
+        rows = describe_shelf(visit.state, _TABS[tab], laid_out=True)
         return visit.page(
             "certificates",
             tab=tab,
+            find=wanted,
+            all_rows=len(rows),
             tabs={tab: (shelf, SHELVES[shelf]) for tab, shelf in _TABS.items()},
-            rows=describe_shelf(visit.state, _TABS[tab], laid_out=True),
+            rows=find_in_shelf(rows, wanted),
         )
 
     async def _authentication(self, visit: Visit) -> Response:
@@ -299,7 +306,12 @@ class PhonePages:
         if not name or (idx and not (idx.isascii() and idx.isdigit() and len(idx) < 6)):
             visit.say(False, "a setting needs a name, and an idx that is a number")
             return visit.back_to("/settings")
-        event = SettingEntered(name, value, int(idx) if idx else None)
+        try:
+            number = check_idx(name, int(idx)) if idx else None
+        except InputError as error:
+            visit.say(False, error.message, error.hint)
+            return visit.back_to("/settings")
+        event = SettingEntered(name, value, number)
         await visit.tell(event, f"{name} was set")
         return visit.back_to("/settings")
 

@@ -112,6 +112,7 @@ class Visit:
             flash, self.session.flash = self.session.flash, None
         text = self.pages.templates.get_template(f"{name}.html").render(
             here=self.request.url.path,
+            here_again=self._here_again(),
             mode=self.session.mode,
             admin=self.session.mode is Mode.ADMIN,
             token=self.session.token,
@@ -123,6 +124,13 @@ class Visit:
         return self.respond(
             Response(text, status, media_type="text/html; charset=utf-8")
         )
+
+    def _here_again(self) -> str:
+        """This page without what was said on it; after a form, the page before it."""
+        url = self.request.url
+        if self.request.method != "GET":
+            return "/status"
+        return f"{url.path}?{url.query}" if url.query else url.path
 
     async def read(self) -> str:
         """Read a form; return why it is refused, or nothing."""

@@ -47,9 +47,25 @@ def test_words_are_dealt_from_the_left(words: str, meant: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["set-it", "language", ""], ("", "language", "")),
+        (["set-it", "000413AABBCC", "language", ""], ("000413AABBCC", "language", "")),
+        (["submit", ""], ("", "")),
+        (["submit", "", "soup"], ("", "", "soup")),
+        (["submit", "000413AABBCC", ""], ("000413AABBCC", "")),
+        (["submit", "FFFFFFFFFFFF", "soup"], ("FFFFFFFFFFFF", "soup")),
+    ],
+)
+def test_an_empty_word_is_a_word(words: list[str], meant: tuple[str, ...]) -> None:
+    assert call(*words) == (0, repr(meant))
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("submit", "Missing argument"),
+        ("set-it 000413AABBCC language", "Missing argument"),
         ("set-it language", "Missing argument"),
         ("set-it a b c d", "unexpected extra argument"),
     ],

@@ -12,7 +12,7 @@ from linekey.phone.minibrowser import Minibrowser, Stay, parse_page
 from linekey.phone.requests import parse_request
 from linekey.phone.settings import PhoneSettings
 from linekey.phone.state import new_phone
-from linekey.phone.typed import check_typed, untypable
+from linekey.phone.typed import check_idx, check_typed, untypable
 from linekey.phone.urls import parse_url
 
 UNTYPABLE = [
@@ -113,3 +113,20 @@ def test_a_key_with_any_number_of_digits_is_only_a_key_without_meaning() -> None
         b"<SnomIPPhoneMenu><Title>x</Title></SnomIPPhoneMenu>", "https://h/"
     )
     assert isinstance(Minibrowser(page).press("9" * 5000), Stay)
+
+
+@pytest.mark.parametrize(
+    ("name", "idx", "fits"),
+    [
+        ("user_name", 1, True), ("user_name", 12, True), ("user_name", 0, False),
+        ("user_name", 13, False), ("fkey", 0, True), ("fkey_label", 40, True),
+        ("fkey", 128, False), ("User_Host", 99, False),
+    ],
+)  # fmt: skip
+def test_an_idx_is_an_accounts_or_a_keys(name: str, idx: int, fits: bool) -> None:
+    if fits:
+        assert check_idx(name, idx) == idx
+        return
+    with pytest.raises(InputError, match="has no idx") as caught:
+        check_idx(name, idx)
+    assert "idx is" in caught.value.hint

@@ -414,3 +414,88 @@ def test_a_form_brings_in_no_character_that_nobody_can_type(
     answer = press(admin, path, on="/settings", text="a\x00b", value="a\x00b")
     assert "U+0000, which nobody can type" in answer.text
     assert desk.state == before
+
+
+AUTHORITIES = tuple(certificate(cn, 10 + n) for n, cn in enumerate(
+    ("Zulu Root", "alpha Root", "Mike Root", "alpha Root")
+))  # fmt: skip
+
+
+def with_authorities(desk: Desk) -> None:
+    from dataclasses import replace
+
+    trust = desk.state.trust.with_authorities((*AUTHORITIES, AUTHORITIES[0]))
+    desk.machine.state = replace(desk.state, trust=trust)
+
+
+def test_authorities_are_sorted_by_name_once_each_and_can_be_searched(
+    desk: Desk,
+) -> None:
+    with_authorities(desk)
+    client = browser(desk)
+    rows = client.get("/certificates.json").json()["authorities"]
+    assert [r["subject"] for r in rows] == [
+        "CN=alpha Root", "CN=alpha Root", "CN=Mike Root", "CN=Zulu Root",
+    ]  # fmt: skip
+    page = client.get("/certificates?tab=authorities&find=ALPHA").text
+    assert page.count("CN=alpha Root") >= 2
+    assert "Zulu" not in page
+    assert "2 of 4" in page
+    mike = AUTHORITIES[2].sha256.upper()
+    pairs = ":".join(mike[i : i + 2] for i in range(0, 64, 2))
+    page = client.get(f"/certificates?tab=authorities&find={pairs}").text
+    assert "1 of 4" in page
+    assert "Mike Root" in page
+    page = client.get("/certificates?tab=authorities&find=%3Cb%3Enobody").text
+    assert "None here holds all these words." in page
+    assert "<b>nobody" not in page
+
+
+def test_one_certificate_that_came_twice_is_one_row(desk: Desk) -> None:
+    from dataclasses import replace
+
+    trust = desk.state.trust.provision(OWN, at=NOW, signed_by_rule=False).store
+    again = trust.provision(OWN, at=NOW, signed_by_rule=False)
+    assert "already" in again.reason
+    trust = again.store.with_authorities((OWN,)).upload(OWN, at=NOW).store
+    assert len(trust.server_certificates) == 1
+    refused = trust.with_refused(OWN, at=NOW, purpose="sip", peer="p:1", reason="x")
+    excepted = refused.add_exception(OWN, at=NOW).store
+    desk.machine.state = replace(desk.state, trust=excepted)
+    rows = browser(desk).get("/certificates.json").json()["server_certificates"]
+    assert [r["origin"] for r in rows] == ["provisioned, excepted"]
+    page = browser(desk).get("/certificates?tab=server").text
+    assert 'Server Certificates <span class="count">1</span>' in page
+
+
+def test_what_a_page_said_is_gone_on_the_next_and_can_be_dismissed(
+    admin: Browser,
+) -> None:
+    said = press(
+        admin, "/settings", on="/settings", name="user_name", value="x", idx="13"
+    )
+    assert "user_name has no idx 13" in said.text
+    assert '<a class="button quiet" href="/settings">Dismiss</a>' in said.text
+    assert "has no idx" not in admin.get("/settings").text
+    assert "has no idx" not in admin.get("/status").text
+
+
+def test_a_broken_document_is_told_on_the_page_of_a_provisioned_phone(
+    desk: Desk,
+) -> None:
+    from dataclasses import replace
+
+    from linekey.phone.provisioning_round import Round
+    from linekey.phone.state import FetchedDocument
+
+    own, other = "https://p.example/own.xml", "https://p.example/common.xml"
+    round_ = Round(1, own_url=own)
+    round_.results = [
+        FetchedDocument(own, 200, True, ""),
+        FetchedDocument(other, 200, False, "line 3 is no XML"),
+    ]
+    status, reason = round_.outcome()
+    desk.machine.state = replace(desk.state, status=status, status_reason=reason)
+    page = browser(desk).get("/status").text
+    assert "Provisioned" in page
+    assert "common.xml was not: line 3 is no XML" in page

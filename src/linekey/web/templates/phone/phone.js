@@ -72,10 +72,13 @@ async function refresh() {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const focused = document.activeElement;
       const inside = screenElement.contains(focused);
+      const shown = screenElement.dataset.serial;
       for (const part of document.querySelectorAll("[data-live]")) {
         const wanted = page.getElementById(part.id);
         if (wanted) patch(part, wanted);
       }
+      // What was said belonged to the page that was on the screen.
+      if (screenElement.dataset.serial !== shown) document.querySelector(".flash")?.remove();
       if (inside && !focused.isConnected) choices()[0]?.focus();
     } catch { /* the phone restarts: the next round finds it */ }
   }
