@@ -15,6 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
+from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,9 @@ def photograph_terminal(browser: Browser, told: str, state: Path) -> None:
     lines = [line for line in told.splitlines() if "not offered" not in line]
     console = Console(record=True, width=132, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(Text.from_ansi("$ make up\n" + "\n".join(lines)), soft_wrap=True)
-    body = console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+    body = console.export_html(
+        theme=MONOKAI, inline_styles=True, code_format="<pre>{code}</pre>"
+    )
     page = browser.new_page(viewport={"width": 1180, "height": 200})
     page.set_content(
         "<style>body{margin:0;background:#10151b;color:#d7dee6}pre{margin:0;padding:20px;"

@@ -171,7 +171,7 @@ def set_(
         name = slot_text(*both.pop())
         raise InputError(f"{name} cannot be both", hint="give --secret or --public")
     for setting in new:
-        if setting.secret:
+        if setting.secret and setting.slot not in publics:
             name = slot_text(setting.name, setting.idx)
             note(f"note: next time give it by --secret '{name}': the shell keeps this")
     new += [secret_setting(text, perm) for text in secret or ()]

@@ -57,7 +57,7 @@ class Narrator:
 
     def registrar(self, at: datetime, said: Said) -> list[Text]:
         """What the lab's SIP registrar did: registrations, goodbyes and refusals."""
-        line = _begin(at, "sip", "blue")
+        line = _begin(at, "sip", "yellow")
         line.append(said.sentence, "bold red" if said.cure else "")
         return [line, *([_more(f"cure: {said.cure}")] if said.cure else [])]
 

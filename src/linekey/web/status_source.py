@@ -221,20 +221,21 @@ class StoreSource:
         trusted = VendorCas(self._database).all()
         certificates = [ca.certificate for ca in trusted]
         rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+        phones = [prospect(c, certificates, rules) for c in certificates]
         return [
             AuthorityLine(
                 name=ca.known_as
                 or " ".join(ca.certificate.common_names)
                 or ca.certificate.label,
-                vendor=ca.vendor or "",
-                phones=prospect(ca.certificate, certificates, rules).text,
+                vendor=its.vendor or ca.vendor or "",
+                phones=its.text,
                 generation=ca.generation or "",
                 role=ca.role,
                 not_after=ca.certificate.not_after,
                 days_left=(ca.certificate.not_after - now).days,
                 sha256=ca.certificate.sha256,
             )
-            for ca in trusted
+            for ca, its in zip(trusted, phones, strict=True)
         ]
 
 
