@@ -624,3 +624,16 @@ def test_completed_says_what_the_docstring_promises():
     assert isinstance(HandshakeCompleted(info).info.suite.tls13, bool)
     assert info.group == "x25519"
     assert info.policy_name == "client"
+
+
+def test_a_client_speaks_to_a_server_without_rfc_5746() -> None:
+    """As every OpenSSL before 3.0 did by default: this hello names no such extension."""
+    engine = ClientEngine(client(Version.TLS1_2), server_name=HOST)
+    hello = parse_client_hello(engine.take_output())
+    assert hello is not None
+    suite = hello.suites[0]
+    body = b"\x03\x03" + bytes(32) + b"\x00" + suite.to_bytes(2, "big") + b"\x00"
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    events = engine.receive(b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message)
+    assert events == []  # it waits for the certificate
+    assert not engine.ended

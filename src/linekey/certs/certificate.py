@@ -57,6 +57,9 @@ MAX_CERTIFICATE_BYTES = 102_400
 MAX_SERIAL_BYTES = 64
 """RFC 5280 §4.1.2.2 allows 20; some are longer, none that long."""
 
+MAX_VERSION = 256
+"""Versions beyond 3 exist in no standard, and on some devices: one byte's worth."""
+
 _T = TypeVar("_T")
 
 
@@ -74,6 +77,7 @@ class _Fields(NamedTuple):
     serial: int
     not_before: datetime
     not_after: datetime
+    strict_times: bool
     tbs: tuple[int, int]
     issuer: tuple[int, int]
     subject: tuple[int, int]
@@ -128,7 +132,7 @@ class Certificate:
 
     @property
     def version(self) -> int:
-        """1, 2 or 3, as people count them (the DER says one less)."""
+        """1, 2 or 3, as people count them (the DER says one less); more is a defect."""
         return self._fields.version
 
     @property
@@ -140,6 +144,13 @@ class Certificate:
     def not_after(self) -> datetime:
         """Last second of validity, UTC."""
         return self._fields.not_after
+
+    @property
+    def strict_times(self) -> bool:
+        """Both dates are written as RFC 5280 §4.1.2.5 has it; OpenSSL since 1.1.0
+        takes no others.
+        """
+        return self._fields.strict_times
 
     @property
     def tbs(self) -> bytes:
@@ -424,7 +435,8 @@ def _read_fields(der: bytes) -> _Fields:
     if tag == 0xA0:
         number = asn1.read_tagged(der, here, after, asn1.INTEGER, "version")
         version = asn1.read_integer(der[slice(*number)], "version") + 1
-        if not 1 <= version <= 3 or number[1] != after:
+        # OpenSSL takes any number for a version and minds only the first.
+        if not 1 <= version <= MAX_VERSION or number[1] != after:
             raise CertificateError(f"unknown certificate version {version}")
         tag, here, after = asn1.read_span(der, after, tbs_stop)
     if tag != asn1.INTEGER:
@@ -443,8 +455,10 @@ def _read_fields(der: bytes) -> _Fields:
     )
     tag, here, after = asn1.read_span(der, at, validity_stop)
     not_before = asn1.read_time(tag, der[here:after], "notBefore")
+    strict = asn1.is_strict_time(tag, der[here:after])
     tag, here, after = asn1.read_span(der, after, validity_stop)
     not_after = asn1.read_time(tag, der[here:after], "notAfter")
+    strict &= asn1.is_strict_time(tag, der[here:after])
     if after != validity_stop:
         raise CertificateError("validity: bytes after notAfter")
     _, subject_stop = asn1.read_tagged(
@@ -458,6 +472,7 @@ def _read_fields(der: bytes) -> _Fields:
         serial,
         not_before,
         not_after,
+        strict,
         tbs,
         (issuer_at, issuer_stop),
         (validity_stop, subject_stop),
@@ -520,7 +535,11 @@ def _find_defects(certificate: Certificate) -> Iterator[str]:
         yield "the serial number is not positive"
     if certificate.version < 3 and fields.extensions:
         yield f"a version {certificate.version} certificate with extensions"
+    if certificate.version > 3:
+        yield f"version {certificate.version}, which no standard has"
     der = certificate.der
+    if not fields.strict_times:
+        yield "a date without seconds, or with a fraction or an offset (RFC 5280)"
     if der[slice(*fields.inner_algorithm)] != der[slice(*fields.algorithm)]:
         yield "the two signature algorithms differ"
     if certificate.not_after < certificate.not_before:

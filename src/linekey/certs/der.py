@@ -7,8 +7,10 @@ certificate has. Every refusal is a CertificateError. Nothing here knows what a
 certificate is, and nothing recurses.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from linekey.errors import CertificateError
 
@@ -110,32 +112,54 @@ def dotted(content: bytes) -> str:
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
-def read_time(tag: int, content: bytes, what: str) -> datetime:
-    """A UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 writes it, in UTC.
+_TIME: Final = re.compile(
+    rb"(?P<year>\d{2}|\d{4})(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P<minute>\d\d)"
+    rb"(?:(?P<second>\d\d)(?:\.\d+)?)?(?:Z|(?P<sign>[+-])(?P<off>\d{4}))"
+)
 
-    Two-digit years from 50 on are 19xx. Raises CertificateError for any other form
-    and for dates that do not exist.
+
+def read_time(tag: int, content: bytes, what: str) -> datetime:
+    """A UTCTime or GeneralizedTime, in UTC.
+
+    As RFC 5280 §4.1.2.5 writes it, and as X509_cmp_time of OpenSSL up to 1.0.2 reads
+    it: seconds may be left out or have a fraction, which is dropped, and an offset may
+    stand in place of Z (``is_strict_time`` tells). Two-digit years from 50 on are 19xx.
+    Raises CertificateError for any other form and for dates that do not exist.
     """
-    digits = content[:-1]
-    if content[-1:] == b"Z" and digits.isdigit():
-        if tag == UTC_TIME and len(digits) == 12:
-            digits = (b"19" if digits[:2] >= b"50" else b"20") + digits
-        elif tag != GENERALIZED_TIME or len(digits) != 14:
-            digits = b""
-        if digits:
-            try:
-                return datetime(
-                    int(digits[:4]),
-                    int(digits[4:6]),
-                    int(digits[6:8]),
-                    int(digits[8:10]),
-                    int(digits[10:12]),
-                    int(digits[12:14]),
-                    tzinfo=UTC,
-                )
-            except ValueError:
-                pass  # told below, with the bytes as they stand
+    found = _TIME.fullmatch(content) if len(content) <= _LONGEST_TIME else None
+    digits = {UTC_TIME: 2, GENERALIZED_TIME: 4}.get(tag)
+    if found is not None and len(found["year"]) == digits:
+        year = found["year"]
+        if digits == 2:
+            year = (b"19" if year >= b"50" else b"20") + year
+        try:
+            moment = datetime(
+                int(year),
+                int(found["month"]),
+                int(found["day"]),
+                int(found["hour"]),
+                int(found["minute"]),
+                int(found["second"] or 0),
+                tzinfo=UTC,
+            )
+            if found["off"]:
+                off = int(found["off"][:2]) * 60 + int(found["off"][2:])
+                moment += timedelta(minutes=-off if found["sign"] == b"+" else off)
+        except (ValueError, OverflowError):
+            pass  # told below, with the bytes as they stand
+        else:
+            return moment
     raise CertificateError(f"{what} is no date of RFC 5280: {content[:32]!r}")
+
+
+def is_strict_time(tag: int, content: bytes) -> bool:
+    """Whether a time is written as RFC 5280 §4.1.2.5 has it: seconds, and Z."""
+    return len(content) == {UTC_TIME: 13, GENERALIZED_TIME: 15}.get(tag) and (
+        content[:-1].isdigit() and content[-1:] == b"Z"
+    )
+
+
+_LONGEST_TIME: Final = 32  # OpenSSL 1.0 reads at most 23 bytes of a GeneralizedTime
 
 
 def write(tag: int, *contents: bytes) -> bytes:

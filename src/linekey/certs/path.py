@@ -321,6 +321,11 @@ def against_time(
         return
     moment = at.replace(microsecond=0)  # OpenSSL counts in seconds
     for depth, certificate in enumerate(path):
+        if not certificate.strict_times:
+            said = "its dates are not written as RFC 5280 has it"
+            yield as_problem(
+                err.ERROR_IN_CERT_NOT_BEFORE_FIELD, depth, certificate, said
+            )
         if certificate.not_before > moment:
             day = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
             yield as_problem(

@@ -51,6 +51,9 @@ _COMMON_OPTIONS = (
 
 # openssl/ssl.h, SSL_OP_BIT(0) and SSL_OP_BIT(19); pyOpenSSL has no names for them.
 _NO_EXTENDED_MASTER_SECRET = 1 << 0
+# SSL_OP_BIT(2): speak to servers without RFC 5746, as every OpenSSL before 3.0 did by
+# default; nothing here renegotiates, which is what RFC 5746 protects.
+_LEGACY_SERVER_CONNECT = 1 << 2
 _NO_ENCRYPT_THEN_MAC = 1 << 19
 
 # RFC 7919 §A.1 (ffdhe2048), as a PKCS #3 structure; public constants.
@@ -412,7 +415,8 @@ def client_context(
     if new:
         context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
     context.set_options(
-        (0 if session_ticket else SSL.OP_NO_TICKET)
+        _LEGACY_SERVER_CONNECT
+        | (0 if session_ticket else SSL.OP_NO_TICKET)
         | (0 if extended_master_secret else _NO_EXTENDED_MASTER_SECRET)
         | (0 if encrypt_then_mac else _NO_ENCRYPT_THEN_MAC)
     )

@@ -297,8 +297,37 @@ def test_dates_are_read_as_rfc_5280_writes_them(family, validity, begins) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b"2001020304Z", datetime(2020, 1, 2, 3, 4, tzinfo=UTC)),
+        (b"200102030405+0100", datetime(2020, 1, 2, 2, 4, 5, tzinfo=UTC)),
+        (b"2001020304-0030", datetime(2020, 1, 2, 3, 34, tzinfo=UTC)),
+    ],
+)
+def test_dates_that_old_openssl_reads_are_read_and_named(
+    family: Family, text: bytes, read: datetime
+) -> None:
+    date = asn1.write(asn1.UTC_TIME, text)
+    odd = Certificate.from_der(
+        rebuilt(family.leaf, validity=asn1.write(0x30, date, date))
+    )
+    assert odd.not_before == odd.not_after == read
+    assert not odd.strict_times
+    assert family.leaf.strict_times
+    assert any("without seconds" in said for said in odd.defects)
+
+
+@pytest.mark.parametrize(
     "text",
-    [b"2001010000Z", b"200101000000+0100", b"209901000000Z", b"", b"20010100000aZ"],
+    [
+        b"20010100Z",
+        b"200101000000",
+        b"209901000000Z",
+        b"",
+        b"20010100000aZ",
+        b"200101000000+9999999",
+        b"200101000000.5",
+    ],
 )
 def test_other_dates_are_an_error(family: Family, text: bytes) -> None:
     date = asn1.write(asn1.UTC_TIME, text)
@@ -318,8 +347,8 @@ def test_what_is_no_certificate_is_an_error_that_says_why(family: Family) -> Non
         (b"\x30\x80\x00\x00", "indefinite"),
         (bytes(200_000), "limit"),
         (
-            rebuilt(family.leaf, version=asn1.write(0xA0, asn1.write_integer(7))),
-            "version 8",
+            rebuilt(family.leaf, version=asn1.write(0xA0, asn1.write_integer(999))),
+            "version 1000",
         ),
         (rebuilt(family.leaf, serial=asn1.write_integer(1 << 900)), "serial number of"),
         (rebuilt(family.leaf, subject=b"\x30\x02\x31\x00"), "RDN without"),
