@@ -21,8 +21,9 @@ from tests.live.test_check_openssl import (
     identity_file,
     server,
 )  # fmt: skip
-from tests.unit.trust.pki import ca
+from tests.unit.trust.pki import ca, key
 
+from linekey.certs.build import Issuer
 from linekey.certs.pem import private_key_to_pem, to_pem
 
 pytestmark = pytest.mark.peer("nginx")
@@ -43,7 +44,8 @@ http {{
     ssl_certificate_key {folder}/key.pem;
     ssl_client_certificate {folder}/root.pem;
     ssl_verify_client {verify};
-    ssl_verify_depth 3;
+    ssl_verify_depth {depth};
+    ssl_ciphers DEFAULT:@SECLEVEL={level};
     location / {{ return 204; }}
   }}
 }}
@@ -51,7 +53,9 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, verify: str = "on") -> Iterator[int]:
+def nginx(
+    folder: Path, verify: str = "on", depth: int = 3, level: int = 2
+) -> Iterator[int]:
     """nginx in the foreground; its port is free a moment before it takes it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -61,7 +65,11 @@ def nginx(folder: Path, verify: str = "on") -> Iterator[int]:
     (folder / "key.pem").write_bytes(private_key_to_pem(LEAF))
     (folder / "root.pem").write_text(to_pem(ROOT.certificate))
     path = folder / "nginx.conf"
-    path.write_text(CONFIGURATION.format(folder=folder, port=port, verify=verify))
+    path.write_text(
+        CONFIGURATION.format(
+            folder=folder, port=port, verify=verify, depth=depth, level=level
+        )
+    )
     program = peer_path("nginx")
     assert program is not None
     process = subprocess.Popen(
@@ -110,6 +118,73 @@ def test_a_refusal_in_http_is_seen_and_told(known: bool, tmp_path: Path) -> None
         assert (done.returncode, row["outcome"]) == (1, "server_refuses")
         assert refused == ["client.refused"]
         assert row["client_certificate"]["status"] == 400
+
+
+LOW = ca("live low", MIDDLE, **SPAN)
+
+
+def shown(folder: Path, issuers: tuple[Issuer, ...], bits: int, **how: object) -> Path:
+    """An identity file: the leaf, and the certificates of ``issuers`` above it."""
+    own = key(f"phone {bits}", "rsa", bits)
+    leaf = server(issuers[0], cn=("000413AABBCC",), leaf_key=own, **how)
+    path = folder / "phone.pem"
+    text = to_pem(leaf) + "".join(to_pem(i.certificate) for i in issuers)
+    path.write_bytes(text.encode() + private_key_to_pem(own))
+    return path
+
+
+def tried(folder: Path, port: int, identity: Path) -> tuple[int, dict[str, str]]:
+    """The check's status, and its finding on the refusal."""
+    done = subprocess.run(
+        [
+            LINEKEY, "check", f"{NAME}:{port}", "--model", "D785",
+            "--firmware", "10.1.33.33", "--trust", str(folder / "root.pem"),
+            "--identity", str(identity), "--json",
+        ],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    (row,) = json.loads(done.stdout)["classes"]
+    found = [f for f in row["findings"] if f["rule"] == "client.refused"]
+    return done.returncode, found[0] if found else {}
+
+
+@pytest.mark.parametrize(
+    ("issuers", "bits", "how", "directive", "before", "after"),
+    [
+        ((LOW, MIDDLE), 2048, {}, "ssl_verify_depth 3", {"depth": 1}, {"depth": 3}),
+        ((MIDDLE,), 2048, {}, "ssl_verify_depth 2", {"depth": 0}, {"depth": 2}),
+        ((MIDDLE,), 2048, {"hash": "sha1"}, "ssl_ciphers DEFAULT:@SECLEVEL=0",
+         {"level": 1}, {"level": 0}),
+        ((MIDDLE,), 1024, {}, "ssl_ciphers DEFAULT:@SECLEVEL=1", {}, {"level": 1}),
+        ((MIDDLE,), 1024, {"hash": "sha1"}, "ssl_ciphers DEFAULT:@SECLEVEL=0",
+         {}, {"level": 0}),
+        ((MIDDLE,), 2048, {"extended_key_usage": ["serverAuth"]},
+         "extendedKeyUsage = clientAuth", {}, None),
+    ],
+    ids=["depth", "depth-0", "sha1", "rsa1024", "sha1-rsa1024", "purpose"],
+)  # fmt: skip
+def test_the_cure_names_the_directive_that_then_lets_the_phone_in(
+    issuers: tuple[Issuer, ...],
+    bits: int,
+    how: dict[str, object],
+    directive: str,
+    before: dict[str, int],
+    after: dict[str, int] | None,
+    tmp_path: Path,
+) -> None:
+    identity = shown(tmp_path, issuers, bits, **how)
+    with nginx(tmp_path, **before) as port:
+        code, refused = tried(tmp_path, port, identity)
+    assert code == 1
+    assert directive in refused["cure"].partition("; or, if")[0]
+    assert "import the authority" not in refused["cure"]
+    if after is not None:
+        with nginx(tmp_path, **after) as port:
+            assert tried(tmp_path, port, identity) == (0, {})
+    else:
+        good = shown(tmp_path, issuers, bits, extended_key_usage=["clientAuth"])
+        with nginx(tmp_path, **before) as port:
+            assert tried(tmp_path, port, good) == (0, {})
 
 
 def test_all_classes_are_answered_in_under_two_seconds(tmp_path: Path) -> None:

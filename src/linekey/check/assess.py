@@ -86,7 +86,7 @@ def assess_answer(
     verdict = Verdict(True, ())
     if suite is None or suite.authentication != "anon" or authenticates:
         verdict = _judge(phones, answer.chain, question)
-    client = look_at_client(answer, phones.first, question.identity)
+    client = look_at_client(answer, phones.first, question.identity, question.at)
     findings = (*spoken, *verdict.findings, *client)
     result = _result(phones, answer.chain, question, verdict, findings)
     return replace(

@@ -7,6 +7,7 @@ do HTTP servers). Without a try, what speaks against the phone is a warning.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from linekey.catalog.authorities import ALL_CAS
@@ -17,7 +18,9 @@ from linekey.check.answer import Answer, CertificateWish, Late
 from linekey.check.classes import Phone
 from linekey.tls.alerts import cure, explain
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import causes, cures_of, most_likely
 from linekey.trust.findings import Finding, failed, held
+from linekey.trust.http_refusal import HttpRefusal
 
 RSA_SIGN: Final = 1
 """ClientCertificateType rsa_sign (RFC 5246 §7.4.4): every built-in key is RSA."""
@@ -26,9 +29,12 @@ _TRY = "make sure with --identity FILE, which shows a certificate and waits for 
 
 
 def look_at_client(
-    answer: Answer, phone: Phone, identity: Sequence[Certificate] = ()
+    answer: Answer,
+    phone: Phone,
+    identity: Sequence[Certificate],
+    now: datetime,
 ) -> list[Finding]:
-    """The findings on the phone's own certificate."""
+    """The findings on the phone's own certificate; ``now`` is aware."""
     wish = answer.wish
     if wish is None and answer.late is None:
         return [
@@ -48,7 +54,8 @@ def look_at_client(
         )
         findings += _wish(wish, answer, phone, identity)
     if answer.late is not None:
-        findings.append(_late(answer.late))
+        named = () if wish is None else wish.authorities
+        findings.append(_late(answer.late, identity, named, now))
     elif phone.profile.shared_certificate:
         findings.append(
             failed(
@@ -142,23 +149,29 @@ def vendor_names(generation: Generation) -> tuple[str, ...]:
     )
 
 
-def _late(late: Late) -> Finding:
+def _late(
+    late: Late, identity: Sequence[Certificate], named: Sequence[Name], now: datetime
+) -> Finding:
     if late.alert is not None:
         when = "after" if late.handshake else "during"
+        likely = causes(identity, named, late.alert, now)
         return failed(
             "client.refused",
             f"the server refused the phone's certificate {when} the handshake: "
-            f"{explain(late.alert)}",
+            f"{explain(late.alert)}{most_likely(likely)}",
             evidence=f"alert {late.alert.label}; {late.detail}",
-            cure=cure(late.alert) or "look into the server's log",
+            cure=cures_of(likely) or cure(late.alert) or "look into the server's log",
         )
     if late.said is not None:
         words = f": “{late.said.words}”" if late.said.words else ""
+        likely = []
+        if late.said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
+            likely = causes(identity, named, None, now)
         return failed(
             "client.refused",
-            f"{late.said.refusal.sentence}, in HTTP",
+            f"{late.said.refusal.sentence}, in HTTP{most_likely(likely)}",
             evidence=f"{late.detail}{words}",
-            cure=late.said.refusal.cure,
+            cure=cures_of(likely) or late.said.refusal.cure,
         )
     if late.answered:
         status = f"HTTP {late.status}" if late.status else late.detail

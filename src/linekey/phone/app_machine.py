@@ -71,11 +71,12 @@ from linekey.phone.minibrowser import (
     parse_page,
 )
 from linekey.phone.network_login import begin_login, end_login
+from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.sip_registration import LineState
 from linekey.phone.state import Level, PhoneState
 from linekey.phone.urls import parse_url
 from linekey.phone.wording import counted
-from linekey.trust.http_refusal import read_http_refusal
+from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 from linekey.trust.store import read_upload
 from linekey.xmldoc import XmlError
 
@@ -450,6 +451,8 @@ def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resul
         if said is not None:
             text += f": {said.refusal.sentence}"
             hint = said.refusal.cure
+            if said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
+                hint = cure_of_refusal(state, None, now) or hint
         return _page_problem(state, request, Answer(False, text, hint), now)
     if _is_late(state, request):
         return state, [Answer(False, _LATE)]

@@ -57,6 +57,7 @@ from linekey.phone.events import (
 )
 from linekey.phone.exposure import exposed_names, open_way
 from linekey.phone.exposure import warning as exposure_warning
+from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.patch import read_patch, refusal
 from linekey.phone.provisioning_round import Round, retry_after_s
 from linekey.phone.settings import PhoneSettings
@@ -65,7 +66,7 @@ from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
 from linekey.phone.tls_log import note_connection
 from linekey.phone.urls import nested_url, redact_url, settings_urls
 from linekey.phone.wording import own_fault
-from linekey.trust.http_refusal import read_http_refusal
+from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 
 _REFRESH_LEAST_S = 60
 _REFRESH_MOST_S = 366 * 86400
@@ -266,10 +267,10 @@ class Machine:
             said = read_http_refusal(event.status, event.body)
             if said is not None:
                 quoted = f" (“{said.words}”)" if said.words else ""
-                reason = (
-                    f"{said.refusal.sentence}: {event.status}{quoted}; "
-                    f"{said.refusal.cure}"
-                )
+                cure = said.refusal.cure
+                if said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
+                    cure = cure_of_refusal(self.state, None, now) or cure
+                reason = f"{said.refusal.sentence}: {event.status}{quoted}; {cure}"
             if event.status in (401, 403) or said is not None:
                 round_.refused = True
             self._log(now, Purpose.PROVISIONING, f"{shown}: {reason}", level="error")

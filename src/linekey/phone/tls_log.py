@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from linekey.phone.connection import ConnectionReport, Purpose
+from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.state import LastTls, Level, Notification, PhoneState
 from linekey.tls.alerts import explain
 from linekey.trust.findings import Finding
@@ -36,7 +37,7 @@ def note_connection(
                 now,
                 "Connection failed",
                 f"{_use(report.purpose)}: {report.peer}: {report.error}",
-                _cure(report),
+                _cure(report, _own_cure(state, report, now)),
                 report.purpose,
                 report.peer,
             )
@@ -149,7 +150,13 @@ def _worded(finding: Finding) -> str:
     return text
 
 
-def _cure(report: ConnectionReport) -> str:
+def _own_cure(state: PhoneState, report: ConnectionReport, now: datetime) -> str:
+    if report.alert_received is None or report.client_certificate is None:
+        return ""
+    return cure_of_refusal(state, report.alert_received, now)
+
+
+def _cure(report: ConnectionReport, own: str = "") -> str:
     if report.refused_by_phone and report.verdict is not None:
         first = report.verdict.refusals[0]
         cures = [_sentence(first.cure)] if first.cure else []
@@ -161,6 +168,8 @@ def _cure(report: ConnectionReport) -> str:
         return " ".join(cures)
     if report.hint:
         return _sentence(report.hint)
+    if own:
+        return _sentence(own)
     if report.alert_received is not None:
         return (
             "The server ended the connection: look at its log; it may not accept this "
