@@ -112,6 +112,12 @@ class Remembering(VirtualPhone):
 
 
 async def visit(port: int, model: str, firmware: str) -> Any:
+    """The report of the connection that a virtual phone makes."""
+    return (await visited(port, model, firmware)).report
+
+
+async def visited(port: int, model: str, firmware: str) -> Remembering:
+    """A virtual phone after its round."""
     generation = profile(model, firmware).builtin_generation.value
     state = new_phone(
         MAC, model, firmware, setting_server=f"https://127.0.0.1:{port}/",
@@ -120,7 +126,7 @@ async def visit(port: int, model: str, firmware: str) -> Any:
     phone = Remembering(replace(state, server_authentication=True), clock=NOW)
     async with asyncio.timeout(30), phone:
         await phone.round_ended()
-    return phone.report
+    return phone
 
 
 @pytest.mark.peer("OpenSSL 1.0.1u")

@@ -54,6 +54,13 @@ _HANDSHAKE: Final = 22  # RFC 5246 §6.2.1
 _CERTIFICATE_REQUEST: Final = 13  # RFC 5246 §7.4
 _SERVER_HELLO_DONE: Final = 14
 
+_RENEGOTIATION: Final = (
+    "the server asked to renegotiate after the handshake, as Apache does for "
+    "SSLVerifyClient in a <Location>; phones' OpenSSL follows that, the virtual phone "
+    "does not: ask for the certificate in the handshake (SSLVerifyClient in the "
+    "<VirtualHost>)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -188,6 +195,8 @@ class Stream(httpcore2.AsyncNetworkStream):
             alert_sent=seen.alert_sent,
             alert_received=seen.alert_received,
             error=seen.error,
+            renegotiation_asked=self._engine is not None
+            and self._engine.declined_renegotiation,
             notes=(*(self._offer.notes if self._offer else ()), *seen.notes),
         )
 
@@ -364,6 +373,9 @@ class Stream(httpcore2.AsyncNetworkStream):
                     )
             case PeerClosed():
                 self._ended = True
+        engine = self._engine
+        if self._ended and engine is not None and engine.declined_renegotiation:
+            seen.error = _RENEGOTIATION
 
 
 async def dial(

@@ -58,6 +58,8 @@ class ConnectionReport:
     alert_received: Alert | None = None
     error: str = ""
     hint: str = ""
+    renegotiation_asked: bool = False
+    """The server wanted a second handshake, which the virtual phone declines."""
     """The cure, from whoever knows the reason; empty where it is not known better than
     from the rest of this report."""
     notes: tuple[str, ...] = ()

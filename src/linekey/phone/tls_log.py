@@ -127,10 +127,10 @@ def _details(report: ConnectionReport) -> list[str]:
     if report.verdict is not None:
         details += [_worded(f) for f in report.verdict.findings if not f.ok]
     if report.alert_received is not None:
-        details.append(
-            f"alert received: {_name(report.alert_received)}: "
-            f"{explain(report.alert_received)}"
-        )
+        meaning = explain(report.alert_received)
+        if report.renegotiation_asked:
+            meaning = "the phone did not renegotiate"
+        details.append(f"alert received: {_name(report.alert_received)}: {meaning}")
     if report.client_certificate is not None:
         own = report.client_certificate
         details.append(

@@ -354,6 +354,12 @@ class Engine:
             alert_received=received,
         )
 
+    @property
+    def declined_renegotiation(self) -> bool:
+        """Whether the peer asked for another handshake and was told no."""
+        sent = self._link.alerts_sent
+        return any(number == Alert.NO_RENEGOTIATION for _, number in sent)
+
     def _tell_alerts(self, events: list[Event]) -> None:
         for level, number in self._link.alerts_received:
             if number == Alert.CLOSE_NOTIFY:
