@@ -124,7 +124,7 @@ _TOKEN = re.compile(r"/t/([A-Za-z0-9_-]{16,128})(?=/|$|[\s?#\"'<>),;:])")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.ASCII)
 _USER_INFO = re.compile(r"//([^/\s?#\"'<>\\]*)@")
 _ODD_USER_INFO = re.compile(
-    r"//([^/\s:@\"'<>\\]{0,128}:(?![0-9]{0,5}(?:[/?#\s]|$))[^\s\"'<>@]{0,256})@"
+    r"//([^/\s:@\"'<>\\]{0,128}:(?![0-9]{0,5}(?:[/?#\s]|$))[^\s\"'<>@…]{0,256})@"
 )
 """A password with ``/``, ``?`` or ``#`` as it is: what follows the colon is no port."""
 _SIP_USER_INFO = re.compile(
@@ -280,9 +280,9 @@ def mask_url(text: str, typed: Iterable[str] = ()) -> str:
         text = _spellings(value).sub("…", text)
     if not _may_hold(text):
         return text
-    text = _cut(text, [match.span(1) for match in _USER_INFO.finditer(text)])
     while True:  # what one mask leaves may read as another; each takes some away
-        shown = _cut(text, _spans(text))
+        names = [match.span(1) for match in _USER_INFO.finditer(text)]
+        shown = _cut(text, names + _spans(text))
         if shown == text:
             return shown
         text = shown

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from linekey.catalog import secrecy
 from linekey.catalog.known_settings import Secrecy, known_settings
 from linekey.catalog.secrecy import (
     is_secret,
@@ -111,6 +112,36 @@ def test_the_catalogues_word_wins_over_the_look_of_a_name() -> None:
     for row in known_settings().values():
         assert is_secret(row.name) is (row.secrecy is Secrecy.SECRET), row.name
     assert looks_secret("max_pin_retry")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "//u:p/",
+        "//a:b@",
+        "a=b&",
+        "%25",
+        "<pw>",
+        "'a':'",
+        "<a><![CDATA[",
+        "/a:b@",
+        "u:p@",
+    ],
+)
+def test_masking_takes_few_passes_whatever_the_text(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    look = secrecy._spans
+
+    def counted(text: str, depth: int = 3) -> list[tuple[int, int]]:
+        if depth == 3:
+            passes.append(len(text))
+        return look(text, depth)
+
+    monkeypatch.setattr(secrecy, "_spans", counted)
+    mask_url(piece * 2000 + "@h")
+    assert len(passes) <= 10
 
 
 CANARY = "s3cr3tcanary"
