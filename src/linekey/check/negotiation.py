@@ -22,8 +22,10 @@ WEAK_CIPHERS: Final = frozenset({"NULL", "DES", "RC4", "RC2", "3DES"})
 SOUND_DH_BITS: Final = 2048
 """RFC 9325 §4.4."""
 
-OLD_DH_FLOOR: Final = 1024
-"""OpenSSL clients from 1.0.2b on refuse smaller primes (768, then 1024 bits)."""
+DH_FLOOR: Final = {"0.9.8": 0, "1.0.0": 0, "1.0.1": 1024, "1.0.2": 1024}
+"""Smallest prime in bits that a line of OpenSSL takes: 1.0.1u, 1.0.2o and 1.0.2s refuse
+smaller ones (measured); the lines before have no such limit, nor had the first of 1.0.1
+and 1.0.2 (OpenSSL's change log; L for a phone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +226,13 @@ def _key_exchange(answer: Answer, phone: Phone) -> list[Finding]:
             )
         )
     if exchange.bits is not None and exchange.bits < SOUND_DH_BITS:
-        small = exchange.bits < OLD_DH_FLOOR
+        line = phone.profile.match.row.era
+        small = exchange.bits < DH_FLOOR[line]
         findings.append(
             failed(
                 "tls.dh-size",
                 f"the Diffie-Hellman group has {exchange.bits} bits"
-                + ("; OpenSSL 1.0.2 and newer refuse it" if small else ""),
+                + (f"; the last OpenSSL {line} refuses it" if small else ""),
                 severity="refused" if small else "warning",
                 evidence=exchange.kind,
                 cure="give the server a 2048-bit group (ssl_dhparam in nginx), or let "

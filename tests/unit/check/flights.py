@@ -40,10 +40,11 @@ def ecdhe(group: int = 23) -> bytes:
     return record(22, message(12, body + b"\x04\x01" + vector(2, bytes(256))))
 
 
-def dhe(bits: int) -> bytes:
+def dhe(bits: int, algorithm: bytes = b"\x04\x01") -> bytes:
+    """A ServerKeyExchange; below TLS 1.2 it names no signature algorithm."""
     prime = (1 << (bits - 1)).to_bytes(bits // 8, "big")
     body = vector(2, prime) + vector(2, b"\2") + vector(2, prime)
-    return record(22, message(12, body + b"\x04\x01" + vector(2, bytes(256))))
+    return record(22, message(12, body + algorithm + vector(2, bytes(256))))
 
 
 def request(

@@ -221,6 +221,14 @@ def test_what_the_phone_did_not_offer_it_does_not_take(
     assert rule in failed(result) + warned(result)
 
 
+def test_lines_without_a_limit_are_warned_of_small_groups_and_not_refused() -> None:
+    exchange = dhe(512, algorithm=b"")
+    flight = server_hello(0x0033, 0x0301) + certificates(CHAIN) + exchange + DONE
+    result = assess(answer(flight), phones("370", "8.7.5.35"))
+    assert "tls.dh-size" in warned(result)
+    assert "tls.dh-size" not in failed(result)
+
+
 def test_a_weak_suite_that_the_phone_offers_is_a_warning() -> None:
     who = phones("370", "8.7.5.35")
     said = answer(server_hello(0x000A, 0x0301) + certificates(CHAIN) + DONE)
