@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
+from linekey.catalog.secrecy import mask_url
 from linekey.errors import LinekeyError
 
 
@@ -55,10 +56,12 @@ def warn(text: str, hint: str = "") -> None:
 
 
 def fail(error: LinekeyError) -> NoReturn:
-    """Print an error with its hint on stderr and leave with its exit code."""
-    err_console.print(
-        f"error: {error.message}", style="red", markup=False, soft_wrap=True
-    )
+    """Print an error with its hint on stderr and leave with its exit code.
+
+    It often repeats what was typed; a URL's password is no text for a terminal's log.
+    """
+    text = mask_url(error.message)
+    err_console.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
     if error.hint:
         err_console.print(f"hint: {error.hint}", markup=False, soft_wrap=True)
     raise typer.Exit(error.exit_code)

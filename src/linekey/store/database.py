@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.url import make_url
 
+from linekey.catalog.secrecy import mask_url
 from linekey.errors import Cause, InputError, StorageError
 from linekey.store.deadline import within
 from linekey.store.marks import seal_rows
@@ -79,7 +80,7 @@ class Database:
     @property
     def name(self) -> str:
         """What it is, for people; without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return _shown(self.engine.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -189,6 +190,11 @@ class Database:
             )
 
 
+def _shown(url: sa.URL) -> str:
+    """The URL for people. libpq takes a password in the query, too."""
+    return mask_url(url.render_as_string(hide_password=True))
+
+
 def open_database(state: StateDir, url: str | None = None) -> Database:
     """Open the database of a state folder, making it and updating its schema.
 
@@ -204,7 +210,7 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
         engine = _sqlite_engine(state)
     else:
         engine = _postgresql_engine(url)
-    name = engine.url.render_as_string(hide_password=True)
+    name = _shown(engine.url)
     try:
         with told_as_storage_error(name):
             with engine.connect() as connection:
