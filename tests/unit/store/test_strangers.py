@@ -44,12 +44,6 @@ def refused(now: datetime, **changes: object) -> LogEntry:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is counted here is rows and bytes; how long a busy machine takes is not."""
-    monkeypatch.setattr("linekey.store.decision_log.RECORD_WITHIN_S", 60.0)
-
-
 def granted(now: datetime, **changes: object) -> LogEntry:
     return refused(
         now, kind="decision", outcome="granted", reason="own_file", mac=MAC,
