@@ -260,7 +260,7 @@ class Layer:
         """
         merged: dict[object, Setting] = {s.slot: s for s in self.settings}
         for setting in settings:
-            _lay_over(merged, setting)
+            _lay_over(merged, setting, *Mark)
         return replace(self, settings=tuple(merged.values()))
 
     def without_setting(self, name: str, idx: int | None = None) -> Self:
@@ -272,7 +272,7 @@ class Layer:
         """Set these, overwriting what has the same idx and context; marks stay."""
         merged: dict[object, FunctionKey] = {k.slot: k for k in self.function_keys}
         for key in keys:
-            _lay_over(merged, key)
+            _lay_over(merged, key, *Mark)
         return replace(self, function_keys=tuple(merged.values()))
 
     def without_function_key(self, idx: int, context: str = "active") -> Self:
@@ -429,9 +429,10 @@ def merge(*layers: Layer) -> Layer:
     """Lay layers over each other, the first lowest: ``merge(fleet, model, device)``.
 
     A later layer wins for each (name, idx) and each (idx, context), and takes the place
-    of what it overwrites; what is marked a secret in one of them is one in all;
-    certificates are united. The order is that of first
-    appearance, so equal layers make equal bytes.
+    of what it overwrites. What is marked a secret in one of them is one in all; that a
+    value is public holds for that value alone, never for one that overwrites it.
+    Certificates are united. The order is that of first appearance, so equal layers make
+    equal bytes.
     """
     settings: dict[object, Setting] = {}
     keys: dict[object, FunctionKey] = {}
@@ -439,9 +440,9 @@ def merge(*layers: Layer) -> Layer:
     unreadable: list[str] = []
     for layer in layers:
         for setting in layer.settings:
-            _lay_over(settings, setting)
+            _lay_over(settings, setting, Mark.SECRET)
         for key in layer.function_keys:
-            _lay_over(keys, key)
+            _lay_over(keys, key, Mark.SECRET)
         entries.update(dict.fromkeys(layer.certificates))
         unreadable.extend(layer.unreadable)
     return Layer(
@@ -455,10 +456,10 @@ def merge(*layers: Layer) -> Layer:
 Entry = TypeVar("Entry", Setting, FunctionKey)
 
 
-def _lay_over(entries: dict[object, Entry], new: Entry) -> None:
-    """Put ``new`` into its slot; the mark of what was there stays, if it has none."""
+def _lay_over(entries: dict[object, Entry], new: Entry, *staying: Mark) -> None:
+    """Put ``new`` into its slot; if it has no mark, one of ``staying`` stays there."""
     old = entries.get(new.slot)
-    if old is not None and old.mark is not None and new.mark is None:
+    if old is not None and old.mark in staying and new.mark is None:
         new = replace(new, mark=old.mark)
     entries[new.slot] = new
 

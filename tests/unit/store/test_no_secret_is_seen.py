@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from linekey.catalog.known_settings import find_known
@@ -118,6 +118,12 @@ def files(history: History) -> Iterator[tuple[str, bytes, Layer]]:
         yield f"file {mac}", written(merged, blank=False), merged
 
 
+@example(
+    [
+        ("fleet", "public", "snmp_community", "{}"),
+        ("model:D785", "plain", "snmp_community", "{}"),
+    ]
+)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_no_secret_is_seen_where_it_does_not_belong(
