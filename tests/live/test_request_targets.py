@@ -157,7 +157,8 @@ OWN_WAY: dict[str, dict[bytes, int]] = {
     "apache": {
         # It takes leading slashes together, and puts one where there is none.
         b"GET /" + FILE + b" HTTP/1.1\r\n" + HOST: 200,
-        b"GET //localhost" + FILE + b" HTTP/1.1\r\n" + HOST: 404,
+        # So this is the phone's own file in a folder of that name.
+        b"GET //localhost" + FILE + b" HTTP/1.1\r\n" + HOST: 200,
         b"GET http://" + FILE + b" HTTP/1.1\r\n" + HOST: 200,
         b"GET ?mac=000413AABBCC HTTP/1.1\r\n" + HOST: 200,
         # Who named a host in the handshake must name one in the request, it thinks.

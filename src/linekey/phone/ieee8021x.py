@@ -212,7 +212,8 @@ def _ciphers(suites: Sequence[int]) -> tuple[str, list[str]]:
             hint="update the phone's firmware; no current OpenSSL has them",
         )
     room = MAX_LINE - len(_CIPHERS_KEY)
-    text = ":".join([_LEVEL, *(filter(None, names) if any(names) else ["DEFAULT"])])
+    # DEFAULT counts only as the first word of a list.
+    text = ":".join([_LEVEL, *filter(None, names)] if names else ["DEFAULT", _LEVEL])
     if len(text) > room:
         kept = [n for n in usable if _can_prove(n)]
         while len(text := ":".join(_by_alias(kept))) > room:
