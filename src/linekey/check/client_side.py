@@ -16,9 +16,9 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.name import Name
 from linekey.check.answer import Answer, CertificateWish, Late
 from linekey.check.classes import Phone
-from linekey.tls.alerts import cure, explain
+from linekey.tls.alerts import Alert, cure, explain
 from linekey.tls.versions import Version
-from linekey.trust.client_refusal import causes, cures_of, most_likely
+from linekey.trust.client_refusal import Cause, causes, cures_of, most_likely
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.http_refusal import HttpRefusal
 
@@ -54,8 +54,8 @@ def look_at_client(
         )
         findings += _wish(wish, answer, phone, identity)
     if answer.late is not None:
-        named = () if wish is None else wish.authorities
-        findings.append(_late(answer.late, identity, named, now))
+        asked = CertificateWish() if wish is None else wish
+        findings.append(_late(answer.late, identity, asked, now))
     elif phone.profile.shared_certificate:
         findings.append(
             failed(
@@ -150,11 +150,21 @@ def vendor_names(generation: Generation) -> tuple[str, ...]:
 
 
 def _late(
-    late: Late, identity: Sequence[Certificate], named: Sequence[Name], now: datetime
+    late: Late, identity: Sequence[Certificate], asked: CertificateWish, now: datetime
 ) -> Finding:
+    def likely_causes(alert: Alert | None) -> list[Cause]:
+        return causes(
+            identity,
+            asked.authorities,
+            alert,
+            now,
+            types=asked.types,
+            signatures=asked.signature_algorithms,
+        )
+
     if late.alert is not None:
         when = "after" if late.handshake else "during"
-        likely = causes(identity, named, late.alert, now)
+        likely = likely_causes(late.alert)
         return failed(
             "client.refused",
             f"the server refused the phone's certificate {when} the handshake: "
@@ -166,7 +176,7 @@ def _late(
         words = f": “{late.said.words}”" if late.said.words else ""
         likely = []
         if late.said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
-            likely = causes(identity, named, None, now)
+            likely = likely_causes(None)
         return failed(
             "client.refused",
             f"{late.said.refusal.sentence}, in HTTP{most_likely(likely)}",

@@ -38,12 +38,17 @@ class Cause:
     cure: str
 
 
+_TYPES: Final = {"rsa": 1, "dsa": 2, "ec": 64}
+"""ClientCertificateType by the kind of key (RFC 5246 §7.4.4, RFC 8422 §5.5)."""
+_SIGNATURES: Final = {"rsa": 1, "dsa": 2, "ec": 3}
+"""SignatureAlgorithm, the low byte of a pair (RFC 5246 §7.4.1.4.1)."""
+
 _FITTING: Final[dict[Alert, tuple[str, ...]]] = {
     Alert.UNKNOWN_CA: ("authority", "depth"),
-    Alert.BAD_CERTIFICATE: ("level", "not-yet", "purpose"),
-    Alert.UNSUPPORTED_CERTIFICATE: ("purpose",),
+    Alert.BAD_CERTIFICATE: ("level", "not-yet", "purpose", "type"),
+    Alert.UNSUPPORTED_CERTIFICATE: ("type", "purpose"),
     Alert.CERTIFICATE_EXPIRED: ("expired", "clock"),
-    Alert.HANDSHAKE_FAILURE: ("level", "authority", "depth"),
+    Alert.HANDSHAKE_FAILURE: ("type", "level", "authority", "depth"),
     Alert.INSUFFICIENT_SECURITY: ("level",),
     Alert.CERTIFICATE_REVOKED: (),
     Alert.CERTIFICATE_REQUIRED: (),
@@ -57,16 +62,21 @@ def causes(
     named: Sequence[Name],
     alert: Alert | None,
     now: datetime,
+    *,
+    types: Sequence[int] = (),
+    signatures: Sequence[int] = (),
 ) -> list[Cause]:
     """What may have been wrong with the certificate that was shown, likeliest first.
 
     ``shown``: the phone's chain, leaf first; ``named``: the authorities of the server's
-    request (none: it named nobody); ``now``: aware. Empty where nothing is known to fit
-    better than the alert's own words.
+    request (none: it named nobody); ``now``: aware; ``types`` and ``signatures``: the
+    request's certificate types and signature algorithms, where it had them. Empty where
+    nothing is known to fit better than the alert's own words.
     """
     if not shown:
         return []
     found = [
+        *_kind(shown[0], types, signatures),
         *_dates(shown, alert, now),
         *_purpose(shown[0]),
         *_level(shown),
@@ -113,6 +123,31 @@ def _dates(
             )
         ]
     return []
+
+
+def _kind(
+    leaf: Certificate, types: Sequence[int], signatures: Sequence[int]
+) -> list[Cause]:
+    """Whether the request leaves room for this kind of key at all."""
+    kind = leaf.key.kind
+    if kind not in _TYPES:
+        return []
+    signing = any(
+        pair & 0xFF == _SIGNATURES[kind] or (kind == "rsa" and pair >> 8 == 8)
+        for pair in signatures
+    )
+    if (not types or _TYPES[kind] in types) and (not signatures or signing):
+        return []
+    what = kind.upper()
+    return [
+        Cause(
+            "type",
+            f"the server's request leaves no room for {what} keys, and the "
+            f"certificate's is one",
+            f"let the server take {what} client certificates and signatures (OpenSSL: "
+            "ClientSignatureAlgorithms), or show one with another key",
+        )
+    ]
 
 
 def _purpose(leaf: Certificate) -> list[Cause]:

@@ -101,3 +101,19 @@ def test_two_causes_are_both_told_the_likelier_first() -> None:
     found = causes(shown, NAMED, None, NOW)
     assert [c.code for c in found] == ["level", "depth"]
     assert cures_of(found).index("SECLEVEL") < cures_of(found).index("ssl_verify_depth")
+
+
+@pytest.mark.parametrize(
+    ("types", "signatures", "fits"),
+    [
+        ((1, 64), (0x0401,), True), ((64,), (), False), ((), (0x0403,), False),
+        ((1,), (0x0804,), True), ((), (), True), ((1,), (0x0403, 0x0201), True),
+    ],
+)  # fmt: skip
+def test_a_request_without_room_for_the_key_is_told(
+    types: tuple[int, ...], signatures: tuple[int, ...], fits: bool
+) -> None:
+    alert = Alert.UNSUPPORTED_CERTIFICATE
+    found = causes(GOOD, NAMED, alert, NOW, types=types, signatures=signatures)
+    assert (found == []) is fits
+    assert fits or (found[0].code == "type" and "RSA" in found[0].cure)
