@@ -124,6 +124,12 @@ class Registry:
         return await self._ask(self._look.revision)
 
     async def _ask(self, question: Callable[[], T]) -> T:
+        if self._pool is None:
+            try:
+                return question()  # a few microseconds: not worth a timer
+            except StorageError as error:
+                if error.cause is not Cause.BUSY:
+                    raise
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 if self._pool is None:
