@@ -38,6 +38,8 @@ from linekey.store.trouble import told_as_storage_error
 
 BUSY_S = 30.0
 """Seconds a writer waits for another's transaction. SQLite's own default is 0."""
+_OPEN_WAIT_S = 2.0
+"""Seconds that opening waits at least, even for a connection that waits for nobody."""
 
 _POOL_S = 2.0  # for a free connection of the pool's fifteen
 WAL_BYTES = 8_388_608
@@ -167,8 +169,8 @@ class Database:
     def raw_connection(self, busy_s: float = BUSY_S) -> Any:
         """Return a connection of the driver's own, for the hot paths; close it.
 
-        SQLite's autocommits, and waits ``busy_s`` for another's lock. It may be handed
-        to one other thread.
+        SQLite's autocommits, and waits ``busy_s`` for another's lock once it is open.
+        It may be handed to one other thread.
         """
         with told_as_storage_error(self.name):
             if self.is_sqlite:
@@ -258,7 +260,7 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",  # never made by opening it
         uri=True,
-        timeout=busy_s,
+        timeout=max(busy_s, _OPEN_WAIT_S),
         isolation_level=None,
         check_same_thread=False,
     )
@@ -270,6 +272,9 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     # What is deleted or sealed leaves no readable bytes behind in the file.
     connection.execute("PRAGMA secure_delete=ON")
+    # Until here it waited: a process that closes the last connection, or mends the log
+    # after a kill, has the whole file for a moment.
+    connection.execute(f"PRAGMA busy_timeout={round(busy_s * 1000)}")
     return connection
 
 

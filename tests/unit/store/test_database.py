@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -325,3 +326,23 @@ def test_after_a_piece_the_lock_is_free_for_as_long_as_it_was_held(
         with database.write_piece():
             pass
     assert rests == [0.3, 0.05, 1.0]
+
+
+def test_a_connection_that_waits_for_nobody_waits_while_it_is_opened(
+    database: Database,
+) -> None:
+    """A worker that starts while another process closes the file is not lost."""
+    database.engine.dispose()
+    held = database.raw_connection()
+    held.execute("PRAGMA locking_mode=EXCLUSIVE")
+    held.execute("UPDATE revision SET registry = registry")  # takes the file alone
+    other = sqlite3.connect(database.state.database_file, timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("PRAGMA journal_mode=WAL")
+    other.close()
+    closing = threading.Timer(0.2, held.close)
+    closing.start()
+    raw = database.raw_connection(busy_s=0)
+    closing.join()
+    assert raw.execute("PRAGMA busy_timeout").fetchone() == (0,)
+    raw.close()
