@@ -25,7 +25,7 @@ from tests.live.test_check_openssl import (
     s_server,
     server,
 )  # fmt: skip
-from tests.live.test_check_prober import saying, serving
+from tests.live.test_check_prober import Talk, saying, serving
 from tests.unit.check.test_assess import ssl3_flight
 from tests.unit.trust.pki import key
 
@@ -238,7 +238,23 @@ def test_a_server_that_follows_the_phones_order_leaves_it_in_doubt(
     assert "expired" in told["message"]  # type: ignore[operator]
 
 
-# --- a server that hangs up
+# --- a server that hangs up, or is silent
+
+
+async def silent_to_old(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Not a byte for a hello below TLS 1.2, an alert for any other."""
+    hello = await reader.read(4096)
+    if hello[9:11] >= b"\x03\x03":
+        writer.write(b"\x15\x03\x03\x00\x02\x02\x28")
+    else:
+        await reader.read(4096)  # until the other end has waited long enough
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(4096):
+        pass
 
 
 async def hang_up_on_old(
@@ -262,13 +278,15 @@ async def verdict_of(talk, *arguments: str):  # type: ignore[no-untyped-def]
         )
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("--model", "370", "--firmware", "8.7.5.57")]
-)
-async def test_a_server_that_hangs_up_on_one_hello_and_answers_another_refuses(
-    arguments: tuple[str, ...],
+OLD_ALONE = ("--model", "370", "--firmware", "8.7.5.57")
+
+
+@pytest.mark.parametrize("arguments", [(), OLD_ALONE], ids=["fleet", "one"])
+@pytest.mark.parametrize("talk", [hang_up_on_old, silent_to_old])
+async def test_a_server_that_leaves_one_hello_without_a_word_refuses_that_phone(
+    talk: Talk, arguments: tuple[str, ...]
 ) -> None:
-    code, report = await verdict_of(hang_up_on_old, *arguments)
+    code, report = await verdict_of(talk, "--timeout", "2", *arguments)
     row = outcome(report, "370", "8.7.5.57")
     assert (code, row["outcome"]) == (1, "server_refuses")
     assert refusals(row) == ["tls.alert"]
@@ -276,12 +294,30 @@ async def test_a_server_that_hangs_up_on_one_hello_and_answers_another_refuses(
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--model", "370", "--firmware", "8.7.5.57")]
+    ("model", "said"), [(SENDS, "refused"), (SENDS_NONE, "silent")]
 )
-async def test_one_that_answers_no_hello_is_not_reached(
-    arguments: tuple[str, ...],
+async def test_a_phone_that_meets_silence_says_that_it_cannot_know_which(
+    model: tuple[str, str], said: str
 ) -> None:
-    code, report = await verdict_of(hang_up, *arguments)
+    offer = VirtualPhone(new_phone(Mac("000413200000"), *model)).offer()
+    async with serving(silent_to_old) as port:
+        with pytest.raises(DialError) as met:
+            await dial(
+                Purpose.SIP, "127.0.0.1", port, offer=offer, handshake_limit_s=1.0
+            )
+    assert (met.value.refused, "is silent" in met.value.message) == (
+        said == "refused",
+        said == "silent",
+    )
+    assert ("linekey check" in met.value.hint) is (said == "silent")
+
+
+@pytest.mark.parametrize("arguments", [(), OLD_ALONE], ids=["fleet", "one"])
+@pytest.mark.parametrize("talk", [hang_up, silent])
+async def test_one_that_answers_no_hello_is_not_reached(
+    talk: Talk, arguments: tuple[str, ...]
+) -> None:
+    code, report = await verdict_of(talk, "--timeout", "1", *arguments)
     assert (code, report["counts"]["unreachable"]) == (3, len(report["classes"]))
 
 

@@ -78,7 +78,7 @@ async def ask(port: int, limits: Limits = QUICK) -> Answer:
         (saying(*(FLIGHT[i : i + 1] for i in range(200)), FLIGHT[200:]), Reach.ANSWERED),
         (saying(alert(70)), Reach.ANSWERED),
         (saying(), Reach.CLOSED),
-        (saying(hold=True), Reach.TIMED_OUT),
+        (saying(hold=True), Reach.SILENT),
         (saying(FLIGHT[:50], hold=True), Reach.TIMED_OUT),
         (saying(FLIGHT[:50]), Reach.MALFORMED),
         (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Reach.NOT_TLS),

@@ -30,10 +30,20 @@ class Reach(StrEnum):
     """No connection, or no whole flight, within the limit."""
     CLOSED = "closed"
     """The server closed after the hello without a word."""
+    SILENT = "silent"
+    """It took the connection, and not a byte came within the limit."""
     NOT_TLS = "not_tls"
     """Something answered that is not TLS."""
     MALFORMED = "malformed"
     """TLS by its looks, but it cannot be read."""
+
+    @property
+    def wordless(self) -> bool:
+        """Whether the hello got no word: by itself neither a refusal nor a dead server.
+
+        What the server says to another hello tells which (``check.variants``).
+        """
+        return self in (Reach.CLOSED, Reach.SILENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,10 @@ class AnswerReader:
         """The answer when the limit ran out; complete all the same if it was."""
         if self.done:
             return self.finish(elapsed_ms)
-        what = "no whole answer" if self._seen else "no answer"
-        return self._answer(
-            Reach.TIMED_OUT, f"{what} within {limit_s:g} seconds", elapsed_ms
-        )
+        reach, what = Reach.TIMED_OUT, "no whole answer"
+        if not self._seen:
+            reach, what = Reach.SILENT, "no answer"
+        return self._answer(reach, f"{what} within {limit_s:g} seconds", elapsed_ms)
 
     def finish(self, elapsed_ms: float = 0.0) -> Answer:
         """The answer when nothing more will come."""

@@ -67,26 +67,44 @@ def look_at_reach(answer: Answer, phone: Phone, *, others_answered: bool) -> Rea
             Outcome.UNREACHABLE,
             (failed(rule, answer.detail, evidence=where, cure=what),),
         )
-    if answer.reach is Reach.CLOSED:
-        if not others_answered:
-            finding = failed(
-                "reach.tls",
-                "the server closed the connection after the hello without a word",
-                evidence=f"{where}: {answer.detail}",
-                cure="check that the port speaks TLS, and to this network",
-            )
-            return Reached(Outcome.UNREACHABLE, (finding,))
-        finding = failed(
-            "tls.alert",
-            "the server closed the connection after this phone's hello without a "
-            "word, and answers another hello",
-            evidence=f"{where}: {answer.detail}",
-            cure="allow the phone's versions and suites on the server",
-        )
-        return Reached(Outcome.SERVER_REFUSES, (finding,))
+    if answer.reach.wordless:
+        return _wordless(answer, where, others_answered=others_answered)
     if answer.alert is not None:
         return Reached(Outcome.SERVER_REFUSES, (_told(answer, phone, answer.alert),))
     return Reached(None, ())
+
+
+def _wordless(answer: Answer, where: str, *, others_answered: bool) -> Reached:
+    """What hanging up, or silence, means: that depends on what another hello gets."""
+    silent = answer.reach is Reach.SILENT
+    evidence = f"{where}: {answer.detail}"
+    patience = "; --timeout waits longer" if silent else ""
+    if others_answered:
+        did = (
+            "says nothing to this phone's hello"
+            if silent
+            else "closed the connection after this phone's hello without a word"
+        )
+        finding = failed(
+            "tls.alert",
+            f"the server {did}, and answers another hello",
+            evidence=evidence,
+            cure="allow the phone's versions and suites on the server, and on what "
+            f"looks into TLS before it{patience}",
+        )
+        return Reached(Outcome.SERVER_REFUSES, (finding,))
+    did = (
+        "took the connection and says nothing to any hello"
+        if silent
+        else "closed the connection after the hello without a word"
+    )
+    finding = failed(
+        "reach.time" if silent else "reach.tls",
+        f"the server {did}",
+        evidence=evidence,
+        cure=f"check that the port speaks TLS, and to this network{patience}",
+    )
+    return Reached(Outcome.UNREACHABLE, (finding,))
 
 
 def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:

@@ -75,7 +75,9 @@ def with_other_answers(
     met: dict[Change, _Met] = {}
     for variant in variants_of(first.hello, name):
         answer = answers.get(variant.hello.wire_key)
-        if answer is not None and answer.reach in (Reach.ANSWERED, Reach.CLOSED):
+        if answer is not None and (
+            answer.reach is Reach.ANSWERED or answer.reach.wordless
+        ):
             met[variant.change] = _Met(
                 answer, _assessed(phones, variant, answer, assess)
             )

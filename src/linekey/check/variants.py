@@ -109,11 +109,12 @@ def worth_asking(
 ) -> Iterator[Variant]:
     """The variants that can tell something new after this answer.
 
-    The name's wherever the server answered or hung up; the reverse order and the other
-    kind of certificate where a chain came; the kinds of key exchange once it is known
-    that the server follows the phone's order (``follows``; None: not asked yet).
+    The name's wherever the server answered, hung up or was silent; the reverse order
+    and the other kind of certificate where a chain came; the kinds of key exchange once
+    it is known that the server follows the phone's order (``follows``; None: not asked
+    yet).
     """
-    if answer.reach not in (Reach.ANSWERED, Reach.CLOSED):
+    if answer.reach is not Reach.ANSWERED and not answer.reach.wordless:
         return
     shown = answer.suite.authentication if answer.chain and answer.suite else None
     for variant in variants_of(hello, name):
@@ -165,12 +166,12 @@ def follows_order(hello: Hello, answers: dict[tuple[object, ...], Answer]) -> bo
 
 
 def needs_control(answers: dict[tuple[object, ...], Answer]) -> bool:
-    """Whether some hello was hung up on and none was answered.
+    """Whether some hello was hung up on or met silence, and none was answered.
 
     Only another hello can tell then whether the server refuses these phones or is dead.
     """
     reaches = {answer.reach for answer in answers.values()}
-    return Reach.CLOSED in reaches and Reach.ANSWERED not in reaches
+    return Reach.ANSWERED not in reaches and any(r.wordless for r in reaches)
 
 
 def control_hellos(

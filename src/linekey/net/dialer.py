@@ -62,6 +62,14 @@ _RENEGOTIATION: Final = (
 )
 
 
+_UNLIKE_TLS: Final = "something listens there and does not answer as TLS does"
+_WORDLESS: Final = (
+    "it refuses hellos like this phone's, or it is no TLS server: linekey check with "
+    "this model and firmware asks it other hellos as well, and tells which"
+)
+"""One phone has one hello: whether another gets an answer it cannot know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """How the phone speaks TLS at this moment.
@@ -171,6 +179,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._flight = _Flight()
         self._data = bytearray()
         self._ended = False
+        self._heard = False
 
     # --- what happened
 
@@ -297,9 +306,18 @@ class Stream(httpcore2.AsyncNetworkStream):
             self._judge_anonymous(offer, host)
         if seen.error or self._ended:
             seen.error = seen.error or "the server closed the connection"
+            hint = ""
+            if not self._heard:
+                seen.error += ", without a word to the phone's hello"
+                hint = _WORDLESS
             report = self.report()
             await self.aclose()
-            raise DialError(report)
+            raise DialError(report, hint=hint)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a single byte ever came from the server."""
+        return self._heard
 
     def _judge_anonymous(self, offer: Offer, host: str) -> None:
         if offer.anonymous_is_fine:
@@ -319,6 +337,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         except OSError as error:
             self._broken(_os_text(error))
             return 0
+        self._heard |= bool(data)
         if self._engine is None:
             self._data += data
             self._ended = not data
@@ -417,13 +436,13 @@ async def dial(
         async with asyncio.timeout(handshake_limit_s):
             await stream.start(offer, host)
     except TimeoutError:
-        report = replace(
-            stream.report(), error=f"no handshake within {handshake_limit_s:g} s"
-        )
+        late, hint = f"no handshake within {handshake_limit_s:g} s", _UNLIKE_TLS
+        if not stream.heard:
+            late += ": the server took the connection and is silent"
+            hint = _WORDLESS
+        report = replace(stream.report(), error=late)
         await stream.aclose()
-        raise DialError(
-            report, hint="something listens there and does not answer as TLS does"
-        ) from None
+        raise DialError(report, hint=hint) from None
     except BaseException:
         await stream.aclose()
         raise

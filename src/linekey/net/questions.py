@@ -2,8 +2,8 @@
 
 First each hello; then, by what came of it, its variants (``check.variants``): with or
 without a server name, the other certificate, the reverse order. Where a server hung up
-on every hello, other ones are tried: one that answers any of them is there, and
-refuses.
+on every hello, or was silent, other ones are tried: one that answers any of them is
+there, and refuses.
 """
 
 from collections.abc import Sequence

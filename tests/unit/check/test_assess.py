@@ -96,10 +96,17 @@ def test_what_cannot_be_reached_is_nobodys_refusal(reach: Reach, rule: str) -> N
     assert failed(result) == [rule]
 
 
-def test_a_silent_close_is_a_refusal_only_where_others_were_answered() -> None:
-    closed = answer(b"")
-    assert assess(closed, others=False).outcome is Outcome.UNREACHABLE
-    assert assess(closed, others=True).outcome is Outcome.SERVER_REFUSES
+@pytest.mark.parametrize(
+    ("heard", "rule"),
+    [(answer(b""), "reach.tls"), (Answer(Reach.SILENT, "no answer"), "reach.time")],
+    ids=["hangs up", "silent"],
+)
+def test_no_word_is_a_refusal_only_where_others_were_answered(
+    heard: Answer, rule: str
+) -> None:
+    alone, beside = assess(heard, others=False), assess(heard, others=True)
+    assert (alone.outcome, failed(alone)) == (Outcome.UNREACHABLE, [rule])
+    assert (beside.outcome, failed(beside)) == (Outcome.SERVER_REFUSES, ["tls.alert"])
 
 
 @pytest.mark.parametrize(

@@ -95,16 +95,15 @@ def test_what_is_asked_depends_on_what_was_answered() -> None:
     assert asked(Answer(Reach.ANSWERED, alert=Alert.HANDSHAKE_FAILURE)) == {
         Change.SERVER_NAME
     }
-    assert asked(Answer(Reach.CLOSED)) == {Change.SERVER_NAME}
+    for reach in (Reach.CLOSED, Reach.SILENT):
+        assert asked(Answer(reach)) == {Change.SERVER_NAME}
     for reach in (Reach.NO_CONNECTION, Reach.TIMED_OUT, Reach.NOT_TLS, Reach.NO_NAME):
         assert asked(Answer(reach)) == set()
 
 
-def test_a_control_is_needed_where_all_that_was_heard_is_a_hang_up() -> None:
-    closed, alert = (
-        Answer(Reach.CLOSED),
-        Answer(Reach.ANSWERED, alert=Alert.DECODE_ERROR),
-    )
+@pytest.mark.parametrize("reach", [Reach.CLOSED, Reach.SILENT])
+def test_a_control_is_needed_where_no_hello_got_a_word(reach: Reach) -> None:
+    closed, alert = (Answer(reach), Answer(Reach.ANSWERED, alert=Alert.DECODE_ERROR))
     assert needs_control({(1,): closed})
     assert needs_control({(1,): closed, (2,): Answer(Reach.TIMED_OUT)})
     assert not needs_control({(1,): closed, (2,): alert})
