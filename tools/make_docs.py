@@ -24,12 +24,12 @@ PAGES: dict[str, str] = {
     "docs/howto/kamailio.md": "tools.howto_pages:kamailio",
     "docs/howto/nginx.md": "tools.howto_pages:nginx",
     "docs/howto/slapd.md": "tools.howto_pages:slapd",
-    "docs/reference/fidelity.md": "linekey.phone.fidelity:fidelity_page",
-    "docs/reference/findings.md": "linekey.trust.reference:findings_page",
+    "docs/reference/fidelity.md": "tools.reference_pages:fidelity_page",
+    "docs/reference/findings.md": "tools.reference_pages:findings_page",
     "docs/reference/interop.md": "tools.interop_page:interop_page",
-    "docs/reference/models.md": "linekey.catalog.reference:models_page",
-    "docs/reference/reasons.md": "linekey.provisioning.reference:reasons_page",
-    "docs/reference/settings.md": "linekey.settings:reference",
+    "docs/reference/models.md": "tools.reference_pages:models_page",
+    "docs/reference/reasons.md": "tools.reference_pages:reasons_page",
+    "docs/reference/settings.md": "tools.reference_pages:settings_page",
 }
 """Path of the page from the top of the repository → ``module:function``."""
 

@@ -355,41 +355,6 @@ def describe_field(dotted: str) -> str:
     return next(text for name, _, _, text in fields() if name == dotted)
 
 
-def reference() -> str:
-    """Return ``docs/reference/settings.md``."""
-    lines = [
-        "# Settings",
-        "",
-        "<!-- Made by `make docs` from src/linekey/settings.py. -->",
-        "",
-        "linekey reads `linekey.toml` in its state folder, then the environment, then",
-        "options; later ones win. An unknown key is an error. In the environment",
-        "`limits.body_bytes` is `LINEKEY_LIMITS__BODY_BYTES`; lists are separated by",
-        "commas. `LINEKEY_STATE` names the state folder itself.",
-        "",
-    ]
-    section = None
-    for name, kind, default, text in fields():
-        head = name.rpartition(".")[0]
-        if head != section:
-            section = head
-            title = f"`[{head}]`" if head else "At the top"
-            lines += ["", f"## {title}", ""]
-            lines += ["| setting | type | default | meaning |", "|---|---|---|---|"]
-        leaf = name.rpartition(".")[2]
-        kind = kind.replace("|", "\\|")
-        lines.append(f"| `{leaf}` | {kind} | `{default}` | {text} |")
-    return "\n".join(_one_blank(lines)) + "\n"
-
-
-def _one_blank(lines: list[str]) -> Iterator[str]:
-    previous = None
-    for line in lines:
-        if line or previous:
-            yield line
-        previous = line
-
-
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     sections = []
     for name, field in model.model_fields.items():

@@ -1,9 +1,7 @@
-"""The fidelity table, the authorities, reports: the small pieces of the phone."""
+"""The authorities, reports: the small pieces of the phone."""
 
-import ast
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.phone_pki import MAC, NOW, authority, device, server
@@ -16,39 +14,15 @@ from linekey.catalog.root_lists import lists_for
 from linekey.phone.defaults import default_of
 from linekey.phone.document import LIMITS
 from linekey.phone.events import FirmwareChanged
-from linekey.phone.fidelity import fidelity_page
 from linekey.phone.machine import Machine
 from linekey.phone.report import (
     describe_certificates,
     describe_phone,
     describe_settings,
 )
-from linekey.phone.rules import RULES
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.user_agent import user_agent
 from linekey.trust.judge import judge
-
-TOP = Path(__file__).parents[3]
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.rule[:40])
-def test_every_rule_names_tests_that_exist(rule) -> None:
-    assert rule.tests
-    for test in rule.tests:
-        path, _, name = test.partition("::")
-        tree = ast.parse((TOP / path).read_text(encoding="utf-8"))
-        functions = {
-            n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-        }  # fmt: skip
-        assert name in functions, test
-
-
-def test_the_fidelity_page_in_the_repository_is_the_generated_one() -> None:
-    page = TOP / "docs" / "reference" / "fidelity.md"
-    assert page.read_text(encoding="utf-8") == fidelity_page(), "run: make docs"
-    assert fidelity_page().count("L, guessed") == sum(
-        r.confidence == "L" for r in RULES
-    )
 
 
 def test_the_authorities_are_the_makers_and_mozillas_list_of_the_firmware() -> None:

@@ -1,25 +1,35 @@
-"""What this phone does, rule by rule: on whose word, from which firmware, shown where.
+"""What the virtual phone does, rule by rule: on whose word, from which firmware.
 
-``phone.fidelity`` writes docs/reference/fidelity.md from ``RULES``. Rules of this file:
-every rule of the seed's TLS chapter has a row; a row names the tests that hold it; what
-is inference says "guessed" (confidence L). Versions come from the catalogue, so the
-page cannot disagree with it.
+``tools.reference_pages`` writes docs/reference/fidelity.md from ``RULES``; a rule names
+the tests that hold it, and tests/docs that they exist. What is inference says "guessed"
+(confidence L). Versions come from the catalogue, so the page cannot disagree with it.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from linekey.catalog import settings_rules as since
-from linekey.phone.rule import FACTS as _FACTS
-from linekey.phone.rule import PhoneRule
-from linekey.phone.sip_rules import SIP_RULES
-from linekey.phone.use_rules import USE_RULES
+from linekey.catalog.evidence import Confidence
 
-_FLAGS: Final = "vendor page, Permission Flags"
+
+@dataclass(frozen=True, slots=True)
+class PhoneRule:
+    """One thing the phone does; ``shown_by`` names tests by their functions."""
+
+    part: str
+    rule: str
+    firmware: str
+    source: str
+    confidence: Confidence
+    shown_by: tuple[str, ...]
 
 
 def _from(rule: since.SinceRule) -> str:
     return f"from {rule.since}"
 
+
+_FACTS: Final = "facts snom"
+_FLAGS: Final = "vendor page, Permission Flags"
 
 _BUILTIN = "Built-in certificate"
 _SERVER_AUTH = "Server authentication"
@@ -30,6 +40,10 @@ _SETTINGS_PART = "Settings"
 _TLS = "TLS as the phone speaks it"
 _FETCH = "Fetching settings"
 _OURS = "linekey's own"
+_SIP = "SIP lines"
+_KEYS = "Keys and minibrowser"
+_DIRECTORY = "Directory (LDAP)"
+_WAY = "The way of secrets"
 
 RULES: Final = (
     # --- the built-in certificate
@@ -41,8 +55,8 @@ RULES: Final = (
         "seed, Authentication of the devices; Phone's Web Server Certificate",
         "H",
         (
-            "identity::test_every_model_shows_its_built_in_certificate_out_of_the_box",
-            "boot::test_a_phone_boots_proves_itself_and_gets_its_settings",
+            "test_every_model_shows_its_built_in_certificate_out_of_the_box",
+            "test_a_phone_boots_proves_itself_and_gets_its_settings",
         ),
     ),
     PhoneRule(
@@ -51,7 +65,7 @@ RULES: Final = (
         "all",
         "seed, Authentication of the devices, Warning",
         "H",
-        ("control::test_a_lab_phone_needs_no_identity_file_and_keeps_the_one_it_got",),
+        ("test_a_lab_phone_needs_no_identity_file_and_keeps_the_one_it_got",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -61,9 +75,9 @@ RULES: Final = (
         "seed, Upgrade to SHA-2; table of models",
         "H",
         (
-            "identity::test_a_patch_is_for_models_and_firmware_that_can_use_it",
-            "identity::test_a_patch_for_another_phone_is_refused",
-            "identity::test_a_patch_that_was_altered_is_refused",
+            "test_a_patch_is_for_models_and_firmware_that_can_use_it",
+            "test_a_patch_for_another_phone_is_refused",
+            "test_a_patch_that_was_altered_is_refused",
         ),
     ),
     PhoneRule(
@@ -72,7 +86,7 @@ RULES: Final = (
         "all",
         _OURS,
         "L",
-        ("identity::test_a_patch_is_read_as_it_was_made",),
+        ("test_a_patch_is_read_as_it_was_made",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -82,7 +96,7 @@ RULES: Final = (
         "all",
         "seed, Upgrade to SHA-2, read on",
         "L",
-        ("machine::test_a_patch_makes_the_phone_show_its_sha2_certificate",),
+        ("test_a_patch_makes_the_phone_show_its_sha2_certificate",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -90,9 +104,7 @@ RULES: Final = (
         _from(since.PHONE_CERT_TYPE),
         "seed, Phone's Web Server Certificate",
         "H",
-        (
-            "identity::test_phone_cert_type_chooses_between_the_certificates_a_phone_has",
-        ),
+        ("test_phone_cert_type_chooses_between_the_certificates_a_phone_has",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -100,9 +112,7 @@ RULES: Final = (
         "all",
         "a settings dump of a D785 with 10.1.25.0 for best; guesses",
         "L",
-        (
-            "identity::test_phone_cert_type_chooses_between_the_certificates_a_phone_has",
-        ),
+        ("test_phone_cert_type_chooses_between_the_certificates_a_phone_has",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -111,7 +121,7 @@ RULES: Final = (
         "all",
         "seed, Uploading the Phone Certificate",
         "H",
-        ("identity::test_the_operators_own_certificate_wins_under_both_names",),
+        ("test_the_operators_own_certificate_wins_under_both_names",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -120,9 +130,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §3",
         "M",
-        (
-            "identity::test_an_own_certificate_that_cannot_be_read_changes_nothing_and_is_said",
-        ),
+        ("test_an_own_certificate_that_cannot_be_read_changes_nothing_and_is_said",),
     ),
     PhoneRule(
         _BUILTIN,
@@ -131,8 +139,8 @@ RULES: Final = (
         f"{_FACTS} §3",
         "L",
         (
-            "machine::test_an_empty_client_certificate_is_warned_of",
-            "refusals::test_a_phone_that_shows_no_certificate_is_refused_by_a_server_that_needs_one",
+            "test_an_empty_client_certificate_is_warned_of",
+            "test_a_phone_that_shows_no_certificate_is_refused_by_a_server_that_needs_one",
         ),
     ),
     # --- server authentication
@@ -142,7 +150,7 @@ RULES: Final = (
         "8.x",
         "seed, Server Authentication, Version 8.x",
         "H",
-        ("refusals::test_8_x_accepts_any_server_by_default_and_says_what_that_means",),
+        ("test_8_x_accepts_any_server_by_default_and_says_what_that_means",),
     ),
     PhoneRule(
         _SERVER_AUTH,
@@ -151,8 +159,8 @@ RULES: Final = (
         "seed, Server Authentication, Version 8.x",
         "H",
         (
-            "machine::test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
-            "refusals::test_8_x_with_authentication_activated_refuses_as_10_x_does",
+            "test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
+            "test_8_x_with_authentication_activated_refuses_as_10_x_does",
         ),
     ),
     PhoneRule(
@@ -161,9 +169,7 @@ RULES: Final = (
         _from(since.SERVER_AUTH_FORCED),
         "seed, Server Authentication, Version 10.x",
         "H",
-        (
-            "machine::test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
-        ),
+        ("test_server_authentication_by_branch_is_sticky_until_a_factory_reset",),
     ),
     PhoneRule(
         _SERVER_AUTH,
@@ -173,8 +179,8 @@ RULES: Final = (
         f"{_FACTS} §3",
         "H",
         (
-            "machine::test_name_checking_has_its_firmwares_defaults",
-            "machine::test_check_fqdn_before_8_8_3_26_does_nothing_and_says_so",
+            "test_name_checking_has_its_firmwares_defaults",
+            "test_check_fqdn_before_8_8_3_26_does_nothing_and_says_so",
         ),
     ),
     PhoneRule(
@@ -184,7 +190,7 @@ RULES: Final = (
         _from(since.HOST_FLAGS),
         f"{_FACTS} §3",
         "H",
-        ("machine::test_name_checking_has_its_firmwares_defaults",),
+        ("test_name_checking_has_its_firmwares_defaults",),
     ),
     PhoneRule(
         _SERVER_AUTH,
@@ -192,7 +198,7 @@ RULES: Final = (
         "all",
         _OURS,
         "L",
-        ("machine::test_a_flag_sum_that_is_none_leaves_the_default",),
+        ("test_a_flag_sum_that_is_none_leaves_the_default",),
     ),
     PhoneRule(
         _SERVER_AUTH,
@@ -201,7 +207,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §3",
         "H",
-        ("refusals::test_the_server_sees_the_right_alert_and_the_phone_says_why",),
+        ("test_the_server_sees_the_right_alert_and_the_phone_says_why",),
     ),
     # --- trust store
     PhoneRule(
@@ -210,9 +216,7 @@ RULES: Final = (
         "all",
         "seed, Adding Unknown Certificates",
         "H",
-        (
-            "machine::test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot",
-        ),
+        ("test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot",),
     ),
     PhoneRule(
         _STORE,
@@ -221,9 +225,7 @@ RULES: Final = (
         "all",
         "seed, Adding Unknown Certificates (picture of the tab)",
         "M",
-        (
-            "pieces::test_the_authorities_are_the_makers_and_mozillas_list_of_the_firmware",
-        ),
+        ("test_the_authorities_are_the_makers_and_mozillas_list_of_the_firmware",),
     ),
     PhoneRule(
         _STORE,
@@ -233,7 +235,7 @@ RULES: Final = (
         "all",
         _OURS,
         "L",
-        ("pieces::test_a_verdict_that_hangs_on_the_firmwares_date_says_so_first",),
+        ("test_a_verdict_that_hangs_on_the_firmwares_date_says_so_first",),
     ),
     PhoneRule(
         _STORE,
@@ -242,9 +244,7 @@ RULES: Final = (
         "all",
         "seed, Adding Unknown Certificates",
         "H",
-        (
-            "machine::test_a_refused_certificate_is_shelved_with_when_which_connection_and_why",
-        ),
+        ("test_a_refused_certificate_is_shelved_with_when_which_connection_and_why",),
     ),
     PhoneRule(
         _STORE,
@@ -253,8 +253,8 @@ RULES: Final = (
         "seed, Adding Unknown Certificates",
         "H",
         (
-            "machine::test_an_exception_accepts_that_very_certificate_and_no_other",
-            "live::test_nginx_under_an_unknown_ca_needs_an_exception_first",
+            "test_an_exception_accepts_that_very_certificate_and_no_other",
+            "test_nginx_under_an_unknown_ca_needs_an_exception_first",
         ),
     ),
     PhoneRule(
@@ -264,8 +264,8 @@ RULES: Final = (
         "seed, Adding Unknown Certificates (its words: ours)",
         "M",
         (
-            "machine::test_a_notification_can_be_read_away",
-            "refusals::test_the_server_sees_the_right_alert_and_the_phone_says_why",
+            "test_a_notification_can_be_read_away",
+            "test_the_server_sees_the_right_alert_and_the_phone_says_why",
         ),
     ),
     PhoneRule(
@@ -274,7 +274,7 @@ RULES: Final = (
         "all",
         _OURS,
         "M",
-        ("crash::test_a_killed_phone_has_everything_it_had_and_runs_again",),
+        ("test_a_killed_phone_has_everything_it_had_and_runs_again",),
     ),
     PhoneRule(
         _STORE,
@@ -282,7 +282,7 @@ RULES: Final = (
         "all",
         "seed, Server Authentication; extent: ours",
         "M",
-        ("machine::test_a_factory_reset_keeps_what_the_factory_gave_and_nothing_else",),
+        ("test_a_factory_reset_keeps_what_the_factory_gave_and_nothing_else",),
     ),
     # --- upload
     PhoneRule(
@@ -293,8 +293,8 @@ RULES: Final = (
         "seed, Manually Uploading Certificates",
         "H",
         (
-            "machine::test_a_manual_upload_is_taken_or_refused_with_the_reason_in_the_log",
-            "fuzz::test_any_upload_is_answered_with_a_reason",
+            "test_a_manual_upload_is_taken_or_refused_with_the_reason_in_the_log",
+            "test_any_upload_is_answered_with_a_reason",
         ),
     ),
     # --- certificates by provisioning
@@ -304,9 +304,7 @@ RULES: Final = (
         "all",
         "seed, Uploading Server Certificates via Provisioning",
         "H",
-        (
-            "machine::test_a_certificate_by_url_comes_after_all_documents_and_helps_none_of_them",
-        ),
+        ("test_a_certificate_by_url_comes_after_all_documents_and_helps_none_of_them",),
     ),
     PhoneRule(
         _CERTIFICATES,
@@ -315,8 +313,8 @@ RULES: Final = (
         "seed, Uploading Server Certificates via Provisioning",
         "H",
         (
-            "machine::test_a_later_document_of_the_same_round_profits_from_a_base64_certificate",
-            "machine::test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
+            "test_a_later_document_of_the_same_round_profits_from_a_base64_certificate",
+            "test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
         ),
     ),
     PhoneRule(
@@ -326,8 +324,8 @@ RULES: Final = (
         "seed, Uploading Server Certificates via Provisioning",
         "H",
         (
-            "machine::test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
-            "machine::test_before_the_rule_ended_a_certificate_signed_by_an_authority_is_taken",
+            "test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
+            "test_before_the_rule_ended_a_certificate_signed_by_an_authority_is_taken",
         ),
     ),
     PhoneRule(
@@ -337,7 +335,7 @@ RULES: Final = (
         "seed, Uploading Server Certificates via Provisioning",
         "H",
         (
-            "machine::test_a_downloaded_file_that_is_no_der_certificate_is_refused_with_its_reason",
+            "test_a_downloaded_file_that_is_no_der_certificate_is_refused_with_its_reason",
         ),
     ),
     PhoneRule(
@@ -348,8 +346,8 @@ RULES: Final = (
         f"{_FACTS} §4",
         "M",
         (
-            "machine::test_a_private_key_in_a_document_is_shouted_about_and_never_kept",
-            "machine::test_broken_base64_is_refused_and_the_rest_of_the_document_holds",
+            "test_a_private_key_in_a_document_is_shouted_about_and_never_kept",
+            "test_broken_base64_is_refused_and_the_rest_of_the_document_holds",
         ),
     ),
     # --- settings
@@ -361,9 +359,9 @@ RULES: Final = (
         f"{_FACTS} §4; {_FLAGS}",
         "H",
         (
-            "settings::test_a_read_only_setting_cannot_be_changed_on_the_phone",
-            "settings::test_a_writable_setting_is_the_users_until_provisioning_overwrites_it",
-            "settings::test_an_exclamation_mark_sets_only_what_the_user_has_not_set",
+            "test_a_read_only_setting_cannot_be_changed_on_the_phone",
+            "test_a_writable_setting_is_the_users_until_provisioning_overwrites_it",
+            "test_an_exclamation_mark_sets_only_what_the_user_has_not_set",
         ),
     ),
     PhoneRule(
@@ -372,7 +370,7 @@ RULES: Final = (
         "10.1.79.0 (read for all)",
         _FLAGS,
         "H",
-        ("settings::test_a_volatile_setting_is_gone_after_a_reboot",),
+        ("test_a_volatile_setting_is_gone_after_a_reboot",),
     ),
     PhoneRule(
         _SETTINGS_PART,
@@ -380,7 +378,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §4",
         "M",
-        ("document::test_every_part_is_read_and_what_is_left_out_is_said",),
+        ("test_every_part_is_read_and_what_is_left_out_is_said",),
     ),
     PhoneRule(
         _SETTINGS_PART,
@@ -388,7 +386,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §4",
         "H",
-        ("document::test_each_section_may_be_a_document_of_its_own",),
+        ("test_each_section_may_be_a_document_of_its_own",),
     ),
     PhoneRule(
         _SETTINGS_PART,
@@ -398,8 +396,8 @@ RULES: Final = (
         f"{_FACTS} §4",
         "M",
         (
-            "machine::test_documents_name_further_documents_which_come_in_order_and_once",
-            "machine::test_documents_that_name_each_other_for_ever_come_to_an_end",
+            "test_documents_name_further_documents_which_come_in_order_and_once",
+            "test_documents_that_name_each_other_for_ever_come_to_an_end",
         ),
     ),
     PhoneRule(
@@ -409,8 +407,8 @@ RULES: Final = (
         _OURS,
         "M",
         (
-            "document::test_hostile_xml_is_refused_with_the_documented_error",
-            "fuzz::test_any_document_is_read_or_is_the_documented_error",
+            "test_hostile_xml_is_refused_with_the_documented_error",
+            "test_any_document_is_read_or_is_the_documented_error",
         ),
     ),
     # --- fetching
@@ -421,8 +419,8 @@ RULES: Final = (
         f"{_FACTS} §3",
         "H",
         (
-            "urls::test_setting_server_names_the_documents",
-            "boot::test_a_phone_boots_proves_itself_and_gets_its_settings",
+            "test_setting_server_names_the_documents",
+            "test_a_phone_boots_proves_itself_and_gets_its_settings",
         ),
     ),
     PhoneRule(
@@ -431,7 +429,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §3, read on",
         "L",
-        ("urls::test_setting_server_names_the_documents",),
+        ("test_setting_server_names_the_documents",),
     ),
     PhoneRule(
         _FETCH,
@@ -439,7 +437,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §6",
         "H",
-        ("urls::test_the_user_agent_has_the_shape_of_its_firmware",),
+        ("test_the_user_agent_has_the_shape_of_its_firmware",),
     ),
     PhoneRule(
         _FETCH,
@@ -447,7 +445,7 @@ RULES: Final = (
         "all",
         f"{_FACTS} §3; RFC 7616",
         "M",
-        ("http::test_digest_is_answered_before_basic_also_after_a_stale_nonce",),
+        ("test_digest_is_answered_before_basic_also_after_a_stale_nonce",),
     ),
     PhoneRule(
         _FETCH,
@@ -455,7 +453,7 @@ RULES: Final = (
         "all",
         _OURS,
         "L",
-        ("machine::test_retries_grow_are_bounded_and_spread_over_the_fleet",),
+        ("test_retries_grow_are_bounded_and_spread_over_the_fleet",),
     ),
     PhoneRule(
         _FETCH,
@@ -463,7 +461,7 @@ RULES: Final = (
         "all",
         "vendor page settings_refresh_timer",
         "M",
-        ("machine::test_the_refresh_timer_is_kept_within_reason",),
+        ("test_the_refresh_timer_is_kept_within_reason",),
     ),
     # --- TLS
     PhoneRule(
@@ -474,10 +472,10 @@ RULES: Final = (
         "seed, Supported Cipher Suites",
         "H",
         (
-            "hello::test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",
-            "refusals::test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped",
-            "refusals::test_a_phone_whose_suites_no_engine_speaks_says_so_and_lives",
-            "live::test_openssl_s_server_serves_phones_of_every_age",
+            "test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",
+            "test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped",
+            "test_a_phone_whose_suites_no_engine_speaks_says_so_and_lives",
+            "test_openssl_s_server_serves_phones_of_every_age",
         ),
     ),
     PhoneRule(
@@ -487,10 +485,7 @@ RULES: Final = (
         "all",
         "seed, Supported Cipher Suites; OpenSSL's defaults of the row's line",
         "L",
-        (
-            "hello::"
-            "test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",
-        ),
+        ("test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",),
     ),
     PhoneRule(
         _TLS,
@@ -500,9 +495,8 @@ RULES: Final = (
         "RFC 6066 §3; which firmware sends a name is not known",
         "L",
         (
-            "hello::"
             "test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",
-            "hello::test_an_address_is_never_sent_as_a_server_name",
+            "test_an_address_is_never_sent_as_a_server_name",
         ),
     ),
     PhoneRule(
@@ -513,7 +507,7 @@ RULES: Final = (
         "seed, Supported Cipher Suites (authentication NULL)",
         "M",
         (
-            "live::test_a_server_without_any_certificate_is_taken_only_where_nobody_is_authenticated",
+            "test_a_server_without_any_certificate_is_taken_only_where_nobody_is_authenticated",
         ),
     ),
     PhoneRule(
@@ -522,9 +516,7 @@ RULES: Final = (
         "all",
         "seed, TLS handshake overview",
         "H",
-        (
-            "live::test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_file",
-        ),
+        ("test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_file",),
     ),
     PhoneRule(
         _TLS,
@@ -533,9 +525,7 @@ RULES: Final = (
         f"SHA-2 {_from(since.SHA2)}",
         "seed, Authentication of the devices, which speaks of the phone's certificate",
         "L",
-        (
-            "refusals::test_a_sha2_chain_is_taken_with_a_doubt_where_the_table_has_sha1_alone",
-        ),
+        ("test_a_sha2_chain_is_taken_with_a_doubt_where_the_table_has_sha1_alone",),
     ),
     PhoneRule(
         _TLS,
@@ -543,7 +533,7 @@ RULES: Final = (
         "all",
         "RFC 5280 §6.1",
         "M",
-        ("refusals::test_validity_is_judged_by_the_phones_clock",),
+        ("test_validity_is_judged_by_the_phones_clock",),
     ),
     PhoneRule(
         _TLS,
@@ -551,7 +541,7 @@ RULES: Final = (
         "all",
         "seed, Limitations",
         "H",
-        ("pieces::test_no_revocation_list_is_ever_looked_at",),
+        ("test_no_revocation_list_is_ever_looked_at",),
     ),
     PhoneRule(
         _TLS,
@@ -559,7 +549,7 @@ RULES: Final = (
         "all",
         "OpenSSL, ssl_x509err2alert",
         "M",
-        ("live::test_openssl_sees_the_alert_that_says_why",),
+        ("test_openssl_sees_the_alert_that_says_why",),
     ),
     PhoneRule(
         _TLS,
@@ -568,9 +558,7 @@ RULES: Final = (
         "all",
         "seed, Uploading the Phone Certificate",
         "H",
-        (
-            "live::test_curl_and_openssl_can_fetch_the_phones_certificate_from_its_pages",
-        ),
+        ("test_curl_and_openssl_can_fetch_the_phones_certificate_from_its_pages",),
     ),
     PhoneRule(
         _TLS,
@@ -580,10 +568,131 @@ RULES: Final = (
         _OURS,
         "M",
         (
-            "fuzz::test_any_server_flight_is_a_handshake_or_the_documented_error",
-            "http::test_a_server_that_answers_nonsense_is_the_one_documented_error",
+            "test_any_server_flight_is_a_handshake_or_the_documented_error",
+            "test_a_server_that_answers_nonsense_is_the_one_documented_error",
         ),
     ),
-    *SIP_RULES,
-    *USE_RULES,
+    # --- SIP lines
+    PhoneRule(
+        _SIP,
+        "A SIP server's name is checked as any other's, with OpenSSL's host flags: "
+        "a wildcard will do, which RFC 5922 §7.2 forbids; a SAN URI sip:… alone "
+        "will not, which its §7.1 takes",
+        "all",
+        f"{_FACTS} §3 (host_name_validation_flags are OpenSSL's), read on",
+        "L",
+        ("test_a_sip_server_is_named_as_a_web_server_is_not_as_rfc_5922_has_it",),
+    ),
+    PhoneRule(
+        _SIP,
+        "Every Contact carries reg-id=1 and +sip.instance, a UUID that ends in the MAC",
+        "all",
+        "public traces of Snom phones; RFC 5626 §4.1",
+        "M",
+        (
+            "test_every_connection_registers_one_and_the_same_contact_of_the_phone",
+            "test_broken_connections_leave_one_binding_and_lock_no_phone_out",
+        ),
+    ),
+    PhoneRule(
+        _SIP,
+        "That UUID is version 1 at time 0, which RFC 5626 lets a device with a MAC "
+        "take; in traces of Snom phones the rest is random. Supported says outbound",
+        "all",
+        "linekey's own",
+        "L",
+        ("test_the_instance_is_a_uuid_of_the_mac_by_rfc_5626",),
+    ),
+    PhoneRule(
+        _SIP,
+        "A missing pong ends a connection only where the server said that it answers "
+        "pings, or has answered one on it",
+        "all",
+        "RFC 5626 §4.4; RFC 6223",
+        "L",
+        (
+            "test_a_server_that_never_answered_a_ping_stays_connected",
+            "test_silence_after_a_ping_means_a_dead_server_only_where_it_answered_one",
+        ),
+    ),
+    # --- keys, pages, the directory, open ways
+    PhoneRule(
+        _KEYS,
+        "A dedicated key does what dkey_NAME says, its value plain or nested XML",
+        "all",
+        "templates of public provisioning systems (wazo-provd-plugins, FusionPBX)",
+        "M",
+        (
+            "test_a_dedicated_key_of_a_document_opens_its_url",
+            "test_the_command_line_knows_a_dedicated_key_by_its_names",
+        ),
+    ),
+    PhoneRule(
+        _KEYS,
+        "F1 to F4 do what context_key of idx 0 to 3 says while no page is shown, or "
+        "gui_fkey1 to 4 where that is not set",
+        "gui_fkey: 10.1.25.0 to 10.1.49.11; context_key: from 10.1.51.12 at the latest",
+        "wazo-provd-plugins, thread 313; Tancredi, dump of 10.1.25.0",
+        "M",
+        ("test_the_keys_under_the_screen_open_theirs_while_no_page_is_shown",),
+    ),
+    PhoneRule(
+        _KEYS,
+        "phone:// is snom://; what stands in their fragment would change a real phone, "
+        "and is told",
+        "all",
+        'vendor page "Fragments"',
+        "H",
+        ("test_phone_and_snom_commands_are_one",),
+    ),
+    PhoneRule(
+        _KEYS,
+        "IPPhone roots without Snom, and IPPhoneSilent, which shows nothing",
+        "all here; the vendor names 10.1.82.0 for Silent",
+        'vendor page "XML Minibrowser"; fspbx',
+        "H",
+        ("test_a_silent_page_leaves_the_screen_and_fetches_the_next",),
+    ),
+    PhoneRule(
+        _DIRECTORY,
+        "In a filter % is what begins with the typed text; later the text alone",
+        f"later: from {since.LDAP_SUBSTRINGS.since}",
+        since.LDAP_SUBSTRINGS.source,
+        "M",
+        ("test_what_the_percent_sign_means_depends_on_the_firmware",),
+    ),
+    PhoneRule(
+        _DIRECTORY,
+        "A bare % on later firmware is a doubt that is said",
+        f"from {since.LDAP_SUBSTRINGS.since}",
+        "the vendor says that most old filters still work",
+        "L",
+        ("test_a_bare_percent_sign_on_new_firmware_is_a_doubt",),
+    ),
+    PhoneRule(
+        _WAY,
+        "Secrets and certificates that came by plain HTTP, or from a server that was "
+        "not authenticated, are taken and warned of",
+        "all",
+        "seed, Uploading the Phone Certificate (a trusted environment); the warning is "
+        "linekey's own",
+        "H",
+        ("test_secrets_that_came_by_an_open_way_are_warned_of_by_setting_and_url",),
+    ),
+    PhoneRule(
+        _WAY,
+        "A user_outbound or user_host that speaks of TLS and cannot be read is refused",
+        "all",
+        "linekey's own: a phone must not register in plain by a misprint",
+        "L",
+        ("test_no_spelling_that_contains_tls_gives_plaintext",),
+    ),
+    PhoneRule(
+        _WAY,
+        "user_outbound is a list by comma; an empty entry is none, the others stand in",
+        "from 8.7",
+        "FusionPBX, thread 6603",
+        "M",
+        ("test_an_outbound_is_a_list_whose_empty_entries_are_none",),
+    ),
 )

@@ -1,0 +1,1 @@
+"""Programs that make the documentation, its pictures and the test machine."""
