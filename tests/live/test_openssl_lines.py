@@ -25,6 +25,7 @@ from linekey.check.phones import Setup, gather
 from linekey.check.run import check_answers
 from linekey.net.phone_runner import VirtualPhone
 from linekey.net.prober import Prober
+from linekey.phone.document import PhoneDocument
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.state import new_phone
 from linekey.tls.hello import build_client_hello, parse_client_hello
@@ -77,7 +78,7 @@ def questions(*models: tuple[str, str]) -> Any:
     profiles = [profile(*m) for m in models] or list(all_profiles())
     setup = Setup(
         authorities=(authority().certificate,),
-        settings={"tls_server_authentication": "on"},
+        documents=(PhoneDocument.of_settings({"tls_server_authentication": "on"}),),
     )
     return classes_of(gather(profiles, "127.0.0.1", setup, now=NOW).phones)
 

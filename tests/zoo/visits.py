@@ -21,6 +21,7 @@ from linekey.net.phone_runner import VirtualPhone
 from linekey.net.prober import Limits, Prober
 from linekey.net.questions import ask_for
 from linekey.phone.connection import ConnectionReport
+from linekey.phone.document import PhoneDocument
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
@@ -55,7 +56,9 @@ def classes_for(
     rows = {row for kind in kinds for row in kind.rows}
     setup = Setup(
         authorities=(root,),
-        settings={"tls_server_authentication": "on"} if strict else {},
+        documents=(PhoneDocument.of_settings({"tls_server_authentication": "on"}),)
+        if strict
+        else (),
     )
     profiles = [p for p in all_profiles() if p.match.row.id in rows]
     return classes_of(gather(profiles, called, setup, now=NOW).phones)

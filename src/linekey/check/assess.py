@@ -25,7 +25,7 @@ from linekey.check.report import ClassResult, Cure, Outcome
 from linekey.trust.findings import Finding, Verdict, failed, in_order
 from linekey.trust.naming import is_ip
 from linekey.trust.paths import missing_intermediates
-from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of, judge_both
+from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,12 @@ def assess_answer(
     spoken = look_at_negotiation(answer, phones.first)
     suite = answer.suite
     phone = phones.first
-    authenticates = (
-        phone.profile.server_auth_forced or phone.settings.server_authentication
-    )
     verdict = Verdict(True, ())
-    if suite is None or suite.authentication != "anon" or authenticates:
+    if (
+        suite is None
+        or suite.authentication != "anon"
+        or phone.state.authenticates_servers
+    ):
         verdict = _judge(phones, answer.chain, question)
     client = look_at_client(answer, phones.first, question.identity, question.at)
     findings = (*spoken, *verdict.findings, *client)
@@ -148,24 +149,15 @@ def _result(
 
 
 def _roots(phones: PhoneClass) -> dict[str, Any] | None:
-    roots = phones.first.roots
+    roots = phones.first.state.roots
     return None if roots is None else roots.as_dict()
 
 
 def _judge(
     phones: PhoneClass, chain: Sequence[Certificate], question: Question
 ) -> Verdict:
-    phone = phones.first
-    return judge_both(
-        chain,
-        question.name,
-        phone.store,
-        phone.other_store,
-        phone.roots,
-        phone.profile,
-        phone.settings,
-        question.at,
-        known=question.known,
+    return phones.first.state.verdict_on(
+        chain, question.name, question.at, known=question.known
     )
 
 
@@ -185,7 +177,9 @@ def _cures(
     rules = {f.rule for f in findings if not f.ok and f.severity != "note"}
     cures: list[Cure] = []
     if "chain.incomplete" in rules:
-        missing = missing_intermediates(chain, phone.store, question.at, question.known)
+        missing = missing_intermediates(
+            chain, phone.state.trust, question.at, question.known
+        )
         if missing:
             cures.append(append_cure(missing, "chain.incomplete"))
     if "chain.self-signed" in rules:
@@ -198,7 +192,7 @@ def _cures(
         if anchor != chain[0]:
             cures.append(provision_cure((anchor,), phone.profile, rule))
     if "name.wildcard" in rules:
-        lenient = phone.settings.host_flags & ~(2 | 4 | 16)
+        lenient = phone.state.tls_settings.host_flags & ~(2 | 4 | 16)
         cures.append(
             setting_cure("host_name_validation_flags", str(lenient), "name.wildcard")
         )
@@ -206,7 +200,7 @@ def _cures(
         phone.profile.check_fqdn_available
         and question.name
         and not is_ip(question.name)
-        and phone.settings.server_authentication
+        and phone.state.authenticates_servers
     ):
         cures.append(
             setting_cure("check_fqdn_against_server_cert", "on", "name.unchecked")

@@ -25,7 +25,7 @@ def calendar_of(
     """Every day after ``at``, in order; ``judge_at`` judges one class at one time."""
     paths: dict[Certificate, dict[str, tuple[int, int]]] = {}
     for phones in classes:
-        if not _authenticates(phones):
+        if not phones.first.state.authenticates_servers:
             continue
         path = judge_at(phones, at).path
         for depth, certificate in enumerate(path):
@@ -45,11 +45,6 @@ def calendar_of(
         entries.append(_entry(certificate, depth, length, breaks, len(places)))
     entries += _vendor_authorities(classes, at)
     return tuple(sorted(entries, key=lambda e: (e.day, e.subject)))
-
-
-def _authenticates(phones: PhoneClass) -> bool:
-    phone = phones.first
-    return phone.profile.server_auth_forced or phone.settings.server_authentication
 
 
 def _entry(

@@ -9,29 +9,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from linekey.catalog.profile import Profile
-from linekey.catalog.root_lists import RootLists
 from linekey.check.hellos import Hello
-from linekey.trust.judge import TlsSettings
+from linekey.phone.state import PhoneState
 from linekey.trust.store import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One phone to be checked for: a profile, as it is set up.
+    """One phone to be checked for, as it is set up, and the hello it sends.
 
     ``label`` is what reports call its model, a MAC behind it where it is a device of
-    the fleet. ``roots`` says which list of roots its store holds (None: one of the
-    operator's own), and ``other_store`` is the store it may have as well, where its
-    firmware's date is unknown: both are judged, and the report says where they differ.
+    the fleet.
     """
 
-    profile: Profile
+    state: PhoneState
     hello: Hello
-    settings: TlsSettings
-    store: TrustStore
     label: str = ""
-    roots: RootLists | None = None
-    other_store: TrustStore | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """What its model can do with its firmware."""
+        return self.state.profile
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -67,7 +65,7 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
     by_identity: dict[int, int] = {}
     numbers: dict[TrustStore, int] = {}
     for phone in phones:
-        profile = phone.profile
+        profile, roots = phone.profile, phone.state.roots
         key = (
             phone.hello.wire_key,
             phone.hello.versions,
@@ -81,9 +79,9 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
             profile.signed_by_rule,
             profile.base64_certificates,
             profile.warnings,
-            phone.settings,
-            _number(phone.store, by_identity, numbers),
-            phone.other_store and _number(phone.other_store, by_identity, numbers),
+            phone.state.tls_settings,
+            _number(phone.state.trust, by_identity, numbers),
+            roots and roots.oldest_date,
         )
         groups.setdefault(key, []).append(phone)
     return tuple(

@@ -1,89 +1,46 @@
 """The phones to check for: from the catalogue, with what the operator adds.
 
-Settings and certificates that an operator gives (``--trust``, ``--settings``) are
-applied as the phone would apply them: a certificate that its firmware would refuse is
-not on its shelf, and that is noted.
+Each is a phone (``phone.state``) that took what the operator gives (``--trust``,
+``--settings``, a layer) by the phone's own functions (``phone.apply``): what its
+settings mean, and which certificates its firmware takes, is decided there. What such a
+phone would log as a warning or an error is told with the report.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Final
 
 from linekey.catalog.profile import Profile
 from linekey.catalog.root_lists import RootLists, lists_for
 from linekey.certs.certificate import Certificate
 from linekey.check.classes import Phone
 from linekey.check.hellos import Hello, derive
-from linekey.trust.judge import TlsSettings
+from linekey.mac import Mac
+from linekey.phone.apply import take_certificate, take_document
+from linekey.phone.document import PhoneDocument
+from linekey.phone.state import PhoneState
 from linekey.trust.store import TrustStore
+
+_ANY: Final = Mac("0" * 12)
+"""No verdict depends on a phone's MAC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What an operator says of the phones beyond model and firmware.
 
-    ``certificates`` are those they were provisioned with; ``settings`` phone settings
-    by name, of which three matter here; ``firmware_date`` settles the list of roots;
-    ``capture`` replaces every derived hello; ``authorities``, where given, replace
-    Mozilla's list (a phone's own export).
+    ``certificates`` are those they were provisioned with, in whichever form they read;
+    ``documents`` what they fetched, in order; ``firmware_date`` settles the list of
+    roots; ``capture`` replaces every derived hello; ``authorities``, where given,
+    replace Mozilla's list (a phone's own export).
     """
 
     certificates: tuple[Certificate, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    documents: tuple[PhoneDocument, ...] = ()
     firmware_date: date | None = None
     capture: Hello | None = None
     authorities: tuple[Certificate, ...] | None = None
-
-
-_ON = frozenset({"on", "true", "1", "yes"})
-_OFF = frozenset({"off", "false", "0", "no"})
-
-
-def settings_for(
-    profile: Profile, given: Mapping[str, str]
-) -> tuple[TlsSettings, list[str]]:
-    """The three settings of a phone, from its defaults and what is provisioned.
-
-    A setting that the firmware does not have yet changes nothing and is noted; so is a
-    value that means nothing. 10.x cannot switch authentication off.
-    """
-    default = TlsSettings.defaults(profile)
-    notes = []
-
-    def switch(name: str, fallback: bool, available: bool) -> bool:
-        text = given.get(name, "").strip().lower()
-        if not text:
-            return fallback
-        if not available:
-            notes.append(f"{profile.name} does not know {name} yet")
-            return fallback
-        if text not in _ON | _OFF:
-            notes.append(f"{name}: {text!r} is neither on nor off")
-            return fallback
-        return text in _ON
-
-    authenticates = switch(
-        "tls_server_authentication",
-        default.server_authentication,
-        profile.server_auth_available,
-    )
-    check_fqdn = switch(
-        "check_fqdn_against_server_cert",
-        default.check_fqdn,
-        profile.check_fqdn_available,
-    )
-    flags = default.host_flags
-    text = given.get("host_name_validation_flags", "").strip()
-    if text and not profile.host_flags_available:
-        notes.append(f"{profile.name} does not know host_name_validation_flags yet")
-    elif text.isascii() and text.isdigit() and len(text) < 6:
-        flags = int(text)
-    elif text:
-        notes.append(f"host_name_validation_flags: {text!r} is no number")
-    return (
-        TlsSettings(authenticates or profile.server_auth_forced, check_fqdn, flags),
-        notes,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,58 +68,28 @@ def gather_each(
     phones: list[Phone] = []
     notes: dict[str, None] = {}
     lists: dict[tuple[str, date | None], RootLists] = {}
-    stores: dict[tuple[object, ...], TrustStore] = {}
+    fresh: dict[tuple[object, ...], PhoneState] = {}
     for profile, label, setup in entries:
-        key = str(profile.firmware), setup.firmware_date
-        if key not in lists:
-            lists[key] = lists_for(
-                profile.firmware, today=now.date(), told=setup.firmware_date
-            )
-        choice = lists[key]
-        settings, said = settings_for(profile, setup.settings)
-        notes.update(dict.fromkeys(said))
         own = setup.authorities
-        newest = _store(
-            choice.newest if own is None else own, profile, setup, stores, notes, now
-        )
-        other = None
-        if own is None and choice.oldest is not None:
-            other = _store(choice.oldest, profile, setup, stores, notes, now)
-        phones.append(
-            Phone(
-                profile,
-                setup.capture or derive(profile, name),
-                settings,
-                newest,
-                label=label,
-                roots=None if own is not None else choice,
-                other_store=other,
-            )
-        )
+        key = (profile, setup.firmware_date, setup.certificates, own)
+        if key not in fresh:
+            of = str(profile.firmware), setup.firmware_date
+            if of not in lists:
+                lists[of] = lists_for(
+                    profile.firmware, today=now.date(), told=setup.firmware_date
+                )
+            state = PhoneState(_ANY, profile, trust=TrustStore(own or ()))
+            if own is None:
+                state = state.with_roots(lists[of])
+            for certificate in setup.certificates:
+                state = take_certificate(state, certificate, "a certificate", now)
+            fresh[key] = state
+        state = fresh[key]
+        for document in setup.documents:
+            state = take_document(state, document, "", now).state
+        for entry in state.log:
+            if entry.level != "info":
+                notes.update(dict.fromkeys(entry.details or (entry.text,)))
+        hello = setup.capture or derive(profile, name)
+        phones.append(Phone(replace(state, log=()), hello, label))
     return Gathered(tuple(phones), tuple(notes))
-
-
-def _store(
-    roots: Sequence[Certificate],
-    profile: Profile,
-    setup: Setup,
-    stores: dict[tuple[object, ...], TrustStore],
-    notes: dict[str, None],
-    now: datetime,
-) -> TrustStore:
-    key = (id(roots), profile.signed_by_rule, setup.certificates)
-    if key not in stores:
-        store = TrustStore(authorities=tuple(roots))
-        for certificate in setup.certificates:
-            intake = store.provision(
-                certificate, at=now, signed_by_rule=profile.signed_by_rule
-            )
-            store = intake.store
-            if not intake.accepted:
-                notes[
-                    f"{intake.reason}: not taken by firmware before "
-                    "8.7.5.52/8.9.3.41, and so by "
-                    f"{profile.firmware}"
-                ] = None
-        stores[key] = store
-    return stores[key]

@@ -134,9 +134,9 @@ def _calendar(
         return judge(
             chains[phones.id],
             question.name,
-            phone.store,
+            phone.state.trust,
             phone.profile,
-            phone.settings,
+            phone.state.tls_settings,
             at,
         )
 

@@ -39,6 +39,7 @@ from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import InputError, LinekeyError
 from linekey.net.prober import Limits, Prober
 from linekey.net.questions import ask_for
+from linekey.phone.document import PhoneDocument
 from linekey.tls.engine import Identity
 
 app = typer.Typer(
@@ -293,15 +294,15 @@ def _setup(
     certificates = [
         certificate for path in trust or [] for certificate in read_certificates(path)
     ]
-    values: dict[str, str] = {}
+    documents: tuple[PhoneDocument, ...] = ()
     if settings is not None:
-        values, more, said = read_settings(settings)
-        certificates += more
+        document, said = read_settings(settings)
+        documents = (document,)
         for line in said:
             note(line)
     return Setup(
         tuple(dict.fromkeys(certificates)),
-        values,
+        documents,
         _day(firmware_date, "--firmware-date") if firmware_date else None,
         read_capture(read_file(capture), capture.name) if capture else None,
     )

@@ -16,7 +16,7 @@ from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import opened, read_file
 from linekey.cli.output import note, warn
 from linekey.errors import CertificateError, InputError
-from linekey.phone.document import parse_document
+from linekey.phone.document import PhoneDocument, SettingLine, parse_document
 from linekey.phone.identity import parse_identity
 from linekey.provisioning.document import merge
 from linekey.tls.engine import Identity
@@ -51,26 +51,22 @@ def read_identity(path: Path) -> Identity:
         return Identity(identity.chain, parse_private_key(bundle.keys[0]))
 
 
-def read_settings(
-    path: Path,
-) -> tuple[dict[str, str], list[Certificate], list[str]]:
-    """A phone configuration: settings by name, base64 certificates, and what is not
-    followed (URLs: a check fetches nothing)."""
+def read_settings(path: Path) -> tuple[PhoneDocument, list[str]]:
+    """A phone configuration, and what of it is not followed (URLs: a check fetches
+    nothing)."""
     document = parse_document(read_file(path))
-    values = {s.name: s.value for s in document.settings if s.idx is None}
-    certificates: list[Certificate] = []
-    said = list(document.notes)
-    for line in document.certificates:
-        if line.url:
-            said.append(
-                f"line {line.line}: the certificate at its url is not fetched; give "
-                "the file with --trust"
-            )
-            continue
-        certificates += parse_certificates(line.text.encode("utf-8"))
+    said = [
+        *document.notes,
+        *(
+            f"line {line.line}: the certificate at its url is not fetched; give "
+            "the file with --trust"
+            for line in document.certificates
+            if line.url
+        ),
+    ]
     if document.files:
         said.append("further setting files are not fetched")
-    return values, certificates, said
+    return replace(document, notes=()), said
 
 
 def fleet_entries(
@@ -117,10 +113,15 @@ def fleet_entries(
                         )
                     )
                 ),
-                settings={
-                    **setup.settings,
-                    **{s.name: s.value for s in layer.settings if s.idx is None},
-                },
+                documents=(
+                    *setup.documents,
+                    PhoneDocument(
+                        tuple(
+                            SettingLine(s.name, s.value, s.idx, s.perm or "")
+                            for s in layer.settings
+                        )
+                    ),
+                ),
             )
             entries.append((phone, f"{phone.model.name} {device.mac}", own))
     if skipped:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from linekey.catalog.known_settings import find_known
+from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle
 from linekey.errors import CertificateError
 from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
@@ -40,7 +41,15 @@ def apply_document(
     state: PhoneState, document: PhoneDocument, url: str, now: datetime
 ) -> Applied:
     """Apply one document that came from ``url`` (without user and password)."""
-    identity_before = state.identity
+    applied = take_document(state, document, url, now)
+    kind = state.identity.kind
+    return replace(applied, state=note_identity(applied.state, kind, now))
+
+
+def take_document(
+    state: PhoneState, document: PhoneDocument, url: str, now: datetime
+) -> Applied:
+    """Put a document into the state, whatever certificate the phone then shows."""
     state, unknown, kept_back = _apply_settings(state, document, now)
     state = _apply_function_keys(state, document.function_keys, now)
     if document.sections:
@@ -68,7 +77,6 @@ def apply_document(
             certificate_urls.append(line.url)
         else:
             state = take_base64(state, line, now)
-    state = note_identity(state, identity_before.kind, now)
     return Applied(state, tuple(certificate_urls), document.files)
 
 
@@ -89,8 +97,10 @@ def _apply_settings(
             kept_back.append(f"{line.name} was not set: {change.reason}")
         elif find_known(name) is None:
             unknown.append(line.name)
-        kept_back += remarks_on(state, name, line.value)
-    return replace(state, settings=settings), unknown, kept_back
+    state = replace(state, settings=settings)
+    for line in document.settings:  # what holds in the end is what they are told by
+        kept_back += remarks_on(state, line.name.lower(), line.value)
+    return state, unknown, kept_back
 
 
 def remarks_on(state: PhoneState, name: str, value: str) -> list[str]:
@@ -216,14 +226,24 @@ def take_base64(state: PhoneState, line: CertificateLine, now: datetime) -> Phon
             "each <certificate> holds one",
             level="error",
         )
+    return take_certificate(state, bundle.certificates[0], where, now)
+
+
+def take_certificate(
+    state: PhoneState, certificate: Certificate, where: str, now: datetime
+) -> PhoneState:
+    """Take one certificate by the firmware's rule, and log whether that was done."""
     intake = state.trust.provision(
-        bundle.certificates[0], at=now, signed_by_rule=state.profile.signed_by_rule
+        certificate, at=now, signed_by_rule=state.profile.signed_by_rule
     )
+    text = f"{where}: {intake.reason}"
+    if not intake.accepted:
+        text += (
+            f"; firmware {state.profile.firmware} takes no other (any is taken from "
+            "8.7.5.52 and 8.9.3.41 on)"
+        )
     return replace(state, trust=intake.store).with_log(
-        now,
-        "certificates",
-        f"{where}: {intake.reason}",
-        level="info" if intake.accepted else "error",
+        now, "certificates", text, level="info" if intake.accepted else "error"
     )
 
 
@@ -250,15 +270,7 @@ def take_download(
         return state.with_log(
             now, "certificates", f"certificate {url}: {text}", level="error"
         )
-    intake = state.trust.provision(
-        certificate, at=now, signed_by_rule=state.profile.signed_by_rule
-    )
-    return replace(state, trust=intake.store).with_log(
-        now,
-        "certificates",
-        f"certificate {url}: {intake.reason}",
-        level="info" if intake.accepted else "error",
-    )
+    return take_certificate(state, certificate, f"certificate {url}", now)
 
 
 def note_identity(state: PhoneState, kind_before: str, now: datetime) -> PhoneState:

@@ -14,8 +14,9 @@ Nothing here applies anything: see ``phone.provisioning_round``.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 from xml.sax.saxutils import escape, quoteattr
 
 from linekey.catalog.secrecy import is_secret, is_secret_value
@@ -103,6 +104,11 @@ class PhoneDocument:
     """What is only kept: name in lower case, XML."""
     notes: tuple[str, ...] = ()
     """What was left out and why, a clause each."""
+
+    @classmethod
+    def of_settings(cls, values: Mapping[str, str]) -> Self:
+        """A document with these settings of the whole phone and nothing else."""
+        return cls(tuple(SettingLine(n, v, None, "") for n, v in values.items()))
 
 
 @dataclass(slots=True)

@@ -230,22 +230,42 @@ class PhoneState:
         trust = self.trust.with_authorities((*maker, *lists.newest))
         return replace(self, trust=trust, roots=lists, maker_authorities=maker)
 
+    @property
+    def older_trust(self) -> TrustStore | None:
+        """The store with the oldest list of roots that the firmware may have.
+
+        None where its list is known exactly.
+        """
+        if self.roots is None or self.roots.oldest is None:
+            return None
+        return self.trust.with_authorities(
+            (*self.maker_authorities, *self.roots.oldest)
+        )
+
     def verdict_on(
-        self, chain: Sequence[Certificate], name: str | None, now: datetime
+        self,
+        chain: Sequence[Certificate],
+        name: str | None,
+        now: datetime,
+        *,
+        known: Sequence[Certificate] = (),
     ) -> Verdict:
         """What this phone says to a server's chain, by the one judge.
 
         Where its list of roots is not known exactly, the oldest it may have is asked
         too, and the verdict says if it depends on that (``trust.root_age``).
+        ``known`` are certificates that only help to say what is missing.
         """
-        lists = self.roots
-        older = None
-        if lists is not None and lists.oldest is not None:
-            older = self.trust.with_authorities(
-                (*self.maker_authorities, *lists.oldest)
-            )
         return judge_both(
-            chain, name, self.trust, older, lists, self.profile, self.tls_settings, now
+            chain,
+            name,
+            self.trust,
+            self.older_trust,
+            self.roots,
+            self.profile,
+            self.tls_settings,
+            now,
+            known=known,
         )
 
     def setting(self, name: str, idx: int | None = None) -> str:

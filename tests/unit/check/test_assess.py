@@ -25,6 +25,7 @@ from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.flight import AnswerReader
 from linekey.check.phones import Setup, gather
 from linekey.check.report import ClassResult, Outcome
+from linekey.phone.document import PhoneDocument
 from linekey.tls.alerts import Alert
 from linekey.trust.http_refusal import read_http_refusal
 
@@ -281,7 +282,8 @@ def test_an_anonymous_suite_is_taken_only_while_servers_are_not_authenticated(
     switch: str,
 ) -> None:
     """As the virtual phone judges it (``net.dialer``)."""
-    setup = Setup(authorities=(), settings={"tls_server_authentication": switch})
+    document = PhoneDocument.of_settings({"tls_server_authentication": switch})
+    setup = Setup(authorities=(), documents=(document,))
     gathered = gather([profile("370", "8.7.5.57")], NAME, setup, now=NOW)
     prime = (1 << 2047).to_bytes(256, "big")
     exchange = vector(2, prime) + vector(2, b"\2") + vector(2, prime)

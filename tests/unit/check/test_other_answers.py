@@ -14,6 +14,7 @@ from linekey.check.phones import Setup, gather
 from linekey.check.report import ClassResult, Outcome, Report
 from linekey.check.run import check_answers
 from linekey.check.variants import Change, variants_of
+from linekey.phone.document import PhoneDocument
 from linekey.tls.suites import SUITES
 from linekey.trust.findings import Finding
 
@@ -47,8 +48,10 @@ def phones(
     model: str = "D785", firmware: str = "10.1.33.33", **settings: str
 ) -> PhoneClass:
     setup = Setup(
-        certificates=(ROOT.certificate,), authorities=(), settings=settings
-    )  # fmt: skip
+        certificates=(ROOT.certificate,),
+        documents=(PhoneDocument.of_settings(settings),),
+        authorities=(),
+    )
     return classes_of(gather([profile(model, firmware)], NAME, setup, now=NOW).phones)[
         0
     ]

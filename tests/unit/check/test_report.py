@@ -19,12 +19,12 @@ from linekey.check.assess import Question
 from linekey.check.classes import classes_of, hellos_of
 from linekey.check.cures import certificates_xml, protocol_cures
 from linekey.check.page import render_page
-from linekey.check.phones import Setup, gather, settings_for
+from linekey.check.phones import Setup, gather
 from linekey.check.report import Outcome, Report, grouped
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import parse_target
 from linekey.errors import InputError
-from linekey.phone.document import parse_document
+from linekey.phone.document import PhoneDocument, parse_document
 
 NAME = "prov.example.com"
 ROOT = ca("root")
@@ -82,7 +82,7 @@ def test_a_provisioned_root_makes_all_accept() -> None:
 
 def test_old_firmware_does_not_take_a_root_it_does_not_know() -> None:
     report = run(profiles=[profile("D715", "8.7.5.35")], trust=(ROOT.certificate,))
-    assert any("8.7.5.52/8.9.3.41" in n for n in report.notes)
+    assert any("8.7.5.52 and 8.9.3.41" in n for n in report.notes)
 
 
 def test_nothing_reached_is_3_and_something_reached_is_1() -> None:
@@ -196,10 +196,10 @@ def test_a_verdict_that_hangs_on_the_firmwares_date_is_no_plain_outcome(
 ) -> None:
     gathered = gather([profile("D785", "10.1.999.9")], NAME, Setup(), now=NOW)
     (phone,) = gathered.phones
-    knows = phone.store.with_authorities([ROOT.certificate])
-    other = phone.store.with_authorities([])
-    newest, oldest = (other, knows) if oldest_knows else (knows, other)
-    phone = replace(phone, store=newest, other_store=oldest)
+    assert phone.state.roots is not None
+    newest, oldest = ((), (ROOT.certificate,))[:: 1 if oldest_knows else -1]
+    lists = replace(phone.state.roots, newest=newest, oldest=oldest)
+    phone = replace(phone, state=phone.state.with_roots(lists))
     report = check_chain(
         CHAIN, classes_of([phone]), Question(NAME, NOW), label="x", checked_at=NOW
     )
@@ -354,7 +354,7 @@ def test_a_wildcard_before_8_7_5_71_comes_with_its_setting() -> None:
         (leaf(MIDDLE, "*.example.com"), MIDDLE.certificate),
         [profile("D785", "10.1.33.33")],
         trust=(ROOT.certificate,),
-        settings={"host_name_validation_flags": "2"},
+        documents=(PhoneDocument.of_settings({"host_name_validation_flags": "2"}),),
     )
     (result,) = report.classes
     assert result.outcome is Outcome.PHONE_REFUSES
@@ -363,26 +363,6 @@ def test_a_wildcard_before_8_7_5_71_comes_with_its_setting() -> None:
 
 
 # --- what operators type
-
-
-def test_settings_follow_the_firmware() -> None:
-    new, old = profile("D785", "10.1.33.33"), profile("D715", "8.7.5.35")
-    given = {
-        "tls_server_authentication": "off",
-        "check_fqdn_against_server_cert": "off",
-        "host_name_validation_flags": "3",
-    }
-    settings, notes = settings_for(new, given)
-    assert settings.server_authentication  # 10.x cannot switch it off
-    assert not settings.check_fqdn
-    assert settings.host_flags == 3
-    assert notes == []
-    _, said = settings_for(old, {"check_fqdn_against_server_cert": "on"})
-    assert "does not know" in said[0]
-    _, said = settings_for(
-        new, {"host_name_validation_flags": "x", "check_fqdn_against_server_cert": "?"}
-    )
-    assert len(said) == 2
 
 
 @pytest.mark.parametrize(
