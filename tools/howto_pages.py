@@ -19,13 +19,13 @@ from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
-from linekey.export.purposes import purpose_table
 from linekey.export.render import Export, export
 from linekey.export.request import Request, parse_backend, parse_listen
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.device import Device
 from linekey.web.preflight_proxy import SOCKET
+from tools.purposes import purpose_table
 
 SOURCES = Path(__file__).resolve().parent / "howto"
 

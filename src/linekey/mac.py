@@ -33,11 +33,6 @@ class Mac:
     def __str__(self) -> str:
         return self.digits
 
-    @property
-    def oui(self) -> str:
-        """The first six digits: who was given the address block. A hint, no proof."""
-        return self.digits[:6]
-
     @classmethod
     def from_bare(cls, text: str) -> Self | None:
         """Read exactly 12 hex digits, either case, nothing around them; else None.

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from tests.live.conftest import PASSWORD, PHONE, Place
 from tests.live.test_export_https import PROXIES, behind, modernize, path_of
+from tools.purposes import ROWS, PurposeRow
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.name import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
-from linekey.export.purposes import ROWS, PurposeRow
 
 pytestmark = [pytest.mark.peer("curl")]
 

@@ -55,11 +55,6 @@ class Firmware:
         """The first two numbers, ``(8, 9)`` for 8.9.3.60."""
         return self.numbers[0], self.numbers[1]
 
-    @property
-    def major(self) -> int:
-        """The first number: the seed speaks of "version 8.x" and "version 10.x"."""
-        return self.numbers[0]
-
     def is_at_least(self, since: "Since | Firmware | str") -> bool:
         """Say whether this version has what began with ``since``.
 

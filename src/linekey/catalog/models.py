@@ -144,7 +144,6 @@ class Model:
         )
 
 
-_RANGE_OLD = "named in the 8.7 rows only, never in an 8.9 or 10.1 row"
 _COMMON = (
     "the seed's table and warning: it has a certificate, one common to all of them,"
     " without a MAC (H; what this row holds)",

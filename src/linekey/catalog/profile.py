@@ -21,7 +21,7 @@ from linekey.catalog.hello import (
     signature_algorithms_of,
 )
 from linekey.catalog.known_firmware import firmware_doubts
-from linekey.catalog.matrix import TLS1_2, RowMatch, find_row, firmwares_of
+from linekey.catalog.matrix import RowMatch, find_row, firmwares_of
 from linekey.catalog.models import MODELS, Generation, Model, find_model
 from linekey.tls.hello import ClientHello
 
@@ -60,7 +60,6 @@ class Profile:
     """Largest RSA key it accepts in a path; None: no limit known."""
     builtin_generation: Generation
     """Generation of the certificate it is produced with."""
-    builtin_key_bits: int
     shared_certificate: bool
     """True: its built-in certificate is common to many phones and proves no MAC."""
     generations: frozenset[Generation]
@@ -85,8 +84,6 @@ class Profile:
     """``%`` in an LDAP filter is the typed text alone; before, what begins with it."""
     sip_srv_checks_proxy: bool
     """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922)."""
-    admin_password_default: str
-    """The password of admin mode as shipped: public knowledge, no secret."""
     facts: tuple[Rule, ...]
     warnings: tuple[str, ...]
 
@@ -114,11 +111,6 @@ class Profile:
     def version_labels(self) -> tuple[str, ...]:
         """``("TLSv1.0", "TLSv1.1", "TLSv1.2")``."""
         return tuple(VERSION_LABELS[version] for version in self.versions)
-
-    @property
-    def speaks_tls12(self) -> bool:
-        """Whether it offers TLS 1.2."""
-        return TLS1_2 in self.versions
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -184,7 +176,6 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
         min_key_bits=None,
         max_key_bits=OPENSSL_MAX_RSA_BITS,
         builtin_generation=model.builtin,
-        builtin_key_bits=model.key_bits,
         shared_certificate=model.shared_certificate,
         generations=model.generations_at(firmware),
         server_auth_available=since.SERVER_AUTH_SETTING.holds(firmware),
@@ -199,7 +190,6 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
         phone_cert_type=since.PHONE_CERT_TYPE.holds(firmware),
         ldap_substrings=since.LDAP_SUBSTRINGS.holds(firmware),
         sip_srv_checks_proxy=since.SIP_SRV_NAME.holds(firmware),
-        admin_password_default="" if since.ADMIN_PASSWORD.holds(firmware) else "0000",
         facts=(*_facts(model, firmware, match), *HELLO_RULES, *since.STANDING_RULES),
         warnings=firmware_doubts(model, firmware),
     )

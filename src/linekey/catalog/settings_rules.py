@@ -10,10 +10,6 @@ from linekey.catalog.evidence import Confidence, Rule
 from linekey.catalog.firmware import Firmware, Since
 from linekey.catalog.models import CERT_TYPE_FIRMWARE, SHA2_FIRMWARE
 
-ALWAYS_ON_MAJOR = 10
-"""From this major version on the server's identity is always verified (seed, Server
-Authentication, "Version 10.x"; H). The seed knows no 9.x; it is read as 8.x (L)."""
-
 _BASE64 = Since.of("8.7.5.52", "8.9.3.41")
 _UPLOADING = "seed, Uploading Server Certificates via Provisioning"
 _FACTS = "facts/snom.md §3"

@@ -6,8 +6,7 @@ Rules kept here:
   CertificateError, and nothing else. What it checks is the frame: the fields of RFC
   5280 §4.1, both names, both dates.
 - Everything inside is read when asked for, and never raises: an extension or a key
-  that cannot be read counts as absent, as OpenSSL's X509_get_ext_d2i has it, and
-  ``defects`` says so.
+  that cannot be read counts as absent, as OpenSSL's X509_get_ext_d2i has it.
 - The reader is our own, since `cryptography` refuses what phones and OpenSSL take
   (a negative serial number, an RSA key below 1024 bits, a bad country code); ``x509``
   and ``openssl`` load the certificate there, and may refuse it.
@@ -17,7 +16,7 @@ Two certificates are equal when their DER is. Nothing here judges.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -82,7 +81,6 @@ class _Fields(NamedTuple):
     issuer: tuple[int, int]
     subject: tuple[int, int]
     key: tuple[int, int]
-    inner_algorithm: tuple[int, int]
     algorithm: tuple[int, int]
     algorithm_oid: str
     signature: tuple[int, int]
@@ -316,7 +314,7 @@ class Certificate:
         try:
             return reader(extension.value)
         except CertificateError:
-            return None  # ``defects`` tells
+            return None
 
     @cached_property
     def _basic_constraints(self) -> tuple[bool, int | None] | None:
@@ -374,11 +372,6 @@ class Certificate:
         if extension not in self._fields.extensions:
             return False
         return self._read(extension, _READERS[extension][1]) is None
-
-    @cached_property
-    def defects(self) -> tuple[str, ...]:
-        """What is odd or cannot be read, one clause each; empty for a sound one."""
-        return tuple(_find_defects(self))
 
     def __repr__(self) -> str:
         return f"<Certificate {self.label} sha256={self.sha256[:16]}>"
@@ -445,10 +438,9 @@ def _read_fields(der: bytes) -> _Fields:
         raise CertificateError(f"serial number of {after - here} bytes")
     serial = asn1.read_integer(der[here:after], "serial number")
 
-    inner_algorithm = asn1.read_tagged(
+    _, issuer_at = asn1.read_tagged(
         der, after, tbs_stop, asn1.SEQUENCE, "inner signature algorithm"
     )
-    issuer_at = inner_algorithm[1]
     _, issuer_stop = asn1.read_tagged(der, issuer_at, tbs_stop, asn1.SEQUENCE, "issuer")
     at, validity_stop = asn1.read_tagged(
         der, issuer_stop, tbs_stop, asn1.SEQUENCE, "validity"
@@ -477,7 +469,6 @@ def _read_fields(der: bytes) -> _Fields:
         (issuer_at, issuer_stop),
         (validity_stop, subject_stop),
         (subject_stop, key_stop),
-        inner_algorithm,
         algorithm,
         read_oid(der, *algorithm, "signature algorithm"),
         signature,
@@ -527,39 +518,3 @@ _READERS: dict[bytes, tuple[str, Callable[[bytes], object]]] = {
     alg.EXTENDED_KEY_USAGE: ("extendedKeyUsage", read_extended_key_usage),
     alg.NETSCAPE_CERT_TYPE: ("nsCertType", read_netscape_cert_type),
 }
-
-
-def _find_defects(certificate: Certificate) -> Iterator[str]:
-    fields = certificate._fields
-    if certificate.serial <= 0:
-        yield "the serial number is not positive"
-    if certificate.version < 3 and fields.extensions:
-        yield f"a version {certificate.version} certificate with extensions"
-    if certificate.version > 3:
-        yield f"version {certificate.version}, which no standard has"
-    der = certificate.der
-    if not fields.strict_times:
-        yield "a date without seconds, or with a fraction or an offset (RFC 5280)"
-    if der[slice(*fields.inner_algorithm)] != der[slice(*fields.algorithm)]:
-        yield "the two signature algorithms differ"
-    if certificate.not_after < certificate.not_before:
-        yield "it ends before it begins"
-    if certificate.key.kind == "unreadable":
-        yield "the public key cannot be read"
-    for oid, extension in fields.extensions.items():
-        name, reader = _READERS.get(oid, (asn1.dotted(oid), None))
-        if extension is None:
-            yield f"the extension {name} stands twice"
-        elif reader is not None:
-            try:
-                reader(extension.value)
-            except CertificateError as error:
-                yield f"{name} cannot be read: {error.message}"
-    for name in certificate.dns_names:
-        if "\x00" in name:
-            yield f"a NUL in the DNS name {name!r}"
-    for name in certificate.common_names:
-        if "\x00" in name:
-            yield f"a NUL in the common name {name!r}"
-    if certificate._alt_names.odd_addresses:
-        yield "an IP address that is neither 4 nor 16 bytes"

@@ -42,13 +42,12 @@ class KeyInfo:
 
 
 class AltNames(NamedTuple):
-    """SubjectAltName's entries by kind; ``odd_addresses``: one of no known length."""
+    """SubjectAltName's entries by kind; an address of no known length is left out."""
 
     dns: tuple[str, ...] = ()
     addresses: tuple[IPv4Address | IPv6Address, ...] = ()
     uris: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
-    odd_addresses: bool = False
 
 
 def read_oid(der: bytes, start: int, stop: int, what: str) -> str:
@@ -149,22 +148,19 @@ def read_alt_names(value: bytes) -> AltNames:
     """SubjectAltName (RFC 5280 §4.2.1.6); IA5 bytes become Latin-1 characters."""
     start, stop = _whole(value, asn1.SEQUENCE, "alternative names")
     dns, addresses, uris, emails = [], [], [], []
-    odd = False
     for tag, at, end in asn1.read_all(value, start, stop):
         content = value[at:end]
         if tag == 0x82:
             dns.append(content.decode("latin-1"))
         elif tag == 0x87 and len(content) in {4, 16}:
             addresses.append(ip_address(content))
-        elif tag == 0x87:
-            odd = True
         elif tag == 0x86:
             uris.append(content.decode("latin-1"))
         elif tag == 0x81:
             emails.append(content.decode("latin-1"))
         elif tag & 0x80 == 0 or tag & 0x1F > 8:
             raise CertificateError(f"no general name has DER tag 0x{tag:02x}")
-    return AltNames(tuple(dns), tuple(addresses), tuple(uris), tuple(emails), odd)
+    return AltNames(tuple(dns), tuple(addresses), tuple(uris), tuple(emails))
 
 
 def read_key(spki: bytes) -> KeyInfo:

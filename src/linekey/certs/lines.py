@@ -130,7 +130,7 @@ def prove_as(
         if not _excused(line, built, problem):
             found.setdefault((problem.code, problem.certificate), problem)
     ordered = tuple(sorted(found.values(), key=lambda p: (p.depth, p.code)))
-    return proof.result_of(built.path, ordered, others)
+    return PathResult(not ordered, built.path, ordered)
 
 
 def _excused(line: Line, built: BuiltPath, problem: PathProblem) -> bool:

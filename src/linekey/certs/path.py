@@ -62,16 +62,12 @@ class PathResult:
 
     ``ok`` exactly when there are no problems. ``path`` runs from the leaf to the root
     (or the trusted intermediate): OpenSSL's when ok, else the likeliest one, as far as
-    names lead. ``unused`` are the intermediates that it does not need, ``misordered``
-    says that the needed ones did not come leaf side first; both are harmless to most
-    peers and worth a note.
+    names lead.
     """
 
     ok: bool
     path: tuple[Certificate, ...]
     problems: tuple[PathProblem, ...] = ()
-    unused: tuple[Certificate, ...] = ()
-    misordered: bool = False
 
     @property
     def codes(self) -> frozenset[int]:
@@ -102,7 +98,7 @@ def prove(
     outcome = verify(leaf, others, roots, at=at, partial_chain=partial_chain)
     if isinstance(outcome, tuple):
         problems = tuple(against_purpose(outcome, purpose))
-        return result_of(outcome, problems, others)
+        return PathResult(not problems, outcome, problems)
     path = _likeliest(leaf, others, roots, partial_chain=partial_chain)
     found: dict[tuple[int, Certificate], PathProblem] = {}
     for problem in (
@@ -122,23 +118,7 @@ def prove(
     ):
         found[first.code, first.certificate] = first
     ordered = sorted(found.values(), key=lambda p: (p.depth, p.code))
-    return result_of(path, tuple(ordered), others)
-
-
-def result_of(
-    path: tuple[Certificate, ...],
-    problems: tuple[PathProblem, ...],
-    others: Sequence[Certificate],
-) -> PathResult:
-    """Sum up; ``others`` are what was sent beside the leaf, each once."""
-    used = [c for c in others if c in path]
-    return PathResult(
-        ok=not problems,
-        path=path,
-        problems=problems,
-        unused=tuple(c for c in others if c not in path),
-        misordered=used != [c for c in path if c in used],
-    )
+    return PathResult(not ordered, path, tuple(ordered))
 
 
 def candidate_paths(
@@ -153,8 +133,7 @@ def candidate_paths(
 
     Those that end in one of ``roots`` come first, then the shorter. A path that ends
     elsewhere leads to a root that is not trusted, or to a missing issuer. Nothing is
-    proved: hand each to ``prove_path``. So a caller can tell "works only through the
-    cross-signed intermediate" from "works either way".
+    proved.
     """
     anchors = set(roots)
     pool = list(dict.fromkeys((*roots, *intermediates)))
@@ -182,23 +161,6 @@ def candidate_paths(
             open_paths.extend((*path, issuer) for issuer in reversed(issuers))
     found.sort(key=lambda p: (p[-1] not in anchors, not is_root(p[-1]), len(p)))
     return tuple(found[:limit])
-
-
-def prove_path(
-    path: Sequence[Certificate],
-    *,
-    at: datetime | None,
-    purpose: Purpose | None = None,
-) -> PathResult:
-    """Prove one path by itself, its last certificate taken as trusted.
-
-    Raises CertificateError for an empty path or a naive ``at``.
-    """
-    if not path:
-        raise CertificateError("an empty path")
-    leaf, *rest = path
-    trusted = rest[-1] if rest else leaf
-    return prove(leaf, rest[:-1], [trusted], at=at, purpose=purpose, partial_chain=True)
 
 
 def is_root(certificate: Certificate) -> bool:

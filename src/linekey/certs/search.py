@@ -66,16 +66,10 @@ def search(
     if path is None and now is not None:
         path = family.prove(None)
     if path is not None:
-        return _result(path, tuple(proof.against_time(path, now)), sent)
+        problems = tuple(proof.against_time(path, now))
+        return PathResult(not problems, path, problems)
     path, problem = family.explain()
-    return _result(path, (problem,), sent)
-
-
-def _result(
-    path: Path, problems: tuple[PathProblem, ...], sent: Sequence[Certificate]
-) -> PathResult:
-    unused = tuple(c for c in dict.fromkeys(sent) if c not in path)
-    return PathResult(not problems, path, problems, unused)
+    return PathResult(False, path, (problem,))
 
 
 _Link = tuple[Certificate, bytes, bool]

@@ -7,7 +7,7 @@ the firmware's date: both are judged, by the one judge. Where a second certifica
 group of the same server would be refused, that is a warning: today's answer is another.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from linekey.certs.certificate import Certificate
@@ -221,17 +221,3 @@ def _about_certificates(own: _Met, met: Mapping[Change, _Met]) -> list[Finding]:
                 held("chain.other-certificate", f"{also}; {other.said}, too")
             )
     return findings
-
-
-def chains_of(
-    phones: PhoneClass,
-    answers: Mapping[tuple[object, ...], Answer],
-    name: str | None,
-) -> Sequence[tuple[Certificate, ...]]:
-    """Every chain that phones of this class could be shown, their own first."""
-    keys = [
-        phones.first.hello.wire_key,
-        *(v.hello.wire_key for v in variants_of(phones.first.hello, name)),
-    ]
-    found = (answers[key].chain for key in keys if key in answers)
-    return tuple(dict.fromkeys(chain for chain in found if chain))

@@ -22,7 +22,6 @@ from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.phone.typed import untypable
 
-MAC_MARK = "{mac}"
 _MARK_SPELLINGS = ("{mac}", "{MAC}", "%7Bmac%7D", "%7bmac%7d")
 MAX_URL = 2048
 """Characters; the limit that browsers of the phones' age had."""
@@ -68,14 +67,6 @@ def is_host(text: str) -> bool:
 def redact_url(text: str) -> str:
     """The URL without user name, password and one-time token, for logs and pages."""
     return mask_url(text)
-
-
-def peer_of(text: str) -> str:
-    """``host:port`` of a URL that ``parse_url`` takes; IPv6 in brackets."""
-    url = parse_url(text)
-    host = url.hostname or ""
-    port = url.port or (443 if url.scheme == "https" else 80)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def settings_urls(setting_server: str, user_agent_name: str, mac: Mac) -> list[str]:

@@ -25,13 +25,6 @@ def ja4(hello: ClientHello) -> str:
     return f"{start}_{_digest(suites)}_{_digest(tail) if extensions else _NOTHING}"
 
 
-def ja4_raw(hello: ClientHello) -> str:
-    """Give the same with its lists instead of their hashes (``JA4_r``)."""
-    start, suites, extensions, signatures = _parts(hello)
-    parts = [start, suites, extensions] + ([signatures] if signatures else [])
-    return "_".join(parts)
-
-
 def _parts(hello: ClientHello) -> tuple[str, str, str, str]:
     suites = [n for n in hello.suites if not is_grease(n)]
     extensions = [n for n, _ in hello.extensions if not is_grease(n)]

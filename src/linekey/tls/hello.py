@@ -99,11 +99,6 @@ class ClientHello:
         put(self, "alpn", _read_alpn(found.get(16)))
 
     @property
-    def offers_tls13(self) -> bool:
-        """Whether TLS 1.3 is among the versions."""
-        return Version.TLS1_3 in self.versions
-
-    @property
     def max_version(self) -> int:
         """The highest version offered."""
         return max(self.versions)

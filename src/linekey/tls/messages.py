@@ -173,11 +173,6 @@ class FlightReader:
         self._record_version = 0
         self._error: TlsError | None = None
 
-    @property
-    def between_messages(self) -> bool:
-        """Whether nothing is half read: where an end of stream is an honest one."""
-        return not self._raw and not self._messages
-
     def feed(self, data: bytes) -> list[Message]:
         """Take bytes; give the messages that are complete now, in order.
 

@@ -112,20 +112,6 @@ POINT_FORMATS: dict[int, str] = {
 }
 """Forms of a curve's point (RFC 8422 §5.1.2)."""
 
-CERTIFICATE_TYPES: dict[int, str] = {
-    1: "rsa_sign",
-    2: "dss_sign",
-    3: "rsa_fixed_dh",
-    4: "dss_fixed_dh",
-    5: "rsa_ephemeral_dh",
-    6: "dss_ephemeral_dh",
-    20: "fortezza_dms",
-    64: "ecdsa_sign",
-    65: "rsa_fixed_ecdh",
-    66: "ecdsa_fixed_ecdh",
-}
-"""What kinds of client certificate a server asks for (RFC 5246 §7.4.4, RFC 8422)."""
-
 
 def _name(table: dict[int, str], number: int) -> str:
     if number in table:
@@ -151,11 +137,6 @@ def point_format_name(number: int) -> str:
 def extension_name(number: int) -> str:
     """Name an extension, also an unknown one."""
     return _name(EXTENSIONS, number)
-
-
-def certificate_type_name(number: int) -> str:
-    """Name a type of client certificate, also an unknown one."""
-    return CERTIFICATE_TYPES.get(number, f"unknown ({number})")
 
 
 def is_address(host: str) -> bool:

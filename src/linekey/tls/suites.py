@@ -34,7 +34,7 @@ class Suite:
     FORTEZZA or NULL; ``bits`` its key length as the matrix counts it (3DES 168, DES
     56, export 40 or 56, NULL 0). ``mode``: CBC, GCM, CCM, CCM_8, POLY1305, STREAM or
     NULL. ``mac``: MD5, SHA1, SHA256, SHA384, SM3, NULL, or AEAD, where the mode
-    itself authenticates. ``prf_hash`` is the hash named at the end of the name.
+    itself authenticates.
     ``known_by_engine``: OpenSSL 4.0.3 in cryptography's wheel has it; SRP suites it
     offers only to who set an SRP user name, which the binding has no call for.
     """
@@ -48,7 +48,6 @@ class Suite:
     bits: int
     mode: str
     mac: str
-    prf_hash: str
     tls13: bool
     known_by_engine: bool
 
@@ -56,13 +55,6 @@ class Suite:
     def aead(self) -> bool:
         """Whether the mode authenticates too (RFC 5116)."""
         return self.mac == "AEAD"
-
-    @property
-    def forward_secret(self) -> bool:
-        """Whether a stolen server key leaves past connections closed."""
-        return self.tls13 or self.key_exchange in {
-            "DHE", "ECDHE", "DHE_PSK", "ECDHE_PSK",
-        }  # fmt: skip
 
     @property
     def export(self) -> bool:
@@ -155,7 +147,6 @@ def _read(line: str) -> Suite:
         bits=bits,
         mode=mode,
         mac="AEAD" if aead else tail,
-        prf_hash=tail or "SHA256",  # the CCM suites of RFC 6655 name none
         tls13=tls13,
         known_by_engine=known == "+",
     )

@@ -13,7 +13,6 @@ def test_the_lab_phone_is_a_modern_one() -> None:
     assert phone.version_labels == ("TLSv1.0", "TLSv1.1", "TLSv1.2")
     assert (phone.min_version, phone.max_version) == (0x0301, 0x0303)
     assert phone.builtin_generation is Generation.SHA256
-    assert phone.builtin_key_bits == 2048
     assert phone.hashes == ("sha1", "sha224", "sha256", "sha384", "sha512")
     assert phone.server_auth_forced
     assert phone.confidence == "H"
@@ -26,7 +25,6 @@ def test_the_old_phone_speaks_ssl3_and_proves_only_its_vendor() -> None:
     assert phone.shared_certificate
     assert phone.hashes == ("sha1",)
     assert phone.sha2_since is None
-    assert not phone.speaks_tls12
     assert 0x000A in phone.suites  # 3DES
 
 

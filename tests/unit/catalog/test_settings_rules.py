@@ -47,9 +47,6 @@ CASES = [
     # facts §3: SIP with SRV, from 10.1.63.0
     ("sip_srv_checks_proxy", "10.1.62.9", False),
     ("sip_srv_checks_proxy", "10.1.63.0", True),
-    # facts §3: empty since 10.1.185.0, 0000 before
-    ("admin_password_default", "10.1.184.99", "0000"),
-    ("admin_password_default", "10.1.185.0", ""),
     # seed: SHA-2 starting with 8.9.3.60 and 10.1.x (a D765, SHA-1 by birth)
     ("supports_sha2", "8.7.5.80", False),
     ("supports_sha2", "8.9.3.59", False),

@@ -52,7 +52,6 @@ def test_a_device_chain_is_shaped_like_the_vendors(
         assert certificate.subject_key_id
         assert certificate.authority_key_id
         assert certificate.key_usage is None
-        assert certificate.defects == ()
     for authority in (intermediate, root):
         assert authority.is_ca
         assert authority.path_length is None

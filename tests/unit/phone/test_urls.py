@@ -6,7 +6,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.phone.urls import nested_url, parse_url, peer_of, redact_url, settings_urls
+from linekey.phone.urls import nested_url, parse_url, redact_url, settings_urls
 from linekey.phone.user_agent import user_agent
 
 MAC = Mac("000413AABBCC")
@@ -62,12 +62,6 @@ def test_user_and_password_in_a_url_are_never_shown() -> None:
     with pytest.raises(InputError) as caught:
         parse_url("ftp://joe:secret@h/x")
     assert "secret" not in caught.value.message
-
-
-def test_a_peer_is_host_and_port() -> None:
-    assert peer_of("https://h/x") == "h:443"
-    assert peer_of("http://h/x") == "h:80"
-    assert peer_of("https://[::1]:8443/x") == "[::1]:8443"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from linekey.tls.hello import parse_client_hello
 from linekey.tls.parameters import (
     GROUPS,
     SIGNATURE_SCHEMES,
-    certificate_type_name,
     extension_name,
     group_name,
     is_address,
@@ -204,7 +203,5 @@ def test_every_number_has_a_name():
     assert signature_name(0x0807) == "ed25519"
     assert signature_name(0x1234) == "unknown (0x1234)"
     assert extension_name(43) == "supported_versions"
-    assert certificate_type_name(64) == "ecdsa_sign"
-    assert certificate_type_name(99) == "unknown (99)"
     assert len(set(GROUPS.values())) == len(GROUPS)
     assert len(set(SIGNATURE_SCHEMES.values())) == len(SIGNATURE_SCHEMES)

@@ -62,7 +62,7 @@ def test_a_hello_written_by_hand_is_read():
     assert hello.server_name == "a.test"
     assert hello.compressions == (0,)
     assert hello.versions == (0x0303, 0x0302, 0x0301)
-    assert (hello.groups, hello.alpn, hello.offers_tls13) == ((), (), False)
+    assert (hello.groups, hello.alpn) == ((), ())
 
 
 def test_what_is_built_is_read_back_the_same():
@@ -143,7 +143,6 @@ def test_supported_versions_decide_and_grease_is_left_out():
         extensions=((43, bytes.fromhex("06 1a1a 0304 0303")),),
     )
     assert hello.versions == (0x0304, 0x0303)
-    assert hello.offers_tls13
 
 
 def test_a_hello_of_a_future_version_means_up_to_tls_1_2():

@@ -120,7 +120,6 @@ def test_a_flight_may_come_in_pieces_of_any_size(step):
         found += reader.feed(data[i : i + step])
     assert found == feed(data)
     assert reader.done
-    assert reader.between_messages
 
 
 def unpack(data: bytes) -> bytes:
@@ -299,12 +298,6 @@ def test_a_flight_longer_than_the_limit_is_refused():
     data = HELLO + message(99, bytes(900)) + message(99, bytes(900))
     with pytest.raises(TlsError, match="longer than 1000 bytes"):
         feed(pack(data), max_bytes=1000)
-
-
-def test_half_a_message_is_between_nothing():
-    reader = FlightReader()
-    assert reader.feed(pack(HELLO[:20])) == []
-    assert not reader.between_messages
 
 
 def test_a_server_hello_finds_its_extensions():

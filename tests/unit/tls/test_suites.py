@@ -59,14 +59,9 @@ def test_the_parts_of_a_suite_are_read_from_its_name(number, parts):
 
 
 def test_what_can_be_told_of_a_suite():
-    assert SUITES[0xC02F].forward_secret
-    assert SUITES[0x1301].forward_secret
-    assert not SUITES[0x009C].forward_secret
     assert SUITES[0x009C].aead
     assert SUITES[0x0003].export
     assert not SUITES[0x0005].export
-    assert SUITES[0x1302].prf_hash == "SHA384"
-    assert SUITES[0xC0A9].prf_hash == "SHA256"
     assert str(SUITES[0x2F]) == "TLS_RSA_WITH_AES_128_CBC_SHA"
 
 
