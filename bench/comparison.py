@@ -35,10 +35,10 @@ from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem
-from linekey.lab.zoo import ZooKeeper
-from linekey.lab.zoo_animals import BY_NAME
-from linekey.lab.zoo_certificates import ZOO_NAME
-from linekey.lab.zoo_kinds import KINDS
+from linekey.lab.servers.catalogue import BY_NAME
+from linekey.lab.servers.certificates import ZOO_NAME
+from linekey.lab.servers.kinds import KINDS
+from linekey.lab.servers.running import ZooKeeper
 from linekey.mac import Mac
 
 ROOT = Path(__file__).parents[1]

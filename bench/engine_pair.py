@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from OpenSSL import SSL, crypto
 
 from linekey.certs.build import Issuer, issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.tls.engine import (
     Accept,
     ClientContext,

@@ -12,7 +12,7 @@ from typing import Any
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey, private_key_to_pem, to_pem
 
 IDENTITIES = 96

@@ -28,6 +28,7 @@ from linekey.certs.build import Issuer, new_key
 from linekey.certs.certificate import Certificate
 from linekey.lab import vendor_ca
 from linekey.mac import Mac
+from linekey.server.gate import Gate
 from linekey.tls.engine import (
     Accept,
     ClientEngine,
@@ -40,7 +41,6 @@ from linekey.tls.engine import (
 )
 from linekey.tls.policy import MODERN
 from linekey.tls.versions import Version
-from linekey.web.gate import Gate
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "performance-chains.md"

@@ -32,7 +32,7 @@ from linekey.certs.pem import private_key_to_pem
 from linekey.lab import vendor_ca
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.tls.events import PeerChain, Refuse

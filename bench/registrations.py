@@ -49,13 +49,13 @@ from linekey.export.request import Endpoint, Request
 from linekey.lab import vendor_ca
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.process import new_loop, settle_garbage
-from linekey.net.sip import SipLines
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.identity import DeviceIdentity
-from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
+from linekey.wire.process import new_loop, settle_garbage
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "performance-registrations.md"

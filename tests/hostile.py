@@ -18,7 +18,7 @@ from linekey.certs.build import (
     new_key,
 )
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 
 BEGIN, END = datetime(2016, 1, 1, tzinfo=UTC), datetime(2037, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from itertools import count
 
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem
 from linekey.mac import Mac
 from linekey.phone.identity import DeviceIdentity

@@ -14,7 +14,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import fleet_needs
@@ -24,7 +24,7 @@ from linekey.export.request import Request, parse_backend, parse_listen
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.device import Device
-from linekey.web.preflight_proxy import SOCKET
+from linekey.server.preflight.proxy import SOCKET
 from tools.purposes import purpose_table
 
 SOURCES = Path(__file__).resolve().parent / "howto"

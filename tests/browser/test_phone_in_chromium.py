@@ -10,14 +10,14 @@ from playwright.async_api import Page
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.pages.server import PhoneServer, serve_pages
 from linekey.phone.state import new_phone
-from linekey.web.phone_server import PhoneServer, serve_pages
 
 pytestmark = [pytest.mark.peer("chromium", "openssl")]
 

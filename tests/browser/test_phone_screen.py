@@ -10,14 +10,14 @@ from tests.browser.conftest import SIZE
 from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, serve
 
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import BackPressed, LineMoved, LinesRead, LookupEnded
 from linekey.phone.apps import LineStatus
-from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.document import FunctionKey
-from linekey.phone.sip_registration import LineState
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.pages.server import serve_pages
 from linekey.phone.state import Notification, new_phone
-from linekey.web.phone_server import serve_pages
+from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.sip.registration import LineState
 
 pytestmark = pytest.mark.peer("chromium")
 

@@ -17,13 +17,13 @@ from tests.live.test_phone_nginx import phone as with_keys
 from tests.live.test_phone_sip import stands
 from tests.live.test_phone_sip import until as wait_until
 
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.sip import SipLines
 from linekey.phone.apps import DirectoryView
-from linekey.phone.directory import Entry, LookupResult
-from linekey.phone.sip_registration import LineState
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.pages.server import PhoneServer, serve_pages
 from linekey.phone.state import PhoneState
-from linekey.web.phone_server import PhoneServer, serve_pages
+from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.registration import LineState
 
 pytestmark = pytest.mark.peer("chromium", "nginx", "slapd", "kamailio")
 

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.mac import Mac
-from linekey.net.door import bind
 from linekey.provisioning.device import Device
+from linekey.server.counters import Counters
+from linekey.server.server import StatusServer, utc_now
 from linekey.store.database import open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
-from linekey.web.counters import Counters
-from linekey.web.server import StatusServer, utc_now
+from linekey.wire.door.listener import bind
 
 pytestmark = pytest.mark.peer("chromium")
 

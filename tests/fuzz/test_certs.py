@@ -10,8 +10,8 @@ from tests.unit.certs.conftest import BEGIN, END
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
-from linekey.certs.names import match_host
+from linekey.certs.dn import Name
+from linekey.certs.host_names import match_host
 from linekey.certs.path import prove
 from linekey.certs.pem import (
     parse_bundle,

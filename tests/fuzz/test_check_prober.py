@@ -27,10 +27,10 @@ from linekey.check.classes import classes_of
 from linekey.check.flight import AnswerReader
 from linekey.check.hellos import Hello, derive, read_capture
 from linekey.check.phones import Setup, gather
+from linekey.check.prober import Limits, Prober
 from linekey.check.report import Outcome
 from linekey.check.target import parse_target
 from linekey.errors import InputError
-from linekey.net.prober import Limits, Prober
 from linekey.tls.engine import Accept, ClientEngine, Identity, client_context
 
 NAME = "prov.example.com"

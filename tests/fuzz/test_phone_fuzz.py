@@ -14,9 +14,6 @@ from tests.phone_pki import MAC, NOW, authority, device, self_signed, server
 
 from linekey.certs.pem import to_base64, to_pem
 from linekey.errors import InputError
-from linekey.net import http
-from linekey.net.dialer import DialError, Stream
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import (
     ActionHappened,
     FormSubmitted,
@@ -27,8 +24,9 @@ from linekey.phone.app_events import (
     PageFetched,
     SoftKeyPressed,
 )
-from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.document import FunctionKey, parse_document
+from linekey.phone.edge import http
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import (
     Answer,
     CertificateRemoved,
@@ -51,6 +49,8 @@ from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.context import Identity, server_context
 from linekey.tls.engine import ServerEngine
 from linekey.tls.policy import INTERIM, LEGACY, MODERN
+from linekey.trust.connection import ConnectionReport, Purpose
+from linekey.wire.dialer import DialError, Stream
 
 CALM = settings(
     max_examples=150,

@@ -20,6 +20,8 @@ from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.preflight.checks import ServerFiles
+from linekey.server.server import ProvisioningServer
 from linekey.settings import parse_settings
 from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry, read_log
@@ -27,8 +29,6 @@ from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas, describe_ca
-from linekey.web.preflight import ServerFiles
-from linekey.web.server import ProvisioningServer
 
 NOW = datetime.now(UTC)
 PHONE = Mac("000413AABBCC")

@@ -15,7 +15,7 @@ from itertools import count
 
 from linekey.certs.build import Issuer, RawExtension, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
 
 TODAY = datetime.now(UTC).replace(microsecond=0)

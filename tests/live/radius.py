@@ -11,10 +11,10 @@ from tests.live.peers import Peer, bytes_of, certificates_in, exported_peer
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.mac import Mac
-from linekey.phone.ieee8021x import EapMethod, supplicant
+from linekey.phone.uses.network.ieee8021x import EapMethod, supplicant
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 

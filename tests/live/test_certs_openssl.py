@@ -10,8 +10,8 @@ from tests.conftest import peer_path
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
-from linekey.certs.names import match_host
+from linekey.certs.dn import Name
+from linekey.certs.host_names import match_host
 from linekey.certs.path import prove
 from linekey.certs.pem import parse_certificates
 from linekey.lab.authority import LabAuthority

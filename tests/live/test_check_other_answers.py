@@ -31,10 +31,10 @@ from tests.unit.trust.pki import key
 
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.mac import Mac
-from linekey.net.dialer import DialError, dial
-from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.connection import Purpose
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import new_phone
+from linekey.trust.connection import Purpose
+from linekey.wire.dialer import DialError, dial
 
 pytestmark = pytest.mark.peer("openssl")
 

@@ -19,9 +19,9 @@ from linekey.catalog.profile import all_profiles, profile
 from linekey.check.answer import Answer, Reach
 from linekey.check.assess import Question
 from linekey.check.hellos import Hello, derive
+from linekey.check.prober import Limits, Prober
 from linekey.check.target import Target
 from linekey.cli.check import _other_addresses
-from linekey.net.prober import Limits, Prober
 from linekey.tls.alerts import Alert
 
 NAME = "prov.example.com"

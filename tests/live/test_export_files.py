@@ -26,13 +26,13 @@ from tests.live.test_export_https import (
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR, OperatorRule, TrustRule
 from linekey.certs.build import Issuer, issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas, describe_ca
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 

@@ -19,9 +19,9 @@ from linekey.export.peers import PEERS, find_peer
 from linekey.export.request import Endpoint
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
 from linekey.tls.versions import Version
-from linekey.web.server import utc_now
 
 ALL = [pytest.param(name, marks=pytest.mark.peer(name)) for name in PEERS]
 PROXIES = [pytest.param(n, marks=pytest.mark.peer(n)) for n in PEERS if PEERS[n].forwards]  # fmt: skip

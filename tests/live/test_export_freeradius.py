@@ -1,6 +1,6 @@
 """FreeRADIUS from exported files: 802.1X by EAP-TLS. The supplicant is eapol_test.
 
-Its configuration is the one that linekey's phone writes (``phone.ieee8021x``). Each
+Its configuration is the one that linekey's phone writes (``network.ieee8021x``). Each
 refusal stands beside a log-in at the same server, and is for the reason that the
 server's log gives.
 """

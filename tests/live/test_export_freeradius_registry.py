@@ -25,8 +25,8 @@ from tests.live.test_export_https import modernize
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.export.account import Account
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("freeradius"), pytest.mark.peer("eapol_test")]
 

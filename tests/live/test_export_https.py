@@ -1,7 +1,7 @@
 """nginx, HAProxy and Apache from exported files, before linekey.
 
 Clients are curl and ``openssl s_client``; the backend is the real server through
-``net.proxy``. What another phone asks for is decided there, or by the MAC rule.
+``server.proxy``. What another phone asks for is decided there, or by the MAC rule.
 """
 
 import os
@@ -28,7 +28,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.account import DEBIAN
 from linekey.export.request import Backend, Endpoint, UnixSocket
@@ -36,8 +36,8 @@ from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import ProvisioningServer, utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import ProvisioningServer, utc_now
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 

@@ -24,8 +24,8 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
 

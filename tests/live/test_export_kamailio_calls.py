@@ -33,8 +33,8 @@ from tests.live.sip_line import (
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
 

@@ -8,8 +8,8 @@ from tests.live.conftest import Place
 from tests.live.peers import free_port
 from tests.live.sip_line import USER, Line, line, register, registrar
 
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
 

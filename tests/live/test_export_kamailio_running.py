@@ -27,8 +27,8 @@ from tests.live.sip_line import (
 )
 from tests.live.test_export_kamailio_calls import FROM_B, PROBE, TO_A, phones
 
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
 

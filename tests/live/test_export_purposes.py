@@ -16,7 +16,7 @@ from tools.purposes import ROWS, PurposeRow
 
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 
 pytestmark = [pytest.mark.peer("curl")]

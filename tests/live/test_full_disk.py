@@ -16,10 +16,10 @@ from tests.live.test_serve_command import PROGRAM, clean_environment
 from tests.live.test_unread_streams import refused_once
 
 from linekey.lab.authority import LabAuthority
+from linekey.server.counters import DROPPED, SHORT_OF_ROOM
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.reserve import MIB, Reserve
-from linekey.web.counters import DROPPED, SHORT_OF_ROOM
 
 pytestmark = [
     pytest.mark.peer("curl"),

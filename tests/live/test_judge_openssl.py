@@ -24,7 +24,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
-from linekey.trust.naming import is_ip
+from linekey.trust.name_check import is_ip
 from linekey.trust.store import Origin, ServerCertificate, TrustStore
 
 pytestmark = pytest.mark.peer("openssl")

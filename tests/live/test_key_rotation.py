@@ -32,12 +32,12 @@ from linekey.digest import answer, best_challenge
 from linekey.mac import Mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import utc_now
 from linekey.store.database import open_database
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
 from linekey.store.schema import servers
 from linekey.store.servers import LIVE
-from linekey.web.server import utc_now
 
 __all__ = ["Cluster", "cluster", "url"]  # fixtures of the other file
 

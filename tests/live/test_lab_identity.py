@@ -12,8 +12,8 @@ from linekey.cli.lab import app
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 MACS = {"sha1": Mac("000413AABB01"), "sha256": Mac("000413AABBCC")}
 

@@ -20,8 +20,8 @@ from tests.live.openssl_lines import run
 from linekey.certs import der as asn1
 from linekey.certs.build import Issuer, issue
 from linekey.certs.certificate import Certificate
+from linekey.certs.dn import Name
 from linekey.certs.lines import Line, issues, prove_as
-from linekey.certs.name import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.trust.paths import find_path
 from linekey.trust.store import TrustStore

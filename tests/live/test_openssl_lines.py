@@ -22,10 +22,10 @@ from linekey.catalog.profile import all_profiles, profile
 from linekey.check.assess import Question
 from linekey.check.classes import classes_of, hellos_of
 from linekey.check.phones import Setup, gather
+from linekey.check.prober import Prober
 from linekey.check.run import check_answers
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.prober import Prober
 from linekey.phone.document import PhoneDocument
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.state import new_phone
 from linekey.tls.hello import build_client_hello, parse_client_hello

@@ -16,8 +16,8 @@ from tests.phone_pki import authority, device
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import NetworkCertificateUploaded, NetworkLoginWanted
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone

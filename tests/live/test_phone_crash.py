@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.phone_pki import MAC, authority, device, server
 from tests.phone_server import Route, accept, serve
 
+from linekey.phone.edge.disk import PhoneStore
 from linekey.phone.state import Status
-from linekey.store.phone_state import PhoneStore
 
 XML = b"<settings><phone-settings><language perm='RW'>English</language></phone-settings></settings>"
 

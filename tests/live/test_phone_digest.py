@@ -17,12 +17,12 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import to_pem
 from linekey.export.render import Export
 from linekey.mac import Mac
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import PhoneState, Status
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 USER, RIGHT, WRONG = "desk", "geheim: 4711", "geraten"
 CONFIGURATION = """

@@ -12,8 +12,8 @@ from tests.live.peers import NAME, Peer, exported_peer
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import LookupWanted
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone

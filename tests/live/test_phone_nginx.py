@@ -15,7 +15,6 @@ from tests.phone_pki import authority, server
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.render import Export
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import (
     ActionHappened,
     AppEvent,
@@ -27,10 +26,11 @@ from linekey.phone.app_events import (
 )
 from linekey.phone.apps import describe_page
 from linekey.phone.document import FunctionKey
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
-from linekey.phone.minibrowser import Page
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.browser.minibrowser import Page
 
 pytestmark = pytest.mark.peer("nginx")
 

@@ -19,12 +19,12 @@ from linekey.catalog.models import Generation, find_model
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.lab.authority import LabAuthority
-from linekey.net.door import bind
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ExceptionAdded, ProvisioningWanted
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.pages.server import PhoneServer
 from linekey.phone.state import PhoneState, Status, new_phone
-from linekey.web.phone_server import PhoneServer
+from linekey.wire.door.listener import bind
 
 FINE = (
     "<settings><phone-settings><language>English</language></phone-settings></settings>"

@@ -13,11 +13,11 @@ from tests.phone_clock import Timers
 
 from linekey.catalog.models import Generation
 from linekey.export.request import Endpoint
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import Status
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import utc_now
 from linekey.store.layers import Layers, Scope
-from linekey.web.server import utc_now
 
 pytestmark = pytest.mark.peer("nginx")
 

@@ -25,16 +25,16 @@ from tests.phone_pki import authority, server
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.sip import SipLines
-from linekey.phone import sip_registration
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ExceptionAdded, SettingEntered
 from linekey.phone.identity import DeviceIdentity
-from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.sip import registration as sip_registration
+from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("kamailio"), pytest.mark.peer("openssl")]
 

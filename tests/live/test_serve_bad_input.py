@@ -428,8 +428,8 @@ async def test_a_flood_of_refusals_is_counted_and_bounded(place: Any) -> None:
 async def test_an_expired_chain_gets_the_alert_for_it(place: Any) -> None:
     from datetime import UTC, datetime
 
-    from linekey.web.preflight import ServerFiles
-    from linekey.web.server import ProvisioningServer
+    from linekey.server.preflight.checks import ServerFiles
+    from linekey.server.server import ProvisioningServer
 
     chain, key = place.lab.server_identity()
     from linekey.settings import parse_settings

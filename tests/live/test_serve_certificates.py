@@ -10,7 +10,7 @@ import pytest
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey, private_key_to_pem, to_pem
 
 pytestmark = pytest.mark.peer("openssl")

@@ -17,8 +17,8 @@ import pytest
 
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.lab.server_ca import issue_server
+from linekey.server.server import utc_now
 from linekey.store.vendor_cas import VendorCas
-from linekey.web.server import utc_now
 
 PROGRAM = [sys.executable, "-c", "from linekey.cli.main import main; main()"]
 

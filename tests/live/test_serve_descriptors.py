@@ -17,7 +17,7 @@ from tests.live.test_serve_command import (
     shown_certificate,
 )
 
-from linekey.net.descriptors import RESERVE
+from linekey.wire.descriptors import RESERVE
 
 pytestmark = [pytest.mark.peer("curl")]
 

@@ -14,8 +14,8 @@ from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.lab.vendor_ca import issue_device
+from linekey.server.server import utc_now
 from linekey.store.vendor_cas import VendorCas, describe_ca
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 

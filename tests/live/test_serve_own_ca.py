@@ -20,8 +20,8 @@ from tests.live.test_serve_command import serve as serve_process
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("openssl"), pytest.mark.peer("curl")]
 

@@ -8,9 +8,9 @@ import pytest
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import to_pem
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
-from linekey.web.server import utc_now
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("openssl")]
 

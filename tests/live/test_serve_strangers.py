@@ -11,9 +11,9 @@ from tests.live.conftest import NOW
 from tests.live.test_serve_command import put_server_files, serve
 from tests.live.test_unread_streams import refused_once
 
+from linekey.server import server as web_server
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, read_log
-from linekey.web import server as web_server
 
 pytestmark = pytest.mark.peer("curl")
 

@@ -26,7 +26,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token

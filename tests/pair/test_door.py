@@ -12,10 +12,6 @@ from linekey.catalog.models import Generation
 from linekey.certs.pem import parse_certificates
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
-from linekey.net.asgi_tls import connection_tls
-from linekey.net.door import Door
-from linekey.net.door_connection import DoorConnection, State
-from linekey.net.door_refusal import CURES, Refusal
 from linekey.settings import LimitSettings
 from linekey.tls.alerts import Alert
 from linekey.tls.context import Identity, client_context, server_context
@@ -29,6 +25,10 @@ from linekey.tls.events import (
 )
 from linekey.tls.policy import POLICIES
 from linekey.tls.versions import Version
+from linekey.wire.asgi_tls import connection_tls
+from linekey.wire.door.connection import DoorConnection, State
+from linekey.wire.door.listener import Door
+from linekey.wire.door.refusal import CURES, Refusal
 
 MAC = Mac("000413AABBCC")
 

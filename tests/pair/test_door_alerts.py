@@ -11,9 +11,9 @@ from tests.pair.broken_hellos import ROWS, Row, hello
 from tests.pair.test_door import Joined, lab  # noqa: F401 -- a fixture
 
 from linekey.lab.authority import LabAuthority
-from linekey.net.door_connection import State
 from linekey.tls.alerts import Alert
 from linekey.tls.events import Accept
+from linekey.wire.door.connection import State
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:

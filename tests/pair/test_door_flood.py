@@ -10,8 +10,6 @@ import pytest
 from tests.pair.test_door import lab, phone  # noqa: F401
 
 from linekey.lab.authority import LabAuthority
-from linekey.net.door import Door
-from linekey.net.door_refusal import Refusal
 from linekey.settings import LimitSettings
 from linekey.tls.context import Identity, server_context
 from linekey.tls.engine import ServerEngine
@@ -19,6 +17,8 @@ from linekey.tls.events import Accept, HandshakeCompleted
 from linekey.tls.hello import build_client_hello, new_client_hello
 from linekey.tls.policy import POLICIES
 from linekey.tls.versions import Version
+from linekey.wire.door.listener import Door
+from linekey.wire.door.refusal import Refusal
 
 HANG_S = 30.0
 GOOD = build_client_hello(

@@ -17,13 +17,13 @@ from tests.pair.tls_world import client, key, meet, server
 from linekey.certs import path as proof
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.provisioning.decision import Reason
+from linekey.server.gate import Gate, TurnedAway
 from linekey.settings import LimitSettings
 from linekey.tls.alerts import Alert
 from linekey.tls.engine import HandshakeFailed, Identity, PeerChain
 from linekey.tls.versions import Version
-from linekey.web.gate import Gate, TurnedAway
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FLIGHT = LimitSettings().flight_bytes

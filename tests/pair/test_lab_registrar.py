@@ -11,12 +11,12 @@ from tests.pair.test_phone_sip import PASSWORD, contexts, phone, registrar
 
 from linekey.digest import answer, best_challenge
 from linekey.lab.registrar import MIN_EXPIRES_S, SERVER, Registrar, Said
-from linekey.net.dialer import DialError, Stream
-from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.connection import Purpose
-from linekey.phone.sip_stream import PING, Pong, SipReader
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.uses.sip.stream import PING, Pong, SipReader
 from linekey.tls.hello import build_client_hello, new_client_hello
 from linekey.tls.versions import Version
+from linekey.trust.connection import Purpose
+from linekey.wire.dialer import DialError, Stream
 
 
 @asynccontextmanager

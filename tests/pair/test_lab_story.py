@@ -8,7 +8,7 @@ from linekey.lab.registrar import Said
 from linekey.lab.stage import Stage, cast
 from linekey.lab.story import Narrator
 from linekey.phone.events import SettingEntered
-from linekey.phone.sip_registration import LineState
+from linekey.phone.uses.sip.registration import LineState
 from linekey.store.paths import StateDir
 
 

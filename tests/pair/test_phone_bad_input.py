@@ -10,19 +10,19 @@ from sansldap import BindRequest, LDAPServer, PartialAttribute, SearchRequest
 from tests.pair.test_phone_sip import is_registered, is_waiting, phone, registrar, until
 from tests.phone_pki import server
 
-from linekey.net.ldap import look_up
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.sip import SipLines
 from linekey.phone.app_events import ActionHappened, KeyPressed, LookupWanted
-from linekey.phone.connection import ConnectionReport
-from linekey.phone.directory_settings import read_directory
 from linekey.phone.document import FunctionKey
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.directory.edge import look_up
+from linekey.phone.uses.directory.settings import read_directory
+from linekey.phone.uses.sip.edge import SipLines
 from linekey.tls.context import Identity, ServerContexts
 from linekey.tls.engine import ServerEngine
 from linekey.tls.events import DataReceived, HandshakeCompleted
 from linekey.tls.hello import parse_client_hello
 from linekey.tls.policy import MODERN
+from linekey.trust.connection import ConnectionReport
 
 BIG = (
     b"SIP/2.0 200 OK\r\nCall-ID: x\r\nContent-Length: 10485760\r\n\r\n"

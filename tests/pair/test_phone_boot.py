@@ -9,7 +9,7 @@ from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.models import find_model
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import FactoryResetDone
 from linekey.phone.state import PhoneState, Status, new_phone
 

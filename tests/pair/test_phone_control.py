@@ -23,14 +23,16 @@ from typer.testing import CliRunner
 
 from linekey.cli.phone import app
 from linekey.errors import LinekeyError, StorageError
-from linekey.net import http, ldap, supplicant
-from linekey.net.phone_control import ANSWER_LIMIT_S, ask, control
-from linekey.net.phone_runner import VirtualPhone
+from linekey.phone.edge import http
+from linekey.phone.edge.control import ANSWER_LIMIT_S, ask, control
+from linekey.phone.edge.disk import PhoneFolder, PhoneStore
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ServerAuthenticationActivated
 from linekey.phone.patch import make_patch
 from linekey.phone.requests import to_request
 from linekey.phone.state import Status, new_phone
-from linekey.store.phone_state import PhoneFolder, PhoneStore
+from linekey.phone.uses.directory import edge as ldap
+from linekey.phone.uses.network import edge as supplicant
 
 FINE = b"<settings><phone-settings><user_pass idx='1'>hunter2</user_pass><language>English</language></phone-settings></settings>"
 

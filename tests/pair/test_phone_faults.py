@@ -12,9 +12,6 @@ from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.errors import StorageError
-from linekey.net import app_runner, http
-from linekey.net.dialer import DialError, dial
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone import machine
 from linekey.phone.app_events import (
     KeyPressed,
@@ -22,15 +19,18 @@ from linekey.phone.app_events import (
     LookupWanted,
     NetworkLoginWanted,
 )
-from linekey.phone.connection import Purpose
 from linekey.phone.document import FunctionKey
+from linekey.phone.edge import app_runner, http
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import (
     NotificationDismissed,
     ProvisioningWanted,
     SettingEntered,
 )
-from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.sip.registration import LineState
+from linekey.trust.connection import Purpose
+from linekey.wire.dialer import DialError, dial
 
 SECRET = "hunter2-in-a-message"
 

@@ -11,10 +11,8 @@ from tests.phone_pki import MAC, device
 from linekey.catalog.profile import Profile, all_profiles
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.net.dialer import DialError, dial
-from linekey.net.phone_hello import differences
-from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.connection import Purpose
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.hello import differences
 from linekey.phone.state import new_phone
 from linekey.tls.engine import ClientEngine
 from linekey.tls.hello import ClientHello, parse_client_hello
@@ -26,6 +24,8 @@ from linekey.tls.parameters import (
 )
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES, name_of
 from linekey.tls.versions import Version
+from linekey.trust.connection import Purpose
+from linekey.wire.dialer import DialError, dial
 
 
 @pytest.mark.parametrize("row", all_profiles(), ids=lambda r: r.name)

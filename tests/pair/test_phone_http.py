@@ -14,11 +14,11 @@ from tests.phone_server import Asked, Route, Site, accept, serve
 
 from linekey import digest
 from linekey.errors import InputError
-from linekey.net import http
-from linekey.net.dialer import dial
-from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.connection import ConnectionReport, Purpose
+from linekey.phone.edge import http
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import new_phone
+from linekey.trust.connection import ConnectionReport, Purpose
+from linekey.wire.dialer import dial
 
 JOE = http.Credentials("joe", "pass: word")
 

@@ -9,12 +9,12 @@ import pytest
 from tests.phone_pki import END, MAC, NOW, authority, device, name, server
 from tests.phone_server import INTERIM, MODERN, Route, Site, accept, serve
 
-from linekey.net.phone_runner import VirtualPhone
-from linekey.phone.connection import Purpose
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ExceptionAdded, ProvisioningWanted
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.tls.alerts import Alert
 from linekey.tls.events import PeerChain, Refuse
+from linekey.trust.connection import Purpose
 
 FINE = b"<settings><phone-settings><a>1</a></phone-settings></settings>"
 STRANGE = authority("TEST unknown root")

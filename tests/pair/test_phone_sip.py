@@ -11,15 +11,15 @@ from tests.phone_pki import MAC, authority, device, server, vendor
 from tests.phone_server import accept
 
 from linekey.lab.registrar import SERVER, Registrar, Said
-from linekey.net.door import bind
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.sip import SipLines
-from linekey.phone import sip_registration
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ExceptionAdded, SettingEntered
-from linekey.phone.sip_account import read_account
-from linekey.phone.sip_registration import LineState, Registration
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.sip import registration as sip_registration
+from linekey.phone.uses.sip.account import read_account
+from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.registration import LineState, Registration
 from linekey.tls.context import Identity, ServerContexts
+from linekey.wire.door.listener import bind
 
 PASSWORD = "hunter2"
 
@@ -270,7 +270,7 @@ async def test_an_account_that_cannot_be_read_is_no_other_accounts_trouble(
             raise KeyError("x")
         return read_account(index, setting)
 
-    monkeypatch.setattr("linekey.net.sip.read_account", read)
+    monkeypatch.setattr("linekey.phone.uses.sip.edge.read_account", read)
     async with registrar() as there:
         state = phone(there.port, lines=2)
         async with VirtualPhone(state, services=(SipLines(),)) as running:

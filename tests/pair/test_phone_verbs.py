@@ -17,8 +17,6 @@ from typer.testing import CliRunner
 from linekey.cli.phone import app
 from linekey.cli.phone_apps import key_event
 from linekey.errors import InputError, StorageError
-from linekey.net.phone_control import ask, control
-from linekey.net.phone_runner import VirtualPhone
 from linekey.phone.app_events import (
     BackPressed,
     BrowserLeft,
@@ -30,11 +28,13 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.apps import LineStatus
-from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.document import FunctionKey
-from linekey.phone.sip_registration import LineState
+from linekey.phone.edge.control import ask, control
+from linekey.phone.edge.disk import PhoneFolder, PhoneStore
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import new_phone
-from linekey.store.phone_state import PhoneFolder, PhoneStore
+from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.sip.registration import LineState
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title><MenuItem><Name>Order</Name><URL>order.xml</URL>
 </MenuItem></SnomIPPhoneMenu>"""

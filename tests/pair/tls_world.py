@@ -9,7 +9,7 @@ from typing import Literal
 
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.tls.engine import (
     Accept,
     ClientEngine,

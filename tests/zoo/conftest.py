@@ -7,7 +7,7 @@ import pytest
 from tests.zoo.visits import NOW
 
 from linekey.lab.authority import LabAuthority
-from linekey.lab.zoo import ZooKeeper
+from linekey.lab.servers.running import ZooKeeper
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from linekey.catalog.models import Generation, find_model
 from linekey.catalog.profile import all_profiles
 from linekey.check.classes import hellos_of
 from linekey.lab.authority import LabAuthority
-from linekey.lab.zoo import Running, ZooKeeper
-from linekey.lab.zoo_animals import ANIMALS
-from linekey.lab.zoo_certificates import MAKERS
-from linekey.lab.zoo_kinds import KINDS, Animal
-from linekey.lab.zoo_programs import PROGRAMS
+from linekey.lab.servers.catalogue import ANIMALS
+from linekey.lab.servers.certificates import MAKERS
+from linekey.lab.servers.kinds import KINDS, Animal
+from linekey.lab.servers.programs import PROGRAMS
+from linekey.lab.servers.running import Running, ZooKeeper
 
 UNSPEAKABLE = {"old-3des", "old-rc4"}
 """What they pick no engine speaks, the virtual phone's neither: the check alone, which

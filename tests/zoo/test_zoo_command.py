@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from linekey.lab.zoo_animals import ANIMALS, BY_NAME
-from linekey.lab.zoo_kinds import KINDS
+from linekey.lab.servers.catalogue import ANIMALS, BY_NAME
+from linekey.lab.servers.kinds import KINDS
 
 LINEKEY = str(Path(sysconfig.get_path("scripts")) / "linekey")
 

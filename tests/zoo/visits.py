@@ -11,22 +11,22 @@ from linekey.certs.pem import private_key_to_pem
 from linekey.check.assess import Question
 from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.phones import Setup, gather
+from linekey.check.prober import Limits, Prober
+from linekey.check.questions import ask_for
 from linekey.check.report import ClassResult, Outcome, Report
 from linekey.check.run import check_answers
 from linekey.lab.authority import LabAuthority
-from linekey.lab.zoo import Running
-from linekey.lab.zoo_kinds import KINDS, Kind
+from linekey.lab.servers.kinds import KINDS, Kind
+from linekey.lab.servers.running import Running
 from linekey.mac import Mac
-from linekey.net.phone_runner import VirtualPhone
-from linekey.net.prober import Limits, Prober
-from linekey.net.questions import ask_for
-from linekey.phone.connection import ConnectionReport
 from linekey.phone.document import PhoneDocument
+from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.alerts import Alert
 from linekey.tls.engine import Identity
+from linekey.trust.connection import ConnectionReport
 
 NOW = datetime.now(UTC)
 MAC = Mac("000413200000")

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from linekey.catalog.evidence import Confidence
 from linekey.catalog.models import Generation
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 
 LAB_VENDOR = "lab-snom"
 """Vendor of the lab's own device certificates, so that nobody takes them for real."""

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import (
 from linekey.certs import algorithms as alg
 from linekey.certs import der as asn1
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
 from linekey.errors import CertificateError
 

@@ -45,7 +45,7 @@ from linekey.certs.contents import (
     read_oid,
     read_pss_hash,
 )
-from linekey.certs.name import Name, escape_value
+from linekey.certs.dn import Name, escape_value
 from linekey.errors import CertificateError
 
 __all__ = ["Certificate", "Extension", "KeyInfo"]

@@ -2,5 +2,5 @@
 
 Three outcomes are never confused: the server could not be reached, the server refused
 the phone, the phone would refuse the server. Everything here is pure; the connections
-are made by ``linekey.net.prober``.
+are made by ``linekey.check.prober``.
 """

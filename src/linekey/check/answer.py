@@ -1,7 +1,7 @@
 """What a server said to one hello: the prober's result, as a value.
 
 ``Answer`` holds what was seen and judges nothing. ``linekey.check.flight`` fills it
-from bytes, ``linekey.net.prober`` from what happened on the wire, and
+from bytes, ``linekey.check.prober`` from what happened on the wire, and
 ``linekey.check.assess`` reads it.
 """
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version

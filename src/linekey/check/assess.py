@@ -23,7 +23,7 @@ from linekey.check.cures import (
 from linekey.check.negotiation import look_at_negotiation, look_at_reach
 from linekey.check.report import ClassResult, Cure, Outcome
 from linekey.trust.findings import Finding, Verdict, failed, in_order
-from linekey.trust.naming import is_ip
+from linekey.trust.name_check import is_ip
 from linekey.trust.paths import missing_intermediates
 from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.models import Generation
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.check.answer import Answer, CertificateWish, Late
 from linekey.check.classes import Phone
 from linekey.tls.alerts import Alert, cure, explain

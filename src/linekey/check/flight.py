@@ -5,7 +5,7 @@ an answer, too (``Reach.MALFORMED``, ``Reach.NOT_TLS``), with the reason in word
 """
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.check.answer import Answer, CertificateWish, KeyExchange, Reach
 from linekey.errors import CertificateError
 from linekey.tls.alerts import Alert

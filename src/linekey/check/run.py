@@ -1,6 +1,6 @@
 """A whole check as a function: answers or a chain file in, a report out.
 
-Pure: whoever calls has asked the server (``linekey.net.prober``) or read the file.
+Pure: whoever calls has asked the server (``linekey.check.prober``) or read the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from linekey.check.report import CalendarEntry, ClassResult, Report
 from linekey.tls.versions import Version
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
-from linekey.trust.naming import names_of
+from linekey.trust.name_check import names_of
 from linekey.trust.validity import day
 
 

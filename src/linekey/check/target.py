@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from linekey.certs.names import parse_address
+from linekey.certs.host_names import parse_address
 from linekey.errors import InputError
 
 DEFAULT_PORT: Final = 443

@@ -23,6 +23,8 @@ from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.hellos import read_capture
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather, gather_each
+from linekey.check.prober import Limits, Prober
+from linekey.check.questions import ask_for
 from linekey.check.report import Report
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import Target, parse_target
@@ -37,8 +39,6 @@ from linekey.cli.check_table import print_report
 from linekey.cli.opening import JsonOption, StateOption, now, read_file
 from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import InputError, LinekeyError
-from linekey.net.prober import Limits, Prober
-from linekey.net.questions import ask_for
 from linekey.phone.document import PhoneDocument
 from linekey.tls.engine import Identity
 

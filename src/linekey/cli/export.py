@@ -33,15 +33,15 @@ from linekey.export.request import (
     parse_path,
 )
 from linekey.provisioning.ca_rules import rules_of
+from linekey.server.preflight.checks import read_chain
+from linekey.server.preflight.export import check_export
+from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.proxy import SOCKET
 from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
-from linekey.web.finding import Finding
-from linekey.web.preflight import read_chain
-from linekey.web.preflight_export import check_export
-from linekey.web.preflight_proxy import SOCKET
 
 app = typer.Typer(
     add_completion=False,

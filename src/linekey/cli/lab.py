@@ -12,7 +12,7 @@ from linekey.cli.output import console, emit_json, err_console
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem, make_folder, write_file
-from linekey.lab.zoo_programs import LEGACY_OPENSSL
+from linekey.lab.servers.programs import LEGACY_OPENSSL
 from linekey.mac import parse_mac
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.patch import make_patch

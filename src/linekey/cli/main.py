@@ -103,7 +103,7 @@ def _linekey(
 def main() -> None:
     """Run the command line; leave with the exit code of what happened."""
     from linekey.cli.output import fail
-    from linekey.net.standard_streams import ensure_standard_streams
+    from linekey.wire.standard_streams import ensure_standard_streams
 
     ensure_standard_streams()
     try:

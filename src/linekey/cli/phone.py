@@ -24,6 +24,7 @@ from linekey.cli.phone_text import notice_lines, show_rows
 from linekey.errors import InputError
 from linekey.mac import parse_mac
 from linekey.phone.app_events import NetworkCertificateUploaded
+from linekey.phone.edge.disk import PhoneFolder, PhoneStore
 from linekey.phone.events import (
     Answer,
     CertificateRemoved,
@@ -49,7 +50,6 @@ from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
 from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
-from linekey.store.phone_state import PhoneFolder, PhoneStore
 
 app = make_app("A virtual phone, and its state.")
 

@@ -24,7 +24,6 @@ from linekey.cli.phone_asking import (
 from linekey.cli.phone_text import numbers_of, screen_lines
 from linekey.digits import digits_of
 from linekey.errors import InputError
-from linekey.net.supplicant import log_in
 from linekey.phone.app_events import (
     AppEvent,
     BackPressed,
@@ -39,11 +38,12 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.app_requests import action_event, network_login
+from linekey.phone.edge.disk import PhoneFolder
 from linekey.phone.events import Answer
 from linekey.phone.keys import is_key_name
 from linekey.phone.machine import Machine
 from linekey.phone.report import screen_of
-from linekey.store.phone_state import PhoneFolder
+from linekey.phone.uses.network.edge import log_in
 
 FindFolder = Callable[[Path | None, str], PhoneFolder]
 """Finds one phone's folder by state folder and MAC (empty: the only one)."""

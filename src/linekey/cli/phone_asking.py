@@ -12,12 +12,12 @@ from linekey.catalog.root_lists import lists_for
 from linekey.cli.opening import printable
 from linekey.cli.output import console, emit_json
 from linekey.errors import StorageError
-from linekey.net.phone_control import ask
+from linekey.phone.edge.control import ask
+from linekey.phone.edge.disk import PhoneFolder
 from linekey.phone.events import Answer, Event
 from linekey.phone.report import describe_phone
 from linekey.phone.requests import to_request
 from linekey.phone.state import PhoneState
-from linekey.store.phone_state import PhoneFolder
 
 
 def tell_running(folder: PhoneFolder, event: Event) -> Answer:

@@ -31,16 +31,16 @@ from linekey.cli.opening import (
 from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
-from linekey.net.phone_control import control
-from linekey.net.phone_runner import Service, VirtualPhone
-from linekey.net.sip import SipLines
-from linekey.net.standard_streams import queued_streams
+from linekey.phone.edge.control import control
+from linekey.phone.edge.disk import PhoneFolder, PhoneStore
+from linekey.phone.edge.runner import Service, VirtualPhone
 from linekey.phone.identity import DeviceIdentity, parse_identity
 from linekey.phone.report import describe_run
 from linekey.phone.resume import resume
 from linekey.phone.state import LogEntry, PhoneState, Status, new_phone
+from linekey.phone.uses.sip.edge import SipLines
 from linekey.store.paths import StateDir
-from linekey.store.phone_state import PhoneFolder, PhoneStore
+from linekey.wire.standard_streams import queued_streams
 
 _T = TypeVar("_T")
 
@@ -255,7 +255,7 @@ def _stage(phone: PhoneState, files: list[Path], clock: datetime | None) -> Phon
 
 def _pages(port: int) -> Service:
     """The phone's own pages, on loopback."""
-    from linekey.web.phone_server import serve_pages
+    from linekey.phone.pages.server import serve_pages
 
     server = serve_pages(port)
     note(f"the phone's pages: {server.url}")

@@ -13,10 +13,10 @@ import typer
 from linekey.cli.opening import PORTS
 from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.net.standard_streams import QueuedStream, queued_streams
+from linekey.server.preflight.finding import Finding
 from linekey.settings import Settings, is_loopback, parse_settings, read_endpoint
 from linekey.store.paths import StateDir
-from linekey.web.finding import Finding
+from linekey.wire.standard_streams import QueuedStream, queued_streams
 
 app = typer.Typer(
     help="Run the provisioning server, for production.", add_completion=False
@@ -161,13 +161,13 @@ def _serve(
     check_only: bool,
 ) -> None:
     # Here and not above: `linekey --help` needs none of it.
-    from linekey.net.door import bind
-    from linekey.net.process import new_loop
-    from linekey.web import workers
-    from linekey.web.health import health_url
-    from linekey.web.listener import phone_listener
-    from linekey.web.logs import configure_logs
-    from linekey.web.server import ProvisioningServer, utc_now
+    from linekey.server import workers
+    from linekey.server.health import health_url
+    from linekey.server.listener import phone_listener
+    from linekey.server.logs import configure_logs
+    from linekey.server.server import ProvisioningServer, utc_now
+    from linekey.wire.door.listener import bind
+    from linekey.wire.process import new_loop
 
     state = StateDir.open(folder)
     settings = load_settings(state, options)

@@ -71,9 +71,9 @@ def up(
     """
     from linekey.lab.stage import Stage, cast
     from linekey.lab.story import Narrator
-    from linekey.net.process import new_loop
-    from linekey.net.standard_streams import queued_streams
     from linekey.store.paths import StateDir
+    from linekey.wire.process import new_loop
+    from linekey.wire.standard_streams import queued_streams
 
     free = 0 if once else None
     narrator = Narrator()

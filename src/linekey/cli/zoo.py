@@ -17,9 +17,9 @@ import typer
 from linekey.cli.opening import JsonOption, StateOption, now
 from linekey.cli.output import console, emit_json, fail, note, warn
 from linekey.errors import InputError, LinekeyError
-from linekey.lab.zoo_animals import ANIMALS, BY_NAME
-from linekey.lab.zoo_certificates import ZOO_NAME
-from linekey.lab.zoo_kinds import KINDS, Animal
+from linekey.lab.servers.catalogue import ANIMALS, BY_NAME
+from linekey.lab.servers.certificates import ZOO_NAME
+from linekey.lab.servers.kinds import KINDS, Animal
 
 app = typer.Typer(
     add_completion=False,
@@ -117,7 +117,7 @@ def _list(animals: list[Animal], *, json: bool) -> None:
 
 async def _open(animals: list[Animal], *, named: bool, json: bool, state: Any) -> None:
     from linekey.lab.authority import LabAuthority
-    from linekey.lab.zoo import HOST, ZooKeeper
+    from linekey.lab.servers.running import HOST, ZooKeeper
     from linekey.store.paths import StateDir
 
     loop, ended = asyncio.get_running_loop(), asyncio.Event()

@@ -8,9 +8,9 @@ server's gate judges it, at the same price for strangers.
 from datetime import UTC, datetime
 
 from linekey.lab.authority import LabAuthority
+from linekey.server.gate import Gate
 from linekey.tls.context import Identity, ServerContexts
 from linekey.tls.policy import BEST_VERSION
-from linekey.web.gate import Gate
 
 
 def lab_contexts(lab: LabAuthority, session_id_context: bytes) -> ServerContexts:

@@ -23,15 +23,15 @@ from starlette.routing import Route
 
 from linekey.lab.authority import LabAuthority
 from linekey.lab.contexts import lab_contexts
-from linekey.net.asgi_edge import Edge
-from linekey.net.asgi_tls import connection_tls
-from linekey.net.door import Door
-from linekey.net.door_refusal import Refusal
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey
 from linekey.provisioning.identity import VendorTrust, identify
 from linekey.settings import LimitSettings
 from linekey.tls.engine import ServerEngine
+from linekey.wire.asgi_edge import Edge
+from linekey.wire.asgi_tls import connection_tls
+from linekey.wire.door.listener import Door
+from linekey.wire.door.refusal import Refusal
 
 _log = logging.getLogger("linekey.lab")
 

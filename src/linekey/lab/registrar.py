@@ -10,7 +10,7 @@ phones (``linekey export kamailio``).
 What it does of RFC 3261: REGISTER with digest (§22; SHA-256 before MD5, RFC 8760;
 ``qop=auth``), one contact an account and connection, Expires down to ``MIN_EXPIRES_S``
 (423 below, §10.3), OPTIONS, the CR LF keep-alive of RFC 5626; 405 or 501 for all else,
-and ``phone.sip_syntax`` for what is wrong with a message. TLS through the one engine,
+and ``sip.syntax`` for what is wrong with a message. TLS through the one engine,
 with client certificates verified where ``contexts`` ask for them.
 
 Rules: a client may send ``MAX_HEADERS`` and no more before it is hung up on; a nonce is
@@ -35,9 +35,9 @@ from sipmessage import Address, Request
 from linekey.digest import ALGORITHMS, hash_hex, parse_digest, response
 from linekey.digits import digits_of
 from linekey.errors import PeerError
-from linekey.phone.sip_messages import make_reply
-from linekey.phone.sip_stream import PONG, Ping, SipReader
-from linekey.phone.sip_syntax import Flawed, flaw_of, readable, refusal
+from linekey.phone.uses.sip.messages import make_reply
+from linekey.phone.uses.sip.stream import PONG, Ping, SipReader
+from linekey.phone.uses.sip.syntax import Flawed, flaw_of, readable, refusal
 from linekey.tls.alerts import Alert, record
 from linekey.tls.context import ServerContexts
 from linekey.tls.engine import ServerEngine
@@ -103,7 +103,7 @@ class _Unproven:
 
 
 class Registrar:
-    """The registrar on ``listener`` (see ``net.door.bind``); an async context manager.
+    """The registrar on ``listener`` (``listener.bind``); an async context manager.
 
     ``listener`` stays the caller's. ``told`` is called for each registration, refusal
     and goodbye.

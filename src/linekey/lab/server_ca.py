@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
-from linekey.certs.names import match_host, parse_address
+from linekey.certs.dn import Name
+from linekey.certs.host_names import match_host, parse_address
 from linekey.certs.pem import PrivateKey
 from linekey.errors import InputError
 

@@ -28,27 +28,27 @@ from linekey.lab import line, menu
 from linekey.lab.authority import LabAuthority
 from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
-from linekey.net.door import bind
-from linekey.net.phone_control import control
-from linekey.net.phone_runner import Service, VirtualPhone
-from linekey.net.sip import SipLines
+from linekey.phone.edge.control import control
+from linekey.phone.edge.disk import PhoneFolder, PhoneStore
+from linekey.phone.edge.runner import Service, VirtualPhone
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.pages.server import PhoneServer
 from linekey.phone.resume import resume
-from linekey.phone.sip_registration import LineState
 from linekey.phone.state import LogEntry as PhoneLine
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
+from linekey.server.preflight.checks import ServerFiles
+from linekey.server.server import ProvisioningServer
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
-from linekey.store.phone_state import PhoneFolder, PhoneStore
 from linekey.store.vendor_cas import VendorCas, describe_ca
-from linekey.web.phone_server import PhoneServer
-from linekey.web.preflight import ServerFiles
-from linekey.web.server import ProvisioningServer
+from linekey.wire.door.listener import bind
 
 _log = logging.getLogger("linekey.lab")
 

@@ -25,7 +25,7 @@ from typing import Literal
 from linekey.catalog.models import Generation
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
 from linekey.mac import Mac
 

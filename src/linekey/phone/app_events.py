@@ -1,7 +1,7 @@
 """What happens to the phone's applications, and what they then want done.
 
 Events in the past tense (``AppEvent``), commands in the imperative (``AppCommand``).
-``phone.app_machine`` answers the first with the second; ``net.app_runner`` carries a
+``phone.app_machine`` answers the first with the second; ``edge.app_runner`` carries a
 command out and comes back with the event that says what came of it.
 """
 
@@ -13,12 +13,12 @@ from linekey.catalog.secrecy import mask_url
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
 from linekey.phone.apps import LineStatus
-from linekey.phone.connection import Purpose
-from linekey.phone.directory import LookupResult
-from linekey.phone.directory_settings import DirectorySettings
-from linekey.phone.ieee8021x import EapMethod
-from linekey.phone.sip_registration import LineState
+from linekey.phone.uses.directory.look_up import LookupResult
+from linekey.phone.uses.directory.settings import DirectorySettings
+from linekey.phone.uses.network.ieee8021x import EapMethod
+from linekey.phone.uses.sip.registration import LineState
 from linekey.tls.versions import Version
+from linekey.trust.connection import Purpose
 
 
 class AppEvent:
@@ -250,7 +250,7 @@ class LogIntoNetwork(AppCommand):
     """Servers' certificates that somebody added as an exception."""
     versions: tuple[Version, ...] = ()
     suites: tuple[int, ...] = ()
-    """The profile's, as ``phone.ieee8021x.supplicant`` takes them."""
+    """The profile's, as ``network.ieee8021x.supplicant`` takes them."""
     md5_username: str = ""
     md5_password: str = field(default="", repr=False)
 

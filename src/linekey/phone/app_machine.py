@@ -5,7 +5,7 @@ what is to be done. Every command (``OpenPage``, ``SearchDirectory``, …) is an
 an event that comes back here, so that whoever pressed the key learns in the end what it
 came to, in an ``Answer``. Nothing here waits or fails.
 
-Rules: what a server's page asks for is followed only as ``phone.minibrowser.follow``
+Rules: what a server's page asks for is followed only as ``browser.minibrowser.follow``
 allows; a secret expands to nothing in any URL (facts/snom.md §3, H); a URL is masked in
 log and screen; this phone has no speech, and says of a key that would call somebody
 what a real phone would do (L).
@@ -19,7 +19,6 @@ from typing import Final
 
 from linekey.catalog.secrecy import mask_url
 from linekey.errors import CertificateError, InputError
-from linekey.phone.action_urls import Happening, expand, setting_for
 from linekey.phone.app_events import (
     ActionHappened,
     AppEvent,
@@ -53,13 +52,14 @@ from linekey.phone.apps import (
     describe_lookup,
     image_type,
 )
-from linekey.phone.connection import Purpose
-from linekey.phone.directory import LookupResult
-from linekey.phone.directory_settings import filter_for, read_directory
 from linekey.phone.document import FunctionKey
 from linekey.phone.events import Answer, Command, Save
 from linekey.phone.keys import KEY_TYPES, find_named_key, is_key_name, settings_of
-from linekey.phone.minibrowser import (
+from linekey.phone.own_refusal import cure_of_refusal
+from linekey.phone.state import Level, PhoneState
+from linekey.phone.urls import parse_url
+from linekey.phone.uses.actions.urls import Happening, expand, setting_for
+from linekey.phone.uses.browser.minibrowser import (
     Dial,
     Leave,
     Minibrowser,
@@ -70,12 +70,12 @@ from linekey.phone.minibrowser import (
     Step,
     parse_page,
 )
-from linekey.phone.network_login import begin_login, end_login
-from linekey.phone.own_refusal import cure_of_refusal
-from linekey.phone.sip_registration import LineState
-from linekey.phone.state import Level, PhoneState
-from linekey.phone.urls import parse_url
+from linekey.phone.uses.directory.look_up import LookupResult
+from linekey.phone.uses.directory.settings import filter_for, read_directory
+from linekey.phone.uses.network.login import begin_login, end_login
+from linekey.phone.uses.sip.registration import LineState
 from linekey.phone.wording import counted
+from linekey.trust.connection import Purpose
 from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 from linekey.trust.store import read_upload
 from linekey.xmldoc import XmlError

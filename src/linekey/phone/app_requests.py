@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from linekey.errors import InputError
-from linekey.phone.action_urls import VARIABLES
 from linekey.phone.app_events import (
     ActionHappened,
     AppEvent,
@@ -27,6 +26,7 @@ from linekey.phone.app_events import (
 )
 from linekey.phone.typed import check_typed
 from linekey.phone.urls import is_host
+from linekey.phone.uses.actions.urls import VARIABLES
 
 _MOST_TEXT = 4096
 """Characters of one text; a form's field or a display name."""

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from linekey.catalog.secrecy import mask_url
-from linekey.phone.directory import LookupResult
-from linekey.phone.minibrowser import Minibrowser, Page
-from linekey.phone.sip_registration import LineState
+from linekey.phone.uses.browser.minibrowser import Minibrowser, Page
+from linekey.phone.uses.directory.look_up import LookupResult
+from linekey.phone.uses.sip.registration import LineState
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ Rules (facts/snom.md §4, H unless said):
 - One bad line costs that line, and a note; a document that is not well-formed, too
   deep, too large or of a foreign kind costs itself: ``XmlError`` or ``DocumentError``.
 
-Nothing here applies anything: see ``phone.provisioning_round``.
+Nothing here applies anything: see ``provisioning.round``.
 """
 
 import re

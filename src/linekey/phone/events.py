@@ -1,6 +1,6 @@
 """What happens to a phone, in the past tense, and what it then does, as commands.
 
-Events come from the edge (``linekey.net``, the phone's pages, ``linekey phone``);
+Events come from the edges (``phone.edge``, the phone's pages, ``linekey phone``);
 ``phone.machine`` answers each with commands, which the edge carries out in order.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from linekey.catalog.firmware import Firmware
 from linekey.phone.app_events import AppCommand, AppEvent
-from linekey.phone.connection import ConnectionReport
 from linekey.phone.identity import DeviceIdentity
+from linekey.trust.connection import ConnectionReport
 
 
 @dataclass(frozen=True, slots=True)

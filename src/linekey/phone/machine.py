@@ -27,7 +27,6 @@ from linekey.phone.apply import (
     take_download,
 )
 from linekey.phone.apps import Apps
-from linekey.phone.connection import Purpose
 from linekey.phone.defaults import REFRESH_TIMER
 from linekey.phone.document import parse_document
 from linekey.phone.events import (
@@ -59,13 +58,14 @@ from linekey.phone.exposure import exposed_names, open_way
 from linekey.phone.exposure import warning as exposure_warning
 from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.patch import read_patch, refusal
-from linekey.phone.provisioning_round import Round, retry_after_s
 from linekey.phone.settings import PhoneSettings
-from linekey.phone.shelves import find_certificate, remove, upload
 from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
+from linekey.phone.tabs import find_certificate, remove, upload
 from linekey.phone.tls_log import note_connection
 from linekey.phone.urls import nested_url, redact_url, settings_urls
+from linekey.phone.uses.provisioning.round import Round, retry_after_s
 from linekey.phone.wording import own_fault
+from linekey.trust.connection import Purpose
 from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 
 _REFRESH_LEAST_S = 60

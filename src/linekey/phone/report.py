@@ -1,7 +1,7 @@
 """A phone as plain values: for ``linekey phone``, ``linekey up`` and the phone's pages.
 
 The pages' JSON twins and the verbs' ``--json`` print these very documents; whoever runs
-the phone hands them out to whoever asks (``net.phone_control``).
+the phone hands them out to whoever asks (``edge.control``).
 
 Rules: values are what JSON has (times in ISO 8601); a secret leaves here as stars, and
 a URL without its password and token, whoever asks.

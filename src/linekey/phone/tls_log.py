@@ -10,10 +10,10 @@ whoever knew the reason gave one.
 from dataclasses import replace
 from datetime import datetime
 
-from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.state import LastTls, Level, Notification, PhoneState
 from linekey.tls.alerts import explain
+from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Finding
 from linekey.trust.rules import RULES
 

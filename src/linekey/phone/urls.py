@@ -17,7 +17,7 @@ follows; else it is a folder (L: the vendor draws no line).
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from linekey.catalog.secrecy import mask_url
-from linekey.certs.names import parse_address
+from linekey.certs.host_names import parse_address
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.phone.typed import untypable

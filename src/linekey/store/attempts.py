@@ -88,7 +88,7 @@ class AttemptStore:
     ) -> Verdict:
         """Judge one answer and keep what it changes. Raises StorageError.
 
-        ``source`` is what counts as one (``net.sources.source_of``), ``leaf`` the
+        ``source`` is what counts as one (``wire.sources.source_of``), ``leaf`` the
         SHA-256 of the certificate that the peer proved, if it did.
         """
         guess = _Guess(mac, source[:_SOURCE], leaf)

@@ -37,7 +37,6 @@ from typing import Any, Self
 
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
-from linekey.net.faults import log_fault
 from linekey.settings import LogSettings
 from linekey.store.database import Database
 from linekey.store.deadline import within
@@ -53,6 +52,7 @@ from linekey.store.strangers import (
     own_lines,
 )
 from linekey.store.trouble import told_as_storage_error
+from linekey.wire.faults import log_fault
 
 _log = logging.getLogger("linekey.store")
 

@@ -23,8 +23,8 @@ from linekey.store.database import Database
 from linekey.store.schema import decision_log, from_us, to_us
 
 if TYPE_CHECKING:
-    from linekey.net.door_refusal import Refusal
     from linekey.provisioning.decision import Decision
+    from linekey.wire.door.refusal import Refusal
 
 Kind = Literal["decision", "handshake", "request"]
 """What was decided on: a request by its certificate, a TLS handshake, or a request

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
 
 _CLIENT: Final = frozenset({"clientAuth", "anyExtendedKeyUsage"})

@@ -24,7 +24,7 @@ from typing import Self
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
 from linekey.trust.findings import Finding, Severity, Verdict, failed, held, in_order
-from linekey.trust.naming import look_at_name
+from linekey.trust.name_check import look_at_name
 from linekey.trust.paths import find_path
 from linekey.trust.rules import RULES
 from linekey.trust.shape import look_at_first, look_at_shape

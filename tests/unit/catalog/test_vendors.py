@@ -14,7 +14,7 @@ from linekey.catalog.vendors import (
     vendor_of_authority,
     vendor_rule,
 )
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 
 SNOM_SHA1 = [("O", "Snom Technology AG")]
 SNOM_SHA2 = [

@@ -7,7 +7,7 @@ import pytest
 
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from OpenSSL import crypto
 from tests.unit.certs.conftest import BEGIN, END, Family, named
 
 from linekey.certs.build import Issuer, issue, key_id, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.errors import CertificateError
 
 KINDS = [("rsa", 1024), ("ec", "secp256r1"), ("dsa", 1024), ("ed25519", 0)]

@@ -13,7 +13,7 @@ from tests.unit.certs.conftest import BEGIN, END, Family, named
 from linekey.certs import der as asn1
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import parse_certificates
 from linekey.errors import CertificateError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import linekey
 from linekey.certs.build import issue
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 
 SOURCES = Path(linekey.__file__).parent
 EMPTY = Name.build([])

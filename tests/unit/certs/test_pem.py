@@ -149,7 +149,7 @@ def issue_small(family: Family) -> str:
     from tests.unit.certs.conftest import BEGIN, END
 
     from linekey.certs.build import issue
-    from linekey.certs.name import Name
+    from linekey.certs.dn import Name
 
     return to_base64(
         issue(Name.build([]), new_key("ed25519"), None, serial=1, not_before=BEGIN,

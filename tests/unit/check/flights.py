@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 
 
 def vector(size: int, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from tests.unit.check.flights import (
 from tests.unit.trust.pki import NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.check.answer import Answer, Late, Reach
 from linekey.check.assess import Question, assess_answer
 from linekey.check.classes import PhoneClass, classes_of
@@ -281,7 +281,7 @@ def test_a_row_that_does_not_speak_ssl_3_refuses_it(phone: tuple[str, str]) -> N
 def test_an_anonymous_suite_is_taken_only_while_servers_are_not_authenticated(
     switch: str,
 ) -> None:
-    """As the virtual phone judges it (``net.dialer``)."""
+    """As the virtual phone judges it (``wire.dialer``)."""
     document = PhoneDocument.of_settings({"tls_server_authentication": switch})
     setup = Setup(authorities=(), documents=(document,))
     gathered = gather([profile("370", "8.7.5.57")], NAME, setup, now=NOW)

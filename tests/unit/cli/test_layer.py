@@ -8,7 +8,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.device import app as device_app
 from linekey.cli.layer import app

@@ -12,7 +12,7 @@ import linekey.store.vendor_cas
 from linekey.catalog.authorities import ALL_CAS
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.trust import app
 

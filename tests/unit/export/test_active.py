@@ -12,7 +12,7 @@ from tests.phone_pki import END, START, key
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.certs.build import issue
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import to_pem
 from linekey.export.active import active_phones, apache_map, nginx_map
 from linekey.export.signature_rule import signature_patterns

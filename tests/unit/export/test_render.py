@@ -9,7 +9,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.errors import InputError
 from linekey.export.account import DEBIAN, Account
 from linekey.export.active import active_phones

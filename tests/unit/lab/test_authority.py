@@ -8,8 +8,8 @@ import pytest
 
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR, rule_for, vendor_of_authority
-from linekey.certs.name import SHORT_NAMES
-from linekey.certs.names import match_host
+from linekey.certs.dn import SHORT_NAMES
+from linekey.certs.host_names import match_host
 from linekey.certs.path import prove
 from linekey.certs.pem import private_key_to_pem
 from linekey.errors import InputError, LinekeyError, StorageError

@@ -36,8 +36,6 @@ from linekey.phone.app_events import (
     SoftKeyPressed,
 )
 from linekey.phone.apps import Apps, LineStatus, describe_apps, image_type
-from linekey.phone.connection import Purpose
-from linekey.phone.directory import Entry, LookupResult
 from linekey.phone.document import FunctionKey
 from linekey.phone.events import (
     Answer,
@@ -46,14 +44,16 @@ from linekey.phone.events import (
     FactoryResetDone,
     Save,
 )
-from linekey.phone.ieee8021x import EapMethod
 from linekey.phone.machine import Machine
+from linekey.phone.pages.screen import describe_screen
 from linekey.phone.report import describe_phone
 from linekey.phone.requests import parse_request, to_request
-from linekey.phone.sip_registration import LineState
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.network.ieee8021x import EapMethod
+from linekey.phone.uses.sip.registration import LineState
 from linekey.tls.versions import Version
-from linekey.web.phone_screen import describe_screen
+from linekey.trust.connection import Purpose
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title>
 <MenuItem><Name>One</Name><URL>one.xml</URL></MenuItem>

@@ -17,9 +17,9 @@ from linekey.phone.document import parse_document
 from linekey.phone.events import Answer
 from linekey.phone.keys import find_named_key
 from linekey.phone.machine import Machine
+from linekey.phone.pages.screen import describe_screen
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import new_phone
-from linekey.web.phone_screen import describe_screen
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 URL = "https://pbx.example/dir"

@@ -19,7 +19,6 @@ from tests.phone_pki import (
 
 from linekey.catalog.firmware import Firmware
 from linekey.certs.pem import to_base64, to_pem
-from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.events import (
     Answer,
     ApplySettings,
@@ -45,9 +44,14 @@ from linekey.phone.events import (
 )
 from linekey.phone.machine import Machine
 from linekey.phone.patch import make_patch
-from linekey.phone.provisioning_round import MAX_DEPTH, MAX_DOCUMENTS, retry_after_s
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.provisioning.round import (
+    MAX_DEPTH,
+    MAX_DOCUMENTS,
+    retry_after_s,
+)
+from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.judge import judge
 
 URL = "https://prov.test/p"

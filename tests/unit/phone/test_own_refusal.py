@@ -6,14 +6,14 @@ import pytest
 from tests.phone_pki import MAC, NOW, device
 
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem
-from linekey.phone.connection import ConnectionReport, Purpose
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.tls_log import note_connection
 from linekey.tls.alerts import Alert
+from linekey.trust.connection import ConnectionReport, Purpose
 
 SMALL = new_key("rsa", 1024)
 OLD = issue(

@@ -4,16 +4,16 @@ import pytest
 from tests.phone_pki import MAC, NOW, device
 
 from linekey.errors import InputError
-from linekey.phone.action_urls import Happening, expand
 from linekey.phone.app_requests import network_login, parse_app_request
 from linekey.phone.events import Answer, SettingEntered
 from linekey.phone.machine import Machine
-from linekey.phone.minibrowser import Minibrowser, Stay, parse_page
 from linekey.phone.requests import parse_request
 from linekey.phone.settings import PhoneSettings
 from linekey.phone.state import new_phone
 from linekey.phone.typed import check_idx, check_typed, untypable
 from linekey.phone.urls import parse_url
+from linekey.phone.uses.actions.urls import Happening, expand
+from linekey.phone.uses.browser.minibrowser import Minibrowser, Stay, parse_page
 
 UNTYPABLE = [
     ("a\x00b", "U+0000"),

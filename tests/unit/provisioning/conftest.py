@@ -16,7 +16,7 @@ from tests.hostile import costly_rsa, crossing
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import Issuer, PublicKey, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.identity import VendorTrust
 

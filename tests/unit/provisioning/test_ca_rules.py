@@ -15,7 +15,7 @@ from linekey.catalog.models import Generation
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules, authorize
 from linekey.provisioning.ca_rules import prospect, rules_of

@@ -25,10 +25,9 @@ from hypothesis import strategies as st
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.digest import answer, best_challenge
 from linekey.mac import Mac
-from linekey.net.asgi_tls import ConnectionTls
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Attempts, Verdict, judge
 from linekey.provisioning.decision import Outcome, Reason
@@ -50,11 +49,12 @@ from linekey.provisioning.service import (
     Site,
     decide,
 )
+from linekey.server.app import ProvisioningApp
+from linekey.server.gate import Gate, Known
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Authorities, Revision
 from linekey.tls.versions import Version
-from linekey.web.gate import Gate, Known
-from linekey.web.provisioning import ProvisioningApp
+from linekey.wire.asgi_tls import ConnectionTls
 
 CASES = int(os.environ.get("LINEKEY_PROPERTY_CASES", "120000"))
 """At least 100,000; ``make property`` tries 1,000,000."""

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.path import prove
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules, authorize

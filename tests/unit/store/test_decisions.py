@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from linekey.mac import Mac
-from linekey.net.door_refusal import Refusal
 from linekey.provisioning.decision import Decision, Reason
 from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log, read_log
 from linekey.store.schema import from_us, to_us
+from linekey.wire.door.refusal import Refusal
 
 MAC = Mac("000413AABBCC")
 OTHER = Mac("000413AABBCD")

@@ -8,7 +8,7 @@ import pytest
 
 import linekey.store.registry
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.errors import StorageError
 from linekey.mac import Mac
-from linekey.net.door_refusal import CURES, Refusal
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import Device
 from linekey.settings import LogSettings
@@ -27,6 +26,7 @@ from linekey.store.reserve import MIB, Reserve, lend_if_short
 from linekey.store.retention import Retention, give_back, keep_within
 from linekey.store.schema import decision_log, refusal_lines
 from linekey.store.strangers import ELSEWHERE, NETWORKS_A_MINUTE, network_of
+from linekey.wire.door.refusal import CURES, Refusal
 
 MAC, OTHER = Mac("000413AABBCC"), Mac("000413AABBCD")
 

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 import linekey.store
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue, new_key
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, DigestCredential
 from linekey.provisioning.document import Layer, Setting

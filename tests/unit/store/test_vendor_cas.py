@@ -9,7 +9,7 @@ from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import HashName, Issuer, PrivateKey, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.errors import CertificateError, InputError
 from linekey.lab.authority import LabAuthority
 from linekey.provisioning.ca_rules import authority_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)

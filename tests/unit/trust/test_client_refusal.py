@@ -6,7 +6,7 @@ import pytest
 
 from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.name import Name
+from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
 from linekey.trust.client_refusal import causes, cures_of, most_likely
 

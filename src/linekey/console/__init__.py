@@ -1,0 +1,1 @@
+"""What the people who run phones see in a browser."""

@@ -1,0 +1,278 @@
+"""The status page's facts, read from the store.
+
+Rule: every method reads in a thread and in one query or two, bounded by a limit or by
+the last 24 hours, so that a long log never makes the page slow or the server wait. A
+database that does not answer keeps two threads at most, and the page says so in time.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from linekey import __version__
+from linekey.certs.certificate import Certificate
+from linekey.console.facts import (
+    AuthorityLine,
+    DecisionLine,
+    Overview,
+    PhoneLine,
+    ServerLine,
+)
+from linekey.errors import Cause, StorageError
+from linekey.mac import Mac
+from linekey.provisioning.ca_rules import prospect, rules_of
+from linekey.store.database import Database
+from linekey.store.deadline import within
+from linekey.store.decisions import LogEntry, read_log
+from linekey.store.schema import decision_log, devices, from_us, to_us
+from linekey.store.vendor_cas import VendorCas
+
+DAY = timedelta(days=1)
+_SOON_DAYS = 30
+_LATEST = 12
+_THREADS = 2
+_WITHIN_S = 4.0  # seconds for a page; a person waits longer than a phone
+
+T = TypeVar("T")
+
+
+class StoreSource:
+    """Facts from ``database``; ``url`` and ``certificate`` are the running server's.
+
+    ``certificate`` is asked each time, since a renewed one takes its place.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        url: str,
+        certificate: Callable[[], Certificate],
+        started_at: datetime,
+        is_short_of_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_short = is_short_of_room
+        self._database = database
+        self._url = url
+        self._certificate = certificate
+        self._started_at = started_at
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="status")
+
+    def close(self) -> None:
+        """Let the threads go; what they still read is thrown away."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, question: Callable[..., T], *given: object) -> T:
+        def bounded() -> T:
+            with within(_WITHIN_S):
+                return question(*given)
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_WITHIN_S):
+                return await loop.run_in_executor(self._pool, bounded)
+        except TimeoutError:
+            raise StorageError(
+                f"{self._database.name} has not answered within {_WITHIN_S:g} s",
+                hint="look at its load, and at the network before it",
+                cause=Cause.SLOW,
+            ) from None
+
+    async def overview(self, now: datetime) -> Overview:
+        """Return the first page's facts; counts are those of the last 24 hours."""
+        return await self._read(self._overview, now)
+
+    async def decisions(
+        self, *, mac: str | None, refused: bool, limit: int
+    ) -> Sequence[DecisionLine]:
+        """Return the newest lines of the log, newest first."""
+        return await self._read(self._decisions, mac, refused, limit)
+
+    async def phones(self, limit: int) -> Sequence[PhoneLine]:
+        """Return phones, those last seen first, then those never seen."""
+        return await self._read(self._phones, limit)
+
+    async def authorities(self, now: datetime) -> Sequence[AuthorityLine]:
+        """Return the vendor CAs, roots first."""
+        return await self._read(self._authorities, now)
+
+    def _overview(self, now: datetime) -> Overview:
+        since = to_us(now - DAY)
+        # Not a bound value: PostgreSQL would take two of them for two expressions.
+        decided_on = decision_log.c.kind == sa.literal_column("'decision'")
+        counts = (
+            sa.select(
+                decided_on, decision_log.c.outcome, sa.func.sum(decision_log.c.times)
+            )
+            .where(decision_log.c.at >= since)
+            .group_by(decided_on, decision_log.c.outcome)
+        )
+        states = sa.select(devices.c.state, sa.func.count()).group_by(devices.c.state)
+        seen = sa.select(sa.func.count(sa.distinct(decision_log.c.mac))).where(
+            decision_log.c.at >= since
+        )
+        outcomes: dict[str, int] = {}
+        handshakes = 0
+        with self._database.read() as connection:
+            for decided, outcome, count in connection.execute(counts):
+                if decided:
+                    outcomes[outcome] = outcomes.get(outcome, 0) + int(count)
+                else:
+                    handshakes += int(count)
+            by_state = {row[0]: int(row[1]) for row in connection.execute(states)}
+            phones_seen = connection.execute(seen).scalar() or 0
+        server = self._server(now)
+        authorities = self._authorities(now)
+        return Overview(
+            server=server,
+            phones_registered=sum(by_state.values()),
+            phones_seen=phones_seen,
+            phones_revoked=by_state.get("revoked", 0),
+            outcomes=outcomes,
+            handshakes_refused=handshakes,
+            latest=self._decisions(None, False, _LATEST),
+            authorities=authorities,
+            notes=[*self._room(), *_notes(server, authorities)],
+        )
+
+    def _room(self) -> list[str]:
+        if not self._is_short():
+            return []
+        return [
+            "the disk is full: decisions about phones are recorded in what was kept in "
+            "reserve, refusals of strangers are not. Free some space, or prune the "
+            "log: linekey log prune --older-than 90d."
+        ]
+
+    def _server(self, now: datetime) -> ServerLine:
+        leaf = self._certificate()
+        names = [*leaf.dns_names, *map(str, leaf.ip_addresses)] or leaf.common_names
+        return ServerLine(
+            url=self._url,
+            version=__version__,
+            started_at=self._started_at,
+            certificate_names=list(names),
+            certificate_issuer=str(leaf.issuer),
+            certificate_not_after=leaf.not_after,
+            certificate_days_left=(leaf.not_after - now).days,
+            certificate_sha256=leaf.sha256,
+        )
+
+    def _decisions(
+        self, mac: str | None, refused: bool, limit: int
+    ) -> list[DecisionLine]:
+        entries = read_log(
+            self._database, mac=Mac(mac) if mac else None, refused=refused, limit=limit
+        )
+        return [_line(entry) for entry in reversed(entries)]
+
+    def _phones(self, limit: int) -> list[PhoneLine]:
+        newest = (
+            sa.select(sa.func.max(decision_log.c.id).label("id"))
+            .where(decision_log.c.mac.is_not(None))
+            .group_by(decision_log.c.mac)
+            .order_by(sa.func.max(decision_log.c.id).desc())
+            .limit(limit)
+            .subquery()
+        )
+        last = (
+            sa.select(decision_log)
+            .join(newest, newest.c.id == decision_log.c.id)
+            .subquery()
+        )
+        query = (
+            sa.select(
+                devices.c.mac,
+                devices.c.vendor,
+                devices.c.model,
+                devices.c.firmware,
+                devices.c.label,
+                devices.c.state,
+                last.c.at,
+                last.c.outcome,
+                last.c.reason,
+            )
+            .join(last, last.c.mac == devices.c.mac, isouter=True)
+            .order_by(last.c.id.is_(None), last.c.id.desc(), devices.c.mac)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            PhoneLine(
+                mac=row.mac,
+                vendor=row.vendor,
+                model=row.model or "",
+                firmware=row.firmware or "",
+                label=row.label,
+                state=row.state,
+                last_seen=None if row.at is None else from_us(row.at),
+                last_outcome=row.outcome or "",
+                last_reason=(row.reason or "").replace("_", " "),
+            )
+            for row in rows
+        ]
+
+    def _authorities(self, now: datetime) -> list[AuthorityLine]:
+        trusted = VendorCas(self._database).all()
+        certificates = [ca.certificate for ca in trusted]
+        rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+        phones = [prospect(c, certificates, rules) for c in certificates]
+        return [
+            AuthorityLine(
+                name=ca.known_as
+                or " ".join(ca.certificate.common_names)
+                or ca.certificate.label,
+                vendor=its.vendor or ca.vendor or "",
+                phones=its.text,
+                generation=ca.generation or "",
+                role=ca.role,
+                not_after=ca.certificate.not_after,
+                days_left=(ca.certificate.not_after - now).days,
+                sha256=ca.certificate.sha256,
+            )
+            for ca, its in zip(trusted, phones, strict=True)
+        ]
+
+
+def _line(entry: LogEntry) -> DecisionLine:
+    return DecisionLine(
+        at=entry.at,
+        kind="request" if entry.kind == "decision" else entry.kind,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        sentence=entry.sentence,
+        cure=entry.remedy,
+        mac=str(entry.mac) if entry.mac else None,
+        resource=entry.resource,
+        peer=entry.peer,
+        tls=" ".join(filter(None, (entry.tls_version, entry.suite))),
+        fingerprint=entry.fingerprint or "",
+        times=entry.times,
+        last_at=entry.last_at,
+        network=entry.network or "",
+    )
+
+
+def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str]:
+    notes = []
+    if server.certificate_days_left < 0:
+        notes.append("the server's certificate has expired; renew it.")
+    elif server.certificate_days_left < _SOON_DAYS:
+        notes.append(
+            f"the server's certificate expires in {server.certificate_days_left} days; "
+            "renew it, then restart linekey."
+        )
+    if not authorities:
+        notes.append("no vendor CA is trusted; add one with linekey trust add FILE.")
+    notes += [
+        f"{authority.name} expires on {authority.not_after:%Y-%m-%d}; its phones are "
+        "refused from then on."
+        for authority in authorities
+        if authority.days_left < _SOON_DAYS
+    ]
+    return notes

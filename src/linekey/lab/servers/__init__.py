@@ -1,0 +1,1 @@
+"""Servers right and wrong, to try phones at."""

@@ -1,1 +1,0 @@
-"""Sockets: what listens, and what calls."""

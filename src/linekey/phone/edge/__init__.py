@@ -1,0 +1,1 @@
+"""The phone on a machine: its connections, its process, its files."""

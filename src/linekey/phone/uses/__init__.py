@@ -1,0 +1,1 @@
+"""What the phone uses TLS for, a folder each."""

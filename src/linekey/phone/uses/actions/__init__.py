@@ -1,0 +1,1 @@
+"""Action URLs: telling a server what happened."""

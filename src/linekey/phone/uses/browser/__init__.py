@@ -1,0 +1,1 @@
+"""The minibrowser: a server's pages on the screen."""

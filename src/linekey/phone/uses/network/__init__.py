@@ -1,0 +1,1 @@
+"""802.1X: the network's own login."""

@@ -1,0 +1,125 @@
+"""802.1X on the phone: what a login needs, and what came of it.
+
+Rules (seed, tab "802.1X Certificates"; L where no word of the vendor is known): the
+802.1X shelf alone vouches for the network's server, and for no other; a server that was
+refused goes to the Unknown shelf with the purpose 802.1x, and an exception accepts
+exactly that certificate. The supplicant decides on the wire (it has its own TLS); the
+reason is found by the phone's own judge over the same shelf.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from linekey.errors import InputError
+from linekey.phone.app_events import (
+    LogIntoNetwork,
+    NetworkLoginEnded,
+    NetworkLoginWanted,
+)
+from linekey.phone.apps import NetworkView
+from linekey.phone.events import Answer, Command, Save
+from linekey.phone.state import PhoneState
+from linekey.phone.tls_log import note_connection
+from linekey.phone.uses.network.ieee8021x import EapMethod, read_method
+from linekey.tls.versions import Version
+from linekey.trust.connection import ConnectionReport, Purpose
+from linekey.trust.findings import Verdict
+from linekey.trust.judge import TlsSettings, judge
+from linekey.trust.store import Origin, TrustStore
+
+Result = tuple[PhoneState, list[Command]]
+
+
+def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> Result:
+    """Gather what the supplicant needs; the answer is a refusal where that lacks."""
+    try:
+        method = read_method(state.setting("ieee8021x_eap_auth_method"))
+    except InputError as error:
+        return state, [Answer(False, error.message, error.hint)]
+    if method is EapMethod.OFF:
+        answer = Answer(
+            False,
+            "802.1X is off on this phone",
+            "set ieee8021x_eap_auth_method to EAP-TLS",
+        )
+        return state, [answer]
+    identity = state.client_identity
+    chain, key = ((), b"") if identity is None else (identity.chain, identity.key_pem)
+    row = state.profile
+    oldest, newest = max(row.min_version, Version.TLS1_0), row.max_version
+    command = LogIntoNetwork(
+        method=method,
+        host=event.host,
+        port=event.port,
+        secret=event.secret,
+        mac=state.mac,
+        chain=chain,
+        key_pem=key,
+        authorities=state.trust.ieee8021x,
+        excepted=tuple(
+            e.certificate
+            for e in state.trust.server_certificates
+            if e.origin is Origin.EXCEPTED
+        ),
+        versions=tuple(v for v in Version if oldest <= v <= newest),
+        suites=row.suites,
+        md5_username=state.setting("ieee8021x_eap_md5_username"),
+        md5_password=state.setting("ieee8021x_eap_md5_password"),
+    )
+    return state, [command]
+
+
+def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Result:
+    """Note what came of it: log, shelf, screen.
+
+    A login for which something lacks here was no connection, and is none on the screen.
+    """
+    request = event.request
+    view = NetworkView(
+        request.method.value, request.peer, event.ok, event.reason, now, event.notes
+    )
+    state = replace(state, apps=replace(state.apps, network=view))
+    if not event.tried:
+        state = state.with_log(now, Purpose.IEEE8021X, event.reason, level="error")
+        return state, [Save(), Answer(event.ok, event.reason, event.hint)]
+    verdict = None
+    if event.chain and request.method is EapMethod.TLS:
+        verdict = _judge(state, event, now)
+    if verdict is not None and verdict.accepted is not event.ok:
+        # The supplicant decided otherwise (an empty shelf checks nobody, or something
+        # else went wrong): its word stands, the judge's would mislead.
+        verdict = None
+    report = ConnectionReport(
+        Purpose.IEEE8021X,
+        request.peer,
+        completed=event.ok,
+        encrypted=request.method is EapMethod.TLS,
+        version=event.version,
+        chain=event.chain,
+        verdict=verdict,
+        client_certificate_asked=event.ok and request.method is EapMethod.TLS,
+        client_certificate=request.chain[0] if event.ok and request.chain else None,
+        error="" if event.ok else event.reason,
+        hint=event.hint,
+        notes=event.notes,
+    )
+    state = note_connection(state, report, now)
+    hint = event.hint
+    if verdict is not None and not verdict.accepted:
+        hint = (
+            "put the CA of the network's server on the 802.1X shelf (linekey phone"
+            " upload --shelf 802.1x), or add an exception for its certificate"
+        )
+    return state, [Save(), Answer(event.ok, event.reason, hint)]
+
+
+def _judge(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Verdict:
+    shelf = TrustStore(
+        authorities=event.request.authorities,
+        server_certificates=tuple(
+            e for e in state.trust.server_certificates if e.origin is Origin.EXCEPTED
+        ),
+    )
+    return judge(
+        event.chain, None, shelf, state.profile, TlsSettings(True, False, 0), now
+    )

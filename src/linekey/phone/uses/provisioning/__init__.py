@@ -1,0 +1,1 @@
+"""Provisioning: fetching the phone's settings."""

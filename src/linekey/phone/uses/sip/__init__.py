@@ -1,0 +1,1 @@
+"""SIP: the phone's lines and their registrations."""

@@ -1,0 +1,263 @@
+"""The provisioning application: who asks, for what, may they, and here it is.
+
+A raw ASGI application (a framework's routing would cost more than the decision). For
+each request, on a resumed session as on a fresh one:
+
+    TLS extension → identity → target → device record → authorize → the decision is on
+    record → the answer leaves
+
+``provisioning.service.decide`` alone decides what is answered; here is what waits: the
+registry is looked into, a guess at a password counted (``provisioning.brake``), the
+decision recorded, the answer sent. Only the ASGI TLS
+extension is read, so it works alike at the door and behind a proxy.
+
+Rules: no answer leaves before its decision is on record; where that cannot be done, or
+nothing looked up within ``LOOK_WITHIN_S``, StorageError is raised, which
+``wire.asgi_edge`` answers with 503. Answers are never cached (``no-store``) and have no
+ETag: each request is a decision of its own, and phones do not revalidate.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from linekey.errors import Cause, CertificateError, StorageError
+from linekey.mac import Mac
+from linekey.provisioning.authorize import ConnectionFacts, Rules
+from linekey.provisioning.brake import Verdict
+from linekey.provisioning.identity import Identity
+from linekey.provisioning.service import Answer, Request, Site, decide
+from linekey.server.gate import Gate
+from linekey.server.reader import Reader, RegistryReader
+from linekey.store.decisions import LogEntry
+from linekey.wire.asgi_tls import ConnectionTls, connection_tls
+from linekey.wire.request_head import target_of
+from linekey.wire.sources import source_of
+
+_log = logging.getLogger("linekey.provisioning")
+
+LOOK_WITHIN_S = 2.0
+"""Seconds for all that is looked up for one request. With
+``decision_log.RECORD_WITHIN_S`` after it a phone has its answer within 5."""
+
+Send = Callable[[Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+
+
+class Recorder(Protocol):
+    """What the application asks of ``store.decision_log.DecisionLog``."""
+
+    async def record(self, entry: LogEntry) -> None:
+        """Return when the line is on disk."""
+
+    async def record_using_token(
+        self, entry: LogEntry, *, mac: Mac, token_sha256: str, otherwise: LogEntry
+    ) -> bool:
+        """Use up the token and put that on record in one step."""
+
+
+class Brake(Protocol):
+    """What the application asks of ``store.attempts.AttemptStore``."""
+
+    async def judge(
+        self, mac: Mac, source: str, leaf: str | None, *, right: bool, now: datetime
+    ) -> Verdict:
+        """Judge one guess at a phone's password, and count it if it is wrong."""
+
+
+class ProvisioningApp:
+    """The ASGI application. ``on_decision`` is told of each decision once on record.
+
+    ``nonce_keys`` gives keys of at least 16 random bytes, the same in every worker and
+    server: the one to make nonces with, then others that are good. ``public_url`` is
+    where phones reach this server, without a slash at its end.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: RegistryReader,
+        log: Recorder,
+        gate: Gate,
+        brake: Brake,
+        rules: Rules,
+        nonce_keys: Callable[[], tuple[bytes, ...]],
+        public_url: str,
+        clock: Callable[[], datetime],
+        on_decision: Callable[[LogEntry], None] = lambda _: None,
+    ) -> None:
+        self._registry = Reader(registry)
+        self._log = log
+        self._gate = gate
+        self._brake = brake
+        self._site = Site(rules, nonce_keys(), public_url)
+        self._nonce_keys = nonce_keys
+        self._clock = clock
+        self._on_decision = on_decision
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        answer = await self._answer(scope)
+        await _send(
+            scope,
+            send,
+            answer.status,
+            answer.body,
+            answer.content_type,
+            *answer.headers,
+        )
+
+    async def _answer(self, scope: Any) -> Answer:
+        now = self._clock()
+        user_agent, authorization = _read_headers(scope)
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                await self._registry.look()
+                tls, identity = await self._who(scope, now)
+                request = _request(
+                    scope,
+                    tls,
+                    identity,
+                    authorization,
+                    self._site.rules.base_paths,
+                )
+                wanted = request.record_of
+                device = None if wanted is None else await self._registry.find(wanted)
+                shared = await self._registry.layers(request.model_of(device))
+                site = self._here(identity)
+                answer = decide(request, device, shared, site, now)
+                if answer.guess is not None:
+                    peer = scope["client"] or ("", 0)
+                    verdict = await self._brake.judge(
+                        answer.guess,
+                        source_of(peer[0]),
+                        identity.leaf_sha256,
+                        right=answer.right,
+                        now=now,
+                    )
+                    answer = decide(request, device, shared, site, now, verdict)
+        except TimeoutError:
+            raise StorageError(
+                f"the database has not answered within {LOOK_WITHIN_S:g} s",
+                hint="look at its load, and at the network before it",
+                cause=Cause.SLOW,
+            ) from None
+        version = tls.version if tls else None
+        for skipped in answer.left_out:
+            _log.warning("left out of %s: %s", request.resource.text, skipped)
+
+        def entry(of: Answer) -> LogEntry:
+            line = LogEntry.of_decision(
+                of.decision,
+                at=now,
+                peer=scope["client"] or ("", 0),
+                tls_version=None if version is None else version.label,
+                suite=tls.suite_name if tls else None,
+                policy=tls.policy if tls else None,
+                server_name=tls.server_name if tls else None,
+                user_agent=user_agent,
+            )
+            return dataclasses.replace(line, status=of.status)
+
+        line = entry(answer)
+        if answer.otherwise is not None:
+            assert device is not None
+            assert device.token_sha256 is not None
+            late = entry(answer.otherwise)
+            good = await self._log.record_using_token(
+                line, mac=device.mac, token_sha256=device.token_sha256, otherwise=late
+            )
+            if not good:
+                answer, line = answer.otherwise, late
+        else:
+            await self._log.record(line)
+        self._on_decision(line)
+        return answer
+
+    def _here(self, identity: Identity) -> Site:
+        if identity.mac is None:  # else HTTP digest is not looked at
+            keys = self._nonce_keys()
+            if keys != self._site.nonce_keys:
+                self._site = dataclasses.replace(self._site, nonce_keys=keys)
+        return self._site
+
+    async def _who(
+        self, scope: Any, now: datetime
+    ) -> tuple[ConnectionTls | None, Identity]:
+        authorities = await self._registry.authorities()
+        self._gate.trust(
+            authorities.roots,
+            authorities.intermediates,
+            authorities.version,
+            authorities.rules,
+        )
+        try:
+            tls = connection_tls(scope)
+        except CertificateError as error:
+            _log.warning("the TLS extension holds no certificate: %s", error.message)
+            tls = None
+        if tls is None:
+            return None, self._gate.identify(())
+        return tls, self._gate.identify(tls.chain, tls.verdict, now)
+
+
+def _request(
+    scope: Any,
+    tls: ConnectionTls | None,
+    identity: Identity,
+    authorization: str | None,
+    base_paths: tuple[str, ...],
+) -> Request:
+    version = tls.version if tls else None
+    return Request(
+        scope["method"],
+        target_of(scope),
+        identity,
+        ConnectionFacts(
+            None if version is None else int(version),
+            tls.policy if tls else None,
+            tls is None or tls.policy is None,
+        ),
+        authorization,
+        base_paths,
+    )
+
+
+async def _send(
+    scope: Any,
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    *headers: tuple[bytes, bytes],
+) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", b"%d" % len(body)),
+                (b"cache-control", b"no-store"),
+                *headers,
+            ],
+        }
+    )
+    sent = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": sent})
+
+
+def _read_headers(scope: Any) -> tuple[str | None, str | None]:
+    """The User-Agent and the Authorization header, if they are there."""
+    authorization = user_agent = None
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            user_agent = value.decode("latin-1")
+        elif name == b"authorization":
+            authorization = value.decode("latin-1")
+    return user_agent, authorization

@@ -1,0 +1,427 @@
+"""Is it safe to start? What is looked at before the server answers anybody.
+
+All that is wrong is found at once, not the first thing only. ``refused`` keeps the
+server from starting; ``warning`` is said and the server starts. Every finding has a
+cure. Rule: nothing here changes anything, and no message holds a key.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.host_names import match_host
+from linekey.certs.pem import (
+    EncryptedKeyError,
+    PrivateKey,
+    parse_bundle,
+    parse_private_key,
+)
+from linekey.errors import CertificateError, InputError, StorageError
+from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
+from linekey.provisioning.purpose import issuing_problem
+from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.proxy import check_proxy
+from linekey.settings import Settings, is_loopback
+from linekey.tls.context import PrivateKey as TlsKey
+from linekey.tls.server_key import server_key
+
+EXPIRES_SOON = timedelta(days=14)
+"""A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
+MAX_FILE_BYTES = 1_000_000
+_OTHERS = 0o077
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ServerFiles:
+    """The server's certificate, what is above it, and its key.
+
+    Behind a proxy they are the proxy's, and ``key`` is None: it alone has that.
+    """
+
+    chain: tuple[Certificate, ...]
+    key: TlsKey | None
+
+
+def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
+    """Read certificate and key; relative paths start at ``folder``, the state folder.
+
+    Raises InputError or CertificateError, with the cure, if a file is not named, not
+    there, not readable, holds no certificate or key, or if the key is another one's.
+    """
+    with_key = not settings.proxy.behind_proxy
+    if settings.certificate is None or (with_key and settings.key is None):
+        missing = "certificate" if settings.certificate is None else "key"
+        raise InputError(
+            f"no server {missing} is named",
+            hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE'
+            + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
+        )
+    chain = read_chain(folder / settings.certificate)
+    if settings.key is None or not with_key:
+        return ServerFiles(chain, None)
+    return ServerFiles(chain, read_key(folder / settings.key, chain))
+
+
+def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
+    """Read a server's certificate and what is above it.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or
+    holds no certificate.
+    """
+    certificate_pem = _read(certificate_path, "certificate")
+    try:
+        bundle = parse_bundle(certificate_pem)
+    except CertificateError as error:
+        raise _in_file(certificate_path, error) from None
+    if not bundle.certificates:
+        raise CertificateError(
+            f"no certificate in {str(certificate_path)!r}",
+            hint="name the PEM file with the server's certificate first",
+        )
+    return tuple(bundle.certificates)
+
+
+def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
+    """Read the key of the chain's first certificate.
+
+    Raises InputError or CertificateError, with the cure, if that cannot be read or is
+    another certificate's.
+    """
+    key_pem = _read(key_path, "key")
+    try:
+        key = parse_private_key(key_pem)
+    except EncryptedKeyError as error:
+        raise CertificateError(
+            f"{str(key_path)!r}: {error.message}",
+            hint="the server starts without asking: decrypt the key with openssl pkey "
+            "-in FILE -out NEWFILE, and chmod 600 it",
+        ) from None
+    except CertificateError as error:
+        raise _in_file(key_path, error) from None
+    if not key_fits(chain[0], key):
+        others = [c for c in chain[1:] if key_fits(c, key)]
+        raise CertificateError(
+            f"the key in {str(key_path)!r} is not the first certificate's",
+            hint="put the server's own certificate first in the file"
+            if others
+            else "name the key that the certificate was made with",
+        )
+    if isinstance(key, DSAPrivateKey) or server_key(chain[0]).kind == "other":
+        raise CertificateError(
+            f"the key in {str(key_path)!r} is a {chain[0].key.text} key, and no cipher"
+            " suite of this server can use it",
+            hint="use RSA-2048: every phone of the catalogue reads it",
+        )
+    return key
+
+
+def _in_file(path: Path, error: CertificateError) -> CertificateError:
+    return CertificateError(f"{str(path)!r}: {error.message}", hint=error.hint)
+
+
+def key_fits(certificate: Certificate, key: PrivateKey) -> bool:
+    """Whether ``key`` is the private half of the certificate's key."""
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public == certificate.public_key_der
+
+
+def is_lab(certificate: Certificate) -> bool:
+    """Whether a certificate is a lab's by its own names; every lab name says LAB."""
+    names = [
+        value
+        for name in (certificate.subject, certificate.issuer)
+        for attribute in ("CN", "O", "OU")
+        for value in name.values(attribute)
+    ]
+    return any("LAB" in name.upper().replace("-", " ").split() for name in names)
+
+
+def check_start(
+    settings: Settings,
+    files: ServerFiles,
+    vendor_cas: Sequence[Certificate],
+    now: datetime,
+    rules: Rules | None = None,
+) -> list[Finding]:
+    """Judge certificate, trust and addresses. Files' modes: ``check_modes``.
+
+    ``rules`` is what the operator says of the phones of ``vendor_cas``.
+    """
+    return [
+        *check_proxy(settings),
+        *check_trust(settings, vendor_cas, now, rules),
+        *check_certificate(settings, files.chain, now),
+    ]
+
+
+def check_certificate(
+    settings: Settings, chain: Sequence[Certificate], now: datetime
+) -> list[Finding]:
+    """Judge a server's certificate, with what is above it, for the settings' names."""
+    return [*_check_leaf(settings, chain[0], now), *_check_chain(chain, now)]
+
+
+def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
+    """Judge who may get at the state folder and at the private files.
+
+    Raises StorageError if one cannot be looked at.
+    """
+    findings = []
+    mode = _mode(folder)
+    if mode & _OTHERS:
+        findings.append(
+            Finding(
+                "state.open",
+                "refused",
+                f"other users can get at the state folder {str(folder)!r} "
+                f"(mode {mode:04o})",
+                f"chmod 700 {folder}",
+            )
+        )
+    for path in private:
+        mode = _mode(path)
+        if mode & _OTHERS:
+            findings.append(
+                Finding(
+                    "key.open",
+                    "refused",
+                    f"other users can read {str(path)!r} (mode {mode:04o})",
+                    f"chmod 600 {path} — and replace the key, if others may have "
+                    "read it",
+                )
+            )
+    return findings
+
+
+def check_trust(
+    settings: Settings,
+    vendor_cas: Sequence[Certificate],
+    now: datetime,
+    rules: Rules | None = None,
+) -> Iterator[Finding]:
+    """Judge the vendor CAs for a server at the settings' host."""
+    if not vendor_cas:
+        yield Finding(
+            "trust.empty",
+            "refused",
+            "no vendor CA is trusted, so no phone could prove itself",
+            "linekey trust add FILE, with the vendor's root and intermediates",
+        )
+    labs = [c for c in vendor_cas if is_lab(c)]
+    if labs and settings.proxy.behind_proxy:
+        yield Finding(
+            "trust.lab_behind_proxy",
+            "warning",
+            f"{_lab_cas(labs)}, and anybody may have the key",
+            f"{_removal(labs)}, unless the proxy is on loopback only, too",
+        )
+    elif labs and not is_loopback(settings.host):
+        yield Finding(
+            "trust.lab",
+            "refused",
+            f"{_lab_cas(labs)}, and anybody may have the key",
+            f"{_removal(labs)}, or listen on 127.0.0.1 only",
+        )
+    for certificate in vendor_cas:
+        if certificate.not_after < now:
+            yield Finding(
+                "trust.expired",
+                "warning",
+                f"a vendor CA has expired: {certificate.label} "
+                f"({certificate.not_after:%Y-%m-%d})",
+                "its phones are refused; import its successor with linekey trust add",
+            )
+        phones = prospect(certificate, vendor_cas, rules or {})
+        if phones.rule is None:
+            yield Finding(
+                "trust.no_rule",
+                "warning",
+                f"phones of a trusted CA are refused: {certificate.label}: "
+                f"{phones.problem}",
+                RULE_CURE.format(certificate.sha256[:16]),
+            )
+        elif problem := issuing_problem(certificate):
+            yield Finding(
+                "trust.purpose",
+                "warning",
+                f"phones of a trusted CA are refused: {certificate.label}: {problem}",
+                "import the CA that issues certificates for TLS, and linekey trust "
+                f"remove {certificate.sha256[:16]}",
+            )
+
+
+def _lab_cas(labs: Sequence[Certificate]) -> str:
+    more = f", and {len(labs) - 1} more" if len(labs) > 1 else ""
+    return f"a lab CA is trusted ({labs[0].label}{more})"
+
+
+def _removal(labs: Sequence[Certificate]) -> str:
+    return " && ".join(f"linekey trust remove {c.sha256[:16]}" for c in labs)
+
+
+def _check_leaf(
+    settings: Settings, leaf: Certificate, now: datetime
+) -> Iterator[Finding]:
+    if now > leaf.not_after:
+        yield Finding(
+            "certificate.expired",
+            "refused",
+            f"the server's certificate expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC",
+            "renew it; phones that check it refuse the server",
+        )
+    elif now < leaf.not_before:
+        yield Finding(
+            "certificate.not_yet_valid",
+            "refused",
+            "the server's certificate is valid only from "
+            f"{leaf.not_before:%Y-%m-%d %H:%M} UTC",
+            "check this machine's clock, then the certificate",
+        )
+    elif leaf.not_after - now < EXPIRES_SOON:
+        yield Finding(
+            "certificate.expires_soon",
+            "warning",
+            f"the server's certificate expires in {(leaf.not_after - now).days} days",
+            "renew it now",
+        )
+    if leaf.key.kind == "rsa" and leaf.key.bits < 2048:
+        yield Finding(
+            "certificate.weak_key",
+            "refused",
+            f"the server's key is {leaf.key.text}",
+            "use RSA-2048: every phone of the catalogue reads it",
+        )
+    elif leaf.key.kind != "rsa":
+        yield Finding(
+            "certificate.not_rsa",
+            "warning",
+            f"the server's key is {leaf.key.text}; old phones have RSA suites only",
+            "use an RSA-2048 certificate, unless linekey check says all phones can",
+        )
+    usage = leaf.key_usage
+    if usage is not None and "digitalSignature" not in usage:
+        yield Finding(
+            "certificate.usage",
+            "warning",
+            "the server certificate's keyUsage lacks digitalSignature: no modern suite"
+            " may be used with it, and some phones hold it to that",
+            "get a certificate with digitalSignature and, for RSA, keyEncipherment",
+        )
+    elif (
+        leaf.key.kind == "rsa" and usage is not None and "keyEncipherment" not in usage
+    ):
+        yield Finding(
+            "certificate.usage",
+            "warning",
+            "the server certificate's keyUsage lacks keyEncipherment: old phones that"
+            " know RSA key transport only may refuse it",
+            "get a certificate with both digitalSignature and keyEncipherment, unless"
+            " linekey check says that all phones have ECDHE",
+        )
+    if leaf.is_ca:
+        yield Finding(
+            "certificate.authority",
+            "warning",
+            "the server's certificate is an authority's",
+            "use a server certificate that this authority issues",
+        )
+    for name in settings.names:
+        match = match_host(leaf, name)
+        if not match.ok:
+            yield Finding(
+                "certificate.name",
+                "refused",
+                f"the server's certificate is not for {name!r}: {match.reason}",
+                "name what phones have in their setting server URL, or get a "
+                "certificate with that name",
+            )
+    if not settings.names and not (leaf.dns_names or leaf.ip_addresses):
+        yield Finding(
+            "certificate.no_names",
+            "warning",
+            "the server's certificate has no subjectAltName",
+            "get one with the host name that phones use",
+        )
+
+
+def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Finding]:
+    for certificate in chain:
+        if certificate.self_issued and len(chain) > 1:
+            continue  # A root's own signature proves nothing, and is not looked at.
+        if certificate.signature_hash in ("sha1", "md5"):
+            yield Finding(
+                "certificate.weak_hash",
+                "refused",
+                f"{certificate.label} is signed with {certificate.signature_hash}",
+                "get a certificate signed with SHA-256; every phone since 8.9.3.60 "
+                "reads it, and linekey check tells about older ones",
+            )
+    for certificate in chain[1:]:
+        if not certificate.not_before <= now <= certificate.not_after:
+            yield Finding(
+                "chain.not_valid",
+                "refused",
+                f"an intermediate is not valid now: {certificate.label} "
+                f"(to {certificate.not_after:%Y-%m-%d})",
+                "take the current intermediate from the certificate's issuer",
+            )
+    for lower, upper in pairwise(chain):
+        if not lower.issuer.matches(upper.subject):
+            ordered = any(lower.issuer.matches(c.subject) for c in chain)
+            yield Finding(
+                "chain.order" if ordered else "chain.broken",
+                "refused",
+                f"{upper.label} does not follow on {lower.label}, which is "
+                f"issued by {lower.issuer_label}",
+                "put the server's certificate first, then its issuer, then that "
+                "one's issuer"
+                if ordered
+                else "append the issuing intermediate; leave out what does not belong",
+            )
+            break
+    if len(chain) == 1 and not chain[0].self_issued:
+        yield Finding(
+            "chain.no_intermediate",
+            "warning",
+            "the certificate file holds no intermediate",
+            "append the issuer's certificate, unless a root issued it directly; "
+            "linekey check tells whether phones find the way",
+        )
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"cannot read the {what} file {str(path)!r}: "
+            f"{(error.strerror or str(error)).lower()}",
+            hint=f"check the path and who may read it ({what} in linekey.toml)",
+        ) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(
+            f"the {what} file {str(path)!r} is larger than a megabyte",
+            hint="name the PEM file",
+        )
+    return data
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError as error:
+        raise StorageError(
+            f"cannot look at {str(path)!r}: {(error.strerror or str(error)).lower()}",
+            hint="run linekey as the user who owns it",
+        ) from error

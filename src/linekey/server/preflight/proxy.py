@@ -1,0 +1,120 @@
+"""Is it safe to start behind a proxy? Who could pass for it, and so for any phone.
+
+Behind a proxy the server speaks plain HTTP and believes what the proxy says. On a Unix
+socket the kernel says who may connect; on loopback it is every user of the machine, and
+certificates are public, so each of them can be every phone (decision 0004).
+
+Rule: nothing here changes anything.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from linekey.server.preflight.finding import Finding
+from linekey.settings import Settings, is_loopback, is_private
+from linekey.wire.networks import parse_networks
+
+SOCKET = "/run/linekey/linekey.sock"
+"""Where the documents have the socket."""
+
+
+def check_proxy(settings: Settings) -> Iterator[Finding]:
+    """Judge where a server behind a proxy listens, and whom it believes."""
+    if not settings.proxy.behind_proxy:
+        yield from _check_protocol(settings)
+        return
+    if settings.proxy.protocol_from:
+        yield Finding(
+            "proxy.protocol",
+            "refused",
+            "the PROXY protocol is read where linekey ends TLS itself, and this server "
+            "is behind a proxy that does",
+            "take proxy.protocol_from out; the phone's address is in X-Forwarded-For",
+        )
+    if settings.proxy.unix_socket is not None:
+        yield from _check_socket(settings.proxy.unix_socket)
+        if settings.proxy.trusted_proxies:
+            yield Finding(
+                "proxy.both",
+                "refused",
+                "a Unix socket and addresses of proxies are set, and a server listens "
+                "on one of the two",
+                "keep proxy.unix_socket, and take proxy.trusted_proxies out",
+            )
+        return
+    if not (is_loopback(settings.host) or is_private(settings.host)):
+        yield Finding(
+            "proxy.open",
+            "refused",
+            f"behind a proxy the server speaks plain HTTP, and {settings.host!r} is "
+            "neither a loopback nor a private address",
+            "set host to 127.0.0.1, or to this machine's address in the private "
+            "network that the proxy is in",
+        )
+    if not settings.proxy.trusted_proxies:
+        yield Finding(
+            "proxy.none",
+            "refused",
+            "no proxy is listed, so nobody could reach this server",
+            f"give --behind-proxy unix:{SOCKET} or --behind-proxy ADDR[,ADDR], or "
+            "proxy.unix_socket or proxy.trusted_proxies",
+        )
+    for text in settings.proxy.trusted_proxies:
+        (network,) = parse_networks([text])
+        if network.is_loopback:
+            yield Finding(
+                "proxy.loopback",
+                "warning",
+                f"every user of this machine can come from {text} and pass for any "
+                "phone",
+                f"use a Unix socket (--behind-proxy unix:{SOCKET}), unless nobody but "
+                "root, linekey and the proxy runs anything here",
+            )
+        elif network.num_addresses > 256:
+            yield Finding(
+                "proxy.wide",
+                "warning",
+                f"every machine in {text} could pass for any phone",
+                "list the proxies' own addresses",
+            )
+
+
+def _check_protocol(settings: Settings) -> Iterator[Finding]:
+    """Who is believed about the phone's address can put any into the record."""
+    for text in settings.proxy.protocol_from:
+        (network,) = parse_networks([text])
+        if network.num_addresses > 256:
+            yield Finding(
+                "proxy.protocol_wide",
+                "warning",
+                f"every machine in {text} could come as any address, and so past its "
+                "share of the door",
+                "list the balancers' own addresses",
+            )
+
+
+def _check_socket(path: Path) -> Iterator[Finding]:
+    """Whoever may write into its folder can put a socket of his own there."""
+    folder = path.parent
+    try:
+        mode = os.stat(folder).st_mode
+    except OSError as error:
+        yield Finding(
+            "proxy.socket_folder",
+            "refused",
+            f"there is no folder for the socket {str(path)!r}: "
+            f"{(error.strerror or str(error)).lower()}",
+            f"install -d -m 0755 -o linekey {folder}, or RuntimeDirectory=linekey in "
+            "the unit",
+        )
+        return
+    if mode & stat.S_IWOTH:
+        yield Finding(
+            "proxy.socket_folder",
+            "refused",
+            f"every user can put another socket in the place of {str(path)!r} (mode "
+            f"{stat.S_IMODE(mode):04o} of its folder)",
+            f"give it a folder of its own, such as {Path(SOCKET).parent}",
+        )

@@ -1,0 +1,558 @@
+"""The provisioning server in one process: door, application, log and status page.
+
+``async with ProvisioningServer(…)`` listens and serves until it is left; ``linekey
+up`` runs one in its own process, ``linekey serve`` one in each worker (``workers``).
+
+Rules: what is unsafe to start with is ``preflight``'s to find, before this is made.
+The vendor CAs are read anew for every request, and once a second for handshakes. The
+key file is looked at every two seconds, and what it has is written to the database
+(``store.servers``): so a rotation of the key knows that this server has the new one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from linekey.certs.certificate import Certificate
+from linekey.console.source import StoreSource
+from linekey.console.status import StatusPages
+from linekey.errors import LinekeyError, StorageError
+from linekey.provisioning.authorize import Rules
+from linekey.server import counters as numbers
+from linekey.server.app import ProvisioningApp
+from linekey.server.counters import Counters, metrics_registry
+from linekey.server.gate import Gate
+from linekey.server.health import HealthServer
+from linekey.server.listener import phone_listener
+from linekey.server.logs import tell_repeats
+from linekey.server.plain_door import PlainDoor
+from linekey.server.preflight.checks import ServerFiles
+from linekey.server.proxy import BehindProxy
+from linekey.server.repeats import WINDOW_S
+from linekey.server.worker_state import WorkerState, ready
+from linekey.settings import Settings, is_loopback
+from linekey.store.attempts import AttemptStore
+from linekey.store.database import Database
+from linekey.store.deadline import within
+from linekey.store.decision_log import DecisionLog
+from linekey.store.decisions import LogEntry
+from linekey.store.registry import Registry
+from linekey.store.reserve import MIB, Reserve
+from linekey.store.retention import Retention, keep_within
+from linekey.store.servers import Presence
+from linekey.tls.context import Identity as TlsIdentity
+from linekey.tls.context import ServerContexts
+from linekey.tls.engine import ServerEngine
+from linekey.tls.hello import ClientHello
+from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
+from linekey.wire.asgi_edge import Edge
+from linekey.wire.descriptors import fitting, needed, raise_soft_limit
+from linekey.wire.door.listener import Door, bind
+from linekey.wire.door.refusal import Refusal
+from linekey.wire.faults import log_fault
+from linekey.wire.http_server import HttpServer
+from linekey.wire.standard_streams import lost_lines
+from linekey.wire.unix_socket import address_of
+
+_log = logging.getLogger("linekey.server")
+
+_TRUST_EVERY_S = 1.0
+_ROOM_EVERY_S = 5.0
+SWEEP_EVERY_S = 600.0
+"""How often lines of the log that are too old are looked for; at the start, too."""
+_BRIEFLY_S = 5.0
+KEYS_EVERY_S = 2.0
+"""How soon a changed key file is read and told to the other servers."""
+
+Subscriber = Callable[[LogEntry], None]
+
+
+def utc_now() -> datetime:
+    """Read this machine's clock."""
+    return datetime.now(UTC)
+
+
+class ProvisioningServer:
+    """One process's server; an async context manager.
+
+    ``listener`` and ``status_listener`` are bound sockets (``listener.bind``); without
+    them the settings' addresses are bound here. ``status=False`` leaves the status page
+    to somebody else; balancers are answered only on a ``health_listener``. ``worker``
+    is this process's row in ``counters``. Raises LinekeyError, with the cure, if an
+    address cannot be had or the store not be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        files: ServerFiles,
+        *,
+        listener: socket.socket | None = None,
+        status_listener: socket.socket | None = None,
+        health_listener: socket.socket | None = None,
+        status: bool = True,
+        counters: Counters | None = None,
+        worker: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self._files = files
+        self._given = listener
+        self._given_status = status_listener
+        self._health_listener = health_listener
+        self._with_status = status and settings.status.enabled
+        self.counters = counters or Counters()
+        self._row = self.counters.row(worker)
+        self._worker = worker
+        self._clock = clock
+        self._subscribers: list[Subscriber] = []
+        self._stack = contextlib.AsyncExitStack()
+        self._reserve = reserve_of(settings, database)
+        self._short_told = False
+        self._refusals_dropped = 0
+        self._trouble = ""
+        self._sums_due = 0.0
+        self._ending = threading.Event()
+        self.gate = Gate(clock)
+        self._contexts: ServerContexts | None = None
+        self._contexts_version: int | None = None
+        self.door: Door | PlainDoor
+        self.url = ""
+        """Where phones reach this server, without a slash at its end."""
+        self.status_url: str | None = None
+        """Where the status page is, or None."""
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.settings
+        presence = Presence(
+            self.database,
+            self._clock(),
+            name=settings.instance,
+            writes=self._worker == 0,
+            on_trouble=lambda said, cure: _log.error("%s (%s)", said, cure),
+        )
+        await asyncio.to_thread(presence.tell, self._clock())
+        stack.push_async_callback(self._leave, presence)
+        listener = self._given
+        if listener is None:
+            listener = stack.enter_context(phone_listener(settings))
+        self.url = public_url(settings, self._files.chain[0], listener)
+        registry = stack.enter_context(Registry(self.database))
+        await self._read_trust(registry)
+        await asyncio.to_thread(self._reserve.fill)
+        log = await stack.enter_async_context(
+            DecisionLog(self.database, rules=settings.log, on_short=self._short_of_room)
+        )
+        self._decisions = log
+        app = ProvisioningApp(
+            registry=registry,
+            log=log,
+            gate=self.gate,
+            brake=stack.enter_context(AttemptStore(self.database)),
+            rules=Rules(
+                blanked_for_shared=settings.rules.blanked_for_shared,
+                second_factor_without_certificate=(
+                    settings.rules.second_factor_without_certificate
+                ),
+                base_paths=settings.rules.base_paths,
+            ),
+            nonce_keys=self.database.keys.nonce_keys,
+            public_url=self.url,
+            clock=self._clock,
+            on_decision=self._decided,
+        )
+        if self._with_status:
+            await self._start_status(stack)
+        self.door = await stack.enter_async_context(self._make_door(app, listener))
+        state = WorkerState(self.counters, self._worker, registry, log)
+        speaker = asyncio.get_running_loop().create_task(state.run())
+        stack.push_async_callback(_cancel, speaker)
+        if self._health_listener is not None:
+            await stack.enter_async_context(
+                HealthServer(self._health_listener, partial(ready, self.counters))
+            )
+        keeper = asyncio.get_running_loop().create_task(self._keep(registry))
+        stack.push_async_callback(_cancel, keeper)
+        teller = asyncio.get_running_loop().create_task(self._tell_keys(presence))
+        stack.push_async_callback(_cancel, teller)
+        if self._worker == 0:
+            sweeper = asyncio.get_running_loop().create_task(self._sweep())
+            stack.push_async_callback(_cancel, sweeper)
+            # First, so that a thread at work ends after the piece it is at.
+            stack.callback(self._ending.set)
+
+    def _make_door(
+        self, app: ProvisioningApp, listener: socket.socket
+    ) -> Door | PlainDoor:
+        settings = self.settings
+        may_have = raise_soft_limit(needed(settings.limits))
+        limits = fitting(settings.limits, may_have)
+        if settings.proxy.behind_proxy:
+            behind = BehindProxy(
+                app,
+                settings.proxy.trusted_proxies,
+                on_refused=self._refused_here,
+                clock=self._clock,
+                unix_socket=settings.proxy.unix_socket is not None,
+            )
+            return PlainDoor(
+                behind,
+                listener,
+                limits=limits,
+                on_refused=self._refused_here,
+                on_trouble=self._unavailable,
+            )
+        return Door(
+            app,
+            self._engine_for,
+            listener,
+            limits=limits,
+            certificate=lambda: self._files.chain[0],
+            on_refused=self._refused,
+            balancers=settings.proxy.protocol_from,
+            on_trouble=self._unavailable,
+        )
+
+    async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:
+        status = self.settings.status
+        listener = self._given_status
+        if listener is None:
+            listener = bind(status.host, status.port)
+            stack.callback(listener.close)
+        page = StatusServer(
+            self.database,
+            listener,
+            url=self.url,
+            certificate=lambda: self._files.chain[0],
+            counters=self.counters,
+            clock=self._clock,
+        )
+        await stack.enter_async_context(page)
+        self.status_url = page.url
+
+    def reload(self, files: ServerFiles) -> None:
+        """Use another certificate and key for connections from now on."""
+        self._files = files
+        self._contexts = self._build_contexts()
+
+    # What the door asks and tells
+
+    def _build_contexts(self) -> ServerContexts | None:
+        if self._files.key is None:
+            return None  # behind a proxy, which has the key
+        contexts = ServerContexts(
+            TlsIdentity(self._files.chain, self._files.key),
+            verify=self.gate.verify,
+            roots=self.gate.roots,
+            intermediates=self.gate.intermediates,
+            require_certificate=(
+                not self.settings.rules.second_factor_without_certificate
+            ),
+            alpn=("http/1.1",),
+            best_version=BEST_VERSION,
+            openssl_proves=False,
+        )
+        for policy in POLICIES.values():
+            contexts[policy]  # now, and not while a phone waits
+        return contexts
+
+    def _engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+        assert self._contexts is not None, "the door is not behind a proxy"
+        return ServerEngine(self._contexts[policy], hello=hello)
+
+    async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
+        if dropped:
+            self._row.add(numbers.DROPPED, dropped)
+            self._refusals_dropped += dropped
+        entries = [LogEntry.of_refusal(refusal) for refusal in refusals]
+        results = await asyncio.gather(
+            *(self._decisions.record(entry) for entry in entries),
+            return_exceptions=True,
+        )
+        for entry, result in zip(entries, results, strict=True):
+            self._row.add(numbers.HANDSHAKES_REFUSED)
+            if isinstance(result, StorageError):
+                self._row.add(numbers.DROPPED)
+                self._refusals_dropped += 1
+                self._trouble = result.message
+            elif isinstance(result, BaseException):
+                raise result
+            self._tell(entry)
+
+    async def _refused_here(self, refusal: Refusal) -> None:
+        """Put one refused request on record before it is answered."""
+        entry = LogEntry.of_refusal(refusal)
+        await self._decisions.record(entry)
+        self._row.add(numbers.REFUSED)
+        self._tell(entry)
+
+    def _decided(self, entry: LogEntry) -> None:
+        number = {"granted": numbers.GRANTED, "blanked": numbers.BLANKED}
+        self._row.add(number.get(entry.outcome, numbers.REFUSED))
+        self._tell(entry)
+
+    def _unavailable(self, cause: str) -> None:
+        self._row.add(numbers.UNAVAILABLE[cause])
+
+    def _tell(self, entry: LogEntry) -> None:
+        if entry.outcome != "granted" and _log.isEnabledFor(logging.INFO):
+            _log.info(
+                "%s: %s",
+                entry.outcome,
+                entry.sentence,
+                extra={
+                    "kind": entry.kind,
+                    "reason": entry.reason,
+                    "peer": entry.peer,
+                    "mac": str(entry.mac) if entry.mac else None,
+                    "resource": entry.resource or None,
+                    "cure": entry.remedy or None,
+                    "fingerprint": entry.fingerprint,
+                },
+            )
+        for subscriber in list(self._subscribers):
+            subscriber(entry)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Tell ``subscriber`` of each decision and refusal once it is on record.
+
+        It is called on the event loop and must return at once. Call what is returned to
+        end the subscription.
+        """
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    # The keeper
+
+    async def _keep(self, registry: Registry) -> None:
+        trouble = ""
+        while True:
+            await asyncio.sleep(_TRUST_EVERY_S)
+            try:
+                await self._read_trust(registry)
+            except StorageError as error:
+                if error.message != trouble:  # else once a second
+                    _log.error("cannot read the vendor CAs: %s", error.message)
+                trouble = error.message
+            except Exception as error:  # noqa: BLE001 - one bad row must not end this
+                if type(error).__name__ != trouble:
+                    log_fault(_log, "cannot read the vendor CAs", error)
+                trouble = type(error).__name__
+            else:
+                trouble = ""
+            self._row.set(numbers.CONNECTIONS, self.door.connections)
+            self._row.set(numbers.HALF_OPEN, self.door.half_open)
+            self._row.set(numbers.ACCEPTED, self.door.accepted)
+            self._row.set(numbers.HANDSHAKES, self.door.completed)
+            self._row.set(numbers.SHED, self.door.shed_count)
+            numbers.count_lost_lines(self._row, lost_lines())
+            self._tell_sums(time.monotonic())
+            self._tell_room()
+
+    def _tell_sums(self, now: float) -> None:
+        """Say how many lines on stderr were left out, and what is not on record."""
+        tell_repeats()
+        if self._refusals_dropped and now >= self._sums_due:
+            self._sums_due = now + WINDOW_S
+            count, self._refusals_dropped = self._refusals_dropped, 0
+            trouble, self._trouble = self._trouble, ""
+            _log.warning(
+                "%d refusals are not on record: %s",
+                count,
+                trouble or "they came faster than the disk takes them",
+            )
+
+    def _short_of_room(self) -> None:
+        """Say once that the disk is full; called in the log's own thread."""
+        if not self._short_told:
+            self._short_told = True
+            _log.error(
+                "the disk is full: decisions about phones go on from what was kept in "
+                "reserve, refusals of strangers are not recorded (free some space, or "
+                "prune the log: linekey log prune --older-than 90d)"
+            )
+
+    def _tell_room(self) -> None:
+        short = self._decisions.is_short_of_room
+        self._row.set(numbers.SHORT_OF_ROOM, int(short))
+        if short:
+            self._short_of_room()
+        elif self._short_told:
+            self._short_told = False
+            _log.warning("there is room on the disk again; all is recorded")
+
+    async def _sweep(self) -> None:
+        """Delete what is kept no longer, and fill the reserve again, now and then."""
+        rules = self.settings.log
+        retention = Retention(
+            rules.keep_days, rules.stranger_days, rules.stranger_lines
+        )
+        next_time = 0.0
+        while True:
+            await asyncio.sleep(_ROOM_EVERY_S)
+            await asyncio.to_thread(self._reserve.fill)
+            if time.monotonic() < next_time:
+                continue
+            next_time = time.monotonic() + SWEEP_EVERY_S
+            try:
+                deleted = await asyncio.to_thread(
+                    keep_within,
+                    self.database,
+                    retention,
+                    self._clock(),
+                    self._ending.is_set,
+                )
+            except StorageError as error:
+                _log.error("cannot prune the log: %s (%s)", error.message, error.hint)
+            else:
+                if deleted:
+                    _log.info("deleted %d lines of the log that are too old", deleted)
+
+    async def _tell_keys(self, presence: Presence) -> None:
+        trouble = ""
+        while True:
+            await asyncio.sleep(KEYS_EVERY_S)
+            try:
+                await asyncio.to_thread(_briefly, presence.tell_if_due, self._clock())
+            except StorageError as error:
+                if error.message != trouble:
+                    _log.error("the keys: %s (%s)", error.message, error.hint)
+                trouble = error.message
+            else:
+                trouble = ""
+
+    async def _leave(self, presence: Presence) -> None:
+        try:
+            await asyncio.to_thread(_briefly, presence.end)
+        except StorageError as error:
+            _log.error("still on the list of servers: %s", error.message)
+
+    async def _read_trust(self, registry: Registry) -> None:
+        found = await registry.authorities()
+        self.gate.trust(found.roots, found.intermediates, found.version, found.rules)
+        if self._contexts_version != found.version:
+            # Which authorities are asked for, and what OpenSSL builds paths with.
+            self._contexts = self._build_contexts()
+            self._contexts_version = found.version
+
+
+def reserve_of(settings: Settings, database: Database) -> Reserve:
+    """The room that is kept for a full disk; none with PostgreSQL."""
+    size = settings.log.reserve_mb * MIB if database.is_sqlite else 0
+    return Reserve(database.state.root, size)
+
+
+class StatusServer(HttpServer):
+    """The status page on its loopback socket; an async context manager."""
+
+    def __init__(
+        self,
+        database: Database,
+        listener: socket.socket,
+        *,
+        url: str,
+        certificate: Callable[[], Certificate],
+        counters: Counters,
+        clock: Callable[[], datetime] = utc_now,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
+        host, port = listener.getsockname()[:2]
+        if not is_loopback(str(host)):
+            raise LinekeyError(
+                f"the status page may not listen on {host!r}: it has no log-in",
+                hint="set status.host to 127.0.0.1 or ::1",
+            )
+        shown = f"[{host}]" if ":" in str(host) else host
+        self.url = f"http://{shown}:{port}/"
+        self._source = StoreSource(
+            database,
+            url=url,
+            certificate=certificate,
+            started_at=clock(),
+            is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
+        )
+        pages = StatusPages(
+            self._source,
+            ready=partial(ready, counters),
+            clock=clock,
+            registry=metrics_registry(counters, certificate, clock, refresh),
+        )
+        super().__init__(
+            uvicorn.Config(
+                Edge(pages.app, _log),
+                http="h11",  # which hands the target on as it came
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            ),
+            listener,
+        )
+
+    async def __aexit__(self, *error: Any) -> None:
+        await super().__aexit__(*error)
+        self._source.close()
+
+
+def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:
+    """Return the URL for phones: a name of the settings, else of the certificate.
+
+    Behind a proxy it is the proxy's, which linekey's own address and port are not.
+    """
+    host, port = address_of(listener)
+    behind = settings.proxy.behind_proxy
+    if behind:
+        port = settings.proxy.public_port
+    names: Sequence[str] = settings.names or [
+        name for name in leaf.dns_names if "*" not in name
+    ]
+    name = names[0] if names else "localhost" if host.startswith("/") else host
+    if not settings.names and not behind and is_loopback(host):
+        name = "localhost" if "localhost" in names else host
+    if ":" in name:
+        name = f"[{name}]"
+    return f"https://{name}" if port == 443 else f"https://{name}:{port}"
+
+
+def _briefly(call: Callable[..., None], *given: object) -> None:
+    """Do it in a thread that a database which hangs keeps for some seconds only: the
+    server waits for its threads when it ends."""
+    with within(_BRIEFLY_S):
+        call(*given)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,423 @@
+"""Several processes behind one socket, started again when one dies.
+
+The parent binds the sockets, starts the workers, shows the status page, and waits. All
+workers accept from the same listening socket, so the kernel's one backlog feeds them
+and a dying worker loses no waiting connection (with SO_REUSEPORT it would lose its own
+queue). Each worker has its own TLS session tickets, since pyOpenSSL cannot share ticket
+keys: a phone that resumes at another worker makes a whole handshake, and no session
+outlives its worker.
+
+Rules: a worker that dies is started again, as ``restarts`` says; one whose parent dies
+drains and ends, and leaves the port at once to the next parent. SIGINT and SIGTERM
+drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refuses.
+Signals that come before their handlers wait for them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from multiprocessing import resource_tracker
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_private_key, private_key_to_pem
+from linekey.errors import LinekeyError, StorageError
+from linekey.provisioning.ca_rules import rules_of
+from linekey.server.counters import Counters, count_lost_lines
+from linekey.server.health import HealthServer
+from linekey.server.logs import configure_logs
+from linekey.server.preflight.checks import (
+    ServerFiles,
+    check_modes,
+    check_start,
+    read_server_files,
+)
+from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.limits import check_descriptors
+from linekey.server.restarts import NO_DATABASE, Restarts
+from linekey.server.server import ProvisioningServer, StatusServer, public_url, utc_now
+from linekey.server.worker_state import ready
+from linekey.settings import Settings
+from linekey.store.database import Database, open_database
+from linekey.store.paths import StateDir
+from linekey.store.vendor_cas import VendorCas
+from linekey.wire.descriptors import hard_limit
+from linekey.wire.process import new_loop, settle_garbage
+from linekey.wire.standard_streams import lost_lines, queued_streams
+
+_log = logging.getLogger("linekey.workers")
+
+_STOP = (signal.SIGINT, signal.SIGTERM)
+_WAIT = (signal.SIGHUP, signal.SIGINT)
+"""Signals that wait while a worker starts. SIGTERM ends it even then."""
+_ORPHANED = 0
+"""What is put among the signals when the parent is gone; no signal has this number."""
+
+
+def open_store(state: StateDir, settings: Settings) -> Database:
+    """Open the database that the settings name. Raises InputError, StorageError."""
+    url = settings.database_url
+    return open_database(state, url.get_secret_value() if url else None)
+
+
+def inspect_start(
+    settings: Settings, state: StateDir, database: Database, now: datetime
+) -> tuple[ServerFiles, list[Finding]]:
+    """Read certificate and key and find what is unsafe to start with.
+
+    Raises LinekeyError for files that cannot be read or do not fit together.
+    """
+    files = read_server_files(settings, state.root)
+    private = []
+    if files.key is not None and settings.key is not None:
+        private.append(state.root / settings.key)
+    if database.is_sqlite:
+        private.append(state.database_file)
+    trusted = VendorCas(database).all()
+    vendor_cas = [ca.certificate for ca in trusted]
+    rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+    findings = [
+        *check_modes(state.root, private),
+        *check_start(settings, files, vendor_cas, now, rules),
+        *check_descriptors(settings, hard_limit()),
+    ]
+    return files, findings
+
+
+@contextlib.asynccontextmanager
+async def _signals(*wanted: signal.Signals) -> AsyncIterator["asyncio.Queue[int]"]:
+    """Put these signals into a queue while inside, also those that waited for it."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    for number in wanted:
+        loop.add_signal_handler(number, queue.put_nowait, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAIT)
+    try:
+        yield queue
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def signals_wait(*numbers: signal.Signals) -> Iterator[None]:
+    """Let signals wait for their handlers, here and in processes started inside.
+
+    Their own action, before there are handlers, would be to end the process.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _parent_watched(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` when the process that started this one is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(parent.sentinel)
+        tell()
+
+    loop.add_reader(parent.sentinel, gone)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
+
+
+async def serve_here(
+    settings: Settings,
+    state: StateDir,
+    database: Database,
+    files: ServerFiles,
+    *,
+    listener: socket.socket,
+    status_listener: socket.socket | None = None,
+    health_listener: socket.socket | None = None,
+    counters: Counters | None = None,
+    worker: int = 0,
+    on_started: Callable[[ProvisioningServer], None] = lambda _: None,
+) -> None:
+    """Serve in this process until SIGINT or SIGTERM, then drain.
+
+    A worker drains too when its parent is gone.
+    """
+    async with _signals(*_STOP, signal.SIGHUP) as signals:
+        with _parent_watched(lambda: signals.put_nowait(_ORPHANED)):
+            async with ProvisioningServer(
+                settings,
+                database,
+                files,
+                listener=listener,
+                status_listener=status_listener,
+                health_listener=health_listener,
+                status=status_listener is not None,
+                counters=counters,
+                worker=worker,
+            ) as server:
+                settle_garbage()
+                on_started(server)
+                while (got := await signals.get()) == signal.SIGHUP:
+                    await _reload(server, settings, state, database)
+                if got == _ORPHANED:
+                    # Whoever starts next binds the same port; this one is of no use.
+                    listener.close()
+                    _log.error("the process that started this worker is gone")
+                _log.info("draining: answers under way are finished, then this ends")
+
+
+async def _reload(
+    server: ProvisioningServer, settings: Settings, state: StateDir, database: Database
+) -> None:
+    # In a thread: files and database are read, and phones do not wait for that.
+    files = await asyncio.to_thread(_renewed, settings, state, database)
+    if files is not None:
+        server.reload(files)
+        _log.info("using the certificate that expires %s", files.chain[0].not_after)
+
+
+def _renewed(
+    settings: Settings, state: StateDir, database: Database
+) -> ServerFiles | None:
+    """Read certificate and key anew; None, and a line in the log, if they are unfit."""
+    try:
+        files, findings = inspect_start(settings, state, database, utc_now())
+    except LinekeyError as error:
+        _log.error("kept the old certificate: %s (%s)", error.message, error.hint)
+        return None
+    refused = [f for f in findings if f.severity == "refused"]
+    if refused:
+        _log.error("kept the old certificate: %s", refused[0].message)
+        return None
+    return files
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Carried:
+    """What goes to a worker through its pipe: what the parent found fit to start with.
+
+    A worker that is started again must not take up files that were refused meanwhile.
+    """
+
+    chain_der: tuple[bytes, ...]
+    key_pem: bytes | None
+
+    @classmethod
+    def of(cls, files: ServerFiles) -> Self:
+        key = None if files.key is None else private_key_to_pem(files.key)
+        return cls(tuple(c.der for c in files.chain), key)
+
+    def files(self) -> ServerFiles:
+        chain = tuple(map(Certificate.from_der, self.chain_der))
+        if self.key_pem is None:
+            return ServerFiles(chain, None)
+        key = parse_private_key(self.key_pem, own=True)
+        assert not isinstance(key, DSAPrivateKey)  # read_server_files refuses it
+        return ServerFiles(chain, key)
+
+
+def _work(
+    settings: Settings,
+    root: str,
+    listener: socket.socket,
+    counters: Counters,
+    number: int,
+    carried: _Carried,
+) -> None:
+    """Run one worker: the whole life of its process."""
+    with queued_streams() as stderr:
+        configure_logs(
+            stderr,
+            settings.log_level,
+            settings.log_format,
+            settings.log.stderr_each_minute,
+        )
+        try:
+            state = StateDir.open(root, create=False)
+            with (
+                open_store(state, settings) as database,
+                asyncio.Runner(loop_factory=new_loop) as runner,
+            ):
+                runner.run(
+                    serve_here(
+                        settings,
+                        state,
+                        database,
+                        carried.files(),
+                        listener=listener,
+                        counters=counters,
+                        worker=number,
+                    )
+                )
+        except LinekeyError as error:
+            _log.error("worker %d ends: %s (%s)", number, error.message, error.hint)
+            lost = isinstance(error, StorageError)
+            sys.exit(NO_DATABASE if lost else error.exit_code)
+
+
+async def serve_workers(
+    settings: Settings,
+    state: StateDir,
+    database: Database,
+    files: ServerFiles,
+    *,
+    listener: socket.socket,
+    status_listener: socket.socket | None,
+    health_listener: socket.socket | None = None,
+    on_started: Callable[[str, str | None], None] = lambda url, status_url: None,
+) -> None:
+    """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
+    cannot stay alive."""
+    counters = Counters(settings.workers)
+    mine = counters.row(settings.workers)
+    url = public_url(settings, files.chain[0], listener)
+    stop = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        signals = await stack.enter_async_context(_signals(*_STOP, signal.SIGHUP))
+        status_url = None
+        if status_listener is not None:
+            page = StatusServer(
+                database,
+                status_listener,
+                url=url,
+                certificate=lambda: files.chain[0],
+                counters=counters,
+                refresh=lambda: count_lost_lines(mine, lost_lines()),
+            )
+            await stack.enter_async_context(page)
+            status_url = page.url
+        if health_listener is not None:
+            await stack.enter_async_context(
+                HealthServer(health_listener, partial(ready, counters))
+            )
+        living: dict[int, multiprocessing.process.BaseProcess] = {}
+        # A worker that cannot stay alive takes the others with it.
+        stack.callback(_terminate, living)
+
+        def carried() -> _Carried:
+            return _Carried.of(files)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(settings.workers):
+                group.create_task(
+                    _watch(
+                        settings,
+                        state,
+                        listener,
+                        counters,
+                        number,
+                        living,
+                        stop,
+                        carried,
+                    )
+                )
+            on_started(url, status_url)
+            while True:
+                got = asyncio.create_task(signals.get())
+                ended = asyncio.create_task(stop.wait())
+                await asyncio.wait({got, ended}, return_when=asyncio.FIRST_COMPLETED)
+                ended.cancel()
+                if got.done() and got.result() == signal.SIGHUP:
+                    renewed = await asyncio.to_thread(
+                        _renewed, settings, state, database
+                    )
+                    if renewed is not None:
+                        files = renewed
+                        for process in living.values():
+                            _send(process, signal.SIGHUP)
+                    continue
+                got.cancel()
+                break
+            stop.set()
+            _terminate(living)
+
+
+def _terminate(living: dict[int, multiprocessing.process.BaseProcess]) -> None:
+    for process in living.values():
+        process.terminate()
+
+
+async def _watch(
+    settings: Settings,
+    state: StateDir,
+    listener: socket.socket,
+    counters: Counters,
+    number: int,
+    living: dict[int, multiprocessing.process.BaseProcess],
+    stop: asyncio.Event,
+    carried: Callable[[], _Carried],
+) -> None:
+    """Keep one worker alive."""
+    context = multiprocessing.get_context("spawn")
+    loop = asyncio.get_running_loop()
+    restarts = Restarts()
+    # Started before the signals wait: it would let SIGINT through again.
+    resource_tracker.ensure_running()
+    while not stop.is_set():
+        process = context.Process(
+            target=_work,
+            args=(settings, str(state.root), listener, counters, number, carried()),
+            name=f"linekey-worker-{number}",
+        )
+        with signals_wait(*_WAIT):
+            process.start()
+        living[number] = process
+        started = loop.time()
+        await _ended(process)
+        del living[number]
+        if stop.is_set():
+            return
+        pause = restarts.died(
+            started=started, now=loop.time(), exit_code=process.exitcode
+        )
+        if pause is None:
+            stop.set()
+            raise LinekeyError(
+                f"worker {number} cannot stay alive (exit {process.exitcode})",
+                hint="see its messages above",
+            )
+        _log.error(
+            "worker %d died (exit %s); started again %s",
+            number,
+            process.exitcode,
+            f"in {pause:g} s" if pause else "at once",
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()
+
+
+async def _ended(process: multiprocessing.process.BaseProcess) -> None:
+    """Wait for the end of a process, without a thread."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    loop.add_reader(process.sentinel, done.set)
+    try:
+        await done.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+
+
+def _send(process: multiprocessing.process.BaseProcess, number: int) -> None:
+    import os
+
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, number)

@@ -1,0 +1,71 @@
+"""What the phone knows of one connection it tried, as values.
+
+The edge (``wire.dialer``) fills a ``ConnectionReport`` for every connection, whatever
+came of it; the state machine turns it into log lines, shelf entries and notifications.
+A handshake that completed is never called accepted here: a TLS 1.3 server refuses a
+client afterwards (design, decision 9).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from linekey.certs.certificate import Certificate
+from linekey.tls.alerts import Alert
+from linekey.tls.suites import Suite
+from linekey.tls.versions import Version
+from linekey.trust.findings import Verdict
+
+
+class Purpose(StrEnum):
+    """The phone's TLS uses (seed, Setting-Up the phone for TLS; 802.1X: the tab)."""
+
+    SIP = "sip"
+    PROVISIONING = "provisioning"
+    ACTION_URL = "action-url"
+    FUNCTION_KEY = "function-key"
+    MINIBROWSER = "minibrowser"
+    LDAP = "ldap"
+    IEEE8021X = "802.1x"
+    WEB = "web"
+    """The phone's own pages: here the phone is the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """One connection attempt of the phone, from connecting to its end.
+
+    ``peer`` is ``host:port`` as the phone was told to call it; ``completed`` says that
+    the handshake completed, and no more. ``verdict`` is the phone's own about the
+    server, None where no certificate came. ``error`` is empty where nothing went
+    wrong, else one clause in lower case.
+    """
+
+    purpose: Purpose
+    peer: str
+    completed: bool
+    encrypted: bool = True
+    """False for plain HTTP and SIP: then there is no TLS to tell of."""
+    version: Version | None = None
+    suite: Suite | None = None
+    chain: tuple[Certificate, ...] = ()
+    """What the server showed, leaf first."""
+    verdict: Verdict | None = None
+    resumed: bool = False
+    client_certificate_asked: bool = False
+    client_certificate: Certificate | None = None
+    """The phone's own leaf, where it was asked for and shown."""
+    alert_sent: Alert | None = None
+    alert_received: Alert | None = None
+    error: str = ""
+    hint: str = ""
+    renegotiation_asked: bool = False
+    """The server wanted a second handshake, which the virtual phone declines."""
+    """The cure, from whoever knows the reason; empty where it is not known better than
+    from the rest of this report."""
+    notes: tuple[str, ...] = ()
+    """Worth a log line each: suites the engine could not offer, and the like."""
+
+    @property
+    def refused_by_phone(self) -> bool:
+        """Whether the phone itself refused the server's certificate."""
+        return self.verdict is not None and not self.verdict.accepted

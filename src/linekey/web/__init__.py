@@ -1,1 +1,0 @@
-"""ASGI applications: provisioning, the status page, the phone's own pages."""

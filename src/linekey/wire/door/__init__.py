@@ -1,0 +1,1 @@
+"""The door: connections accepted, bounded, and given to HTTP over TLS."""

@@ -1,0 +1,484 @@
+"""The door: accepts phones, bounds them, and hands verified ones to an ASGI app.
+
+Theory of operation. ``Door`` listens; each connection is a ``DoorConnection``, and has
+one place in ``Places``, which decides who gives way when there are too many. The door
+goes on accepting under pressure: what waits in the kernel's backlog waits in order,
+behind whoever came with thousands. Only when all connections are taken by phones that
+are being answered it stops, and the backlog holds the next.
+
+Rule: no answer, and no memory, for anybody is unbounded. Refusals go to a queue of
+``limits.refusal_queue`` entries; what does not fit is counted and the count passed on.
+"""
+
+import asyncio
+import contextlib
+import errno
+import functools
+import logging
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import formatdate
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import to_pem
+from linekey.errors import LinekeyError
+from linekey.settings import LimitSettings
+from linekey.tls.engine import ServerEngine
+from linekey.tls.events import AlertReceived, ConnectionFailed
+from linekey.tls.hello import ClientHello
+from linekey.tls.policy import Policy
+from linekey.tls.server_key import ServerKey, server_key
+from linekey.wire.accepting import Accepting
+from linekey.wire.asgi_edge import Edge
+from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
+from linekey.wire.door.connection import HALF_OPEN, DoorConnection
+from linekey.wire.door.http import DoorHttp
+from linekey.wire.door.places import Placed, Places
+from linekey.wire.door.refusal import CURES, Kind, Refusal
+from linekey.wire.networks import is_in, parse_networks
+
+_log = logging.getLogger("linekey.door")
+
+_DESCRIPTORS_S = 10.0
+"""Seconds between two looks whether descriptors suffice again."""
+
+EngineFor = Callable[[Policy, ClientHello], ServerEngine]
+"""Makes the engine for one new connection: its policy, and its hello for reasons."""
+OnRefused = Callable[[list[Refusal], int], Awaitable[None]]
+"""Puts refusals on record; the number is how many did not fit in the queue before."""
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+_pem = functools.lru_cache(maxsize=8)(to_pem)
+
+
+class Door:
+    """A TLS server for one ASGI application; an async context manager.
+
+    ``listener`` is a bound socket (see ``bind``); it stays the caller's and is closed
+    by the caller, so that several workers may share it. ``certificate``: the one that
+    ``engine_for`` shows, or what gives it where it may change. ``drain_s`` is how long
+    answers under way may take when the door closes. ``balancers`` are addresses and
+    networks that pass TCP through and say with the PROXY protocol for whom.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        engine_for: EngineFor,
+        listener: socket.socket,
+        *,
+        limits: LimitSettings,
+        certificate: Certificate | Callable[[], Certificate],
+        on_refused: OnRefused,
+        on_trouble: Callable[[str], None] = lambda cause: None,
+        drain_s: float = 5.0,
+        balancers: Sequence[str] = (),
+        chance: Random | None = None,
+    ) -> None:
+        self.engine_for = engine_for
+        self.limits = limits
+        self._shown = certificate
+        self.address: tuple[str, int] = listener.getsockname()[:2]
+        self.accepted = self.completed = self.refused_count = self.shed_count = 0
+        self.server_state = ServerState()
+        self.config = Config(
+            Edge(app, _log, on_trouble=on_trouble),
+            http=DoorHttp,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=limits.keep_alive_s,  # type: ignore[arg-type]
+        )
+        self.loop: asyncio.AbstractEventLoop
+        self._on_refused = on_refused
+        self._balancers = parse_networks(balancers)
+        self._drain_s = drain_s
+        self._accepting = Accepting(
+            listener, lambda: DoorConnection(self), backlog=limits.backlog
+        )
+        # Of descriptors the lowest free one is given out: a high one says that the
+        # rest are taken, by whatever.
+        self._last_descriptor = soft_limit() - RESERVE // 2
+        self._most = limits.connections
+        self._connections: set[DoorConnection] = set()
+        self.places = Places(limits, chance or Random())  # noqa: S311 - no secret
+        self._untold: dict[tuple[str, str], tuple[DoorConnection, int]] = {}
+        self._queue: deque[Refusal] = deque()
+        self._dropped = 0
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closing = False
+
+    @property
+    def certificate(self) -> Certificate:
+        """What a connection that comes now is shown."""
+        return self._shown() if callable(self._shown) else self._shown
+
+    @property
+    def certificate_pem(self) -> str:
+        """The same, for the ASGI extension."""
+        return _pem(self.certificate)
+
+    @property
+    def key(self) -> ServerKey:
+        """What its key can do in a handshake."""
+        return server_key(self.certificate)
+
+    @property
+    def half_open(self) -> int:
+        """Handshakes under way: from a whole ClientHello to the handshake's end."""
+        return len(self.places.handshakes)
+
+    @property
+    def silent(self) -> int:
+        """Connections without a whole ClientHello."""
+        return len(self.places.silent)
+
+    @property
+    def connections(self) -> int:
+        """Connections in all."""
+        return len(self._connections)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new connections are taken now."""
+        return self._accepting.is_on
+
+    async def __aenter__(self) -> Self:
+        self.loop = asyncio.get_running_loop()
+        self.config.load()
+        self._tick()
+        self._writer = self.loop.create_task(self._write_refusals())
+        await self._accepting.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Take no more connections, finish answers under way, end everything else."""
+        if self._closing:
+            return
+        self._closing = True
+        await self._accepting.close()
+        for timer in (self._ticker, self._sweeper):
+            if timer is not None:
+                timer.cancel()
+        self._tell_shed()
+        for connection in list(self._connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_s):
+                if self._connections:
+                    self._empty.clear()
+                    await self._empty.wait()
+                await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        for connection in list(self._connections):
+            connection.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+        if self._writer is not None:
+            self._wake.set()
+            await self._writer
+            self._writer = None
+
+    # Places
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._connections) >= self._most
+
+    def connection_opened(self, connection: DoorConnection) -> None:
+        """Count a new connection, and let another one go if there are too many."""
+        self.accepted += 1
+        self._connections.add(connection)
+        self._watch_descriptors(connection)
+        self.places.put(connection, self.places.silent)
+        victim = self.places.early_drop(connection)
+        if victim is None and len(self._connections) > self._most:
+            victim = self.places.giving_way(connection)
+        if victim is not None:
+            self._shed([victim])
+        if self._is_full and self.places.giving_way() is None:
+            self._accepting.stop()
+        self._plan_sweep()
+
+    def is_balancer(self, host: str) -> bool:
+        """Whether connections from ``host`` begin with the PROXY protocol's header."""
+        return bool(self._balancers) and is_in(host, self._balancers)
+
+    def source_known(self, connection: DoorConnection) -> None:
+        """Count a balancer's connection for the phone that its header names."""
+        self.places.put(connection, self.places.silent)
+        victim = self.places.early_drop(connection)
+        if victim is not None:
+            self._shed([victim])
+            self._plan_sweep()
+
+    def may_begin(self, connection: DoorConnection) -> bool:
+        """Give ``connection``, whose ClientHello is whole, a handshake's place.
+
+        If not, it waits, and ``begin`` is called when it is its turn.
+        """
+        places = self.places
+        if not places.has_slot:
+            victim = places.recalled_for(connection.source)
+            if victim is None:
+                places.put(connection, places.turns)
+                self._plan_sweep()
+                return False
+            self._shed([victim])
+            self._plan_sweep()
+        places.put(connection, places.handshakes)
+        return True
+
+    def _next_turns(self) -> None:
+        places = self.places
+        while places.turns and places.has_slot:
+            connection = places.turns.take()
+            connection.place = None
+            places.put(connection, places.handshakes)
+            connection.begin()
+
+    def handshake_ended(self, connection: DoorConnection) -> None:
+        """Note that ``connection`` is open now."""
+        self.completed += 1
+        self.places.put(connection, self.places.asking)
+        self._next_turns()
+
+    def asking(self, connection: DoorConnection) -> None:
+        """Note that a request began on ``connection``."""
+        self.places.put(connection, self.places.asking)
+
+    def answering(self, connection: DoorConnection) -> None:
+        """Note that a whole request is here."""
+        self.places.put(connection, None)
+
+    def idle(self, connection: DoorConnection) -> None:
+        """Note that ``connection`` waits for a next request."""
+        self.places.put(connection, self.places.idle)
+        self._room_again()
+
+    def ending(self, connection: DoorConnection) -> None:
+        """Note that all is said on ``connection``."""
+        self.places.put(connection, self.places.ending)
+        self._next_turns()
+        self._room_again()
+
+    def connection_closed(self, connection: DoorConnection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        self.places.put(connection, None)
+        if not self._connections:
+            self._empty.set()
+        self._next_turns()
+        self._room_again()
+
+    def _room_again(self) -> None:
+        if self.accepting or self._closing:
+            return
+        if not self._is_full or self.places.giving_way() is not None:
+            self._accepting.again()
+
+    def _watch_descriptors(self, connection: DoorConnection) -> None:
+        """Take no more connections than there are now if descriptors run out."""
+        if connection.descriptor < self._last_descriptor or self._most <= 1:
+            return
+        if self._most == self.limits.connections:
+            _log.error(
+                "descriptors run out at %d connections: one ends for each new one, or "
+                "new ones wait (raise LimitNOFILE= or ulimit -n, or lower "
+                "limits.connections)",
+                len(self._connections),
+            )
+            self.loop.call_later(_DESCRIPTORS_S, self._descriptors_again)
+        self._most = min(self._most, max(1, len(self._connections) - 1))
+
+    def _descriptors_again(self) -> None:
+        if self._closing:
+            return
+        if self._is_full or lowest_free() >= self._last_descriptor:
+            self.loop.call_later(_DESCRIPTORS_S, self._descriptors_again)
+            return
+        self._most = self.limits.connections
+        _log.warning("descriptors suffice again: %d connections", self.connections)
+        self._room_again()
+
+    def _plan_sweep(self) -> None:
+        places = self.places
+        needed = bool(self._untold or places.turns)
+        needed = needed or places.is_crowded or self._is_full
+        if needed and self._sweeper is None and not self._closing:
+            self._sweeper = self.loop.call_later(
+                self.limits.shed_after_s / 8, self._sweep_soon
+            )
+
+    def _sweep_soon(self) -> None:
+        # After one more look at all sockets: what a loop that was busy has not read
+        # yet was not kept back by the peer.
+        self._sweeper = self.loop.call_later(0.001, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        self._shed(list(self.places.overdue(self.loop.time(), full=self._is_full)))
+        self._tell_shed()
+        self._next_turns()
+        self._plan_sweep()
+
+    def _shed(self, victims: Iterable[Placed]) -> None:
+        """Close connections for others; what is to be on record, the sweep tells."""
+        for connection in victims:
+            assert isinstance(connection, DoorConnection)
+            code = self._code_of(connection)
+            if code:
+                self.shed_count += 1
+                key = connection.source, code
+                first, count = self._untold.get(key, (connection, 0))
+                self._untold[key] = first, count + 1
+            if connection.place is self.places.idle:
+                connection.close()
+            else:
+                connection.abort()
+            self._connections.discard(connection)
+            self.places.put(connection, None)
+
+    def _tell_shed(self) -> None:
+        """Put one line on record for all of a source that were closed for others."""
+        untold, self._untold = self._untold, {}
+        for (_, code), (first, count) in untold.items():
+            first.leave_shed_record(code, count)
+
+    def _code_of(self, victim: Placed) -> str:
+        """Return the reason for the record; none for what is idle or on it already."""
+        places = self.places
+        if victim.place is places.silent:
+            return "hello.shed"
+        if victim.place in (places.turns, places.handshakes):
+            return "handshake.shed"
+        return "request.shed" if victim.place is places.asking else ""
+
+    # Records
+
+    def refused(self, *, kind: Kind, peer: tuple[str, int], **facts: Any) -> None:
+        """Queue a refusal for the record; count it if the queue is full."""
+        self.refused_count += 1
+        if len(self._queue) >= self.limits.refusal_queue:
+            self._dropped += 1
+            return
+        cure = CURES.get(facts["code"], "")
+        refusal = Refusal(
+            kind=kind, at=datetime.now(UTC), peer=peer, **{"cure": cure, **facts}
+        )
+        self._queue.append(refusal)
+        self._wake.set()
+
+    def alert_received(self, peer: tuple[str, int], event: AlertReceived) -> None:
+        """Log an alert of a peer on an open connection."""
+        _log.info("alert from %s: %s", peer[0], event)
+
+    def crashed(self, error: Exception) -> None:
+        """Log a fault of ours inside a handshake; the peer was refused."""
+        _log.error("cannot judge a certificate", exc_info=error)
+
+    def connection_failed(self, peer: tuple[str, int], event: ConnectionFailed) -> None:
+        """Log a connection that broke after its handshake."""
+        _log.info("connection from %s broke: %s", peer[0], event.reason)
+
+    async def _write_refusals(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue or self._dropped:
+                batch = list(self._queue)
+                self._queue.clear()
+                dropped, self._dropped = self._dropped, 0
+                try:
+                    await self._on_refused(batch, dropped)
+                except LinekeyError as error:
+                    _log.error(
+                        "%d refusals are not on record: %s", len(batch), error.message
+                    )
+            if self._closing and not self._connections:
+                return
+
+    # The clock of the Date header
+
+    def _tick(self) -> None:
+        date = formatdate(usegmt=True).encode("ascii")
+        self.server_state.default_headers = [(b"date", date)]
+        self._ticker = self.loop.call_later(1.0, self._tick)
+
+
+def bind(
+    host: str, port: int, *, backlog: int = 2048, reuse_port: bool = False
+) -> socket.socket:
+    """Return a listening, non-blocking TCP socket; port 0 takes a free one.
+
+    Raises LinekeyError with the cure if the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::")
+            )
+        listener.bind((host, port))
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _cannot_bind(host, port, error) from error
+    return listener
+
+
+def _cannot_bind(host: str, port: int, error: OSError) -> LinekeyError:
+    what = f"cannot listen on {host!r} port {port}"
+    if error.errno == errno.EADDRINUSE:
+        return LinekeyError(
+            f"{what}: the port is in use",
+            hint=f"see who has it with 'ss -ltnp sport = :{port}', or set another port",
+        )
+    if error.errno == errno.EACCES:
+        return LinekeyError(
+            f"{what}: not permitted",
+            hint="ports below 1024 need CAP_NET_BIND_SERVICE: "
+            "see docs/howto/production.md, or set port = 8443",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return LinekeyError(
+            f"{what}: this machine does not have this address",
+            hint="write one of its addresses, or 0.0.0.0 for all",
+        )
+    if isinstance(error, socket.gaierror):
+        return LinekeyError(
+            f"{what}: no such host", hint="write an address of this machine"
+        )
+    return LinekeyError(f"{what}: {error.strerror}", hint="check host and port")
+
+
+__all__ = ["HALF_OPEN", "App", "Door", "EngineFor", "OnRefused", "bind"]

@@ -1,0 +1,278 @@
+"""The provisioning application against a registry in memory: what leaves, and when."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.memory_brake import MemoryBrake
+
+from linekey.catalog.models import Generation
+from linekey.certs.certificate import Certificate
+from linekey.digest import parse_digest, response
+from linekey.errors import StorageError
+from linekey.mac import Mac
+from linekey.provisioning.authorize import Rules
+from linekey.provisioning.decision import Reason
+from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
+from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.identity import Identity
+from linekey.provisioning.service import SharedLayers
+from linekey.server.app import ProvisioningApp
+from linekey.server.gate import Gate, Known
+from linekey.store.decisions import LogEntry
+from linekey.store.registry import Authorities, Revision
+from linekey.tls.versions import Version
+from linekey.wire.asgi_edge import Edge
+from linekey.wire.asgi_tls import ConnectionTls
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+MAC, OTHER = Mac("000413AABBCC"), Mac("000413AABBCD")
+TOKEN = "a-one-time-token-of-28-signs"
+LAYER = Layer().with_settings(Setting("user_pass", "geheim", 1))
+
+
+def identity(mac: Mac | None = MAC) -> Identity:
+    return Identity(
+        vendor="snom",
+        mac=mac,
+        shared=mac is None,
+        generation=None,
+        leaf_sha256="ab" * 32,
+        not_before=NOW.replace(year=2020),
+        not_after=NOW.replace(year=2030),
+    )
+
+
+class Memory:
+    """Registry and log in memory."""
+
+    def __init__(self, *devices: Device) -> None:
+        self.devices = {device.mac: device for device in devices}
+        self.lines: list[LogEntry] = []
+        self.broken = False
+        self.changes = 0
+        self.finds = 0
+
+    async def revision(self) -> Revision:
+        return Revision(self.changes, 0, 0)
+
+    async def find(self, mac: Mac) -> Device | None:
+        self.finds += 1
+        return self.devices.get(mac)
+
+    async def layers(self, model: str | None) -> SharedLayers:
+        return SharedLayers(Layer(), Layer(), (0, 0))
+
+    async def authorities(self) -> Authorities:
+        return Authorities((), (), 0)
+
+    async def record(self, entry: LogEntry) -> None:
+        if self.broken:
+            raise StorageError("disk full")
+        self.lines.append(entry)
+
+    async def record_using_token(
+        self, entry: LogEntry, *, mac: Mac, token_sha256: str, otherwise: LogEntry
+    ) -> bool:
+        device = self.devices[mac]
+        good = device.token_sha256 == token_sha256 and device.token_used_at is None
+        self.lines.append(entry if good else otherwise)
+        return good
+
+
+class Answer:
+    """What the application sent."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], message["headers"]
+        else:
+            self.body += message["body"]
+
+    def all(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key == name]
+
+
+async def ask(
+    memory: Memory,
+    path: str,
+    who: Identity | None,
+    *,
+    method: str = "GET",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    app: ProvisioningApp | None = None,
+) -> Answer:
+    gate = Gate(lambda: NOW)
+    gate.trust((), (), 0)
+    app = app or make_app(memory, rules)
+    chain: tuple[Certificate, ...] = ()
+    tls = ConnectionTls(
+        chain, None, Version.TLS1_2, 0xC02F, "SUITE", "modern", None, False,
+        Known(who, 0) if who else None,
+    )  # fmt: skip
+    raw, _, query = path.encode().partition(b"?")
+    scope = {
+        "type": "http", "method": method, "raw_path": raw, "query_string": query,
+        "headers": list(headers), "client": ("192.0.2.7", 4711),
+        "extensions": {"linekey": tls},
+    }  # fmt: skip
+    answer = Answer()
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    await Edge(app, logging.getLogger("test"))(scope, receive, answer.send)
+    return answer
+
+
+def make_app(
+    memory: Memory, rules: Rules, brake: MemoryBrake | None = None
+) -> ProvisioningApp:
+    return ProvisioningApp(
+        registry=memory,
+        log=memory,
+        gate=Gate(lambda: NOW),
+        rules=rules,
+        brake=brake or MemoryBrake(),
+        nonce_keys=lambda: (b"k" * 32,),
+        public_url="https://prov.example.com",
+        clock=lambda: NOW,
+    )
+
+
+def own_device(**changes: Any) -> Device:
+    facts: dict[str, Any] = {"mac": MAC, "vendor": "snom", "layer": LAYER}
+    return Device(**(facts | changes))
+
+
+def shared_device(**changes: Any) -> Device:
+    """A 320, which has no certificate of its own."""
+    return own_device(**({"model": "320"} | changes))
+
+
+async def test_nothing_leaves_that_could_not_be_recorded() -> None:
+    memory = Memory(own_device())
+    memory.broken = True
+    answer = await ask(memory, f"/snomD785-{MAC}.htm", identity())
+    assert answer.status == 503
+    assert b"geheim" not in answer.body
+    assert answer.all(b"retry-after") == [b"30"]
+
+
+async def test_a_generation_that_is_neither_is_refused_not_crashed() -> None:
+    memory = Memory(own_device())
+    answer = await ask(memory, f"/snomD785-{MAC}.htm", identity())
+    assert answer.status == 403
+    assert memory.lines[0].reason == Reason.GENERATION_NOT_ALLOWED.value
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        None,
+        shared_device(),
+        shared_device(state="revoked", revoked_reason="stolen"),
+        shared_device(vendor="yealink"),
+        shared_device(model="D785"),
+        shared_device(token_sha256=hash_token(TOKEN)),
+        shared_device(digest=DigestCredential.create("u", REALM, "p")),
+    ],
+)
+@pytest.mark.parametrize("path", [f"/snom320-{MAC}.htm", f"/t/{TOKEN}x/{MAC}.htm"])
+async def test_who_proves_no_mac_never_learns_whether_a_phone_is_registered(
+    device: Device | None, path: str
+) -> None:
+    who = dataclasses.replace(identity(None), generation=Generation.SHA1)
+    answer = await ask(Memory(*([device] if device else [])), path, who)
+    assert answer.status == 401
+    assert answer.body == (
+        b"a second factor is needed for this file\nreason: second_factor\n"
+    )
+    assert len(answer.all(b"www-authenticate")) == 2
+
+
+async def test_a_digest_answer_opens_the_file_and_is_bound_to_its_url() -> None:
+    who = dataclasses.replace(identity(None), generation=Generation.SHA1)
+    credential = DigestCredential.create("u", REALM, "p")
+    memory = Memory(shared_device(digest=credential))
+    path = f"/snom320-{MAC}.htm"
+    first = await ask(memory, path, who)
+    challenge = parse_digest(first.all(b"www-authenticate")[0].decode())
+    assert challenge is not None
+    proof = response(
+        "SHA-256", ha1=credential.ha1_sha256, nonce=challenge["nonce"],
+        nc="00000001", cnonce="c", method="GET", uri=path,
+    )  # fmt: skip
+    header = (
+        f'Digest username="u", realm="{REALM}", nonce="{challenge["nonce"]}", '
+        f'uri="{path}", algorithm=SHA-256, qop=auth, nc=00000001, cnonce="c", '
+        f'response="{proof}"'
+    ).encode()
+    good = await ask(memory, path, who, headers=[(b"authorization", header)])
+    assert good.status == 200
+    assert b"geheim" in good.body
+    bad = await ask(memory, f"/{MAC}.htm", who, headers=[(b"authorization", header)])
+    assert bad.status == 401
+
+
+async def test_a_token_that_was_just_used_elsewhere_hands_nothing_out() -> None:
+    who = dataclasses.replace(identity(None), generation=Generation.SHA1)
+    memory = Memory(shared_device(token_sha256=hash_token(TOKEN)))
+    path = f"/t/{TOKEN}/snom320-{MAC}.htm"
+    app = make_app(memory, Rules())
+    assert b"geheim" in (await ask(memory, path, who, app=app)).body
+    memory.devices[MAC] = shared_device(
+        token_sha256=hash_token(TOKEN), token_used_at=NOW
+    )  # in another process: the counters have not been seen yet
+    late = await ask(memory, path, who, app=app)
+    assert late.status == 401
+    assert b"geheim" not in late.body
+    assert TOKEN not in repr(memory.lines)
+
+
+async def test_a_change_in_the_registry_holds_at_the_next_request() -> None:
+    who = dataclasses.replace(identity(), generation=Generation.SHA256)
+    memory = Memory(own_device())
+    app = make_app(memory, Rules())
+    path = f"/snomD785-{MAC}.htm"
+    assert (await ask(memory, path, who, app=app)).status == 200
+    assert (await ask(memory, path, who, app=app)).status == 200
+    assert memory.finds == 1
+    memory.devices[MAC] = own_device(state="revoked", version=2)
+    memory.changes += 1
+    refused = await ask(memory, path, who, app=app)
+    assert (refused.status, memory.finds) == (403, 2)
+    assert b"geheim" not in refused.body
+
+
+async def test_a_rendered_file_is_of_its_device_and_version() -> None:
+    who = dataclasses.replace(identity(), generation=Generation.SHA256)
+    other = dataclasses.replace(who, mac=OTHER)
+    layer = Layer().with_settings(Setting("user_pass", "anders", 1))
+    memory = Memory(own_device(), own_device(mac=OTHER, layer=layer))
+    app = make_app(memory, Rules())
+    mine = await ask(memory, f"/snomD785-{MAC}.htm", who, app=app)
+    theirs = await ask(memory, f"/snomD785-{OTHER}.htm", other, app=app)
+    assert b"geheim" in mine.body
+    assert b"anders" in theirs.body
+    memory.devices[MAC] = own_device(layer=layer, version=2)
+    memory.changes += 1
+    assert b"anders" in (await ask(memory, f"/snomD785-{MAC}.htm", who, app=app)).body
+
+
+async def test_a_certificate_nobody_provisions_is_not_there() -> None:
+    who = dataclasses.replace(identity(), generation=Generation.SHA256)
+    memory = Memory(own_device())
+    answer = await ask(memory, f"/certificates/{'ab' * 32}.der", who)
+    assert answer.status == 404
+    assert memory.lines[0].reason == "nothing_there"
+    assert memory.lines[0].outcome == "refused"

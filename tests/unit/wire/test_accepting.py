@@ -1,0 +1,73 @@
+"""A listening socket that is stopped and opened again, and says its trouble once."""
+
+import asyncio
+import errno
+import socket
+from typing import Any
+
+import pytest
+
+from linekey.wire.accepting import Accepting
+
+
+class Stubborn:
+    """A listening socket that cannot be duplicated so many times."""
+
+    def __init__(self, real: socket.socket, refusals: int) -> None:
+        self.real = real
+        self.refusals = refusals
+
+    def dup(self) -> socket.socket:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self.real.dup()
+
+
+async def test_trouble_is_said_once_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    later = loop.call_later
+
+    def at_once(_: float, callback: Any, *given: Any) -> asyncio.TimerHandle:
+        return later(0, callback, *given)
+
+    with socket.create_server(("127.0.0.1", 0)) as real:
+        listener = Stubborn(real, 3)
+        accepting = Accepting(listener, asyncio.Protocol, backlog=5)  # type: ignore[arg-type]
+        monkeypatch.setattr(loop, "call_later", at_once)
+        accepting.again()
+        while not accepting.is_on:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        await accepting.close()
+    assert [r.message.partition(",")[0] for r in caplog.records] == [
+        "cannot accept again",
+        "accepting again",
+    ]
+
+
+async def test_what_is_not_accepted_waits_and_is_there_afterwards() -> None:
+    made: asyncio.Queue[asyncio.BaseTransport] = asyncio.Queue()
+
+    class Seen(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.put_nowait(transport)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = Accepting(listener, Seen, backlog=5)
+        await accepting.open()
+        accepting.stop()
+        await asyncio.sleep(0)
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert made.empty()
+        accepting.again()
+        async with asyncio.timeout(10):
+            (await made.get()).abort()  # type: ignore[attr-defined]
+        writer.close()
+        await accepting.close()
+        assert not accepting.is_on
+        accepting.again()
+        assert not accepting.is_on
