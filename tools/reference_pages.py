@@ -4,6 +4,9 @@ One function a page, called by ``tools.make_docs``; none of them is part of the 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.describe import branch_words, certificate_words, hash_words
@@ -15,6 +18,7 @@ from linekey.catalog.profile import VERSION_LABELS
 from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
 from linekey.provisioning.decision import Outcome, Reason
+from linekey.server.counters import Counters, metrics_registry
 from linekey.settings import fields
 from linekey.tls.suites import SUITES
 from linekey.trust.findings import X509_ALERTS
@@ -113,6 +117,34 @@ def reasons_page() -> str:
             for reason in Reason
             if reason.outcome is outcome
         ]
+    return "\n".join(lines) + "\n"
+
+
+def metrics_page() -> str:
+    """Return ``docs/reference/metrics.md``, from what the registry itself gives."""
+    now = datetime.now(UTC)
+    certificate: Any = SimpleNamespace(not_after=now)
+    lines = [
+        "# Metrics",
+        "",
+        "<!-- Made by `make docs` from src/linekey/server/counters.py. -->",
+        "",
+        "What `/metrics` on the status page's address gives to Prometheus: the numbers",
+        "of all workers together, counted since the server began.",
+        "",
+        "| name | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for family in metrics_registry(
+        Counters(), lambda: certificate, lambda: now
+    ).collect():
+        labels: dict[str, list[str]] = {}
+        for sample in family.samples:
+            for label, value in sample.labels.items():
+                labels.setdefault(label, []).append(f"`{value}`")
+        told = "; ".join(f"`{k}`: {', '.join(v)}" for k, v in labels.items())
+        name = family.samples[0].name
+        lines.append(f"| `{name}` | {family.type} | {told} | {family.documentation} |")
     return "\n".join(lines) + "\n"
 
 

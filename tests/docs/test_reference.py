@@ -5,18 +5,23 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+import typer
+from tools.cli_page import FINDINGS, commands
 from tools.fidelity_rules import RULES as PHONE_RULES
 
 from linekey.catalog.matrix import ROWS
 from linekey.catalog.models import MODELS
 from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
+from linekey.cli.main import app
 from linekey.provisioning.decision import Reason
-from linekey.settings import fields
+from linekey.settings import Settings, fields, parse_settings
 from linekey.trust.findings import X509_ALERTS
 from linekey.trust.rules import RULES
 
@@ -58,6 +63,32 @@ def test_the_models_page_has_every_row_of_the_catalogue() -> None:
     assert sorted(first_cells(page("models.md"))) == sorted(told)
 
 
+def test_the_commands_are_those_that_can_be_typed() -> None:
+    titles = re.findall(r"^###? linekey (.+)$", page("cli.md"), re.MULTILINE)
+    assert titles == [words for words, _ in commands()]
+    verbs = typer.main.get_command(app)
+    assert {words.split()[0] for words in titles} == set(verbs.list_commands(None))
+
+
+def test_who_exits_with_1_is_who_says_so() -> None:
+    """Only there does a verb leave with a status that is no error's own."""
+    telling = {
+        path.stem
+        for path in (ROOT / "src/linekey/cli").glob("*.py")
+        if re.search(r"Exit\((?:1|report\.exit_code)\b", path.read_text("utf-8"))
+    }
+    callbacks = {words: command.callback for words, command in commands()}
+    named = {callbacks[words].__module__.rpartition(".")[2] for words in FINDINGS}
+    assert named == telling
+
+
+def test_a_metric_that_a_page_names_is_one() -> None:
+    known = set(first_cells(page("metrics.md")))
+    for path in (ROOT / "docs").rglob("*.md"):
+        named = re.findall(r"`(linekey_\w+)`", path.read_text(encoding="utf-8"))
+        assert set(named) <= known, path
+
+
 @cache
 def named_tests() -> frozenset[str]:
     return frozenset(
@@ -72,3 +103,24 @@ def named_tests() -> frozenset[str]:
 def test_a_rule_of_the_virtual_phone_names_tests_that_exist(rule) -> None:
     assert rule.shown_by
     assert set(rule.shown_by) <= named_tests()
+
+
+def blocks(text: str) -> list[str]:
+    """The code blocks of a page, fenced or indented."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    indented = re.findall(r"(?:^(?: {4}.*)?\n)+", text, re.MULTILINE)
+    return [*fenced, *map(dedent, indented)]
+
+
+def test_linekey_toml_on_a_page_is_one_that_linekey_reads() -> None:
+    found = 0
+    for path in (ROOT / "docs").rglob("*.md"):
+        for block in blocks(path.read_text(encoding="utf-8")):
+            try:
+                given = tomllib.loads(block)
+            except tomllib.TOMLDecodeError:
+                continue
+            if Settings.model_fields.keys() & given:
+                parse_settings(toml=block)
+                found += 1
+    assert found >= 3
