@@ -176,11 +176,11 @@ RULES: Final = (
         "check_fqdn_against_server_cert: off by default in 8.x, on in 10.x; "
         "without effect in 8.x while authentication is off",
         _from(since.CHECK_FQDN),
-        f"{_FACTS} §3",
+        since.CHECK_FQDN.source,
         "H",
         (
             "test_name_checking_has_its_firmwares_defaults",
-            "test_check_fqdn_before_8_8_3_26_does_nothing_and_says_so",
+            "test_check_fqdn_does_nothing_where_the_firmware_has_it_not_and_says_so",
         ),
     ),
     PhoneRule(
@@ -466,11 +466,11 @@ RULES: Final = (
     # --- TLS
     PhoneRule(
         _TLS,
-        "Versions and suites are the matrix row's; what the engine cannot speak is "
-        "said in the log and never swapped",
+        "Versions are the matrix row's, and suites all that its columns mean; what the "
+        "engine cannot speak is said in the log and never swapped",
         "by model and firmware",
-        "seed, Supported Cipher Suites",
-        "H",
+        "seed, Supported Cipher Suites; columns read as OpenSSL's",
+        "M",
         (
             "test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",
             "test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped",

@@ -282,8 +282,8 @@ def _phones() -> Iterator[str]:
     yield "### What the sources leave open"
     yield ""
     for model in MODELS.values():
-        if model.origin != "later":
-            yield from (f"- {model.name}: {text}" for text in model.readings)
+        own = model.readings[1:] if model.origin == "later" else model.readings
+        yield from (f"- {model.name}: {text}" for text in own)
     yield f"- later models: {next(reversed(MODELS.values())).readings[0]}"
     yield ""
 
@@ -319,8 +319,9 @@ def _matrix() -> Iterator[str]:
         yield ""
         yield f"Source: {row.source}. ClientHello derived after OpenSSL {row.era} (L)."
         yield ""
-        yield from (f"- {note}" for note in row.notes)
-        if row.notes:
+        notes = (*row.notes, *(f"{reading} (M)" for reading in row.readings))
+        yield from (f"- {note}" for note in notes)
+        if notes:
             yield ""
         yield "Suites, best first: " + ", ".join(
             f"`{SUITES[number].name}`" for number in row.suites
@@ -336,7 +337,7 @@ def _matrix() -> Iterator[str]:
     yield "4. Else, for a branch the model is thought to have had, that branch's newest"
     yield "   row that is not newer, whatever models it names: L."
     yield "5. Else the model's newest row of an older branch, or its oldest row: L."
-    yield "6. A model that no row names: the newest row of all: L."
+    yield "6. A model that no row names: as 4; else the newest row of all: L."
     yield ""
     yield from (
         f"- {rule.statement} ({rule.source}; {rule.confidence})" for rule in HELLO_RULES

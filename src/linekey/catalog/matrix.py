@@ -11,7 +11,7 @@ answers for any model and firmware and says how far the answer is from a printed
 4. else, for a branch the model is thought to have had, that branch's newest row that is
    not newer, whatever models it names (one branch is one code base): L;
 5. else the newest row naming the model from an older branch, or its oldest row: L;
-6. a model that no row names (the later ones): the newest row of all: L.
+6. a model that no row names (the later ones): as 4; else the newest row of all: L.
 """
 
 from dataclasses import dataclass
@@ -48,6 +48,9 @@ class Row:
     source: str
     confidence: Confidence
     notes: tuple[str, ...] = ()
+    """What the seed says of the row, or what follows from its columns."""
+    readings: tuple[str, ...] = ()
+    """What the seed leaves open, and how it is read: no surer than M."""
     from_note: bool = False
     """True: no row of its own in the seed, but what a row's note describes."""
 
@@ -158,7 +161,7 @@ ROWS: tuple[Row, ...] = (
         "1.0.1",
         MATRIX,
         "M",
-        (_NOTE_MERGED, _NOTE_SCOPE),
+        readings=(_NOTE_MERGED, _NOTE_SCOPE),
     ),
     Row(
         "8.7.5.49-710",
@@ -174,7 +177,8 @@ ROWS: tuple[Row, ...] = (
         "1.0.1",
         f"{MATRIX}, note of row 8.7.5.35",
         "H",
-        (_NOTE_710, _NOTE_SCOPE),
+        (_NOTE_710,),
+        (_NOTE_SCOPE,),
         from_note=True,
     ),
     Row(
@@ -231,7 +235,7 @@ ROWS: tuple[Row, ...] = (
         "1.0.2",
         MATRIX,
         "H",
-        (
+        readings=(
             "the seed breaks the row's phones over several lines after the D345; the"
             " columns are read as speaking for all of them",
         ),
@@ -245,19 +249,19 @@ assert all(name in MODELS for row in ROWS for name in row.models)
 def firmwares_of(model: Model) -> tuple[Firmware, ...]:
     """Return every firmware at which a row speaks for the model, oldest first.
 
-    For a model that no row names: the newest firmware of the matrix.
+    For a model that no row names: the newest firmware of the matrix whose branch it is
+    thought to have had.
     """
-    named = {fw for row in ROWS if model.name in row.models for fw in row.firmwares}
-    return tuple(sorted(named)) or ROWS[-1].firmwares[-1:]
+    speaking = [(fw, row) for row in ROWS for fw in row.firmwares]
+    named = {fw for fw, row in speaking if model.name in row.models}
+    kin = [fw for fw, _ in speaking if model.had_branch(fw.branch)]
+    return tuple(sorted(named)) or (max(kin),)
 
 
 def find_row(model: Model, firmware: Firmware) -> RowMatch:
     """Return the row that speaks for this model and firmware, by the rules above."""
     speaking = [(fw, row) for row in ROWS for fw in row.firmwares]
     own = [(fw, row) for fw, row in speaking if model.name in row.models]
-    if not own:
-        how = f"no row names the {model.name}; the newest row stands in"
-        return RowMatch(ROWS[-1], "L", how)
     branch = [(fw, row) for fw, row in own if fw.branch == firmware.branch]
     not_newer = [(fw, row) for fw, row in branch if fw <= firmware]
     if not_newer:
@@ -298,6 +302,9 @@ def _other_branch(
             f"no row of this branch names the {model.name}; row {fw} speaks for others"
         )
         return RowMatch(row, "L", how)
+    if not own:
+        how = f"no row names the {model.name}; the newest row stands in"
+        return RowMatch(ROWS[-1], "L", how)
     older = [(fw, row) for fw, row in own if fw <= firmware]
     fw, row = older[-1] if older else own[0]
     where = "newest older" if older else "oldest"

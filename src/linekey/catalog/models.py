@@ -153,6 +153,10 @@ _COMMON = (
 )
 
 
+_FIRST_OLD_3XX = (8, 2)
+"""The seed speaks of 8.2.30, and no other phones of it are as old (L)."""
+
+
 def _common(name: str, user_agent_name: str, *, old_3xx: bool) -> Model:
     return Model(
         name,
@@ -162,7 +166,7 @@ def _common(name: str, user_agent_name: str, *, old_3xx: bool) -> Model:
         shared_certificate=True,
         sha2_since=None,
         sha2_native=False,
-        first_branch=(8, 4) if name == "320" else (8, 7),
+        first_branch=_FIRST_OLD_3XX if old_3xx else (8, 7),
         last_branch=(8, 7),
         range_confidence="L",
         origin="table",
@@ -237,7 +241,7 @@ def _matrix_only(name: str, *, shared: bool, readings: tuple[str, ...]) -> Model
         shared_certificate=shared,
         sha2_since=None,
         sha2_native=False,
-        first_branch=(8, 7),
+        first_branch=_FIRST_OLD_3XX if name == "360" else (8, 7),
         last_branch=(8, 7),
         range_confidence="L",
         origin="matrix",
@@ -253,6 +257,9 @@ def _later(
     source: str = LATER,
     user_agent_name: str = "",
     *aliases: str,
+    first: tuple[int, int] = (10, 1),
+    last: tuple[int, int] | None = None,
+    readings: tuple[str, ...] = (),
 ) -> Model:
     return Model(
         name,
@@ -262,8 +269,8 @@ def _later(
         shared_certificate=False,
         sha2_since=SHA2_FIRMWARE,
         sha2_native=True,
-        first_branch=(10, 1),
-        last_branch=None,
+        first_branch=first,
+        last_branch=last,
         range_confidence="L",
         origin="later",
         source=source,
@@ -272,7 +279,8 @@ def _later(
         readings=(
             'not in the seed: SHA-2 is inferred from "new phone models are already'
             ' equipped with a SHA-2 built-in certificate", the rest from the newest'
-            " row of the matrix",
+            " row of the matrix of its branches",
+            *readings,
         ),
     )
 
@@ -333,7 +341,13 @@ _ROWS: tuple[Model, ...] = (
     _later("D865", "Snom D865"),
     _later("D892", "Snom D892"),
     _later("D895", "Snom D895", LATER, "snomD895", "D895M"),
-    _later("PA1+", "Snom PA1+", PUBLIC, "snomPA1P", "PA1P"),
+    _later(
+        "PA1+", "Snom PA1+", PUBLIC, "snomPA1P", "PA1P", first=(8, 7), last=(8, 7),
+        readings=(
+            "its settings dump is like those of late 8.7.5 (M): server authentication"
+            " and the name check are settings, both off",
+        ),
+    ),
     _later("M300", "Snom M300 (DECT base)"),
     _later("M400", "Snom M400 (DECT base)"),
     _later("M700", "Snom M700 (DECT base)"),

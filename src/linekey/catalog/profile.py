@@ -233,6 +233,9 @@ def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
     )
     for note in match.row.notes:
         yield Rule("tls.note", note, match.row.source, match.row.confidence)
+    for reading in match.row.readings:
+        sure = weakest("M", confidence)
+        yield Rule("tls.reading", reading, match.row.source, sure)
     yield from _certificate_facts(model, firmware)
     for rule in since.SINCE_RULES:
         if rule is since.SHA2 and model.sha2_native:

@@ -61,14 +61,15 @@ SERVER_AUTH_FORCED = SinceRule(
 )
 CHECK_FQDN = SinceRule(
     "check_fqdn.setting",
-    Since.of("8.8.3.26"),
+    Since.of("8.7.5", "8.8.3.26"),
     "check_fqdn_against_server_cert exists: the name connected to must be in the"
     " certificate; an IP address must be a SAN iPAddress",
     "check_fqdn_against_server_cert does not exist",
-    _FACTS,
+    f"{_FACTS}; a settings dump of a PA1 with 8.7.5",
     "H",
-    note="host_name_validation_flags is told to exist since 8.7.5, where names could"
-    " then be checked without this setting; that reading is left open",
+    note="check_fqdn_against_server_cert: a late 8.7.5 has it (H); from which build is"
+    " not known, and read as 8.7.5, like host_name_validation_flags, which has no"
+    " effect without it",
 )
 CHECK_FQDN_DEFAULT = SinceRule(
     "check_fqdn.default",

@@ -21,6 +21,7 @@ from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.mac import Mac, parse_mac
 from linekey.phone.apps import Apps
+from linekey.phone.defaults import default_of
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
 from linekey.phone.settings import PhoneSettings
@@ -269,13 +270,18 @@ class PhoneState:
         )
 
     def setting(self, name: str, idx: int | None = None) -> str:
-        """A setting's value in force: what was set, else the firmware's default."""
-        from linekey.phone.defaults import default_of
+        """A setting's value in force: what was set, else the firmware's default.
 
+        ``tls_server_authentication`` is the switch of 8.x, which 10.x no longer has.
+        """
+        row = self.profile
+        if name.lower() == "tls_server_authentication":
+            switch = row.server_auth_available and not row.server_auth_forced
+            return ("on" if self.server_authentication else "off") if switch else ""
         found = self.settings.entry(name, idx)
         if found is not None:
             return found.value
-        return default_of(name, self.profile, self.profile.firmware)
+        return default_of(name, row)
 
     def function_key(self, idx: int) -> FunctionKey | None:
         """The function key at ``idx`` (from 0), or None."""

@@ -6,6 +6,7 @@ authentication is off) and ``host_name_validation_flags`` (default 0, 2 before
 8.7.5.71), and what to do when they fail. Facts snom §3, confidence H.
 """
 
+from linekey.catalog.settings_rules import CHECK_FQDN
 from linekey.certs.certificate import Certificate
 from linekey.certs.host_names import HostFlags, match_host, parse_address
 from linekey.trust.findings import Finding, Severity, failed, held
@@ -36,9 +37,9 @@ def look_at_name(
     """The findings on the name.
 
     ``check`` is the setting, ``idle`` true where it has no effect because server
-    authentication is off, ``available`` true where the firmware has it (8.8.3.26).
-    Where the name is not checked, a mismatch is a warning: it fails on the day the
-    check is switched on, or the firmware is 10.x.
+    authentication is off, ``available`` true where the firmware has it. Where the name
+    is not checked, a mismatch is a warning: it fails on the day the check is switched
+    on, or the firmware is 10.x.
     """
     if idle and check:
         findings = [
@@ -60,7 +61,7 @@ def look_at_name(
                 cure="provision check_fqdn_against_server_cert with the value on"
                 if available
                 else "update the firmware: check_fqdn_against_server_cert came with "
-                "8.8.3.26",
+                f"{CHECK_FQDN.since}",
             )
         ]
     else:

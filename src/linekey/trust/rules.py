@@ -14,6 +14,8 @@ unusable when server authentication is off or an exception was added.
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from linekey.catalog.settings_rules import CHECK_FQDN
+
 Confidence = Literal["H", "M", "L"]
 
 
@@ -142,7 +144,7 @@ _TABLE: Final = (
     Rule("chain.expired", "no certificate in the path has expired", _PATH, "H"),
     # --- the name
     Rule("name.unchecked", "the name is checked", _SETTINGS, "H",
-         firmware="from 8.8.3.26; on by default in 10.x, off in 8.x"),
+         firmware=f"from {CHECK_FQDN.since}; on by default in 10.x, off in 8.x"),
     Rule("name.idle", "check_fqdn_against_server_cert takes effect", _SETTINGS, "H",
          firmware="8.x: only with TLS server authentication on"),
     Rule("name.wildcard", "a wildcard is one the flags allow", _SETTINGS, "H",

@@ -15,7 +15,7 @@ from linekey.catalog.profile import all_profiles
     ("model", "firmware", "says"),
     [
         ("D785", "8.7.5.35", "its branches are 8.9 and later"),
-        ("300", "10.1.20.0", "its branches are 8.7"),
+        ("300", "10.1.20.0", "its branches are 8.2 to 8.7"),
         ("760", "10.1.20.0", "its branches are 8.7 to 8.9"),
         ("D717", "8.9.3.60", "its branches are 10.1 and later"),
         ("D785", "1.2.3", "no source names a firmware 1.2"),

@@ -3,8 +3,9 @@
 import pytest
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.matrix import ROWS, find_row
+from linekey.catalog.matrix import ROWS, find_row, firmwares_of
 from linekey.catalog.models import MODELS, find_model
+from linekey.catalog.profile import profile
 from linekey.catalog.suite_columns import PREFERENCE
 from linekey.tls.suites import SUITES
 
@@ -118,6 +119,10 @@ def test_the_end_of_life_note_is_kept() -> None:
         ("360", "8.7.5.35", "8.7.3.25.9", "L"),  # left out by the newer row
         ("D765", "8.8.3.26", "8.7.5.35-715", "L"),  # a branch without rows
         ("D717", "10.1.33.33", "10.1", "L"),  # in no row
+        ("PA1+", "8.7.5.75", "8.7.5.57", "L"),  # in no row, and of that branch
+        ("300", "8.7.5.34", "8.7.3.25.9", "M"),
+        ("MP", "8.7.5.35", "8.7.5.35-715", "M"),  # not in the PA1's row
+        ("D710", "8.7.5.57", "8.7.5.49-710", "M"),
         ("D785", "8.7.5.35", "10.1", "L"),
         ("300", "10.1.20.0", "8.7.5.57", "L"),
     ],
@@ -136,6 +141,22 @@ def test_every_row_has_source_and_confidence_and_phones_that_had_its_branch() ->
         assert row.confidence in ("H", "M", "L")
         for name in row.models:
             assert all(MODELS[name].had_branch(fw.branch) for fw in row.firmwares)
+
+
+def test_a_reading_of_the_matrix_is_never_as_sure_as_what_it_prints() -> None:
+    facts = profile("D710", "8.7.5.49").facts
+    said = {(f.name, f.confidence) for f in facts if f.name.startswith("tls.")}
+    assert ("tls.note", "H") in said, "since 8.7.5.49 the 710 is as the 715 (seed)"
+    assert [f.confidence for f in facts if f.name == "tls.reading"] == ["M"]
+    assert ("tls.versions", "H") in said
+    assert not any("read as" in note for row in ROWS for note in row.notes)
+
+
+def test_a_model_in_no_row_is_shown_with_the_newest_row_of_a_branch_it_had() -> None:
+    assert [str(fw) for fw in firmwares_of(MODELS["PA1+"])] == ["8.7.5.57"]
+    assert [str(fw) for fw in firmwares_of(MODELS["D862"])] == ["10.1.33.33"]
+    assert not profile("PA1+", "8.7.5.75").warnings
+    assert not profile("PA1+", "8.7.5.75").server_auth_forced
 
 
 def test_columns_of_the_suites_are_those_of_the_registry() -> None:

@@ -17,8 +17,13 @@ CASES = [
     ("server_auth_forced", "8.9.3.80", False),
     ("server_auth_forced", "10.1.20.0", True),
     # facts §3: check_fqdn_against_server_cert, 8.8.3.26; on in 10.x, off in 8.x
+    # (facts, settings dumps: a late 8.7.5 has it, too)
+    ("check_fqdn_available", "8.7.4.99", False),
+    ("check_fqdn_available", "8.7.5.0", True),
+    ("check_fqdn_available", "8.7.5.75", True),
     ("check_fqdn_available", "8.8.3.25", False),
     ("check_fqdn_available", "8.8.3.26", True),
+    ("check_fqdn_default", "8.7.5.75", False),
     ("check_fqdn_default", "8.9.3.60", False),
     ("check_fqdn_default", "10.1.20.0", True),
     # facts §3: host_name_validation_flags, 8.7.5; default 2 before 8.7.5.71, then 0

@@ -640,8 +640,11 @@ def test_a_flag_sum_that_is_none_leaves_the_default(value: str, flags: int) -> N
     )
 
 
-def test_check_fqdn_before_8_8_3_26_does_nothing_and_says_so() -> None:
-    machine = phone("D715", "8.7.5.75")
+@pytest.mark.parametrize("firmware", ["8.7.4.8", "8.8.3.25"])
+def test_check_fqdn_does_nothing_where_the_firmware_has_it_not_and_says_so(
+    firmware: str,
+) -> None:
+    machine = phone("D715", firmware)
     name = machine.state.profile.model.user_agent_name
     answer_all(
         machine,

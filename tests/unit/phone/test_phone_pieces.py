@@ -13,7 +13,7 @@ from linekey.catalog.profile import all_profiles
 from linekey.catalog.root_lists import lists_for
 from linekey.phone.defaults import default_of
 from linekey.phone.document import LIMITS
-from linekey.phone.events import FirmwareChanged
+from linekey.phone.events import FirmwareChanged, SettingEntered
 from linekey.phone.machine import Machine
 from linekey.phone.report import (
     describe_certificates,
@@ -94,7 +94,45 @@ def test_every_phone_of_the_catalogue_can_be_made_and_told_of(row) -> None:
     )
     assert f"compatible; {named}{row.firmware}" in said
     for name in known_settings():
-        assert isinstance(default_of(name, row, row.firmware), str)
+        assert isinstance(default_of(name, row), str)
+
+
+DEFAULTS = {
+    # Settings dumps: what is off, what is "best", what is gone in 10.1.
+    "8.2.29": {"tls_server_authentication": ""},
+    "8.7.3.17": {
+        "tls_server_authentication": "off", "check_fqdn_against_server_cert": "",
+        "host_name_validation_flags": "", "phone_cert_type": "",
+        "empty_tls_client_cert": "off",
+    },
+    "8.7.5.70": {
+        "tls_server_authentication": "off", "check_fqdn_against_server_cert": "off",
+        "host_name_validation_flags": "2", "phone_cert_type": "",
+    },
+    "8.7.5.75": {
+        "tls_server_authentication": "off", "check_fqdn_against_server_cert": "off",
+        "host_name_validation_flags": "0", "empty_tls_client_cert": "off",
+        "skip_provisioning_urls_on_tls_error": "off", "phone_cert_type": "",
+    },
+    "10.1.25.0": {
+        "tls_server_authentication": "", "check_fqdn_against_server_cert": "on",
+        "host_name_validation_flags": "0", "empty_tls_client_cert": "off",
+        "skip_provisioning_urls_on_tls_error": "off", "phone_cert_type": "best",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("firmware", DEFAULTS)
+def test_settings_have_the_defaults_of_their_firmware(firmware: str) -> None:
+    state = new_phone(MAC, "D715", firmware)
+    wanted = DEFAULTS[firmware]
+    assert {name: state.setting(name) for name in wanted} == wanted
+
+
+def test_the_switch_of_8_x_is_read_as_it_stands() -> None:
+    machine = Machine(new_phone(MAC, "D715", "8.9.3.60"))
+    machine.handle(SettingEntered("tls_server_authentication", "on"), NOW)
+    assert machine.state.setting("tls_server_authentication") == "on"
 
 
 @pytest.mark.parametrize(
