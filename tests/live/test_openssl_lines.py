@@ -15,19 +15,25 @@ from tests.live.openssl_lines import CLIENT, run, serving
 from tests.live.test_check_prober import QUICK
 from tests.phone_pki import MAC, NOW, authority, device, server
 
+from linekey.catalog.firmware import Firmware
 from linekey.catalog.hello import build_hello
 from linekey.catalog.matrix import ROWS
 from linekey.catalog.models import Generation
 from linekey.catalog.profile import all_profiles, profile
+from linekey.catalog.vendors import LAB_VENDOR
 from linekey.check.assess import Question
 from linekey.check.classes import classes_of, hellos_of
 from linekey.check.phones import Setup, gather
 from linekey.check.prober import Prober
 from linekey.check.run import check_answers
+from linekey.mac import parse_mac
 from linekey.phone.document import PhoneDocument
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ConnectionEnded, Event
 from linekey.phone.state import new_phone
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer, Setting
+from linekey.store.devices import Devices
 from linekey.tls.hello import build_client_hello, parse_client_hello
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES
 from linekey.tls.versions import Version
@@ -71,6 +77,50 @@ async def test_a_phone_of_that_age_with_sha1_and_rsa_1024_gets_its_file(
     record_interop(
         f"OpenSSL {line}", f"SHA-1, RSA-1024 phone over {version} gets its own file"
     )
+
+
+@pytest.mark.peer("OpenSSL 1.0.1u")
+@pytest.mark.parametrize(
+    ("model", "firmware", "reason"),
+    [
+        ("710", None, "own_file"),
+        ("710", "8.7.5.35", "own_file"),
+        ("710", "8.7.5.49", "tls_too_old"),
+        ("720", "8.7.3.25.9", "own_file"),
+        ("720", "8.7.5.35", "tls_too_old"),
+        ("D715", None, "tls_too_old"),
+        ("D715", "8.7.5.35", "tls_too_old"),
+        ("D785", None, "tls_too_old"),
+        ("D785", "10.1.33.33", "tls_too_old"),
+        ("", None, "model_needed"),
+    ],
+)
+async def test_tls_1_0_is_for_phones_that_know_no_better_and_the_others_name_the_cure(
+    place: Any, model: str, firmware: str | None, reason: str
+) -> None:
+    mac = parse_mac("000413778899")
+    known = Firmware.parse(firmware) if firmware else None
+    password = Layer().with_settings(Setting("user_pass", place.password, 1))
+    Devices(place.database).add(
+        Device(mac, LAB_VENDOR, model, known, layer=password), NOW
+    )
+    place.old_phone = mac
+    generation = Generation.SHA256 if model == "D785" else Generation.SHA1
+    options = {
+        **identity_of(place, generation), **ALL_SUITES, **TLS1_0,
+        "host": "127.0.0.1", "servername": "localhost", "rejectUnauthorized": False,
+    }  # fmt: skip
+    async with place.serving() as door:
+        options["port"] = int(door.url.rpartition(":")[2])
+        request = f"GET /snom{model or '300'}-{mac}.htm HTTP/1.0\r\n\r\n"
+        said = await run("1.0.1u", CLIENT, {"options": options, "request": request})
+    (entry,) = place.log()
+    assert (entry.reason, entry.tls_version) == (reason, "TLSv1"), entry.sentence
+    assert (place.password in said) is (reason == "own_file")
+    if reason != "own_file":
+        assert "403" in said
+        assert f"reason: {reason}" in said
+        assert "device set MAC --model MODEL --firmware VERSION" in entry.remedy
 
 
 def questions(*models: tuple[str, str]) -> Any:

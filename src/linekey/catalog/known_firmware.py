@@ -1,9 +1,10 @@
 """Which firmware versions some source names, and which of them are near a given one.
 
 Nobody publishes a list of all versions, so a version that is not named here may exist
-all the same; what is said of it then is how unlikely that is. A branch that no source
-names at all (1.2) did not exist; in a branch that is no longer developed nothing is
-newer than its newest named version (L); within a living branch any number may.
+all the same; but no verdict on it is certain, and what is said of it is how unlikely it
+is. A branch that no source names at all (1.2) did not exist; in a branch that is no
+longer developed nothing is newer than its newest named version (L); any other number
+may exist, and nobody has told of it.
 """
 
 import difflib
@@ -41,8 +42,9 @@ def near_firmwares(model: Model, firmware: Firmware, limit: int = 4) -> tuple[st
 
 
 def firmware_doubts(model: Model, firmware: Firmware) -> tuple[str, ...]:
-    """Why this version is unlikely for this model, a sentence each; or nothing."""
-    branches = {fw.branch for fw in named_firmwares()}
+    """Why this version may not be one of this model, a sentence each; or nothing."""
+    named = named_firmwares()
+    branches = {fw.branch for fw in named}
     if firmware.branch not in branches:
         what = f"no source names a firmware {_dotted(firmware.branch)} of any phone"
     elif not model.had_branch(firmware.branch):
@@ -58,15 +60,15 @@ def firmware_doubts(model: Model, firmware: Firmware) -> tuple[str, ...]:
             f"unlikely: no source has the {model.name} with firmware {firmware}; its"
             f" branches are {span} ({model.range_confidence})"
         )
-    elif firmware.branch != LIVING_BRANCH and firmware > (
-        newest := max(fw for fw in named_firmwares() if fw.branch == firmware.branch)
-    ):
-        what = (
-            f"no source names {firmware}: the newest of {_dotted(firmware.branch)} that"
-            f" one names is {newest}"
-        )
-    else:
+    elif firmware in named:
         return ()
+    else:
+        what = f"no source that linekey knows names {firmware}"
+        newest = max(fw for fw in named if fw.branch == firmware.branch)
+        if firmware > newest:
+            what += f": the newest of {_dotted(firmware.branch)} is {newest}"
+        if firmware.branch == LIVING_BRANCH or firmware < newest:
+            what += "; it may exist all the same"
     near = near_firmwares(model, firmware)
     return (f"{what}; near it: {', '.join(near)}" if near else what,)
 

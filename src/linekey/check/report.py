@@ -58,11 +58,12 @@ _MARKS: Final = {
 }
 
 _DOUBTS: Final = {
-    "phone.firmware": "no such firmware is known",
     DEPENDS: "depends on the firmware's date",
     "phone.server-name": "depends on whether this firmware sends a server name (SNI)",
     "phone.suite-order": "depends on this firmware's order of suites",
+    "phone.firmware": "no such firmware is known",
 }
+"""What makes an outcome uncertain, first what may turn it into another."""
 DOUBT_MARK: Final = "±"
 
 FailOn = Literal["refused", "warning"]
@@ -127,7 +128,12 @@ class ClassResult:
         date, its hello), that stands before both.
         """
         for findings in (
-            tuple(f for f in self.findings if f.rule in _DOUBTS and not f.ok),
+            tuple(
+                f
+                for rule in _DOUBTS
+                for f in self.findings
+                if f.rule == rule and not f.ok
+            ),
             tuple(f for f in self.findings if f.refuses),
             self.warnings,
         ):

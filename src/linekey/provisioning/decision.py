@@ -277,7 +277,8 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.TLS_TOO_OLD: _refused(
         403,
         "the connection uses an older TLS version than this phone can speak",
-        "correct the device's model and firmware; else look for what sits in between",
+        "if the record is wrong: linekey device set MAC --model MODEL --firmware "
+        "VERSION; if it is right, look for what sits in between and lowers the version",
     ),
     Reason.MODEL_NEEDED: _refused(
         403,

@@ -21,6 +21,10 @@ from linekey.catalog.profile import all_profiles
         ("D785", "1.2.3", "no source names a firmware 1.2"),
         ("D785", "10.2.0.1", "no source names a firmware 10.2"),
         ("D715", "8.7.9.1", "the newest of 8.7"),
+        ("D785", "10.1.999.1", "newest of 10.1 is 10.1.226.16; it may exist all the"),
+        ("D785", "10.1.300.1", "no source that linekey knows names 10.1.300.1"),
+        ("D785", "10.1.33.34", "no source that linekey knows names 10.1.33.34"),
+        ("D715", "8.9.3.61", "names 8.9.3.61; it may exist all the same"),
     ],
 )
 def test_a_firmware_the_model_never_had_is_doubted(
@@ -33,9 +37,11 @@ def test_a_firmware_the_model_never_had_is_doubted(
 
 @pytest.mark.parametrize(
     ("model", "firmware"),
-    [("D785", "8.9.3.60"), ("D765", "10.1.20.0"), ("D785", "10.1.300.1")],
+    [("D785", "8.9.3.60"), ("D765", "10.1.20.0"), ("D785", "10.1.226.16")],
 )
-def test_a_firmware_that_may_exist_is_not_doubted(model: str, firmware: str) -> None:
+def test_a_firmware_that_a_source_names_is_not_doubted(
+    model: str, firmware: str
+) -> None:
     assert firmware_doubts(MODELS[model], Firmware.parse(firmware)) == ()
 
 
