@@ -144,8 +144,9 @@ def test_server_authentication_cannot_be_switched_off_where_it_is_forced() -> No
 
 
 def test_a_setting_that_the_firmware_does_not_know_is_told() -> None:
-    _, notes = gathered(OLD, check_fqdn_against_server_cert="on")
-    assert "firmware 8.7.5.35 does not know it" in notes[0]
+    before = profile("720", "8.7.3.25.9")
+    _, notes = gathered(before, check_fqdn_against_server_cert="on")
+    assert "firmware 8.7.3.25.9 does not know it" in notes[0]
 
 
 def test_the_order_of_settings_does_not_make_one_of_them_idle() -> None:
