@@ -18,7 +18,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeVar, final
@@ -53,11 +53,10 @@ __all__ = ["Certificate", "Extension", "KeyInfo"]
 MAX_CERTIFICATE_BYTES = 102_400
 """OpenSSL's default limit for a whole chain (SSL_CTX_set_max_cert_list)."""
 
-MAX_SERIAL_BYTES = 64
-"""RFC 5280 §4.1.2.2 allows 20; some are longer, none that long."""
+_MAX_VERSION_BYTES = 16  # of an INTEGER that is always one byte, head included
 
-MAX_VERSION = 256
-"""Versions beyond 3 exist in no standard, and on some devices: one byte's worth."""
+_NEVER_BEGUN = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_LONG_OVER = datetime(1, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 
@@ -77,10 +76,12 @@ class _Fields(NamedTuple):
     not_before: datetime
     not_after: datetime
     strict_times: bool
+    readable_times: bool
     tbs: tuple[int, int]
     issuer: tuple[int, int]
     subject: tuple[int, int]
     key: tuple[int, int]
+    inner_algorithm: tuple[int, int]
     algorithm: tuple[int, int]
     algorithm_oid: str
     signature: tuple[int, int]
@@ -93,7 +94,8 @@ class Certificate:
     """An X.509 certificate; make one with ``from_der``."""
 
     der: bytes
-    """The whole certificate, byte for byte as it came."""
+    """The whole certificate, byte for byte as it came; where that was BER with
+    indefinite lengths, with definite ones, as OpenSSL keeps it."""
     subject: Name = field(compare=False)
     issuer: Name = field(compare=False)
     _fields: _Fields = field(compare=False)
@@ -105,7 +107,10 @@ class Certificate:
         Raises CertificateError for anything else, and only that. The last 512 are
         kept: a server sees the same intermediates with every phone.
         """
-        return _load(bytes(der))
+        der = bytes(der)
+        if der[:2] == b"\x30\x80":
+            der = asn1.write_definite(der[:MAX_CERTIFICATE_BYTES])
+        return _load(der)
 
     @classmethod
     def from_openssl(cls, certificate: crypto.X509) -> "Certificate":
@@ -130,25 +135,30 @@ class Certificate:
 
     @property
     def version(self) -> int:
-        """1, 2 or 3, as people count them (the DER says one less); more is a defect."""
+        """1, 2 or 3, as people count them (the DER says one less); else a defect."""
         return self._fields.version
 
     @property
     def not_before(self) -> datetime:
-        """First second of validity, UTC."""
+        """First second of validity, UTC; in 9999 where its field holds no date."""
         return self._fields.not_before
 
     @property
     def not_after(self) -> datetime:
-        """Last second of validity, UTC."""
+        """Last second of validity, UTC; in the year 1 where its field holds no date."""
         return self._fields.not_after
 
     @property
     def strict_times(self) -> bool:
-        """Both dates are written as RFC 5280 §4.1.2.5 has it; OpenSSL since 1.1.0
-        takes no others.
+        """Both dates are written as RFC 5280 §4.1.2.5 has it; OpenSSL 1.0.2s and since
+        1.1.0 takes no others.
         """
         return self._fields.strict_times
+
+    @property
+    def readable_times(self) -> bool:
+        """Both dates can be read by some OpenSSL; else they stand for "never"."""
+        return self._fields.readable_times
 
     @property
     def tbs(self) -> bytes:
@@ -283,6 +293,13 @@ class Certificate:
             _, _, start = asn1.read_span(self.der, start, stop)
             return "rsassaPss", read_pss_hash(self.der[start:stop])
         return alg.SIGNATURES.get(oid, (oid, None))
+
+    @property
+    def same_algorithms(self) -> bool:
+        """Both places name the same signature algorithm (RFC 5280 §4.1.1.2)."""
+        fields = self._fields
+        outer, inner = fields.algorithm, fields.inner_algorithm
+        return self.der[slice(*outer)] == self.der[slice(*inner)]
 
     @property
     def signature_algorithm(self) -> str:
@@ -429,18 +446,18 @@ def _read_fields(der: bytes) -> _Fields:
         number = asn1.read_tagged(der, here, after, asn1.INTEGER, "version")
         version = asn1.read_integer(der[slice(*number)], "version") + 1
         # OpenSSL takes any number for a version and minds only the first.
-        if not 1 <= version <= MAX_VERSION or number[1] != after:
-            raise CertificateError(f"unknown certificate version {version}")
+        if number[1] != after or after - here > _MAX_VERSION_BYTES:
+            raise CertificateError("version: no INTEGER of a usable size")
         tag, here, after = asn1.read_span(der, after, tbs_stop)
     if tag != asn1.INTEGER:
         raise CertificateError(f"serial number: found DER tag 0x{tag:02x}")
-    if after - here > MAX_SERIAL_BYTES:
-        raise CertificateError(f"serial number of {after - here} bytes")
-    serial = asn1.read_integer(der[here:after], "serial number")
+    # An empty one is 0 up to OpenSSL 1.0.2.
+    serial = int.from_bytes(der[here:after], "big", signed=True)
 
-    _, issuer_at = asn1.read_tagged(
+    inner_algorithm = asn1.read_tagged(
         der, after, tbs_stop, asn1.SEQUENCE, "inner signature algorithm"
     )
+    issuer_at = inner_algorithm[1]
     _, issuer_stop = asn1.read_tagged(der, issuer_at, tbs_stop, asn1.SEQUENCE, "issuer")
     at, validity_stop = asn1.read_tagged(
         der, issuer_stop, tbs_stop, asn1.SEQUENCE, "validity"
@@ -451,6 +468,7 @@ def _read_fields(der: bytes) -> _Fields:
     tag, here, after = asn1.read_span(der, after, validity_stop)
     not_after = asn1.read_time(tag, der[here:after], "notAfter")
     strict &= asn1.is_strict_time(tag, der[here:after])
+    readable = not_before is not None and not_after is not None
     if after != validity_stop:
         raise CertificateError("validity: bytes after notAfter")
     _, subject_stop = asn1.read_tagged(
@@ -462,13 +480,15 @@ def _read_fields(der: bytes) -> _Fields:
     return _Fields(
         version,
         serial,
-        not_before,
-        not_after,
-        strict,
+        not_before or _NEVER_BEGUN,
+        not_after or _LONG_OVER,
+        strict and readable,
+        readable,
         tbs,
         (issuer_at, issuer_stop),
         (validity_stop, subject_stop),
         (subject_stop, key_stop),
+        inner_algorithm,
         algorithm,
         read_oid(der, *algorithm, "signature algorithm"),
         signature,

@@ -2,12 +2,13 @@
 
 Reading keeps to offsets into the bytes it was given, so that a certificate is taken
 apart without copying. It takes lengths that are longer than they need be, since
-OpenSSL does; it refuses indefinite lengths and tags of several bytes, which no
-certificate has. Every refusal is a CertificateError. Nothing here knows what a
-certificate is, and nothing recurses.
+OpenSSL does; it refuses tags of several bytes, which no certificate has, and indefinite
+lengths, which ``write_definite`` rewrites. Every refusal is a CertificateError. Nothing
+here knows what a certificate is, and nothing recurses.
 """
 
 import re
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -112,54 +113,119 @@ def dotted(content: bytes) -> str:
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
-_TIME: Final = re.compile(
-    rb"(?P<year>\d{2}|\d{4})(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P<minute>\d\d)"
-    rb"(?:(?P<second>\d\d)(?:\.\d+)?)?(?:Z|(?P<sign>[+-])(?P<off>\d{4}))"
-)
+_TIMES: Final = {
+    tag: re.compile(
+        rb"(?P<year>\d{%d})(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P<minute>\d\d)"
+        rb"(?:(?P<second>\d\d)(?:\.\d+)?)?(?:Z|(?P<sign>[+-])(?P<off>\d{4}))" % digits
+    )
+    for tag, digits in ((UTC_TIME, 2), (GENERALIZED_TIME, 4))
+}
 
 
-def read_time(tag: int, content: bytes, what: str) -> datetime:
-    """A UTCTime or GeneralizedTime, in UTC.
+def read_time(tag: int, content: bytes, what: str) -> datetime | None:
+    """A UTCTime or GeneralizedTime, in UTC; None where there is no date in it.
 
-    As RFC 5280 §4.1.2.5 writes it, and as X509_cmp_time of OpenSSL up to 1.0.2 reads
+    As RFC 5280 §4.1.2.5 writes it, and as X509_cmp_time of OpenSSL up to 1.0.2o reads
     it: seconds may be left out or have a fraction, which is dropped, and an offset may
     stand in place of Z (``is_strict_time`` tells). Two-digit years from 50 on are 19xx.
-    Raises CertificateError for any other form and for dates that do not exist.
+    OpenSSL compares the digits: a day that does not exist is the end of its month here,
+    a month 13 the end of its year. Raises CertificateError for any other tag.
     """
-    found = _TIME.fullmatch(content) if len(content) <= _LONGEST_TIME else None
-    digits = {UTC_TIME: 2, GENERALIZED_TIME: 4}.get(tag)
-    if found is not None and len(found["year"]) == digits:
-        year = found["year"]
-        if digits == 2:
-            year = (b"19" if year >= b"50" else b"20") + year
-        try:
-            moment = datetime(
-                int(year),
-                int(found["month"]),
-                int(found["day"]),
-                int(found["hour"]),
-                int(found["minute"]),
-                int(found["second"] or 0),
-                tzinfo=UTC,
-            )
-            if found["off"]:
-                off = int(found["off"][:2]) * 60 + int(found["off"][2:])
-                moment += timedelta(minutes=-off if found["sign"] == b"+" else off)
-        except (ValueError, OverflowError):
-            pass  # told below, with the bytes as they stand
-        else:
-            return moment
-    raise CertificateError(f"{what} is no date of RFC 5280: {content[:32]!r}")
+    form = _TIMES.get(tag)
+    if form is None:
+        raise CertificateError(f"{what}: DER tag 0x{tag:02x} is no time")
+    found = form.fullmatch(content) if len(content) <= _LONGEST_TIME else None
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (
+        int(found[part] or 0)
+        for part in ("year", "month", "day", "hour", "minute", "second")
+    )
+    if tag == UTC_TIME:
+        year += 1900 if year >= 50 else 2000
+    try:
+        moment = _nearest(year, month, day, hour, minute, second)
+        if found["off"]:
+            off = int(found["off"][:2]) * 60 + int(found["off"][2:])
+            moment += timedelta(minutes=-off if found["sign"] == b"+" else off)
+    except (ValueError, OverflowError):
+        return None  # the year 0, or off the calendar's ends
+    return moment
+
+
+def _nearest(
+    year: int, month: int, day: int, hour: int, minute: int, second: int
+) -> datetime:
+    """The moment; for one that does not exist the next before or after that does."""
+    if month > 12:
+        month, day = 12, 99
+    if not month:
+        month, day = 1, 0
+    if not day:
+        day, hour, minute, second = 1, 0, 0, 0
+    last = monthrange(year, month)[1]
+    if day > last:
+        day, hour = last, 99
+    if hour > 23:
+        hour, minute = 23, 99
+    if minute > 59:
+        minute, second = 59, 59
+    return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
 
 
 def is_strict_time(tag: int, content: bytes) -> bool:
-    """Whether a time is written as RFC 5280 §4.1.2.5 has it: seconds, and Z."""
-    return len(content) == {UTC_TIME: 13, GENERALIZED_TIME: 15}.get(tag) and (
-        content[:-1].isdigit() and content[-1:] == b"Z"
-    )
+    """Whether a time is written as RFC 5280 §4.1.2.5 has it: seconds, Z, a real day."""
+    moment = read_time(tag, content, "time")
+    if moment is None:
+        return False
+    year = f"{moment.year % 100:02}" if tag == UTC_TIME else f"{moment.year:04}"
+    return content == f"{year}{moment:%m%d%H%M%S}Z".encode("ascii")
 
 
 _LONGEST_TIME: Final = 32  # OpenSSL 1.0 reads at most 23 bytes of a GeneralizedTime
+
+
+_DEEPEST: Final = 30  # OpenSSL's ASN1_MAX_CONSTRUCTED_NEST
+
+
+def write_definite(data: bytes) -> bytes:
+    """BER with indefinite lengths (X.690 §8.1.3.6) in definite ones, as OpenSSL writes.
+
+    Elements without any keep their bytes. Raises CertificateError for what is no BER.
+    """
+    # Each open element: its tag, where it began and ends (None: at two zero bytes),
+    # what it holds, and whether any of that was rewritten.
+    opened: list[tuple[int, int, int | None, list[bytes], bool]] = []
+    at, end = 0, len(data)
+    while True:
+        until = opened[-1][2] if opened else None
+        ended = bool(opened) and until is None and data[at : at + 2] == b"\x00\x00"
+        if ended or (until is not None and at == until):
+            tag, begin, _, parts, rewritten = opened.pop()
+            at += 2 * ended
+            again = rewritten or ended
+            whole = write(tag, *parts) if again else data[begin:at]
+            if not opened:
+                return whole + data[at:]
+            above = opened.pop()
+            above[3].append(whole)
+            opened.append((*above[:4], above[4] or again))
+            continue
+        if len(opened) > _DEEPEST:
+            raise CertificateError(f"elements nest too deeply at byte {at}")
+        if at + 2 <= end and data[at] & 0x20 and data[at + 1] == 0x80:
+            opened.append((data[at], at, None, [], False))
+            at += 2
+            continue
+        tag, start, stop = read_span(data, at, end if until is None else until)
+        if tag & 0x20:
+            opened.append((tag, at, stop, [], False))
+            at = start
+            continue
+        if not opened:
+            return data
+        opened[-1][3].append(data[at:stop])
+        at = stop
 
 
 def write(tag: int, *contents: bytes) -> bytes:

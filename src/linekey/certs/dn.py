@@ -177,9 +177,8 @@ def _load(der: bytes) -> Name:
                 value = der[value_start:value_stop].decode(codec, "replace")
             rdn.append((oid, value))
             count += 1
-        if not rdn:
-            raise CertificateError("an RDN without attributes")
-        rdns.append(tuple(rdn))
+        if rdn:  # OpenSSL reads over one without attributes
+            rdns.append(tuple(rdn))
     if count > _MAX_ATTRIBUTES:
         raise CertificateError(f"a name of {count} attributes")
     return Name(der, tuple(rdns))

@@ -24,18 +24,19 @@ clock is read: ``at`` is an argument.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
 from linekey.certs import path as proof
+from linekey.certs import restate as again
 from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
 from linekey.certs.path import PathProblem, PathResult, Purpose
 from linekey.errors import CertificateError
 
 Line = Literal["0.9.8", "1.0.0", "1.0.1", "1.0.2", "1.1.1"]
-"""A line of OpenSSL, named by its version; 1.0.1 as of 1.0.1n."""
+"""A line of OpenSSL, named by its version: 1.0.1 as of 1.0.1u, 1.0.2 as of 1.0.2s."""
 
 _DEPTH: Final = 100  # X509_VERIFY_PARAM's default depth
 _OF_EXTENSIONS: Final = frozenset(
@@ -50,6 +51,7 @@ _OF_CONSTRAINTS: Final = frozenset(range(47, 55))  # X509_V_ERR_PERMITTED_VIOLAT
 _OF_TIMES: Final = frozenset({13, 14})  # X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD …
 _NO_ALTERNATIVE: Final = frozenset({"0.9.8", "1.0.0"})
 _OWN_LIST_FIRST: Final = frozenset({"1.1.1"})
+_MORE_DATES: Final = frozenset({"0.9.8", "1.0.0", "1.0.1"})  # as 1.0.2o; 1.0.2s not
 _KEY_AGREEMENT_SERVES: Final = frozenset({"1.0.2", "1.1.1"})
 
 
@@ -79,6 +81,18 @@ def issues(issuer: Certificate, child: Certificate) -> bool:
     """OpenSSL's X509_check_issued: likely, and keyUsage lets it sign certificates."""
     usage = issuer.key_usage
     return is_likely(issuer, child) and (usage is None or "keyCertSign" in usage)
+
+
+def reads_dates(line: Line, certificate: Certificate) -> bool:
+    """Whether the line finds dates in its two fields, whatever they are."""
+    if line in _MORE_DATES:
+        return certificate.readable_times
+    return certificate.strict_times
+
+
+def reads(line: Line, certificate: Certificate) -> bool:
+    """Whether the line can take the certificate apart; else no handshake goes on."""
+    return again.reads(certificate, old=line not in _OWN_LIST_FIRST)
 
 
 def build(
@@ -162,6 +176,10 @@ def _against(
     at: datetime,
 ) -> Iterator[PathProblem]:
     path = built.path
+    old = line not in _OWN_LIST_FIRST
+    if any(not again.loads(c) or (old and again.is_odd(c)) for c in path):
+        yield from _against_restated(line, built, others, anchors, at)
+        return
     said = proof.verify(path[0], path[1:-1], path[-1:], at=at, partial_chain=True)
     if built.trusted and said == path:
         return
@@ -177,15 +195,42 @@ def _against(
         found += proof.against_trust(path, others, roots, partial_chain=False)
     if not found and isinstance(said, PathProblem):
         found.append(said)
-    if line not in _OWN_LIST_FIRST:  # they read more forms of a date
-        found = [problem for problem in found if problem.code not in _OF_TIMES]
-    yield from found
+    yield from (
+        problem
+        for problem in found
+        if problem.code not in _OF_TIMES or not reads_dates(line, problem.certificate)
+    )
     if any(_excused(line, built, problem) for problem in found):
         # OpenSSL stopped at the anchor: ask again, as if nothing were wrong with it.
         place = max(built.sent, 1)
         if place < len(path):
             above = proof.as_authority(path[place])
             yield from proof.hidden((*path[:place], above))
+
+
+def _against_restated(
+    line: Line,
+    built: BuiltPath,
+    others: Sequence[Certificate],
+    anchors: Sequence[Certificate],
+    at: datetime,
+) -> Iterator[PathProblem]:
+    """As ``_against``, where today's OpenSSL reads otherwise than the line does."""
+    path = again.restate(built.path, old=line not in _OWN_LIST_FIRST)
+    if not all(map(again.loads, path)):
+        for depth, certificate in enumerate(path):
+            if not again.loads(certificate):
+                own = built.path[depth]
+                yield proof.as_problem(err.UNSPECIFIED, depth, own, "it cannot be read")
+        return
+    own_of = dict(zip(path, built.path, strict=True))
+    for problem in _against(line, replace(built, path=path), others, anchors, at):
+        found = own_of.get(problem.certificate, problem.certificate)
+        yield replace(problem, certificate=found)
+    yield from again.against_signatures(built.path)
+    for problem in proof.against_time(built.path, at):
+        if problem.code in _OF_TIMES and not reads_dates(line, problem.certificate):
+            yield problem
 
 
 def _against_constraints(path: Sequence[Certificate]) -> Iterator[PathProblem]:

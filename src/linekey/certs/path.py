@@ -288,6 +288,8 @@ def against_time(
             yield as_problem(
                 err.ERROR_IN_CERT_NOT_BEFORE_FIELD, depth, certificate, said
             )
+        if not certificate.readable_times:
+            continue
         if certificate.not_before > moment:
             day = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
             yield as_problem(

@@ -112,6 +112,8 @@ class Answer:
     key_exchange: KeyExchange | None = None
     wish: CertificateWish | None = None
     late: Late | None = None
+    unreadable: str = ""
+    """Why a certificate of the chain is none; then ``chain`` is empty."""
 
     @property
     def negotiated(self) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from linekey.check.negotiation import look_at_negotiation, look_at_reach
 from linekey.check.report import ClassResult, Cure, Outcome
 from linekey.trust.findings import Finding, Verdict, failed, in_order
 from linekey.trust.name_check import is_ip
-from linekey.trust.paths import missing_intermediates
+from linekey.trust.paths import missing_intermediates, unreadable
 from linekey.trust.root_age import DEPENDS, ROOT_DATE, difference_of
 
 
@@ -81,7 +81,9 @@ def assess_answer(
     suite = answer.suite
     phone = phones.first
     verdict = Verdict(True, ())
-    if (
+    if answer.unreadable:
+        verdict = Verdict.of([unreadable(answer.unreadable)])
+    elif (
         suite is None
         or suite.authentication != "anon"
         or phone.state.authenticates_servers

@@ -32,6 +32,7 @@ class AnswerReader:
         self._address = address
         self._hello: ServerHello | None = None
         self._chain: tuple[Certificate, ...] = ()
+        self._unreadable = ""
         self._exchange: ServerKeyExchange | None = None
         self._wish: CertificateWish | None = None
         self._alert: Alert | None = None
@@ -58,13 +59,16 @@ class AnswerReader:
             self._problem = error.message
             self._not_tls = self._hello is None and error.kind == "not_tls"
         except CertificateError as error:
-            self._problem = f"the server's certificate cannot be read: {error.message}"
+            self._problem = f"a name in the server's request: {error.message}"
 
     def _take(self, message: Message) -> None:
         if isinstance(message, ServerHello):
             self._hello = message
         elif isinstance(message, CertificateMessage):
-            self._chain = tuple(Certificate.from_der(d) for d in message.chain_der)
+            try:
+                self._chain = tuple(Certificate.from_der(d) for d in message.chain_der)
+            except CertificateError as error:
+                self._unreadable = error.message
         elif isinstance(message, ServerKeyExchange):
             self._exchange = message
         elif isinstance(message, CertificateRequest):
@@ -143,6 +147,7 @@ class AnswerReader:
             self._chain,
             self._key_exchange(),
             self._wish,
+            unreadable=self._unreadable,
         )
 
     def _key_exchange(self) -> KeyExchange | None:

@@ -23,8 +23,12 @@ from weakref import WeakValueDictionary, ref
 
 from OpenSSL import SSL, crypto
 
+from linekey.certs.certificate import Certificate
+from linekey.certs.restate import stand_in
 from linekey.tls.alerts import Alert
+from linekey.tls.errors import TlsError
 from linekey.tls.events import REFUSAL_ALERTS
+from linekey.tls.messages import read_client_chain
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
@@ -90,6 +94,7 @@ class Link:
         "_into",
         "_out",
         "_ssl",
+        "_stand_ins",
         "_store",
         "alerts_received",
         "alerts_sent",
@@ -107,6 +112,7 @@ class Link:
         self._asked = ref(asked)  # no cycle: memory is freed when the engine goes
         self._store: Any = None
         self._decided = False
+        self._stand_ins: dict[bytes, bytes] = {}
         self.x509_errors: list[tuple[int, int]] = []
         self.alerts_sent: list[tuple[int, int]] = []
         self.alerts_received: list[tuple[int, int]] = []
@@ -250,13 +256,33 @@ class Link:
         if pointer == _NULL:
             return None
         try:
-            return _ders([pointer])[0]
+            return self._as_sent(_ders([pointer]))[0]
         finally:
             _lib.X509_free(pointer)
 
     def peer_sent(self) -> list[bytes]:
         """All that a server sent, or all that a client sent beside its leaf."""
-        return _stack(_lib.SSL_get_peer_cert_chain(self._ssl))
+        return self._as_sent(_stack(_lib.SSL_get_peer_cert_chain(self._ssl)))
+
+    def _as_sent(self, ders: list[bytes]) -> list[bytes]:
+        stand_ins = self._stand_ins
+        return [stand_ins.get(der, der) for der in ders] if stand_ins else ders
+
+    def replace_unread(self, body: Any, version: int) -> None:
+        """Put stand-ins where OpenSSL would stop (``restate.stand_in``), in place.
+
+        ``body`` is OpenSSL's own buffer of a server's Certificate message, without its
+        header: already part of the transcript, not yet read.
+        """
+        at = 3
+        for der in read_client_chain(body[:], version):
+            at += 3
+            stand = stand_in(der)
+            if stand is not None:
+                body[at : at + len(der)] = stand
+                again = Certificate.from_der(stand).openssl
+                self._stand_ins[_ders([again._x509])[0]] = der
+            at += len(der)
 
     # -- while a certificate is being judged ----------------------------------
 
@@ -264,7 +290,7 @@ class Link:
         """Within ``decide`` only: the path OpenSSL built; first the peer's own."""
         stack = _lib.X509_STORE_CTX_get1_chain(self._store)
         try:
-            return _stack(stack)
+            return self._as_sent(_stack(stack))
         finally:
             if stack != _NULL:
                 for i in range(_lib.sk_X509_num(stack)):
@@ -406,7 +432,40 @@ def _on_message(
         link.certificate_message = version, _ffi.buffer(data, size)[_HEADER:]
 
 
+_TLS1_2 = 0x0303
+
+
+@_ffi.callback(  # type: ignore[untyped-decorator]
+    "void (*)(int, int, int, const void *, size_t, SSL *, void *)"
+)
+def _on_server_message(
+    sent: int, version: int, kind: int, data: Any, size: int, ssl: Any, _: Any
+) -> None:
+    if sent or kind != _HANDSHAKE or size < _HEADER or version > _TLS1_2:
+        return
+    if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
+        return
+    link = _links.get(_address(ssl))
+    if link is None:
+        return
+    try:
+        body = _ffi.buffer(_ffi.cast("char *", data) + _HEADER, size - _HEADER)
+        link.replace_unread(body, version)
+    except TlsError:
+        return  # OpenSSL says what is wrong with it
+    except BaseException as crash:  # noqa: BLE001 -- C cannot take it; the engine does
+        link.crash = crash
+
+
 # -- contexts -----------------------------------------------------------------
+
+
+def watch_server(context: SSL.Context) -> None:
+    """Let a client read the certificates that phones' OpenSSL reads and ours does not.
+
+    Below TLS 1.3, which no phone speaks (docs/decisions/0002).
+    """
+    _lib.SSL_CTX_set_msg_callback(context._context, _on_server_message)
 
 
 def watch_certificates(context: SSL.Context) -> None:

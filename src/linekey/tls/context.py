@@ -446,6 +446,7 @@ def client_context(
     context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT | SSL.SESS_CACHE_NO_INTERNAL)
     context.set_verify_depth(MAX_CHAIN_DEPTH)
     _trust(context, roots)
+    binding.watch_server(context)
     binding.install_callbacks(context, SSL.VERIFY_PEER)
     made = ClientContext(
         context, name, verify, tuple(alpn), tuple(left_out), issuers=issuers

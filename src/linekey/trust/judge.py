@@ -93,7 +93,7 @@ def judge(
         *proof.findings,
         *look_at_keys(proof.path, profile),
         *look_at_hashes(proof.path, profile, anchored=proof.anchored),
-        *look_at_dates(proof.path, now),
+        *look_at_dates(proof.path, now, line=profile.match.row.era),
         *look_at_name(
             leaf,
             name,

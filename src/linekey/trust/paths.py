@@ -11,7 +11,7 @@ so only where X509_V_FLAG_PARTIAL_CHAIN is set, and nobody knows whether phones 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -20,8 +20,10 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.lines import Line, build, is_likely, issues, prove_as
-from linekey.certs.path import PathProblem, prove
+from linekey.certs.lines import Line, build, is_likely, issues, prove_as, reads
+from linekey.certs.path import PathProblem, PathResult, prove
+from linekey.certs.restate import loads, restate
+from linekey.certs.verify_errors import UNSPECIFIED
 from linekey.errors import CertificateError
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.shape import issued, same_holder
@@ -101,15 +103,22 @@ def find_path(
     on_shelf = entry is not None and not store.is_exception(leaf)
     anchors = _near(leaf, sent, store.anchors)
     roots = (leaf, *anchors) if on_shelf else anchors
+    unread = [c for c in (leaf, *sent) if not reads(line, c)]
     if on_shelf:
-        result = prove(leaf, sent, roots, at=now, purpose="server", partial_chain=True)
+        result = _prove_shelved(leaf, sent, roots, now)
     else:
         result = prove_as(
             line, leaf, sent, anchors, at=now, purpose="server", partial_chain=True
         )
-    problems = [p for p in result.problems if p.code not in DATES]
+    problems = [
+        p
+        for p in result.problems
+        if p.code not in DATES
+        and not (p.code == UNSPECIFIED and p.certificate in unread)
+    ]
     pathless = [p for p in problems if p.code in NO_PATH]
-    findings = [_told(p) for p in problems if p.code not in NO_PATH]
+    findings = [unreadable(_why_unread(c), c.label) for c in unread]
+    findings += [_told(p) for p in problems if p.code not in NO_PATH]
     path = result.path
     if pathless:
         findings.append(_missing(chain, path, store, now, known, pathless[0]))
@@ -135,6 +144,45 @@ def find_path(
         not pathless and path[-1] in set(roots),
         tuple(findings),
     )
+
+
+def _prove_shelved(
+    leaf: Certificate,
+    sent: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    now: datetime,
+) -> PathResult:
+    """For a leaf on the shelf; today's OpenSSL is shown a form that it reads."""
+    shown = leaf if loads(leaf) else restate((leaf,), old=True)[0]
+    own = [shown if c == leaf else c for c in roots]
+    found = prove(shown, sent, own, at=now, purpose="server", partial_chain=True)
+    return replace(
+        found,
+        path=tuple(leaf if c == shown else c for c in found.path),
+        problems=tuple(
+            replace(p, certificate=leaf) if p.certificate == shown else p
+            for p in found.problems
+        ),
+    )
+
+
+def unreadable(why: str, label: str = "what the server shows") -> Finding:
+    """That no handshake goes on over a certificate, whatever the settings are."""
+    return failed(
+        "chain.unreadable",
+        f"{label} is no certificate that the phone's OpenSSL can take apart; it ends "
+        "the handshake over that, whatever the phone's settings are",
+        evidence=why,
+        cure=_CURES["chain.malformed"],
+    )
+
+
+def _why_unread(certificate: Certificate) -> str:
+    try:
+        certificate.openssl  # noqa: B018 - its refusal is the reason
+    except CertificateError as error:
+        return error.message
+    return ""
 
 
 def _said(path: Sequence[Certificate]) -> str:

@@ -92,6 +92,8 @@ _TABLE: Final = (
          binding=True),
     Rule("chain.leaf-first", "the server's own certificate is sent first",
          "RFC 5246 §7.4.2; RFC 8446 §4.4.2", "H"),
+    Rule("chain.unreadable", "the phone's OpenSSL can take every certificate apart",
+         "OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured", "M", binding=True),
     Rule("chain.duplicate", "no certificate is sent twice", "RFC 5246 §7.4.2", "H"),
     Rule("chain.order", "each certificate certifies the one before it",
          "RFC 5246 §7.4.2", "H"),
@@ -139,6 +141,8 @@ _TABLE: Final = (
     Rule("chain.malformed", "every certificate in the path can be used", _PATH, "H"),
     # --- time
     Rule("clock.wrong", "the phone's clock tells the time", _PATH, "M"),
+    Rule("chain.date-form", "every date is written as RFC 5280 has it",
+         "RFC 5280 §4.1.2.5; OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured", "M"),
     Rule("chain.not-yet-valid", "every certificate in the path is valid already",
          _PATH, "H"),
     Rule("chain.expired", "no certificate in the path has expired", _PATH, "H"),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.lines import Line, reads_dates
 from linekey.trust.findings import Finding, failed, held
 
 CLOCK_FLOOR_YEAR: Final = 2010
@@ -32,9 +33,12 @@ def _second(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
+def look_at_dates(
+    path: Sequence[Certificate], now: datetime, *, line: Line
+) -> list[Finding]:
     """Validity of every certificate of the path at ``now`` (aware)."""
-    findings: list[Finding] = []
+    findings = [_form(c, line) for c in path if not c.strict_times]
+    path = [c for c in path if c.readable_times]
     second = now.replace(microsecond=0)  # OpenSSL counts in seconds
     early = [c for c in path if second < c.not_before]
     late = [c for c in path if second > c.not_after]
@@ -83,6 +87,27 @@ def look_at_dates(path: Sequence[Certificate], now: datetime) -> list[Finding]:
             held("chain.expired", f"the whole path is valid until {day(ends)}")
         )
     return findings + _ahead(path, now)
+
+
+def _form(certificate: Certificate, line: Line) -> Finding:
+    """Dates without seconds, with a fraction, an offset, or that are none."""
+    refuses = not reads_dates(line, certificate)
+    if not certificate.readable_times:
+        said = "has a date that cannot be read"
+    else:
+        said = (
+            "has a date without seconds, with a fraction or an offset, or of a day that"
+            " does not exist; OpenSSL up to 1.0.2o reads it, 1.0.2s and newer do not"
+        )
+    return failed(
+        "chain.date-form",
+        f"{certificate.label} {said}",
+        severity="refused" if refuses else "warning",
+        evidence=f"this phone's OpenSSL is taken for {line}",
+        cure="have it issued anew with dates as RFC 5280 §4.1.2.5 writes them",
+        confidence="L" if certificate.readable_times else None,
+        x509_error=13 if refuses else None,
+    )
 
 
 def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:

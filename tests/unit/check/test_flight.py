@@ -90,14 +90,21 @@ def test_close_notify_alone_is_a_closed_connection() -> None:
         (record(22, b"\x02\x00\x00\x05hello"), Reach.MALFORMED),
         (DONE, Reach.MALFORMED),
         (server_hello(version=0x03FF) + DONE, Reach.MALFORMED),
-        (server_hello() + record(22, b"\x0b\x00\x00\x06\x00\x00\x03\x00\x00\x00")
-         + DONE, Reach.MALFORMED),
     ],
 )  # fmt: skip
 def test_what_is_no_flight_is_told_apart(data: bytes, reach: Reach) -> None:
     answer = read(data)
     assert answer.reach is reach
     assert answer.detail
+
+
+def test_what_stands_for_a_certificate_and_is_none_is_no_fault_of_the_connection() -> (
+    None
+):
+    nothing = record(22, b"\x0b\x00\x00\x06\x00\x00\x03\x00\x00\x00")
+    answer = read(server_hello() + nothing + DONE)
+    assert (answer.reach, answer.chain) == (Reach.ANSWERED, ())
+    assert "empty" in answer.unreadable
 
 
 def test_a_certificate_list_of_a_megabyte_is_cut_off() -> None:

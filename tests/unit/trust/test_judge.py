@@ -4,6 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.live.line_cases import TODAY
+from tests.live.odd_certificates import odd_leaves
+from tests.live.odd_certificates import root as odd_root
 from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
@@ -526,6 +529,59 @@ def test_a_sent_cross_sign_of_an_ended_root_refuses_as_openssl_up_to_1_0_2() -> 
     assert before.accepted
     told = of(before, "chain.cross-sign").message
     assert f"breaks on {old.certificate.not_after:%Y-%m-%d}" in told
+
+
+D745_8 = profile("D745", "8.9.3.52")
+ODD = dict(odd_leaves())
+
+
+def look_at_odd(what: str, phone, *, on: bool) -> Verdict:  # type: ignore[no-untyped-def]
+    return look(
+        Certificate.from_der(ODD[what]), name=None, now=TODAY, phone=phone,
+        store=TrustStore(authorities=(odd_root(),)),
+        settings=replace(ON, server_authentication=on),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("phone", "what", "accepted"),
+    [
+        (D715_8, "UTCTime without seconds", True),
+        (SNOM_370, "GeneralizedTime without seconds", True),
+        (D745_8, "UTCTime without seconds", False),
+        (D745_8, "UTCTime +0100", False),
+        (D785, "UTCTime without seconds", False),
+        (D715_8, "UTCTime without Z", False),
+        (D785, "UTCTime of month 13", False),
+    ],
+)
+def test_dates_that_are_written_otherwise_count_by_the_phones_line(  # type: ignore[no-untyped-def]
+    phone, what: str, accepted: bool
+) -> None:
+    verdict = look_at_odd(what, phone, on=True)
+    assert verdict.accepted is accepted
+    found = of(verdict, "chain.date-form")
+    assert found.refuses is not accepted
+    assert found.cure
+    if not phone.server_auth_forced:
+        assert look_at_odd(what, phone, on=False).accepted
+
+
+def test_a_shelved_certificate_with_such_dates_vouches_for_itself() -> None:
+    odd = Certificate.from_der(ODD["UTCTime without seconds"])
+    store = TrustStore().provision(odd, at=TODAY, signed_by_rule=False).store
+    verdict = look(odd, name=None, now=TODAY, phone=D715_8, store=store)
+    assert verdict.accepted
+    assert verdict.path == (odd,)
+
+
+@pytest.mark.parametrize("what", ["BMPString of odd length", "name as INTEGER"])
+def test_what_no_openssl_takes_apart_is_refused_whatever_the_settings(
+    what: str,
+) -> None:
+    for on in (True, False):
+        verdict = look_at_odd(what, D715_8, on=on)
+        assert "chain.unreadable" in failures(verdict)
 
 
 def test_a_version_1_leaf_is_told() -> None:

@@ -1,0 +1,112 @@
+"""Odd certificates get the verdict of the phone's line of OpenSSL, and reach the judge.
+
+The lines are the referees; and 1.0.1u, which loads nearly all of them, is the server
+that shows them to the virtual phone.
+"""
+
+import asyncio
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live.line_cases import TODAY, key
+from tests.live.odd_certificates import odd_leaves, root
+from tests.live.openssl_lines import serving
+from tests.live.test_line_paths import verdicts_on
+from tests.live.test_openssl_lines import Remembering
+from tests.phone_pki import MAC, device
+
+from linekey.catalog.profile import profile
+from linekey.certs.certificate import Certificate
+from linekey.certs.lines import Line, prove_as, reads
+from linekey.certs.pem import private_key_to_pem
+from linekey.errors import CertificateError
+from linekey.phone.state import new_phone
+
+LINES: tuple[tuple[str, Line], ...] = (
+    ("1.0.1u", "1.0.1"),
+    ("1.0.2o", "1.0.1"),  # in dates it is as 1.0.1; the judge's 1.0.2 is 1.0.2s
+    ("1.0.2s", "1.0.2"),
+    ("1.1.1k", "1.1.1"),
+)
+LEAVES = dict(odd_leaves())
+
+
+def judged(line: Line, der: bytes) -> str:
+    try:
+        leaf = Certificate.from_der(der)
+    except CertificateError:
+        return "no certificate"
+    if not reads(line, leaf):
+        return "no certificate"
+    proof = prove_as(line, leaf, (), (root(),), at=TODAY, purpose="server")
+    return "accepted" if proof.ok else "refused"
+
+
+def said(verdict: str) -> str:
+    """A line's verdict in our three words; the host name is Node.js's own business."""
+    if verdict == "accepted" or "altnames" in verdict:
+        return "accepted"
+    return "no certificate" if verdict.startswith("cannot load") else "refused"
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [pytest.param(v, x, marks=pytest.mark.peer(f"OpenSSL {v}")) for v, x in LINES],
+)
+async def test_an_odd_certificate_gets_the_verdict_of_its_line(
+    version: str, line: Line, tmp_path: Path, record_interop: Any
+) -> None:
+    chains = [([der], [root().der]) for der in LEAVES.values()]
+    verdicts = await verdicts_on(version, chains, tmp_path, key("leaf"))
+    told = {what: said(v) for what, v in zip(LEAVES, verdicts, strict=True)}
+    assert {what: judged(line, der) for what, der in LEAVES.items()} == told
+    assert len(set(told.values())) == 3
+    record_interop(f"OpenSSL {version}", "certificates that a strict parser refuses")
+
+
+async def visited(port: int, firmware: str, authenticates: bool) -> Remembering:
+    state = new_phone(
+        MAC, "D745" if firmware > "8.9" else "D715", firmware,
+        setting_server=f"https://127.0.0.1:{port}/",
+        builtin=device(MAC, "sha1"), authorities=(root(),),
+    )  # fmt: skip
+    state = replace(state, server_authentication=authenticates)
+    phone = Remembering(state, clock=TODAY)
+    async with asyncio.timeout(30), phone:
+        await phone.round_ended()
+    return phone
+
+
+@pytest.mark.peer("OpenSSL 1.0.1u")
+@pytest.mark.parametrize("version", ["SSLv23_method", "TLSv1_method"])
+@pytest.mark.parametrize(
+    "what",
+    ["UTCTime without seconds", "GeneralizedTime without seconds",
+     "UTCTime without Z", "empty UTCTime", "empty serial number",
+     "serial number padded", "serial number of 100 bytes", "version 1000",
+     "keyUsage twice", "unknown critical extension", "empty RDN", "empty issuer"],
+)  # fmt: skip
+async def test_the_phone_goes_on_with_what_its_own_openssl_reads(
+    what: str, version: str
+) -> None:
+    der = LEAVES[what]
+    options = {
+        "key": private_key_to_pem(key("leaf")).decode(),
+        "cert": ssl.DER_cert_to_PEM_cert(der),
+        "ciphers": "AES128-SHA",
+        "secureProtocol": version,
+    }
+    async with serving("1.0.1u", options) as port:
+        for firmware in ("8.7.5.35", "8.9.3.52"):
+            row = profile("D745" if firmware > "8.9" else "D715", firmware)
+            for authenticates in (True, False):
+                phone = await visited(port, firmware, authenticates)
+                report = phone.report
+                assert report.verdict is not None, report.error
+                assert report.chain[0].der == der
+                held = judged(row.match.row.era, der) == "accepted"
+                assert report.completed is (held or not authenticates), report.error
+                assert report.verdict.accepted is report.completed
