@@ -1,6 +1,6 @@
-"""linekey check beside testssl.sh and sslyze, on the same animals of the zoo.
+"""linekey check beside testssl.sh and sslyze, on the same test servers.
 
-    python -m bench.comparison                 the default animals
+    python -m bench.comparison                 the default servers
     python -m bench.comparison --testssl right expired …
 
 Writes docs/explanation/comparison.md with machine and versions; what is below "What
@@ -36,16 +36,16 @@ from linekey.certs.pem import private_key_to_pem
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem
 from linekey.lab.servers.catalogue import BY_NAME
-from linekey.lab.servers.certificates import ZOO_NAME
+from linekey.lab.servers.certificates import SERVER_NAME
 from linekey.lab.servers.kinds import KINDS
-from linekey.lab.servers.running import ZooKeeper
+from linekey.lab.servers.running import Launcher
 from linekey.mac import Mac
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "bench"
 PAGE = ROOT / "docs" / "explanation" / "comparison.md"
 NOTES = ROOT / "bench" / "comparison_notes.md"
-ANIMALS = [
+CASES = [
     "right", "right-modern", "right-haproxy", "right-sip", "expired", "wrong-name",
     "missing-intermediate", "ecdsa-only", "sha1-chain", "tls13-only", "dh-1024",
     "asks-late",
@@ -57,7 +57,7 @@ DESK_PHONES = re.compile(r"snom|yealink|poly|cisco|grandstream|mitel|gigaset", r
 
 @dataclass
 class Said:
-    """What one tool said of one animal; ``clients`` is how many it simulated."""
+    """What one tool said of one server; ``clients`` is how many it simulated."""
 
     seconds: list[float] = field(default_factory=list)
     """Wall time of each round."""
@@ -149,8 +149,8 @@ def ask_sslyze(program: Path, port: int, root: Path, said: Said) -> None:
         path = Path(folder) / "out.json"
         seconds, _ = timed(
             [program, "--certinfo", "--certinfo_ca_file", root, "--tlsv1", "--tlsv1_1",
-             "--tlsv1_2", "--tlsv1_3", "--mozilla_config", "disable", "--sni", ZOO_NAME,
-             "--quiet", "--json_out", path, f"127.0.0.1:{port}"],
+             "--tlsv1_2", "--tlsv1_3", "--mozilla_config", "disable",
+             "--sni", SERVER_NAME, "--quiet", "--json_out", path, f"127.0.0.1:{port}"],
         )  # fmt: skip
         (result,) = json.loads(path.read_text("utf-8"))["server_scan_results"]
     said.took(seconds)
@@ -188,7 +188,7 @@ def sslyze_words(result: dict[str, Any]) -> str:
 def ask_testssl(port: int, root: Path, said: Said) -> None:
     common = ["--add-ca", str(root), "--ip", "127.0.0.1", "--warnings", "off",
               "--color", "0", "--quiet"]  # fmt: skip
-    target = f"{ZOO_NAME}:{port}"
+    target = f"{SERVER_NAME}:{port}"
     with tempfile.TemporaryDirectory() as folder:
         clients, server = Path(folder) / "clients.json", Path(folder) / "server.json"
         seconds, _ = timed(
@@ -226,28 +226,28 @@ Table = dict[str, dict[str, Said]]
 
 
 async def measure(names: list[str], slow: list[str], rounds: int) -> Table:
-    """Ask of each animal, the tools in turn. The zoo's servers run meanwhile."""
+    """Ask of each server, the tools in turn. The servers run meanwhile."""
     sslyze = sslyze_path()
     table: Table = {}
     with tempfile.TemporaryDirectory() as folder:
         lab = LabAuthority.open(Path(folder) / "lab")
-        keeper = ZooKeeper(Path(folder) / "zoo", datetime.now(UTC), lab)
+        launcher = Launcher(Path(folder) / "servers", datetime.now(UTC), lab)
         identity = Path(folder) / "phone.pem"
         chain, key = lab.device_identity(Mac("000413AABBCC"), Generation.SHA256)
         identity.write_bytes(chain_pem(chain) + private_key_to_pem(key))
         for name in names:
-            animal = BY_NAME[name]
+            case = BY_NAME[name]
             row = table[name] = {"linekey": Said(), "sslyze": Said()}
-            async with keeper.started(animal) as running:
-                port, root = running.port, keeper.root_path
+            async with launcher.started(case) as running:
+                port, root = running.port, launcher.root_path
                 for _ in range(rounds):
                     await asyncio.to_thread(
                         ask_linekey,
                         port,
-                        animal.called,
+                        case.called,
                         root,
                         row["linekey"],
-                        identity if animal.asks else None,
+                        identity if case.asks else None,
                     )
                     await asyncio.to_thread(
                         ask_sslyze, sslyze, port, root, row["sslyze"]
@@ -270,10 +270,10 @@ def page(table: Table, rounds: int, load: float) -> str:
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {cpu_model()}, "
         f"{platform.system()} {kernel()}, Python {platform.python_version()}; "
         f"linekey {__version__}, sslyze {sslyze_version()}, "
-        f"testssl.sh {testssl_version()}. One run, the same servers (animals of "
-        "`linekey zoo`, on loopback), the tools in turn; wall time of the whole "
-        f"command, start of the interpreter included. linekey and sslyze: median of "
-        f"{rounds} rounds; testssl.sh: once, on {slow} animals, since it takes so "
+        f"testssl.sh {testssl_version()}. One run, the same servers (those of "
+        "`linekey test-servers`, on loopback), the tools in turn; wall time of the "
+        f"whole command, start of the interpreter included. linekey and sslyze: median "
+        f"of {rounds} rounds; testssl.sh: once, on {slow} servers, since it takes so "
         "long. Before it began, the machine's load average was "
         f"{load:.1f}, so wall times are upper limits; CPU time hardly feels it.",
         "",
@@ -287,7 +287,7 @@ def page(table: Table, rounds: int, load: float) -> str:
         "",
         "## How long it takes",
         "",
-        "| animal | linekey (CPU) | connections | classes | each class | sslyze (CPU) "
+        "| server | linekey (CPU) | connections | classes | each class | sslyze (CPU) "
         "| testssl.sh -c (CPU) | clients | each client |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -328,7 +328,7 @@ def testssl_version() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.comparison")
-    parser.add_argument("--animals", nargs="*", default=ANIMALS, choices=BY_NAME)
+    parser.add_argument("--servers", nargs="*", default=CASES, choices=BY_NAME)
     parser.add_argument("--testssl", nargs="*", default=TESTSSL, choices=BY_NAME)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-write", action="store_true", help="leave the page as is")
@@ -337,7 +337,7 @@ def main() -> int:
         sys.stderr.write("error: no testssl\nhint: install testssl.sh\n")
         return 3
     load = os.getloadavg()[0]
-    table = asyncio.run(measure(given.animals, given.testssl, given.rounds))
+    table = asyncio.run(measure(given.servers, given.testssl, given.rounds))
     text = page(table, given.rounds, load)
     if given.no_write:
         sys.stdout.write(text)

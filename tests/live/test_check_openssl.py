@@ -111,7 +111,7 @@ SSL3 = ("300", "8.7.3.25.9")
 
 
 @dataclass(frozen=True)
-class Animal:
+class Case:
     """One server, and what a new phone, and an old one, must make of it."""
 
     id: str
@@ -126,52 +126,52 @@ class Animal:
 LEAF = key("leaf")
 EC = key("live ec", "ec", "secp256r1")
 MID = MIDDLE.certificate
-ANIMALS = (
-    Animal("right", (server(MIDDLE, NAME), MID), LEAF, (), ("accepted", ()),
+CASES = (
+    Case("right", (server(MIDDLE, NAME), MID), LEAF, (), ("accepted", ()),
            "accepted", "server_refuses"),
-    Animal("right, old versions too", (server(MIDDLE, NAME), MID), LEAF,
+    Case("right, old versions too", (server(MIDDLE, NAME), MID), LEAF,
            ("-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1"),
            ("accepted", ()), "accepted", "accepted"),
-    Animal("expired", (server(MIDDLE, NAME, not_before=TODAY - 9 * DAY,
+    Case("expired", (server(MIDDLE, NAME, not_before=TODAY - 9 * DAY,
                               not_after=TODAY - DAY), MID), LEAF, (),
            ("phone_refuses", ("chain.expired",)), "accepted", "server_refuses"),
-    Animal("wrong name", (server(MIDDLE, "other.example.com"), MID), LEAF, (),
+    Case("wrong name", (server(MIDDLE, "other.example.com"), MID), LEAF, (),
            ("phone_refuses", ("name.mismatch",)), "accepted", "server_refuses"),
-    Animal("no intermediate", (server(MIDDLE, NAME),), LEAF, (),
+    Case("no intermediate", (server(MIDDLE, NAME),), LEAF, (),
            ("phone_refuses", ("chain.incomplete",)), "accepted", "server_refuses"),
-    Animal("self-signed", (server(None, NAME),), LEAF, (),
+    Case("self-signed", (server(None, NAME),), LEAF, (),
            ("phone_refuses", ("chain.self-signed",)), "accepted", "server_refuses"),
-    Animal("ec only", (server(MIDDLE, NAME, leaf_key=EC), MID), EC, (),
+    Case("ec only", (server(MIDDLE, NAME, leaf_key=EC), MID), EC, (),
            ("accepted", ()), "accepted", "server_refuses"),
-    Animal("for clients only", (server(MIDDLE, NAME,
+    Case("for clients only", (server(MIDDLE, NAME,
                                        extended_key_usage=["clientAuth"]), MID),
            LEAF, (), ("phone_refuses", ("chain.purpose",)), "accepted",
            "server_refuses"),
-    Animal("tls 1.3 only", (server(MIDDLE, NAME), MID), LEAF, ("-tls1_3",),
+    Case("tls 1.3 only", (server(MIDDLE, NAME), MID), LEAF, ("-tls1_3",),
            ("server_refuses", ("tls.version",)), "server_refuses", "server_refuses"),
-    Animal("cn only", (server(MIDDLE, cn=(NAME,)), MID), LEAF, (), ("accepted", ()),
+    Case("cn only", (server(MIDDLE, cn=(NAME,)), MID), LEAF, (), ("accepted", ()),
            "accepted", "server_refuses"),
-    Animal("sha-1 leaf", (server(MIDDLE, NAME, hash="sha1"), MID), LEAF,
+    Case("sha-1 leaf", (server(MIDDLE, NAME, hash="sha1"), MID), LEAF,
            ("-cipher", "DEFAULT:@SECLEVEL=0", "-min_protocol", "TLSv1"), ("accepted", ()), "accepted",
            "accepted"),
-    Animal("version 1", (server(MIDDLE, cn=(NAME,), version=1, key_ids=False), MID),
+    Case("version 1", (server(MIDDLE, cn=(NAME,), version=1, key_ids=False), MID),
            LEAF, (), ("accepted", ()), "accepted", "server_refuses"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("animal", ANIMALS, ids=lambda a: a.id)
-def test_each_server_is_judged_as_it_must_be(animal: Animal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda a: a.id)
+def test_each_server_is_judged_as_it_must_be(case: Case, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_text(to_pem(ROOT.certificate))
-    with s_server(tmp_path, animal.chain, animal.key, *animal.options) as port:
+    with s_server(tmp_path, case.chain, case.key, *case.options) as port:
         code, report = check(
             f"{NAME}:{port}", "--trust", str(tmp_path / "root.pem"), "--rate", "200"
         )
     new, old, tls10, ssl3 = (
         outcome(report, *phone) for phone in (NEW, OLD, TLS10, SSL3)
     )
-    assert (new["outcome"], tuple(refusals(new))) == animal.new
-    assert old["outcome"] == animal.old
-    assert tls10["outcome"] == animal.tls10
+    assert (new["outcome"], tuple(refusals(new))) == case.new
+    assert old["outcome"] == case.old
+    assert tls10["outcome"] == case.tls10
     assert ssl3["outcome"] == "server_refuses"  # no OpenSSL speaks 3DES any more
     assert code == 1
     # each hello once, and at most five variants of it

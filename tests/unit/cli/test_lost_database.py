@@ -28,7 +28,7 @@ OPENING: dict[str, list[list[str]]] = {
     "export": [["nginx", "--name", "phones.example.com"]],
 }  # fmt: skip
 """Verb → how it is called to look into the database."""
-APART = {"models", "phone", "zoo", "lab"}
+APART = {"models", "phone", "test-servers", "lab"}
 """Verbs that never do."""
 
 

@@ -41,9 +41,17 @@ def test_a_reader_that_has_enough_is_no_error(options: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "verb",
     ["up", "serve", "device", "layer", "trust", "log", "models", "phone", "check",
-     "zoo", "export", "lab"],
+     "test-servers", "export", "lab"],
 )  # fmt: skip
 def test_help_speaks_of_the_verb_alone(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "120"})
     assert result.exit_code == 0
     assert "completion" not in result.stdout
+
+
+def test_a_verb_is_understood_by_the_name_it_had() -> None:
+    result = CliRunner().invoke(app, ["zoo", "--help"], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    assert "linekey test-servers --list" in result.stdout
+    assert "`linekey zoo` is `linekey test-servers` now" in result.stderr
+    assert "zoo" not in CliRunner().invoke(app, ["--help"]).stdout

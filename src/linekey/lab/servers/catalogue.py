@@ -1,8 +1,8 @@
-"""The zoo's animals: servers right and wrong, and what phones must make of each.
+"""Test servers, right and wrong, and what phones must make of each.
 
-``Animal.expected`` says, for each kind of phone, an outcome and the rules that refuse;
-``why`` gives the reason. tests/zoo holds the check *and* the virtual phone to it. An
-outcome is one of
+``Case.expected`` says, for each kind of phone, an outcome and the rules that refuse;
+``why`` gives the reason. tests/servers holds the check *and* the virtual phone to it.
+An outcome is one of
 
 - ``accepted``
 - ``phone: RULE …``: the phone refuses the server, by these rules
@@ -13,11 +13,11 @@ outcome is one of
 from collections.abc import Mapping
 from typing import Final
 
-from linekey.lab.servers.kinds import Animal, from_tls10, from_tls12, same_for_all
+from linekey.lab.servers.kinds import Case, from_tls10, from_tls12, same_for_all
 from linekey.lab.servers.programs import MODERN, Speech
 
-ANIMALS: Final[tuple[Animal, ...]] = (
-    Animal(
+CASES: Final[tuple[Case, ...]] = (
+    Case(
         "right",
         "nginx",
         "Everything is right, and every TLS version that phones speak is spoken.",
@@ -27,7 +27,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "they authenticate servers; 8.x does not by default."
         ),
     ),
-    Animal(
+    Case(
         "right-modern",
         "nginx",
         "Right for TLS 1.2 and 1.3 with AES-GCM, as one would set it up today.",
@@ -38,20 +38,20 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "that a library speaks."
         ),
     ),
-    Animal(
+    Case(
         "right-haproxy",
         "haproxy",
         "HAProxy, right for TLS 1.2 and 1.3.",
         speech=Speech("1.2", suites=MODERN),
         expected=from_tls12(),
     ),
-    Animal(
+    Case(
         "right-sip",
         "kamailio",
         "Kamailio, right, with every version.",
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "expired",
         "nginx",
         "The certificate ran out an hour ago.",
@@ -59,45 +59,45 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.expired", "phone: chain.expired"),
         why="Only phones that authenticate servers look at dates.",
     ),
-    Animal(
+    Case(
         "expired-sip",
         "kamailio",
         "Kamailio with a certificate that ran out an hour ago.",
         certificate="expired",
         expected=from_tls10("phone: chain.expired", "phone: chain.expired"),
     ),
-    Animal(
+    Case(
         "not-yet-valid",
         "nginx",
         "The certificate is good from the day after tomorrow on.",
         certificate="not-yet-valid",
         expected=from_tls10("phone: chain.not-yet-valid", "phone: chain.not-yet-valid"),
     ),
-    Animal(
+    Case(
         "wrong-name",
         "haproxy",
-        "The certificate is for other.zoo.test.",
+        "The certificate is for other.linekey.test.",
         certificate="wrong-name",
         expected=from_tls10("phone: name.mismatch"),
         why="Only 10.x checks the name by default (check_fqdn_against_server_cert).",
     ),
-    Animal(
+    Case(
         "wildcard",
         "nginx",
-        "The certificate is for *.zoo.test.",
+        "The certificate is for *.linekey.test.",
         certificate="wildcard",
         expected=from_tls10(),
         why="host_name_validation_flags is 0 in 10.x: wildcards are fine.",
     ),
-    Animal(
+    Case(
         "partial-wildcard",
         "nginx",
-        "The certificate is for p*.zoo.test.",
+        "The certificate is for p*.linekey.test.",
         certificate="partial-wildcard",
         expected=from_tls10(),
         why="host_name_validation_flags is 0 in 10.x: partial wildcards, too.",
     ),
-    Animal(
+    Case(
         "deep-wildcard",
         "nginx",
         "The certificate is for *.test, one label too few.",
@@ -105,7 +105,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: name.mismatch"),
         why="A wildcard stands for one label.",
     ),
-    Animal(
+    Case(
         "ip-san",
         "nginx",
         "Phones call it by address, and the address is in the certificate.",
@@ -114,7 +114,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="An address is compared with iPAddress names.",
     ),
-    Animal(
+    Case(
         "ip-as-dns",
         "nginx",
         "Phones call it by address, and the certificate has the address as a DNS name.",
@@ -123,7 +123,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: name.ip"),
         why="An address in a dNSName is not an iPAddress (RFC 9525).",
     ),
-    Animal(
+    Case(
         "cn-only",
         "nginx",
         "The name is in the CN, and there is no subjectAltName.",
@@ -131,7 +131,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="OpenSSL falls back to the CN where there is no dNSName.",
     ),
-    Animal(
+    Case(
         "cn-and-other-san",
         "nginx",
         "The name is in the CN, and subjectAltName has another.",
@@ -139,7 +139,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: name.mismatch"),
         why="With a dNSName there, the CN is not looked at.",
     ),
-    Animal(
+    Case(
         "missing-intermediate",
         "nginx",
         "The intermediate is not sent.",
@@ -147,7 +147,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.incomplete", "phone: chain.incomplete"),
         why="Phones fetch nothing: what is not sent is not there.",
     ),
-    Animal(
+    Case(
         "misordered",
         "openssl",
         "Leaf, root, intermediate: the order is wrong.",
@@ -155,7 +155,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="OpenSSL sorts what it is sent; the check warns.",
     ),
-    Animal(
+    Case(
         "extra-root",
         "haproxy",
         "A foreign root is sent along.",
@@ -163,7 +163,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="What is foreign to the path is not used; the check warns.",
     ),
-    Animal(
+    Case(
         "root-sent",
         "haproxy",
         "Its own root is sent along.",
@@ -171,7 +171,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="A root is known or not; sending it changes nothing.",
     ),
-    Animal(
+    Case(
         "leaf-twice",
         "openssl",
         "The leaf is sent twice.",
@@ -179,7 +179,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="A certificate that is sent twice is used once; the check warns.",
     ),
-    Animal(
+    Case(
         "sha1-chain",
         "openssl",
         "Leaf and intermediate are signed with SHA-1.",
@@ -187,7 +187,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("accepted", "accepted"),
         why="What every phone has known, and newer ones still take.",
     ),
-    Animal(
+    Case(
         "md5-chain",
         "openssl",
         "Leaf and intermediate are signed with MD5.",
@@ -195,7 +195,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="The phones' OpenSSL has no minimum for hashes; MD5 protects nobody.",
     ),
-    Animal(
+    Case(
         "rsa-1024",
         "openssl",
         "The server's key has 1024 bits.",
@@ -203,7 +203,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="No lower limit of the key is known for any model.",
     ),
-    Animal(
+    Case(
         "rsa-4096",
         "openssl",
         "The server's key has 4096 bits.",
@@ -211,7 +211,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="Keys up to 16384 bits are taken.",
     ),
-    Animal(
+    Case(
         "ecdsa-only",
         "nginx",
         "The server's only certificate has a P-256 key.",
@@ -225,7 +225,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="TLS 1.0 phones offer no ECDSA suite.",
     ),
-    Animal(
+    Case(
         "version-1",
         "openssl",
         "The leaf is an X.509 version 1 certificate.",
@@ -233,7 +233,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="A leaf needs no extension; its name is in the CN.",
     ),
-    Animal(
+    Case(
         "self-signed",
         "nginx",
         "The certificate is signed by itself.",
@@ -241,7 +241,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.self-signed", "phone: chain.self-signed"),
         why="It is on no shelf; an exception or provisioning would cure it.",
     ),
-    Animal(
+    Case(
         "leaf-as-issuer",
         "openssl",
         "A server certificate signed another one.",
@@ -249,7 +249,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.issuer-not-ca", "phone: chain.issuer-not-ca"),
         why="It says in basicConstraints that it is no CA.",
     ),
-    Animal(
+    Case(
         "unknown-ca",
         "haproxy",
         "Signed by a root that no phone knows.",
@@ -257,7 +257,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.untrusted", "phone: chain.untrusted"),
         why="The path ends at a root that is on no shelf.",
     ),
-    Animal(
+    Case(
         "cross-signed",
         "nginx",
         "Under a new root that phones do not know, cross-signed by the one they do.",
@@ -265,7 +265,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="The path over the cross-sign ends at a known root; the check warns.",
     ),
-    Animal(
+    Case(
         "path-too-long",
         "openssl",
         "A CA with path length 0 signed another CA.",
@@ -273,7 +273,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.path-length", "phone: chain.path-length"),
         why="The first CA's path length is 0.",
     ),
-    Animal(
+    Case(
         "forged",
         "openssl",
         "The issuer's name is right, and the signature is another key's.",
@@ -281,7 +281,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.signature", "phone: chain.signature"),
         why="The signature does not verify with the key of the issuer that is named.",
     ),
-    Animal(
+    Case(
         "clients-only",
         "nginx",
         "The certificate's extendedKeyUsage allows clients only.",
@@ -289,7 +289,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10("phone: chain.purpose", "phone: chain.purpose"),
         why="serverAuth is not among the purposes.",
     ),
-    Animal(
+    Case(
         "tls13-only",
         "nginx",
         "Speaks TLS 1.3 only.",
@@ -297,7 +297,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=same_for_all("server: tls.version", tripledes="server: tls.suite"),
         why="No phone of the matrix speaks TLS 1.3.",
     ),
-    Animal(
+    Case(
         "tls12-only",
         "openssl",
         "Speaks TLS 1.2 only.",
@@ -305,14 +305,14 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls12(),
         why="TLS 1.0 phones get the alert protocol_version.",
     ),
-    Animal(
+    Case(
         "tls10-only",
         "openssl",
         "Speaks TLS 1.0 only.",
         speech=Speech("1.0", "1.0"),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "cbc-only",
         "openssl",
         "Has AES-CBC suites only.",
@@ -322,7 +322,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "gcm-only",
         "openssl",
         "Has AES-GCM suites with ECDHE only.",
@@ -333,7 +333,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         expected=from_tls12(),
     ),
-    Animal(
+    Case(
         "gcm-256-only",
         "openssl",
         "Has one suite, ECDHE with AES-256-GCM.",
@@ -341,7 +341,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls12(),
         why="In the matrix from 8.7.5.35 for the D715 on.",
     ),
-    Animal(
+    Case(
         "chacha-only",
         "openssl",
         "Has one suite, ECDHE with ChaCha20-Poly1305.",
@@ -353,14 +353,14 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="No phone of the matrix has ChaCha20.",
     ),
-    Animal(
+    Case(
         "rsa-key-exchange",
         "openssl",
         "Has RSA key exchange only: no forward secrecy.",
         speech=Speech(suites="kRSA:!aNULL:!eNULL:@SECLEVEL=0", highest="1.2"),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "dh-1024",
         "openssl",
         "Has DHE only, with a prime of 1024 bits.",
@@ -368,14 +368,14 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=from_tls10(),
         why="Taken, with a warning: RFC 9325 wants 2048 bits.",
     ),
-    Animal(
+    Case(
         "dh-2048",
         "openssl",
         "Has DHE only, with a prime of 2048 bits.",
         speech=Speech(suites="kDHE:!aNULL:@SECLEVEL=0", highest="1.2", dh_bits=2048),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "null-suite",
         "openssl",
         "Has suites that do not encrypt.",
@@ -385,7 +385,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="Old firmware offers NULL suites; the check warns.",
     ),
-    Animal(
+    Case(
         "anonymous",
         "openssl",
         "Has suites without a certificate.",
@@ -398,7 +398,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "takes them; the check warns."
         ),
     ),
-    Animal(
+    Case(
         "asks-right-ca",
         "openssl",
         "Demands a client certificate and names the phones' authorities.",
@@ -409,7 +409,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "answered."
         ),
     ),
-    Animal(
+    Case(
         "asks-wrong-ca",
         "openssl",
         "Demands another certificate, and refuses in the handshake.",
@@ -424,21 +424,21 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "sees it."
         ),
     ),
-    Animal(
+    Case(
         "asks-without-names",
         "openssl",
         "Demands a client certificate and names no authority.",
         speech=Speech(highest="1.2", clients="unnamed"),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "asks-nginx",
         "nginx",
         "nginx that demands the phones' certificate.",
         speech=Speech(clients="right"),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "asks-late",
         "nginx",
         "nginx demands another certificate: the handshake ends well, then HTTP 400.",
@@ -450,7 +450,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="A handshake that ended well says nothing: the refusal is in HTTP.",
     ),
-    Animal(
+    Case(
         "asks-haproxy",
         "haproxy",
         "HAProxy that demands another certificate, and refuses in the handshake.",
@@ -462,14 +462,14 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="The server's alert is unknown_ca.",
     ),
-    Animal(
+    Case(
         "asks-sip",
         "kamailio",
         "Kamailio that demands the phones' certificate.",
         speech=Speech(clients="right"),
         expected=from_tls10(),
     ),
-    Animal(
+    Case(
         "asks-wrong-sip",
         "kamailio",
         "Kamailio that demands another certificate.",
@@ -481,7 +481,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="The server's alert is unknown_ca.",
     ),
-    Animal(
+    Case(
         "tls13-asks",
         "openssl",
         "TLS 1.3 only, demanding another certificate: it refuses after the handshake.",
@@ -492,7 +492,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "after its handshake."
         ),
     ),
-    Animal(
+    Case(
         "old-3des",
         "linekey",
         "Picks 3DES with TLS 1.0, as a server of 2005 would.",
@@ -509,7 +509,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
             "offer it; no library can finish it."
         ),
     ),
-    Animal(
+    Case(
         "old-rc4",
         "linekey",
         "Picks RC4 with TLS 1.0.",
@@ -522,7 +522,7 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="By the matrix 8.7.3 and 8.7.5.35 offer it; no library can finish it.",
     ),
-    Animal(
+    Case(
         "unoffered-suite",
         "linekey",
         "Picks a suite (SEED) that no phone offered.",
@@ -533,14 +533,14 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         ),
         why="A client must refuse what it did not offer (RFC 5246 §7.4.1.3).",
     ),
-    Animal(
+    Case(
         "plain-http",
         "linekey",
         "Speaks HTTP without TLS.",
         talk="plain-http",
         expected=same_for_all("unreachable: reach.tls"),
     ),
-    Animal(
+    Case(
         "closes",
         "linekey",
         "Closes after the hello without a word.",
@@ -548,21 +548,21 @@ ANIMALS: Final[tuple[Animal, ...]] = (
         expected=same_for_all("unreachable: reach.tls"),
         why="Not one phone is answered, so it is no refusal of a phone.",
     ),
-    Animal(
+    Case(
         "silent",
         "linekey",
         "Takes the hello and says nothing.",
         talk="silent",
         expected=same_for_all("unreachable: reach.time"),
     ),
-    Animal(
+    Case(
         "malformed",
         "linekey",
         "Answers with a ServerHello that breaks off.",
         talk="malformed",
         expected=same_for_all("unreachable: reach.malformed"),
     ),
-    Animal(
+    Case(
         "unknown-name",
         "linekey",
         "Answers the hello with the alert unrecognized_name.",
@@ -573,5 +573,5 @@ ANIMALS: Final[tuple[Animal, ...]] = (
 )
 """All of them, in the order of a visit."""
 
-BY_NAME: Final[Mapping[str, Animal]] = {animal.name: animal for animal in ANIMALS}
+BY_NAME: Final[Mapping[str, Case]] = {case.name: case for case in CASES}
 """The same by name."""

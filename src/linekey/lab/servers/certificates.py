@@ -1,6 +1,6 @@
-"""Certificates for the zoo: every right and wrong way, from one small set of keys.
+"""The test servers' certificates: right and wrong ones, from one small set of keys.
 
-``Nursery`` keeps its keys in one folder (0600), so that the zoo's root is the same
+``Pki`` keeps its keys in one folder (0600), so that their root is the same
 certificate from one start to the next and can be given to phones once. Each maker
 returns what a server shows, leaf first, with the key; ``MAKERS`` names them.
 
@@ -20,8 +20,8 @@ from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey, parse_private_key, private_key_to_pem
 from linekey.lab.files import locked, make_folder, write_file
 
-ZOO_NAME: Final = "prov.zoo.test"
-"""What phones call the zoo's servers (RFC 6761 §6.2: test is nobody's)."""
+SERVER_NAME: Final = "prov.linekey.test"
+"""What phones call the test servers (RFC 6761 §6.2: test is nobody's)."""
 
 _BEGIN: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2049, 12, 31, tzinfo=UTC)
@@ -36,8 +36,8 @@ class Shown:
     key: PrivateKey = field(repr=False, compare=False)
 
 
-class Nursery:
-    """Makes the zoo's certificates for one moment; keys are kept in ``folder``.
+class Pki:
+    """Makes the certificates for one moment; keys are kept in ``folder``.
 
     ``now`` is aware; leaves are valid around it. Raises StorageError if the folder
     cannot be written.
@@ -62,13 +62,13 @@ class Nursery:
 
     @property
     def root(self) -> Issuer:
-        """The root that the zoo's phones know."""
-        return self.authority("zoo root")
+        """The root that phones must know."""
+        return self.authority("root")
 
     @property
     def middle(self) -> Issuer:
         """The intermediate under it."""
-        return self.authority("zoo middle", self.root)
+        return self.authority("middle", self.root)
 
     @property
     def stranger(self) -> Issuer:
@@ -99,7 +99,7 @@ class Nursery:
         issuer: Issuer | None,
         *dns: str,
         key: PrivateKey | None = None,
-        cn: str = ZOO_NAME,
+        cn: str = SERVER_NAME,
         addresses: tuple[str, ...] = (),
         **fields: Any,
     ) -> Certificate:
@@ -132,122 +132,124 @@ class Nursery:
 
 
 def _name(cn: str) -> Name:
-    return Name.build([("O", "linekey zoo"), ("CN", cn)])
+    return Name.build([("O", "linekey test servers"), ("CN", cn)])
 
 
-def _right(n: Nursery) -> Shown:
-    return n.usual(ZOO_NAME)
+def _right(n: Pki) -> Shown:
+    return n.usual(SERVER_NAME)
 
 
-def _expired(n: Nursery) -> Shown:
+def _expired(n: Pki) -> Shown:
     return n.usual(
-        ZOO_NAME, not_before=n.now - 90 * _DAY, not_after=n.now - timedelta(hours=1)
+        SERVER_NAME, not_before=n.now - 90 * _DAY, not_after=n.now - timedelta(hours=1)
     )
 
 
-def _early(n: Nursery) -> Shown:
-    return n.usual(ZOO_NAME, not_before=n.now + 2 * _DAY, not_after=n.now + 90 * _DAY)
+def _early(n: Pki) -> Shown:
+    return n.usual(
+        SERVER_NAME, not_before=n.now + 2 * _DAY, not_after=n.now + 90 * _DAY
+    )
 
 
-def _missing(n: Nursery) -> Shown:
-    return Shown(n.usual(ZOO_NAME).chain[:1], n.key("server"))
+def _missing(n: Pki) -> Shown:
+    return Shown(n.usual(SERVER_NAME).chain[:1], n.key("server"))
 
 
-def _misordered(n: Nursery) -> Shown:
-    leaf, middle = n.usual(ZOO_NAME).chain
+def _misordered(n: Pki) -> Shown:
+    leaf, middle = n.usual(SERVER_NAME).chain
     return Shown((leaf, n.root.certificate, middle), n.key("server"))
 
 
-def _extra(n: Nursery) -> Shown:
-    return Shown((*n.usual(ZOO_NAME).chain, n.stranger.certificate), n.key("server"))
+def _extra(n: Pki) -> Shown:
+    return Shown((*n.usual(SERVER_NAME).chain, n.stranger.certificate), n.key("server"))
 
 
-def _root_sent(n: Nursery) -> Shown:
-    return Shown((*n.usual(ZOO_NAME).chain, n.root.certificate), n.key("server"))
+def _root_sent(n: Pki) -> Shown:
+    return Shown((*n.usual(SERVER_NAME).chain, n.root.certificate), n.key("server"))
 
 
-def _twice(n: Nursery) -> Shown:
-    leaf, middle = n.usual(ZOO_NAME).chain
+def _twice(n: Pki) -> Shown:
+    leaf, middle = n.usual(SERVER_NAME).chain
     return Shown((leaf, leaf, middle), n.key("server"))
 
 
-def _hashed(hash: str, middle_label: str) -> Callable[[Nursery], Shown]:
+def _hashed(hash: str, middle_label: str) -> Callable[[Pki], Shown]:
     """Leaf and intermediate signed with an old hash."""
 
-    def make(n: Nursery) -> Shown:
-        middle = n.authority(middle_label, n.root, hash=hash, key_label="zoo middle")
-        leaf = n.leaf(middle, ZOO_NAME, hash=hash)
+    def make(n: Pki) -> Shown:
+        middle = n.authority(middle_label, n.root, hash=hash, key_label="middle")
+        leaf = n.leaf(middle, SERVER_NAME, hash=hash)
         return Shown((leaf, middle.certificate), n.key("server"))
 
     return make
 
 
-def _keyed(label: str, kind: str, size: int | str) -> Callable[[Nursery], Shown]:
-    return lambda n: n.usual(ZOO_NAME, key=n.key(label, kind, size))
+def _keyed(label: str, kind: str, size: int | str) -> Callable[[Pki], Shown]:
+    return lambda n: n.usual(SERVER_NAME, key=n.key(label, kind, size))
 
 
-def _version_1(n: Nursery) -> Shown:
+def _version_1(n: Pki) -> Shown:
     leaf = n.leaf(n.middle, version=1, key_ids=False)
     return Shown((leaf, n.middle.certificate), n.key("server"))
 
 
-def _self_signed(n: Nursery) -> Shown:
+def _self_signed(n: Pki) -> Shown:
     key = n.key("server")
-    return Shown((n.leaf(None, ZOO_NAME, key=key),), key)
+    return Shown((n.leaf(None, SERVER_NAME, key=key),), key)
 
 
-def _leaf_as_issuer(n: Nursery) -> Shown:
-    above = n.leaf(n.middle, "upper.zoo.test", cn="upper.zoo.test", ca=False)
+def _leaf_as_issuer(n: Pki) -> Shown:
+    above = n.leaf(n.middle, "upper.linekey.test", cn="upper.linekey.test", ca=False)
     issuer = Issuer(above, n.key("server"))
     key = n.key("server-2")
-    leaf = n.leaf(issuer, ZOO_NAME, key=key, serial=4712)
+    leaf = n.leaf(issuer, SERVER_NAME, key=key, serial=4712)
     return Shown((leaf, above, n.middle.certificate), key)
 
 
-def _unknown_ca(n: Nursery) -> Shown:
-    chain = (n.leaf(n.stranger, ZOO_NAME), n.stranger.certificate)
+def _unknown_ca(n: Pki) -> Shown:
+    chain = (n.leaf(n.stranger, SERVER_NAME), n.stranger.certificate)
     return Shown(chain, n.key("server"))
 
 
-def _cross_signed(n: Nursery) -> Shown:
+def _cross_signed(n: Pki) -> Shown:
     """A new root that phones do not know, signed by the one they do."""
-    new = n.authority("zoo new root")
-    bridge = n.authority("zoo new root", n.root, serial=77)
-    return Shown((n.leaf(new, ZOO_NAME), bridge.certificate), n.key("server"))
+    new = n.authority("new root")
+    bridge = n.authority("new root", n.root, serial=77)
+    return Shown((n.leaf(new, SERVER_NAME), bridge.certificate), n.key("server"))
 
 
-def _path_too_long(n: Nursery) -> Shown:
-    short = n.authority("zoo short", n.root, path_length=0)
-    below = n.authority("zoo below", short)
-    chain = (n.leaf(below, ZOO_NAME), below.certificate, short.certificate)
+def _path_too_long(n: Pki) -> Shown:
+    short = n.authority("short", n.root, path_length=0)
+    below = n.authority("below", short)
+    chain = (n.leaf(below, SERVER_NAME), below.certificate, short.certificate)
     return Shown(chain, n.key("server"))
 
 
-def _forged(n: Nursery) -> Shown:
+def _forged(n: Pki) -> Shown:
     """The intermediate's name, another's signature."""
     liar = Issuer(n.middle.certificate, n.key("stranger"))
-    return Shown((n.leaf(liar, ZOO_NAME), n.middle.certificate), n.key("server"))
+    return Shown((n.leaf(liar, SERVER_NAME), n.middle.certificate), n.key("server"))
 
 
-MAKERS: Final[Mapping[str, Callable[[Nursery], Shown]]] = {
+MAKERS: Final[Mapping[str, Callable[[Pki], Shown]]] = {
     "right": _right,
     "expired": _expired,
     "not-yet-valid": _early,
-    "wrong-name": lambda n: n.usual("other.zoo.test", cn="other.zoo.test"),
-    "wildcard": lambda n: n.usual("*.zoo.test", cn="*.zoo.test"),
-    "partial-wildcard": lambda n: n.usual("p*.zoo.test", cn="p*.zoo.test"),
+    "wrong-name": lambda n: n.usual("other.linekey.test", cn="other.linekey.test"),
+    "wildcard": lambda n: n.usual("*.linekey.test", cn="*.linekey.test"),
+    "partial-wildcard": lambda n: n.usual("p*.linekey.test", cn="p*.linekey.test"),
     "deep-wildcard": lambda n: n.usual("*.test", cn="*.test"),
-    "ip-san": lambda n: n.usual(cn="zoo", addresses=("127.0.0.1",)),
-    "ip-as-dns": lambda n: n.usual("127.0.0.1", cn="zoo"),
+    "ip-san": lambda n: n.usual(cn="test", addresses=("127.0.0.1",)),
+    "ip-as-dns": lambda n: n.usual("127.0.0.1", cn="test"),
     "cn-only": lambda n: n.usual(),
-    "cn-and-other-san": lambda n: n.usual("other.zoo.test"),
+    "cn-and-other-san": lambda n: n.usual("other.linekey.test"),
     "missing-intermediate": _missing,
     "misordered": _misordered,
     "extra-root": _extra,
     "root-sent": _root_sent,
     "leaf-twice": _twice,
-    "sha1": _hashed("sha1", "zoo middle sha1"),
-    "md5": _hashed("md5", "zoo middle md5"),
+    "sha1": _hashed("sha1", "middle sha1"),
+    "md5": _hashed("md5", "middle md5"),
     "rsa-1024": _keyed("server-1024", "rsa", 1024),
     "rsa-4096": _keyed("server-4096", "rsa", 4096),
     "ecdsa": _keyed("server-ec", "ec", "secp256r1"),
@@ -258,6 +260,6 @@ MAKERS: Final[Mapping[str, Callable[[Nursery], Shown]]] = {
     "cross-signed": _cross_signed,
     "path-too-long": _path_too_long,
     "forged": _forged,
-    "clients-only": lambda n: n.usual(ZOO_NAME, extended_key_usage=["clientAuth"]),
+    "clients-only": lambda n: n.usual(SERVER_NAME, extended_key_usage=["clientAuth"]),
 }
 """Name → what makes it."""

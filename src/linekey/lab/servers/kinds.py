@@ -1,10 +1,10 @@
-"""What an animal of the zoo is, and the kinds of phones that visit it."""
+"""What a test server is, and the kinds of phones that are tried at it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from linekey.lab.servers.certificates import ZOO_NAME
+from linekey.lab.servers.certificates import SERVER_NAME
 from linekey.lab.servers.programs import Speech
 
 
@@ -45,11 +45,11 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Animal:
-    """One server.
+class Case:
+    """One test server.
 
     ``program`` runs it (``linekey`` where ``talk`` says what linekey plays);
-    ``certificate`` is a name of ``zoo_certificates.MAKERS``; ``name`` what phones call
+    ``certificate`` is a name of ``certificates.MAKERS``; ``name`` what phones call
     it; ``expected`` outcome by kind (phones show their built-in certificate where
     asked); ``why`` the reason in words.
     """
@@ -60,7 +60,7 @@ class Animal:
     certificate: str = "right"
     speech: Speech = field(default_factory=Speech)
     talk: str = ""
-    called: str = ZOO_NAME
+    called: str = SERVER_NAME
     expected: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
 

@@ -1,4 +1,4 @@
-"""What no foreign server does: cages where linekey itself plays the server.
+"""What no foreign server does: test servers that linekey itself plays.
 
 - Every talk reads one hello and says its piece; what a client answers is not read.
 - ``scripted`` plays a TLS 1.0–1.2 server's first flight, for suites that no library

@@ -1,8 +1,8 @@
-"""What the foreign servers of the zoo are told: command lines and configurations.
+"""What the foreign test servers are told: command lines and configurations.
 
 Each builder writes what its program needs into a folder and returns the command; the
 port and all files are given. Programs run with an OpenSSL configuration of security
-level 0, because half the zoo is what level 2 forbids; what a server may speak is said
+level 0, because half of them do what level 2 forbids; what a server may speak is said
 for each one apart (``Speech``).
 """
 
@@ -158,7 +158,7 @@ defaults
   timeout connect 5s
   timeout client 5s
   timeout server 5s
-frontend zoo
+frontend test
   bind 127.0.0.1:{port} ssl crt {files.combined} ssl-min-ver TLSv{speech.lowest} \
 ssl-max-ver TLSv{speech.highest} ciphers {speech.suites}{verify}
   http-request return status 204
@@ -199,7 +199,7 @@ listen=tls:127.0.0.1:{port}
 loadmodule "tls.so"
 loadmodule "sl.so"
 modparam("tls", "config", "{folder}/tls.cfg")
-request_route {{ sl_send_reply("404", "Only an animal of the zoo"); exit; }}
+request_route {{ sl_send_reply("404", "Only a test server"); exit; }}
 """)
     return [
         "-f", str(path), "-DD", "-E", "-m", "32", "-M", "8", "-Y", str(folder / "run"),
@@ -214,7 +214,7 @@ _BUILDERS: Final[Mapping[str, Callable[[Files, int, Speech], list[str]]]] = {
     "kamailio": _kamailio,
 }
 PROGRAMS: Final = tuple(_BUILDERS)
-"""The foreign programs that live in the zoo."""
+"""The foreign programs that are test servers."""
 
 
 def oakley_1024_pem() -> str:

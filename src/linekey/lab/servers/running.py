@@ -1,9 +1,9 @@
-"""The zoo opened: its animals started on loopback, each on a port of its own.
+"""Test servers started on loopback, each on a port of its own.
 
-    async with ZooKeeper(folder, now).started(animal) as running:
+    async with Launcher(folder, now).started(case) as running:
         running.port
 
-An animal is a process of its own (or, where linekey plays the server, a task); it is
+A test server is a process of its own (or, where linekey plays it, a task); it is
 stopped by its process id when the block is left, and its folder removed.
 """
 
@@ -23,8 +23,8 @@ from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.errors import LinekeyError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import make_folder, write_file
-from linekey.lab.servers.certificates import Nursery, Shown
-from linekey.lab.servers.kinds import Animal
+from linekey.lab.servers.certificates import Pki, Shown
+from linekey.lab.servers.kinds import Case
 from linekey.lab.servers.own import TALKS
 from linekey.lab.servers.programs import LEGACY_OPENSSL, Files, command_for
 
@@ -35,26 +35,26 @@ HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One animal that can be visited, at ``127.0.0.1`` and ``port``."""
+    """One server that can be reached, at ``127.0.0.1`` and ``port``."""
 
-    animal: Animal
+    case: Case
     port: int
     shown: Shown
 
 
-class ZooKeeper:
-    """Keeps the zoo's certificates under ``folder`` and starts animals.
+class Launcher:
+    """Keeps the servers' certificates under ``folder`` and starts servers.
 
     ``now`` is the moment for which certificates are made (aware). The lab vendor, whose
-    phones some animals ask for, lives in ``lab``. Raises StorageError.
+    phones some of them ask for, lives in ``lab``. Raises StorageError.
     """
 
     def __init__(self, folder: Path, now: datetime, lab: LabAuthority) -> None:
         make_folder(folder)
         self._folder = folder
-        self._nursery = Nursery(folder / "keys", now)
+        self._pki = Pki(folder / "keys", now)
         self._lab = lab
-        self.root_path = folder / "zoo-root.pem"
+        self.root_path = folder / "root.pem"
         """The root that phones must know, PEM."""
         write_file(
             self.root_path, to_pem(self.root).encode(), private=False, force=True
@@ -63,41 +63,41 @@ class ZooKeeper:
     @property
     def root(self) -> Certificate:
         """The root that phones must know."""
-        return self._nursery.root.certificate
+        return self._pki.root.certificate
 
     @property
     def known(self) -> tuple[Certificate, ...]:
-        """Certificates that are about, beside what each animal shows."""
-        return (self._nursery.middle.certificate,)
+        """Certificates that are known of, beside what each server shows."""
+        return (self._pki.middle.certificate,)
 
     @asynccontextmanager
-    async def started(self, animal: Animal) -> AsyncIterator[Running]:
-        """Run one animal for the length of the block.
+    async def started(self, case: Case) -> AsyncIterator[Running]:
+        """Run one server for the length of the block.
 
         Raises LinekeyError if its program is not installed or does not start.
         """
-        shown = self._nursery.make(animal.certificate)
-        if animal.talk:
-            async with _talking(animal, shown) as running:
+        shown = self._pki.make(case.certificate)
+        if case.talk:
+            async with _talking(case, shown) as running:
                 yield running
             return
-        folder = self._folder / f"run-{os.getpid()}-{animal.name}"
+        folder = self._folder / f"run-{os.getpid()}-{case.name}"
         make_folder(folder)
         try:
             port = _free_port()
-            files = self._write(folder, animal, shown)
-            command = command_for(animal.program, files, port, animal.speech)
+            files = self._write(folder, case, shown)
+            command = command_for(case.program, files, port, case.speech)
             async with _process(command, folder, port):
-                yield Running(animal, port, shown)
+                yield Running(case, port, shown)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _write(self, folder: Path, animal: Animal, shown: Shown) -> Files:
+    def _write(self, folder: Path, case: Case, shown: Shown) -> Files:
         key_pem = private_key_to_pem(shown.key)
         chain_pem = "".join(map(to_pem, shown.chain))
         above = "".join(map(to_pem, shown.chain[1:]))
-        if animal.speech.clients == "wrong":
-            clients: tuple[Certificate, ...] = (self._nursery.stranger.certificate,)
+        if case.speech.clients == "wrong":
+            clients: tuple[Certificate, ...] = (self._pki.stranger.certificate,)
         else:
             clients = (*self._lab.vendor_roots(), *self._lab.vendor_intermediates())
         public = {
@@ -131,8 +131,8 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def _talking(animal: Animal, shown: Shown) -> AsyncIterator[Running]:
-    talk = TALKS[animal.talk]
+async def _talking(case: Case, shown: Shown) -> AsyncIterator[Running]:
+    talk = TALKS[case.talk]
 
     async def answer(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -146,7 +146,7 @@ async def _talking(animal: Animal, shown: Shown) -> AsyncIterator[Running]:
 
     server = await asyncio.start_server(answer, HOST, 0)
     async with server:
-        yield Running(animal, server.sockets[0].getsockname()[1], shown)
+        yield Running(case, server.sockets[0].getsockname()[1], shown)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The zoo's pieces: keys that stay, a group by its formula, programs that are missing."""
+"""Test servers' pieces: keys that stay, a group by its formula, programs that are missing."""
 
 import asyncio
 from base64 import b64decode
@@ -10,12 +10,12 @@ import pytest
 from linekey.certs.pem import private_key_to_pem
 from linekey.errors import LinekeyError
 from linekey.lab.authority import LabAuthority
-from linekey.lab.servers import programs as zoo_programs
+from linekey.lab.servers import programs
 from linekey.lab.servers.catalogue import BY_NAME
-from linekey.lab.servers.certificates import Nursery
+from linekey.lab.servers.certificates import Pki
 from linekey.lab.servers.own import flight
 from linekey.lab.servers.programs import oakley_1024_pem, program_path
-from linekey.lab.servers.running import ZooKeeper
+from linekey.lab.servers.running import Launcher
 from linekey.tls.messages import (
     CertificateMessage,
     FlightReader,
@@ -45,9 +45,9 @@ def test_the_1024_bit_group_is_the_rfcs() -> None:
 
 
 def test_the_root_is_the_same_from_one_start_to_the_next(tmp_path: Path) -> None:
-    first = Nursery(tmp_path / "keys", NOW)
+    first = Pki(tmp_path / "keys", NOW)
     root, leaf = first.root.certificate, first.make("right").chain[0]
-    again = Nursery(tmp_path / "keys", NOW.replace(year=2028))
+    again = Pki(tmp_path / "keys", NOW.replace(year=2028))
     assert again.root.certificate == root
     assert again.make("right").chain[0] != leaf
     for path in (tmp_path / "keys").glob("*.key"):
@@ -59,7 +59,7 @@ def test_the_root_is_the_same_from_one_start_to_the_next(tmp_path: Path) -> None
 def test_a_scripted_flight_reads_as_a_server_hello_a_chain_and_the_end(
     tmp_path: Path,
 ) -> None:
-    chain = Nursery(tmp_path / "keys", NOW).make("right").chain
+    chain = Pki(tmp_path / "keys", NOW).make("right").chain
     hello, certificates, done = FlightReader().feed(flight(0x000A, 0x0301, chain))
     assert isinstance(hello, ServerHello)
     assert (hello.suite_number, hello.version) == (0x000A, 0x0301)
@@ -71,7 +71,7 @@ def test_a_scripted_flight_reads_as_a_server_hello_a_chain_and_the_end(
 def test_a_program_that_is_missing_is_told_with_its_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(zoo_programs.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda *_, **__: None)
     with pytest.raises(LinekeyError, match="haproxy is not installed") as caught:
         program_path("haproxy")
     assert "make peers" in caught.value.hint
@@ -80,10 +80,10 @@ def test_a_program_that_is_missing_is_told_with_its_cure(
 async def test_a_program_that_ends_at_once_is_told_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo_programs, "program_path", lambda name: "/bin/false")
+    monkeypatch.setattr(programs, "program_path", lambda name: "/bin/false")
     lab = LabAuthority.open(tmp_path / "lab")
-    keeper = ZooKeeper(tmp_path / "zoo", NOW, lab)
+    launcher = Launcher(tmp_path / "servers", NOW, lab)
     with pytest.raises(LinekeyError, match="ended at once: without a word"):
-        async with asyncio.timeout(20), keeper.started(BY_NAME["right"]):
+        async with asyncio.timeout(20), launcher.started(BY_NAME["right"]):
             pytest.fail("it does not run")
-    assert not list((tmp_path / "zoo").glob("run-*"))
+    assert not list((tmp_path / "servers").glob("run-*"))

@@ -1,6 +1,6 @@
-"""``linekey zoo``: servers of right and wrong on this machine, to be looked at.
+"""``linekey test-servers``: servers right and wrong on this machine.
 
-Each animal is a real server (openssl, nginx, HAProxy, Kamailio) or, where no real one
+Each is a real server (openssl, nginx, HAProxy, Kamailio) or, where no real one
 misbehaves that way, linekey itself; all on loopback, on free ports, until Ctrl-C.
 """
 
@@ -17,9 +17,9 @@ import typer
 from linekey.cli.opening import JsonOption, StateOption, now
 from linekey.cli.output import console, emit_json, fail, note, warn
 from linekey.errors import InputError, LinekeyError
-from linekey.lab.servers.catalogue import ANIMALS, BY_NAME
-from linekey.lab.servers.certificates import ZOO_NAME
-from linekey.lab.servers.kinds import KINDS, Animal
+from linekey.lab.servers.catalogue import BY_NAME, CASES
+from linekey.lab.servers.certificates import SERVER_NAME
+from linekey.lab.servers.kinds import KINDS, Case
 
 app = typer.Typer(
     add_completion=False,
@@ -30,62 +30,63 @@ app = typer.Typer(
 
 
 @app.command()
-def zoo(
+def servers(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME…]", help="Only these animals; all unless given."),
+        typer.Argument(metavar="[NAME…]", help="Only these servers; all unless given."),
     ] = None,
     listing: Annotated[
         bool,
-        typer.Option("--list", help="Tell of the animals and start none."),
+        typer.Option("--list", help="Tell of the servers and start none."),
     ] = False,
     json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
     """Servers right and wrong on this machine, to try checks and phones on.
 
-    Start with: `linekey zoo --list`, then `linekey zoo expired wrong-name`. It prints
-    where each one is and how to ask it; Ctrl-C sends them all home.
+    Start with: `linekey test-servers --list`, then
+    `linekey test-servers expired wrong-name`. It prints where each one is and how to
+    ask it; Ctrl-C stops them all.
     """
     try:
-        animals = _find(names or [])
+        cases = _find(names or [])
         if listing:
-            _list(animals, json=json)
+            _list(cases, json=json)
             return
-        asyncio.run(_open(animals, named=bool(names), json=json, state=state))
+        asyncio.run(_open(cases, named=bool(names), json=json, state=state))
     except LinekeyError as error:
         fail(error)
     except KeyboardInterrupt:
-        note("closed")
+        note("stopped")
 
 
-def _find(names: list[str]) -> list[Animal]:
-    """The animals of these names, all without any. Raises InputError."""
+def _find(names: list[str]) -> list[Case]:
+    """The servers of these names, all without any. Raises InputError."""
     for name in names:
         if name not in BY_NAME:
             near = difflib.get_close_matches(name.lower(), BY_NAME, n=5, cutoff=0.5)
             raise InputError(
-                f"no such animal: {name!r}",
+                f"no such test server: {name!r}",
                 hint=f"near it: {', '.join(near)}"
                 if near
-                else "linekey zoo --list names them all",
+                else "linekey test-servers --list names them all",
             )
-    return [BY_NAME[name] for name in dict.fromkeys(names)] or list(ANIMALS)
+    return [BY_NAME[name] for name in dict.fromkeys(names)] or list(CASES)
 
 
-def _told(animal: Animal) -> dict[str, Any]:
+def _told(case: Case) -> dict[str, Any]:
     return {
-        "name": animal.name,
-        "program": animal.program,
-        "sentence": animal.sentence,
-        "called": animal.called,
-        "asks_for_certificate": animal.asks,
-        "expected": dict(animal.expected),
-        "why": animal.why,
+        "name": case.name,
+        "program": case.program,
+        "sentence": case.sentence,
+        "called": case.called,
+        "asks_for_certificate": case.asks,
+        "expected": dict(case.expected),
+        "why": case.why,
     }
 
 
-def _list(animals: list[Animal], *, json: bool) -> None:
+def _list(cases: list[Case], *, json: bool) -> None:
     if json:
         kinds = {
             name: {
@@ -96,13 +97,13 @@ def _list(animals: list[Animal], *, json: bool) -> None:
             }
             for name, kind in KINDS.items()
         }
-        emit_json({"kinds": kinds, "animals": [_told(a) for a in animals]})
+        emit_json({"kinds": kinds, "servers": [_told(c) for c in cases]})
         return
-    for animal in animals:
-        console.print(f"{animal.name}  ({animal.program})", style="bold", markup=False)
-        console.print(f"  {animal.sentence}", markup=False, soft_wrap=True)
+    for case in cases:
+        console.print(f"{case.name}  ({case.program})", style="bold", markup=False)
+        console.print(f"  {case.sentence}", markup=False, soft_wrap=True)
         groups: dict[str, list[str]] = {}
-        for kind, outcome in animal.expected.items():
+        for kind, outcome in case.expected.items():
             model, firmware = KINDS[kind].phone
             extra = ", authenticating" if KINDS[kind].authenticates else ""
             groups.setdefault(outcome, []).append(f"{model} {firmware}{extra}")
@@ -110,51 +111,55 @@ def _list(animals: list[Animal], *, json: bool) -> None:
             console.print(
                 f"  {outcome}: {'; '.join(phones)}", markup=False, soft_wrap=True
             )
-        if animal.why:
-            console.print(f"  Why: {animal.why}", markup=False, soft_wrap=True)
+        if case.why:
+            console.print(f"  Why: {case.why}", markup=False, soft_wrap=True)
         console.print()
 
 
-async def _open(animals: list[Animal], *, named: bool, json: bool, state: Any) -> None:
+async def _open(cases: list[Case], *, named: bool, json: bool, state: Any) -> None:
     from linekey.lab.authority import LabAuthority
-    from linekey.lab.servers.running import HOST, ZooKeeper
+    from linekey.lab.servers.running import HOST, Launcher
     from linekey.store.paths import StateDir
 
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     place = StateDir.open(state)
-    keeper = ZooKeeper(place.root / "zoo", now(), LabAuthority.open(place.lab))
-    root = shlex.quote(str(keeper.root_path))
+    launcher = Launcher(
+        place.root / "test-servers", now(), LabAuthority.open(place.lab)
+    )
+    root = shlex.quote(str(launcher.root_path))
     rows = []
     async with AsyncExitStack() as stack:
-        for animal in animals:
+        for case in cases:
             if ended.is_set():
                 return
             try:
-                running = await stack.enter_async_context(keeper.started(animal))
+                running = await stack.enter_async_context(launcher.started(case))
             except LinekeyError as error:
                 if named:
                     raise
-                warn(f"{animal.name} is left out: {error.message}", error.hint)
+                warn(f"{case.name} is left out: {error.message}", error.hint)
                 continue
             where = f"{HOST}:{running.port}"
-            ask = f"linekey check {where} --name {animal.called} --trust {root}"
-            rows.append({**_told(animal), "address": where, "check": ask})
+            ask = f"linekey check {where} --name {case.called} --trust {root}"
+            rows.append({**_told(case), "address": where, "check": ask})
             if not json:
                 console.print(
-                    f"{where:<16} {animal.name:<22} {animal.sentence}",
+                    f"{where:<16} {case.name:<22} {case.sentence}",
                     markup=False,
                     soft_wrap=True,
                 )
         if json:
-            emit_json({"root": keeper.root_path, "animals": rows})
+            emit_json({"root": launcher.root_path, "servers": rows})
             sys.stdout.flush()  # whoever reads it from a pipe must not wait for the end
         note("")
-        note(f"the root that phones must know: {keeper.root_path}")
-        note(f"phones call them {ZOO_NAME}, or 127.0.0.1 where the name is an address")
+        note(f"the root that phones must know: {launcher.root_path}")
+        note(
+            f"phones call them {SERVER_NAME}, or 127.0.0.1 where the name is an address"
+        )
         if rows:
             note(f"try in another terminal: {rows[0]['check']}")
-        note("Ctrl-C closes the zoo.")
+        note("Ctrl-C stops them.")
         await ended.wait()
-    note("closed")
+    note("stopped")

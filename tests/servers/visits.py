@@ -1,4 +1,4 @@
-"""Visits to an animal: by the check, and by a virtual phone; both told alike."""
+"""What phones meet at a test server: by the check, and by a virtual phone; both told alike."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ _WORDS = {
 
 
 def told(result: ClassResult) -> str:
-    """A result in the words of ``Animal.expected``."""
+    """A result in the words of ``Case.expected``."""
     if result.outcome is Outcome.ACCEPTED:
         return "accepted"
     rules = dict.fromkeys(f.rule for f in result.findings if f.refuses)
@@ -81,8 +81,8 @@ async def check(
     known: tuple[Certificate, ...] = (),
 ) -> Report:
     """``linekey check`` without its command line."""
-    called = running.animal.called
-    limits = IMPATIENT if running.animal.talk == "silent" else LIMITS
+    called = running.case.called
+    limits = IMPATIENT if running.case.talk == "silent" else LIMITS
     answers = await ask_for(
         Prober(limits), "127.0.0.1", running.port, classes, identity=identity,
         name=called,
@@ -90,7 +90,7 @@ async def check(
     chain = () if identity is None else tuple(identity.chain)
     question = Question(called, NOW, known=known, identity=chain)
     return check_answers(
-        answers, classes, question, label="zoo", host="127.0.0.1", port=running.port,
+        answers, classes, question, label="test servers", host="127.0.0.1", port=running.port,
         checked_at=NOW,
     )  # fmt: skip
 
@@ -126,16 +126,16 @@ def built_in(
 async def visit(
     running: Running, kind: Kind, root: Certificate, lab: LabAuthority
 ) -> Visit:
-    """A phone of this kind boots with the animal as its setting server."""
+    """A phone of this kind boots with the test server as its setting server."""
     model, firmware = kind.phone
     _, identity = built_in(lab, find_model(model).builtin)
     state = new_phone(
         MAC, model, firmware, builtin=identity, authorities=(root,),
-        setting_server=f"https://{running.animal.called}:{running.port}/",
+        setting_server=f"https://{running.case.called}:{running.port}/",
     )  # fmt: skip
     if kind.authenticates:
         state = replace(state, server_authentication=True)
-    phone = Visitor(state, time_limit_s=0.5 if running.animal.talk == "silent" else 5.0)
+    phone = Visitor(state, time_limit_s=0.5 if running.case.talk == "silent" else 5.0)
     async with asyncio.timeout(30), phone:
         after = await phone.round_ended()
     return Visit(after, _verdict(after, phone.reports[0] if phone.reports else None))

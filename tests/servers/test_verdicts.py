@@ -1,18 +1,26 @@
-"""Each animal gets the verdict that is written down: by the check, and by the phone."""
+"""Each test server gets the verdict that is written down: by the check, and by the phone."""
 
 import pytest
-from tests.zoo.visits import agree, built_in, check, classes_for, kind_of, told, visit
+from tests.servers.visits import (
+    agree,
+    built_in,
+    check,
+    classes_for,
+    kind_of,
+    told,
+    visit,
+)
 
 from linekey.catalog.matrix import ROWS
 from linekey.catalog.models import Generation, find_model
 from linekey.catalog.profile import all_profiles
 from linekey.check.classes import hellos_of
 from linekey.lab.authority import LabAuthority
-from linekey.lab.servers.catalogue import ANIMALS
+from linekey.lab.servers.catalogue import CASES
 from linekey.lab.servers.certificates import MAKERS
-from linekey.lab.servers.kinds import KINDS, Animal
+from linekey.lab.servers.kinds import KINDS, Case
 from linekey.lab.servers.programs import PROGRAMS
-from linekey.lab.servers.running import Running, ZooKeeper
+from linekey.lab.servers.running import Launcher, Running
 
 UNSPEAKABLE = {"old-3des", "old-rc4"}
 """What they pick no engine speaks, the virtual phone's neither: the check alone, which
@@ -22,24 +30,24 @@ needs no engine for it, is held to their verdicts."""
 def cases() -> list[object]:
     return [
         pytest.param(
-            animal,
-            id=animal.name,
-            marks=[] if animal.talk else [pytest.mark.peer(animal.program)],
+            case,
+            id=case.name,
+            marks=[] if case.talk else [pytest.mark.peer(case.program)],
         )
-        for animal in ANIMALS
+        for case in CASES
     ]
 
 
 async def checked(
-    running: Running, keeper: ZooKeeper, lab: LabAuthority
+    running: Running, launcher: Launcher, lab: LabAuthority
 ) -> dict[str, str]:
     """The check's verdict by kind: all classes, with the phones' own certificates."""
-    animal = running.animal
+    case = running.case
     found: dict[str, set[str]] = {}
     for strict in (False, True):
         kinds = [k for k in KINDS.values() if k.authenticates is strict]
-        classes = classes_for(kinds, animal.called, keeper.root)
-        for generation in list(Generation) if animal.asks else [None]:
+        classes = classes_for(kinds, case.called, launcher.root)
+        for generation in list(Generation) if case.asks else [None]:
             asked = tuple(
                 c
                 for c in classes
@@ -48,7 +56,7 @@ async def checked(
             if not asked:
                 continue
             shown = None if generation is None else built_in(lab, generation)[0]
-            report = await check(running, asked, shown, keeper.known)
+            report = await check(running, asked, shown, launcher.known)
             if shown is None:
                 # each hello once and at most five variants; a control of eight
                 hellos = hellos_of(asked)
@@ -59,18 +67,18 @@ async def checked(
     return {kind: verdicts.pop() for kind, verdicts in found.items()}
 
 
-@pytest.mark.parametrize("animal", cases())
-@pytest.mark.usefixtures("zoo_names")
+@pytest.mark.parametrize("case", cases())
+@pytest.mark.usefixtures("test_names")
 async def test_check_and_virtual_phone_come_to_the_verdict_that_is_written_down(
-    animal: Animal, keeper: ZooKeeper, lab: LabAuthority
+    case: Case, launcher: Launcher, lab: LabAuthority
 ) -> None:
-    async with keeper.started(animal) as running:
-        assert await checked(running, keeper, lab) == animal.expected
-        if animal.name in UNSPEAKABLE:
+    async with launcher.started(case) as running:
+        assert await checked(running, launcher, lab) == case.expected
+        if case.name in UNSPEAKABLE:
             return
         for name, kind in KINDS.items():
-            met = await visit(running, kind, keeper.root, lab)
-            expected = animal.expected[name]
+            met = await visit(running, kind, launcher.root, lab)
+            expected = case.expected[name]
             assert agree(expected, met.verdict), (name, expected, met.verdict)
             unknown = {entry.certificate for entry in met.state.trust.unknown}
             refused_chain = met.verdict.startswith("phone: ")
@@ -95,13 +103,13 @@ def test_every_row_of_the_matrix_is_of_one_kind() -> None:
         ), kind
 
 
-def test_every_animal_is_told_fully() -> None:
-    assert len(ANIMALS) >= 40
-    assert len({a.name for a in ANIMALS}) == len(ANIMALS)
-    for animal in ANIMALS:
-        assert set(animal.expected) == set(KINDS), animal.name
-        assert animal.sentence.endswith("."), animal.name
-        assert animal.certificate in MAKERS
-        assert (animal.program == "linekey") is bool(animal.talk)
-    assert {a.program for a in ANIMALS} == {*PROGRAMS, "linekey"}
-    assert {a.certificate for a in ANIMALS} == set(MAKERS)
+def test_every_server_is_told_fully() -> None:
+    assert len(CASES) >= 40
+    assert len({a.name for a in CASES}) == len(CASES)
+    for case in CASES:
+        assert set(case.expected) == set(KINDS), case.name
+        assert case.sentence.endswith("."), case.name
+        assert case.certificate in MAKERS
+        assert (case.program == "linekey") is bool(case.talk)
+    assert {a.program for a in CASES} == {*PROGRAMS, "linekey"}
+    assert {a.certificate for a in CASES} == set(MAKERS)

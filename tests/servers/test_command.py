@@ -1,4 +1,4 @@
-"""``linekey zoo`` on the command line, and the check that it tells to run."""
+"""``linekey test-servers`` on the command line, and the check that it tells to run."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from linekey.lab.servers.catalogue import ANIMALS, BY_NAME
+from linekey.lab.servers.catalogue import BY_NAME, CASES
 from linekey.lab.servers.kinds import KINDS
 
 LINEKEY = str(Path(sysconfig.get_path("scripts")) / "linekey")
@@ -32,12 +32,12 @@ def read_document(stream) -> dict[str, object]:
 
 
 @pytest.mark.peer("nginx")
-def test_the_check_that_the_zoo_names_comes_to_the_expected_verdict(
+def test_the_check_that_is_told_comes_to_the_expected_verdict(
     tmp_path: Path,
 ) -> None:
     command = [
         LINEKEY,
-        "zoo",
+        "test-servers",
         "expired",
         "plain-http",
         "--json",
@@ -46,17 +46,17 @@ def test_the_check_that_the_zoo_names_comes_to_the_expected_verdict(
     ]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as zoo:
+    ) as servers:
         try:
-            animals = read_document(zoo.stdout)["animals"]
+            cases = read_document(servers.stdout)["servers"]
             reports = [
                 run(*shlex.split(str(a["check"]))[1:], "--rate", "200", "--json")
-                for a in animals
+                for a in cases
             ]
         finally:
-            zoo.send_signal(signal.SIGINT)
-        assert zoo.wait(30) == 0
-    assert [a["name"] for a in animals] == ["expired", "plain-http"]
+            servers.send_signal(signal.SIGINT)
+        assert servers.wait(30) == 0
+    assert [a["name"] for a in cases] == ["expired", "plain-http"]
     expired, plain = (json.loads(r.stdout) for r in reports)
     assert [r.returncode for r in reports] == [1, 3]
     newest = {"model": KINDS["v10"].phone[0], "firmware": KINDS["v10"].phone[1]}
@@ -66,25 +66,28 @@ def test_the_check_that_the_zoo_names_comes_to_the_expected_verdict(
     ]
     assert refused == ["chain.expired"]
     assert plain["counts"]["unreachable"] == len(plain["classes"])
-    assert not list((tmp_path / "zoo").glob("run-*"))
-    assert all(p.stat().st_mode & 0o077 == 0 for p in (tmp_path / "zoo").rglob("*.key"))
+    assert not list((tmp_path / "test-servers").glob("run-*"))
+    assert all(
+        p.stat().st_mode & 0o077 == 0
+        for p in (tmp_path / "test-servers").rglob("*.key")
+    )
 
 
-def test_the_list_tells_what_each_phone_makes_of_each_animal() -> None:
-    done = run("zoo", "--list", "--json")
+def test_the_list_tells_what_each_phone_makes_of_each() -> None:
+    done = run("test-servers", "--list", "--json")
     document = json.loads(done.stdout)
-    assert [a["name"] for a in document["animals"]] == [a.name for a in ANIMALS]
+    assert [a["name"] for a in document["servers"]] == [a.name for a in CASES]
     assert set(document["kinds"]) == set(KINDS)
-    for row in document["animals"]:
+    for row in document["servers"]:
         assert row["expected"] == BY_NAME[row["name"]].expected
-    shown = run("zoo", "--list", "forged").stdout
+    shown = run("test-servers", "--list", "forged").stdout
     (refusing,) = (line for line in shown.splitlines() if "chain.signature: " in line)
     assert "D785 10.1.33.33" in refusing
     assert BY_NAME["forged"].why in shown
 
 
-def test_an_unknown_animal_is_told_with_what_is_near() -> None:
-    done = run("zoo", "expird")
+def test_an_unknown_server_is_told_with_what_is_near() -> None:
+    done = run("test-servers", "expird")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "hint: near it: expired" in done.stderr
