@@ -39,7 +39,7 @@ from linekey.tls.engine import (
     ServerEngine,
 )
 from linekey.tls.errors import TlsError
-from linekey.tls.events import REFUSAL_ALERTS
+from linekey.tls.events import NO_CERTIFICATE, REFUSAL_ALERTS
 from linekey.tls.hello import parse_client_hello
 from linekey.tls.messages import CertificateRequest, FlightReader
 from linekey.tls.policy import INTERIM, LEGACY, MODERN, choose
@@ -179,12 +179,16 @@ def test_the_server_prefers_its_own_order():
 @pytest.mark.parametrize("alert", sorted(REFUSAL_ALERTS), ids=lambda a: a.label)
 def test_a_refused_client_gets_exactly_the_alert_chosen(alert, version):
     meeting = meet(
-        server(version, verify=lambda _: Refuse(alert, "not this one", verdict=7)),
+        server(
+            version,
+            verify=lambda _: Refuse(alert, "not this one", 7, code="no", cure="so"),
+        ),
         client(version, identity=device().identity),
     )
     failed = meeting.at_server[-1]
     assert isinstance(failed, HandshakeFailed)
     assert (failed.reason, failed.verdict) == ("not this one", 7)
+    assert (failed.code, failed.cure) == ("no", "so")
     assert failed.alert_sent is alert
     assert failed.certificate == device().leaf
     told = meeting.at_client[-1]
@@ -350,6 +354,7 @@ def test_a_required_certificate_that_does_not_come_ends_the_handshake(version):
     )
     failed = meeting.at_server[-1]
     assert failed.reason == "the client sent no certificate, and one is required"
+    assert failed.code == NO_CERTIFICATE
     expected = Alert.HANDSHAKE_FAILURE
     if version is Version.TLS1_3:
         expected = Alert.CERTIFICATE_REQUIRED

@@ -195,6 +195,8 @@ class Gate:
             ALERTS.get(problem, Alert.BAD_CERTIFICATE),
             said,
             TurnedAway(problem, identity.mac),
+            code=problem.value,
+            cure=problem.cure,
         )
 
 

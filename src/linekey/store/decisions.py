@@ -125,13 +125,16 @@ class LogEntry:
         a refused certificate proves nothing.
         """
         claimed = getattr(refusal.verdict, "mac", None)
+        cure = refusal.cure  # a client that sends no certificate is judged by nobody
+        if not cure and refusal.code in _REASONS:
+            cure = Reason(refusal.code).cure
         return cls(
             at=refusal.at,
             kind=refusal.kind,
             outcome="refused",
             reason=refusal.code,
             detail=refusal.reason,
-            cure=refusal.cure,
+            cure=cure,
             target_mac=claimed if isinstance(claimed, Mac) else None,
             status=refusal.status,
             peer=refusal.peer[0],

@@ -41,6 +41,8 @@ from linekey.tls.context import (
 )
 from linekey.tls.errors import TlsError
 from linekey.tls.events import (
+    FAILED,
+    NO_CERTIFICATE,
     Accept,
     AlertReceived,
     ConnectionFailed,
@@ -321,6 +323,7 @@ class Engine:
         sent = _last_fatal(link.alerts_sent)
         received = _last_fatal(link.alerts_received)
         verdict: object = None
+        code, cure = FAILED, ""
         if link.crash is not None:
             reason = (
                 "this end could not judge the certificate, for a fault of its own:"
@@ -330,7 +333,10 @@ class Engine:
             reason = f"a certificate of the peer cannot be read: {self._unreadable}"
         elif isinstance(answer, Refuse) and received is None:
             reason, verdict = answer.reason, answer.verdict
+            code, cure = answer.code, answer.cure
         else:
+            if "peer did not return a certificate" in openssl:
+                code = NO_CERTIFICATE
             reason = self._explain(
                 openssl, None if sent is None else parse_alert(sent), received
             )
@@ -341,6 +347,8 @@ class Engine:
             certificate=self._peer.leaf if self._peer else None,
             detail="; ".join(openssl),
             verdict=verdict,
+            code=code,
+            cure=cure,
             error=link.crash if isinstance(link.crash, Exception) else None,
         )
 

@@ -13,11 +13,18 @@ that are left in ``take_output()`` (an alert, mostly) are still to be sent.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
+
+FAILED: Final = "handshake.failed"
+"""The code of a handshake that failed, where nobody gives a better one."""
+NO_CERTIFICATE: Final = "no_certificate"
+"""The code where the client sent no certificate, and one is required. The verify hook
+is not asked then; ``provisioning.decision.Reason`` has the same name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +78,18 @@ X509_V_ERR number, and no number leads to ``access_denied``."""
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """End the handshake with ``alert``; ``reason`` goes to ``HandshakeFailed``.
+    """End the handshake with ``alert``; the rest goes to ``HandshakeFailed``.
 
-    Raises ValueError for an alert that is not in ``REFUSAL_ALERTS``.
+    ``reason`` is a sentence; ``code`` its stable short name, for programs and records;
+    ``cure`` what the operator does about it. Raises ValueError for an alert that is not
+    in ``REFUSAL_ALERTS``.
     """
 
     alert: Alert
     reason: str
     verdict: object = None
+    code: str = FAILED
+    cure: str = ""
 
     def __post_init__(self) -> None:
         if self.alert not in REFUSAL_ALERTS:
@@ -138,9 +149,10 @@ class DataReceived:
 class HandshakeFailed:
     """The handshake ended without keys; final.
 
-    ``reason``: a sentence for administrators. ``detail``: OpenSSL's own words, if it
-    had any. ``certificate``: the peer's leaf, if one came. ``verdict``: that of the
-    Refuse, if it was one. ``error``: what a Verify raised, for the log.
+    ``reason``: a sentence for administrators; ``code`` and ``cure`` as ``Refuse`` has
+    them, the cure empty where there is none beyond the code's. ``detail``: OpenSSL's
+    own words, if it had any. ``certificate``: the peer's leaf, if one came.
+    ``verdict``: that of the Refuse, if it was one. ``error``: what a Verify raised.
     """
 
     reason: str
@@ -149,6 +161,8 @@ class HandshakeFailed:
     certificate: Certificate | None = None
     detail: str = ""
     verdict: object = None
+    code: str = FAILED
+    cure: str = ""
     error: Exception | None = field(default=None, compare=False)
 
 

@@ -59,6 +59,7 @@ def test_out_of_its_dates_it_gets_certificate_expired(
     assert answer.alert is Alert.CERTIFICATE_EXPIRED
     expected = Reason.EXPIRED if years > 0 else Reason.NOT_YET_VALID
     assert answer.verdict == TurnedAway(expected, MAC)
+    assert (answer.code, answer.cure) == (expected.value, expected.cure)
 
 
 def test_a_stranger_with_the_same_names_gets_unknown_ca(lab: LabAuthority) -> None:

@@ -10,6 +10,7 @@ from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log, read_log
 from linekey.store.schema import from_us, to_us
+from linekey.tls.events import NO_CERTIFICATE
 from linekey.wire.door.refusal import Refusal
 
 MAC = Mac("000413AABBCC")
@@ -75,6 +76,14 @@ def test_a_claimed_mac_is_never_put_down_as_proved(now: datetime) -> None:
     made = LogEntry.of_refusal(refusal)
     assert made.mac is None
     assert made.target_mac == MAC
+
+
+def test_who_sends_no_certificate_is_on_record_with_the_reasons_own_cure(
+    now: datetime,
+) -> None:
+    made = LogEntry.of_refusal(Refusal("handshake", now, PEER, NO_CERTIFICATE, "none"))
+    assert made.reason == Reason.NO_CERTIFICATE
+    assert made.remedy == Reason.NO_CERTIFICATE.cure
 
 
 async def test_a_token_in_a_url_is_never_on_record(

@@ -23,7 +23,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from linekey.errors import PeerError
-from linekey.provisioning.decision import Reason
 from linekey.tls.alerts import Alert
 from linekey.tls.alerts import record as alert_record
 from linekey.tls.engine import ServerEngine
@@ -360,16 +359,9 @@ class DoorConnection(asyncio.Protocol):
     def _failed(self, event: HandshakeFailed) -> None:
         if self._engine is not None:
             self._raw.write(self._engine.take_output())
-        reason = getattr(event.verdict, "reason", None)
-        if isinstance(reason, Reason):
-            code, cure = reason.value, reason.cure
-        elif "did not return a certificate" in event.detail:
-            code, cure = Reason.NO_CERTIFICATE.value, Reason.NO_CERTIFICATE.cure
-        else:
-            code, cure = "handshake.failed", None
         if event.error is not None:
             self.door.crashed(event.error)
-        self._refuse(code, event.reason, None, event, cure)
+        self._refuse(event.code, event.reason, None, event, event.cure or None)
 
     def _refuse(
         self,

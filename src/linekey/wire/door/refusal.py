@@ -20,9 +20,10 @@ class Refusal:
     """One connection or request that the door refused.
 
     ``peer`` is (address, port). ``code`` is a stable short name such as
-    ``hello.too_large`` or the enumerated reason of a refused certificate; ``reason``
-    the sentence for people. ``fingerprint`` is the hello's JA4, where a whole hello
-    came. ``verdict`` is what the verify callback attached to its refusal, if it did.
+    ``hello.too_large``, or what the verify callback calls its refusal; ``reason``
+    the sentence for people; ``cure`` is empty where whoever judges knows it alone.
+    ``fingerprint`` is the hello's JA4, where a whole hello came. ``verdict`` is what
+    the verify callback attached to its refusal, if it did.
     """
 
     kind: Kind
