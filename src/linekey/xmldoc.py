@@ -10,6 +10,7 @@ Rules: nothing here touches the network or a file; text keeps its white space, a
 mixed content keeps its order.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -107,6 +108,11 @@ def _hint(code: int, data: bytes, reader: "_Reader") -> str:
         return "the answer is empty: look at the script that makes the document"
     if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
         return _WEB_PAGE
+    if code == _CODES[expat.errors.XML_ERROR_INCORRECT_ENCODING]:
+        return (
+            "the bytes are in another encoding than the document declares: save it as"
+            ' UTF-8, and declare encoding="UTF-8"'
+        )
     if not start.startswith(b"<"):
         return (
             f"the document must begin with <, and begins with {_shown(start)}: take"
@@ -139,6 +145,8 @@ def _hint(code: int, data: bytes, reader: "_Reader") -> str:
             "XML knows &amp; &lt; &gt; &quot; and &apos; alone: write others as"
             " numbers, &#160; for &nbsp;, and &amp; for a mere &"
         )
+    if code == _CODES[expat.errors.XML_ERROR_DUPLICATE_ATTRIBUTE]:
+        return "an attribute stands twice in one element: take one of them out"
     return _invalid(code, data, at)
 
 
@@ -154,9 +162,24 @@ def _invalid(code: int, data: bytes, at: int) -> str:
         )
     if any(byte < 0x20 and byte not in b"\t\n\r" for byte in around):
         return "a control character stands there, which XML does not allow: take it out"
+    tag = data[data.rfind(b"<", 0, at + 1) + 1 : at + 1]
+    if tag.startswith(b"!--"):
+        return "-- may not stand inside a comment: take it out, or write another line"
     line = data[data.rfind(b"\n", 0, at) + 1 : at + 1]
     if b"&" in line.rpartition(b";")[2] or data[at : at + 1] == b"&":
         return "text and attributes need &amp; for &, also in URLs: a=1&amp;b=2"
+    if re.fullmatch(rb"[A-Za-z_][^<>]*=\s*[^\s\"'<>=]", tag):
+        return 'the value of an attribute stands in quotes: idx="1"'
+    if re.fullmatch(rb"/?[A-Za-z_][^<>\"'=]*\s[^<>\"'=]*>?", tag):
+        return (
+            "an element's name has no blanks, and what follows it is an attribute with"
+            ' a value: <user_name idx="1">'
+        )
+    if re.fullmatch(rb"/?[0-9.-]", tag):
+        return (
+            "an element's name begins with a letter or _; where < is text, it needs"
+            " &lt;"
+        )
     if b"<" in around:
         return "text needs &lt; for <"
     return "check the document with an XML editor; text needs &amp; for &, &lt; for <"

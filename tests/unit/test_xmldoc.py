@@ -72,6 +72,13 @@ HINTS = [
     ('<?xml version="1.0" encoding="utf-8"?><a>Caf\xe9</a>'.encode("latin-1"), "not in the encoding"),
     (b'<?xml version="1.0" encoding="utf-17"?><a/>', 'declare encoding="UTF-8"'),
     (b"<a>\x07</a>", "control character"),
+    (b"<a idx=1>x</a>", "stands in quotes"),
+    (b"<a><user_realname idx = 2 perm='R'>x</user_realname></a>", "stands in quotes"),
+    (b"<a><user name>x</user name></a>", "has no blanks"),
+    (b"<a><1st_key>x</1st_key></a>", "begins with a letter"),
+    (b"<a idx='1' idx='2'/>", "twice in one element"),
+    (b"<a><!-- one -- two --></a>", "inside a comment"),
+    ('<?xml version="1.0" encoding="utf-8"?><a/>'.encode("utf-16"), "another encoding than"),
 ]  # fmt: skip
 
 

@@ -427,7 +427,11 @@ def _read_fields(der: bytes) -> _Fields:
     size = len(der)
     start, stop = asn1.read_tagged(der, 0, size, asn1.SEQUENCE, "certificate")
     if stop != size:
-        raise CertificateError(f"{size - stop} bytes after the certificate's end")
+        raise CertificateError(
+            f"{size - stop} bytes after the certificate's end",
+            hint="one DER file holds one certificate; write several as PEM, one after "
+            "the other: openssl x509 -inform DER -in FILE",
+        )
     at, tbs_stop = asn1.read_tagged(der, start, stop, asn1.SEQUENCE, "TBSCertificate")
     tbs = (start, tbs_stop)
     algorithm = asn1.read_tagged(

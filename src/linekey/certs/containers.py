@@ -43,6 +43,8 @@ def _pkcs12(form: str) -> Container:
     )
 
 
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b")
+"""Magic numbers of ZIP (APPNOTE.TXT §4.3.7) and gzip (RFC 1952 §2.3.1)."""
 _REQUEST = "this is what a CA is asked with; give the certificate that it issued"
 _LIST = "this lists what a CA has revoked; give the certificate itself"
 _STORE = Container(
@@ -82,6 +84,8 @@ def of_bytes(data: bytes) -> Container | None:
     """What a file is by its first bytes, if it is one of them."""
     if data[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"):
         return _STORE
+    if data.startswith(_PACKED):
+        return Container("a packed file (.zip, .gz)", "unpack it first: unzip, gunzip")
     at = _inside(data, 0, 0x30)
     if at is None:
         return None

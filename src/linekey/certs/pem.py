@@ -2,7 +2,8 @@
 
 - Every form of a certificate that a phone or an operator uses is read: PEM with text
   between the blocks, DER, and base64 with or without markers and with any white space
-  (seed, "Uploading Server Certificates via Provisioning"; facts: snom.md §4).
+  (seed, "Uploading Server Certificates via Provisioning"; facts: snom.md §4); PEM with
+  its line breaks written ``\\n``, as environment variables and JSON have it.
 - A private key in a bundle is kept apart in ``Bundle.keys`` and told in ``notes``;
   no error, note or repr shows any of it.
 - Sizes are bounded before anything is decoded.
@@ -12,6 +13,7 @@
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +44,18 @@ MAX_KEY_BYTES = 65_536
 
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,40})-----")
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}
-_WHITESPACE = re.compile(rb"\s+")
+_WHITESPACE = re.compile(rb"(?:\s|\xc2\xa0)+")
+"""Also the no-break space, which text copied from a web page has."""
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+"""UTF-32 first: its mark begins with UTF-16's."""
+_WIDE = ((b"-\0-\0", "utf-16-le"), (b"\0-\0-", "utf-16-be"))
+"""How PEM in UTF-16 begins where it has no mark."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
@@ -119,11 +132,17 @@ def parse_bundle(data: bytes) -> Bundle:
 
 
 def _as_ascii(data: bytes) -> bytes:
-    """Text as bytes: a byte order mark goes, UTF-16 (Windows editors) becomes UTF-8."""
-    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+    """Text as UTF-8, without a byte order mark; ``\\n`` in PEM is a line break."""
+    for mark, codec in _MARKS:
         if data.startswith(mark):
-            return data[2:].decode(codec, "replace").encode("utf-8")
-    return data.removeprefix(b"\xef\xbb\xbf")
+            text = data[len(mark) :].decode(codec, "replace").encode("utf-8")
+            break
+    else:
+        wide = next((codec for mark, codec in _WIDE if data.startswith(mark)), None)
+        text = data.decode(wide, "replace").encode("utf-8") if wide else data
+    if _BEGIN.search(text):
+        text = text.replace(b"\\r", b"").replace(b"\\n", b"\n")
+    return text
 
 
 def _refuse_container(data: bytes) -> None:

@@ -306,6 +306,8 @@ def _columns(
         if column is not None and column.record is None and not column.of_line:
             odd = why_unknown(column.name, column.idx, RECORD_COLUMNS)
             if odd is not None:
+                if _near_title(title.lower()) == "mac":
+                    odd = replace(odd, instead="mac")
                 unknown.append(f"column {odd}")
         if column is None:
             columns.append(None)

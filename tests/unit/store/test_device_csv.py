@@ -205,6 +205,7 @@ def test_a_freepbx_table_has_a_row_for_each_line_of_a_phone() -> None:
     ("title", "near"),
     [
         ("Modell", "model"),
+        ("MAC-Adresse", "did you mean mac?"),
         ("lable", "label"),
         ("Password", "user_pass[1]"),
         ("setting_serer", "setting_server"),

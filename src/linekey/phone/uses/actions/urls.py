@@ -28,11 +28,15 @@ _WITHOUT_URL = (
     "reg_failed hold unhold transfer blind_transfer attended_transfer".split()
 )
 
+_OF_TEMPLATES = ("blacklist", "longpress", "received_subscr_notify")
+
 ACTIONS: Mapping[str, str] = MappingProxyType(
-    {event: f"action_{event}_url" for event in _WITH_URL}
+    {event: f"action_{event}_url" for event in (*_WITH_URL, *_OF_TEMPLATES)}
     | {event: f"action_{event}" for event in _WITHOUT_URL}
+    | {"received_attended_transfer": "action_received_attended_transfer"}
 )
-"""Event → setting name (facts/snom.md §3, H)."""
+"""Event → setting name (facts/snom.md §3, H; ``_OF_TEMPLATES`` and the last by
+templates of public provisioning systems, M)."""
 
 VARIABLES = frozenset(
     "local remote active_url active_user active_host call-id display_local"

@@ -33,6 +33,9 @@ _MAX_FILTER: Final = 2000
 """Characters of a filter; the vendor's examples have some 50."""
 _MOST_PARTS: Final = 50
 
+_EQUALITY = re.compile(r"(?<![~<>:])=[^()]*")
+"""Where a * stands for any text; after ~=, >=, <= and := it would be a star (RFC 4515
+§3)."""
 _BARE = re.compile(r"(?<!\*)%(?!\*)")
 _NUMBER = re.compile(r"[+0-9 ()/.-]*[0-9][+0-9 ()/.-]*", re.ASCII)
 
@@ -103,7 +106,7 @@ def read_directory(
     for name in ("ldap_search_filter", "ldap_number_filter"):
         template = getattr(settings, name.removeprefix("ldap_"))
         _parse_filter(template, "x", name)
-        if substrings and _BARE.search(template):
+        if substrings and any(map(_BARE.search, _EQUALITY.findall(template))):
             notes.append(
                 f"{name} has a bare %: on this firmware it may find whole values only "
                 "(nobody says); %* finds what begins so"
@@ -127,7 +130,9 @@ def filter_for(settings: DirectorySettings, text: str) -> LDAPFilter:
         typed = text.strip()
         template, name = settings.search_filter, "ldap_search_filter"
     if not settings.substrings:
-        template = template.replace("%*", "%").replace("%", "%*")
+        template = _EQUALITY.sub(
+            lambda match: match[0].replace("%*", "%").replace("%", "%*"), template
+        )
     return _parse_filter(template, typed, name)
 
 

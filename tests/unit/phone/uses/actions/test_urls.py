@@ -51,7 +51,9 @@ def test_no_template_ever_lets_a_password_out(parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("event", "setting"),
     [("incoming", "action_incoming_url"), ("dnd-on", "action_dnd_on_url"),
-     ("hold", "action_hold"), ("action_reg_failed", "action_reg_failed")],
+     ("hold", "action_hold"), ("action_reg_failed", "action_reg_failed"),
+     ("longpress", "action_longpress_url"), ("blacklist", "action_blacklist_url"),
+     ("received_attended_transfer", "action_received_attended_transfer")],
 )  # fmt: skip
 def test_events_name_their_settings(event: str, setting: str) -> None:
     assert setting_for(event) == setting

@@ -35,6 +35,8 @@ def settings(**changes: str) -> DirectorySettings:
         ("(cn=*%*)", "ove", "(cn=*ove*)", "(cn=*ove*)"),
         ("(cn=*%)", "ace", "(cn=*ace*)", "(cn=*ace)"),
         ("(cn=%)", "*", "(cn=\\2a*)", "(cn=\\2a)"),
+        ("(displayName~=%)", "Love", "(displayName~=Love)", "(displayName~=Love)"),
+        ("(|(sn=%)(sn>=%))", "L", "(|(sn=L*)(sn>=L))", "(|(sn=L)(sn>=L))"),
     ],
 )  # fmt: skip
 def test_what_the_percent_sign_means_depends_on_the_firmware(
