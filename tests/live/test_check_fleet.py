@@ -10,13 +10,17 @@ import pytest
 from tests.unit.trust.pki import DAY, ca, leaf
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
+from linekey.catalog.vendors import LAB_VENDOR, OperatorRule, TrustRule
 from linekey.certs.pem import to_pem
+from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import CertificateEntry, Layer, Setting
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.opening import open_store
+from linekey.store.vendor_cas import VendorCas, describe_ca
 
 LINEKEY = str(Path(sysconfig.get_path("scripts")) / "linekey")
 TODAY = datetime.now(UTC).replace(microsecond=0)
@@ -95,3 +99,47 @@ def test_an_empty_registry_is_said_with_what_to_do(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "linekey device add" in done.stderr
+
+
+def test_imported_cas_of_the_maker_count_and_the_operators_own_do_not(
+    tmp_path: Path,
+) -> None:
+    folder, phone = tmp_path / "state", Mac("000413AABB77")
+    with open_store(folder, create=True) as database:
+        lab = LabAuthority.open(folder / "lab")
+        lab_cas = (*lab.vendor_roots(), *lab.vendor_intermediates())
+        VendorCas(database).add(
+            [
+                *(describe_ca(c, TODAY) for c in lab_cas),
+                describe_ca(
+                    ROOT.certificate, TODAY, OperatorRule(TrustRule.CN_MAC, "snom")
+                ),
+            ]
+        )
+        firmware = Firmware.parse("10.1.33.33")
+        for mac, vendor in ((NEW, LAB_VENDOR), (BARE, "snom")):
+            Devices(database).add(Device(mac, vendor, "D785", firmware), TODAY)
+        by_lab, _ = lab.device_identity(phone, Generation.SHA256)
+    refused = {}
+    for name, chain in (("lab", by_lab), ("own", (leaf(ROOT, NAME, **SPAN),))):
+        (tmp_path / "chain.pem").write_text("".join(map(to_pem, chain)))
+        done = subprocess.run(
+            [
+                LINEKEY, "check", "--chain", str(tmp_path / "chain.pem"), "--name",
+                NAME, "--fleet", "--state", str(folder), "--json",
+            ],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        for row in json.loads(done.stdout)["classes"]:
+            for shown in row["phones"]:
+                refused[name, shown["model"][-12:]] = any(
+                    f["rule"].startswith("chain.") and f["severity"] == "refused"
+                    for f in row["findings"]
+                    if not f["ok"]
+                )
+    assert refused == {
+        ("lab", str(NEW)): False,
+        ("lab", str(BARE)): True,
+        ("own", str(NEW)): True,
+        ("own", str(BARE)): True,
+    }

@@ -33,7 +33,8 @@ class Setup:
     ``certificates`` are those they were provisioned with, in whichever form they read;
     ``documents`` what they fetched, in order; ``firmware_date`` settles the list of
     roots; ``capture`` replaces every derived hello; ``authorities``, where given,
-    replace Mozilla's list (a phone's own export).
+    replace Mozilla's list (a phone's own export); ``maker_authorities`` are the CAs of
+    the phones' maker as far as their bytes are at hand.
     """
 
     certificates: tuple[Certificate, ...] = ()
@@ -41,6 +42,7 @@ class Setup:
     firmware_date: date | None = None
     capture: Hello | None = None
     authorities: tuple[Certificate, ...] | None = None
+    maker_authorities: tuple[Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def gather_each(
     fresh: dict[tuple[object, ...], PhoneState] = {}
     for profile, label, setup in entries:
         own = setup.authorities
-        key = (profile, setup.firmware_date, setup.certificates, own)
+        maker = setup.maker_authorities
+        key = (profile, setup.firmware_date, setup.certificates, own, maker)
         if key not in fresh:
             of = str(profile.firmware), setup.firmware_date
             if of not in lists:
@@ -80,7 +83,7 @@ def gather_each(
                 )
             state = PhoneState(_ANY, profile, trust=TrustStore(own or ()))
             if own is None:
-                state = state.with_roots(lists[of])
+                state = state.with_roots(lists[of], maker)
             for certificate in setup.certificates:
                 state = take_certificate(state, certificate, "a certificate", now)
             fresh[key] = state

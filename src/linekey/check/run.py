@@ -3,11 +3,12 @@
 Pure: whoever calls has asked the server (``linekey.check.prober``) or read the file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from linekey.catalog.authorities import ALL_CAS, known_ca
 from linekey.certs.certificate import Certificate
 from linekey.check.answer import Answer, Reach
 from linekey.check.assess import Question, assess_answer, assess_chain
@@ -20,6 +21,9 @@ from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
 from linekey.trust.name_check import names_of
 from linekey.trust.validity import day
+
+_MAKER: Final = "snom"
+"""Whose phones the catalogue has, as ``KnownCa.vendor`` says it."""
 
 
 def check_chain(
@@ -34,6 +38,7 @@ def check_chain(
     calendar: bool = False,
 ) -> Report:
     """What every class would say to a chain that is on no server yet."""
+    classes = _knowing_maker(classes, chain)
     results = tuple(assess_chain(c, chain, question) for c in classes)
     return Report(
         target={
@@ -47,7 +52,7 @@ def check_chain(
         at=question.at,
         phone_clock=phone_clock,
         classes=results,
-        notes=tuple(notes),
+        notes=(*notes, *_unseen_maker(classes, (chain,))),
         chain=tuple(describe(c) for c in chain),
         calendar=_calendar(classes, {c.id: chain for c in classes}, question)
         if calendar
@@ -79,6 +84,7 @@ def check_answers(
     # what the server sent to one hello may be what it left out for another
     seen = dict.fromkeys(c for a in answers.values() for c in a.chain)
     question = replace(question, known=(*question.known, *seen))
+    classes = _knowing_maker(classes, seen)
 
     def assess(phones: PhoneClass, answer: Answer) -> ClassResult:
         return assess_answer(phones, answer, question, others_answered=spoke)
@@ -95,7 +101,7 @@ def check_answers(
     )
     chains = {c.id: answers[c.first.hello.wire_key].chain for c in classes}
     distinct = dict.fromkeys(chain for chain in chains.values() if chain)
-    more = list(notes)
+    more = [*notes, *_unseen_maker(classes, distinct)]
     if len(distinct) > 1:
         more.append(
             f"the server shows {len(distinct)} different chains, depending on the "
@@ -121,6 +127,49 @@ def check_answers(
         elapsed_s=elapsed_s,
         chain=tuple(describe(c) for c in next(iter(distinct), ())),
         calendar=_calendar(classes, chains, question) if calendar else None,
+    )
+
+
+def _knowing_maker(
+    classes: Sequence[PhoneClass], sent: Iterable[Certificate]
+) -> list[PhoneClass]:
+    """The classes with those CAs of their maker that a server sent on their tab.
+
+    linekey ships none of them: they are known by their fingerprints.
+    """
+    known = ((c, known_ca(c)) for c in sent)
+    found = [c for c, ca in known if ca is not None and ca.vendor == _MAKER]
+    if not found:
+        return list(classes)
+    return [
+        replace(
+            c,
+            phones=tuple(
+                replace(p, state=p.state.knowing_maker(found)) for p in c.phones
+            ),
+        )
+        for c in classes
+    ]
+
+
+def _unseen_maker(
+    classes: Sequence[PhoneClass], chains: Iterable[Sequence[Certificate]]
+) -> list[str]:
+    """That a chain leads to a CA which the phones have and linekey does not."""
+    names = {ca.name for ca in ALL_CAS if ca.vendor == _MAKER}
+    here = {c for p in classes for c in p.first.state.maker_authorities}
+    return list(
+        dict.fromkeys(
+            f"the chain leads to {chain[-1].issuer_label}, by its name a CA of the "
+            "phones' maker: phones have it on their Certificate Authorities tab, "
+            "linekey has only its fingerprint; append it to the chain, or import it "
+            "(linekey trust add) and check with --fleet, to see their verdict"
+            for chain in chains
+            if chain
+            and not chain[-1].self_issued
+            and names & set(chain[-1].issuer.values("CN"))
+            and not any(ca.subject.matches(chain[-1].issuer) for ca in here)
+        )
     )
 
 

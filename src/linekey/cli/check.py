@@ -188,14 +188,14 @@ def check(
         started = now()
         clock = _date(phone_clock, "--phone-clock") if phone_clock else None
         judged_at = _date(at, "--at") if at else started
-        setup = _setup(trust, settings, capture, firmware_date)
+        shown = None if identity is None else read_identity(identity)
+        setup = _setup(trust, settings, capture, firmware_date, shown)
         gathered = (
             gather_each(fleet_entries(state, setup), wanted, now=started)
             if fleet
             else gather(_profiles(model or [], firmware), wanted, setup, now=started)
         )
         classes = classes_of(gathered.phones)
-        shown = None if identity is None else read_identity(identity)
         question = Question(
             wanted,
             clock or judged_at,
@@ -290,6 +290,7 @@ def _setup(
     settings: Path | None,
     capture: Path | None,
     firmware_date: str,
+    shown: Identity | None,
 ) -> Setup:
     certificates = [
         certificate for path in trust or [] for certificate in read_certificates(path)
@@ -305,6 +306,8 @@ def _setup(
         documents,
         _day(firmware_date, "--firmware-date") if firmware_date else None,
         read_capture(read_file(capture), capture.name) if capture else None,
+        # as the virtual phone takes those of the identity that it is given
+        maker_authorities=tuple(c for c in shown.chain[1:] if c.is_ca) if shown else (),
     )
 
 

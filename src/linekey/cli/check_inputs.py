@@ -9,6 +9,7 @@ from pathlib import Path
 
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, newest_firmware, profile
+from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
 from linekey.check.phones import Setup
@@ -74,12 +75,15 @@ def fleet_entries(
 ) -> Iterator[tuple[Profile, str, Setup]]:
     """The registry's active phones, each with its merged layer on top of ``setup``.
 
+    Imported CAs of their maker, known by fingerprint (or the lab's), are on their tab.
+
     A phone of unknown model cannot be judged and is named on stderr; one of unknown
     firmware is judged with the newest that the catalogue has for its model.
     """
     # the database costs 0.3 s, which a check without --fleet need not wait for
     from linekey.store.devices import Devices
     from linekey.store.layers import Layers, Scope
+    from linekey.store.vendor_cas import VendorCas
 
     skipped = guessed = 0
     entries = []
@@ -87,6 +91,11 @@ def fleet_entries(
         layers = Layers(database)
         fleet = layers.get(Scope.fleet())
         of_model = {}
+        imported = [
+            ca
+            for ca in VendorCas(database).all()
+            if ca.known or ca.vendor == LAB_VENDOR
+        ]
         for device in Devices(database).all():
             if device.state != "active":
                 continue
@@ -103,8 +112,10 @@ def fleet_entries(
                 device.model,
                 firmware or newest_firmware(find_model(device.model)),
             )
+            makers = (c.certificate for c in imported if c.vendor == device.vendor)
             own = replace(
                 setup,
+                maker_authorities=(*setup.maker_authorities, *makers),
                 certificates=tuple(
                     dict.fromkeys(
                         (

@@ -231,6 +231,16 @@ class PhoneState:
         trust = self.trust.with_authorities((*maker, *lists.newest))
         return replace(self, trust=trust, roots=lists, maker_authorities=maker)
 
+    def knowing_maker(self, found: Iterable[Certificate]) -> Self:
+        """The phone with more of its maker's CAs, as their bytes come to be known.
+
+        A phone whose authorities are its own export has them there, or not at all.
+        """
+        more = tuple(found)
+        if self.roots is None or not more:
+            return self
+        return self.with_roots(self.roots, (*self.maker_authorities, *more))
+
     @property
     def older_trust(self) -> TrustStore | None:
         """The store with the oldest list of roots that the firmware may have.

@@ -9,8 +9,11 @@ from html.parser import HTMLParser
 import pytest
 from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
 
+from linekey.catalog import authorities
+from linekey.catalog.authorities import KnownCa
+from linekey.catalog.models import Generation
 from linekey.catalog.profile import all_profiles, profile
-from linekey.catalog.root_lists import known_roots
+from linekey.catalog.root_lists import known_roots, lists_for
 from linekey.catalog.roots import find_roots
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
@@ -24,7 +27,9 @@ from linekey.check.report import Outcome, Report, grouped
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import parse_target
 from linekey.errors import InputError
+from linekey.mac import Mac
 from linekey.phone.document import PhoneDocument, parse_document
+from linekey.phone.state import PhoneState
 
 NAME = "prov.example.com"
 ROOT = ca("root")
@@ -423,3 +428,49 @@ def test_no_suite_is_proposed_that_needs_a_user_name_at_both_ends() -> None:
     )
     assert only_srp.suites
     assert protocol_cures([only_srp], "r") == []
+
+
+FORCED = (profile("D785", "10.1.33.33"),)
+MAKER_CA = KnownCa(
+    name="root", organization="", vendor="snom", generation=Generation.SHA256,
+    role="root", serial=None, not_before=None, not_after=None, key_bits=None,
+    signature_hash="sha256", sha1=None, sha256=ROOT.certificate.sha256, md5=None,
+    source="this test", confidence="L",
+)  # fmt: skip
+
+
+def test_a_ca_of_the_maker_that_the_server_sends_counts_by_its_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = (*CHAIN, ROOT.certificate)
+    assert run(whole, FORCED).exit_code() == 1
+    monkeypatch.setitem(authorities.KNOWN_CAS, ROOT.certificate.sha256, MAKER_CA)
+    report = run(whole, FORCED)
+    assert (report.exit_code(), report.notes) == (0, ())
+    alike = ca("root again")
+    other = (leaf(alike, NAME), alike.certificate)
+    assert run(other, FORCED).exit_code() == 1
+    export = run(whole, FORCED, authorities=())
+    assert export.exit_code() == 1, "a phone's own list says all"
+
+
+def test_a_ca_of_the_maker_of_which_only_the_name_is_seen_is_a_note(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(CHAIN, FORCED).notes == ()
+    monkeypatch.setattr("linekey.check.run.ALL_CAS", (MAKER_CA,))
+    (said,) = run(CHAIN, FORCED).notes
+    assert "by its name a CA of the phones' maker" in said
+    there = run(CHAIN, FORCED, maker_authorities=(ROOT.certificate,))
+    assert (there.exit_code(), there.notes) == (0, ())
+
+
+def test_phone_and_check_have_the_same_authorities_of_the_maker() -> None:
+    own = (ROOT.certificate,)
+    gathered = gather(FORCED, NAME, Setup(maker_authorities=own), now=NOW)
+    phone = PhoneState(Mac("000413000001"), FORCED[0]).with_roots(
+        lists_for(FORCED[0].firmware, today=NOW.date()), own
+    )
+    assert gathered.phones[0].state.trust == phone.trust
+    assert phone.verdict_on(CHAIN, NAME, NOW).accepted
+    assert run(CHAIN, FORCED, maker_authorities=own).exit_code() == 0
