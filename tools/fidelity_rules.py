@@ -279,7 +279,7 @@ RULES: Final = (
     ),
     PhoneRule(
         _STORE,
-        "Settings, shelves and log survive a restart and a crash",
+        "Settings, tabs and log survive a restart and a crash",
         "all",
         _OURS,
         "M",

@@ -31,7 +31,7 @@ TEXT = b"<SnomIPPhoneText><Title>Today</Title><Text>Soup</Text></SnomIPPhoneText
 PAGES = {"/menu.xml": MENU, "/order.xml": ORDER, "/today.xml": TEXT}
 NOTICE = Notification(
     NOW, "802.1X login refused", "the network's server is not known",
-    "Upload its authority to the 802.1X shelf.", "802.1x", "192.0.2.5:1812",
+    "Upload its authority to the 802.1X tab.", "802.1x", "192.0.2.5:1812",
 )  # fmt: skip
 LINE = LineStatus(1, "sip:401@pbx.test", "Ada", "pbx.test:5061", True)
 UP = LineMoved(1, LineState.REGISTERED, "registered as sip:401@pbx.test for 3600 s")

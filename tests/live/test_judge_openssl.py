@@ -116,7 +116,7 @@ class World:
 
     label: str
     authorities: tuple[Certificate, ...]
-    shelf: tuple[Certificate, ...]
+    tab: tuple[Certificate, ...]
     sent: tuple[Certificate, ...]
     at: datetime
     name: str | None
@@ -137,8 +137,8 @@ SENT = {
 TRUST: dict[str, tuple[tuple[Certificate, ...], tuple[Certificate, ...]]] = {
     "roots": (ALL_ROOTS, ()),
     "roots and young": ((*ALL_ROOTS, YOUNG.certificate), ()),
-    "an intermediate on the shelf": ((), (MIDDLE.certificate, CROSSED.certificate)),
-    "a leaf on the shelf": (ALL_ROOTS, (LEAVES[5], LEAVES[17])),
+    "an intermediate on the tab": ((), (MIDDLE.certificate, CROSSED.certificate)),
+    "a leaf on the tab": (ALL_ROOTS, (LEAVES[5], LEAVES[17])),
 }
 TIMES = {
     "now": NOW,
@@ -153,10 +153,10 @@ NAMES = (None, "prov.example.com", "a.b.example.com", "192.0.2.7", "2001:db8::7"
 
 
 def worlds() -> Iterator[World]:
-    for (trust, (roots, shelf)), (sent, chain) in product(TRUST.items(), SENT.items()):
+    for (trust, (roots, tab)), (sent, chain) in product(TRUST.items(), SENT.items()):
         for name in NAMES:
             label = f"{trust}, {sent} sent, now, {name}"
-            yield World(label, roots, shelf, chain, NOW, name)
+            yield World(label, roots, tab, chain, NOW, name)
     for time, at in TIMES.items():
         for trust in ("roots", "roots and young"):
             label = f"{trust}, all sent, {time}"
@@ -166,7 +166,7 @@ def worlds() -> Iterator[World]:
 def ask_openssl(world: World, folder: Path) -> list[tuple[bool, list[int]]]:
     """For each leaf: accepted or not, and every error number in the order printed."""
     trusted, untrusted = folder / "trusted.pem", folder / "untrusted.pem"
-    roots = (*world.authorities, *world.shelf)
+    roots = (*world.authorities, *world.tab)
     trusted.write_text("".join(map(to_pem, roots)))
     untrusted.write_text("".join(map(to_pem, world.sent)))
     command = [
@@ -223,7 +223,7 @@ def _follows_an_ended_cross_sign(verdict: Verdict) -> bool:
 def test_the_judge_says_what_openssl_verify_says(world: World, folder: Path) -> None:
     store = TrustStore(
         world.authorities,
-        tuple(ServerCertificate(c, Origin.PROVISIONED, NOW) for c in world.shelf),
+        tuple(ServerCertificate(c, Origin.PROVISIONED, NOW) for c in world.tab),
     )
     answers = ask_openssl(world, folder)
     for certificate, (accepted, errors) in zip(LEAVES, answers, strict=True):

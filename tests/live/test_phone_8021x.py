@@ -191,7 +191,7 @@ async def test_the_phone_speaks_its_own_suites_and_no_others(
         )
 
 
-async def test_a_server_not_on_the_shelf_is_refused_and_an_exception_cures_it(
+async def test_a_server_not_on_the_tab_is_refused_and_an_exception_cures_it(
     place: Place, record_interop: Any
 ) -> None:
     async with radius(place) as peer, VirtualPhone(phone(place)) as running:
@@ -200,7 +200,7 @@ async def test_a_server_not_on_the_shelf_is_refused_and_an_exception_cures_it(
         refused = await log_in(running, peer.port)
         (unknown,) = running.state.trust.unknown
         assert not refused.ok
-        assert "802.1X shelf" in refused.hint
+        assert "802.1X tab" in refused.hint
         assert (unknown.purpose, unknown.peer) == ("802.1x", f"127.0.0.1:{peer.port}")
         assert running.state.notifications[0].purpose == "802.1x"
         assert (await running.do(ExceptionAdded(unknown.certificate.sha256))).ok
@@ -211,18 +211,18 @@ async def test_a_server_not_on_the_shelf_is_refused_and_an_exception_cures_it(
     assert "exception" in str(ended.apps.network.notes)
     record_interop(
         "freeradius",
-        "virtual phone: server not on the 802.1X shelf, then an exception",
+        "virtual phone: server not on the 802.1X tab, then an exception",
         "refused, then works",
     )
 
 
-async def test_an_empty_shelf_checks_nobody_and_says_so(place: Place) -> None:
+async def test_an_empty_tab_checks_nobody_and_says_so(place: Place) -> None:
     async with radius(place) as peer, VirtualPhone(phone(place)) as running:
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok
     assert ended.apps.network is not None
-    assert "shelf is empty" in str(ended.apps.network.notes)
+    assert "tab is empty" in str(ended.apps.network.notes)
 
 
 async def test_a_stranger_is_refused_by_the_network(

@@ -226,7 +226,7 @@ async def test_a_wrong_password_is_told(place: Place) -> None:
     assert "ldap_password" in answer.hint
 
 
-async def test_an_unknown_directory_goes_to_the_shelf_and_an_exception_cures_it(
+async def test_an_unknown_directory_goes_to_the_tab_and_an_exception_cures_it(
     place: Place, record_interop: Any
 ) -> None:
     async with directory(place) as peer:

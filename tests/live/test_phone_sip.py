@@ -209,7 +209,7 @@ async def test_the_registration_is_kept_refreshed(
     )
 
 
-async def test_an_unknown_ca_fills_the_shelf_and_an_exception_registers_the_phone(
+async def test_an_unknown_ca_fills_the_tab_and_an_exception_registers_the_phone(
     place: Place, record_interop: Any
 ) -> None:
     async with plain_registrar(place) as peer:

@@ -121,7 +121,7 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
     assert SERVER.endswith("(for the lab only)")
 
 
-async def test_a_certificate_nobody_knows_goes_to_the_shelf_and_an_exception_cures_it() -> (
+async def test_a_certificate_nobody_knows_goes_to_the_tab_and_an_exception_cures_it() -> (
     None
 ):
     strange = server("localhost", root=authority("TEST stranger root"))

@@ -221,7 +221,7 @@ def test_8021x_goes_without_a_running_phone_and_tells_what_is_missing(
     assert "802.1X is off" in off.stderr
     ca = tmp_path / "ca.der"
     ca.write_bytes(authority().certificate.der)
-    put = linekey(tmp_path, "upload", str(ca), "--shelf", "802.1x")
+    put = linekey(tmp_path, "upload", str(ca), "--tab", "802.1x")
     assert put.exit_code == 0, put.output
     assert folder.load().trust.ieee8021x == (authority().certificate,)
     for bad in ("nowhere", ":1", "host:0", "host:x", "host:²", "host:" + "9" * 5000):

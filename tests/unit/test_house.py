@@ -1,4 +1,4 @@
-"""The house stands: imports point one way, pure packages touch no edge, files stay small."""
+"""The architecture holds: imports point one way, pure packages touch no edge, files stay small."""
 
 import ast
 import sys
@@ -52,7 +52,7 @@ def modules() -> list[Path]:
     return sorted(p for p in SRC.rglob("*.py"))
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(SRC).with_suffix("").parts[0]
 
 
@@ -76,10 +76,10 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
 def test_imports_point_up_the_house(path: Path) -> None:
-    here = room(path)
+    here = package(path)
     if here == "__init__":
         return
-    assert here in ORDER, f"{path}: no such room; add it to ORDER where it belongs"
+    assert here in ORDER, f"{path}: no such package; add it to ORDER where it belongs"
     pure = not is_edge(name_of(path))
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for name, line in imports(tree):

@@ -244,7 +244,7 @@ def set_device(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change a phone: what is not named stays as it is. Holds at its next request."""
+    """Change a phone: what is not named stays as it is. Takes effect at once."""
     settings = _settings(set_, secret, allow_unknown)
     slots = [parse_slot(name) for name in unset or ()]
     credential = _credential(digest)

@@ -40,11 +40,11 @@ from linekey.phone.events import (
 )
 from linekey.phone.machine import Machine
 from linekey.phone.report import (
-    SHELVES,
+    TABS,
     describe_certificates,
     describe_run,
     describe_settings,
-    find_in_shelf,
+    find_in_tab,
 )
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
@@ -147,12 +147,12 @@ def certificates(
         del document["authorities"]
     if find:
         del document["own"]
-        document = {tab: find_in_shelf(rows, find) for tab, rows in document.items()}
+        document = {tab: find_in_tab(rows, find) for tab, rows in document.items()}
     if as_json:
         emit_json(document)
         return
     for tab, rows in document.items():
-        console.print(SHELVES.get(tab, "Its own"), style="bold", markup=False)
+        console.print(TABS.get(tab, "Its own"), style="bold", markup=False)
         for row in [rows] if isinstance(rows, dict) else rows or []:
             subject = printable(row["label"])
             console.print(f"  {subject}", markup=False, soft_wrap=True)
@@ -204,7 +204,7 @@ def factory_reset(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Reset the phone to its factory defaults: settings, shelves, authentication."""
+    """Reset the phone to its factory defaults: settings, tabs, authentication."""
     folder = _folder(state, mac)
     if not yes:
         typer.confirm(
@@ -233,15 +233,15 @@ def upload(
     user: Annotated[
         bool, typer.Option("--user", help="Try it in user mode, which is refused.")
     ] = False,
-    shelf: Annotated[
+    tab: Annotated[
         Literal["server", "802.1x"],
-        typer.Option("--shelf", help="802.1x: an authority of the network itself."),
+        typer.Option("--tab", help="802.1x: an authority of the network itself."),
     ] = "server",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Upload a certificate by hand, in admin mode."""
-    kind = CertificateUploaded if shelf == "server" else NetworkCertificateUploaded
+    kind = CertificateUploaded if tab == "server" else NetworkCertificateUploaded
     event = kind(read_file(file), admin=not user)
     _act(_folder(state, mac), event, as_json)
 
@@ -266,7 +266,7 @@ def remove(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a certificate off its shelf."""
+    """Take a certificate off its tab."""
     _act(_folder(state, mac), CertificateRemoved(sha256), as_json)
 
 

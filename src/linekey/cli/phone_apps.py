@@ -183,7 +183,7 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     ) -> None:
         """Log the phone into the network by 802.1X, at a RADIUS server.
 
-        The phone's EAP settings, certificate and 802.1X shelf are used; eapol_test
+        The phone's EAP settings, certificate and 802.1X tab are used; eapol_test
         plays the switch.
         """
         host, port = _address(radius)

@@ -75,7 +75,7 @@ def run(
         typer.Option(
             "--trust",
             metavar="FILE",
-            help="Put certificates on the Server Certificates shelf first, as staging "
+            help="Put certificates on the Server Certificates tab first, as staging "
             "would.",
         ),
     ] = None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from linekey.cli.opening import printable
-from linekey.phone.report import SHELVES
+from linekey.phone.report import TABS
 
 Document = Mapping[str, Any]
 Row = tuple[str, str]
@@ -31,7 +31,7 @@ def show_rows(phone: Document) -> list[Row]:
         ),
         ("name check", "on" if auth["check_fqdn"] else "off"),
         ("settings", str(phone["settings"])),
-        *((_lower(SHELVES[s]), str(n)) for s, n in phone["shelves"].items()),
+        *((_lower(TABS[s]), str(n)) for s, n in phone["tabs"].items()),
         *(
             (
                 f"fetched {f['status'] or '—'}",

@@ -122,7 +122,7 @@ class ExceptionAdded:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRemoved:
-    """Event: somebody took a certificate off the Server or 802.1X shelf."""
+    """Event: somebody took a certificate off the Server or 802.1X tab."""
 
     sha256: str
 

@@ -19,7 +19,7 @@ from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
 from linekey.trust.store import TrustStore
 
-SHELVES: Final = MappingProxyType(
+TABS: Final = MappingProxyType(
     {
         "unknown": "Unknown Certificates",
         "server_certificates": "Server Certificates",
@@ -91,13 +91,13 @@ def describe_certificate(
     return document | {"lines": describe(certificate)} if laid_out else document
 
 
-def describe_shelf(
-    state: PhoneState, shelf: str, *, laid_out: bool = False
+def describe_tab(
+    state: PhoneState, tab: str, *, laid_out: bool = False
 ) -> list[dict[str, Any]]:
-    """One tab of the Certificates page; ``shelf`` is a key of ``SHELVES``."""
+    """One tab of the Certificates page; ``tab`` is a key of ``TABS``."""
     trust = state.trust
     rows: list[tuple[Certificate, dict[str, Any]]]
-    match shelf:
+    match tab:
         case "unknown":
             rows = [
                 (
@@ -120,7 +120,7 @@ def describe_shelf(
             ordered = sorted(trust.authorities, key=_sorted_as)
             rows = [(c, {}) for c in ordered]
         case _:
-            raise ValueError(f"no such shelf: {shelf!r}")
+            raise ValueError(f"no such tab: {tab!r}")
     return [describe_certificate(c, laid_out=laid_out) | more for c, more in rows]
 
 
@@ -144,8 +144,8 @@ def _sorted_as(certificate: Certificate) -> tuple[str, str]:
     return (names[0] if names else str(subject)).casefold(), certificate.sha256
 
 
-def find_in_shelf(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
-    """The rows of ``describe_shelf`` that hold every word of ``text``.
+def find_in_tab(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The rows of ``describe_tab`` that hold every word of ``text``.
 
     Words are looked for in subject, issuer, serial number and fingerprints; case and
     the colons of fingerprints do not count.
@@ -170,7 +170,7 @@ def describe_certificates(state: PhoneState) -> dict[str, Any]:
         "own": None
         if own.identity is None
         else {"kind": own.kind, **describe_certificate(own.identity.leaf)},
-        **{shelf: describe_shelf(state, shelf) for shelf in SHELVES},
+        **{tab: describe_tab(state, tab) for tab in TABS},
     }
 
 
@@ -217,7 +217,7 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             "confidence": row.confidence,
             "warnings": list(row.warnings),
         },
-        "shelves": {
+        "tabs": {
             "unknown": len(state.trust.unknown),
             "server_certificates": len(_accepted(state.trust)),
             "ieee8021x": len(state.trust.ieee8021x),

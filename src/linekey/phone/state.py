@@ -100,7 +100,7 @@ class Notification:
     purpose: str
     peer: str
     sha256: str = ""
-    """The refused certificate on the Unknown shelf; empty where there is none."""
+    """The refused certificate on the Unknown tab; empty where there is none."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -1,6 +1,6 @@
 """What people do with the phone's certificates: upload and remove.
 
-The rules of the shelves themselves are in ``linekey.trust.store``; here stands who may,
+The rules of the tabs themselves are in ``linekey.trust.store``; here stands who may,
 and what the log says.
 """
 
@@ -67,7 +67,7 @@ def upload(
 
 
 def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, Answer]:
-    """Take a certificate off the Unknown, Server and 802.1X shelves; the authorities
+    """Take a certificate off the Unknown, Server and 802.1X tabs; the authorities
     are the firmware's, and read-only."""
     trust = state.trust
     own = [

@@ -1,8 +1,8 @@
-"""What one connection leaves behind: a log line, a shelf entry, a notification.
+"""What one connection leaves behind: a log line, a tab entry, a notification.
 
 Rules: every connection is logged with purpose, peer, version, suite and verdict, and
 every failed rule in words (issue of the virtual phone, part 10); a refused server
-certificate goes to the Unknown shelf (seed, Adding Unknown Certificates, H) and onto
+certificate goes to the Unknown tab (seed, Adding Unknown Certificates, H) and onto
 the screen, with what to do; the cure of any other failure is the report's own, where
 whoever knew the reason gave one.
 """
@@ -30,7 +30,7 @@ def note_connection(
         )
         state = replace(state, last_tls=last)
     if report.refused_by_phone and report.chain:
-        state = _shelve(state, report, now)
+        state = _note_refused(state, report, now)
     elif report.error:
         state = state.with_notification(
             Notification(
@@ -54,7 +54,9 @@ def note_connection(
     return state
 
 
-def _shelve(state: PhoneState, report: ConnectionReport, now: datetime) -> PhoneState:
+def _note_refused(
+    state: PhoneState, report: ConnectionReport, now: datetime
+) -> PhoneState:
     verdict, leaf = report.verdict, report.chain[0]
     assert verdict is not None  # refused_by_phone
     trust = state.trust.with_refused(

@@ -1,7 +1,7 @@
 """What the phone knows of one connection it tried, as values.
 
 The edge (``wire.dialer``) fills a ``ConnectionReport`` for every connection, whatever
-came of it; the state machine turns it into log lines, shelf entries and notifications.
+came of it; the state machine turns it into log lines, tab entries and notifications.
 A handshake that completed is never called accepted here: a TLS 1.3 server refuses a
 client afterwards (design, decision 9).
 """

@@ -100,12 +100,12 @@ def find_path(
     """
     leaf, sent = chain[0], tuple(dict.fromkeys(chain[1:]))
     entry = store.entry(leaf)
-    on_shelf = entry is not None and not store.is_exception(leaf)
+    on_tab = entry is not None and not store.is_exception(leaf)
     anchors = _near(leaf, sent, store.anchors)
-    roots = (leaf, *anchors) if on_shelf else anchors
+    roots = (leaf, *anchors) if on_tab else anchors
     unread = [c for c in (leaf, *sent) if not reads(line, c)]
-    if on_shelf:
-        result = _prove_shelved(leaf, sent, roots, now)
+    if on_tab:
+        result = _prove_listed(leaf, sent, roots, now)
     else:
         result = prove_as(
             line, leaf, sent, anchors, at=now, purpose="server", partial_chain=True
@@ -123,11 +123,11 @@ def find_path(
     if pathless:
         findings.append(_missing(chain, path, store, now, known, pathless[0]))
         findings += _passed_over(path, (*sent, *anchors), findings)
-    elif on_shelf and path == (leaf,):
+    elif on_tab and path == (leaf,):
         findings.append(
             held(
-                "chain.shelf-leaf",
-                "the leaf itself is on the phone's Server Certificates shelf",
+                "chain.tab-leaf",
+                "the leaf itself is on the phone's Server Certificates tab",
                 leaf.label,
             )
         )
@@ -136,7 +136,7 @@ def find_path(
             held("chain.untrusted", f"the path ends at {path[-1].label}", _said(path))
         )
         findings += _cross_signs(path, known)
-    if not on_shelf:
+    if not on_tab:
         findings += _other_lines(line, path, sent, anchors, now)
     return Proof(
         result.ok,
@@ -146,13 +146,13 @@ def find_path(
     )
 
 
-def _prove_shelved(
+def _prove_listed(
     leaf: Certificate,
     sent: Sequence[Certificate],
     roots: Sequence[Certificate],
     now: datetime,
 ) -> PathResult:
-    """For a leaf on the shelf; today's OpenSSL is shown a form that it reads."""
+    """For a leaf on the tab; today's OpenSSL is shown a form that it reads."""
     shown = leaf if loads(leaf) else restate((leaf,), old=True)[0]
     own = [shown if c == leaf else c for c in roots]
     found = prove(shown, sent, own, at=now, purpose="server", partial_chain=True)

@@ -110,13 +110,13 @@ _TABLE: Final = (
     # --- the path
     Rule("auth.off", "server authentication is on", _SERVER_AUTH, "H",
          firmware="8.x: off unless switched on (8.2.30); 10.x: always on"),
-    Rule("exception.added", "the certificate is on the shelf as an exception",
+    Rule("exception.added", "the certificate is on the tab as an exception",
          _EXCEPTION, "H"),
     Rule("chain.self-signed", "the leaf is signed by an authority", _SERVER_AUTH, "H"),
     Rule("chain.untrusted", "the path ends at an authority or server certificate of "
          "the phone", _SERVER_AUTH, "H"),
-    Rule("chain.shelf-leaf", "the leaf itself is on the phone's Server Certificates "
-         "shelf", _EXCEPTION, "M"),
+    Rule("chain.tab-leaf", "the leaf itself is on the phone's Server Certificates "
+         "tab", _EXCEPTION, "M"),
     Rule("chain.issuer-not-ca", "every issuer in the path is a CA", _PATH, "H"),
     Rule("chain.path-length", "no CA signs further down than it may", _PATH, "H"),
     Rule("chain.critical-extension", "no critical extension is unknown", _PATH, "H"),

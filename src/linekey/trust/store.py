@@ -1,6 +1,6 @@
-"""A phone's trust store: its four shelves, as one immutable value.
+"""A phone's trust store: its four tabs, as one immutable value.
 
-The shelves are the four tabs of the phone's *Certificates* page (seed, Server
+The tabs are the four tabs of the phone's *Certificates* page (seed, Server
 Authentication):
 
 - **authorities**: Mozilla's roots as of the firmware. Read-only; not persisted, since
@@ -12,7 +12,7 @@ Authentication):
 Rules of this file: an operation returns a new store, and says as a value whether it
 did what was asked; nothing reads a clock, ``at`` is an argument.
 
-What a certificate on the server shelf vouches for (confidence M: the seed says what is
+What a certificate on the server tab vouches for (confidence M: the seed says what is
 accepted, not how the firmware stores it):
 
 - a CA that was provisioned or uploaded is an anchor, like an authority;
@@ -47,7 +47,7 @@ FORMAT: Final = 1
 
 
 class Origin(StrEnum):
-    """How a certificate came to the server shelf."""
+    """How a certificate came to the server tab."""
 
     PROVISIONED = "provisioned"
     UPLOADED = "uploaded"
@@ -87,7 +87,7 @@ class UnknownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What came of an attempt to put a certificate on a shelf.
+    """What came of an attempt to put a certificate on a tab.
 
     ``store`` is the store afterwards (the same one if refused); ``reason`` a sentence
     for the phone's log, in both cases.
@@ -142,14 +142,14 @@ def read_upload(data: bytes) -> Certificate:
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """The four shelves. Equal when their entries are."""
+    """The four tabs. Equal when their entries are."""
 
     authorities: tuple[Certificate, ...] = ()
     server_certificates: tuple[ServerCertificate, ...] = ()
     unknown: tuple[UnknownCertificate, ...] = ()
     ieee8021x: tuple[Certificate, ...] = ()
 
-    # --- what the shelves vouch for
+    # --- what the tabs vouch for
 
     @property
     def anchors(self) -> tuple[Certificate, ...]:
@@ -159,7 +159,7 @@ class TrustStore:
         )
 
     def entry(self, certificate: Certificate) -> ServerCertificate | None:
-        """The server shelf's entry for exactly this certificate; an exception first."""
+        """The server tab's entry for exactly this certificate; an exception first."""
         found = [e for e in self.server_certificates if e.certificate == certificate]
         found.sort(key=lambda e: e.origin is not Origin.EXCEPTED)
         return found[0] if found else None
@@ -186,7 +186,7 @@ class TrustStore:
                 return anchor
         return None
 
-    # --- the Unknown shelf
+    # --- the Unknown tab
 
     def with_refused(
         self,
@@ -205,7 +205,7 @@ class TrustStore:
         return replace(self, unknown=((entry, *rest)[:UNKNOWN_LIMIT]))
 
     def without_unknown(self, certificate: Certificate) -> "TrustStore":
-        """Take a certificate off the Unknown shelf; no change if it is not there."""
+        """Take a certificate off the Unknown tab; no change if it is not there."""
         rest = tuple(u for u in self.unknown if u.certificate != certificate)
         return replace(self, unknown=rest)
 
@@ -226,7 +226,7 @@ class TrustStore:
             f"{certificate.label} was added as an exception",
         )
 
-    # --- the Server Certificates shelf
+    # --- the Server Certificates tab
 
     def upload(self, certificate: Certificate, *, at: datetime) -> Intake:
         """Manual upload in admin mode: only what an accepted certificate signed.
@@ -287,7 +287,7 @@ class TrustStore:
         return replace(self, server_certificates=(*kept, entry))
 
     def without(self, certificate: Certificate) -> "TrustStore":
-        """Remove a certificate from the server and 802.1X shelves, however it came."""
+        """Remove a certificate from the server and 802.1X tabs, however it came."""
         return replace(
             self,
             server_certificates=tuple(
@@ -299,7 +299,7 @@ class TrustStore:
     # --- the other two, and all four
 
     def with_ieee8021x(self, certificate: Certificate) -> "TrustStore":
-        """Put a certificate on the 802.1X shelf; no change if it is there."""
+        """Put a certificate on the 802.1X tab; no change if it is there."""
         if certificate in self.ieee8021x:
             return self
         return replace(self, ieee8021x=(*self.ieee8021x, certificate))

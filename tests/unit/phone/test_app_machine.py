@@ -586,7 +586,7 @@ def test_a_look_up_that_cannot_be_says_why(
 # --- 802.1X
 
 
-def test_a_network_login_takes_certificate_shelf_and_exceptions() -> None:
+def test_a_network_login_takes_certificate_tab_and_exceptions() -> None:
     played = Played(phone(ieee8021x_eap_auth_method="EAP-TLS"))
     played(NetworkCertificateUploaded(authority().certificate.der, admin=True))
     event = NetworkLoginWanted("radius.test", 1812, "geheim")
@@ -605,7 +605,7 @@ def test_a_network_login_takes_certificate_shelf_and_exceptions() -> None:
     assert "PRIVATE" not in repr(command)
 
 
-def test_a_network_server_off_the_shelf_goes_to_the_unknown_one() -> None:
+def test_a_network_server_off_the_tab_goes_to_the_unknown_one() -> None:
     played = Played(phone(ieee8021x_eap_auth_method="EAP-TLS"))
     other = authority("TEST another root")
     played(NetworkCertificateUploaded(other.certificate.der, admin=True))
@@ -678,7 +678,7 @@ def test_a_method_that_the_phone_has_not_is_told(method: str, says: str) -> None
     assert says in played.answer(NetworkLoginWanted("h", 1, "s")).text
 
 
-def test_the_8021x_shelf_takes_a_certificate_from_the_administrator_only() -> None:
+def test_the_8021x_tab_takes_a_certificate_from_the_administrator_only() -> None:
     played = Played(phone())
     assert (
         "admin"

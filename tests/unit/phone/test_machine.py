@@ -505,9 +505,9 @@ def test_base64_and_the_signed_by_rule_begin_and_end_per_branch(
     )  # fmt: skip
     stranger = self_signed()
     answer_all(machine, {model_url: body.encode(), der: stranger.der})
-    shelf = [e.certificate for e in machine.state.trust.server_certificates]
-    assert (ROOT.certificate in shelf) == reads
-    assert (stranger in shelf) == (not signed)
+    tab = [e.certificate for e in machine.state.trust.server_certificates]
+    assert (ROOT.certificate in tab) == reads
+    assert (stranger in tab) == (not signed)
     text = said(machine.state)
     assert ("reads certificates by URL only" in text) == (not reads)
     assert ("is signed by none" in text) == signed
@@ -658,7 +658,7 @@ def test_check_fqdn_does_nothing_where_the_firmware_has_it_not_and_says_so(
     assert "does nothing" in said(machine.state)
 
 
-# --- refusals, the shelf, the exception
+# --- refusals, the tab, the exception
 
 STRANGER = self_signed("prov.test")
 

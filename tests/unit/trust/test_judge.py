@@ -184,16 +184,16 @@ def test_the_path_length_of_a_ca_counts() -> None:
     assert failures(verdict) == ["chain.path-length"]
 
 
-# --- the shelves
+# --- the tabs
 
 
-def test_a_ca_on_the_server_shelf_is_an_anchor() -> None:
+def test_a_ca_on_the_server_tab_is_an_anchor() -> None:
     own = ca("own")
     store = STORE.provision(own.certificate, at=NOW, signed_by_rule=False).store
     assert look(leaf(own, NAME), store=store).accepted
 
 
-def test_an_intermediate_on_the_server_shelf_ends_the_path() -> None:
+def test_an_intermediate_on_the_server_tab_ends_the_path() -> None:
     store = TrustStore().provision(
         MIDDLE.certificate, at=NOW, signed_by_rule=False
     ).store  # fmt: skip

@@ -1,4 +1,4 @@
-"""The four shelves keep the seed's rules."""
+"""The four tabs keep the seed's rules."""
 
 import json
 from datetime import timedelta
@@ -32,7 +32,7 @@ def refused(s: TrustStore, cert=SERVER, at=NOW) -> TrustStore:  # type: ignore[n
     )
 
 
-def test_a_refused_certificate_lands_on_the_unknown_shelf_with_when_and_why() -> None:
+def test_a_refused_certificate_lands_on_the_unknown_tab_with_when_and_why() -> None:
     (entry,) = refused(store()).unknown
     assert entry.certificate == SERVER
     assert (entry.seen, entry.purpose, entry.peer) == (NOW, "sip", "192.0.2.1:5061")
@@ -48,7 +48,7 @@ def test_a_second_refusal_updates_the_row_instead_of_adding_one() -> None:
     assert s.unknown[0].seen == NOW + DAY
 
 
-def test_the_unknown_shelf_is_bounded_and_keeps_the_newest() -> None:
+def test_the_unknown_tab_is_bounded_and_keeps_the_newest() -> None:
     s = store()
     many = [leaf(STRANGER, serial=n) for n in range(1, UNKNOWN_LIMIT + 4)]
     for n, cert in enumerate(many):
@@ -150,7 +150,7 @@ def test_a_version_1_leaf_is_no_anchor_but_a_self_signed_one_is() -> None:
     assert top in s.anchors
 
 
-def test_removing_takes_it_off_both_shelves_and_leaves_the_authorities() -> None:
+def test_removing_takes_it_off_both_tabs_and_leaves_the_authorities() -> None:
     s = store().provision(SERVER, at=NOW, signed_by_rule=False).store
     s = s.with_ieee8021x(SERVER).with_ieee8021x(SERVER)
     assert s.ieee8021x == (SERVER,)

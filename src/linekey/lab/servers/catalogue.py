@@ -239,7 +239,7 @@ CASES: Final[tuple[Case, ...]] = (
         "The certificate is signed by itself.",
         certificate="self-signed",
         expected=from_tls10("phone: chain.self-signed", "phone: chain.self-signed"),
-        why="It is on no shelf; an exception or provisioning would cure it.",
+        why="It is on no tab; an exception or provisioning would cure it.",
     ),
     Case(
         "leaf-as-issuer",
@@ -255,7 +255,7 @@ CASES: Final[tuple[Case, ...]] = (
         "Signed by a root that no phone knows.",
         certificate="unknown-ca",
         expected=from_tls10("phone: chain.untrusted", "phone: chain.untrusted"),
-        why="The path ends at a root that is on no shelf.",
+        why="The path ends at a root that is on no tab.",
     ),
     Case(
         "cross-signed",

@@ -3,7 +3,7 @@
 ::
 
     <state>/phones/<MAC>/          0700
-        state.json                 settings, shelves, notifications, status   0600
+        state.json                 settings, tabs, notifications, status   0600
         builtin.pem, patched.pem   its certificates with their keys           0600
         log.jsonl, log.1.jsonl     the log, a line an entry, newest last      0600
         lock                       held by the process that runs the phone

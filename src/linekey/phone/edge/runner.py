@@ -287,7 +287,7 @@ class VirtualPhone:
     async def get(
         self, url: str, purpose: Purpose, *, max_bytes: int = http.MAX_BYTES
     ) -> http.HttpAnswer:
-        """GET a URL as this phone; every connection goes to log and shelves.
+        """GET a URL as this phone; every connection goes to log and tabs.
 
         Raises InputError and ``http.HttpError``.
         """

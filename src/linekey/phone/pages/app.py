@@ -43,12 +43,12 @@ from linekey.phone.pages.sessions import (
 )
 from linekey.phone.pages.visit import HEADERS, Endpoint, Page, PhoneDesk, Visit
 from linekey.phone.report import (
-    SHELVES,
+    TABS,
     describe_certificates,
     describe_phone,
     describe_settings,
-    describe_shelf,
-    find_in_shelf,
+    describe_tab,
+    find_in_tab,
 )
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
@@ -67,7 +67,7 @@ _TABS = {
     "8021x": "ieee8021x",
     "authorities": "authorities",
 }
-"""``?tab=`` of the Certificates page → the shelf that it shows (``report.SHELVES``)."""
+"""``?tab=`` of the Certificates page → the tab that it shows (``report.TABS``)."""
 
 
 def _when(text: str) -> str:
@@ -204,14 +204,14 @@ class PhonePages:
         tab = visit.request.query_params.get("tab", "unknown")
         tab = tab if tab in _TABS else "unknown"
         wanted = visit.request.query_params.get("find", "").strip()[:200]
-        rows = describe_shelf(visit.state, _TABS[tab], laid_out=True)
+        rows = describe_tab(visit.state, _TABS[tab], laid_out=True)
         return visit.page(
             "certificates",
             tab=tab,
             find=wanted,
             all_rows=len(rows),
-            tabs={tab: (shelf, SHELVES[shelf]) for tab, shelf in _TABS.items()},
-            rows=find_in_shelf(rows, wanted),
+            tabs={tab: (name, TABS[name]) for tab, name in _TABS.items()},
+            rows=find_in_tab(rows, wanted),
         )
 
     async def _authentication(self, visit: Visit) -> Response:
@@ -332,7 +332,7 @@ class PhonePages:
         # Beyond its limit only the beginning is needed to say why it is refused.
         data = visit.upload[: UPLOAD_LIMIT_BYTES + 1]
         admin = visit.session.mode is Mode.ADMIN
-        network = visit.form.get("shelf") == "8021x"
+        network = visit.form.get("tab") == "8021x"
         kind = NetworkCertificateUploaded if network else CertificateUploaded
         await visit.tell(kind(data, admin), "the certificate was uploaded")
         return visit.back_to(f"/certificates?tab={'8021x' if network else 'server'}")

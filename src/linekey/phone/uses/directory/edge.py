@@ -87,7 +87,7 @@ async def _converse(
             "look at the server's log; it may not accept this phone's certificate",
         )
     finally:
-        # Also when the time is over: the connection goes to log and shelves.
+        # Also when the time is over: the connection goes to log and tabs.
         with contextlib.suppress(OSError):
             await _part(stream, lookup)
         ended(stream.report())

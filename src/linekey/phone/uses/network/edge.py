@@ -247,7 +247,7 @@ def _why(called: str, output: str, *, shown: bool) -> tuple[str, str]:
         return (
             f"the certificate of the network's server was refused: {refused[2]}"
             f" (X509 error {refused[1]})",
-            "put its CA on the 802.1X shelf",
+            "put its CA on the 802.1X tab",
         )
     if "cert hash mismatch" in output.lower():
         return (

@@ -5,9 +5,9 @@ wpa_supplicant's (what desk phones run, L); this module writes the file that it 
 and the files it names. Running it is the business of ``network.edge``.
 
 Rules: ``ieee8021x_eap_auth_method`` and ``…_md5_username/_password`` (facts/snom.md §3,
-H); EAP-TLS proves the phone by its certificate, and the 802.1X shelf holds the CAs
+H); EAP-TLS proves the phone by its certificate, and the 802.1X tab holds the CAs
 that the network's server is proved by (seed, tab "802.1X Certificates"; the tags that
-carry a client certificate of its own are undocumented, L). An empty shelf proves
+carry a client certificate of its own are undocumented, L). An empty tab proves
 nobody: the server is then not checked, as phones do it, and said so (L). The EAP
 identity is the MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server
 compare).
@@ -166,8 +166,8 @@ def supplicant(
         network["ca_cert"] = _quoted(f"{folder}/authorities.pem")
     else:
         notes.append(
-            "the 802.1X shelf is empty, so the network's server is not checked;"
-            " put its CA on the shelf"
+            "the 802.1X tab is empty, so the network's server is not checked;"
+            " put its CA on the tab"
         )
     files["eap.conf"] = _configuration(network, ciphers)
     return Supplicant(files, tuple(notes))

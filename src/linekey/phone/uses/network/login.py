@@ -1,10 +1,10 @@
 """802.1X on the phone: what a login needs, and what came of it.
 
 Rules (seed, tab "802.1X Certificates"; L where no word of the vendor is known): the
-802.1X shelf alone vouches for the network's server, and for no other; a server that was
-refused goes to the Unknown shelf with the purpose 802.1x, and an exception accepts
+802.1X tab alone vouches for the network's server, and for no other; a server that was
+refused goes to the Unknown tab with the purpose 802.1x, and an exception accepts
 exactly that certificate. The supplicant decides on the wire (it has its own TLS); the
-reason is found by the phone's own judge over the same shelf.
+reason is found by the phone's own judge over the same tab.
 """
 
 from dataclasses import replace
@@ -70,7 +70,7 @@ def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> 
 
 
 def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Result:
-    """Note what came of it: log, shelf, screen.
+    """Note what came of it: log, tab, screen.
 
     A login for which something lacks here was no connection, and is none on the screen.
     """
@@ -86,7 +86,7 @@ def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Res
     if event.chain and request.method is EapMethod.TLS:
         verdict = _judge(state, event, now)
     if verdict is not None and verdict.accepted is not event.ok:
-        # The supplicant decided otherwise (an empty shelf checks nobody, or something
+        # The supplicant decided otherwise (an empty tab checks nobody, or something
         # else went wrong): its word stands, the judge's would mislead.
         verdict = None
     report = ConnectionReport(
@@ -107,19 +107,19 @@ def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Res
     hint = event.hint
     if verdict is not None and not verdict.accepted:
         hint = (
-            "put the CA of the network's server on the 802.1X shelf (linekey phone"
-            " upload --shelf 802.1x), or add an exception for its certificate"
+            "put the CA of the network's server on the 802.1X tab (linekey phone"
+            " upload --tab 802.1x), or add an exception for its certificate"
         )
     return state, [Save(), Answer(event.ok, event.reason, hint)]
 
 
 def _judge(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Verdict:
-    shelf = TrustStore(
+    tab = TrustStore(
         authorities=event.request.authorities,
         server_certificates=tuple(
             e for e in state.trust.server_certificates if e.origin is Origin.EXCEPTED
         ),
     )
     return judge(
-        event.chain, None, shelf, state.profile, TlsSettings(True, False, 0), now
+        event.chain, None, tab, state.profile, TlsSettings(True, False, 0), now
     )

@@ -142,10 +142,10 @@ def test_suites_that_the_supplicant_lacks_are_left_out_and_named() -> None:
         tls(suites=(0x000A, 0x0005))
 
 
-def test_an_empty_shelf_checks_nobody_and_an_exception_pins_one() -> None:
+def test_an_empty_tab_checks_nobody_and_an_exception_pins_one() -> None:
     text, notes = tls()
     assert "ca_cert" not in text
-    assert "shelf is empty" in notes[0]
+    assert "tab is empty" in notes[0]
     server = authority().certificate
     text, notes = tls(pinned=server)
     assert f'ca_cert="hash://server/sha256/{server.sha256}"' in text
