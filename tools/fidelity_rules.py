@@ -72,8 +72,8 @@ RULES: Final = (
         "A patch made for one device brings its SHA-2 certificate; it is refused "
         "for another MAC, below the model's SHA-2 firmware, and on SHA-1-only models",
         f"SHA-2 {_from(since.SHA2)}",
-        "seed, Upgrade to SHA-2; table of models",
-        "H",
+        "seed, Upgrade to SHA-2; table of models; when it is refused: read on",
+        "M",
         (
             "test_a_patch_is_for_models_and_firmware_that_can_use_it",
             "test_a_patch_for_another_phone_is_refused",
@@ -378,7 +378,7 @@ RULES: Final = (
         "perm V is volatile, gone at a reboot",
         "10.1.79.0 (read for all)",
         _FLAGS,
-        "H",
+        "M",
         ("test_a_volatile_setting_is_gone_after_a_reboot",),
     ),
     PhoneRule(
@@ -442,10 +442,11 @@ RULES: Final = (
     ),
     PhoneRule(
         _FETCH,
-        "The User-Agent has the shape of its firmware and can be replaced",
+        "The User-Agent has the shape of its firmware, without the build's own words "
+        "in the middle, and can be replaced",
         "all",
         f"{_FACTS} §6",
-        "H",
+        "M",
         ("test_the_user_agent_has_the_shape_of_its_firmware",),
     ),
     PhoneRule(
@@ -538,6 +539,23 @@ RULES: Final = (
     ),
     PhoneRule(
         _TLS,
+        "It is a TLS client for SIP, provisioning, action URLs, function keys, the "
+        "minibrowser and LDAP; and for 802.1X",
+        "all",
+        "seed, TLS handshake overview; 802.1X: its tab, seed, Adding Unknown "
+        "Certificates",
+        "H",
+        (
+            "test_the_phone_registers_with_its_certificate_is_reached_and_unregisters",
+            "test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_file",
+            "test_an_action_url_is_fetched_expanded_and_its_page_shown",
+            "test_function_keys_and_the_minibrowser_work_with_mutual_tls",
+            "test_the_phone_proves_itself_binds_and_finds",
+            "test_the_phone_logs_in_with_its_certificate",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
         "Validity is judged by the phone's own clock",
         "all",
         "RFC 5280 §6.1",
@@ -551,6 +569,15 @@ RULES: Final = (
         "seed, Limitations",
         "H",
         ("test_no_revocation_list_is_ever_looked_at",),
+    ),
+    PhoneRule(
+        _TLS,
+        "No certificate lifecycle management, such as SCEP: certificates come by "
+        "provisioning, upload and patch alone",
+        "all",
+        "seed, Limitations",
+        "H",
+        ("test_limitations_of_the_seed_are_standing_rules",),
     ),
     PhoneRule(
         _TLS,
@@ -591,6 +618,15 @@ RULES: Final = (
         f"{_FACTS} §3 (host_name_validation_flags are OpenSSL's), read on",
         "L",
         ("test_a_sip_server_is_named_as_a_web_server_is_not_as_rfc_5922_has_it",),
+    ),
+    PhoneRule(
+        _SIP,
+        "A line that speaks of no TLS registers without. A real phone may find TLS by "
+        "DNS (NAPTR) where no outbound proxy is set; this one asks for addresses alone",
+        "all",
+        "a page of traud.de on Snom phones and asterisk-amr issue 9 for NAPTR",
+        "L",
+        ("test_outbound_says_where_and_how",),
     ),
     PhoneRule(
         _SIP,
@@ -659,7 +695,7 @@ RULES: Final = (
         "IPPhone roots without Snom, and IPPhoneSilent, which shows nothing",
         "all here; the vendor names 10.1.82.0 for Silent",
         'vendor page "XML Minibrowser"; fspbx',
-        "H",
+        "M",
         ("test_a_silent_page_leaves_the_screen_and_fetches_the_next",),
     ),
     PhoneRule(
@@ -685,7 +721,7 @@ RULES: Final = (
         "all",
         "seed, Uploading the Phone Certificate (a trusted environment); the warning is "
         "linekey's own",
-        "H",
+        "M",
         ("test_secrets_that_came_by_an_open_way_are_warned_of_by_setting_and_url",),
     ),
     PhoneRule(

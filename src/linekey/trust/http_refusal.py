@@ -71,7 +71,11 @@ _STATUSES: Final = {
 }
 _WORDS: Final = (
     (
-        re.compile(r"plain http request was sent to https|plain http to an ssl", re.I),
+        re.compile(
+            r"plain http request was sent to https|plain http to an ssl|"
+            r"http request to an https server|host and port requires? tls",
+            re.I,
+        ),
         HttpRefusal.PLAIN_HTTP,
     ),
     (
@@ -83,13 +87,20 @@ _WORDS: Final = (
         ),
         HttpRefusal.CERTIFICATE_MISSING,
     ),
-    (re.compile(r"certificate", re.I), HttpRefusal.CERTIFICATE_REFUSED),
+    # Not what is part of a path or a file's name, which some servers repeat.
+    (
+        re.compile(r"(?<![\w/.%-])certificates?(?![\w/%-]|\.\w)", re.I),
+        HttpRefusal.CERTIFICATE_REFUSED,
+    ),
 )
 
 
 def read_http_refusal(status: int, body: bytes) -> SaidInHttp | None:
-    """What an answer of 4xx says of TLS; None for one that says nothing of it."""
-    if not 400 <= status < 500:
+    """What an answer of 4xx says of TLS; None for one that says nothing of it.
+
+    404 and 410 speak of a file, be it a certificate that is to be fetched.
+    """
+    if not 400 <= status < 500 or status in (404, 410):
         return None
     text = _text_of(body)
     for pattern, refusal in _WORDS:

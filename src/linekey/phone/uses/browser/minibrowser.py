@@ -274,6 +274,8 @@ def follow(url: str, typed: tuple[str, ...] = ()) -> Step:
         return Dial(mask_url(url[4:], typed))
     if scheme in {"http", "https"}:
         return Open(url, typed)
+    if scheme in {"snom", "phone"}:
+        return Stay(f"the phone knows {scheme}://mb_exit and {scheme}://mb_nop alone")
     return Stay(f"a page may not open {scheme!r} URLs; use https")
 
 

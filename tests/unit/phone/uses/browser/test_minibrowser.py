@@ -225,7 +225,9 @@ def test_phone_and_snom_commands_are_one(scheme: str) -> None:
     told = follow(f"{scheme}://mb_nop#toggleset=x")
     assert isinstance(told, Stay)
     assert "toggleset=x" in told.reason
-    assert isinstance(follow(f"{scheme}://mb_other"), Stay)
+    other = follow(f"{scheme}://mb_other")
+    assert isinstance(other, Stay)
+    assert "://mb_exit" in other.reason
     assert isinstance(follow(f"{scheme}://mb_exitus"), Stay)
 
 
