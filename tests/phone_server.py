@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from linekey.certs.certificate import Certificate
 from linekey.phone.identity import DeviceIdentity
-from linekey.tls.context import Identity, ServerContexts
-from linekey.tls.engine import ServerEngine
+from linekey.tls.engine import Identity, ServerContexts, ServerEngine
 from linekey.tls.events import (
     Accept,
     AlertReceived,

@@ -17,8 +17,7 @@ from linekey.phone.state import PhoneState
 from linekey.phone.uses.directory.edge import look_up
 from linekey.phone.uses.directory.settings import read_directory
 from linekey.phone.uses.sip.edge import SipLines
-from linekey.tls.context import Identity, ServerContexts
-from linekey.tls.engine import ServerEngine
+from linekey.tls.engine import Identity, ServerContexts, ServerEngine
 from linekey.tls.events import DataReceived, HandshakeCompleted
 from linekey.tls.hello import parse_client_hello
 from linekey.tls.policy import MODERN

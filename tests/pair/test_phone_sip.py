@@ -18,7 +18,7 @@ from linekey.phone.uses.sip import registration as sip_registration
 from linekey.phone.uses.sip.account import read_account
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.registration import LineState, Registration
-from linekey.tls.context import Identity, ServerContexts
+from linekey.tls.engine import Identity, ServerContexts
 from linekey.wire.door.listener import bind
 
 PASSWORD = "hunter2"

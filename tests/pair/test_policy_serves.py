@@ -16,12 +16,13 @@ from tests.pair.tls_world import HOST, accept, certificate, key
 from linekey.errors import InputError
 from linekey.tls import wire
 from linekey.tls.alerts import Alert
-from linekey.tls.context import ServerContext, ServerContexts
 from linekey.tls.engine import (
     ClientEngine,
     HandshakeCompleted,
     HandshakeFailed,
     Identity,
+    ServerContext,
+    ServerContexts,
     ServerEngine,
     client_context,
 )

@@ -41,11 +41,13 @@ from linekey.tls.engine import (
     client_context,
 )
 from linekey.tls.hello import parse_client_hello
+from linekey.tls.pump import ClientPump
+from linekey.tls.pump import Limits as TlsLimits
 from linekey.tls.suites import SIGNALS
 from linekey.tls.versions import Version
 from linekey.trust.http_refusal import read_http_refusal
+from linekey.wire.carry import READ_SIZE, carry
 
-_CHUNK: Final = 16_384
 _MAX_HEAD: Final = 65_536
 """Bytes of an HTTP answer that are looked at: its status line and an error's words."""
 
@@ -213,7 +215,7 @@ class Prober:
             async with asyncio.timeout(self._limits.answer_s):
                 writer.write(hello.to_bytes(secrets.token_bytes(32)))
                 await writer.drain()
-                while not answer.done and (data := await reader.read(_CHUNK)):
+                while not answer.done and (data := await reader.read(READ_SIZE)):
                     answer.feed(data)
             return answer.finish(elapsed())
         except TimeoutError:
@@ -261,7 +263,7 @@ class Prober:
                 reader, writer = await asyncio.open_connection(*address)
         except (OSError, TimeoutError) as error:
             return Late(False, False, detail=f"no second connection: {error}"), None
-        talk = _Talk(engine, host)
+        talk = _Talk(ClientPump(engine, TlsLimits(), 0.0), host)
         try:
             async with asyncio.timeout(self._limits.answer_s):
                 await talk.run(reader, writer)
@@ -277,29 +279,21 @@ class Prober:
 class _Talk:
     """One real handshake, one request, and the end of it."""
 
-    def __init__(self, engine: ClientEngine, host: str) -> None:
-        self._engine = engine
+    def __init__(self, pump: ClientPump, host: str) -> None:
+        self._pump = pump
         self._host = host
         self._handshake = False
         self._version: Version | None = None
         self._alert: Alert | None = None
         self._head = b""
-        self._ended = False
         self.detail = ""
 
     async def run(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        writer.write(self._engine.take_output())
-        while not self._ended:
-            await writer.drain()
-            data = await reader.read(_CHUNK)
-            events = self._engine.receive(data) if data else self._engine.receive_eof()
-            for event in events:
+        while not self._pump.ended:
+            for event in await carry(self._pump, reader, writer):
                 self._take(event)
-            if not data:
-                self._ended = True
-            writer.write(self._engine.take_output())
 
     def _take(self, event: Event) -> None:
         if isinstance(event, HandshakeCompleted):
@@ -311,24 +305,20 @@ class _Talk:
                 f"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: linekey-check\r\n"
                 "Connection: close\r\n\r\n"
             )
-            self._engine.send(request.encode("ascii"))
+            self._pump.send(request.encode("ascii"))
         elif isinstance(event, DataReceived):
             self._head = (self._head + event.data)[:_MAX_HEAD]
         elif isinstance(event, HandshakeFailed):
             self._alert = event.alert_received
             self.detail = event.reason
-            self._ended = True
         elif isinstance(event, AlertReceived):
             if event.fatal:
                 self._alert = event.alert or Alert.HANDSHAKE_FAILURE
                 self.detail = f"alert {event.number} after the handshake"
-                self._ended = True
         elif isinstance(event, ConnectionFailed):
             self.detail = event.reason
-            self._ended = True
         elif isinstance(event, PeerClosed):
             self.detail = self.detail or "the server closed without an answer"
-            self._ended = True
 
     def late(self) -> Late:
         """What came of it."""

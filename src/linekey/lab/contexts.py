@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from linekey.lab.authority import LabAuthority
 from linekey.server.gate import Gate
-from linekey.tls.context import Identity, ServerContexts
+from linekey.tls.engine import Identity, ServerContexts
 from linekey.tls.policy import BEST_VERSION
 
 

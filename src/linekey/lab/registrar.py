@@ -38,21 +38,16 @@ from linekey.errors import PeerError
 from linekey.phone.uses.sip.messages import make_reply
 from linekey.phone.uses.sip.stream import PONG, Ping, SipReader
 from linekey.phone.uses.sip.syntax import Flawed, flaw_of, readable, refusal
-from linekey.tls.alerts import Alert, record
-from linekey.tls.context import ServerContexts
-from linekey.tls.engine import ServerEngine
-from linekey.tls.errors import TlsError
+from linekey.tls.engine import ServerContexts
 from linekey.tls.events import (
     AlertReceived,
     ConnectionFailed,
     DataReceived,
-    HandshakeCompleted,
     HandshakeFailed,
-    PeerClosed,
     TlsInfo,
 )
-from linekey.tls.hello import parse_client_hello
-from linekey.tls.policy import choose
+from linekey.tls.pump import Limits, ServerPump
+from linekey.wire.carry import carry, flush
 
 SERVER: Final = "linekey lab registrar (for the lab only)"
 MIN_EXPIRES_S: Final = 30
@@ -61,11 +56,13 @@ NONCE_S: Final = 300.0
 SILENCE_S: Final = 120.0
 """A connection without a byte for so long is closed; phones ping every minute."""
 MAX_CONNECTIONS: Final = 64
-_MAX_HELLO: Final = 64 * 1024
+_LIMITS: Final = Limits(handshake_s=SILENCE_S)
 _EXPIRES: Final = re.compile(r";\s*expires\s*=\s*[^;,]*", re.ASCII | re.IGNORECASE)
 
 METHODS: Final = ("REGISTER", "OPTIONS")
 _EXTENSIONS: Final = frozenset({"path", "outbound"})
+_OFFER: Final = "model and firmware decide what a phone offers: linekey models"
+_LOOK_THERE: Final = "the phone's log says what its end saw of it"
 _LOOK: Final = "look at what the client sends; RFC 3261 says how it is written"
 
 Accounts = Callable[[str], str | None]
@@ -408,102 +405,58 @@ class _Client:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self.info: TlsInfo | None = None
         self._registrar = registrar
         self._reader = reader
         self._writer = writer
-        self._engine: ServerEngine | None = None
+        self._pump = ServerPump(registrar._contexts, _LIMITS, _now())
         self._messages = SipReader()
+
+    @property
+    def info(self) -> TlsInfo | None:
+        """What was negotiated; None before the handshake's end."""
+        return self._pump.info
 
     async def serve(self) -> None:
         """Answer until either end closes. Raises OSError, TimeoutError, PeerError."""
-        data = await self._hello()
-        while data:
-            assert self._engine is not None  # _hello made it
-            for event in self._engine.receive(data):
+        while not self._pump.ended:
+            async with asyncio.timeout(SILENCE_S):
+                events = await carry(self._pump, self._reader, self._writer)
+            for event in events:
                 match event:
-                    case HandshakeCompleted(info=info):
-                        self.info = info
                     case DataReceived(data=plain):
                         self._take(plain)
-                    case HandshakeFailed() | ConnectionFailed() | AlertReceived():
-                        await self._flush()  # the alert
-                        raise PeerError(
-                            event.reason,
-                            hint="the phone's log says what its end saw of it",
-                        )
-                    case PeerClosed():
+                    case HandshakeFailed(code="hello.gone" | "handshake.gone"):
                         return
-            await self._flush()
+                    case HandshakeFailed(code="handshake.no_policy"):
+                        raise PeerError(event.reason, hint=_OFFER)
+                    case HandshakeFailed():
+                        raise PeerError(event.reason, hint=event.cure or _LOOK_THERE)
+                    case ConnectionFailed() | AlertReceived():
+                        raise PeerError(event.reason, hint=_LOOK_THERE)
+            await flush(self._pump, self._writer)
             if self._messages.trouble is not None:  # what came before it is served
                 raise self._messages.trouble
-            async with asyncio.timeout(SILENCE_S):
-                data = await self._reader.read(65536)
-
-    async def _hello(self) -> bytes:
-        data = b""
-        async with asyncio.timeout(SILENCE_S):
-            while True:
-                part = await self._reader.read(65536)
-                data += part
-                if not part or len(data) > _MAX_HELLO:
-                    return b""
-                try:
-                    hello = parse_client_hello(data)
-                except TlsError as error:
-                    await self._say(error.alert, int.from_bytes(data[1:3], "big"))
-                    raise
-                if hello is not None:
-                    break
-        contexts = self._registrar._contexts
-        choice = choose(hello, contexts.key)
-        if choice.policy is None:
-            await self._say(choice.alert, hello.legacy_version)
-            raise PeerError(
-                choice.reason,
-                hint="model and firmware decide what a phone offers: linekey models",
-            )
-        self._engine = ServerEngine(contexts[choice.policy], hello=hello)
-        return data
-
-    async def _say(self, alert: Alert | None, version: int) -> None:
-        """Tell a client for whom no engine runs; it speaks ``version``."""
-        if alert is not None:
-            self._writer.write(record(alert, version))
-            await self._writer.drain()
 
     def _take(self, plain: bytes) -> None:
-        engine = self._engine
-        assert engine is not None  # only called with one
         for message in self._messages.feed(plain):
             match message:
                 case Ping():
-                    engine.send(PONG)
+                    self._pump.send(PONG)
                 case Request():
                     with contextlib.suppress(KeyError, ValueError):
-                        engine.send(self._registrar.answer(message, self))
+                        self._pump.send(self._registrar.answer(message, self))
                 case Flawed():
                     with contextlib.suppress(ValueError):
-                        engine.send(self._registrar.answer_flawed(message))
+                        self._pump.send(self._registrar.answer_flawed(message))
 
     async def send(self, data: bytes) -> None:
         """Send a request of the registrar's own."""
-        assert self._engine is not None  # only a registered client is sent to
-        self._engine.send(data)
-        await self._flush()
+        self._pump.send(data)
+        await flush(self._pump, self._writer)
 
     def end(self) -> None:
         """Say close_notify, where there is still somebody to hear it."""
-        engine = self._engine
-        if engine is not None:
-            engine.close()
-            self._writer.write(engine.take_output())
-
-    async def _flush(self) -> None:
-        engine = self._engine
-        if engine is not None and (output := engine.take_output()):
-            self._writer.write(output)
-            await self._writer.drain()
+        self._writer.write(self._pump.end())
 
 
 def _peer_name(writer: asyncio.StreamWriter) -> str:

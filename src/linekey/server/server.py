@@ -51,8 +51,7 @@ from linekey.store.reserve import MIB, Reserve
 from linekey.store.retention import Retention, keep_within
 from linekey.store.servers import Presence
 from linekey.tls.context import Identity as TlsIdentity
-from linekey.tls.context import ServerContexts
-from linekey.tls.engine import ServerEngine
+from linekey.tls.engine import ServerContexts, ServerEngine
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
 from linekey.wire.asgi_edge import Edge

@@ -18,8 +18,7 @@ from linekey.errors import CertificateError, InputError
 from linekey.tls import binding
 from linekey.tls.events import Verify
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name, signature_name
-from linekey.tls.policy import LEGACY, MODERN, Policy, missing_suites
-from linekey.tls.server_key import server_key
+from linekey.tls.policy import MODERN, Policy, missing_suites
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES, name_of
 from linekey.tls.versions import Version
 
@@ -335,31 +334,6 @@ def _set_lists(
             "OpenSSL does not know all of the signature algorithms"
             f" {list(signatures)!r}"
         )
-
-
-class ServerContexts:
-    """The contexts of one server, one for each policy, made when first needed.
-
-    Takes what ``server_context`` takes. A change of trust or identity is a new
-    ServerContexts: with it every session that could be resumed is forgotten. ``key``
-    is what ``policy.choose`` needs to know of the identity. Whoever lets ``choose``
-    pick from all policies says so with ``best_version=BEST_VERSION``.
-    """
-
-    def __init__(self, identity: Identity, **options: object) -> None:
-        self._identity = identity
-        self._options = options
-        self._made: dict[Policy, ServerContext] = {}
-        self.key = server_key(identity.leaf)
-        self[LEGACY]  # what is wrong with the options shows now
-
-    def __getitem__(self, policy: Policy) -> ServerContext:
-        """Give the context for a policy."""
-        made = self._made.get(policy)
-        if made is None:
-            made = server_context(self._identity, policy, **self._options)  # type: ignore[arg-type]
-            self._made[policy] = made
-        return made
 
 
 def client_context(

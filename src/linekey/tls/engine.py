@@ -35,7 +35,6 @@ from linekey.tls.context import (
     ClientContext,
     Identity,
     ServerContext,
-    ServerContexts,
     client_context,
     server_context,
 )
@@ -59,8 +58,9 @@ from linekey.tls.events import (
 from linekey.tls.hello import ClientHello
 from linekey.tls.messages import read_client_chain
 from linekey.tls.parameters import is_address
-from linekey.tls.policy import Policy
+from linekey.tls.policy import LEGACY, Policy
 from linekey.tls.reasons import explain_alert, explain_failure
+from linekey.tls.server_key import server_key
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 
@@ -453,6 +453,36 @@ class ServerEngine(Engine):
 def _reaches(hello: ClientHello, context: ServerContext) -> int:
     """The version that OpenSSL will choose for this hello, or 0."""
     return max((v for v in hello.versions if v <= context.best_version), default=0)
+
+
+class ServerContexts:
+    """The contexts of one server, one for each policy, made when first needed; and the
+    engines of its connections.
+
+    Takes what ``server_context`` takes. A change of trust or identity is a new
+    ServerContexts: with it every session that could be resumed is forgotten. ``key``
+    is what ``policy.choose`` needs to know of the identity. Whoever lets ``choose``
+    pick from all policies says so with ``best_version=BEST_VERSION``.
+    """
+
+    def __init__(self, identity: Identity, **options: object) -> None:
+        self._identity = identity
+        self._options = options
+        self._made: dict[Policy, ServerContext] = {}
+        self.key = server_key(identity.leaf)
+        self[LEGACY]  # what is wrong with the options shows now
+
+    def __getitem__(self, policy: Policy) -> ServerContext:
+        """Give the context for a policy."""
+        made = self._made.get(policy)
+        if made is None:
+            made = server_context(self._identity, policy, **self._options)  # type: ignore[arg-type]
+            self._made[policy] = made
+        return made
+
+    def engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+        """Make the engine for one connection."""
+        return ServerEngine(self[policy], hello=hello)
 
 
 class ClientEngine(Engine):

@@ -17,6 +17,8 @@ from typing import Final
 
 from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
+from linekey.tls.hello import ClientHello
+from linekey.tls.policy import Policy
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
 
@@ -132,6 +134,14 @@ class TlsInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HelloReceived:
+    """A client's hello is whole, and this policy is for it; see ``tls.pump``."""
+
+    hello: ClientHello
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class HandshakeCompleted:
     """Keys are agreed on. Says nothing of acceptance; see the module's docstring."""
 
@@ -201,7 +211,8 @@ class PeerClosed:
 
 
 Event = (
-    HandshakeCompleted
+    HelloReceived
+    | HandshakeCompleted
     | DataReceived
     | HandshakeFailed
     | ConnectionFailed

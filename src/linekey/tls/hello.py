@@ -24,6 +24,7 @@ from linekey.tls.versions import Version, is_grease
 __all__ = [
     "MAX_HELLO_BYTES",
     "ClientHello",
+    "HelloReader",
     "TlsError",
     "build_client_hello",
     "explain_unfinished",
@@ -173,30 +174,69 @@ def _read_alpn(body: bytes | None) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def parse_client_hello(
-    data: bytes, *, max_bytes: int = MAX_HELLO_BYTES
-) -> ClientHello | None:
-    """Read the ClientHello at the start of a connection; None when more is needed.
+class HelloReader:
+    """Reads the ClientHello at the start of a connection; feed it what arrives."""
 
-    What follows the hello is ignored. Raises TlsError for anything that cannot
-    become a hello, with the reason and the alert to send, if TLS has one for it:
-    plain HTTP or SIP, an SSL 2 hello, another record or message first, empty
-    records, a hello longer than ``max_bytes`` (its four bytes of header counted) or
-    in more than ``MAX_HELLO_RECORDS`` records, and malformed content. ``None`` never
-    asks for more than ``max_bytes`` and five bytes a record.
-    """
-    if not data:
-        return None
-    if data[0] != _HANDSHAKE:
-        _explain_stranger(data)
-        return None
-    at = 0
-    message = bytearray()
-    record_version = 0x0301
-    for count in range(MAX_HELLO_RECORDS + 1):
-        header = data[at : at + 5]
+    __slots__ = ("_at", "_count", "_end", "_max_bytes", "_message", "_version", "data")
+
+    def __init__(self, max_bytes: int = MAX_HELLO_BYTES) -> None:
+        self.data = bytearray()
+        """All that came."""
+        self._max_bytes = max_bytes
+        self._message = bytearray()
+        self._at = self._end = 0  # what is read of data; where this record ends
+        self._count = 0
+        self._version = 0x0301
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """Take bytes; give the hello as soon as it is whole, None before.
+
+        What follows the hello is ignored. Raises TlsError for anything that cannot
+        become a hello, with the reason and the alert to send, if TLS has one for it:
+        plain HTTP or SIP, an SSL 2 hello, another record or message first, empty
+        records, a hello longer than ``max_bytes`` (its four bytes of header counted) or
+        in more than ``MAX_HELLO_RECORDS`` records, and malformed content. Never keeps
+        more than ``max_bytes`` and five bytes a record before it says one or the other,
+        and what came in the same piece.
+        """
+        taken, message = self.data, self._message
+        taken += data
+        if not taken:
+            return None
+        if taken[0] != _HANDSHAKE:
+            _explain_stranger(bytes(taken))
+            return None
+        while True:
+            if self._at == self._end and not self._begin_record():
+                return None
+            fragment = taken[self._at : self._end]
+            message += fragment
+            self._at += len(fragment)
+            if message and message[0] != _CLIENT_HELLO:
+                raise TlsError(
+                    f"the first handshake message has type {message[0]}, not 1, which"
+                    " is a client hello",
+                    alert=Alert.UNEXPECTED_MESSAGE,
+                )
+            if len(message) >= 4:
+                size = 4 + int.from_bytes(message[1:4], "big")
+                if size > self._max_bytes:
+                    raise TlsError(
+                        f"the client hello has {size} bytes; {self._max_bytes} is the"
+                        " limit",
+                        alert=Alert.ILLEGAL_PARAMETER,  # as OpenSSL has it
+                        kind="too_large",
+                    )
+                if len(message) >= size:
+                    return _parse_body(bytes(message[4:size]), self._version)
+            if self._at < self._end:
+                return None
+
+    def _begin_record(self) -> bool:
+        """Read a record's header; say whether it is there."""
+        header = self.data[self._at : self._at + 5]
         if len(header) > 1 and header[1] != 3:
-            _raise_garbage(data)
+            _raise_garbage(bytes(self.data))
         if header and header[0] != _HANDSHAKE:
             raise TlsError(
                 f"{_CONTENT.get(header[0], 'an unknown record')} came in the middle"
@@ -204,7 +244,7 @@ def parse_client_hello(
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
         if len(header) < 5:
-            return None
+            return False
         length = int.from_bytes(header[3:], "big")
         if not 0 < length <= 16_384:
             raise TlsError(
@@ -212,35 +252,24 @@ def parse_client_hello(
                 " it must have 1 to 16384",
                 alert=Alert.RECORD_OVERFLOW if length else Alert.UNEXPECTED_MESSAGE,
             )
-        if count == MAX_HELLO_RECORDS:
+        if self._count == MAX_HELLO_RECORDS:
             raise TlsError(
                 f"the client hello comes in more than {MAX_HELLO_RECORDS} records",
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
-        if not count:
-            record_version = int.from_bytes(header[1:3], "big")
-        fragment = data[at + 5 : at + 5 + length]
-        message += fragment
-        if message and message[0] != _CLIENT_HELLO:
-            raise TlsError(
-                f"the first handshake message has type {message[0]}, not 1, which is"
-                " a client hello",
-                alert=Alert.UNEXPECTED_MESSAGE,
-            )
-        if len(message) >= 4:
-            size = 4 + int.from_bytes(message[1:4], "big")
-            if size > max_bytes:
-                raise TlsError(
-                    f"the client hello has {size} bytes; {max_bytes} is the limit",
-                    alert=Alert.ILLEGAL_PARAMETER,
-                    kind="too_large",
-                )
-            if len(message) >= size:
-                return _parse_body(bytes(message[4:size]), record_version)
-        if len(fragment) < length:
-            return None
-        at += 5 + length
-    raise AssertionError("unreachable: the loop returns or raises")
+        if not self._count:
+            self._version = int.from_bytes(header[1:3], "big")
+        self._count += 1
+        self._at += 5
+        self._end = self._at + length
+        return True
+
+
+def parse_client_hello(
+    data: bytes, *, max_bytes: int = MAX_HELLO_BYTES
+) -> ClientHello | None:
+    """Read a whole first piece, as ``HelloReader`` does. None: more is needed."""
+    return HelloReader(max_bytes).feed(data)
 
 
 def _parse_body(body: bytes, record_version: int) -> ClientHello:

@@ -40,19 +40,14 @@ from linekey.tls.events import (
     TlsInfo,
 )
 from linekey.tls.parameters import is_address
+from linekey.tls.pump import ClientPump, Limits
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Verdict
+from linekey.wire.carry import READ_SIZE, carry, flush
 
 CONNECT_LIMIT_S: Final = 10.0
 HANDSHAKE_LIMIT_S: Final = 15.0
-READ_SIZE: Final = 65536
-MAX_HANDSHAKE_BYTES: Final = 256 * 1024
-"""What a server may send before the handshake is done. OpenSSL takes a certificate
-list of 100 KiB (SSL_MAX_CERT_LIST_DEFAULT)."""
 _CLOSE_LIMIT_S: Final = 1.0
-_HANDSHAKE: Final = 22  # RFC 5246 §6.2.1
-_CERTIFICATE_REQUEST: Final = 13  # RFC 5246 §7.4
-_SERVER_HELLO_DONE: Final = 14
 
 _RENEGOTIATION: Final = (
     "the server asked to renegotiate after the handshake, as Apache does for "
@@ -115,48 +110,8 @@ class _Seen:
     alert_sent: Alert | None = None
     alert_received: Alert | None = None
     error: str = ""
+    late: bool = False
     notes: list[str] = field(default_factory=list)
-
-
-class _Flight:
-    """Looks through a server's first flight for a CertificateRequest.
-
-    Below TLS 1.3 the flight is plain (RFC 5246 §7.4); in TLS 1.3, which no phone of the
-    catalogue speaks, it is not, and ``asked`` stays False.
-    """
-
-    __slots__ = ("_messages", "_over", "_records", "asked")
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._over = False
-        self._records = bytearray()
-        self._messages = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the server, as they come."""
-        if self._over:
-            return
-        records, messages = self._records, self._messages
-        records += data
-        while len(records) >= 5 and not self._over:
-            size = 5 + int.from_bytes(records[3:5], "big")
-            if len(records) < size:
-                break
-            if records[0] == _HANDSHAKE:
-                messages += records[5:size]
-            self._over = records[0] != _HANDSHAKE
-            del records[:size]
-        while len(messages) >= 4:
-            size = 4 + int.from_bytes(messages[1:4], "big")
-            if size > MAX_HANDSHAKE_BYTES or len(messages) < size:
-                break
-            self.asked |= messages[0] == _CERTIFICATE_REQUEST
-            self._over |= messages[0] == _SERVER_HELLO_DONE
-            del messages[:size]
-        if self._over:
-            records.clear()
-            messages.clear()
 
 
 class Stream(httpcore2.AsyncNetworkStream):
@@ -173,13 +128,11 @@ class Stream(httpcore2.AsyncNetworkStream):
         self.peer = peer
         self._reader = reader
         self._writer = writer
-        self._engine: ClientEngine | None = None
+        self._pump: ClientPump | None = None
         self._offer: Offer | None = None
         self._seen = _Seen()
-        self._flight = _Flight()
         self._data = bytearray()
         self._ended = False
-        self._heard = False
 
     # --- what happened
 
@@ -187,7 +140,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         """What is known of this connection so far; call it again at its end."""
         seen = self._seen
         info = seen.info
-        asked = self._flight.asked
+        asked = self._pump is not None and self._pump.asked
         own = self._offer.own_leaf if self._offer is not None and asked else None
         return ConnectionReport(
             purpose=self.purpose,
@@ -204,8 +157,8 @@ class Stream(httpcore2.AsyncNetworkStream):
             alert_sent=seen.alert_sent,
             alert_received=seen.alert_received,
             error=seen.error,
-            renegotiation_asked=self._engine is not None
-            and self._engine.declined_renegotiation,
+            renegotiation_asked=self._pump is not None
+            and self._pump.engine.declined_renegotiation,
             notes=(*(self._offer.notes if self._offer else ()), *seen.notes),
         )
 
@@ -239,13 +192,13 @@ class Stream(httpcore2.AsyncNetworkStream):
         if self._ended:
             raise httpcore2.WriteError(self._seen.error or "the connection is closed")
         try:
-            if self._engine is not None:
-                self._engine.send(buffer)
-                self._writer.write(self._engine.take_output())
-            else:
-                self._writer.write(buffer)
             async with asyncio.timeout(timeout):
-                await self._writer.drain()
+                if self._pump is not None:
+                    self._pump.send(buffer)
+                    await flush(self._pump, self._writer)
+                else:
+                    self._writer.write(buffer)
+                    await self._writer.drain()
         except TimeoutError:
             raise httpcore2.WriteTimeout(f"not sent within {timeout:g} s") from None
         except OSError as error:
@@ -255,10 +208,9 @@ class Stream(httpcore2.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close, with close_notify; twice is fine."""
-        if self._engine is not None and not self._ended:
-            self._engine.close()
+        if self._pump is not None and not self._ended:
             with contextlib.suppress(OSError):
-                self._writer.write(self._engine.take_output())
+                self._writer.write(self._pump.end())
         self._ended = True
         self._writer.close()
         # A peer that resets instead of closing has closed all the same.
@@ -272,7 +224,7 @@ class Stream(httpcore2.AsyncNetworkStream):
 
     # --- TLS
 
-    async def start(self, offer: Offer, host: str) -> None:
+    async def start(self, offer: Offer, host: str, limits: Limits) -> None:
         """Do the handshake. Raises DialError."""
         self._offer = offer
         seen = self._seen
@@ -286,38 +238,34 @@ class Stream(httpcore2.AsyncNetworkStream):
             return Refuse(alert, seen.verdict.reason, seen.verdict)
 
         try:
-            self._engine = ClientEngine(
+            engine = ClientEngine(
                 replace(offer.context, verify=verify),
                 server_name=host if offer.sends_server_name else None,
             )
         except (TlsError, ValueError) as error:
             seen.error = f"the phone can make no hello for {host!r}: {error}"
             raise DialError(self.report()) from error
-        self._writer.write(self._engine.take_output())
-        received = 0
+        now = asyncio.get_running_loop().time()
+        self._pump = pump = ClientPump(engine, limits, now)
         while seen.info is None and not self._ended:
-            if received > MAX_HANDSHAKE_BYTES:
-                seen.error = f"more than {MAX_HANDSHAKE_BYTES} bytes of handshake"
-                break
-            received += await self._fill()
+            await self._fill()
         if seen.verdict is not None and not seen.verdict.accepted:
             seen.notes += _about_server_name(offer, host)
         if seen.info is not None and not seen.chain and not seen.info.resumed:
             self._judge_anonymous(offer, host)
         if seen.error or self._ended:
             seen.error = seen.error or "the server closed the connection"
-            hint = ""
-            if not self._heard:
-                seen.error += ", without a word to the phone's hello"
+            hint = _UNLIKE_TLS if seen.late else ""
+            if not pump.heard:
+                seen.error += (
+                    ": the server took the connection and is silent"
+                    if seen.late
+                    else ", without a word to the phone's hello"
+                )
                 hint = _WORDLESS
             report = self.report()
             await self.aclose()
             raise DialError(report, hint=hint)
-
-    @property
-    def heard(self) -> bool:
-        """Whether a single byte ever came from the server."""
-        return self._heard
 
     def _judge_anonymous(self, offer: Offer, host: str) -> None:
         if offer.anonymous_is_fine:
@@ -330,37 +278,26 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._seen.verdict = verdict
         self._seen.error = verdict.reason
 
-    async def _fill(self) -> int:
-        """Read once from the network; how many bytes came."""
+    async def _fill(self) -> None:
+        """Read once from the network."""
+        pump, data = self._pump, b""
         try:
-            data = await self._reader.read(READ_SIZE)
+            if pump is None:
+                data = await self._reader.read(READ_SIZE)
+                events = []
+            else:
+                events = await carry(pump, self._reader, self._writer)
         except OSError as error:
             self._broken(_os_text(error))
-            return 0
-        self._heard |= bool(data)
-        if self._engine is None:
-            self._data += data
-            self._ended = not data
-            return len(data)
-        if data:
-            self._flight.feed(data)
-            events = self._engine.receive(data)
-        else:
-            events = self._engine.receive_eof()
+            return
+        self._data += data
+        self._ended |= pump is None and not data
         for event in events:
             self._take(event)
-        with contextlib.suppress(OSError):
-            if output := self._engine.take_output():
-                self._writer.write(output)
-                if not self._ended:
-                    await self._writer.drain()
-        if not data and not self._ended:
-            self._broken("the server closed the connection")
-        return len(data)
 
     def _broken(self, why: str) -> None:
         self._ended = True
-        if self._engine is not None or self._seen.info is None:
+        if self._pump is not None or self._seen.info is None:
             self._seen.error = self._seen.error or why
 
     def _take(self, event: object) -> None:
@@ -373,6 +310,7 @@ class Stream(httpcore2.AsyncNetworkStream):
                 seen.chain = seen.chain or info.peer_chain
             case HandshakeFailed():
                 self._ended = True
+                seen.late = event.code == "handshake.too_slow"
                 seen.alert_sent = event.alert_sent
                 seen.alert_received = event.alert_received
                 seen.error = event.reason
@@ -392,8 +330,8 @@ class Stream(httpcore2.AsyncNetworkStream):
                     )
             case PeerClosed():
                 self._ended = True
-        engine = self._engine
-        if self._ended and engine is not None and engine.declined_renegotiation:
+        pump = self._pump
+        if self._ended and pump is not None and pump.engine.declined_renegotiation:
             seen.error = _RENEGOTIATION
 
 
@@ -433,16 +371,7 @@ async def dial(
     if offer is None:
         return stream
     try:
-        async with asyncio.timeout(handshake_limit_s):
-            await stream.start(offer, host)
-    except TimeoutError:
-        late, hint = f"no handshake within {handshake_limit_s:g} s", _UNLIKE_TLS
-        if not stream.heard:
-            late += ": the server took the connection and is silent"
-            hint = _WORDLESS
-        report = replace(stream.report(), error=late)
-        await stream.aclose()
-        raise DialError(report, hint=hint) from None
+        await stream.start(offer, host, Limits(handshake_limit_s))
     except BaseException:
         await stream.aclose()
         raise

@@ -1,0 +1,311 @@
+"""One connection's TLS from its first byte to its last: no socket, no clock, no timer.
+
+Theory of operation. Whoever has the socket hands each piece that it reads to
+``receive()`` and the end of them to ``receive_eof()``, acts on the events, sends what
+``take_output()`` gives, and calls ``expire()`` once ``deadline`` has passed. A client's
+pump has its engine from the start. A server's reads the ClientHello in plain, chooses
+the policy for this client and this server's key, and goes on; or, where connections
+take turns, waits for ``begin()``.
+
+    server   bytes ── HelloReceived ── (begin()) ── HandshakeCompleted ── DataReceived …
+    client   take_output() ──────────────────────── HandshakeCompleted ── DataReceived …
+
+Rules: whatever ends a connection before HandshakeCompleted is one HandshakeFailed, with
+its code, and the alert that belongs to it is in the output; what a peer may take until
+then is bounded by ``Limits``; after an ending event (``linekey.tls.events``) nothing is
+delivered any more.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from linekey.tls.alerts import Alert, record
+from linekey.tls.engine import ClientEngine, Engine, ServerEngine
+from linekey.tls.errors import TlsError
+from linekey.tls.events import Event, HandshakeFailed, HelloReceived, TlsInfo
+from linekey.tls.hello import (
+    MAX_HELLO_BYTES,
+    ClientHello,
+    HelloReader,
+    explain_unfinished,
+)
+from linekey.tls.messages import (
+    MAX_FLIGHT_BYTES,
+    CertificateRequest,
+    FlightReader,
+)
+from linekey.tls.policy import Policy, choose
+from linekey.tls.server_key import ServerKey
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a peer may take until the handshake's end."""
+
+    handshake_s: float | None = None
+    """Seconds for a whole ClientHello with its turn, and as many for the handshake;
+    None: whoever has the socket sees to it."""
+    flight_bytes: int = MAX_FLIGHT_BYTES
+    hello_bytes: int = MAX_HELLO_BYTES
+
+
+class Server(Protocol):
+    """Whose connection it is: ``tls.engine.ServerContexts``, or what may change."""
+
+    @property
+    def key(self) -> ServerKey:
+        """What its key can do in a handshake."""
+
+    def engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+        """Make the engine for one connection."""
+
+
+class Pump:
+    """What both ends have in common; make a ServerPump or a ClientPump."""
+
+    __slots__ = ("_engine", "_limits", "_over", "_received", "deadline")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._engine: Engine | None = None
+        self._received = 0
+        self._over = False
+        self.deadline: float | None = None
+        """When to call ``expire()``, on the clock of the ``now`` that was given."""
+        self._allow(now)
+
+    def _allow(self, now: float) -> None:
+        seconds = self._limits.handshake_s
+        self.deadline = None if seconds is None else now + seconds
+
+    @property
+    def info(self) -> TlsInfo | None:
+        """What was negotiated; None before HandshakeCompleted and after ``end()``."""
+        return None if self._engine is None else self._engine.info
+
+    @property
+    def ended(self) -> bool:
+        """Whether an ending event was given out, or ``end()`` was called."""
+        return self._over or (self._engine is not None and self._engine.ended)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer; say what happened."""
+        engine = self._engine
+        if engine is None:
+            return []
+        if engine.info is not None:
+            return engine.receive(data)
+        if engine.ended:
+            return []
+        self._received += len(data)
+        if self._received > self._limits.flight_bytes:
+            return self._fail(
+                "handshake.too_large",
+                f"more than {self._limits.flight_bytes} bytes came before the"
+                " handshake's end",
+                Alert.HANDSHAKE_FAILURE,
+            )
+        events = engine.receive(data)
+        if not engine.handshaking:
+            self.deadline = None
+        return events
+
+    def receive_eof(self) -> list[Event]:
+        """Take it that the peer's bytes have ended; say what that means.
+
+        Whoever drops a pump calls this or ``end()``; ``Engine.receive_eof`` says why.
+        """
+        self.deadline = None
+        return [] if self._engine is None else self._engine.receive_eof()
+
+    def expire(self) -> list[Event]:
+        """Take it that ``deadline`` has passed; say what that means."""
+        return [] if self.deadline is None else self._too_slow("handshake")
+
+    def _too_slow(self, what: str) -> list[Event]:
+        seconds = self._limits.handshake_s
+        reason = f"no whole {what} within {seconds:g} seconds"
+        return self._fail(f"{what}.too_slow", reason)
+
+    def _fail(
+        self, code: str, reason: str, alert: Alert | None = None, cure: str = ""
+    ) -> list[Event]:
+        """End it here: the engine, if there is one, has no more to say."""
+        self._over, self._engine, self.deadline = True, None, None
+        return [HandshakeFailed(reason, alert_sent=alert, code=code, cure=cure)]
+
+    def send(self, plaintext: bytes) -> None:
+        """Encrypt application data. Raises as ``Engine.send`` does."""
+        if self._engine is None:
+            raise TlsError("nothing can be sent: the connection has ended")
+        self._engine.send(plaintext)
+
+    def take_output(self) -> bytes:
+        """Give the bytes that are to be sent to the peer, all of them, once."""
+        return b"" if self._engine is None else self._engine.take_output()
+
+    def end(self, last: bytes = b"") -> bytes:
+        """Let go of the engine, and give what is still to be sent.
+
+        After the handshake that is ``last`` and a close_notify, if anybody listens.
+        """
+        output = b""
+        if (engine := self._engine) is not None:
+            if last and not engine.ended:
+                engine.send(last)
+            engine.close()
+            output = engine.take_output()
+        self._over, self._engine, self.deadline = True, None, None
+        return output
+
+
+class ServerPump(Pump):
+    """The server's end of one connection to ``server``.
+
+    ``hello`` is what the client sent, as soon as it is whole, and ``policy`` the one
+    that was chosen for it. ``in_turn``: after HelloReceived it waits for ``begin()``.
+    """
+
+    __slots__ = ("_alert", "_in_turn", "_reader", "_server", "hello", "policy")
+
+    def __init__(
+        self, server: Server, limits: Limits, now: float, *, in_turn: bool = False
+    ) -> None:
+        super().__init__(limits, now)
+        self._server = server
+        self._in_turn = in_turn
+        self._reader: HelloReader | None = HelloReader(limits.hello_bytes)
+        self._alert = b""
+        self.hello: ClientHello | None = None
+        self.policy: Policy | None = None
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer; say what happened."""
+        reader = self._reader
+        if reader is None or self._over:
+            return super().receive(data)
+        if self.hello is not None:  # it waits for its turn
+            reader.data += data
+            return []
+        try:
+            hello = reader.feed(data)
+        except TlsError as error:
+            return self._no_hello(error)
+        if hello is None:
+            return []
+        self.hello = hello
+        choice = choose(hello, self._server.key)
+        if choice.policy is None:
+            return self._fail("handshake.no_policy", choice.reason, choice.alert)
+        self.policy = choice.policy
+        received = HelloReceived(hello, choice.policy)
+        return [received] if self._in_turn else [received, *self._begin()]
+
+    def begin(self, now: float) -> list[Event]:
+        """Begin the handshake: it is its turn, and its time begins anew."""
+        self._allow(now)
+        return self._begin()
+
+    def _begin(self) -> list[Event]:
+        reader, self._reader = self._reader, None
+        assert reader, "begun once"
+        assert self.hello, "begun with a hello"
+        assert self.policy, "begun with a policy"
+        self._engine = self._server.engine_for(self.policy, self.hello)
+        data = bytes(reader.data)
+        return super().receive(data)
+
+    def receive_eof(self) -> list[Event]:
+        """Take it that the peer's bytes have ended; say what that means."""
+        if self.ended or self.info is not None:
+            return super().receive_eof()
+        if self._engine is not None:
+            self._engine.receive_eof()
+        if self.hello is not None:
+            return self._left("handshake")
+        assert self._reader is not None, "before the hello there is its reader"
+        if error := explain_unfinished(self._reader.data):
+            return self._no_hello(error)
+        if self._reader.data:
+            return self._left("hello")
+        return self._fail("hello.gone", "the peer left without a word")
+
+    def _left(self, what: str) -> list[Event]:
+        return self._fail(f"{what}.gone", f"the peer left in the middle of the {what}")
+
+    def expire(self) -> list[Event]:
+        """Take it that ``deadline`` has passed; say what that means."""
+        if self.deadline is None or self.hello is not None or self._reader is None:
+            return super().expire()
+        if error := explain_unfinished(self._reader.data):
+            return self._no_hello(error)
+        return self._too_slow("hello")
+
+    def _no_hello(self, error: TlsError) -> list[Event]:
+        code = f"hello.{error.kind}"
+        return self._fail(code, error.message, error.alert, error.hint)
+
+    def _fail(
+        self, code: str, reason: str, alert: Alert | None = None, cure: str = ""
+    ) -> list[Event]:
+        if alert is not None:
+            self._alert = record(alert, self._version())
+        self._reader = None
+        return super()._fail(code, reason, alert, cure)
+
+    def _version(self) -> int:
+        """The hello's, or that of its first record, as far as either came."""
+        if self.hello is not None:
+            return self.hello.legacy_version
+        start = b"" if self._reader is None else self._reader.data[:3]
+        if len(start) == 3 and start[1] == 3:
+            return int.from_bytes(start[1:], "big")
+        return 0x0301
+
+    def take_output(self) -> bytes:
+        """Give the bytes that are to be sent to the peer, all of them, once."""
+        if self._alert:
+            alert, self._alert = self._alert, b""
+            return alert
+        return super().take_output()
+
+
+class ClientPump(Pump):
+    """The client's end of one connection; its hello is in ``take_output()``."""
+
+    __slots__ = ("_flight", "asked", "engine", "heard")
+
+    def __init__(self, engine: ClientEngine, limits: Limits, now: float) -> None:
+        super().__init__(limits, now)
+        self._engine = self.engine = engine
+        self._flight: FlightReader | None = FlightReader()
+        self.heard = False
+        """Whether a single byte came."""
+        self.asked = False
+        """Whether the server asked for a certificate; in TLS 1.3, which no phone of the
+        catalogue speaks, that cannot be seen."""
+
+    def expire(self) -> list[Event]:
+        """Take it that ``deadline`` has passed; say what that means."""
+        if self.deadline is None:
+            return []
+        limit = f"{self._limits.handshake_s:g} s"
+        return self._fail("handshake.too_slow", f"no handshake within {limit}")
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes from the server; say what happened."""
+        self.heard |= bool(data)
+        if self._flight is not None:
+            self._look_for_request(self._flight, data)
+        return super().receive(data)
+
+    def _look_for_request(self, flight: FlightReader, data: bytes) -> None:
+        """Below TLS 1.3 the server's first flight is plain (RFC 5246 §7.4)."""
+        try:
+            found = flight.feed(data)
+        except TlsError:  # the engine says what is wrong
+            self._flight = None
+            return
+        self.asked |= any(isinstance(m, CertificateRequest) for m in found)
+        if flight.done:
+            self._flight = None
