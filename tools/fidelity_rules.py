@@ -621,6 +621,15 @@ RULES: Final = (
     ),
     PhoneRule(
         _SIP,
+        "The User-Agent in SIP is model and firmware, and the MAC behind them where "
+        "mac_info_in_sip_register is on; http_user_agent_string is HTTP's alone (L)",
+        "all (seen of 10.1)",
+        "public traces of Snom phones",
+        "M",
+        ("test_the_user_agent_in_sip_is_model_and_firmware",),
+    ),
+    PhoneRule(
+        _SIP,
         "A line that speaks of no TLS registers without. A real phone may find TLS by "
         "DNS (NAPTR) where no outbound proxy is set; this one asks for addresses alone",
         "all",

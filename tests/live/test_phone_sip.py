@@ -121,7 +121,7 @@ async def test_the_phone_registers_with_its_certificate_is_reached_and_unregiste
             )  # fmt: skip
             answer = await other.ask_with_password("OPTIONS", to, OTHER, own=own)
             assert answer.startswith("SIP/2.0 200"), answer + peer.log()
-            assert "snomD785-SIP" in answer
+            assert "snomD785/10.1.33.33" in answer
             headers = "Event: check-sync;reboot=false\r\nSubscription-State: active\r\n"
             await tell_phone(peer, USER, "NOTIFY", headers)
             state = await until(

@@ -100,7 +100,7 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
             binding = there.registered("401")
             assert binding is not None
             assert binding.tls.peer_chain[0] == device(MAC).leaf
-            assert "snomD785-SIP" in binding.user_agent
+            assert binding.user_agent == "snomD785/10.1.33.33"
             report = running.report()
         line = running.state.apps.line(1)
     assert report["lines"][0]["state"] == "registered"
@@ -119,6 +119,19 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
     assert texts[-1] == "line 1, sip:401@lab: unregistered"
     assert not any(PASSWORD in str(e) for e in state.log)
     assert SERVER.endswith("(for the lab only)")
+
+
+async def test_a_line_names_its_mac_where_its_setting_says_so() -> None:
+    async with registrar() as there:
+        state = phone(there.port, lines=2)
+        settings = state.settings.provision("mac_info_in_sip_register", "on", idx=2)
+        state = replace(state, settings=settings.settings)
+        async with VirtualPhone(state, services=(SipLines(),)) as running:
+            await until(running, is_registered(1))
+            await until(running, is_registered(2))
+            said = [there.registered(user) for user in ("401", "402")]
+    agents = [binding.user_agent for binding in said if binding is not None]
+    assert agents == ["snomD785/10.1.33.33", f"snomD785/10.1.33.33 {MAC}"]
 
 
 async def test_a_certificate_nobody_knows_goes_to_the_tab_and_an_exception_cures_it() -> (

@@ -134,9 +134,11 @@ class PhoneSettings:
         found = self.entry(name, idx)
         return default if found is None else found.value
 
-    def is_on(self, name: str, *, default: bool = False) -> bool:
+    def is_on(
+        self, name: str, idx: int | None = None, *, default: bool = False
+    ) -> bool:
         """An on/off setting; ``default`` where it is unset or neither of both."""
-        value = self.get(name).strip().lower()
+        value = self.get(name, idx).strip().lower()
         if value in ("on", "true", "1", "yes"):
             return True
         if value in ("off", "false", "0", "no"):

@@ -7,7 +7,7 @@ from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.phone.urls import nested_url, parse_url, redact_url, settings_urls
-from linekey.phone.user_agent import user_agent
+from linekey.phone.user_agent import sip_user_agent, user_agent
 
 MAC = Mac("000413AABBCC")
 
@@ -78,6 +78,22 @@ def test_the_user_agent_has_the_shape_of_its_firmware(
     model: str, firmware: str, expected: str
 ) -> None:
     assert user_agent(find_model(model), Firmware.parse(firmware), MAC) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "with_mac", "expected"),
+    [
+        ("D862", "10.1.226.13", False, "snomD862/10.1.226.13"),
+        ("D785", "10.1.198.12", True, f"snomD785/10.1.198.12 {MAC}"),
+        ("725", "8.9.3.60", False, "snom725/8.9.3.60"),
+    ],
+)
+def test_the_user_agent_in_sip_is_model_and_firmware(
+    model: str, firmware: str, with_mac: bool, expected: str
+) -> None:
+    version = Firmware.parse(firmware)
+    said = sip_user_agent(find_model(model), version, MAC, with_mac=with_mac)
+    assert said == expected
 
 
 def test_the_operators_user_agent_wins_and_cannot_break_the_header() -> None:

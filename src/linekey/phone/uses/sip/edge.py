@@ -36,7 +36,7 @@ from linekey.phone.apps import LineStatus
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import ConnectionEnded, ProvisioningWanted
 from linekey.phone.state import PhoneState
-from linekey.phone.user_agent import user_agent
+from linekey.phone.user_agent import sip_user_agent
 from linekey.phone.uses.sip.account import SipAccount, read_account
 from linekey.phone.uses.sip.messages import instance_urn
 from linekey.phone.uses.sip.registration import (
@@ -114,10 +114,9 @@ class SipLines:
                 marks = _marks(phone)
                 accounts, problems = read_accounts(phone.state)
                 # One address, one firmware: a User-Agent that changes is a new line.
-                agent = _agent(phone.state)
-                wanted = {a.index: a for a in accounts}
+                wanted = {a.index: (a, _agent(phone.state, a.index)) for a in accounts}
                 for index, line in list(lines.items()):
-                    if (wanted.get(index), agent) != (line.account, line.agent):
+                    if wanted.get(index) != (line.account, line.agent):
                         await _stop([tasks.pop(index)])
                         del lines[index]
                 if _listing(phone) != [_status(a) for a in accounts] or (
@@ -128,7 +127,7 @@ class SipLines:
                     phone.happened(
                         LinesRead(tuple(map(_status, accounts)), tuple(fresh))
                     )
-                for index, account in wanted.items():
+                for index, (account, agent) in wanted.items():
                     if index not in lines:
                         lines[index] = line = _Line(phone, account, agent)
                         tasks[index] = group.create_task(
@@ -162,10 +161,10 @@ def _listing(phone: VirtualPhone) -> list[LineStatus]:
     ]
 
 
-def _agent(state: PhoneState) -> str:
+def _agent(state: PhoneState, index: int) -> str:
     row = state.profile
-    own = state.settings.get("http_user_agent_string")
-    return user_agent(row.model, row.firmware, state.mac, own)
+    with_mac = state.settings.is_on("mac_info_in_sip_register", index)
+    return sip_user_agent(row.model, row.firmware, state.mac, with_mac=with_mac)
 
 
 async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
