@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.http_refusal import SaidInHttp
 
 
@@ -58,19 +58,6 @@ class KeyExchange:
     group: str | None = None
     group_number: int | None = None
     bits: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateWish:
-    """The server's CertificateRequest (RFC 5246 §7.4.4).
-
-    ``types`` are ClientCertificateType numbers, ``signature_algorithms`` the 16-bit
-    pairs (empty below TLS 1.2), ``authorities`` the names it accepts (empty: any).
-    """
-
-    types: tuple[int, ...] = ()
-    signature_algorithms: tuple[int, ...] = ()
-    authorities: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

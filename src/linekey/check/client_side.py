@@ -14,11 +14,17 @@ from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.models import Generation
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
-from linekey.check.answer import Answer, CertificateWish, Late
+from linekey.check.answer import Answer, Late
 from linekey.check.classes import Phone
 from linekey.tls.alerts import Alert, cure, explain
 from linekey.tls.versions import Version
-from linekey.trust.client_refusal import Cause, causes, cures_of, most_likely
+from linekey.trust.client_refusal import (
+    Cause,
+    CertificateWish,
+    causes,
+    cures_of,
+    most_likely,
+)
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.http_refusal import HttpRefusal
 

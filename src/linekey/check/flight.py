@@ -5,8 +5,7 @@ an answer, too (``Reach.MALFORMED``, ``Reach.NOT_TLS``), with the reason in word
 """
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
-from linekey.check.answer import Answer, CertificateWish, KeyExchange, Reach
+from linekey.check.answer import Answer, KeyExchange, Reach
 from linekey.errors import CertificateError
 from linekey.tls.alerts import Alert
 from linekey.tls.errors import TlsError
@@ -22,6 +21,7 @@ from linekey.tls.messages import (
     ServerKeyExchange,
 )
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 
 
 class AnswerReader:
@@ -72,11 +72,7 @@ class AnswerReader:
         elif isinstance(message, ServerKeyExchange):
             self._exchange = message
         elif isinstance(message, CertificateRequest):
-            self._wish = CertificateWish(
-                message.types,
-                message.signature_algorithms,
-                tuple(Name.from_der(d) for d in message.authorities_der),
-            )
+            self._wish = CertificateWish.of(message)
         elif isinstance(message, AlertMessage):
             # an unrecognized_name warning goes before a good answer (RFC 6066 §3)
             if message.fatal or message.alert is Alert.CLOSE_NOTIFY:

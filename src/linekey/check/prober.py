@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from linekey.check.answer import Answer, CertificateWish, KeyExchange, Late, Reach
+from linekey.check.answer import Answer, KeyExchange, Late, Reach
 from linekey.check.flight import AnswerReader
 from linekey.check.hellos import Hello
 from linekey.errors import LinekeyError
@@ -45,6 +45,7 @@ from linekey.tls.pump import ClientPump
 from linekey.tls.pump import Limits as TlsLimits
 from linekey.tls.suites import SIGNALS
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.http_refusal import read_http_refusal
 from linekey.wire.carry import READ_SIZE, carry
 

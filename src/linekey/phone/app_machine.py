@@ -55,7 +55,7 @@ from linekey.phone.apps import (
 from linekey.phone.document import FunctionKey
 from linekey.phone.events import Answer, Command, Save
 from linekey.phone.keys import KEY_TYPES, find_named_key, is_key_name, settings_of
-from linekey.phone.own_refusal import cure_of_refusal
+from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.state import Level, PhoneState
 from linekey.phone.urls import parse_url
 from linekey.phone.uses.actions.urls import Happening, expand, setting_for
@@ -452,7 +452,7 @@ def _page_fetched(state: PhoneState, event: PageFetched, now: datetime) -> Resul
             text += f": {said.refusal.sentence}"
             hint = said.refusal.cure
             if said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
-                hint = cure_of_refusal(state, None, now) or hint
+                hint = cure_of_answer(state, event.url, now) or hint
         return _page_problem(state, request, Answer(False, text, hint), now)
     if _is_late(state, request):
         return state, [Answer(False, _LATE)]

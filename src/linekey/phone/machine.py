@@ -56,7 +56,7 @@ from linekey.phone.events import (
 )
 from linekey.phone.exposure import exposed_names, open_way
 from linekey.phone.exposure import warning as exposure_warning
-from linekey.phone.own_refusal import cure_of_refusal
+from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.patch import read_patch, refusal
 from linekey.phone.settings import PhoneSettings
 from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
@@ -269,7 +269,9 @@ class Machine:
                 quoted = f" (“{said.words}”)" if said.words else ""
                 cure = said.refusal.cure
                 if said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
-                    cure = cure_of_refusal(self.state, None, now) or cure
+                    cure = (
+                        cure_of_answer(self.state, event.url or fetch.url, now) or cure
+                    )
                 reason = f"{said.refusal.sentence}: {event.status}{quoted}; {cure}"
             if event.status in (401, 403) or said is not None:
                 round_.refused = True

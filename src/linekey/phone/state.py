@@ -25,6 +25,7 @@ from linekey.phone.defaults import default_of
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
 from linekey.phone.settings import PhoneSettings
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings
 from linekey.trust.root_age import judge_both
@@ -146,6 +147,8 @@ class LastTls:
     peer: str
     version: str
     suite: str
+    wish: CertificateWish | None = None
+    """What the server asked of the phone's certificate; not kept over a restart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.state import LastTls, Level, Notification, PhoneState
 from linekey.tls.alerts import explain
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Finding
 from linekey.trust.rules import RULES
@@ -25,8 +26,11 @@ def note_connection(
     level, text = _summary(report)
     state = state.with_log(now, report.purpose, text, *_details(report), level=level)
     if report.completed and report.version is not None and report.suite is not None:
+        wish, before = report.wish, state.last_tls
+        if report.resumed and before is not None and before.peer == report.peer:
+            wish = before.wish  # a resumed session has no request of its own
         last = LastTls(
-            report.purpose, report.peer, report.version.label, report.suite.name
+            report.purpose, report.peer, report.version.label, report.suite.name, wish
         )
         state = replace(state, last_tls=last)
     if report.refused_by_phone and report.chain:
@@ -137,12 +141,23 @@ def _details(report: ConnectionReport) -> list[str]:
         own = report.client_certificate
         details.append(
             f"the server asked for a certificate; shown: {own.label}, "
-            f"{own.key.text}, {own.signature_algorithm}"
+            f"{own.key.text}, {own.signature_algorithm}{_named(report.wish)}"
         )
     elif report.client_certificate_asked:
         details.append("the server asked for a certificate; the phone showed none")
     details += report.notes
     return details
+
+
+def _named(wish: CertificateWish | None) -> str:
+    """Whom the server named as authorities: ``; it names CN=x and 2 more``."""
+    if wish is None:
+        return ""
+    if not wish.authorities:
+        return "; it names no authority"
+    more = len(wish.authorities) - 3
+    names = ", ".join(str(name) for name in wish.authorities[:3])
+    return f"; it names {names}" + (f" and {more} more" if more > 0 else "")
 
 
 def _worded(finding: Finding) -> str:
@@ -155,7 +170,7 @@ def _worded(finding: Finding) -> str:
 def _own_cure(state: PhoneState, report: ConnectionReport, now: datetime) -> str:
     if report.alert_received is None or report.client_certificate is None:
         return ""
-    return cure_of_refusal(state, report.alert_received, now)
+    return cure_of_refusal(state, report.alert_received, now, report.wish)
 
 
 def _cure(report: ConnectionReport, own: str = "") -> str:

@@ -273,7 +273,7 @@ class ServerPump(Pump):
 class ClientPump(Pump):
     """The client's end of one connection; its hello is in ``take_output()``."""
 
-    __slots__ = ("_flight", "asked", "engine", "heard")
+    __slots__ = ("_flight", "engine", "heard", "request")
 
     def __init__(self, engine: ClientEngine, limits: Limits, now: float) -> None:
         super().__init__(limits, now)
@@ -281,9 +281,9 @@ class ClientPump(Pump):
         self._flight: FlightReader | None = FlightReader()
         self.heard = False
         """Whether a single byte came."""
-        self.asked = False
-        """Whether the server asked for a certificate; in TLS 1.3, which no phone of the
-        catalogue speaks, that cannot be seen."""
+        self.request: CertificateRequest | None = None
+        """What the server asked for a certificate with; in TLS 1.3, which no phone of
+        the catalogue speaks, that cannot be seen."""
 
     def expire(self) -> list[Event]:
         """Take it that ``deadline`` has passed; say what that means."""
@@ -306,6 +306,8 @@ class ClientPump(Pump):
         except TlsError:  # the engine says what is wrong
             self._flight = None
             return
-        self.asked |= any(isinstance(m, CertificateRequest) for m in found)
+        for message in found:
+            if isinstance(message, CertificateRequest):
+                self.request = message
         if flight.done:
             self._flight = None

@@ -7,25 +7,46 @@ the server's depth a greater one. ``causes`` gives what the evidence leaves, the
 likeliest first, each with its own cure.
 
 Rules: an alert is read as OpenSSL chooses it (``ssl_x509err2alert``: too long a chain
-is unknown_ca, a weak key or hash and "not yet valid" bad_certificate, a wrong purpose
-unsupported_certificate); security levels as SSL_CTX_set_security_level(3) has them from
-OpenSSL 3.0 on (level 1: 80 bits, and SHA-1 counts as 63; level 2: 112 bits, RSA 2048);
-directives by the manuals of nginx, Apache and HAProxy. Nothing here reads a clock.
+is unknown_ca, in Apache internal_error; a weak key or hash and "not yet valid" are
+bad_certificate, a wrong purpose unsupported_certificate); security levels as
+SSL_CTX_set_security_level(3) has them from OpenSSL 3.0 on (level 1: 80 bits, and SHA-1
+counts as 63; level 2: 112 bits, RSA 2048); directives by the manuals of nginx, Apache
+and HAProxy. Nothing here reads a clock.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
+from linekey.tls.messages import CertificateRequest
 
 _CLIENT: Final = frozenset({"clientAuth", "anyExtendedKeyUsage"})
 _WEAK_HASHES: Final = frozenset({"md2", "md4", "md5", "sha1"})
 _USUAL_DEPTH: Final = 1
 """nginx's ssl_verify_depth and Apache's SSLVerifyDepth where nobody set them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateWish:
+    """The server's CertificateRequest (RFC 5246 §7.4.4).
+
+    ``types`` are ClientCertificateType numbers, ``signature_algorithms`` the 16-bit
+    pairs (empty below TLS 1.2), ``authorities`` the names it accepts (empty: any).
+    """
+
+    types: tuple[int, ...] = ()
+    signature_algorithms: tuple[int, ...] = ()
+    authorities: tuple[Name, ...] = ()
+
+    @classmethod
+    def of(cls, request: CertificateRequest) -> Self:
+        """Read the names. Raises CertificateError for one that is none."""
+        names = tuple(Name.from_der(d) for d in request.authorities_der)
+        return cls(request.types, request.signature_algorithms, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,8 @@ _FITTING: Final[dict[Alert, tuple[str, ...]]] = {
     Alert.CERTIFICATE_EXPIRED: ("expired", "clock"),
     Alert.HANDSHAKE_FAILURE: ("type", "level", "authority", "depth"),
     Alert.INSUFFICIENT_SECURITY: ("level",),
+    # Apache's own look at SSLVerifyDepth: it refuses, and sets OpenSSL no error.
+    Alert.INTERNAL_ERROR: ("depth",),
     Alert.CERTIFICATE_REVOKED: (),
     Alert.CERTIFICATE_REQUIRED: (),
     Alert.ACCESS_DENIED: (),

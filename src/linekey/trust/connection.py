@@ -13,6 +13,7 @@ from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.findings import Verdict
 
 
@@ -52,6 +53,8 @@ class ConnectionReport:
     verdict: Verdict | None = None
     resumed: bool = False
     client_certificate_asked: bool = False
+    wish: CertificateWish | None = None
+    """What the server asked for and whom it named; None where that was not seen."""
     client_certificate: Certificate | None = None
     """The phone's own leaf, where it was asked for and shown."""
     alert_sent: Alert | None = None

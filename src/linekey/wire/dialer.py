@@ -22,7 +22,7 @@ from typing import Any, Final
 import httpcore2
 
 from linekey.certs.certificate import Certificate
-from linekey.errors import InputError, PeerError
+from linekey.errors import CertificateError, InputError, PeerError
 from linekey.tls.alerts import Alert
 from linekey.tls.context import ClientContext
 from linekey.tls.engine import ClientEngine
@@ -39,8 +39,10 @@ from linekey.tls.events import (
     Refuse,
     TlsInfo,
 )
+from linekey.tls.messages import CertificateRequest
 from linekey.tls.parameters import is_address
 from linekey.tls.pump import ClientPump, Limits
+from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Verdict
 from linekey.wire.carry import READ_SIZE, carry, flush
@@ -114,6 +116,14 @@ class _Seen:
     notes: list[str] = field(default_factory=list)
 
 
+def _wish(request: CertificateRequest | None) -> CertificateWish | None:
+    """What the server asked for; None also for names that nobody can read."""
+    try:
+        return None if request is None else CertificateWish.of(request)
+    except CertificateError:
+        return None
+
+
 class Stream(httpcore2.AsyncNetworkStream):
     """One connection, plain or TLS. Made by ``dial``."""
 
@@ -140,7 +150,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         """What is known of this connection so far; call it again at its end."""
         seen = self._seen
         info = seen.info
-        asked = self._pump is not None and self._pump.asked
+        asked = self._pump is not None and self._pump.request is not None
         own = self._offer.own_leaf if self._offer is not None and asked else None
         return ConnectionReport(
             purpose=self.purpose,
@@ -153,6 +163,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             verdict=seen.verdict,
             resumed=info.resumed if info else False,
             client_certificate_asked=asked,
+            wish=_wish(self._pump.request) if self._pump is not None else None,
             client_certificate=own,
             alert_sent=seen.alert_sent,
             alert_received=seen.alert_received,

@@ -8,13 +8,14 @@ from tests.unit.check.test_report import CHAIN, NAME, ROOT, run
 from tests.unit.trust.pki import NOW
 
 from linekey.catalog.profile import profile
-from linekey.check.answer import Answer, CertificateWish, KeyExchange, Reach
+from linekey.check.answer import Answer, KeyExchange, Reach
 from linekey.check.assess import Question
 from linekey.check.classes import classes_of, hellos_of
 from linekey.check.phones import Setup, gather
 from linekey.check.run import check_answers
 from linekey.tls.suites import SUITES
 from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "check-json.md"
 
