@@ -153,7 +153,7 @@ _PLACEHOLDER = re.compile(r"\$[A-Za-z_][\w-]*&?|\{\w+\}|%|…|\*+|\(set\)|")
 _NO_USERS = ("sip", "sips", "mailto", "tel")
 """Schemes, where a user's name would stand before the colon."""
 _MEMBER_MARKS = ('":', '" :', "':", "' :")
-_MARKS = ("=", "@", "%", "</", "/t/", "PRIVATE KEY", *_MEMBER_MARKS)
+_MARKS = ("=", "@", "%", "</", "/t/", "PRIVATE KEY", '"', "'")
 _DEPTH = 3  # a URL in a parameter of a URL in a parameter
 
 Span = tuple[int, int]
@@ -266,7 +266,10 @@ def is_secret_value(value: str) -> bool:
 
 def _may_hold(text: str) -> bool:
     # The patterns cost microseconds; most values have none of these characters.
-    return any(mark in text for mark in _MARKS) or _BEARER.search(text) is not None
+    for mark in _MARKS:  # not any(): it would cost twice as much, for each line
+        if mark in text:
+            return True
+    return _BEARER.search(text) is not None
 
 
 def mask_url(text: str, typed: Iterable[str] = ()) -> str:

@@ -238,7 +238,7 @@ def _read_path(path: str, raw_query: bytes, text: str) -> Resource:
         return _ambiguous(text, str(error))
     if mac is not None:
         named = _join(named, mac, path, text)
-    return replace(named, token=token)
+    return named if token is None else replace(named, token=token)
 
 
 def _oddity(raw_path: bytes) -> str:

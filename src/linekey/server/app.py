@@ -152,7 +152,7 @@ class ProvisioningApp:
             _log.warning("left out of %s: %s", request.resource.text, skipped)
 
         def entry(of: Answer) -> LogEntry:
-            line = LogEntry.of_decision(
+            return LogEntry.of_decision(
                 of.decision,
                 at=now,
                 peer=scope["client"] or ("", 0),
@@ -161,8 +161,8 @@ class ProvisioningApp:
                 policy=tls.policy if tls else None,
                 server_name=tls.server_name if tls else None,
                 user_agent=user_agent,
+                status=of.status,
             )
-            return dataclasses.replace(line, status=of.status)
 
         line = entry(answer)
         if answer.otherwise is not None:

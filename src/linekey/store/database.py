@@ -68,7 +68,10 @@ class Database:
         self.engine = engine
         self.keys = keys
         self.state = state
-        self._file = _identity(state.database_file) if self.is_sqlite else None
+        self.name = _shown(engine.url)
+        """What it is, for people; without its password."""
+        self._path = str(state.database_file)
+        self._file = _identity(self._path) if self.is_sqlite else None
 
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
@@ -78,11 +81,6 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def name(self) -> str:
-        """What it is, for people; without its password."""
-        return _shown(self.engine.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -183,7 +181,7 @@ class Database:
         What is deleted or replaced can be read and written on by whoever has it open,
         and nobody would ever find those decisions. Raises StorageError.
         """
-        if self._file is not None and self._file != _identity(self.state.database_file):
+        if self._file is not None and self._file != _identity(self._path):
             raise StorageError(
                 f"{self.name} was deleted or replaced while it was in use",
                 hint="put the file back, or restart linekey to use the one that is"
@@ -231,10 +229,10 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
     return database
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _identity(path: str) -> tuple[int, int]:
     """What tells a file from another of the same name; (0, 0): there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino

@@ -31,6 +31,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -88,6 +89,8 @@ class _Item:
     """What waits to be written: a line, or nothing but the proof that one could be."""
 
     future: "asyncio.Future[bool]"
+    until: float
+    """When waiting ends, by the loop's clock."""
     entry: LogEntry | None
     use: _Use | None = None
     given_up: bool = False
@@ -132,7 +135,8 @@ class DecisionLog:
         self._writer = _Writer(database, rules or LogSettings(), on_short)
         self._max_waiting = max_waiting
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._waiting = 0
+        self._waiting: deque[_Item] = deque()  # in the order of the queue
+        self._timer: asyncio.TimerHandle | None = None
         self._open = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="decision-log")
@@ -158,11 +162,13 @@ class DecisionLog:
         self._queue.put(None)
         # Shielded: who cancels the closing must not lose what is being written.
         await asyncio.shield(asyncio.to_thread(self._thread.join))
+        if self._timer is not None:
+            self._timer.cancel()
 
     @property
     def waiting(self) -> int:
         """Lines that are not on disk yet."""
-        return self._waiting
+        return len(self._waiting)
 
     @property
     def is_short_of_room(self) -> bool:
@@ -176,7 +182,7 @@ class DecisionLog:
         would take too long; then no answer may leave. If the caller is cancelled, the
         line is written all the same.
         """
-        await self._write(entry)
+        await self._put(entry)
 
     async def record_using_token(
         self, entry: LogEntry, *, mac: Mac, token_sha256: str, otherwise: LogEntry
@@ -187,44 +193,56 @@ class DecisionLog:
         record. Else ``otherwise`` is, and the answer must be that one's. Raises
         StorageError as ``record`` does; then the token is not used up.
         """
-        return await self._write(entry, _Use(mac, token_sha256, otherwise))
+        return await self._put(entry, _Use(mac, token_sha256, otherwise))
 
     async def probe(self) -> None:
         """Commit a transaction that changes nothing, as ``record`` would its line.
 
         Raises StorageError where ``record`` would.
         """
-        await self._write(None)
+        await self._put(None)
 
-    async def _write(self, entry: LogEntry | None, use: _Use | None = None) -> bool:
-        item = self._put(entry, use)
-        try:
-            async with asyncio.timeout(RECORD_WITHIN_S):
-                return await item.future
-        except TimeoutError:
-            item.given_up = True
-            raise StorageError(
-                f"{self._database.name} has not taken a line within"
-                f" {RECORD_WITHIN_S:g} s",
-                hint="look at its load, at its disk, and at the network before it",
-                cause=Cause.SLOW,
-            ) from None
-
-    def _put(self, entry: LogEntry | None, use: _Use | None) -> _Item:
+    def _put(
+        self, entry: LogEntry | None, use: _Use | None = None
+    ) -> "asyncio.Future[bool]":
         if not self._open or self._loop is None:
             raise StorageError(
                 "the decision log is closed", hint="start the server anew"
             )
-        if self._waiting >= self._max_waiting:
+        if len(self._waiting) >= self._max_waiting:
             raise StorageError(
-                f"{self._waiting} decisions wait for the disk",
+                f"{len(self._waiting)} decisions wait for the disk",
                 hint="the disk is too slow or stuck; look at its load",
                 cause=Cause.OVERLOADED,
             )
-        self._waiting += 1
-        item = _Item(self._loop.create_future(), entry, use)
+        until = self._loop.time() + RECORD_WITHIN_S
+        item = _Item(self._loop.create_future(), until, entry, use)
+        self._waiting.append(item)
+        if self._timer is None:  # one for all, since who came first gives up first
+            self._timer = self._loop.call_at(until, self._give_up)
         self._queue.put(item)
-        return item
+        return item.future
+
+    def _give_up(self) -> None:
+        """Let go who has waited long enough, and look again when the next one has."""
+        assert self._loop is not None
+        self._timer = None
+        now = self._loop.time()
+        for item in self._waiting:
+            if item.until > now:
+                self._timer = self._loop.call_at(item.until, self._give_up)
+                return
+            item.given_up = True
+            if not item.future.done():
+                item.future.set_exception(
+                    StorageError(
+                        f"{self._database.name} has not taken a line within"
+                        f" {RECORD_WITHIN_S:g} s",
+                        hint="look at its load, at its disk, and at the network before"
+                        " it",
+                        cause=Cause.SLOW,
+                    )
+                )
 
     # ---- the thread ----
 
@@ -273,10 +291,10 @@ class DecisionLog:
     # ---- the loop ----
 
     def _done(self, group: list[_Item], results: list[_Result]) -> None:
-        self._waiting -= len(group)
         self.groups += 1
         self.written += len(group)
         for item, result in zip(group, results, strict=True):
+            self._waiting.popleft()
             if item.future.done():
                 continue
             if isinstance(result, StorageError):
@@ -285,7 +303,6 @@ class DecisionLog:
                 item.future.set_result(result)
 
     def _failed(self, group: list[_Item], error: Exception) -> None:
-        self._waiting -= len(group)
         if isinstance(error, StorageError):
             told = error
         else:
@@ -295,6 +312,7 @@ class DecisionLog:
                 hint="see the log, and report it",
             )
         for item in group:
+            self._waiting.popleft()
             if not item.future.done():
                 # One exception a waiter: tracebacks must not pile up on a shared one.
                 item.future.set_exception(

@@ -91,8 +91,12 @@ class LogEntry:
         policy: str | None = None,
         server_name: str | None = None,
         user_agent: str | None = None,
+        status: int | None = None,
     ) -> Self:
-        """Make the line of a decision on a request that came from ``peer``."""
+        """Make the line of a decision on a request that came from ``peer``.
+
+        ``status`` is the answer's, where it is not the decision's own.
+        """
         return cls(
             at=at,
             kind="decision",
@@ -102,7 +106,7 @@ class LogEntry:
             mac=decision.mac,
             target_mac=decision.target_mac,
             resource=decision.resource,
-            status=decision.status,
+            status=decision.status if status is None else status,
             vendor=decision.vendor,
             generation=decision.generation,
             certificate_sha256=decision.leaf_sha256,

@@ -117,6 +117,30 @@ async def test_who_gives_up_leaves_nothing_behind(
     assert log.waiting == 0
 
 
+async def test_who_came_later_gives_up_later(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocker = hold_lock(database.state.database_file)
+    async with DecisionLog(database) as log:
+        given_up: list[str] = []
+
+        async def put(name: str, within_s: float) -> None:
+            monkeypatch.setattr(decision_log, "RECORD_WITHIN_S", within_s)
+            with pytest.raises(StorageError) as raised:
+                await log.record(entry(now))
+            assert raised.value.cause is Cause.SLOW
+            given_up.append(name)
+
+        async with asyncio.timeout(30):  # one whom nobody looks at waits for ever
+            async with asyncio.TaskGroup() as group:
+                group.create_task(put("first", 0.05))
+                group.create_task(put("second", 0.1))
+                group.create_task(put("third", 0.15))
+        assert given_up == ["first", "second", "third"]
+        blocker.execute("ROLLBACK")
+    blocker.close()
+
+
 async def test_a_lock_is_waited_for_without_stopping_the_loop(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
