@@ -6,7 +6,8 @@ pyOpenSSL's own verify callback cannot name the alert, and sees no certificates 
 the server's side. So one C callback of ours stands in every context. It collects
 what OpenSSL finds, lets it build the whole path, asks once, at the leaf, and sets the
 error number from which OpenSSL makes the alert. Another callback hears of alerts, in
-both directions and in all versions of TLS.
+both directions and in all versions of TLS: of events, or where the engine reads the
+peer's Certificate itself, of messages.
 
 Rules: whatever goes wrong in a callback refuses the peer. One ``Link`` belongs to one
 thread at a time. OpenSSL's error queue is emptied before each call that may add to it.
@@ -399,12 +400,12 @@ def _on_verify(ok: int, store: Any) -> int:
         return _refuse_all(store)
 
 
-_ALERT, _READ = SSL.SSL_CB_ALERT, SSL.SSL_CB_READ
+_ALERT_EVENT, _READ = SSL.SSL_CB_ALERT, SSL.SSL_CB_READ
 
 
 @_ffi.callback("void (*)(const SSL *, int, int)")  # type: ignore[untyped-decorator]
 def _on_info(ssl: Any, where: int, value: int) -> None:
-    if not where & _ALERT:
+    if not where & _ALERT_EVENT:
         return
     link = _links.get(_address(ssl))
     if link is not None:
@@ -412,7 +413,7 @@ def _on_info(ssl: Any, where: int, value: int) -> None:
         alerts.append((value >> 8, value & 0xFF))
 
 
-_HANDSHAKE = 22  # ContentType
+_ALERT, _HANDSHAKE = 21, 22  # ContentType
 _CERTIFICATE = 11  # HandshakeType (RFC 8446 §4)
 _HEADER = 4  # its type and three bytes of length
 
@@ -423,13 +424,22 @@ _HEADER = 4  # its type and three bytes of length
 def _on_message(
     sent: int, version: int, kind: int, data: Any, size: int, ssl: Any, _: Any
 ) -> None:
-    if sent or kind != _HANDSHAKE or size < _HEADER:
-        return
-    if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
-        return
+    if kind == _HANDSHAKE:
+        if sent or size < _HEADER:
+            return
+        if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
+            return
+    elif kind != _ALERT:
+        return  # the header of a record, a ChangeCipherSpec, application data
     link = _links.get(_address(ssl))
-    if link is not None:
-        link.certificate_message = version, _ffi.buffer(data, size)[_HEADER:]
+    if link is None:
+        return
+    message = _ffi.buffer(data, size)[:]
+    if kind == _ALERT:
+        alerts = link.alerts_sent if sent else link.alerts_received
+        alerts.append((message[0], message[1]))
+    else:
+        link.certificate_message = version, message[_HEADER:]
 
 
 _TLS1_2 = 0x0303
@@ -468,27 +478,29 @@ def watch_server(context: SSL.Context) -> None:
     _lib.SSL_CTX_set_msg_callback(context._context, _on_server_message)
 
 
-def watch_certificates(context: SSL.Context) -> None:
-    """Let engines decide by what was sent, and OpenSSL prove nothing by itself.
+def install_callbacks(context: SSL.Context, verify_mode: int) -> None:
+    """Put our two callbacks into a context; ``verify_mode`` is SSL.VERIFY_…."""
+    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
+    _lib.SSL_CTX_set_info_callback(context._context, _on_info)
+
+
+def watch_certificates(context: SSL.Context, verify_mode: int) -> None:
+    """``install_callbacks`` where engines decide by what was sent, and nothing else.
 
     OpenSSL hands out neither the certificates that a client sent nor the moment before
     its own signature checks, but it shows each message before it looks at it. A depth
     below zero lets it build no path: it looks for an issuer while the path has no more
     certificates than depth + 1, and the leaf is one. So it asks the verify callback
     with "chain too long" at the leaf, and checks no signature but the handshake's.
-    The context's store must be empty.
+    The context's store must be empty. Alerts are among the messages, so the callback
+    that hears of them otherwise, and of each step of a handshake, is not needed.
     """
+    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
     _lib.SSL_CTX_set_msg_callback(context._context, _on_message)
     context.set_verify_depth(_NO_PATH)
 
 
 _NO_PATH = -2  # -1 is OpenSSL's "not set"
-
-
-def install_callbacks(context: SSL.Context, verify_mode: int) -> None:
-    """Put our two callbacks into a context; ``verify_mode`` is SSL.VERIFY_…."""
-    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
-    _lib.SSL_CTX_set_info_callback(context._context, _on_info)
 
 
 def use_certificate(context: SSL.Context, certificate: crypto.X509) -> bool:

@@ -293,10 +293,10 @@ def server_context(
         if openssl_proves:
             context.set_verify_depth(MAX_CHAIN_DEPTH)
             _trust(context, (*roots, *intermediates))
-        else:
-            binding.watch_certificates(context)
         _name(context, (*roots, *intermediates))
-    binding.install_callbacks(context, mode)
+    watched = verify is not None and not openssl_proves
+    install = binding.watch_certificates if watched else binding.install_callbacks
+    install(context, mode)
     return ServerContext(
         context, policy.name, verify, require_certificate, policy, highest
     )

@@ -94,7 +94,7 @@ class ServerKey:
                 and certificates is None  # with one list alone OpenSSL has no default
                 and not own.isdisjoint(default & allowed)
             )
-        return any(n in own and n in allowed for n in hello.signature_algorithms)
+        return not (own & allowed).isdisjoint(hello.signature_algorithms)
 
     def curve_fits(self, hello: ClientHello) -> bool:
         """Whether the client knows the key's curve, as TLS 1.2 and below need it."""
