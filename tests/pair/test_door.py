@@ -1,6 +1,7 @@
 """The door and a client engine, joined in memory: TLS, HTTP and the ASGI extension."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,9 @@ async def test_an_application_finds_the_tls_extension(
     }  # fmt: skip
     assert str(MAC) in tls["client_cert_name"]
     assert tls["client_cert_error"] is None
+    assert parse_certificates(tls["server_cert"].encode()) == [
+        lab.server_identity()[0][0]
+    ]
     assert tls["tls_version"] == int(version)
     assert isinstance(tls["cipher_suite"], int)
     own = connection_tls(scope)
@@ -187,6 +191,29 @@ async def test_an_application_finds_the_tls_extension(
     assert own.verdict == "let in"
     assert foreign.chain == own.chain
     assert (foreign.version, foreign.suite) == (own.version, own.suite)
+
+
+async def test_a_connection_leaves_nothing_to_the_garbage_collector(
+    lab: LabAuthority,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with Joined(lab, app, lambda _: Accept()) as joined:
+            engine = phone(lab)
+            await joined.pump(engine)
+            engine.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            await joined.pump(engine)
+            assert b" 204 " in joined.answer()
+        del joined.connection
+        left = [type(o) for o in gc.get_objects() if isinstance(o, DoorConnection)]
+        assert left == []
+    finally:
+        gc.enable()
 
 
 async def test_a_refusal_inside_the_handshake_is_one_record_with_its_alert(

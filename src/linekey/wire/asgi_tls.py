@@ -47,15 +47,21 @@ class _LazyTls(dict[str, Any]):
     Our own application never asks; a foreign one sees an ordinary dictionary.
     """
 
-    __slots__ = ("_chain",)
+    __slots__ = ("_chain", "_shown")
 
-    def __init__(self, plain: dict[str, Any], chain: Sequence[Certificate]) -> None:
+    def __init__(
+        self, plain: dict[str, Any], shown: Certificate, chain: Sequence[Certificate]
+    ) -> None:
         super().__init__(plain)
+        self._shown: Certificate | None = shown
         self._chain = tuple(chain)
 
     def _fill(self) -> None:
-        chain, self._chain = self._chain, ()
-        if chain:
+        shown, self._shown = self._shown, None
+        if shown is None:
+            return
+        self["server_cert"] = to_pem(shown)
+        if chain := self._chain:
             self["client_cert_chain"] = [to_pem(certificate) for certificate in chain]
             self["client_cert_name"] = chain[0].x509.subject.rfc4514_string()
 
@@ -84,11 +90,14 @@ class _LazyTls(dict[str, Any]):
         return super().__eq__(other)
 
 
-def tls_extensions(info: TlsInfo, server_cert_pem: str) -> dict[str, Any]:
-    """Return a scope's ``extensions`` for a connection that the door verified."""
+def tls_extensions(info: TlsInfo, shown: Certificate) -> dict[str, Any]:
+    """Return a scope's ``extensions`` for a connection that the door verified.
+
+    ``shown`` is the server's certificate.
+    """
     suite = info.suite
     plain: dict[str, Any] = {
-        "server_cert": server_cert_pem,
+        "server_cert": None,
         "client_cert_chain": [],
         "client_cert_name": None,
         "client_cert_error": None,
@@ -106,7 +115,7 @@ def tls_extensions(info: TlsInfo, server_cert_pem: str) -> dict[str, Any]:
         resumed=info.resumed,
         verdict=info.verdict,
     )
-    return {"tls": _LazyTls(plain, info.peer_chain), "linekey": facts}
+    return {"tls": _LazyTls(plain, shown, info.peer_chain), "linekey": facts}
 
 
 def connection_tls(scope: Mapping[str, Any]) -> ConnectionTls | None:

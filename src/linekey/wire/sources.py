@@ -42,21 +42,20 @@ class Crowd(Generic[Member]):
     """Members in the order in which they came, and by source."""
 
     def __init__(self) -> None:
-        self._source: dict[Member, str] = {}
+        self._seat: dict[Member, tuple[str, int]] = {}  # its source, and where in it
         self._members: dict[str, list[Member]] = {}
-        self._place: dict[Member, int] = {}
         self._by_count: dict[int, dict[str, None]] = {}
         self._most = 0
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self._seat)
 
     def __iter__(self) -> Iterator[Member]:
         """The members, in the order in which they came."""
-        return iter(self._source)
+        return iter(self._seat)
 
     def __contains__(self, member: Member) -> bool:
-        return member in self._source
+        return member in self._seat
 
     def count(self, source: str) -> int:
         """Return how many members a source has."""
@@ -65,24 +64,26 @@ class Crowd(Generic[Member]):
     def add(self, member: Member, source: str) -> None:
         """Add a member that is not there."""
         members = self._members.setdefault(source, [])
-        self._source[member] = source
-        self._place[member] = len(members)
+        before = len(members)
+        self._seat[member] = source, before
         members.append(member)
-        self._move(source, len(members) - 1, len(members))
+        self._move(source, before, before + 1)
 
     def discard(self, member: Member) -> bool:
         """Take a member out; say whether it was there."""
-        source = self._source.pop(member, None)
-        if source is None:
+        seat = self._seat.pop(member, None)
+        if seat is None:
             return False
+        source, at = seat
         members = self._members[source]
-        place, last = self._place.pop(member), members.pop()
-        if last != member:
-            members[place] = last
-            self._place[last] = place
-        if not members:
+        last = members.pop()
+        if last is not member:
+            members[at] = last
+            self._seat[last] = seat
+        after = len(members)
+        if not after:
             del self._members[source]
-        self._move(source, len(members) + 1, len(members))
+        self._move(source, after + 1, after)
         return True
 
     def _move(self, source: str, before: int, after: int) -> None:
@@ -98,11 +99,11 @@ class Crowd(Generic[Member]):
 
     def oldest(self) -> Member | None:
         """Return who came first."""
-        return next(iter(self._source), None)
+        return next(iter(self._seat), None)
 
     def heaviest(self) -> tuple[str, int]:
         """Return a source that has most members, and how many; ("", 0) if nobody."""
-        if not self._source:
+        if not self._seat:
             return "", 0
         return next(iter(self._by_count[self._most])), self._most
 
@@ -115,8 +116,9 @@ class Crowd(Generic[Member]):
         """
         members = self._members[source]
         spared = None
-        if but is not None and self._source.get(but) == source and len(members) > 1:
-            spared = self._place[but]
+        if but is not None and len(members) > 1:
+            of, at = self._seat.get(but, ("", 0))
+            spared = at if of == source else None
         drawn = chance.randrange(len(members) - (spared is not None))
         if spared is not None and drawn >= spared:
             drawn += 1
@@ -141,9 +143,10 @@ class Turns(Crowd[Member]):
 
     def discard(self, member: Member) -> bool:
         """Take a member out; say whether it was there."""
-        source = self._source.get(member)
-        if source is None:
+        seat = self._seat.get(member)
+        if seat is None:
             return False
+        source = seat[0]
         waiting = self._row[source]
         del waiting[member]
         if not waiting:

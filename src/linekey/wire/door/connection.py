@@ -39,6 +39,7 @@ from linekey.tls.fingerprint import ja4
 from linekey.tls.hello import ClientHello, explain_unfinished, parse_client_hello
 from linekey.tls.policy import Policy, choose
 from linekey.wire.asgi_tls import tls_extensions
+from linekey.wire.door.alarm import Alarm
 from linekey.wire.door.http import DoorHttp
 from linekey.wire.door.places import Place
 from linekey.wire.door.refusal import Kind
@@ -73,13 +74,14 @@ class State(enum.Enum):
     CLOSED = enum.auto()
 
 
-HALF_OPEN = frozenset({State.HELLO, State.TURN, State.HANDSHAKE})
+HALF_OPEN = (State.HELLO, State.TURN, State.HANDSHAKE)
 
 
 class DoorConnection(asyncio.Protocol):
     """A TCP connection that a phone opened, or that nobody ought to have opened."""
 
     __slots__ = (
+        "_alarm",
         "_buffer",
         "_chosen",
         "_discarded",
@@ -92,7 +94,6 @@ class DoorConnection(asyncio.Protocol):
         "_policy",
         "_raw",
         "_server_name",
-        "_timer",
         "_tls",
         "_version",
         "door",
@@ -121,7 +122,7 @@ class DoorConnection(asyncio.Protocol):
         self._engine: ServerEngine | None = None
         self._http: DoorHttp | None = None
         self._tls: TlsTransport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(door.loop)
         self._version = 0
         self._policy: str | None = None
         self._server_name: str | None = None
@@ -141,7 +142,7 @@ class DoorConnection(asyncio.Protocol):
             self._header_due = True
             self.source = f"{self.source} port {self.peer[1]}"
         self.since = self.heard = self.door.loop.time()
-        self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
+        self._alarm.set(self.door.limits.handshake_s, self._handshake_too_slow)
         self.door.connection_opened(self)
 
     @property
@@ -189,8 +190,9 @@ class DoorConnection(asyncio.Protocol):
         """Clean up; a peer that left during the handshake is on record."""
         if self.state in HALF_OPEN:
             self._gone()
-        self._disarm()
+        self._alarm.end()
         self.state = State.CLOSED
+        self._tls = None  # which knows this connection, too: no cycle is left behind
         http, self._http = self._http, None
         if http is not None:
             http.connection_lost(exc)
@@ -203,12 +205,12 @@ class DoorConnection(asyncio.Protocol):
         """Stop the application; a peer that never reads on is cut off."""
         if self._http is not None:
             self._http.pause_writing()
-        self._arm(self.door.limits.write_s, self.abort)
+        self._alarm.set(self.door.limits.write_s, self.abort)
 
     def resume_writing(self) -> None:
         """Let the application write again."""
         if self.state is State.OPEN:
-            self._disarm()
+            self._alarm.clear()
         if self._http is not None:
             self._http.resume_writing()
 
@@ -296,7 +298,7 @@ class DoorConnection(asyncio.Protocol):
         if self.state is State.TURN:
             self._raw.resume_reading()
         self.heard = self.door.loop.time()
-        self._arm(self.door.limits.handshake_s, self._handshake_too_slow)
+        self._alarm.set(self.door.limits.handshake_s, self._handshake_too_slow)
         self._engine = self.door.engine_for(policy, hello)
         self.state = State.HANDSHAKE
         data = bytes(self._buffer)
@@ -344,14 +346,14 @@ class DoorConnection(asyncio.Protocol):
         self._buffer = bytearray()
         self._fingerprint = None
         self.door.handshake_ended(self)
-        self._arm(self.door.limits.request_s, self._request_too_slow)
+        self._alarm.set(self.door.limits.request_s, self._request_too_slow)
         chain = event.info.peer_chain
         self._tls = TlsTransport(self, chain[0] if chain else None)
         self._http = DoorHttp(
             self.door.config,
             self.door.server_state,
             self.door.limits,
-            tls_extensions(event.info, self.door.certificate_pem),
+            tls_extensions(event.info, self.door.certificate),
             self._request_refused,
         )
         self._http.connection_made(self._tls)
@@ -425,17 +427,7 @@ class DoorConnection(asyncio.Protocol):
         self.door.ending(self)
         self._leave_record(code, reason, cure=cure)
 
-    # Timers
-
-    def _arm(self, seconds: float, then: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.door.loop.call_later(seconds, then)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    # Limits of time
 
     def _handshake_too_slow(self) -> None:
         name = "hello" if self.state is State.HELLO else "handshake"
@@ -500,12 +492,12 @@ class DoorConnection(asyncio.Protocol):
         """Start the clock of a request."""
         if self._http is not None and not self._http.is_answering:
             self.door.asking(self)
-        if self._timer is None:  # the first request's runs since the handshake
-            self._arm(self.door.limits.request_s, self._request_too_slow)
+        if not self._alarm.is_set:  # the first request's runs since the handshake
+            self._alarm.set(self.door.limits.request_s, self._request_too_slow)
 
     def request_ended(self) -> None:
         """Stop the clock of a request; the application has the word."""
-        self._disarm()
+        self._alarm.clear()
         self.door.answering(self)
 
     def idle(self) -> None:
@@ -527,9 +519,9 @@ class DoorConnection(asyncio.Protocol):
             return
         self._end_tls(last)
         self.state = State.LINGER
-        self.door.ending(self)
-        if self._raw.get_write_buffer_size():
-            self._arm(self.door.limits.write_s, self.abort)
+        if self._raw.get_write_buffer_size():  # else it is lost in a moment
+            self.door.ending(self)
+            self._alarm.set(self.door.limits.write_s, self.abort)
         self._raw.close()
 
     def close_lingering(self) -> None:
@@ -541,7 +533,7 @@ class DoorConnection(asyncio.Protocol):
         self._chosen = None
         self._buffer = bytearray()
         self.door.ending(self)
-        self._arm(_LINGER_S, self.abort)
+        self._alarm.set(_LINGER_S, self.abort)
         if self._raw.is_closing():
             return
         if self._raw.can_write_eof():

@@ -13,7 +13,6 @@ Rule: no answer, and no memory, for anybody is unbounded. Refusals go to a queue
 import asyncio
 import contextlib
 import errno
-import functools
 import logging
 import socket
 from collections import deque
@@ -28,7 +27,6 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import to_pem
 from linekey.errors import LinekeyError
 from linekey.settings import LimitSettings
 from linekey.tls.engine import ServerEngine
@@ -55,8 +53,6 @@ EngineFor = Callable[[Policy, ClientHello], ServerEngine]
 OnRefused = Callable[[list[Refusal], int], Awaitable[None]]
 """Puts refusals on record; the number is how many did not fit in the queue before."""
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-_pem = functools.lru_cache(maxsize=8)(to_pem)
 
 
 class Door:
@@ -128,11 +124,6 @@ class Door:
     def certificate(self) -> Certificate:
         """What a connection that comes now is shown."""
         return self._shown() if callable(self._shown) else self._shown
-
-    @property
-    def certificate_pem(self) -> str:
-        """The same, for the ASGI extension."""
-        return _pem(self.certificate)
 
     @property
     def key(self) -> ServerKey:
@@ -269,7 +260,8 @@ class Door:
 
     def asking(self, connection: DoorConnection) -> None:
         """Note that a request began on ``connection``."""
-        self.places.put(connection, self.places.asking)
+        if connection.place is not self.places.asking:  # the first one after TLS
+            self.places.put(connection, self.places.asking)
 
     def answering(self, connection: DoorConnection) -> None:
         """Note that a whole request is here."""
