@@ -32,7 +32,7 @@ _ORDINALS = ("second", "third", "fourth", "fifth")
 
 
 def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
-    """Whether a CA stands where the server's own certificate belongs, above one.
+    """Whether a CA stands where the server's own certificate belongs.
 
     Every client takes the first certificate for the server's, wherever that really
     stands (RFC 5246 §7.4.2). A warning: what refuses is what follows from it, and
@@ -54,6 +54,19 @@ def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
                 evidence="sent: " + " | ".join(c.label for c in chain),
                 cure=f"order the chain file from the leaf upward: {certificate.label} "
                 "first, its CAs after it",
+            )
+        ]
+    kin = any(issued(first, c) or issued(c, first) for c in chain[1:] if c != first)
+    if kin and not (first.dns_names or first.ip_addresses):
+        return [
+            failed(
+                "chain.leaf-first",
+                f"the server's own certificate is missing: phones take {first.label}, a"
+                " CA, for it",
+                severity="warning",
+                evidence="sent: " + " | ".join(c.label for c in chain),
+                cure="put the server's own certificate first into the chain file, "
+                "before its CAs",
             )
         ]
     return []

@@ -635,5 +635,17 @@ def test_a_ca_before_the_leaf_is_told_by_place_with_the_order_as_the_cure() -> N
     )
     assert lenient.accepted
     assert "chain.leaf-first" in warnings(lenient)
-    for chain in ((GOOD, MIDDLE.certificate), (ROOT.certificate,), (GOOD,)):
+    fine = ((GOOD, MIDDLE.certificate), (GOOD,), (ROOT.certificate,) * 2)
+    for chain in (*fine, (ROOT.certificate,)):
         assert "chain.leaf-first" not in [f.rule for f in look(*chain).findings]
+
+
+def test_a_chain_file_of_cas_alone_lacks_the_servers_own_certificate() -> None:
+    for chain in (
+        (MIDDLE.certificate, ROOT.certificate),
+        (ROOT.certificate, MIDDLE.certificate),
+    ):
+        told = look(*chain).refusals[0]
+        assert told.rule == "chain.leaf-first"
+        assert f"is missing: phones take {chain[0].label}" in told.message
+        assert told.cure.startswith("put the server's own certificate first")
