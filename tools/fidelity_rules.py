@@ -28,8 +28,7 @@ def _from(rule: since.SinceRule) -> str:
     return f"from {rule.since}"
 
 
-_FACTS: Final = "facts snom"
-_FLAGS: Final = "vendor page, Permission Flags"
+_FLAGS: Final = "SNOM-FILES, Permission Flags"
 
 _BUILTIN = "Built-in certificate"
 _SERVER_AUTH = "Server authentication"
@@ -52,7 +51,7 @@ RULES: Final = (
         "Each model shows the certificate it is produced with: SHA-1 and "
         "RSA-1024, or SHA-2 and RSA-2048",
         "all",
-        "seed, Authentication of the devices; Phone's Web Server Certificate",
+        "SNOM-TLS, Authentication of the devices; Phone's Web Server Certificate",
         "H",
         (
             "test_every_model_shows_its_built_in_certificate_out_of_the_box",
@@ -63,7 +62,7 @@ RULES: Final = (
         _BUILTIN,
         "300, 320, 370, PA1 and MP show one common certificate without a MAC",
         "all",
-        "seed, Authentication of the devices, Warning",
+        "SNOM-TLS, Authentication of the devices, Warning",
         "H",
         ("test_a_lab_phone_needs_no_identity_file_and_keeps_the_one_it_got",),
     ),
@@ -72,7 +71,7 @@ RULES: Final = (
         "A patch made for one device brings its SHA-2 certificate; it is refused "
         "for another MAC, below the model's SHA-2 firmware, and on SHA-1-only models",
         f"SHA-2 {_from(since.SHA2)}",
-        "seed, Upgrade to SHA-2; table of models; when it is refused: read on",
+        "SNOM-TLS, Upgrade to SHA-2; table of models; when it is refused: read on",
         "M",
         (
             "test_a_patch_is_for_models_and_firmware_that_can_use_it",
@@ -94,7 +93,7 @@ RULES: Final = (
         "phone_cert_type says sha1; not before 8.9.3.40, and up to 8.9.3.59 only if "
         "phone_cert_type says so; a factory reset does not undo the patch",
         "all",
-        "seed, Upgrade to SHA-2, read on",
+        "SNOM-TLS, Upgrade to SHA-2, read on",
         "L",
         ("test_a_patch_makes_the_phone_show_its_sha2_certificate",),
     ),
@@ -102,7 +101,7 @@ RULES: Final = (
         _BUILTIN,
         "phone_cert_type chooses the certificate",
         _from(since.PHONE_CERT_TYPE),
-        "seed, Phone's Web Server Certificate",
+        "SNOM-TLS, Phone's Web Server Certificate",
         "H",
         ("test_phone_cert_type_chooses_between_the_certificates_a_phone_has",),
     ),
@@ -110,7 +109,7 @@ RULES: Final = (
         _BUILTIN,
         "Its values are best, sha256 and sha1; any other is ignored",
         "all",
-        "a settings dump of a D785 with 10.1.25.0 for best; guesses",
+        "SNOM-DUMP, a D785 with 10.1.25.0, for best; guesses",
         "L",
         ("test_phone_cert_type_chooses_between_the_certificates_a_phone_has",),
     ),
@@ -119,7 +118,7 @@ RULES: Final = (
         "webservice_cert (also webserver_cert) holds the operator's own "
         "certificate, for connections and pages",
         "all",
-        "seed, Uploading the Phone Certificate",
+        "SNOM-TLS, Uploading the Phone Certificate",
         "H",
         ("test_the_operators_own_certificate_wins_under_both_names",),
     ),
@@ -128,7 +127,7 @@ RULES: Final = (
         "Its value is PEM: certificate, intermediates, key; one that cannot be "
         "read changes nothing",
         "all",
-        f"{_FACTS} §3",
+        "SNOM-SETTING",
         "M",
         ("test_an_own_certificate_that_cannot_be_read_changes_nothing_and_is_said",),
     ),
@@ -136,7 +135,7 @@ RULES: Final = (
         _BUILTIN,
         "empty_tls_client_cert shows none to servers",
         "all",
-        f"{_FACTS} §3",
+        "SNOM-SETTING",
         "L",
         (
             "test_an_empty_client_certificate_is_warned_of",
@@ -148,7 +147,7 @@ RULES: Final = (
         _SERVER_AUTH,
         "8.x verifies no server by default",
         "8.x",
-        "seed, Server Authentication, Version 8.x",
+        "SNOM-TLS, Server Authentication, Version 8.x",
         "H",
         ("test_8_x_accepts_any_server_by_default_and_says_what_that_means",),
     ),
@@ -156,7 +155,7 @@ RULES: Final = (
         _SERVER_AUTH,
         "It can be activated; then only a factory reset clears it",
         _from(since.SERVER_AUTH_SETTING),
-        "seed, Server Authentication, Version 8.x",
+        "SNOM-TLS, Server Authentication, Version 8.x",
         "H",
         (
             "test_server_authentication_by_branch_is_sticky_until_a_factory_reset",
@@ -167,7 +166,7 @@ RULES: Final = (
         _SERVER_AUTH,
         "10.x always verifies, and this cannot be disabled",
         _from(since.SERVER_AUTH_FORCED),
-        "seed, Server Authentication, Version 10.x",
+        "SNOM-TLS, Server Authentication, Version 10.x",
         "H",
         ("test_server_authentication_by_branch_is_sticky_until_a_factory_reset",),
     ),
@@ -188,7 +187,7 @@ RULES: Final = (
         "host_name_validation_flags is a sum of OpenSSL's flags; 2 by "
         f"default before {since.HOST_FLAGS_DEFAULT.since}, then 0",
         _from(since.HOST_FLAGS),
-        f"{_FACTS} §3",
+        "SNOM-SETTING",
         "H",
         ("test_name_checking_has_its_firmwares_defaults",),
     ),
@@ -219,7 +218,7 @@ RULES: Final = (
         "A server called by its address must have it as SAN iPAddress; a CN "
         "does not do",
         "all",
-        f"{_FACTS} §3",
+        "SNOM-SETTING",
         "H",
         ("test_the_server_sees_the_right_alert_and_the_phone_says_why",),
     ),
@@ -229,7 +228,7 @@ RULES: Final = (
         "The authorities are those of the phone's maker, and Mozilla's list as of the "
         "firmware (H), read-only",
         "all",
-        "seed, Adding Unknown Certificates (picture of the tab)",
+        "SNOM-TLS, Adding Unknown Certificates (picture of the tab)",
         "M",
         (
             "test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot",
@@ -251,7 +250,7 @@ RULES: Final = (
         "A refused server certificate is listed as unknown, with when, which "
         "connection and why",
         "all",
-        "seed, Adding Unknown Certificates",
+        "SNOM-TLS, Adding Unknown Certificates",
         "H",
         ("test_a_refused_certificate_is_shelved_with_when_which_connection_and_why",),
     ),
@@ -259,7 +258,7 @@ RULES: Final = (
         _STORE,
         "An exception accepts that very certificate and no other",
         "all",
-        "seed, Adding Unknown Certificates",
+        "SNOM-TLS, Adding Unknown Certificates",
         "H",
         (
             "test_an_exception_accepts_that_very_certificate_and_no_other",
@@ -270,7 +269,7 @@ RULES: Final = (
         _STORE,
         "A refused connection shows a notification with what to do",
         "all",
-        "seed, Adding Unknown Certificates (its words: ours)",
+        "SNOM-TLS, Adding Unknown Certificates (its words: ours)",
         "M",
         (
             "test_a_notification_can_be_read_away",
@@ -289,7 +288,7 @@ RULES: Final = (
         _STORE,
         "A factory reset leaves what the factory gave",
         "all",
-        "seed, Server Authentication; extent: ours",
+        "SNOM-TLS, Server Authentication; extent: ours",
         "M",
         ("test_a_factory_reset_keeps_what_the_factory_gave_and_nothing_else",),
     ),
@@ -299,7 +298,7 @@ RULES: Final = (
         "Only in admin mode, DER, signed by an accepted authority or server "
         "certificate; else refused, with the reason in the log",
         "all",
-        "seed, Manually Uploading Certificates",
+        "SNOM-TLS, Manually Uploading Certificates",
         "H",
         (
             "test_a_manual_upload_is_taken_or_refused_with_the_reason_in_the_log",
@@ -311,7 +310,7 @@ RULES: Final = (
         _CERTIFICATES,
         "A certificate by url is fetched after all documents",
         "all",
-        "seed, Uploading Server Certificates via Provisioning",
+        "SNOM-TLS, Uploading Server Certificates via Provisioning",
         "H",
         ("test_a_certificate_by_url_comes_after_all_documents_and_helps_none_of_them",),
     ),
@@ -319,7 +318,7 @@ RULES: Final = (
         _CERTIFICATES,
         "A base64 certificate is available at once; older firmware ignores it",
         _from(since.BASE64_CERTIFICATES),
-        "seed, Uploading Server Certificates via Provisioning",
+        "SNOM-TLS, Uploading Server Certificates via Provisioning",
         "H",
         (
             "test_a_later_document_of_the_same_round_profits_from_a_base64_certificate",
@@ -330,7 +329,7 @@ RULES: Final = (
         _CERTIFICATES,
         "A provisioned certificate must be signed by one the phone trusts",
         f"until {since.SIGNED_BY.since}",
-        "seed, Uploading Server Certificates via Provisioning",
+        "SNOM-TLS, Uploading Server Certificates via Provisioning",
         "H",
         (
             "test_base64_and_the_signed_by_rule_begin_and_end_per_branch",
@@ -341,7 +340,7 @@ RULES: Final = (
         _CERTIFICATES,
         "A downloaded certificate must be DER",
         "all",
-        "seed, Uploading Server Certificates via Provisioning",
+        "SNOM-TLS, Uploading Server Certificates via Provisioning",
         "H",
         (
             "test_a_downloaded_file_that_is_no_der_certificate_is_refused_with_its_reason",
@@ -352,7 +351,7 @@ RULES: Final = (
         "BEGIN and END lines and white space are read over; a private key "
         "inside is not kept, and said loudly",
         "all",
-        f"{_FACTS} §4",
+        "SNOM-FILES",
         "M",
         (
             "test_a_private_key_in_a_document_is_shouted_about_and_never_kept",
@@ -365,7 +364,7 @@ RULES: Final = (
         "perm: R, & and one blank are read-only; RW, $ and empty are "
         "overwritten; ! spares what the user set",
         "all",
-        f"{_FACTS} §4; {_FLAGS}",
+        _FLAGS,
         "H",
         (
             "test_a_read_only_setting_cannot_be_changed_on_the_phone",
@@ -385,7 +384,7 @@ RULES: Final = (
         _SETTINGS_PART,
         "Unknown settings and sections are kept and listed",
         "all",
-        f"{_FACTS} §4",
+        "SNOM-FILES",
         "M",
         ("test_every_part_is_read_and_what_is_left_out_is_said",),
     ),
@@ -393,7 +392,7 @@ RULES: Final = (
         _SETTINGS_PART,
         "Each section may be a document of its own",
         "all",
-        f"{_FACTS} §4",
+        "SNOM-FILES",
         "H",
         ("test_each_section_may_be_a_document_of_its_own",),
     ),
@@ -402,7 +401,7 @@ RULES: Final = (
         "Documents name further documents; depth, count and repetition "
         "are limited (the limits are ours)",
         "all",
-        f"{_FACTS} §4",
+        "SNOM-FILES",
         "M",
         (
             "test_documents_name_further_documents_which_come_in_order_and_once",
@@ -425,7 +424,7 @@ RULES: Final = (
         _FETCH,
         "setting_server: the model's document, then the phone's own; {mac}; file names",
         "all",
-        f"{_FACTS} §3",
+        "SNOM-SETTING",
         "H",
         (
             "test_setting_server_names_the_documents",
@@ -436,7 +435,7 @@ RULES: Final = (
         _FETCH,
         "What is a file name in setting_server, and the derived name",
         "all",
-        f"{_FACTS} §3, read on",
+        "SNOM-SETTING, read on",
         "L",
         ("test_setting_server_names_the_documents",),
     ),
@@ -445,7 +444,7 @@ RULES: Final = (
         "The User-Agent has the shape of its firmware, without the build's own words "
         "in the middle, and can be replaced",
         "all",
-        f"{_FACTS} §6",
+        "SNOM-AGENT",
         "M",
         ("test_the_user_agent_has_the_shape_of_its_firmware",),
     ),
@@ -453,7 +452,7 @@ RULES: Final = (
         _FETCH,
         "Digest (MD5, SHA-256) before basic, from http_client_user and _pass",
         "all",
-        f"{_FACTS} §3; RFC 7616",
+        "SNOM-SETTING; RFC 7616",
         "M",
         ("test_digest_is_answered_before_basic_also_after_a_stale_nonce",),
     ),
@@ -469,7 +468,7 @@ RULES: Final = (
         _FETCH,
         "settings_refresh_timer fetches the settings again",
         "all",
-        "vendor page settings_refresh_timer",
+        "SNOM-SETTING",
         "M",
         ("test_the_refresh_timer_is_kept_within_reason",),
     ),
@@ -479,7 +478,7 @@ RULES: Final = (
         "Versions are the matrix row's, and suites all that its columns mean; what the "
         "engine cannot speak is said in the log and never swapped",
         "by model and firmware",
-        "seed, Supported Cipher Suites; columns read as OpenSSL's",
+        "SNOM-TLS, Supported Cipher Suites; columns read as OpenSSL's",
         "M",
         (
             "test_the_phone_offers_what_its_row_says_and_names_what_it_cannot",
@@ -493,7 +492,7 @@ RULES: Final = (
         "The hello is the one derived from the matrix row; where OpenSSL cannot, the "
         "log names each difference",
         "all",
-        "seed, Supported Cipher Suites; OpenSSL's defaults of the row's line",
+        "SNOM-TLS, Supported Cipher Suites; OpenSSL's defaults of the row's line",
         "L",
         ("test_the_wire_is_the_derived_hello_but_for_exactly_what_the_log_says",),
     ),
@@ -514,7 +513,7 @@ RULES: Final = (
         "A server without any certificate (an anonymous suite) is taken only while "
         "server authentication is off",
         "8.x",
-        "seed, Supported Cipher Suites (authentication NULL)",
+        "SNOM-TLS, Supported Cipher Suites (authentication NULL)",
         "M",
         (
             "test_a_server_without_any_certificate_is_taken_only_where_nobody_is_authenticated",
@@ -524,7 +523,7 @@ RULES: Final = (
         _TLS,
         "The phone shows its certificate to a server that asks",
         "all",
-        "seed, TLS handshake overview",
+        "SNOM-TLS, TLS handshake overview",
         "H",
         ("test_nginx_knows_the_phone_by_its_certificate_and_gives_it_its_own_file",),
     ),
@@ -533,7 +532,7 @@ RULES: Final = (
         "A server's SHA-2 chain is taken, with a doubt where the maker's table has "
         "SHA-1 alone for the phone's own certificate",
         f"SHA-2 {_from(since.SHA2)}",
-        "seed, Authentication of the devices, which speaks of the phone's certificate",
+        "SNOM-TLS, Authentication of the devices, which speaks of the phone's own",
         "L",
         ("test_a_sha2_chain_is_taken_with_a_doubt_where_the_table_has_sha1_alone",),
     ),
@@ -542,7 +541,7 @@ RULES: Final = (
         "It is a TLS client for SIP, provisioning, action URLs, function keys, the "
         "minibrowser and LDAP; and for 802.1X",
         "all",
-        "seed, TLS handshake overview; 802.1X: its tab, seed, Adding Unknown "
+        "SNOM-TLS, TLS handshake overview; 802.1X: its tab, SNOM-TLS, Adding Unknown "
         "Certificates",
         "H",
         (
@@ -566,7 +565,7 @@ RULES: Final = (
         _TLS,
         "No revocation list is looked at",
         "all",
-        "seed, Limitations",
+        "SNOM-TLS, Limitations",
         "H",
         ("test_no_revocation_list_is_ever_looked_at",),
     ),
@@ -575,7 +574,7 @@ RULES: Final = (
         "No certificate lifecycle management, such as SCEP: certificates come by "
         "provisioning, upload and patch alone",
         "all",
-        "seed, Limitations",
+        "SNOM-TLS, Limitations",
         "H",
         ("test_limitations_of_the_seed_are_standing_rules",),
     ),
@@ -592,7 +591,7 @@ RULES: Final = (
         "Its pages show the certificate it shows to servers; a browser or openssl "
         "can fetch it",
         "all",
-        "seed, Uploading the Phone Certificate",
+        "SNOM-TLS, Uploading the Phone Certificate",
         "H",
         ("test_curl_and_openssl_can_fetch_the_phones_certificate_from_its_pages",),
     ),
@@ -615,7 +614,7 @@ RULES: Final = (
         "a wildcard will do, which RFC 5922 §7.2 forbids; a SAN URI sip:… alone "
         "will not, which its §7.1 takes",
         "all",
-        f"{_FACTS} §3 (host_name_validation_flags are OpenSSL's), read on",
+        "SNOM-SETTING (host_name_validation_flags are OpenSSL's), read on",
         "L",
         ("test_a_sip_server_is_named_as_a_web_server_is_not_as_rfc_5922_has_it",),
     ),
@@ -641,7 +640,7 @@ RULES: Final = (
         _SIP,
         "Every Contact carries reg-id=1 and +sip.instance, a UUID that ends in the MAC",
         "all",
-        "public traces of Snom phones; RFC 5626 §4.1",
+        "SNOM-AGENT; RFC 5626 §4.1",
         "M",
         (
             "test_every_connection_registers_one_and_the_same_contact_of_the_phone",
@@ -674,7 +673,7 @@ RULES: Final = (
         _KEYS,
         "A dedicated key does what dkey_NAME says, its value plain or nested XML",
         "all",
-        "templates of public provisioning systems (wazo-provd-plugins, FusionPBX)",
+        "PBX-TEMPLATES (PBX-WAZO, PBX-FUSION)",
         "M",
         (
             "test_a_dedicated_key_of_a_document_opens_its_url",
@@ -686,7 +685,7 @@ RULES: Final = (
         "F1 to F4 do what context_key of idx 0 to 3 says while no page is shown, or "
         "gui_fkey1 to 4 where that is not set",
         "gui_fkey: 10.1.25.0 to 10.1.49.11; context_key: from 10.1.51.12 at the latest",
-        "wazo-provd-plugins, thread 313; Tancredi, dump of 10.1.25.0",
+        "PBX-WAZO, thread 313; SNOM-DUMP, 10.1.25.0",
         "M",
         ("test_the_keys_under_the_screen_open_theirs_while_no_page_is_shown",),
     ),
@@ -695,7 +694,7 @@ RULES: Final = (
         "phone:// is snom://; what stands in their fragment would change a real phone, "
         "and is told",
         "all",
-        'vendor page "Fragments"',
+        "SNOM-XML, Fragments",
         "H",
         ("test_phone_and_snom_commands_are_one",),
     ),
@@ -703,7 +702,7 @@ RULES: Final = (
         _KEYS,
         "IPPhone roots without Snom, and IPPhoneSilent, which shows nothing",
         "all here; the vendor names 10.1.82.0 for Silent",
-        'vendor page "XML Minibrowser"; fspbx',
+        "SNOM-XML; fspbx",
         "M",
         ("test_a_silent_page_leaves_the_screen_and_fetches_the_next",),
     ),
@@ -719,7 +718,7 @@ RULES: Final = (
         _DIRECTORY,
         "A bare % on later firmware is a doubt that is said",
         f"from {since.LDAP_SUBSTRINGS.since}",
-        "the vendor says that most old filters still work",
+        "SNOM-LDAP: most old filters still work",
         "L",
         ("test_a_bare_percent_sign_on_new_firmware_is_a_doubt",),
     ),
@@ -728,8 +727,8 @@ RULES: Final = (
         "Secrets and certificates that came by plain HTTP, or from a server that was "
         "not authenticated, are taken and warned of",
         "all",
-        "seed, Uploading the Phone Certificate (a trusted environment); the warning is "
-        "linekey's own",
+        "SNOM-TLS, Uploading the Phone Certificate (a trusted environment); the "
+        "warning is linekey's own",
         "M",
         ("test_secrets_that_came_by_an_open_way_are_warned_of_by_setting_and_url",),
     ),
@@ -745,7 +744,7 @@ RULES: Final = (
         _WAY,
         "user_outbound is a list by comma; an empty entry is none, the others stand in",
         "from 8.7",
-        "FusionPBX, thread 6603",
+        "PBX-FUSION, thread 6603",
         "M",
         ("test_an_outbound_is_a_list_whose_empty_entries_are_none",),
     ),

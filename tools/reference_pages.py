@@ -191,10 +191,8 @@ def fidelity_page() -> str:
         "",
         "<!-- Made by `make docs` from tools/fidelity_rules.py. -->",
         "",
-        f"{len(PHONE_RULES)} rules, {guessed} of them guessed. The seed is the "
-        "vendor's page on"
-        " TLS; *facts*",
-        "are linekey's collected notes with their sources. Confidence: "
+        f"{len(PHONE_RULES)} rules, {guessed} of them guessed. What the sources are: "
+        "[sources](sources.md). Confidence: "
         + "; ".join(f"**{k}** {v}" for k, v in CONFIDENCE_MEANING.items())
         + ".",
         "How a server's certificate is judged is on its own page: "
