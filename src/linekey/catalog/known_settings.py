@@ -125,6 +125,50 @@ def near_name(text: str, more: Iterable[str] = ()) -> str:
     return candidates[found[0]] if found else ""
 
 
+_KEYS: Final = ("fkey", "gui_fkey", "speed")
+"""Settings of keys, which count from 0."""
+_MOST_KEY: Final = 127
+"""A limit of linekey's; with side cars the largest phones have some 80 keys (L)."""
+_MOST_CONTEXT_KEY: Final = 3
+"""Four keys below the display (facts/snom-more.md F, M)."""
+_ACCOUNTS: Final = 12
+"""Accounts of a desk phone (vendor, M)."""
+_ENTRIES: Final = (
+    "callrecord_", "chars_in_", "dfks", "general_purpose_xml", "internal_ringer",
+    "mc_address", "multicast_relay", "server_directories", "tbook_", "tr369_",
+)  # fmt: skip
+"""Beginnings of settings whose idx is an entry's of some list, not an account's (L)."""
+_MOST_ENTRY: Final = 9999
+"""A limit of linekey's: how long these lists are is not known."""
+
+
+def idx_bounds(name: str) -> tuple[int, int]:
+    """The least and the greatest idx of a setting; wide where it is not known."""
+    lower = name.lower()
+    if lower.startswith("context_key"):
+        return 0, _MOST_CONTEXT_KEY
+    if lower.startswith(_KEYS):
+        return 0, _MOST_KEY
+    row = known_settings().get(lower)
+    if row is None or not row.indexed or lower.startswith(_ENTRIES):
+        return 0, _MOST_ENTRY
+    return 1, _ACCOUNTS
+
+
+def _fitting(name: str, idx: int | None) -> str:
+    """The setting with the nearest idx that it may have: ``user_name[12]``."""
+    least, most = idx_bounds(name)
+    return f"{name}[{min(max(idx or 0, least), most)}]"
+
+
+def odd_idx(name: str, idx: int | None) -> str:
+    """Why the setting has no such idx, a clause; empty where it may have it."""
+    least, most = idx_bounds(name)
+    if idx is None or least <= idx <= most:
+        return ""
+    return f"{name[:48]!r} has no idx {idx}: it is {least} to {most} for this setting"
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownSetting:
     """What is odd about a setting's name: a clause, and what to write instead."""
@@ -143,17 +187,18 @@ def why_unknown(
 ) -> UnknownSetting | None:
     """Why no phone is known to have this setting; None: it is known just so.
 
-    Also told: an idx that is missing (``user_name`` sets no account's name) or one
-    where there is none, and another spelling by case, which a phone does not know.
+    Also told: an idx that is missing (``user_name`` sets no account's name), one where
+    there is none or that is out of bounds, and another spelling by case, which a phone
+    does not know.
     """
     written = name if idx is None else f"{name}[{idx}]"
     row = known_settings().get(name.lower())
     if row is None or row.name != name:
         with_idx = written_with_idx(name) if idx is None else None
         if with_idx is not None:
-            near = f"{with_idx[0].lower()}[{with_idx[1]}]"
+            near = _fitting(with_idx[0].lower(), with_idx[1])
         elif row is not None:
-            near = row.name if idx is None else f"{row.name}[{idx}]"
+            near = row.name if idx is None else _fitting(row.name, idx)
         else:
             near = near_name(name, more).replace("[1]", f"[{idx or 1}]")
         return UnknownSetting(written, f"{written!r} is no known setting", near)
@@ -167,6 +212,8 @@ def why_unknown(
         return UnknownSetting(
             written, f"{name!r} is a setting of the whole phone and has no idx", name
         )
+    if odd := odd_idx(name, idx):
+        return UnknownSetting(written, odd, _fitting(name, idx))
     return None
 
 

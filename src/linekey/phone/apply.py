@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from linekey.catalog.known_settings import find_known
+from linekey.catalog.known_settings import find_known, odd_idx
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle
 from linekey.errors import CertificateError
@@ -90,6 +90,9 @@ def _apply_settings(
         name = line.name.lower()
         if name == AUTHENTICATION:
             state = _authentication(state, line.value, now)
+            continue
+        if odd := odd_idx(line.name, line.idx):
+            kept_back.append(f"{line.name} was not set: {odd}")
             continue
         change = settings.provision(line.name, line.value, idx=line.idx, perm=line.perm)
         settings = change.settings

@@ -5,9 +5,9 @@ text enters, with its name; such text is no setting (XML 1.0 §2.2 has no way to
 it), no host name and no part of a URL, and it cannot be written down as UTF-8.
 """
 
-from typing import Final
 from unicodedata import category
 
+from linekey.catalog.known_settings import odd_idx
 from linekey.errors import InputError
 
 _LINES = frozenset("\t\n\r")
@@ -26,24 +26,10 @@ def untypable(text: str, *, lines: bool = False) -> str:
     return next((f"U+{ord(c):04X}" for c in odd), "")
 
 
-_KEYS: Final = ("fkey", "context_key", "gui_fkey", "speed")
-"""Settings of keys, which count from 0; all others with an idx are an account's."""
-_MOST_KEY: Final = 127
-"""A limit of linekey's; with side cars the largest phones have some 80 keys (L)."""
-_ACCOUNTS: Final = 12
-"""Accounts of a desk phone (vendor, M)."""
-
-
 def check_idx(name: str, idx: int) -> int:
     """Return ``idx``. Raises InputError where the setting has no such one."""
-    least, most = 1, _ACCOUNTS
-    if name.lower().startswith(_KEYS):
-        least, most = 0, _MOST_KEY
-    if not least <= idx <= most:
-        raise InputError(
-            f"{name[:48]} has no idx {idx}",
-            hint=f"idx is {least} to {most} for this setting",
-        )
+    if odd := odd_idx(name, idx):
+        raise InputError(odd, hint="accounts count from 1, keys from 0")
     return idx
 
 

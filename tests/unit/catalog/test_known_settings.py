@@ -49,7 +49,16 @@ def test_a_row_says_whether_it_is_a_secret(name: str, secrecy: Secrecy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "idx"), [("user_name", 1), ("language", None), ("use_NTLMv2", None)]
+    ("name", "idx"),
+    [
+        ("user_name", 1),
+        ("language", None),
+        ("use_NTLMv2", None),
+        ("user_name", 12),
+        ("fkey", 0),
+        ("context_key", 3),
+        ("tbook_download_interval", 40),
+    ],
 )
 def test_what_a_phone_has_just_so_is_fine(name: str, idx: int | None) -> None:
     assert why_unknown(name, idx) is None
@@ -67,6 +76,11 @@ def test_what_a_phone_has_just_so_is_fine(name: str, idx: int | None) -> None:
         ("Language", None, "language"),
         ("language", 1, "language"),
         ("zzqxj", None, ""),
+        ("user_name", 0, "user_name[1]"),
+        ("user_name", 13, "user_name[12]"),
+        ("user_name13", None, "user_name[12]"),
+        ("fkey", 128, "fkey[127]"),
+        ("context_key", 4, "context_key[3]"),
     ],
 )
 def test_what_is_odd_is_told_with_what_to_write_instead(

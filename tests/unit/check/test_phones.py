@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.trust.pki import NOW, ca, leaf
@@ -14,6 +15,7 @@ from linekey.check.assess import Question, assess_chain
 from linekey.check.classes import classes_of
 from linekey.check.phones import Setup, gather
 from linekey.mac import Mac
+from linekey.phone.apply import take_document
 from linekey.phone.document import PhoneDocument, parse_document
 from linekey.phone.events import DocumentFetched, Fetch, PoweredOn
 from linekey.phone.machine import Machine
@@ -169,3 +171,15 @@ def test_phones_of_one_list_of_roots_and_one_setup_share_one_class() -> None:
     setup = Setup(firmware_date=date(2020, 1, 1))
     rows = [profile(m, "10.1.33.33") for m in ("D785", "D385")]
     assert len(classes_of(gather(rows, NAME, setup, now=NOW).phones)) == 1
+
+
+@pytest.mark.parametrize("idx", [0, 13])
+def test_an_idx_that_no_account_has_is_left_out_and_told(idx: int) -> None:
+    text = f'<settings><phone-settings><user_name idx="{idx}" perm="">x</user_name>'
+    text += '<user_name idx="12" perm="">y</user_name></phone-settings></settings>'
+    state = new_phone(Mac("000413000001"), "D785", "10.1.33.33")
+    taken = take_document(state, parse_document(text.encode()), "x.xml", NOW).state
+    assert taken.settings.entry("user_name", idx) is None
+    assert taken.settings.get("user_name", 12) == "y"
+    said = [line for entry in taken.log for line in (entry.text, *entry.details)]
+    assert any(f"has no idx {idx}: it is 1 to 12" in line for line in said)

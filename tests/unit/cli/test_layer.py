@@ -97,6 +97,8 @@ def test_what_is_unset_is_gone(state: Path) -> None:
         ("set", "device:000413000009", "language=1"),
         ("set", "fleet"),
         ("set", "fleet", "timezone=2", "nonsense"),
+        ("set", "fleet", "timezone=2", "user_name[13]=x"),
+        ("set", "fleet", "user_name[0]=x"),
         ("set", "fleet", "timezone=2", "--perm", "X"),
         ("unset", "fleet", "language", "timezone"),
         ("key", "fleet", "0"),

@@ -129,4 +129,4 @@ def test_an_idx_is_an_accounts_or_a_keys(name: str, idx: int, fits: bool) -> Non
         return
     with pytest.raises(InputError, match="has no idx") as caught:
         check_idx(name, idx)
-    assert "idx is" in caught.value.hint
+    assert "accounts count from 1" in caught.value.hint

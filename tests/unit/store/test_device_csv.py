@@ -309,3 +309,11 @@ def test_any_bytes_are_a_table_or_the_documented_error(data: bytes) -> None:
         except InputError:
             continue
         assert len({device.mac for device in table.devices}) == len(table.devices)
+
+
+@pytest.mark.parametrize("title", ["user_name[13]", "user_name13", "user_name[0]"])
+def test_a_column_for_an_account_that_no_phone_has_is_refused(title: str) -> None:
+    data = f"mac,{title}\n000413AABBCC,x\n".encode()
+    with pytest.raises(InputError, match="it is 1 to 12 for this setting") as raised:
+        parse_device_table(data)
+    assert "did you mean user_name[1" in raised.value.message

@@ -474,7 +474,7 @@ def test_what_a_page_said_is_gone_on_the_next_and_can_be_dismissed(
     said = press(
         admin, "/settings", on="/settings", name="user_name", value="x", idx="13"
     )
-    assert "user_name has no idx 13" in said.text
+    assert "has no idx 13: it is 1 to 12" in said.text
     assert '<a class="button quiet" href="/settings">Dismiss</a>' in said.text
     assert "has no idx" not in admin.get("/settings").text
     assert "has no idx" not in admin.get("/status").text
