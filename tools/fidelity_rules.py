@@ -555,6 +555,19 @@ RULES: Final = (
     ),
     PhoneRule(
         _TLS,
+        "A Diffie-Hellman group of fewer than 1024 bits is refused with "
+        "handshake_failure, as by the last 1.0.1 and 1.0.2; older lines take it, "
+        "which the engine cannot, and the log says so",
+        "all",
+        "OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured; older: its change log",
+        "L",
+        (
+            "test_phone_and_check_refuse_the_groups_that_their_line_refuses",
+            "test_a_row_without_the_limit_says_what_its_engine_cannot",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
         "Validity is judged by the phone's own clock",
         "all",
         "RFC 5280 §6.1",

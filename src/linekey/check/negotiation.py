@@ -15,17 +15,10 @@ from linekey.check.report import Outcome
 from linekey.tls.alerts import Alert, cure, explain
 from linekey.tls.versions import Version, label_of
 from linekey.trust.findings import Finding, failed, held
+from linekey.trust.strength import look_at_group
 
 WEAK_CIPHERS: Final = frozenset({"NULL", "DES", "RC4", "RC2", "3DES"})
 """Prohibited or no longer to be used (RFC 9325 §4.1)."""
-
-SOUND_DH_BITS: Final = 2048
-"""RFC 9325 §4.4."""
-
-DH_FLOOR: Final = {"0.9.8": 0, "1.0.0": 0, "1.0.1": 1024, "1.0.2": 1024}
-"""Smallest prime in bits that a line of OpenSSL takes: 1.0.1u, 1.0.2o and 1.0.2s refuse
-smaller ones (measured); the lines before have no such limit, nor had the first of 1.0.1
-and 1.0.2 (OpenSSL's change log; L for a phone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,19 +236,7 @@ def _key_exchange(answer: Answer, phone: Phone) -> list[Finding]:
                 cure="let the server use secp256r1 (ssl_ecdh_curve in nginx)",
             )
         )
-    if exchange.bits is not None and exchange.bits < SOUND_DH_BITS:
-        line = phone.profile.match.row.era
-        small = exchange.bits < DH_FLOOR[line]
-        findings.append(
-            failed(
-                "tls.dh-size",
-                f"the Diffie-Hellman group has {exchange.bits} bits"
-                + (f"; the last OpenSSL {line} refuses it" if small else ""),
-                severity="refused" if small else "warning",
-                evidence=exchange.kind,
-                cure="give the server a 2048-bit group (ssl_dhparam in nginx), or let "
-                "it prefer ECDHE",
-                confidence="L" if small else "H",
-            )
-        )
+    if exchange.bits is not None and exchange.kind == "DHE":
+        small = look_at_group(exchange.bits, phone.profile)
+        findings += [small] if small else []
     return findings

@@ -33,6 +33,7 @@ from linekey.tls.messages import (
     MAX_FLIGHT_BYTES,
     CertificateRequest,
     FlightReader,
+    ServerKeyExchange,
 )
 from linekey.tls.policy import Policy, choose
 from linekey.tls.server_key import ServerKey
@@ -273,7 +274,7 @@ class ServerPump(Pump):
 class ClientPump(Pump):
     """The client's end of one connection; its hello is in ``take_output()``."""
 
-    __slots__ = ("_flight", "engine", "heard", "request")
+    __slots__ = ("_flight", "engine", "group_bits", "heard", "request")
 
     def __init__(self, engine: ClientEngine, limits: Limits, now: float) -> None:
         super().__init__(limits, now)
@@ -284,6 +285,8 @@ class ClientPump(Pump):
         self.request: CertificateRequest | None = None
         """What the server asked for a certificate with; in TLS 1.3, which no phone of
         the catalogue speaks, that cannot be seen."""
+        self.group_bits: int | None = None
+        """Size of the server's Diffie-Hellman prime, once it came."""
 
     def expire(self) -> list[Event]:
         """Take it that ``deadline`` has passed; say what that means."""
@@ -296,10 +299,10 @@ class ClientPump(Pump):
         """Take bytes from the server; say what happened."""
         self.heard |= bool(data)
         if self._flight is not None:
-            self._look_for_request(self._flight, data)
+            self._look_at_flight(self._flight, data)
         return super().receive(data)
 
-    def _look_for_request(self, flight: FlightReader, data: bytes) -> None:
+    def _look_at_flight(self, flight: FlightReader, data: bytes) -> None:
         """Below TLS 1.3 the server's first flight is plain (RFC 5246 §7.4)."""
         try:
             found = flight.feed(data)
@@ -309,5 +312,7 @@ class ClientPump(Pump):
         for message in found:
             if isinstance(message, CertificateRequest):
                 self.request = message
+            elif isinstance(message, ServerKeyExchange) and message.kind == "DHE":
+                self.group_bits = message.bits
         if flight.done:
             self._flight = None

@@ -82,7 +82,8 @@ _TABLE: Final = (
     Rule("tls.weak-suite", "the suite that is chosen protects", "RFC 9325 §4.1", "H"),
     Rule("tls.old-version", "the version that is chosen protects", "RFC 8996", "H"),
     Rule("tls.dh-size", "the Diffie-Hellman group is of a usable size",
-         "RFC 9325 §4.4", "M"),
+         "RFC 9325 §4.4; OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured", "M",
+         binding=True),
     Rule("tls.curve", "the curve is one the phone offered", "RFC 8422 §5.4", "M",
          binding=True),
     # --- the chain as it was sent

@@ -14,6 +14,7 @@ from typing import Final
 
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
+from linekey.certs.lines import Line
 from linekey.trust.findings import Finding, failed, held
 
 SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
@@ -21,6 +22,20 @@ SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
 
 SOUND_BITS: Final = {"rsa": 2048, "dsa": 2048, "ec": 224}
 """Key sizes in bits below which a warning is given (RFC 9325 §4.5)."""
+
+SOUND_DH_BITS: Final = 2048
+"""RFC 9325 §4.4."""
+
+DH_FLOOR: Final[dict[Line, int]] = {
+    "0.9.8": 0,
+    "1.0.0": 0,
+    "1.0.1": 1024,
+    "1.0.2": 1024,
+    "1.1.1": 1024,
+}
+"""Smallest prime in bits that a line of OpenSSL takes: 1.0.1u, 1.0.2o, 1.0.2s and
+1.1.1k refuse smaller ones (measured); the lines before have no such limit, nor had the
+first of 1.0.1 and 1.0.2 (OpenSSL's change log; L for a phone)."""
 
 _AUTHENTICATION: Final = {"rsa": "RSA", "ec": "ECDSA", "dsa": "DSS"}
 _KIND_NAMES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
@@ -172,3 +187,25 @@ def look_at_hashes(
             )
         )
     return findings
+
+
+def look_at_group(bits: int, profile: Profile) -> Finding | None:
+    """A server's finite-field Diffie-Hellman group, by the size of its prime.
+
+    No setting lifts a refusal: OpenSSL ends the handshake with handshake_failure,
+    whoever is authenticated.
+    """
+    if bits >= SOUND_DH_BITS:
+        return None
+    line = profile.match.row.era
+    small = bits < DH_FLOOR[line]
+    return failed(
+        "tls.dh-size",
+        f"the Diffie-Hellman group has {bits} bits"
+        + (f"; the last OpenSSL {line} refuses it" if small else ""),
+        severity="refused" if small else "warning",
+        evidence="DHE",
+        cure="give the server a 2048-bit group (ssl_dhparam in nginx), or let it "
+        "prefer ECDHE",
+        confidence="L" if small else "H",
+    )

@@ -44,7 +44,7 @@ from linekey.tls.parameters import is_address
 from linekey.tls.pump import ClientPump, Limits
 from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
-from linekey.trust.findings import Verdict
+from linekey.trust.findings import Finding, Verdict
 from linekey.wire.carry import READ_SIZE, carry, flush
 
 CONNECT_LIMIT_S: Final = 10.0
@@ -74,11 +74,13 @@ class Offer:
     ``judge`` gives the verdict on a chain (leaf first, maybe empty) for the name the
     phone connects to. ``anonymous_is_fine``: no server authentication, so a suite
     without certificates is taken. ``sends_server_name``: whether the hello names the
-    host (SNI). ``own_leaf``: what is shown to a server that asks.
+    host (SNI). ``own_leaf``: what is shown to a server that asks. ``judge_group`` says
+    what there is to say about a Diffie-Hellman prime of so many bits.
     """
 
     context: ClientContext
     judge: Callable[[tuple[Certificate, ...], str], Verdict]
+    judge_group: Callable[[int], Finding | None] = lambda _: None
     anonymous_is_fine: bool = False
     sends_server_name: bool = True
     own_leaf: Certificate | None = None
@@ -112,6 +114,7 @@ class _Seen:
     alert_sent: Alert | None = None
     alert_received: Alert | None = None
     error: str = ""
+    hint: str = ""
     late: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -266,7 +269,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             self._judge_anonymous(offer, host)
         if seen.error or self._ended:
             seen.error = seen.error or "the server closed the connection"
-            hint = _UNLIKE_TLS if seen.late else ""
+            hint = _UNLIKE_TLS if seen.late else seen.hint
             if not pump.heard:
                 seen.error += (
                     ": the server took the connection and is silent"
@@ -305,6 +308,25 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._ended |= pump is None and not data
         for event in events:
             self._take(event)
+        if pump is not None and self._offer is not None and pump.group_bits:
+            self._look_at_group(self._offer.judge_group(pump.group_bits))
+            pump.group_bits = None
+
+    def _look_at_group(self, found: Finding | None) -> None:
+        """Say what the phone makes of a server's Diffie-Hellman group, when it came.
+
+        The engine refuses fewer than 1024 bits by itself, with the alert that phones'
+        OpenSSL sends (ssl_security_default_callback, at every security level).
+        """
+        seen = self._seen
+        if found is None:
+            return
+        seen.notes.append(f"{found.rule} ({found.severity}): {found.message}")
+        refused = seen.verdict is not None and not seen.verdict.accepted
+        if seen.alert_sent is Alert.HANDSHAKE_FAILURE and not refused:
+            seen.error, seen.hint = found.message, found.cure
+            if not found.refuses:
+                seen.error += ", which this phone takes and the virtual phone cannot"
 
     def _broken(self, why: str) -> None:
         self._ended = True

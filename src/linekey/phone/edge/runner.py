@@ -61,6 +61,7 @@ from linekey.tls.context import ClientContext, Identity
 from linekey.trust.connection import Purpose
 from linekey.trust.findings import Verdict
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
+from linekey.trust.strength import look_at_group
 from linekey.wire.dialer import Offer, Stream, dial, refused_offer
 from linekey.wire.faults import log_fault
 
@@ -325,6 +326,7 @@ class VirtualPhone:
         return Offer(
             context,
             verdict,
+            judge_group=lambda bits: look_at_group(bits, state.profile),
             anonymous_is_fine=not state.authenticates_servers,
             sends_server_name=state.profile.sends_server_name,
             own_leaf=None if identity is None else identity.leaf,
