@@ -1,6 +1,6 @@
 """Certificates for the virtual phone's tests, made once a process.
 
-Shaped as the vendor's (facts/snom.md §1): root → intermediate → device, basicConstraints
+Shaped as the vendor's (SNOM-CA): root → intermediate → device, basicConstraints
 not critical, no keyUsage. Every name says TEST.
 """
 

@@ -636,7 +636,7 @@ RULES: Final = (
         "The User-Agent in SIP is model and firmware, and the MAC behind them where "
         "mac_info_in_sip_register is on; http_user_agent_string is HTTP's alone (L)",
         "all (seen of 10.1)",
-        "public traces of Snom phones",
+        "SNOM-AGENT",
         "M",
         ("test_the_user_agent_in_sip_is_model_and_firmware",),
     ),
@@ -645,7 +645,7 @@ RULES: Final = (
         "A line that speaks of no TLS registers without. A real phone may find TLS by "
         "DNS (NAPTR) where no outbound proxy is set; this one asks for addresses alone",
         "all",
-        "a page of traud.de on Snom phones and asterisk-amr issue 9 for NAPTR",
+        "TRAUD-SNOM, for NAPTR",
         "L",
         ("test_outbound_says_where_and_how",),
     ),

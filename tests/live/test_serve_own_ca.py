@@ -1,4 +1,4 @@
-"""A certificate of the operator's own, as the seed has it ("specify your own client
+"""A certificate of the operator's own, as SNOM-TLS has it ("specify your own client
 certificate"): a CA made with the openssl command, a phone with its certificate, and
 ``linekey trust add`` with its rule. Clients are curl, Python's http.client and the
 virtual phone; the servers are ``linekey serve`` with two workers, and one in process.
@@ -202,7 +202,7 @@ def sha256_of(path: Path) -> str:
 async def test_the_virtual_phone_is_provisioned_with_a_certificate_of_ones_own(
     place: Place, tmp_path: Path
 ) -> None:
-    """The seed's way: the first file, by the built-in one, brings the phone its own."""
+    """SNOM-TLS's way: the first file, by the built-in one, brings the phone its own."""
     own = await make_ca(place, "Example Phones", str(PHONE))
     assert (await linekey(place, "trust", "add", own.ca, "--rule", "cn-mac"))[0] == 0
     _, certificate, _, key = own.identities[str(PHONE)]

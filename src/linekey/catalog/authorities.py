@@ -1,8 +1,8 @@
 """The vendor's certification authorities, known by the fingerprint of their DER.
 
 The certificates themselves are the vendor's and are not shipped: the operator imports
-them, and ``known_ca`` recognises them. Source of every row: facts/snom.md §1, read from
-certificate bytes; "Snom Phone 2 SHA-256" is also printed in the seed.
+them, and ``known_ca`` recognises them. Source of every row: SNOM-CA, read from
+certificate bytes; "Snom Phone 2 SHA-256" is also printed in SNOM-TLS.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from linekey.catalog.evidence import Confidence
 from linekey.catalog.models import Generation
 
-_FACTS = "facts/snom.md §1, read from certificate bytes"
+_BYTES = "SNOM-CA, read from certificate bytes"
 _END_2037 = datetime(2037, 12, 31, 14, 13, 15, tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ ALL_CAS: tuple[KnownCa, ...] = (
         "d8d849e5819997c4d908f341f57291f00ad7ebc7",
         "c21060cc9b2ba8c6e2e1f4fe6a2fa93dbbf4cdac2d54750bb61a65b43444311c",
         None,
-        _FACTS,
+        _BYTES,
         "H",
     ),
     KnownCa(
@@ -80,7 +80,7 @@ ALL_CAS: tuple[KnownCa, ...] = (
         "c2d82c4eca9c4bad5b880747330f27ee53730262",
         "746d74357f0a00ecc615d59514ffbadf7caa06ed8a66f33aaea6a1a151a21d40",
         None,
-        _FACTS,
+        _BYTES,
         "H",
     ),
     KnownCa(
@@ -97,7 +97,7 @@ ALL_CAS: tuple[KnownCa, ...] = (
         "cdf226f0627f00043a737cb66659d50009aca6c9",
         "ac6b0efa80c1f92dae01add84cc8ce069e45dd34f7a0a254b4b2dcbbd0f4de88",
         None,
-        _FACTS,
+        _BYTES,
         "H",
     ),
     KnownCa(
@@ -114,7 +114,7 @@ ALL_CAS: tuple[KnownCa, ...] = (
         "4cdca2865d4420f5da5de5652e9e5471871eabff",
         None,
         "92e6ba2db3bcecf0c3383716709b2ebc",
-        "seed, Adding Unknown Certificates (printed there); facts/snom.md §1",
+        "SNOM-TLS, Adding Unknown Certificates (printed there); SNOM-CA",
         "H",
     ),
     KnownCa(
@@ -131,7 +131,7 @@ ALL_CAS: tuple[KnownCa, ...] = (
         None,
         None,
         None,
-        "facts/snom.md §1: known by name, no bytes seen",
+        "SNOM-TLS: known by name, no bytes seen",
         "M",
     ),
 )

@@ -15,9 +15,9 @@ from linekey.catalog.profile import Profile
 from linekey.tls.suites import SUITES
 
 ORIGIN_WORDS = {
-    "table": "the seed's table of models",
-    "matrix": "the seed's cipher matrix only",
-    "later": "later than the seed",
+    "table": "SNOM-TLS's table of models",
+    "matrix": "SNOM-TLS's cipher matrix only",
+    "later": "later than SNOM-TLS",
 }
 
 

@@ -15,10 +15,13 @@ CONFIDENCE_MEANING: dict[Confidence, str] = {
 
 
 SOURCES_MEANING: dict[str, str] = {
-    "seed": 'the vendor\'s page "TLS Support", which linekey follows first',
-    "facts": "what vendor pages, settings dumps and public systems say beyond it",
+    "SNOM-TLS": 'Snom\'s page "TLS Support", which linekey follows first',
+    "SNOM-SETTING": "Snom's pages of single settings",
+    "SNOM-FILES": "Snom's pages on the files that phones fetch",
+    "SNOM-CA": "the certificates of Snom's authorities, read from their bytes",
+    "PBX-…": "public provisioning systems",
 }
-"""What the first word of a source stands for."""
+"""What the identifiers of sources stand for; docs/reference/sources.md has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Rule:
     statement: str
     """One sentence that a reader understands without the program."""
     source: str
-    """Where it is written: a section of the seed, a § of the facts, an RFC §."""
+    """Where it is written: identifiers of docs/reference/sources.md, with the
+    section."""
     confidence: Confidence
 
 

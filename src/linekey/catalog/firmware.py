@@ -17,7 +17,7 @@ _FORM = re.compile(
     r"(?:-SIP(?:-[a-z])?)?(?:\.bin|\.swu)?",
     re.ASCII,
 )
-_PLACES = 5  # 8.7.3.25.9, in the seed's matrix, is the longest seen
+_PLACES = 5  # 8.7.3.25.9, in SNOM-TLS's matrix, is the longest seen
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,7 +71,7 @@ class Since:
     """The first version of each branch that has something, oldest branch first.
 
     The last entry speaks for its branch and everything later; every earlier one for
-    its own branch alone (facts/snom.md §4: 8.7.5.52 speaks for 8.7, 8.9.3.41 for 8.9
+    its own branch alone (SNOM-FILES: 8.7.5.52 speaks for 8.7, 8.9.3.41 for 8.9
     and later). A branch between two entries, such as 8.8 here, is not spoken for and
     counts as not having it: the careful reading (L).
     """

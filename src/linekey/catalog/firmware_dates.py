@@ -19,13 +19,13 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import SHA2_FIRMWARE
 
 SOURCES: dict[str, str] = {
-    "W": "wazo-provd-plugins, first commit that names it",
-    "X": "provd plugins of xivo.solutions, branch or merge request that names it",
-    "F": "FusionPBX, first commit that names it",
-    "T": "Tancredi, first commit that names it",
-    "S": "fspbx, first commit that names it",
+    "W": "PBX-WAZO, first commit that names it",
+    "X": "PBX-XIVO, branch or merge request that names it",
+    "F": "PBX-FUSION, first commit that names it",
+    "T": "PBX-TANCREDI, first commit that names it",
+    "S": "PBX-FSPBX, first commit that names it",
     "G": "Gemeinschaft 5, issue 51",
-    "A": "a page of traud.de on Snom phones, or asterisk-amr issue 9",
+    "A": "TRAUD-SNOM",
     "N": "press reports of January 2015 on the security update",
     "K": "secure-computing.net, article on the VPN package",
     "B": "blog.snom.com, 2009",

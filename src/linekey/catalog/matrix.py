@@ -1,4 +1,4 @@
-"""The seed's cipher matrix, row by row, and what lies between its rows.
+"""SNOM-TLS's cipher matrix, row by row, and what lies between its rows.
 
 ``ROWS`` holds each row with its columns as printed, its notes, and two rows that the
 notes themselves describe (710 from 8.7.5.49, the old ones from 8.7.5.57). ``find_row``
@@ -27,11 +27,11 @@ SSL3, TLS1_0, TLS1_1, TLS1_2 = 0x0300, 0x0301, 0x0302, 0x0303
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the matrix; the columns hold the seed's words."""
+    """One row of the matrix; the columns hold SNOM-TLS's words."""
 
     id: str
     models: tuple[str, ...]
-    """Canonical model names, in the seed's order."""
+    """Canonical model names, in SNOM-TLS's order."""
     firmwares: tuple[Firmware, ...]
     versions: tuple[int, ...]
     """Protocol versions as on the wire, oldest first (0x0300 is SSL 3)."""
@@ -48,11 +48,11 @@ class Row:
     source: str
     confidence: Confidence
     notes: tuple[str, ...] = ()
-    """What the seed says of the row, or what follows from its columns."""
+    """What SNOM-TLS says of the row, or what follows from its columns."""
     readings: tuple[str, ...] = ()
-    """What the seed leaves open, and how it is read: no surer than M."""
+    """What SNOM-TLS leaves open, and how it is read: no surer than M."""
     from_note: bool = False
-    """True: no row of its own in the seed, but what a row's note describes."""
+    """True: no row of its own in SNOM-TLS, but what a row's note describes."""
 
     @property
     def suites(self) -> tuple[int, ...]:
@@ -88,15 +88,16 @@ def _fw(*texts: str) -> tuple[Firmware, ...]:
 
 _TLS10_TO_12 = (TLS1_0, TLS1_1, TLS1_2)
 _END_OF_LIFE = (
-    "this firmware is not supported any more (end of life); upgrade it (seed, notes)"
+    "this firmware is not supported any more (end of life); upgrade it"
+    " (SNOM-TLS, notes)"
 )
 _NOTE_710 = (
     "since 8.7.5.49 the 710 has the TLS properties of the 715: the row below"
-    " (seed, notes)"
+    " (SNOM-TLS, notes)"
 )
 _NOTE_REMOVED = (
     "from 8.7.5.57 on, 3DES, DES, NULL and RC4 are removed from the ciphers"
-    " (seed, notes)"
+    " (SNOM-TLS, notes)"
 )
 _NOTE_SCOPE = (
     "the note on 8.7.5.57 stands beside the row of the old phones and lists exactly its"
@@ -104,7 +105,7 @@ _NOTE_SCOPE = (
     " gone here too from 8.7.5.57 on"
 )
 _NOTE_MERGED = (
-    "the row has no firmware of its own in the seed: read as 8.7.5.35, the cell above"
+    "the row has no firmware of its own in SNOM-TLS: read as 8.7.5.35, the cell above"
 )
 
 ROWS: tuple[Row, ...] = (
@@ -236,12 +237,12 @@ ROWS: tuple[Row, ...] = (
         MATRIX,
         "H",
         readings=(
-            "the seed breaks the row's phones over several lines after the D345; the"
+            "SNOM-TLS breaks the row's phones over several lines after the D345; the"
             " columns are read as speaking for all of them",
         ),
     ),
 )  # fmt: skip
-"""Every row, oldest firmware first, in the seed's order."""
+"""Every row, oldest firmware first, in SNOM-TLS's order."""
 
 assert all(name in MODELS for row in ROWS for name in row.models)
 

@@ -1,11 +1,11 @@
 """The phones: which hashes they support and which certificate is built in.
 
-Three kinds of rows, told apart by ``origin``: ``table`` (the seed's table "Phone
+Three kinds of rows, told apart by ``origin``: ``table`` (SNOM-TLS's table "Phone
 model / Supported Hash algorithm / Built-in certificate"), ``matrix`` (named in the
-seed's cipher matrix, not in that table) and ``later`` (known to exist, not in the
-seed at all). Only ``table`` rows are more than inference.
+SNOM-TLS's cipher matrix, not in that table) and ``later`` (known to exist, not in the
+SNOM-TLS at all). Only ``table`` rows are more than inference.
 
-Where the seed or the facts can be read in two ways, ``Model.readings`` says both, and
+Where a source can be read in two ways, ``Model.readings`` says both, and
 the first one is what the row holds.
 """
 
@@ -20,23 +20,23 @@ from linekey.catalog.evidence import Confidence
 from linekey.catalog.firmware import Firmware, Since
 from linekey.errors import InputError
 
-TABLE = "seed, Authentication of the devices: table of models"
-MATRIX = "seed, Supported Cipher Suites"
-LATER = "facts/snom.md §2: later models, not in the seed"
+TABLE = "SNOM-TLS, Authentication of the devices: table of models"
+MATRIX = "SNOM-TLS, Supported Cipher Suites"
+LATER = "PBX-WAZO: later models, not in SNOM-TLS"
 
-PUBLIC = "named by public provisioning systems, not in the seed"
+PUBLIC = "PBX-TEMPLATES: not in SNOM-TLS"
 
 SHA2_FIRMWARE = Since.of("8.9.3.60", "10.1")
-"""From where SHA-2 is supported at all (seed, Authentication of the devices: "starting
-with fw 8.9.3.60 and 10.1.x"; H)."""
+"""From where SHA-2 is supported at all (SNOM-TLS, Authentication of the devices:
+"starting with fw 8.9.3.60 and 10.1.x"; H)."""
 
 CERT_TYPE_FIRMWARE = Since.of("8.9.3.40")
 """From where ``phone_cert_type`` can switch the phone's own certificate to a SHA-256
-one (seed, Phone's Web Server Certificate; H); read as 8.9 and later."""
+one (SNOM-TLS, Phone's Web Server Certificate; H); read as 8.9 and later."""
 
 SHA1_NAMES = ("sha1",)
 SHA2_NAMES = ("sha224", "sha256", "sha384", "sha512")
-"""The SHA-2 family. The seed names the family only; that all four members are meant is
+"""The SHA-2 family. SNOM-TLS names the family only; that all four members are meant is
 inference (L) from OpenSSL, which brings them together."""
 
 
@@ -44,18 +44,18 @@ class Generation(StrEnum):
     """A generation of device certificates."""
 
     SHA1 = "sha1"
-    """RSA-1024 signed with SHA-1 (seed, Phone's Web Server Certificate; H)."""
+    """RSA-1024 signed with SHA-1 (SNOM-TLS, Phone's Web Server Certificate; H)."""
     SHA256 = "sha256"
-    """RSA-2048 signed with SHA-256 (seed, Phone's Web Server Certificate; H)."""
+    """RSA-2048 signed with SHA-256 (SNOM-TLS, Phone's Web Server Certificate; H)."""
 
     @property
     def key_bits(self) -> int:
-        """The RSA key size that the seed names for this generation."""
+        """The RSA key size that SNOM-TLS names for this generation."""
         return 1024 if self is Generation.SHA1 else 2048
 
     @property
     def label(self) -> str:
-        """As the seed writes it: ``SHA-1`` or ``SHA-2``."""
+        """As SNOM-TLS writes it: ``SHA-1`` or ``SHA-2``."""
         return "SHA-1" if self is Generation.SHA1 else "SHA-2"
 
 
@@ -69,10 +69,10 @@ class Model:
     name: str
     """Canonical name, ``D785``; the key in ``MODELS``."""
     title: str
-    """As the seed's table prints it, ``Snom 710 / D710``."""
+    """As SNOM-TLS's table prints it, ``Snom 710 / D710``."""
     user_agent_name: str
     """As the matrix and the phone's User-Agent write it, ``snomD785``; file names
-    begin with it. A hint when received, never evidence (facts/snom.md §3)."""
+    begin with it. A hint when received, never evidence: operators can set it."""
     builtin: Generation
     """The certificate it is produced with."""
     shared_certificate: bool
@@ -126,9 +126,9 @@ class Model:
     def generations_at(self, firmware: Firmware | None) -> frozenset[Generation]:
         """Return the generations a device of this model may prove itself with.
 
-        The built-in one; and SHA-256 where a firmware patch can bring it (seed, Upgrade
-        to SHA-2; H) and ``phone_cert_type`` can show it. ``None`` as firmware means
-        unknown: then every generation the model can ever have.
+        The built-in one; and SHA-256 where a firmware patch can bring it (SNOM-TLS,
+        Upgrade to SHA-2; H) and ``phone_cert_type`` can show it. ``None`` as firmware
+        means unknown: then every generation the model can ever have.
         """
         patched = self.sha2_since is not None and (
             firmware is None or firmware.is_at_least(CERT_TYPE_FIRMWARE)
@@ -145,16 +145,16 @@ class Model:
 
 
 _COMMON = (
-    "the seed's table and warning: it has a certificate, one common to all of them,"
+    "SNOM-TLS's table and warning: it has a certificate, one common to all of them,"
     " without a MAC (H; what this row holds)",
-    "the seed's prose, \"every Snom phone (except the old 3xx series) is produced with"
+    "SNOM-TLS's prose, \"every Snom phone (except the old 3xx series) is produced with"
     ' a built-in TLS certificate": no certificate at all; taken to mean none of its'
     " own",
 )
 
 
 _FIRST_OLD_3XX = (8, 2)
-"""The seed speaks of 8.2.30, and no other phones of it are as old (L)."""
+"""SNOM-TLS speaks of 8.2.30, and no other phones of it are as old (L)."""
 
 
 def _common(name: str, user_agent_name: str, *, old_3xx: bool) -> Model:
@@ -174,7 +174,7 @@ def _common(name: str, user_agent_name: str, *, old_3xx: bool) -> Model:
         confidence="H",
         readings=(
             *(_COMMON if old_3xx else ()),
-            "the seed's table fills the hash and certificate cells of the 300 and"
+            "SNOM-TLS's table fills the hash and certificate cells of the 300 and"
             " leaves those of the 320, 370, PA1 and MP empty: read as merged cells",
         ),
     )
@@ -277,7 +277,7 @@ def _later(
         confidence="L",
         aliases=aliases,
         readings=(
-            'not in the seed: SHA-2 is inferred from "new phone models are already'
+            'not in SNOM-TLS: SHA-2 is inferred from "new phone models are already'
             ' equipped with a SHA-2 built-in certificate", the rest from the newest'
             " row of the matrix of its branches",
             *readings,
@@ -322,8 +322,8 @@ _ROWS: tuple[Model, ...] = (
         readings=(
             "an old 3xx: like its sisters 300, 320 and 370, the common SHA-1"
             " certificate without a MAC (what this row holds)",
-            'the seed\'s prose, "except the old 3xx series": no certificate at all; the'
-            " seed's table does not name the 360",
+            'SNOM-TLS\'s prose, "except the old 3xx series": no certificate at all; the'
+            " SNOM-TLS's table does not name the 360",
         ),
     ),
     _matrix_only("820", shared=False, readings=(_INFERRED_SHA1,)),
@@ -355,7 +355,7 @@ _ROWS: tuple[Model, ...] = (
 )  # fmt: skip
 
 MODELS: dict[str, Model] = {model.name: model for model in _ROWS}
-"""Every model by its canonical name, in the seed's order, later ones last."""
+"""Every model by its canonical name, in SNOM-TLS's order, later ones last."""
 
 
 def _key(text: str) -> str:

@@ -27,7 +27,7 @@ from linekey.tls.hello import ClientHello
 
 OPENSSL_MAX_RSA_BITS = 16384
 """OPENSSL_RSA_MAX_MODULUS_BITS, at which OpenSSL stops verifying (source code; that the
-phones use OpenSSL: facts/snom.md §3, host_name_validation_flags)."""
+phones use OpenSSL: SNOM-SETTING, host_name_validation_flags)."""
 
 VERSION_LABELS = {
     0x0300: "SSLv3",
@@ -256,7 +256,7 @@ def _certificate_facts(model: Model, firmware: Firmware) -> Iterator[Rule]:
     yield Rule(
         "certificate.key",
         f"the built-in key is RSA, {model.key_bits} bits",
-        "seed, Phone's Web Server Certificate",
+        "SNOM-TLS, Phone's Web Server Certificate",
         weakest("H", model.confidence),
     )
     known = "SHA-1 and SHA-2" if model.supports_sha2(firmware) else "SHA-1 only"

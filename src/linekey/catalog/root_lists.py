@@ -1,6 +1,6 @@
 """Which of Mozilla's lists of roots a firmware brings, as far as its date is known.
 
-A phone's authorities are Mozilla's list as of its firmware (seed, Adding Unknown
+A phone's authorities are Mozilla's list as of its firmware (SNOM-TLS, Adding Unknown
 Certificates). For most firmware only bounds are known (``firmware_dates``): then there
 is an oldest and a newest list that it may have, whoever judges asks both, and where the
 answers differ the phone's own answer depends on the firmware's date.

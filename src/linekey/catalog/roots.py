@@ -1,6 +1,6 @@
 """Which of Mozilla's roots were in its list at which date.
 
-A phone's authorities are Mozilla's list as of its firmware (seed, Adding Unknown
+A phone's authorities are Mozilla's list as of its firmware (SNOM-TLS, Adding Unknown
 Certificates), so judging an old firmware needs an old list, with roots that have long
 left it. The data file is built by ``tools/root_history.py`` from the published releases
 of certifi, which carry Mozilla's list under dated versions; between two releases the

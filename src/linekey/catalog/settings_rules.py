@@ -11,8 +11,9 @@ from linekey.catalog.firmware import Firmware, Since
 from linekey.catalog.models import CERT_TYPE_FIRMWARE, SHA2_FIRMWARE
 
 _BASE64 = Since.of("8.7.5.52", "8.9.3.41")
-_UPLOADING = "seed, Uploading Server Certificates via Provisioning"
-_FACTS = "facts/snom.md §3"
+_UPLOADING = "SNOM-TLS, Uploading Server Certificates via Provisioning"
+_CHECK = "SNOM-SETTING, check_fqdn_against_server_cert"
+_FLAGS = "SNOM-SETTING, host_name_validation_flags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ SERVER_AUTH_SETTING = SinceRule(
     "verification of server certificates can be switched on; in 8.x it is off by"
     " default, and once on only a factory reset clears it",
     "server certificates are never verified",
-    "seed, Server Authentication, Version 8.x",
+    "SNOM-TLS, Server Authentication, Version 8.x",
     "H",
 )
 SERVER_AUTH_FORCED = SinceRule(
@@ -55,9 +56,9 @@ SERVER_AUTH_FORCED = SinceRule(
     Since.of("10.0"),
     "server certificates are always verified; this cannot be disabled",
     "server certificates are not verified by default",
-    "seed, Server Authentication, Version 10.x",
+    "SNOM-TLS, Server Authentication, Version 10.x",
     "H",
-    note='the seed says "as of version 10.x"; 9.x, which nobody names, counts as 8.x',
+    note='SNOM-TLS says "as of version 10.x"; 9.x, which nobody names, counts as 8.x',
 )
 CHECK_FQDN = SinceRule(
     "check_fqdn.setting",
@@ -65,7 +66,7 @@ CHECK_FQDN = SinceRule(
     "check_fqdn_against_server_cert exists: the name connected to must be in the"
     " certificate; an IP address must be a SAN iPAddress",
     "check_fqdn_against_server_cert does not exist",
-    f"{_FACTS}; a settings dump of a PA1 with 8.7.5",
+    f"{_CHECK}; SNOM-DUMP, a PA1 with 8.7.5",
     "H",
     note="check_fqdn_against_server_cert: a late 8.7.5 has it (H); from which build is"
     " not known, and read as 8.7.5, like host_name_validation_flags, which has no"
@@ -77,7 +78,7 @@ CHECK_FQDN_DEFAULT = SinceRule(
     "check_fqdn_against_server_cert is on by default",
     "check_fqdn_against_server_cert is off by default, and without effect unless"
     " server authentication is on",
-    _FACTS,
+    _CHECK,
     "H",
 )
 HOST_FLAGS = SinceRule(
@@ -85,7 +86,7 @@ HOST_FLAGS = SinceRule(
     Since.of("8.7.5"),
     "host_name_validation_flags exists: a sum of OpenSSL's X509_CHECK_FLAG values",
     "host_name_validation_flags does not exist",
-    _FACTS,
+    _FLAGS,
     "H",
 )
 HOST_FLAGS_DEFAULT = SinceRule(
@@ -93,7 +94,7 @@ HOST_FLAGS_DEFAULT = SinceRule(
     Since.of("8.7.5.71"),
     "host_name_validation_flags is 0 by default: wildcards, also partial ones, match",
     "host_name_validation_flags is 2 by default: wildcard certificates fail",
-    _FACTS,
+    _FLAGS,
     "H",
     note="host_name_validation_flags: 8.8 and 8.9 are read as having default 0",
 )
@@ -102,7 +103,7 @@ SHA2 = SinceRule(
     SHA2_FIRMWARE,
     "the firmware supports SHA-2",
     "the firmware supports SHA-1 only",
-    "seed, Authentication of the devices, IMPORTANT",
+    "SNOM-TLS, Authentication of the devices, IMPORTANT",
     "H",
 )
 PHONE_CERT_TYPE = SinceRule(
@@ -110,11 +111,11 @@ PHONE_CERT_TYPE = SinceRule(
     CERT_TYPE_FIRMWARE,
     "phone_cert_type can switch the phone's certificate to a SHA-256 one",
     "phone_cert_type does not exist: a phone that holds both shows its SHA-1 one",
-    "seed, Phone's Web Server Certificate",
+    "SNOM-TLS, Phone's Web Server Certificate",
     "H",
     note="phone_cert_type: its values are undocumented; best stands in a settings dump"
     " of a D785 with 10.1.25.0 (M) and is read as the strongest that the phone holds"
-    " (L). It is 20 builds older than SHA-2 support itself (8.9.3.60), as the seed"
+    " (L). It is 20 builds older than SHA-2 support itself (8.9.3.60), as SNOM-TLS"
     " says; how a phone came by a second certificate before that is not known",
 )
 BASE64_CERTIFICATES = SinceRule(
@@ -122,7 +123,7 @@ BASE64_CERTIFICATES = SinceRule(
     _BASE64,
     'provisioning reads <certificate type="base64">, effective at once',
     "provisioning reads <certificate url> only, fetched after all documents",
-    f"{_UPLOADING}; per branch: facts/snom.md §4",
+    f"{_UPLOADING}; per branch: SNOM-FILES",
     "H",
     note="base64 certificates: 8.8 is not spoken for, and read as without",
 )
@@ -132,7 +133,7 @@ SIGNED_BY = SinceRule(
     "a provisioned certificate may be signed by anyone",
     "a provisioned certificate must be signed by one of the phone's authorities or"
     " server certificates",
-    f"{_UPLOADING}; per branch: facts/snom.md §4",
+    f"{_UPLOADING}; per branch: SNOM-FILES",
     "H",
     note="signed by: 8.8 is not spoken for, and read as still restricted",
 )
@@ -141,7 +142,7 @@ SIP_SRV_NAME = SinceRule(
     Since.of("10.1.63.0"),
     "SIP over TLS by SRV: the name checked is the outbound proxy, else the registrar",
     "SIP over TLS by SRV: the name check does not fully follow RFC 5922",
-    f"{_FACTS}; RFC 5922 §4",
+    f"{_CHECK}; RFC 5922 §4",
     "H",
 )
 LDAP_SUBSTRINGS = SinceRule(
@@ -149,7 +150,7 @@ LDAP_SUBSTRINGS = SinceRule(
     Since.of("10.1.27.0"),
     "% in an LDAP filter is the typed text as it stands: %* begins with, *%* contains",
     "% in an LDAP filter is the beginning of a value: (sn=%) finds what begins so",
-    'vendor page "LDAP Directory"; Tancredi, change of its defaults of 2021-09-20',
+    "SNOM-LDAP; PBX-TANCREDI, change of its defaults of 2021-09-20",
     "M",
     note="LDAP: what a bare % does from 10.1.27.0 on is open, since the vendor says"
     " that most old filters still work (L: the whole value)",
@@ -159,7 +160,7 @@ ADMIN_PASSWORD = SinceRule(
     Since.of("10.1.185.0"),
     "the administrator's password is empty by default",
     "the administrator's password is 0000 by default",
-    _FACTS,
+    "SNOM-SETTING, admin_mode_password",
     "H",
 )
 
@@ -183,34 +184,39 @@ STANDING_RULES: tuple[Rule, ...] = (
     Rule(
         "certificate.patch",
         "a SHA-1 phone moves to SHA-2 by a firmware patch made for this one device",
-        "seed, Upgrade to SHA-2",
+        "SNOM-TLS, Upgrade to SHA-2",
         "H",
     ),
     Rule(
         "trust.exception",
         "a refused certificate is listed as unknown; added as an exception, that very"
         " certificate is accepted from then on",
-        "seed, Adding Unknown Certificates",
+        "SNOM-TLS, Adding Unknown Certificates",
         "H",
     ),
     Rule(
         "trust.authorities",
         "the authorities are Mozilla's list as of the firmware",
-        "seed, Adding Unknown Certificates",
+        "SNOM-TLS, Adding Unknown Certificates",
         "H",
     ),
     Rule(
         "trust.upload",
         "a certificate uploaded by hand must be DER and signed by one of the phone's"
         " authorities or server certificates",
-        "seed, Manually Uploading Certificates",
+        "SNOM-TLS, Manually Uploading Certificates",
         "H",
     ),
-    Rule("revocation.crl", "no certificate revocation lists", "seed, Limitations", "H"),
+    Rule(
+        "revocation.crl",
+        "no certificate revocation lists",
+        "SNOM-TLS, Limitations",
+        "H",
+    ),
     Rule(
         "lifecycle",
         "no certificate lifecycle management, such as SCEP",
-        "seed, Limitations",
+        "SNOM-TLS, Limitations",
         "H",
     ),
 )

@@ -6,7 +6,7 @@ certificates mean. ``rule_for`` looks at the issuer's name once the path to a tr
 authority has been proved; before that, a name proves nothing.
 
 Names are compared attribute by attribute, as values of RDNs, without regard to case;
-no printed name is ever split. Source of every row: facts/vendors.md, with the
+no printed name is ever split. Sources: see each row, with the
 confidence given there. Rows of vendors whose issuer is not known are kept, match
 nothing, and say so.
 """
@@ -110,12 +110,11 @@ def _cn(pattern: str) -> NamePattern:
     return NamePattern((("CN", pattern),))
 
 
-_SOURCE = "facts/vendors.md"
 _SNOM_O = r"snom technology ag"
 _GRANDSTREAM_O = r"grandstream networks(?:,? inc\.?)?"
-"""Generation 1 of its authorities has no ", Inc." (facts/poly-grandstream.md, H)."""
+"""Generation 1 of its authorities has no ", Inc." (MTLS-PROTECT, H)."""
 _PANASONIC_CN = r"sip phone client authentication self ca certificate(?: v\d{1,2})?"
-"""TGP600's is "… V2" (facts/poly-grandstream.md, H)."""
+"""TGP600's is "… V2" (MTLS-PROTECT, H)."""
 _CISCO_ISSUERS = (
     NamePattern((("O", r"cisco(?: systems)?(?:,? inc\.?)?"), ("CN", r"cisco .+"))),
     NamePattern((("O", r"cisco small business"),)),
@@ -145,7 +144,9 @@ def _snom(
         "shared",
         generation,
         key,
-        "linekey's own lab authority" if lab else f"{_SOURCE}; facts/snom.md §1, §2",
+        "linekey's own lab authority"
+        if lab
+        else "SNOM-TLS, The built-in certificate; SNOM-CA",
         confidence,
         note,
         lab,
@@ -156,7 +157,7 @@ _SHA1_KEY = "RSA-1024 / SHA-1"
 _SHA256_KEY = "RSA-2048 / SHA-256"
 _NO_MAC = (
     "a CN that is no MAC is one of the common certificates of the 300, 320, 370, PA1"
-    " and MP (seed, Authentication of the devices): vendor proved, device not"
+    " and MP (SNOM-TLS, Authentication of the devices): vendor proved, device not"
 )
 
 IDENTITY_RULES: tuple[IdentityRule, ...] = (
@@ -167,8 +168,8 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     _snom("snom-sha1", r"snom phone \d+", Generation.SHA1, "H", _NO_MAC, key=_SHA1_KEY),
     _snom(
         "snom-other", r".+", None, "M",
-        "any other authority of the same organization, also the roots: facts say to"
-        " trust the roots and accept any intermediate under them",
+        "any other authority of the same organization, also the roots: an operator"
+        " may trust the roots and accept any intermediate under them",
         key="by the leaf",
     ),
     _snom(
@@ -188,7 +189,7 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     ),
     IdentityRule(
         "gigaset", "gigaset", "Gigaset (desk, Snom-derived)", (), None, MacPlace.CN,
-        _NO_VALUES, "malformed", None, "not known", _SOURCE, "M",
+        _NO_VALUES, "malformed", None, "not known", "GIGASET-WIKI", "M",
         "the issuer is not known, so nothing matches; if Snom issues them, they are"
         " proved as Snom's and cannot be told apart",
     ),
@@ -198,7 +199,8 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
             _cn(r"yealink equipment issuing ca"),
             _cn(r"yealink manufacturing ca"),
         ),
-        None, MacPlace.CN, _NO_VALUES, "shared", None, "RSA", _SOURCE, "M",
+        None, MacPlace.CN, _NO_VALUES, "shared", None, "RSA",
+        "MTLS-PROTECT; YEALINK-CERT", "M",
         "some units send one generic certificate: shared. The Equipment Issuing CA is"
         " self-signed with SHA-1, to 2033; the Manufacturing CA is under Yealink Root"
         " CA, to 2049",
@@ -206,7 +208,7 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     IdentityRule(
         "poly", "poly", "Poly (Polycom)", (_cn(r"polycom equipment issuing ca [12]"),),
         None, MacPlace.CN, _NO_VALUES, "malformed", Generation.SHA256, "RSA / SHA-256",
-        _SOURCE, "M",
+        "MTLS-PROTECT; POLY-UCS", "M",
         "Polycom Equipment Issuing CA 1/2, under Polycom Equipment Policy CA, both to"
         " 2039-03-09, under Polycom Root CA, to 2044-03-09",
     ),
@@ -214,7 +216,7 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
         "grandstream-1-named", "grandstream", "Grandstream (generation 1)",
         (NamePattern((("CN", r"vpn"), ("O", _GRANDSTREAM_O))),),
         None, MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5",
-        f"{_SOURCE}; facts/poly-grandstream.md", "H",
+        "MTLS-PROTECT", "H",
         "the authority ends 2027-06-11; some old units carry no MAC, and a leaf that"
         " names a model only is known (CN=GXE50XX): shared. Leaves signed with MD5 are"
         " of no generation, and refused",
@@ -223,7 +225,8 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     IdentityRule(
         "grandstream-1", "grandstream", "Grandstream (generation 1)", (_cn(r"vpn"),),
         NamePattern((("O", _GRANDSTREAM_O),)),
-        MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5", _SOURCE, "H",
+        MacPlace.CN, _NO_VALUES, "shared", None, "RSA-1024 / MD5",
+        "MTLS-PROTECT", "H",
         "where the authority names no organization: VPN is anybody's name, so the leaf"
         " must name Grandstream",
         absent_is_shared=True,
@@ -231,37 +234,39 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
     IdentityRule(
         "grandstream-2", "grandstream", "Grandstream (generation 2)",
         (_cn(r"grandstream networks ca"),),
-        None, MacPlace.CN, _NO_VALUES, "shared", None, "EC P-384", _SOURCE, "H",
+        None, MacPlace.CN, _NO_VALUES, "shared", None, "EC P-384",
+        "MTLS-PROTECT", "H",
         "under a root with a P-384 key; some old units carry no MAC",
         absent_is_shared=True,
     ),
     IdentityRule(
         "cisco-spa", "cisco", "Cisco SPA", _CISCO_ISSUERS,
         NamePattern((("O", r"cisco systems, inc\."),)),
-        MacPlace.ST, frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE,
-        "H",
+        MacPlace.ST, frozenset({"ciscogeneric"}), "malformed", None, "RSA",
+        "CISCO-SPA", "H",
         "ST, not CN: the CN holds model, MAC and serial with commas; old firmware sends"
-        " ST=ciscogeneric, which is shared. The issuers' names are not in the facts:"
+        " ST=ciscogeneric, which is shared. The issuers' names are not known:"
         " told by organization (L)",
     ),
     IdentityRule(
         "cisco-mpp", "cisco", "Cisco MPP / 3PCC", _CISCO_ISSUERS, None, MacPlace.ST,
-        frozenset({"ciscogeneric"}), "malformed", None, "RSA", _SOURCE, "H",
+        frozenset({"ciscogeneric"}), "malformed", None, "RSA",
+        "CISCO-MPP", "H",
         "ST, not CN: OU is the model, L the serial number. The issuers' names are not"
-        " in the facts: told by organization (L)",
+        " known: told by organization (L)",
     ),
     IdentityRule(
         "panasonic", "panasonic", "Panasonic",
         (_cn(_PANASONIC_CN),),
         None, MacPlace.NONE, _NO_VALUES, "shared", None,
         "RSA-1024 / SHA-1; V2: RSA-2048 / SHA-256",
-        f"{_SOURCE}; facts/poly-grandstream.md", "M",
+        "MTLS-PROTECT", "M",
         "the CN does not carry the MAC: vendor proved, device not. TGP500's authority"
         " to 2041-08-31; TGP600's, \"… V2\", to 2046-01-28",
     ),
     IdentityRule(
         "audiocodes", "audiocodes", "AudioCodes", (_cn(r"audiocodes root ca"),), None,
-        MacPlace.UNKNOWN, _NO_VALUES, "malformed", None, "not known", _SOURCE, "L",
+        MacPlace.UNKNOWN, _NO_VALUES, "malformed", None, "not known", "inference", "L",
         "unique for each MAC, but the layout is not known: nothing is concluded",
     ),
 )  # fmt: skip
@@ -285,8 +290,8 @@ _UPPER = (
     _cn(r"polycom equipment policy ca"),
     NamePattern((("O", _GRANDSTREAM_O),)),
 )
-"""Authorities that issue to authorities, as the facts have them. The name of
-Grandstream's root is not in the facts, so its organization has to do."""
+"""Authorities that issue to authorities (MTLS-PROTECT). The name of Grandstream's
+root is not known, so its organization has to do."""
 
 KNOWN_VENDORS = frozenset(rule.vendor for rule in IDENTITY_RULES)
 """Short names of the vendors that have a rule."""

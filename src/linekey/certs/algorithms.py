@@ -1,6 +1,6 @@
 """Numbers that certificates carry, and their names: algorithms, curves, usages.
 
-Long names are OpenSSL's, since the seed prints certificates so. Data only.
+Long names are OpenSSL's, since SNOM-TLS prints certificates so. Data only.
 """
 
 SIGNATURES: dict[str, tuple[str, str | None]] = {

@@ -135,7 +135,7 @@ def issue(
     ``key`` is the subject's; with ``issuer`` None the certificate is self-signed and it
     must be the private one. Dates must be aware. ``ca`` None leaves basicConstraints
     out; it is not critical unless ``ca_critical``, and there is no keyUsage unless
-    asked for, as in the vendor's own (facts: snom.md §1, H). ``key_ids`` writes
+    asked for, as in the vendor's own (SNOM-CA, H). ``key_ids`` writes
     subjectKeyIdentifier and authorityKeyIdentifier. Usages are named as in RFC 5280
     or dotted. ``version`` 1 has no extensions at all: asking for one beyond the key
     identifiers is an error. Host names are written as they are, so that wrong ones

@@ -1,15 +1,15 @@
 """A certificate in words, laid out as the phone's *Certificates* page does.
 
-The fields, their order and their spelling are those of the seed's example (section
+The fields, their order and their spelling are those of SNOM-TLS's example (section
 "Adding Unknown Certificates", H): subject, version, serial number, signature algorithm
 and signature, issuer, validity, SHA-1 and MD5 fingerprints, key algorithm, modulus and
-exponent. What the seed does not show (EC keys) is laid out alike (L).
+exponent. What SNOM-TLS does not show (EC keys) is laid out alike (L).
 """
 
 from linekey.certs.certificate import Certificate
 
 _SHOWN = 80
-"""Hex digits of a signature or modulus before the dots (seed's example)."""
+"""Hex digits of a signature or modulus before the dots (SNOM-TLS's example)."""
 
 
 def describe(certificate: Certificate) -> list[tuple[str, str]]:

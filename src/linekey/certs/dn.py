@@ -2,7 +2,7 @@
 
 A name is never taken from a printed string, nor split at commas: printed names come
 in two orders (that of the encoding, and its reverse, as RFC 4514 and the phones print),
-and values hold commas and slashes (facts: vendors.md, Cisco SPA). ``Name`` keeps its
+and values hold commas and slashes (CISCO-SPA). ``Name`` keeps its
 DER; equality is equality of the DER, while ``matches`` compares as OpenSSL does when it
 looks for an issuer.
 """

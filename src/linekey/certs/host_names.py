@@ -1,7 +1,7 @@
 """Whether a certificate speaks for a host, by OpenSSL's rules.
 
 The phones check server names with OpenSSL's X509_check_host and hand its flags to the
-operator as the setting ``host_name_validation_flags`` (facts: snom.md §3, H); so these
+operator as the setting ``host_name_validation_flags`` (SNOM-SETTING, H); so these
 rules, and not RFC 9525's, decide. Written from OpenSSL's documented semantics
 (X509_check_host(3)) and held against OpenSSL itself in the tests:
 
@@ -12,7 +12,7 @@ rules, and not RFC 9525's, decide. Written from OpenSSL's documented semantics
   is no wildcard, and a partial one does not match an ``xn--`` host.
 - A host that begins with a dot means any name below that domain.
 - A server given as an IP address is matched by a SAN iPAddress and nothing else
-  (facts: snom.md §3, H; OpenSSL: X509_check_ip).
+  (SNOM-SETTING, H; OpenSSL: X509_check_ip).
 
 A refusal is a value with its reason, never an exception.
 """

@@ -2,7 +2,7 @@
 
 Theory of operation. OpenSSL decides: ``prove`` is ok when X509_verify_cert says so, at
 security level 0, so that SHA-1, MD5, RSA-1024 and version 1 chains count as any other
-(facts: snom.md §7); which of them a phone may have is for others to rule. But OpenSSL
+(OPENSSL-RUN); which of them a phone may have is for others to rule. But OpenSSL
 stops at its first error. So after a refusal each dimension is looked at by itself, on
 the likeliest path that the names allow:
 

@@ -2,7 +2,7 @@
 
 - Every form of a certificate that a phone or an operator uses is read: PEM with text
   between the blocks, DER, and base64 with or without markers and with any white space
-  (seed, "Uploading Server Certificates via Provisioning"; facts: snom.md §4); PEM with
+  (SNOM-TLS, "Uploading Server Certificates via Provisioning"; SNOM-FILES); PEM with
   its line breaks written ``\\n``, as environment variables and JSON have it.
 - A private key in a bundle is kept apart in ``Bundle.keys`` and told in ``notes``;
   no error, note or repr shows any of it.
@@ -287,7 +287,7 @@ def to_pem(certificate: Certificate) -> str:
 def to_base64(certificate: Certificate) -> str:
     """Base64 without markers, 64 columns, no final newline.
 
-    The form of the phones' ``<certificate type="base64">`` (seed, "Uploading Server
+    The form of the phones' ``<certificate type="base64">`` (SNOM-TLS, "Uploading Server
     Certificates via Provisioning", H).
     """
     text = base64.b64encode(certificate.der).decode("ascii")

@@ -149,7 +149,7 @@ def _authorities(
 
 
 def vendor_names(generation: Generation) -> tuple[str, ...]:
-    """Common names of the vendor's authorities of one generation (facts snom §1, H)."""
+    """Common names of the vendor's authorities of one generation (SNOM-CA, H)."""
     return tuple(
         ca.name for ca in ALL_CAS if ca.vendor == "snom" and ca.generation is generation
     )

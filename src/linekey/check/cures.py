@@ -3,7 +3,7 @@
 A finding says in a sentence what would help; here is the text to paste. Nothing here
 is applied by linekey.
 
-Sources: the ``<certificates>`` document and its two forms, seed, Uploading Server
+Sources: the ``<certificates>`` document and its two forms, SNOM-TLS, Uploading Server
 Certificates via Provisioning (H); server directives, the servers' own manuals:
 nginx ``ssl_protocols``/``ssl_ciphers``, HAProxy ``ssl-min-ver``/``ciphers``, Apache
 ``SSLProtocol``/``SSLCipherSuite`` (H).

@@ -1,4 +1,4 @@
-"""The hellos that are sent: derived from the seed's matrix, or captured by a user.
+"""The hellos that are sent: derived from SNOM-TLS's matrix, or captured by a user.
 
 A derived hello is labelled as derived wherever it is shown: the matrix tells versions
 and suites, the rest is inference (``catalog.hello``). A capture, in hex or as a pcap

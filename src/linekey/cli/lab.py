@@ -30,7 +30,7 @@ StateOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-# A model of each generation, for the example that is shown (seed, model table).
+# A model of each generation, for the example that is shown (SNOM-TLS, model table).
 _EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
 
 

@@ -83,7 +83,7 @@ class Needs:
 
     @property
     def level_0(self) -> bool:
-        """Whether OpenSSL must run at security level 0 (facts snom.md §7)."""
+        """Whether OpenSSL must run at security level 0 (OPENSSL-RUN)."""
         return bool(self.level_0_reasons)
 
     @property

@@ -109,7 +109,7 @@ class LabAuthority:
     ) -> Pair:
         """Chain and key of all phones without a certificate of their own.
 
-        For 300, 320, 370, PA1 and MP (seed, Authentication of the devices): no MAC
+        For 300, 320, 370, PA1 and MP (SNOM-TLS, Authentication of the devices): no MAC
         in it. Raises StorageError.
         """
         _, intermediate = self.vendors[generation]

@@ -78,7 +78,7 @@ def cast(
 def lab_mac(row: Profile) -> Mac:
     """A MAC for the lab's phone, the same for one model and firmware each time.
 
-    In Snom's block (facts/snom.md §2), since rules may look at it; it stands for no
+    In Snom's block (SNOM-TLS), since rules may look at it; it stands for no
     phone that is known.
     """
     return Mac(f"000413{zlib.crc32(row.name.encode()) & 0xFFFFFF:06X}")

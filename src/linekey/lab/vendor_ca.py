@@ -1,6 +1,6 @@
 """The lab vendor: authorities and device certificates shaped like the real vendor's.
 
-What is copied from the real ones (facts: snom.md §1 and §2, H, unless said):
+What is copied from the real ones (SNOM-CA, SNOM-TLS, H, unless said):
 
 - two generations, root → intermediate → leaf: RSA-1024 with SHA-1, RSA-2048 with
   SHA-256; the validity of the real authorities;
@@ -8,13 +8,13 @@ What is copied from the real ones (facts: snom.md §1 and §2, H, unless said):
   which prints as ``emailAddress=…,CN=…,C=DE``; basicConstraints CA:TRUE, not critical,
   no path length; no keyUsage, no pointers; both key identifiers;
 - CN = MAC, 12 hex digits, for a phone of its own; for 300, 320, 370, PA1 and MP one
-  certificate for all, of version 1 and with the RDN order that the seed prints, read
+  certificate for all, of version 1 and with the RDN order that SNOM-TLS prints, read
   as the reverse of the encoding ("Adding Unknown Certificates", H for the print, M
   that it is theirs).
 
 What differs: every name says LAB, and the e-mail address ends in .invalid, so that
 nobody takes any of it for the vendor's. That leaves carry basicConstraints CA:FALSE is
-ours (L): the facts tell nothing of them.
+ours (L): no source tells of them.
 """
 
 import secrets

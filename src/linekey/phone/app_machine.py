@@ -6,7 +6,7 @@ an event that comes back here, so that whoever pressed the key learns in the end
 came to, in an ``Answer``. Nothing here waits or fails.
 
 Rules: what a server's page asks for is followed only as ``browser.minibrowser.follow``
-allows; a secret expands to nothing in any URL (facts/snom.md §3, H); a URL is masked in
+allows; a secret expands to nothing in any URL (SNOM-SETTING, H); a URL is masked in
 log and screen; this phone has no speech, and says of a key that would call somebody
 what a real phone would do (L).
 """
@@ -87,8 +87,8 @@ _LATE: Final = "another page was asked for meanwhile"
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Result = tuple[PhoneState, list[Command]]
-"""What a real phone does with a key that needs speech or its own menus (vendor page
-"Function keys", M for the types)."""
+"""What a real phone does with a key that needs speech or its own menus (SNOM-KEYS,
+M for the types)."""
 
 
 def handle_app(state: PhoneState, event: AppEvent, now: datetime) -> Result:

@@ -2,8 +2,8 @@
 
 Rules: sources stand at each; a line that does nothing says so in the log. Base64
 certificates work from this moment on, so a later document of the same round already
-profits; certificates by URL are handed back, to be fetched after all documents (seed,
-Uploading Server Certificates via Provisioning, H).
+profits; certificates by URL are handed back, to be fetched after all documents
+(SNOM-TLS, Uploading Server Certificates via Provisioning, H).
 """
 
 from collections.abc import Iterable
@@ -130,7 +130,8 @@ def remarks_on(state: PhoneState, name: str, value: str) -> list[str]:
 
 
 def _authentication(state: PhoneState, value: str, now: datetime) -> PhoneState:
-    """The switch of 8.x, from a document or the page (seed, Server Authentication)."""
+    """The switch of 8.x, from a document or the page (SNOM-TLS, Server
+    Authentication)."""
     row = state.profile
     on = value.strip().lower() in ("on", "true", "1", "yes")
     if row.server_auth_forced:
@@ -169,7 +170,7 @@ def _authentication(state: PhoneState, value: str, now: datetime) -> PhoneState:
 
 
 def activate_authentication(state: PhoneState, now: datetime) -> PhoneState:
-    """Press *Activate* (seed, TLS Server Authentication)."""
+    """Press *Activate* (SNOM-TLS, TLS Server Authentication)."""
     return _authentication(state, "on", now)
 
 
@@ -202,7 +203,7 @@ def take_base64(state: PhoneState, line: CertificateLine, now: datetime) -> Phon
     """Take one ``<certificate type="base64">``, at once.
 
     Markers and any white space are read over; a private key inside is not kept, and
-    said loudly (facts/snom.md §4).
+    said loudly (SNOM-FILES).
     """
     where = f"base64 certificate in line {line.line}"
     if not state.profile.base64_certificates:
@@ -265,7 +266,7 @@ def _warn_key(state: PhoneState, where: str, now: datetime, found: bool) -> Phon
 def take_download(
     state: PhoneState, url: str, data: bytes, now: datetime
 ) -> PhoneState:
-    """Take a certificate that ``<certificate url>`` named: DER (seed), bounded."""
+    """Take a certificate that ``<certificate url>`` named: DER (SNOM-TLS), bounded."""
     try:
         certificate = read_upload(data)
     except CertificateError as error:

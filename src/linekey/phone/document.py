@@ -1,6 +1,6 @@
 """What a provisioning document says, read from its XML.
 
-Rules (facts/snom.md §4, H unless said):
+Rules (SNOM-FILES, H unless said):
 
 - ``<settings>`` holds ``<phone-settings>``, ``<functionKeys>``, ``<certificates>``,
   ``<setting-files>`` and others; each may also be a document of its own. Element names

@@ -1,6 +1,6 @@
 """Secrets and certificates that came by a way where others could read or change them.
 
-The seed asks for "a trusted environment" where certificate and key are provisioned. A
+SNOM-TLS asks for "a trusted environment" where certificate and key are provisioned. A
 document that came by plain HTTP (at whatever hop of a redirect), or from a server that
 the phone did not authenticate, may have been read and replaced on its way: the phone
 takes it, as real ones do, and says so, by setting and URL.

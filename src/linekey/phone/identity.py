@@ -2,15 +2,16 @@
 
 Rules:
 
-- Built in: by model (seed, Authentication of the devices, H); the key stays with it.
-- A firmware patch, made for one device, brings a SHA-256 certificate (seed, Upgrade to
-  SHA-2, H). A phone that holds both shows SHA-1 before 8.9.3.40, whatever is set; from
-  there on the one that ``phone_cert_type`` chooses (H); where nothing is set, SHA-256
-  with firmware that supports SHA-2 (M: that is what the patch is for), SHA-1 with the
-  20 builds between (L).
+- Built in: by model (SNOM-TLS, Authentication of the devices, H); the key stays with
+  it.
+- A firmware patch, made for one device, brings a SHA-256 certificate (SNOM-TLS, Upgrade
+  to SHA-2, H). A phone that holds both shows SHA-1 before 8.9.3.40, whatever is set;
+  from there on the one that ``phone_cert_type`` chooses (H); where nothing is set,
+  SHA-256 with firmware that supports SHA-2 (M: that is what the patch is for), SHA-1
+  with the 20 builds between (L).
 - ``phone_cert_type``: ``best`` stands in a dump of 10.1.25.0 (M) and is read as the
   strongest that the phone holds (L); ``sha256`` and ``sha1`` are guesses (L).
-- ``webserver_cert`` (in five settings dumps, H; the seed writes ``webservice_cert``) is
+- ``webserver_cert`` (in five settings dumps, H; SNOM-TLS writes ``webservice_cert``) is
   the operator's own, for connections and for the phone's pages; as PEM certificate and
   key (M). One that cannot be read changes nothing.
 - ``empty_tls_client_cert``: shows none (L).
@@ -32,7 +33,7 @@ from linekey.mac import Mac
 from linekey.phone.settings import PhoneSettings
 
 OWN_SETTINGS = ("webserver_cert", "webservice_cert")
-"""The setting's two names: that of five settings dumps (H), and the seed's."""
+"""The setting's two names: that of five settings dumps (H), and SNOM-TLS's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What keys do: the types of function keys, and keys that settings name.
 
-Rules (templates of public provisioning systems, M):
+Rules (PBX-TEMPLATES, M):
 
 - A dedicated key *NAME* does what ``dkey_NAME`` says: ``url https://…``, ``keyevent
   F_…``, ``redirect`` and the like, as a function key's type and value do.

@@ -461,7 +461,7 @@ class Machine:
             now, "phone", f"firmware {before.firmware} was replaced by {row.firmware}"
         )
         if self.state.roots is not None:
-            # "At every new firmware upgrade" (seed, Adding Unknown Certificates).
+            # "At every new firmware upgrade" (SNOM-TLS, Adding Unknown Certificates).
             lists = lists_for(row.firmware)
             self.state = self.state.with_roots(lists, self.state.maker_authorities)
             self._log(now, "certificates", lists.sentence)

@@ -1,6 +1,6 @@
 """The firmware patch that gives one SHA-1 phone a SHA-256 certificate.
 
-The vendor's patch is made per device and its format is not public (seed, Upgrade to
+The vendor's patch is made per device and its format is not public (SNOM-TLS, Upgrade to
 SHA-2). This is linekey's own format, for virtual phones only: a JSON document ::
 
     {"format": "linekey-phone-patch/1",
@@ -13,7 +13,7 @@ certificate, so a patch that was made for another phone, or put together from tw
 not pass; that the leaf is worth anything is for the server to decide, as always. The
 file holds a private key: write it with mode 0600.
 
-A phone refuses a patch (seed, Upgrade to SHA-2 and table of models, H): for another
+A phone refuses a patch (SNOM-TLS, Upgrade to SHA-2 and table of models, H): for another
 MAC; with a firmware below the model's SHA-2 version; on a model that supports SHA-1
 only; and where the built-in certificate is SHA-2 already (M: there is nothing to
 upgrade).

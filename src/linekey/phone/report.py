@@ -27,7 +27,7 @@ TABS: Final = MappingProxyType(
         "authorities": "Certificate Authorities",
     }
 )
-"""The four tabs of the Certificates page, in the seed's order and words."""
+"""The four tabs of the Certificates page, in SNOM-TLS's order and words."""
 
 
 def describe_run(state: PhoneState) -> dict[str, Any]:

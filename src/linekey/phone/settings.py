@@ -1,6 +1,6 @@
 """The phone's settings, as one immutable value.
 
-Rules (facts/snom.md §4; the vendor's page "Permission Flags", H):
+Rules (SNOM-FILES; the SNOM-FILES, Permission Flags, H):
 
 - ``R``, ``&`` or one blank: read-only; nobody changes it on the phone.
 - ``RW``, ``$``, an empty ``perm`` (and none at all, M): the user may change it, and

@@ -212,7 +212,7 @@ class PhoneState:
     @property
     def client_identity(self) -> DeviceIdentity | None:
         """What the phone shows to a server that asks; None with
-        ``empty_tls_client_cert`` on (facts/snom.md §3, L)."""
+        ``empty_tls_client_cert`` on (SNOM-SETTING, L)."""
         if self.settings.is_on("empty_tls_client_cert"):
             return None
         return self.identity.identity
@@ -227,7 +227,7 @@ class PhoneState:
     ) -> Self:
         """The phone with what its firmware trusts: Mozilla's list, its maker's CAs.
 
-        That the maker's CAs count besides Mozilla's is M: the seed's picture of the
+        That the maker's CAs count besides Mozilla's is M: SNOM-TLS's picture of the
         Certificates page shows them.
         """
         maker = tuple(dict.fromkeys(maker_authorities))

@@ -41,7 +41,7 @@ def find_certificate(
 def upload(
     state: PhoneState, data: bytes, now: datetime, *, admin: bool
 ) -> tuple[PhoneState, Answer]:
-    """Manual upload (seed, Manually Uploading Certificates, H): in admin mode, DER,
+    """Manual upload (SNOM-TLS, Manually Uploading Certificates, H): in admin mode, DER,
     signed by an accepted authority or server certificate; else refused, and the log
     says why."""
     hint = ""

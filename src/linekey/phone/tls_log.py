@@ -2,7 +2,7 @@
 
 Rules: every connection is logged with purpose, peer, version, suite and verdict, and
 every failed rule in words (issue of the virtual phone, part 10); a refused server
-certificate goes to the Unknown tab (seed, Adding Unknown Certificates, H) and onto
+certificate goes to the Unknown tab (SNOM-TLS, Adding Unknown Certificates, H) and onto
 the screen, with what to do; the cure of any other failure is the report's own, where
 whoever knew the reason gave one.
 """

@@ -1,6 +1,6 @@
 """Which URLs a phone fetches, from its ``setting_server``.
 
-Rules (facts/snom.md §3, ``setting_server``, H):
+Rules (SNOM-SETTING, ``setting_server``, H):
 
 - ``{mac}`` becomes the MAC, upper-case.
 - Without a file name the phone GETs ``<base>/snom<Model>.htm``, then

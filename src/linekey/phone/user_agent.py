@@ -1,4 +1,4 @@
-"""The User-Agents a phone sends, by HTTP and SIP (facts/snom.md §6: real strings, H).
+"""The User-Agents a phone sends, by HTTP and SIP (SNOM-AGENT: real strings, H).
 
 The operator can replace it (``http_user_agent_string``, H), which is why a server may
 take it for a hint and never for evidence.
@@ -37,6 +37,6 @@ def sip_user_agent(
     model: Model, firmware: Firmware, mac: Mac, *, with_mac: bool
 ) -> str:
     """The header's value in SIP: ``snomD862/10.1.226.13``, and the MAC behind it where
-    ``mac_info_in_sip_register`` is on (public traces, H; of DECT bases none, L)."""
+    ``mac_info_in_sip_register`` is on (SNOM-AGENT, H; of DECT bases none, L)."""
     text = f"{model.user_agent_name}/{firmware}"
     return f"{text} {mac}" if with_mac else text

@@ -386,7 +386,7 @@ def allowed_generations(device: Device) -> frozenset[Generation] | None:
 
 
 def _vendors_fit(identity: Identity, record: str) -> bool:
-    # Gigaset desk phones carry certificates as Snom's (facts vendors.md, M).
+    # Gigaset desk phones carry certificates as Snom's (GIGASET-WIKI, M).
     return (
         not record
         or identity.vendor == record

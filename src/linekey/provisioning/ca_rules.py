@@ -132,7 +132,7 @@ def _vendor_from(up: Sequence[Certificate], rules: Rules) -> str:
 
 
 def _may_be_named(named: str, vendor: str) -> bool:
-    # Gigaset's desk phones carry certificates as Snom's (facts vendors.md, M).
+    # Gigaset's desk phones carry certificates as Snom's (GIGASET-WIKI, M).
     return named == vendor or (named, vendor) == ("snom", "gigaset")
 
 

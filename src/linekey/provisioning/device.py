@@ -2,7 +2,7 @@
 
 The record decides what the phone may have; nothing the phone sends ever changes it.
 ``generations`` pins which certificates are accepted; None leaves it to the catalogue
-(a D785 never had a SHA-1 certificate: seed, *Authentication of the devices*).
+(a D785 never had a SHA-1 certificate: SNOM-TLS, *Authentication of the devices*).
 
 Rule: no password and no token is in here, only what is needed to recognise them, and
 no ``repr`` shows even that.

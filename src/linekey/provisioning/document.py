@@ -13,7 +13,7 @@ Whether a value is a secret is the operator's word first, and it is kept with th
 (``catalog.secrecy``). A file for more than one phone holds no secret, and no setting
 that linekey does not know unless the operator lets it in by name.
 
-Sources: facts snom.md §4 (H) for idx, perm, function keys and certificates; XML 1.0
+Sources: SNOM-FILES (H) for idx, perm, function keys and certificates; XML 1.0
 §2.2 for the characters a document can hold.
 """
 
@@ -44,7 +44,7 @@ __all__ = [
 
 PERMS = frozenset({"", "R", "&", "RW", "$", "!"})
 """``R``, ``&``, blank: read-only; ``RW``, ``$``: the user may change it and
-provisioning overwrites; ``!``: set only if the user has not (facts snom.md §4)."""
+provisioning overwrites; ``!``: set only if the user has not (SNOM-FILES)."""
 
 MAX_NAME = 128
 """Characters of a setting's name; the longest known has about 50."""

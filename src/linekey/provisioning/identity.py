@@ -20,7 +20,7 @@ and ``not_after`` are the narrowest of it, and until then the identity may be ke
 path that holds but for its dates they tell that, and ``authorize`` holds them against
 its own ``now``.
 
-Sources: facts vendors.md for the rules, with the confidence each has there; OpenSSL's
+Sources: ``catalog.vendors`` for the rules, each with its confidence; OpenSSL's
 check_ca for what it would let pass.
 """
 
@@ -58,7 +58,7 @@ class VendorTrust:
     """The vendors' authorities that the operator trusts.
 
     ``anchors`` end a path, self-signed or not. ``intermediates`` are kept because some
-    phones send only their leaf (facts snom.md §1). ``rules`` is what the operator says
+    phones send only their leaf (SNOM-CA). ``rules`` is what the operator says
     of the phones of some of them (``ca_rules``).
     """
 
@@ -265,7 +265,7 @@ def generation_of(certificate: Certificate) -> Generation | None:
     """
     if certificate.signature_hash == "sha1":
         return Generation.SHA1
-    # The seed speaks of SHA-2; 256 bits are what was built, more is no less.
+    # SNOM-TLS speaks of SHA-2; 256 bits are what was built, more is no less.
     if certificate.signature_hash in {"sha256", "sha384", "sha512"}:
         return Generation.SHA256
     return None

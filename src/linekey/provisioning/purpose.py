@@ -12,7 +12,7 @@ of a chain (check_extensions) takes an authority's extendedKeyUsage for a limit 
 it issues. keyCertSign and path lengths of authorities are the path's (``certs.path``).
 
 serverAuth will do because the built-in certificate is the phone's web certificate as
-well (seed, Phone's Web Server Certificate), and whether real ones carry an
+well (SNOM-TLS, Phone's Web Server Certificate), and whether real ones carry an
 extendedKeyUsage is not known. That it stands alone is noted, as is an nsCertType
 without client. A note is no refusal: it goes on record with the decision.
 

@@ -5,11 +5,11 @@
       <functionKeys>    <fkey idx="N" context="…" label="…" perm="…">TYPE VALUE</fkey>
       <certificates>    <certificate type="base64">…  or  <certificate url="…" />
 
-``<certificates>`` stands inside ``<settings>`` but outside ``<phone-settings>`` (facts
-snom.md §4, H). Certificates are base64 without PEM markers where the firmware reads
-that (8.7.5.52 in 8.7, 8.9.3.41 in 8.9 and later; seed, *Uploading Server Certificates
-via Provisioning*, H); for older or unknown firmware they are URLs of DER files, which
-every firmware reads.
+``<certificates>`` stands inside ``<settings>`` but outside ``<phone-settings>``
+(SNOM-FILES, H). Certificates are base64 without PEM markers where the firmware reads
+that (8.7.5.52 in 8.7, 8.9.3.41 in 8.9 and later; SNOM-TLS, *Uploading Server
+Certificates via Provisioning*, H); for older or unknown firmware they are URLs of DER
+files, which every firmware reads.
 
 Rule: equal arguments make equal bytes, and rendering never fails for one bad entry:
 it is skipped and named. Secrets that are blanked are left out altogether, since an

@@ -21,8 +21,9 @@ behind them changes. ``bases`` lists those that are served; without it any will 
 Rule: a MAC counts only where a file-name convention puts it; two different MACs
 anywhere in one target are refused. Nothing here knows which phones exist.
 
-Sources: file names of facts snom.md §3 ``setting_server`` (H) and vendors.md (as
-there); Gigaset's own prefix is an inference from its Snom-derived firmware (L).
+Sources of file names: SNOM-SETTING ``setting_server``, POLY-UCS, YEALINK-GUIDE,
+GRANDSTREAM-GUIDE, CISCO-MPP (H); Gigaset's own prefix is an inference from its
+Snom-derived firmware (L).
 """
 
 import re
@@ -41,7 +42,7 @@ MAX_TARGET = 1024
 
 SNOM = frozenset({"snom", LAB_VENDOR})
 SNOM_LIKE = SNOM | {"gigaset"}
-"""Vendors whose phones read Snom's XML (facts snom.md §2, vendors.md), and the lab."""
+"""Vendors whose phones read Snom's XML (GIGASET-WIKI), and the lab."""
 
 
 @dataclass(frozen=True, slots=True)

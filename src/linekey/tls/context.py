@@ -238,7 +238,7 @@ def server_context(
 
     ``verify`` None asks for no client certificate. Otherwise one is asked for, its
     path is built to ``roots`` with what the client sent and with ``intermediates``
-    (a phone that sends its leaf alone is completed; facts, snom.md §1), and Verify
+    (a phone that sends its leaf alone is completed; SNOM-CA), and Verify
     has the last word. No intermediate becomes an anchor: OpenSSL trusts none in its
     store that is not self-signed, and a self-issued one is refused here. The names of
     both go into the CertificateRequest. ``require_certificate`` ends handshakes

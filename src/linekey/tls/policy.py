@@ -18,13 +18,13 @@ of all three policies are made so. It follows that a hello which offers TLS 1.3 
 served in TLS 1.3 or not at all, as at nginx: else taking out its suites, and leaving
 the version, would be a way down without a mark.
 
-DHE with AES-GCM is in MODERN, last: the seed's matrix names DH beside ECDH and AES-GCM
+DHE with AES-GCM is in MODERN, last: SNOM-TLS's matrix names DH beside ECDH and AES-GCM
 for firmware 8.7.5.49 and later, and a client without ECDHE is better served by DHE-GCM
 than by INTERIM. DHE uses the groups of RFC 7919, 2048 bits and more.
 
 SHA-1 signatures close each list of signature algorithms: a TLS 1.2 client may send a
 certificate only if its chain's hashes are on the list (RFC 5246 §7.4.4), and 12 of the
-seed's 16 models have SHA-1 chains.
+SNOM-TLS's 16 models have SHA-1 chains.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
 """Cipher suites: what each number stands for.
 
-Every suite that the seed's matrix can mean, and every one that the engine's OpenSSL
+Every suite that SNOM-TLS's matrix can mean, and every one that the engine's OpenSSL
 knows. Parts are read from the IANA name (RFC 5246 §A.5, RFC 8446 §B.4), in the
 matrix's own words: key exchange, authentication, block cipher, key length, mode of
-operation, message authentication code (seed, "Supported Cipher Suites").
+operation, message authentication code (SNOM-TLS, "Supported Cipher Suites").
 """
 
 from dataclasses import dataclass

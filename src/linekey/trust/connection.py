@@ -18,7 +18,8 @@ from linekey.trust.findings import Verdict
 
 
 class Purpose(StrEnum):
-    """The phone's TLS uses (seed, Setting-Up the phone for TLS; 802.1X: the tab)."""
+    """The phone's TLS uses (SNOM-TLS, Setting-Up the phone for TLS; 802.1X: the
+    tab)."""
 
     SIP = "sip"
     PROVISIONING = "provisioning"

@@ -7,10 +7,10 @@ meet them. Nothing here reads a clock or a file: ``now`` is the phone's clock.
 
 What lifts a refusal (and leaves it in the verdict, as a warning or a note):
 
-- server authentication off, as in 8.x by default (seed, Server Authentication, H);
+- server authentication off, as in 8.x by default (SNOM-TLS, Server Authentication, H);
 - the leaf was added as an exception: "a connection from a peer using this certificate
-  will no longer be rejected" (seed, Adding Unknown Certificates, H). That also covers
-  a wrong name and an expired date (L: the seed makes no difference).
+  will no longer be rejected" (SNOM-TLS, Adding Unknown Certificates, H). That also
+  covers a wrong name and an expired date (L: SNOM-TLS makes no difference).
 
 What nothing lifts: keys and suites that the phone cannot compute with
 (``Rule.binding``).

@@ -3,7 +3,7 @@
 ``certs.host_names`` knows OpenSSL's rules; this module knows the phone's settings:
 ``check_fqdn_against_server_cert`` (on in 10.x, off in 8.x, idle while server
 authentication is off) and ``host_name_validation_flags`` (default 0, 2 before
-8.7.5.71), and what to do when they fail. Facts snom §3, confidence H.
+8.7.5.71), and what to do when they fail. SNOM-SETTING, confidence H.
 """
 
 from linekey.catalog.settings_rules import CHECK_FQDN

@@ -35,12 +35,12 @@ class Rule:
     binding: bool = False
 
 
-_SERVER_AUTH = "seed, Server Authentication"
-_EXCEPTION = "seed, Adding Unknown Certificates"
-_MATRIX = "seed, Supported Cipher Suites"
-_HASHES = "seed, Authentication of the devices (hash table)"
-_SETTINGS = "facts snom §3"
-_MEASURED = "facts snom §7"
+_SERVER_AUTH = "SNOM-TLS, Server Authentication"
+_EXCEPTION = "SNOM-TLS, Adding Unknown Certificates"
+_MATRIX = "SNOM-TLS, Supported Cipher Suites"
+_HASHES = "SNOM-TLS, Authentication of the devices (hash table)"
+_SETTINGS = "SNOM-SETTING, check_fqdn_against_server_cert and its flags"
+_MEASURED = "OPENSSL-RUN"
 _PATH = "RFC 5280 §6.1, as OpenSSL's X509_verify_cert applies it"
 
 _TABLE: Final = (
@@ -49,7 +49,7 @@ _TABLE: Final = (
          "catalogue, firmware versions", "M"),
     Rule("phone.firmware-date", "the verdict is the same with every list of roots that "
          "the firmware may have",
-         "seed, Adding Unknown Certificates (list updated with the firmware)",
+         "SNOM-TLS, Adding Unknown Certificates (list updated with the firmware)",
          "M", firmware="where the firmware's date is not known"),
     Rule("phone.server-name", "the verdict is the same with and without a server name "
          "(SNI)", "catalogue, derived hello; RFC 6066 §3", "L",
@@ -61,7 +61,7 @@ _TABLE: Final = (
     Rule("reach.name", "the server's name resolves", "RFC 8499", "H", binding=True),
     Rule("reach.connect", "the server takes the connection", "RFC 9293", "H",
          binding=True),
-    Rule("reach.time", "the server answers in time", "linekey's limit", "H",
+    Rule("reach.time", "the server answers in time", "linekey's own", "H",
          binding=True),
     Rule("reach.tls", "what answers speaks TLS", "RFC 5246 §6.2.1", "H", binding=True),
     Rule("reach.malformed", "the server's messages can be read", "RFC 5246 §7.4", "H",
@@ -160,21 +160,23 @@ _TABLE: Final = (
     Rule("name.cn-only", "the leaf names the server in a SAN", "RFC 9525 §2", "H"),
     # --- what will break, and what is never looked at
     Rule("chain.root-date", "the path's root is in every list the firmware may have",
-         "seed, Adding Unknown Certificates (list updated with the firmware)",
+         "SNOM-TLS, Adding Unknown Certificates (list updated with the firmware)",
          "M", firmware="where the firmware's date is not known"),
-    Rule("chain.cross-sign", "a path exists without a cross-sign", "linekey", "M"),
-    Rule("chain.expires-soon", "the leaf stays valid for a while", "linekey", "H"),
+    Rule("chain.cross-sign", "a path exists without a cross-sign",
+         "linekey's own", "M"),
+    Rule("chain.expires-soon", "the leaf stays valid for a while",
+         "linekey's own", "H"),
     Rule("chain.anchor-expires-soon", "the path's CAs outlive the leaf's next renewals",
-         "linekey", "H"),
-    Rule("chain.version1", "every certificate is of version 3", "facts snom §1", "H"),
-    Rule("chain.revocation", "revocation is looked at", "seed, Limitations", "H"),
+         "linekey's own", "H"),
+    Rule("chain.version1", "every certificate is of version 3", "SNOM-CA", "H"),
+    Rule("chain.revocation", "revocation is looked at", "SNOM-TLS, Limitations", "H"),
     # --- would the server accept the phone
     Rule("client.asked", "the server asks the phone for its certificate",
-         "seed, TLS handshake overview", "H"),
+         "SNOM-TLS, TLS handshake overview", "H"),
     Rule("client.none", "the phone has a certificate to show",
-         "seed, The built-in certificate", "H"),
+         "SNOM-TLS, The built-in certificate", "H"),
     Rule("client.shared", "the phone's certificate is its own",
-         "seed, Authentication of the devices", "H"),
+         "SNOM-TLS, Authentication of the devices", "H"),
     Rule("client.ca-names", "the server names a CA of the phone's certificate",
          "RFC 5246 §7.4.4", "H"),
     Rule("client.type", "the server takes the phone's kind of key", "RFC 5246 §7.4.4",

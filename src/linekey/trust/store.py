@@ -1,6 +1,6 @@
 """A phone's trust store: its four tabs, as one immutable value.
 
-The tabs are the four tabs of the phone's *Certificates* page (seed, Server
+The tabs are the four tabs of the phone's *Certificates* page (SNOM-TLS, Server
 Authentication):
 
 - **authorities**: Mozilla's roots as of the firmware. Read-only; not persisted, since
@@ -12,7 +12,7 @@ Authentication):
 Rules of this file: an operation returns a new store, and says as a value whether it
 did what was asked; nothing reads a clock, ``at`` is an argument.
 
-What a certificate on the server tab vouches for (confidence M: the seed says what is
+What a certificate on the server tab vouches for (confidence M: SNOM-TLS says what is
 accepted, not how the firmware stores it):
 
 - a CA that was provisioned or uploaded is an anchor, like an authority;
@@ -113,7 +113,7 @@ def read_upload(data: bytes) -> Certificate:
     """Read what was uploaded on the phone's page: one certificate in DER.
 
     Raises CertificateError for PEM, PKCS #7 and #12, a private key, several
-    certificates, anything beyond 64 KiB and garbage (seed, Manually Uploading
+    certificates, anything beyond 64 KiB and garbage (SNOM-TLS, Manually Uploading
     Certificates: "make sure your certificate is in DER format").
     """
     cure = "convert it: openssl x509 -in FILE -outform DER -out FILE.der"
@@ -172,8 +172,9 @@ class TrustStore:
     def signer_of(self, certificate: Certificate) -> Certificate | None:
         """The authority or server certificate that signed this one, or None.
 
-        The signature is verified, not just the name. Validity is not looked at: the
-        seed's rule is "signed by one of phone's authorities or server certificates".
+        The signature is verified, not just the name. Validity is not looked at:
+        SNOM-TLS's rule is "signed by one of phone's authorities or server
+        certificates".
         """
         candidates = {
             anchor
@@ -231,7 +232,7 @@ class TrustStore:
     def upload(self, certificate: Certificate, *, at: datetime) -> Intake:
         """Manual upload in admin mode: only what an accepted certificate signed.
 
-        Seed, Manually Uploading Certificates: "Every attempt to upload an unknown
+        SNOM-TLS, Manually Uploading Certificates: "Every attempt to upload an unknown
         certificate will fail." Confidence H.
         """
         return self._take(certificate, Origin.UPLOADED, at, signed_by_rule=True)
@@ -243,7 +244,8 @@ class TrustStore:
 
         ``signed_by_rule`` is the profile's: true before 8.7.5.52 and 8.9.3.41, where a
         provisioned certificate must be signed by an authority or server certificate;
-        false from then on (seed, Uploading Server Certificates via Provisioning, H).
+        false from then on (SNOM-TLS, Uploading Server Certificates via Provisioning,
+        H).
         """
         return self._take(
             certificate, Origin.PROVISIONED, at, signed_by_rule=signed_by_rule

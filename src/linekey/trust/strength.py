@@ -1,8 +1,8 @@
 """Keys and hashes: what the model can compute with, and what still protects.
 
 Two questions that are easily confused and never are here: can the phone use it (from
-the seed's table of cipher suites; refuses), and should anybody (RFC 9325, RFC 6151,
-RFC 9155; warns). The seed's table of hashes speaks of the phone's own certificate; that
+SNOM-TLS's table of cipher suites; refuses), and should anybody (RFC 9325, RFC 6151,
+RFC 9155; warns). SNOM-TLS's table of hashes speaks of the phone's own certificate; that
 older firmware refuses a server's SHA-2 chain is nowhere said, and speaks against the
 suites with SHA256 and SHA384 that 8.9.3.52 has: so that is a warning (L). The lines of
 OpenSSL that phones are derived after have no minimum for hashes: MD5 warns, too. The
@@ -18,7 +18,7 @@ from linekey.certs.lines import Line
 from linekey.trust.findings import Finding, failed, held
 
 SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
-"""The family that the seed calls SHA-2: a phone knows all of it or none of it (L)."""
+"""The family that SNOM-TLS calls SHA-2: a phone knows all of it or none of it (L)."""
 
 SOUND_BITS: Final = {"rsa": 2048, "dsa": 2048, "ec": 224}
 """Key sizes in bits below which a warning is given (RFC 9325 §4.5)."""
@@ -44,7 +44,7 @@ _KIND_NAMES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
 def known_kinds(profile: Profile) -> frozenset[str]:
     """The kinds of key the phone's suites authenticate with: "rsa", "ec", "dsa".
 
-    The matrix's column Authentication (seed, Supported Cipher Suites).
+    The matrix's column Authentication (SNOM-TLS, Supported Cipher Suites).
     """
     return frozenset(
         kind

@@ -1,4 +1,4 @@
-"""The table of facts/snom.md §1, typed from it."""
+"""The table of Snom's authorities, typed from SNOM-CA."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

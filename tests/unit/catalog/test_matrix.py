@@ -1,4 +1,4 @@
-"""Every row of the seed's cipher matrix, typed here from the seed's text."""
+"""Every row of SNOM-TLS's cipher matrix, typed here from SNOM-TLS's text."""
 
 import pytest
 
@@ -146,7 +146,7 @@ def test_every_row_has_source_and_confidence_and_phones_that_had_its_branch() ->
 def test_a_reading_of_the_matrix_is_never_as_sure_as_what_it_prints() -> None:
     facts = profile("D710", "8.7.5.49").facts
     said = {(f.name, f.confidence) for f in facts if f.name.startswith("tls.")}
-    assert ("tls.note", "H") in said, "since 8.7.5.49 the 710 is as the 715 (seed)"
+    assert ("tls.note", "H") in said, "since 8.7.5.49 the 710 is as the 715 (SNOM-TLS)"
     assert [f.confidence for f in facts if f.name == "tls.reading"] == ["M"]
     assert ("tls.versions", "H") in said
     assert not any("read as" in note for row in ROWS for note in row.notes)

@@ -1,4 +1,4 @@
-"""Every row of the seed's table of models, typed here from the seed's text."""
+"""Every row of SNOM-TLS's table of models, typed here from SNOM-TLS's text."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import MODELS, Generation, Model, find_model
 from linekey.errors import InputError
 
-# Model as the seed prints it, canonical name, built-in, SHA-2 from which firmware.
+# Model as SNOM-TLS prints it, canonical name, built-in, SHA-2 from which firmware.
 ALWAYS, NEVER = "always", "never"
 TABLE = [
     ("Snom 300", "300", "SHA-1", NEVER),
@@ -62,7 +62,7 @@ def test_the_table_has_no_other_rows() -> None:
 
 
 def test_twelve_of_sixteen_own_certificates_are_sha1() -> None:
-    """facts/snom.md §2 counts them, on its own."""
+    """SNOM-TLS counts them, on its own."""
     own = [
         m for m in MODELS.values() if m.origin == "table" and not m.shared_certificate
     ]

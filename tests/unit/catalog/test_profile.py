@@ -49,7 +49,7 @@ def test_the_newest_firmware_is_the_newest_row() -> None:
 
 def test_all_profiles_cover_every_model_and_every_cell_of_the_matrix() -> None:
     assert {phone.model.name for phone in PROFILES} == set(MODELS)
-    # The seed's rows hold 12, 5, 8, 5 and 13 phones, the last with two firmwares; its
+    # SNOM-TLS's rows hold 12, 5, 8, 5 and 13 phones, the last with two firmwares; its
     # notes add 1 and 4 more.
     named = [p for p in PROFILES if p.model.origin != "later"]
     later = [p for p in PROFILES if p.model.origin == "later"]

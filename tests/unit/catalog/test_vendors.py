@@ -1,4 +1,4 @@
-"""The table of facts/vendors.md, typed from it; names are built as DER."""
+"""Where the makers' certificates carry the MAC; names are built as DER."""
 
 import pytest
 

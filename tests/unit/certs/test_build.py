@@ -45,7 +45,7 @@ def test_every_signature_verifies(signers, kind, hash_name, version) -> None:
 
 
 def test_vendor_shaped_authorities_have_no_key_usage(family: Family) -> None:
-    """facts: snom.md §1: CA:TRUE, not critical, no pathlen, no keyUsage; SKI, AKI."""
+    """SNOM-CA: CA:TRUE, not critical, no pathlen, no keyUsage; SKI, AKI."""
     ca = family.intermediate
     assert list(ca.extensions) == ["2.5.29.14", "2.5.29.35", "2.5.29.19"]
     assert not any(extension.critical for extension in ca.extensions.values())

@@ -98,7 +98,7 @@ def test_names_print_as_the_seed_prints_them() -> None:
 
 
 def test_a_comma_in_a_value_splits_nothing() -> None:
-    """The Cisco SPA's CN (facts: vendors.md) holds what looks like more attributes."""
+    """The Cisco SPA's CN (CISCO-SPA) holds what looks like more attributes."""
     cn = "SPA-525G2, MAC: 708105B37234, Serial: CBT,CN=000413AABBCC"
     name = Name.build([("ST", "708105B37234"), ("CN", cn)])
     assert name.values("CN") == (cn,)

@@ -217,7 +217,7 @@ def test_an_address_in_the_san_alone_does_not_silence_the_common_name(make) -> N
 
 
 def test_firmware_before_8_7_5_71_refuses_wildcards(make) -> None:
-    """Default flags 2 there (facts: snom.md §3)."""
+    """Default flags 2 there (SNOM-SETTING)."""
     certificate = make(dns=["*.example.com"])
     assert match_host(certificate, "prov.example.com", 0).ok
     refused = match_host(certificate, "prov.example.com", HostFlags.NO_WILDCARDS)

@@ -47,8 +47,8 @@ def test_one_phone_says_what_it_can_do_and_where_that_is_written(run) -> None:
         "TLSv1.0, TLSv1.1, TLSv1.2",
         "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
         "SHA-2/RSA-2048",
-        "seed, Supported Cipher Suites",
-        "facts/snom.md §3",
+        "SNOM-TLS, Supported Cipher Suites",
+        "SNOM-SETTING",
         "inference",
     ):
         assert words in result.stdout

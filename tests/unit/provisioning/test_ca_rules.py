@@ -194,7 +194,7 @@ def test_a_word_without_a_vendor_takes_it_from_above() -> None:
         assert (identity.mac, identity.vendor) == (MAC, vendor)
 
 
-# The vendors' own names: facts vendors.md and poly-grandstream.md
+# The vendors' own names: MTLS-PROTECT
 
 
 def generation_1() -> Issuer:

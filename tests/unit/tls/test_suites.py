@@ -1,4 +1,4 @@
-"""The registry: held against OpenSSL itself and against the seed's matrix."""
+"""The registry: held against OpenSSL itself and against SNOM-TLS's matrix."""
 
 import pytest
 from OpenSSL import SSL

@@ -1,4 +1,4 @@
-"""The four tabs keep the seed's rules."""
+"""The four tabs keep SNOM-TLS's rules."""
 
 import json
 from datetime import timedelta

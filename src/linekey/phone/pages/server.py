@@ -2,7 +2,7 @@
 
 ``PhoneServer`` is a service of ``edge.runner.VirtualPhone``: it serves the pages
 through the same door and engine as everything else, as the phone's firmware speaks TLS,
-with whichever certificate the phone shows at that moment (seed, Phone's Web Server
+with whichever certificate the phone shows at that moment (SNOM-TLS, Phone's Web Server
 Certificate: the built-in one, or the operator's own).
 
 Rules: loopback unless told otherwise; a phone without any certificate has no HTTPS

@@ -3,7 +3,7 @@
 Rules: a session is a random cookie (Secure, HttpOnly, SameSite=Strict) and a random
 form token that every form must send back, so that no other site can press a button
 here. User mode looks; admin mode changes. Without ``http_user`` everybody who reaches
-the pages is in user mode, as on the phone (facts/snom.md §3; M). Wrong passwords cost
+the pages is in user mode, as on the phone (SNOM-SETTING; M). Wrong passwords cost
 growing pauses. Nothing outlives the process.
 
 The clock comes in as ``monotonic`` seconds.

@@ -3,7 +3,7 @@
 ``ACTIONS`` maps an event to the setting that holds its URL; ``expand`` puts the values
 into it. Nothing here fetches.
 
-Rules (facts/snom.md §3): ``$name`` is a run-time variable, or any setting
+Rules (SNOM-SETTING): ``$name`` is a run-time variable, or any setting
 (``$user_name1``), or ``$sip_header(NAME)`` (H); **a secret expands to nothing** (H);
 what is not known expands to nothing (L); in the path a ``&`` right after a variable
 only ends its name, in the query it separates parameters as always (M). Values are
@@ -35,15 +35,15 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
     | {event: f"action_{event}" for event in _WITHOUT_URL}
     | {"received_attended_transfer": "action_received_attended_transfer"}
 )
-"""Event → setting name (facts/snom.md §3, H; ``_OF_TEMPLATES`` and the last by
-templates of public provisioning systems, M)."""
+"""Event → setting name (SNOM-SETTING, H; ``_OF_TEMPLATES`` and the last by
+PBX-TEMPLATES, M)."""
 
 VARIABLES = frozenset(
     "local remote active_url active_user active_host call-id display_local"
     " display_remote active_key phone_ip local_ip nr_ongoing_calls context_url"
     " cancel_reason longpress_key".split()
 )
-"""Run-time variables (facts/snom.md §3, H). ``mac`` is a setting to this module."""
+"""Run-time variables (SNOM-SETTING, H). ``mac`` is a setting to this module."""
 
 _VARIABLE = re.compile(
     r"\$(?:sip_header\((?P<header>[^)]*)\)"

@@ -5,7 +5,7 @@ and where it came from, and answers every key with what to do next (``Open``, ``
 ``Stay``). It fetches nothing: whoever runs the phone opens the URL and hands the bytes
 back.
 
-Rules (vendor page "XML Minibrowser", H unless said): roots ``SnomIPPhone…``; names are
+Rules (SNOM-XML, H unless said): roots ``SnomIPPhone…``; names are
 case-insensitive; one object a document, several only in ``SnomIPPhoneBatch``, of which
 the first is shown unless the URL's fragment says ``#sub=*[@id="…"]``;
 ``snom://mb_exit`` leaves, ``snom://mb_nop`` does nothing, and ``phone://`` is the newer

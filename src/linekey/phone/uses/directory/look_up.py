@@ -6,7 +6,7 @@ until ``result`` stands; ``end`` gives the bytes that say good-bye. TLS
 (``ldap_over_tls``) and the socket belong to whoever drives it. Where it fails on the
 way, ``fail`` makes the result: the reason, and what had been found by then.
 
-Rules: ``ldap_max_hits`` goes out as the size limit (facts/snom.md §3, H); a search that
+Rules: ``ldap_max_hits`` goes out as the size limit (SNOM-SETTING, H); a search that
 ends at a limit keeps what it found, with a note (RFC 4511 appendix A.1); referrals and
 search references are not followed (L), and said; a result code is read by its number,
 since the list of codes is open (RFC 4511 §4.1.9).

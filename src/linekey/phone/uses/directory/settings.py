@@ -1,6 +1,6 @@
 """The phone's ``ldap_…`` settings, and the filter that a typed text makes of them.
 
-Rules (facts/snom.md §3, H unless said):
+Rules (SNOM-SETTING, H unless said):
 
 - Filters hold ``%`` for what was typed, which is put in once and escaped by RFC 4515
   §3, so that nobody types a filter. Before 10.1.27.0 ``%`` stands for what *begins*
@@ -25,7 +25,7 @@ from linekey.errors import InputError
 from linekey.phone.urls import is_host
 
 MAX_HITS: Final = 50
-"""``ldap_max_hits``'s default (facts/snom.md §3, H)."""
+"""``ldap_max_hits``'s default (SNOM-SETTING, H)."""
 MOST_HITS: Final = 1000
 """More than anybody reads on a phone; as many as Active Directory gives at once."""
 _MOST_PORT: Final = 65535

@@ -4,10 +4,10 @@ A phone proves itself to the switch before it has an address. The supplicant is
 wpa_supplicant's (what desk phones run, L); this module writes the file that it reads,
 and the files it names. Running it is the business of ``network.edge``.
 
-Rules: ``ieee8021x_eap_auth_method`` and ``…_md5_username/_password`` (facts/snom.md §3,
+Rules: ``ieee8021x_eap_auth_method`` and ``…_md5_username/_password`` (SNOM-SETTING,
 H); EAP-TLS proves the phone by its certificate, and the 802.1X tab holds the CAs
-that the network's server is proved by (seed, tab "802.1X Certificates"; the tags that
-carry a client certificate of its own are undocumented, L). An empty tab proves
+that the network's server is proved by (SNOM-TLS, tab "802.1X Certificates"; the tags
+that carry a client certificate of its own are undocumented, L). An empty tab proves
 nobody: the server is then not checked, as phones do it, and said so (L). The EAP
 identity is the MAC, upper-case (L: the certificate's CN, RFC 5216 §5.2 lets the server
 compare).

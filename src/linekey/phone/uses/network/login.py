@@ -1,6 +1,6 @@
 """802.1X on the phone: what a login needs, and what came of it.
 
-Rules (seed, tab "802.1X Certificates"; L where no word of the vendor is known): the
+Rules (SNOM-TLS, tab "802.1X Certificates"; L where no word of the vendor is known): the
 802.1X tab alone vouches for the network's server, and for no other; a server that was
 refused goes to the Unknown tab with the purpose 802.1x, and an exception accepts
 exactly that certificate. The supplicant decides on the wire (it has its own TLS); the

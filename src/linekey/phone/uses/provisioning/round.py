@@ -1,10 +1,10 @@
 """One provisioning round: which URL is next, and what the round came to.
 
 Rules: the phone's own two documents first (``phone.urls``), then what they name in
-``<setting-files>``, in order; certificates by URL after all documents (seed, Uploading
-Server Certificates via Provisioning, H). One URL is fetched at a time, so that a later
-document profits from an earlier one. A URL is fetched once a round, and depth and count
-are limited, so no set of documents can keep a phone busy for ever.
+``<setting-files>``, in order; certificates by URL after all documents (SNOM-TLS,
+Uploading Server Certificates via Provisioning, H). One URL is fetched at a time, so
+that a later document profits from an earlier one. A URL is fetched once a round, and
+depth and count are limited, so no set of documents can keep a phone busy for ever.
 """
 
 from collections import deque
@@ -108,7 +108,7 @@ def retry_after_s(failures: int, spread: float) -> float:
     """Seconds until the next try: growing, and spread over the fleet.
 
     ``failures`` counts from 1; ``spread`` is 0 to 1 and differs by phone, so that a
-    fleet does not come back in one moment (facts/vendors.md, falling short no. 9).
+    fleet does not come back in one moment, as after a power cut.
     """
     base = min(RETRY_FIRST_S * 2 ** min(failures - 1, 10), RETRY_LAST_S)
     return float(base * (0.75 + 0.5 * spread))

@@ -1,6 +1,6 @@
-"""The seed's table of models, row by row, at the phone itself.
+"""SNOM-TLS's table of models, row by row, at the phone itself.
 
-The rows are typed from the seed (Authentication of the devices), not taken from the
+The rows are typed from SNOM-TLS (Authentication of the devices), not taken from the
 catalogue: what a phone shows, whether it takes a SHA-2 chain, and what a patch does to
 it, just below and at the firmware the row names.
 """
@@ -33,7 +33,7 @@ PHONES = [
 
 
 def knows_sha2(row: str, firmware: str) -> bool:
-    """What the seed's column "Supported Hash algorithm" says."""
+    """What SNOM-TLS's column "Supported Hash algorithm" says."""
     if row == "later":
         return Firmware.parse(firmware) >= Firmware.parse("8.9.3.60")
     return row == "always"
