@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.line_cases import TODAY, key
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.live.line_cases import GOOD, NAME, TODAY, key
 from tests.live.odd_certificates import odd_leaves, root
 from tests.live.openssl_lines import serving
 from tests.live.test_line_paths import verdicts_on
@@ -19,7 +20,9 @@ from tests.live.test_openssl_lines import Remembering
 from tests.phone_pki import MAC, device
 
 from linekey.catalog.profile import profile
+from linekey.certs.build import Issuer, issue
 from linekey.certs.certificate import Certificate
+from linekey.certs.dn import Name
 from linekey.certs.lines import Line, prove_as, reads
 from linekey.certs.pem import private_key_to_pem
 from linekey.errors import CertificateError
@@ -65,6 +68,36 @@ async def test_an_odd_certificate_gets_the_verdict_of_its_line(
     assert {what: judged(line, der) for what, der in LEAVES.items()} == told
     assert len(set(told.values())) == 3
     record_interop(f"OpenSSL {version}", "certificates that a strict parser refuses")
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [pytest.param(v, x, marks=pytest.mark.peer(f"OpenSSL {v}")) for v, x in LINES[::2]],
+)
+async def test_the_curves_of_an_issuer_are_those_of_the_line(
+    version: str, line: Line, tmp_path: Path
+) -> None:
+    above, chains = Issuer(root(), key("odd root")), []
+    for number, curve in enumerate((ec.SECP256R1(), ec.BrainpoolP256R1())):
+        own = ec.generate_private_key(curve)
+        name = Name.build([("CN", f"middle {number}")])
+        dates = {"not_before": GOOD[0], "not_after": GOOD[1]}
+        middle = issue(name, own, above, serial=8, ca=True, **dates)  # type: ignore[arg-type]
+        leaf = issue(
+            Name.build([("CN", NAME)]), key("leaf"), Issuer(middle, own), serial=9,
+            dns_names=(NAME,), **dates,  # type: ignore[arg-type]
+        )  # fmt: skip
+        chains.append((leaf, middle))
+    told = await verdicts_on(
+        version, [([c.der for c in x], [root().der]) for x in chains], tmp_path,
+        key("leaf"),
+    )  # fmt: skip
+    ours = [
+        prove_as(line, a, (b,), (root(),), at=TODAY, purpose="server").ok
+        for a, b in chains
+    ]
+    assert ours == [verdict == "accepted" for verdict in told], told
+    assert ours == [True, line != "1.0.1"]
 
 
 async def visited(port: int, firmware: str, authenticates: bool) -> Remembering:

@@ -52,6 +52,7 @@ _OF_TIMES: Final = frozenset({13, 14})  # X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FI
 _NO_ALTERNATIVE: Final = frozenset({"0.9.8", "1.0.0"})
 _OWN_LIST_FIRST: Final = frozenset({"1.1.1"})
 _MORE_DATES: Final = frozenset({"0.9.8", "1.0.0", "1.0.1"})  # as 1.0.2o; 1.0.2s not
+_BRAINPOOL: Final = frozenset({"1.0.2", "1.1.1"})
 _KEY_AGREEMENT_SERVES: Final = frozenset({"1.0.2", "1.1.1"})
 
 
@@ -140,6 +141,7 @@ def prove_as(
         *_against(line, built, others, anchors, at),
         *proof.against_purpose(built.path, purpose),
         *(_against_key_agreement(line, leaf) if purpose == "server" else ()),
+        *_against_curves(line, built.path),
     ):
         if not _excused(line, built, problem):
             found.setdefault((problem.code, problem.certificate), problem)
@@ -156,6 +158,17 @@ def _excused(line: Line, built: BuiltPath, problem: PathProblem) -> bool:
     known = problem.certificate in path
     depth = path.index(problem.certificate) if known else problem.depth
     return depth >= built.sent and problem.code in _OF_EXTENSIONS
+
+
+def _against_curves(line: Line, path: Sequence[Certificate]) -> Iterator[PathProblem]:
+    """Up to 1.0.1 OpenSSL has no Brainpool curves (RFC 5639; measured with 1.0.1u)."""
+    if line in _BRAINPOOL:
+        return
+    for depth, issuer in enumerate(path[1:]):
+        if (issuer.key.curve or "").startswith("brainpool"):
+            said = f"its issuer's key is on {issuer.key.curve}"
+            code = err.UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY
+            yield proof.as_problem(code, depth, path[depth], said)
 
 
 def _against_key_agreement(line: Line, leaf: Certificate) -> Iterator[PathProblem]:
