@@ -1,12 +1,13 @@
 """docs/howto/<peer>.md: prose from tools/howto, the configuration from the code.
 
-Each page shows the whole configuration that ``linekey export`` writes for a small
-fleet, made by the same function; tests/live runs what it writes.
+Each page shows the lines that matter of what ``linekey export`` writes for a small
+fleet, made by the same function; tests/live runs the whole.
 """
 
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 from jinja2 import Environment, StrictUndefined
 
@@ -82,12 +83,26 @@ def page(peer: str) -> str:
         (text,) = (f.text for f in made.files if f.name == name)
         return f"```\n{text.rstrip()}\n```"
 
+    def part(name: str, first: str, last: str, *, files: str | None = None) -> str:
+        """The lines from the one that begins so to the next that begins so."""
+        made = example(peer, files=files)
+        (text,) = (f.text for f in made.files if f.name == name)
+        lines = text.splitlines()
+        bare = [line.strip() for line in lines]
+        start = next(n for n, line in enumerate(bare) if line.startswith(first))
+        stop = next(
+            n for n, line in enumerate(bare) if n > start and line.startswith(last)
+        )
+        shown = dedent("\n".join(lines[start : stop + 1]))
+        return f"```\n{shown}\n```"
+
     environment = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
     source = (SOURCES / f"{peer}.md.j2").read_text(encoding="utf-8")
     text = environment.from_string(source).render(
         file=file,
+        part=part,
         run=["    " + line for line in example(peer).run],
         prepare=["    " + line for line in example(peer).prepare],
         purposes=purpose_table(find_peer(peer).title),

@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -34,3 +35,11 @@ def test_every_page_that_says_it_is_made_by_make_docs_is_registered() -> None:
         if "<!-- Made by `make docs`" in path.read_text(encoding="utf-8")
     }
     assert claiming == set(make_docs.PAGES)
+
+
+@pytest.mark.parametrize("page", [p for p in make_docs.PAGES if "/howto/" in p])
+def test_a_howto_shows_the_lines_that_matter_and_no_whole_file(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert max(block.count("\n") for block in shown) <= 16

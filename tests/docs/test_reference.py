@@ -22,6 +22,8 @@ from linekey.catalog.vendors import IDENTITY_RULES
 from linekey.cli.main import app
 from linekey.provisioning.decision import Reason
 from linekey.settings import Settings, fields, parse_settings
+from linekey.store.opening import open_store
+from linekey.store.schema import metadata
 from linekey.trust.findings import X509_ALERTS
 from linekey.trust.rules import RULES
 
@@ -124,3 +126,20 @@ def test_linekey_toml_on_a_page_is_one_that_linekey_reads() -> None:
                 parse_settings(toml=block)
                 found += 1
     assert found >= 3
+
+
+def test_the_state_folder_and_the_tables_are_those_of_the_database_page(
+    tmp_path: Path,
+) -> None:
+    folder, _, tables = page("database.md").partition("## Tables")
+    with open_store(tmp_path, create=True):
+        made = {path.name for path in tmp_path.iterdir()}
+        made |= {f"keys/{key.name}" for key in (tmp_path / "keys").iterdir()}
+    wal = {"linekey.db-wal", "linekey.db-shm", "keys"}
+    others = {"linekey.toml", "reserve", "phones/", "lab/"}  # made by who needs it
+    assert set(first_words(folder)) == made - wal | others
+    assert set(first_cells(tables)) == {*metadata.tables, "alembic_version"}
+
+
+def first_words(text: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)

@@ -265,7 +265,7 @@ def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str
     elif server.certificate_days_left < _SOON_DAYS:
         notes.append(
             f"the server's certificate expires in {server.certificate_days_left} days; "
-            "renew it, then restart linekey."
+            "renew it, then reload linekey (SIGHUP)."
         )
     if not authorities:
         notes.append("no vendor CA is trusted; add one with linekey trust add FILE.")
