@@ -53,6 +53,7 @@ from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
 from linekey.wire.process import new_loop, settle_garbage
@@ -162,7 +163,7 @@ class Result:
 
 
 def is_registered(state: PhoneState) -> bool:
-    return any(line.state is LineState.REGISTERED for line in state.apps.lines)
+    return any(line.state is LineState.REGISTERED for line in state.part(Lines).lines)
 
 
 async def register(states: list[PhoneState], at_once: int, server: int) -> Result:

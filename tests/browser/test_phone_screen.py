@@ -10,13 +10,15 @@ from tests.browser.conftest import SIZE
 from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, serve
 
-from linekey.phone.app_events import BackPressed, LineMoved, LinesRead, LookupEnded
-from linekey.phone.apps import LineStatus
 from linekey.phone.document import FunctionKey
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.pages.server import serve_pages
 from linekey.phone.state import Notification, new_phone
+from linekey.phone.uses.browser.events import BackPressed
+from linekey.phone.uses.directory.events import LookupEnded
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.sip.events import LineMoved, LinesRead
+from linekey.phone.uses.sip.lines import LineStatus
 from linekey.phone.uses.sip.registration import LineState
 
 pytestmark = pytest.mark.peer("chromium")

@@ -17,11 +17,12 @@ from tests.live.test_phone_nginx import phone as with_keys
 from tests.live.test_phone_sip import stands
 from tests.live.test_phone_sip import until as wait_until
 
-from linekey.phone.apps import DirectoryView
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.pages.server import PhoneServer, serve_pages
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.browser.browsing import Browsing
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.directory.view import Directory, Found
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.registration import LineState
 
@@ -102,7 +103,7 @@ async def test_a_key_is_pressed_and_a_menu_walked_by_mouse_and_keyboard(
         await expect(display).to_contain_text("Today", timeout=10_000)
         await page.get_by_role("button", name="Exit").click()
         await expect(display).to_contain_text("Snom D785")
-        assert running.state.apps.browser.page is None
+        assert running.state.part(Browsing).browser.page is None
         assert "Bread%20%26%20butter" not in peer.log()  # nginx logs no query
 
 
@@ -121,8 +122,8 @@ async def test_a_form_of_a_page_that_changed_presses_nothing(
             "document.querySelector('button.entry').click()"
         )
         await expect(page.get_by_text("the page has changed meanwhile")).to_be_visible()
-        assert running.state.apps.browser.page is not None
-        assert running.state.apps.browser.page.title == "Canteen"
+        assert running.state.part(Browsing).browser.page is not None
+        assert running.state.part(Browsing).browser.page.title == "Canteen"
 
 
 async def test_a_name_is_looked_up(place: Place, page: Page) -> None:
@@ -153,8 +154,8 @@ async def test_a_thousand_hits_stay_in_the_display_and_scroll_by_key(
         for n in range(1000)
     )
     state = with_keys(place, "https://localhost:1")
-    view = DirectoryView("ada", LookupResult(hits), datetime.now(UTC))
-    state = replace(state, apps=replace(state.apps, directory=view))
+    found = Found("ada", LookupResult(hits), datetime.now(UTC))
+    state = state.with_part(Directory(found))
     async with switched_on(state) as (_, pages):
         await page.goto(f"{pages.url}screen")
         shown = page.get_by_role("list", name="Hits")

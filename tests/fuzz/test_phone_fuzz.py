@@ -14,16 +14,6 @@ from tests.phone_pki import MAC, NOW, authority, device, self_signed, server
 
 from linekey.certs.pem import to_base64, to_pem
 from linekey.errors import InputError
-from linekey.phone.app_events import (
-    ActionHappened,
-    FormSubmitted,
-    KeyPressed,
-    LookupWanted,
-    OpenPage,
-    PageFailed,
-    PageFetched,
-    SoftKeyPressed,
-)
 from linekey.phone.document import FunctionKey, parse_document
 from linekey.phone.edge import http
 from linekey.phone.edge.runner import VirtualPhone
@@ -31,14 +21,10 @@ from linekey.phone.events import (
     Answer,
     CertificateRemoved,
     CertificateUploaded,
-    ConnectionEnded,
-    DocumentFetched,
+    ConnectionReported,
     ExceptionAdded,
-    Fetch,
-    FetchFailed,
     PatchInstalled,
     PoweredOn,
-    ProvisioningWanted,
     SettingEntered,
 )
 from linekey.phone.identity import parse_identity
@@ -46,9 +32,24 @@ from linekey.phone.machine import Machine
 from linekey.phone.patch import make_patch, read_patch
 from linekey.phone.requests import parse_request
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.actions.events import ActionHappened, KeyPressed, SoftKeyPressed
+from linekey.phone.uses.browser.events import (
+    FormSubmitted,
+    OpenPage,
+    PageFailed,
+    PageFetched,
+)
+from linekey.phone.uses.directory.events import LookupWanted
+from linekey.phone.uses.provisioning.events import (
+    DocumentFetched,
+    Fetch,
+    FetchFailed,
+    ProvisioningWanted,
+)
 from linekey.tls.context import Identity, server_context
 from linekey.tls.engine import ServerEngine
 from linekey.tls.policy import INTERIM, LEGACY, MODERN
+from linekey.tls.pump import Limits
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.wire.dialer import DialError, Stream
 
@@ -337,7 +338,7 @@ def fetch(
             pipe = Pipe(answer)
             stream = Stream(purpose, f"{host}:{port}", pipe.reader, pipe)  # type: ignore[arg-type]
             if tls:
-                await stream.start(running.offer(), host)
+                await stream.start(running.offer(), host, Limits(5.0))
             return stream
 
         scheme = "https" if encrypted else "http"
@@ -353,7 +354,7 @@ def fetch(
     text = asyncio.run(main())
     machine = Machine(phone())
     for report in reports:
-        machine.handle(ConnectionEnded(report), NOW)
+        machine.handle(ConnectionReported(report), NOW)
     return text, reports
 
 

@@ -29,7 +29,7 @@ from linekey.check.run import check_answers
 from linekey.mac import parse_mac
 from linekey.phone.document import PhoneDocument
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import ConnectionEnded, Event
+from linekey.phone.events import ConnectionReported, Event
 from linekey.phone.state import new_phone
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
@@ -157,7 +157,7 @@ class Remembering(VirtualPhone):
     report: Any = None
 
     def happened(self, event: Event) -> None:
-        if isinstance(event, ConnectionEnded):
+        if isinstance(event, ConnectionReported):
             self.report = event.report
         super().happened(event)
 

@@ -16,11 +16,15 @@ from tests.phone_pki import authority, device
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
-from linekey.phone.app_events import NetworkCertificateUploaded, NetworkLoginWanted
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.network.events import (
+    NetworkCertificateUploaded,
+    NetworkLoginWanted,
+)
+from linekey.phone.uses.network.view import Network
 
 pytestmark = [pytest.mark.peer("freeradius"), pytest.mark.peer("eapol_test")]
 
@@ -77,8 +81,8 @@ async def test_the_phone_logs_in_with_its_certificate(
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok, (answer, peer.log())
-    assert ended.apps.network is not None
-    assert ended.apps.network.ok
+    assert ended.part(Network).last is not None
+    assert ended.part(Network).last.ok
     entry = next(e for e in ended.log if e.purpose == "802.1x")
     assert version in entry.text
     record_interop(
@@ -113,7 +117,7 @@ async def test_a_phone_with_a_long_list_of_suites_logs_in_with_either_generation
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok, (answer, peer.log())
-    assert ended.apps.network is not None
+    assert ended.part(Network).last is not None
     assert version in next(e for e in ended.log if e.purpose == "802.1x").text
     record_interop(
         "freeradius",
@@ -207,8 +211,8 @@ async def test_a_server_not_on_the_tab_is_refused_and_an_exception_cures_it(
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok, answer
-    assert ended.apps.network is not None
-    assert "exception" in str(ended.apps.network.notes)
+    assert ended.part(Network).last is not None
+    assert "exception" in str(ended.part(Network).last.notes)
     record_interop(
         "freeradius",
         "virtual phone: server not on the 802.1X tab, then an exception",
@@ -221,8 +225,8 @@ async def test_an_empty_tab_checks_nobody_and_says_so(place: Place) -> None:
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok
-    assert ended.apps.network is not None
-    assert "tab is empty" in str(ended.apps.network.notes)
+    assert ended.part(Network).last is not None
+    assert "tab is empty" in str(ended.part(Network).last.notes)
 
 
 async def test_a_stranger_is_refused_by_the_network(
@@ -301,5 +305,5 @@ async def test_a_login_for_which_something_lacks_is_no_connection(place: Place) 
     assert "ieee8021x_eap_md5_username" in answer.hint
     assert ended.notifications == ()
     assert any("needs a user name" in entry.text for entry in ended.log)
-    assert ended.apps.network is not None
-    assert not ended.apps.network.ok
+    assert ended.part(Network).last is not None
+    assert not ended.part(Network).last.ok

@@ -12,11 +12,12 @@ from tests.live.peers import NAME, Peer, exported_peer
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
-from linekey.phone.app_events import LookupWanted
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.directory.events import LookupWanted
+from linekey.phone.uses.directory.view import Directory
 
 pytestmark = pytest.mark.peer("slapd")
 
@@ -126,7 +127,7 @@ async def test_the_phone_proves_itself_binds_and_finds(
             assert names(await ask(running, "%")) == []
             assert names(await ask(running, "50% off")) == ["50% off"]
             ended = running.state
-    assert ended.apps.directory is not None
+    assert ended.part(Directory).found is not None
     assert any(
         "asked for a certificate; shown" in d for e in ended.log for d in e.details
     )

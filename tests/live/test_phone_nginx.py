@@ -15,21 +15,15 @@ from tests.phone_pki import authority, server
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.export.render import Export
-from linekey.phone.app_events import (
-    ActionHappened,
-    AppEvent,
-    BackPressed,
-    EntryChosen,
-    FormSubmitted,
-    KeyPressed,
-    SoftKeyPressed,
-)
-from linekey.phone.apps import describe_page
+from linekey.phone.display import Display
 from linekey.phone.document import FunctionKey
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import Answer, ExceptionAdded
+from linekey.phone.events import Answer, Event, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.actions.events import ActionHappened, KeyPressed, SoftKeyPressed
+from linekey.phone.uses.browser.browsing import Browsing, describe_page
+from linekey.phone.uses.browser.events import BackPressed, EntryChosen, FormSubmitted
 from linekey.phone.uses.browser.minibrowser import Page
 
 pytestmark = pytest.mark.peer("nginx")
@@ -84,13 +78,13 @@ def phone(
     return replace(state, settings=kept, function_keys=keys)
 
 
-async def press(running: VirtualPhone, event: AppEvent) -> Answer:
+async def press(running: VirtualPhone, event: Event) -> Answer:
     async with asyncio.timeout(30):
         return await running.do(event)
 
 
 def shown(running: VirtualPhone) -> Page:
-    page = running.state.apps.browser.page
+    page = running.state.part(Browsing).browser.page
     assert page is not None
     return page
 
@@ -126,19 +120,19 @@ async def test_function_keys_and_the_minibrowser_work_with_mutual_tls(
         await press(running, BackPressed())
         await press(running, EntryChosen(2))
         async with asyncio.timeout(10):
-            await running.wait_for(lambda s: s.apps.image == PIXEL)
-        view = describe_page(running.state.apps)
+            await running.wait_for(lambda s: s.part(Browsing).image == PIXEL)
+        view = describe_page(running.state)
         assert view is not None
         assert view["image"] == "image/png"
         await press(running, BackPressed())
         await press(running, SoftKeyPressed("F1"))
-        assert running.state.apps.browser.page is None
+        assert running.state.part(Browsing).browser.page is None
         line = await press(running, KeyPressed(6))
         assert "a real phone would call 402" in line.text
         evil = await press(running, KeyPressed(4))
         assert not evil.ok
         assert "document type declaration is refused" in evil.text
-        assert running.state.apps.browser.page is None
+        assert running.state.part(Browsing).browser.page is None
         missing = await press(running, KeyPressed(5))
         assert "the server answered 404" in missing.text
         ended = running.state
@@ -165,7 +159,7 @@ async def test_an_input_page_is_sent_and_a_page_fetches_its_next_by_itself(
         assert shown(running).url.endswith("/ordered.xml?dish=Soup%20%26%20bread")
         async with asyncio.timeout(10):
             await running.wait_for(
-                lambda s: s.apps.browser.page is not None and s.apps.browser.page.title == "Today"
+                lambda s: s.part(Browsing).browser.page is not None and s.part(Browsing).browser.page.title == "Today"
             )  # fmt: skip
 
 
@@ -321,5 +315,5 @@ async def test_a_hundred_megabytes_are_not_taken(
             assert "larger than" in answer.text
             other = await press(running, ActionHappened("incoming", asked=True))
             assert other.ok
-            assert running.state.apps.message is None
+            assert running.state.part(Display).message is None
     record_interop("nginx", "virtual phone: an answer of 100 MB", "cut off, told")

@@ -20,10 +20,11 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.lab.authority import LabAuthority
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import ExceptionAdded, ProvisioningWanted
+from linekey.phone.events import ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.pages.server import PhoneServer
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.wire.door.listener import bind
 
 FINE = (

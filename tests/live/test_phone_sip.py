@@ -31,6 +31,7 @@ from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip import registration as sip_registration
 from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
 from linekey.server.server import utc_now
@@ -65,7 +66,7 @@ def without_certificate(state: PhoneState) -> PhoneState:
 
 def stands(state: LineState, saying: str = "") -> Callable[[PhoneState], bool]:
     def met(phone: PhoneState) -> bool:
-        line = phone.apps.line(1)
+        line = phone.part(Lines).line(1)
         return line is not None and line.state is state and saying in line.reason
 
     return met
@@ -130,7 +131,7 @@ async def test_the_phone_registers_with_its_certificate_is_reached_and_unregiste
         ended = running.state
         gone = await other.ask_with_password("OPTIONS", to, OTHER, own=own, cseq=5)
     assert gone.startswith("SIP/2.0 404"), gone
-    assert ended.apps.lines[0].reason == "unregistered"
+    assert ended.part(Lines).lines[0].reason == "unregistered"
     assert SECRET not in "".join(str(e) for e in ended.log)
     record_interop(
         "kamailio",
@@ -146,7 +147,9 @@ async def test_another_phones_account_is_refused_and_the_reason_is_told(
         state = phone(place, peer.port)
         async with VirtualPhone(state, services=(SipLines(),)) as running:
             state = await until(running, stands(LineState.WAITING))
-    assert "403 This account belongs to another phone" in state.apps.lines[0].reason
+    assert (
+        "403 This account belongs to another phone" in state.part(Lines).lines[0].reason
+    )
     record_interop(
         "kamailio", "virtual phone: another phone's account", "403, told on the screen"
     )
@@ -163,7 +166,7 @@ async def test_a_phone_without_a_certificate_is_refused_in_the_handshake(
             without_certificate(state), services=(SipLines(),)
         ) as running:
             state = await until(running, stands(LineState.WAITING))
-    assert "handshake_failure" in state.apps.lines[0].reason
+    assert "handshake_failure" in state.part(Lines).lines[0].reason
     assert "peer did not return a certificate" in peer.log()
     assert state.notifications[0].purpose == "sip"
 
@@ -181,8 +184,8 @@ async def test_the_phone_registers_without_client_certificates(
         state = without_certificate(phone(place, peer.port))
         async with VirtualPhone(state, services=(SipLines(),)) as running:
             state = await until(running, stands(LineState.REGISTERED))
-            assert "for 60 s" in state.apps.lines[0].reason
-    assert running.state.apps.lines[0].reason == "unregistered"
+            assert "for 60 s" in state.part(Lines).lines[0].reason
+    assert running.state.part(Lines).lines[0].reason == "unregistered"
     record_interop(
         "kamailio",
         f"virtual phone: REGISTER with digest {algorithm}"
@@ -198,11 +201,11 @@ async def test_the_registration_is_kept_refreshed(
         VirtualPhone(phone(place, peer.port), services=(SipLines(),)) as running,
     ):
         first = await until(running, stands(LineState.REGISTERED))
-        assert first.apps.lines[0].until is not None
-        moment = first.apps.lines[0].until
+        assert first.part(Lines).lines[0].until is not None
+        moment = first.part(Lines).lines[0].until
         await until(
             running,
-            lambda s: stands(LineState.REGISTERED)(s) and (s.apps.lines[0].until or moment) > moment,
+            lambda s: stands(LineState.REGISTERED)(s) and (s.part(Lines).lines[0].until or moment) > moment,
         )  # fmt: skip
     record_interop(
         "kamailio", "virtual phone: registration refreshed before it expires"
@@ -256,8 +259,8 @@ async def test_a_server_that_goes_away_is_told_and_tried_again(place: Place) -> 
         await until(running, stands(LineState.REGISTERED))
         await server.aclose()
         state = await until(running, stands(LineState.WAITING))
-        assert "next try in" in state.apps.lines[0].reason
-        assert state.apps.lines[0].until is None
+        assert "next try in" in state.part(Lines).lines[0].reason
+        assert state.part(Lines).lines[0].until is None
 
 
 class Cable:

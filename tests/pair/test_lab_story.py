@@ -8,6 +8,7 @@ from linekey.lab.registrar import Said
 from linekey.lab.stage import Stage, cast
 from linekey.lab.story import Narrator
 from linekey.phone.events import SettingEntered
+from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.registration import LineState
 from linekey.store.paths import StateDir
 
@@ -35,7 +36,7 @@ async def test_the_story_tells_registrations_and_refusals_and_no_ordinary_challe
         await stage.phone.do(SettingEntered("user_pass", "not-the-one", 1))
         async with asyncio.timeout(20):
             await stage.phone.wait_for(
-                lambda state: state.apps.lines[0].state is LineState.WAITING
+                lambda state: state.part(Lines).lines[0].state is LineState.WAITING
             )
     lines = [line for lines in story for line in lines]
     assert [line.split(maxsplit=1)[1] for line in lines if "cure:" not in line] == [

@@ -10,13 +10,16 @@ from sansldap import BindRequest, LDAPServer, PartialAttribute, SearchRequest
 from tests.pair.test_phone_sip import is_registered, is_waiting, phone, registrar, until
 from tests.phone_pki import server
 
-from linekey.phone.app_events import ActionHappened, KeyPressed, LookupWanted
+from linekey.phone.display import Display
 from linekey.phone.document import FunctionKey
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.actions.events import ActionHappened, KeyPressed
 from linekey.phone.uses.directory.edge import look_up
+from linekey.phone.uses.directory.events import LookupWanted
 from linekey.phone.uses.directory.settings import read_directory
 from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.lines import Lines
 from linekey.tls.engine import Identity, ServerContexts, ServerEngine
 from linekey.tls.events import DataReceived, HandshakeCompleted
 from linekey.tls.hello import parse_client_hello
@@ -126,7 +129,7 @@ async def half_a_directory(*, closes: bool) -> AsyncIterator[tuple[int, list[obj
 
 
 def line(state: PhoneState) -> str:
-    return state.apps.lines[0].reason
+    return state.part(Lines).lines[0].reason
 
 
 def directory_settings(state: PhoneState, port: int, **more: str) -> PhoneState:
@@ -292,7 +295,7 @@ async def test_a_silent_page_server_does_not_stop_the_other_keys() -> None:
             state, services=(SipLines(),), time_limit_s=1.0
         ) as running:
             waiting = asyncio.ensure_future(running.do(KeyPressed(0)))
-            await running.wait_for(lambda s: bool(s.apps.opening))
+            await running.wait_for(lambda s: bool(s.part(Display).opening))
             assert (await running.do(KeyPressed(1))).ok
             local = await running.do(KeyPressed(2))
             assert "not an http or https URL" in local.text
@@ -302,7 +305,7 @@ async def test_a_silent_page_server_does_not_stop_the_other_keys() -> None:
             gone = await running.do(KeyPressed(3))
             assert "connection refused" in gone.text
             late = asyncio.ensure_future(running.do(KeyPressed(0)))
-            await running.wait_for(lambda s: bool(s.apps.opening))
+            await running.wait_for(lambda s: bool(s.part(Display).opening))
             await running.do(KeyPressed(3))
             told = await late
             assert "no whole answer within 1 s; another page was asked" in told.text
@@ -329,6 +332,6 @@ async def test_whoever_waits_is_told_when_the_phone_is_switched_off() -> None:
         )
         async with VirtualPhone(state) as running:
             waiting = asyncio.ensure_future(running.do(KeyPressed(0)))
-            await running.wait_for(lambda s: bool(s.apps.opening))
+            await running.wait_for(lambda s: bool(s.part(Display).opening))
         answer = await waiting
     assert (answer.ok, answer.text) == (False, "the phone was switched off")

@@ -12,22 +12,22 @@ from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.errors import StorageError
+from linekey.phone import device as phone_itself
 from linekey.phone import machine
-from linekey.phone.app_events import (
-    KeyPressed,
-    LineMoved,
-    LookupWanted,
-    NetworkLoginWanted,
-)
+from linekey.phone.display import Display
 from linekey.phone.document import FunctionKey
-from linekey.phone.edge import app_runner, http
+from linekey.phone.edge import http
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import (
-    NotificationDismissed,
-    ProvisioningWanted,
-    SettingEntered,
-)
+from linekey.phone.events import NotificationDismissed, SettingEntered
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.actions.events import KeyPressed
+from linekey.phone.uses.directory import edge as directory
+from linekey.phone.uses.directory.events import LookupWanted
+from linekey.phone.uses.network import edge as supplicant
+from linekey.phone.uses.network.events import NetworkLoginWanted
+from linekey.phone.uses.provisioning import handle as rounds
+from linekey.phone.uses.provisioning.events import ProvisioningWanted
+from linekey.phone.uses.sip.events import LineMoved
 from linekey.phone.uses.sip.registration import LineState
 from linekey.trust.connection import Purpose
 from linekey.wire.dialer import DialError, dial
@@ -71,7 +71,7 @@ async def test_an_event_that_faults_is_undone_told_and_survived(
     async with VirtualPhone(phone(), clock=NOW) as running:
         await running.round_ended()
         with monkeypatch.context() as broken:
-            broken.setattr(machine, "remarks_on", fault)
+            broken.setattr(phone_itself, "remarks_on", fault)
             answer = await running.do(SettingEntered("language", "Deutsch"))
         assert not answer.ok
         assert answer.text == (
@@ -129,8 +129,8 @@ async def test_a_phone_that_cannot_keep_its_state_still_stops() -> None:
     ("event", "module", "name"),
     [
         (KeyPressed(0), http, "get"),
-        (LookupWanted("ada"), app_runner, "look_up"),
-        (NetworkLoginWanted("127.0.0.1", 1812, "s"), app_runner.supplicant, "log_in"),
+        (LookupWanted("ada"), directory, "look_up"),
+        (NetworkLoginWanted("127.0.0.1", 1812, "s"), supplicant, "log_in"),
     ],
     ids=["page", "directory", "802.1X"],
 )
@@ -152,14 +152,14 @@ async def test_a_task_that_faults_is_told_to_whoever_asked_and_the_phone_goes_on
         answer = await running.do(event)
         assert not answer.ok
         assert "a fault of linekey's own (ZeroDivisionError)" in answer.text
-        assert running.state.apps.opening == ""
+        assert running.state.part(Display).opening == ""
         assert (await running.do(SettingEntered("language", "Deutsch"))).ok
         assert is_told(running.state, caplog)
 
 
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
-    [(http, "get", async_fault), (machine, "apply_document", fault), (machine, "settings_urls", fault)],
+    [(http, "get", async_fault), (rounds, "apply_document", fault), (rounds, "settings_urls", fault)],
     ids=["fetching", "applying", "beginning"],
 )  # fmt: skip
 async def test_a_round_that_faults_ends_as_failed_and_is_tried_again(
@@ -181,7 +181,7 @@ async def test_a_round_that_faults_ends_as_failed_and_is_tried_again(
                     state = await running.round_ended()
                 assert state.status is Status.FAILED
                 assert "a fault of linekey's own" in state.status_reason
-                assert running._timer is not None, "it tries again"
+                assert running._timers, "it tries again"
                 patch.undo()
                 await running.do(ProvisioningWanted("again"))
                 async with asyncio.timeout(10):
@@ -196,7 +196,7 @@ async def test_a_fault_while_the_phone_is_switched_off_does_not_keep_it_on(
 ) -> None:
     async with VirtualPhone(phone(), clock=NOW) as running:
         await running.round_ended()
-        monkeypatch.setattr(machine, "handle_app", fault)
+        monkeypatch.setitem(machine.TAKERS, LineMoved, (fault,))
         running.happened(LineMoved(1, LineState.IDLE, "unregistered"))
     assert is_told(running.state, caplog)
 

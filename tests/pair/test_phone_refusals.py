@@ -10,8 +10,9 @@ from tests.phone_pki import END, MAC, NOW, authority, device, name, server
 from tests.phone_server import INTERIM, MODERN, Route, Site, accept, serve
 
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import ExceptionAdded, ProvisioningWanted
+from linekey.phone.events import ExceptionAdded
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.tls.alerts import Alert
 from linekey.tls.events import PeerChain, Refuse
 from linekey.trust.connection import Purpose

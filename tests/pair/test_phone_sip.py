@@ -17,6 +17,7 @@ from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip import registration as sip_registration
 from linekey.phone.uses.sip.account import read_account
 from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.registration import LineState, Registration
 from linekey.tls.engine import Identity, ServerContexts
 from linekey.wire.door.listener import bind
@@ -76,14 +77,14 @@ async def until(running: VirtualPhone, met: Callable[[PhoneState], bool]) -> Pho
 
 def is_registered(n: int = 1) -> Callable[[PhoneState], bool]:
     def met(state: PhoneState) -> bool:
-        line = state.apps.line(n)
+        line = state.part(Lines).line(n)
         return line is not None and line.state is LineState.REGISTERED
 
     return met
 
 
 def is_waiting(state: PhoneState) -> bool:
-    line = state.apps.line(1)
+    line = state.part(Lines).line(1)
     return line is not None and line.state is LineState.WAITING
 
 
@@ -102,7 +103,7 @@ async def test_a_line_registers_and_unregisters_as_the_phone_stops(
             assert binding.tls.peer_chain[0] == device(MAC).leaf
             assert binding.user_agent == "snomD785/10.1.33.33"
             report = running.report()
-        line = running.state.apps.line(1)
+        line = running.state.part(Lines).line(1)
     assert report["lines"][0]["state"] == "registered"
     assert line is not None
     assert (line.state, line.reason) == (
@@ -145,7 +146,7 @@ async def test_a_certificate_nobody_knows_goes_to_the_tab_and_an_exception_cures
         state = await until(running, is_waiting)
         (unknown,) = state.trust.unknown
         assert (unknown.purpose, unknown.peer) == ("sip", f"localhost:{there.port}")
-        assert "next try in" in state.apps.lines[0].reason
+        assert "next try in" in state.part(Lines).lines[0].reason
         assert state.notifications[0].purpose == "sip"
         answer = await running.do(ExceptionAdded(unknown.certificate.sha256))
         assert answer.ok
@@ -199,9 +200,9 @@ async def test_lines_follow_the_settings_and_one_lines_trouble_is_no_others() ->
         assert is_registered(2)(state)
         assert Said("401 unregistered") in told
         await running.do(SettingEntered("user_active", "off", 1))
-        await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
+        await until(running, lambda s: [x.index for x in s.part(Lines).lines] == [2])
         await running.do(SettingEntered("user_outbound", "no:such:proxy", 2))
-        state = await until(running, lambda s: not s.apps.lines)
+        state = await until(running, lambda s: not s.part(Lines).lines)
     assert any("user_outbound2 cannot be read" in e.text for e in state.log)
 
 
@@ -213,7 +214,7 @@ async def test_a_wrong_password_is_told_and_tells_nothing() -> None:
         ) as running,
     ):
         state = await until(running, is_waiting)
-    assert "does not take the password of '401'" in state.apps.lines[0].reason
+    assert "does not take the password of '401'" in state.part(Lines).lines[0].reason
     assert not any("wrong-one" in str(e) for e in state.log)
 
 
@@ -253,7 +254,7 @@ async def test_a_fault_of_linekeys_own_is_one_lines_trouble_is_told_and_tried_ag
     assert ["KeyError" in r.getMessage() for r in records] == [True, True]
     assert all('File "' in r.getMessage() for r in records)
     assert "hunter2" not in caplog.text
-    assert running.state.apps.lines[0].reason == "unregistered"
+    assert running.state.part(Lines).lines[0].reason == "unregistered"
 
 
 async def test_a_fault_in_a_goodbye_does_not_keep_the_phone_from_stopping(
@@ -269,7 +270,9 @@ async def test_a_fault_in_a_goodbye_does_not_keep_the_phone_from_stopping(
         await until(running, lambda s: is_registered(1)(s) and is_registered(2)(s))
         monkeypatch.setattr(Registration, "stopping", fail)
         await running.do(SettingEntered("user_active", "off", 1))
-        state = await until(running, lambda s: [x.index for x in s.apps.lines] == [2])
+        state = await until(
+            running, lambda s: [x.index for x in s.part(Lines).lines] == [2]
+        )
         assert is_registered(2)(state)
     faults = [r.name for r in caplog.records if 'File "' in r.getMessage()]
     assert faults == ["linekey.sip"] * 2

@@ -15,25 +15,23 @@ from tests.phone_server import Route, serve
 from typer.testing import CliRunner
 
 from linekey.cli.phone import app
-from linekey.cli.phone_apps import key_event
 from linekey.errors import InputError, StorageError
-from linekey.phone.app_events import (
-    BackPressed,
-    BrowserLeft,
-    KeyPressed,
-    LineMoved,
-    LinesRead,
-    LookupEnded,
-    NamedKeyPressed,
-    SoftKeyPressed,
-)
-from linekey.phone.apps import LineStatus
 from linekey.phone.document import FunctionKey
 from linekey.phone.edge.control import ask, control
 from linekey.phone.edge.disk import PhoneFolder, PhoneStore
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.state import new_phone
+from linekey.phone.uses.actions.events import (
+    KeyPressed,
+    NamedKeyPressed,
+    SoftKeyPressed,
+)
+from linekey.phone.uses.actions.use import key_event
+from linekey.phone.uses.browser.events import BackPressed, BrowserLeft
+from linekey.phone.uses.directory.events import LookupEnded
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
+from linekey.phone.uses.sip.events import LineMoved, LinesRead
+from linekey.phone.uses.sip.lines import LineStatus
 from linekey.phone.uses.sip.registration import LineState
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title><MenuItem><Name>Order</Name><URL>order.xml</URL>

@@ -21,7 +21,7 @@ from linekey.lab.servers.running import Running
 from linekey.mac import Mac
 from linekey.phone.document import PhoneDocument
 from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import ConnectionEnded, Event
+from linekey.phone.events import ConnectionReported, Event
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.tls.alerts import Alert
@@ -103,7 +103,7 @@ class Visitor(VirtualPhone):
         self.reports = []
 
     def happened(self, event: Event) -> None:
-        if isinstance(event, ConnectionEnded):
+        if isinstance(event, ConnectionReported):
             self.reports.append(event.report)
         super().happened(event)
 

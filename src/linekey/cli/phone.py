@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from linekey.cli import phone_apps, phone_run
+from linekey.cli import phone_run, phone_uses
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
 from linekey.cli.output import console, emit_json, note
@@ -23,7 +23,6 @@ from linekey.cli.phone_asking import (
 from linekey.cli.phone_text import notice_lines, show_rows
 from linekey.errors import InputError
 from linekey.mac import parse_mac
-from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.edge.disk import PhoneFolder, PhoneStore
 from linekey.phone.events import (
     Answer,
@@ -34,7 +33,6 @@ from linekey.phone.events import (
     FactoryResetDone,
     NotificationDismissed,
     PatchInstalled,
-    ProvisioningWanted,
     ServerAuthenticationActivated,
     SettingEntered,
 )
@@ -48,6 +46,7 @@ from linekey.phone.report import (
 )
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
+from linekey.phone.uses.network.events import NetworkCertificateUploaded
 from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
 
@@ -308,16 +307,7 @@ def dismiss(
     _act(_folder(state, mac), NotificationDismissed(index), as_json)
 
 
-@app.command()
-def provision(
-    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
-) -> None:
-    """Make a running phone fetch its settings again."""
-    answer = tell_running(_folder(state, mac), ProvisioningWanted("asked for"))
-    print_answer(answer, as_json)
-
-
-phone_apps.add_verbs(app, lambda state, mac: _folder(state, mac))
+phone_uses.add_verbs(app, lambda state, mac: _folder(state, mac))
 
 
 def _act(folder: PhoneFolder, event: Event, as_json: bool) -> None:

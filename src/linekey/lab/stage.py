@@ -37,6 +37,7 @@ from linekey.phone.resume import resume
 from linekey.phone.state import LogEntry as PhoneLine
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip.edge import SipLines
+from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.registration import LineState
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
@@ -198,7 +199,7 @@ class Stage:
             async with asyncio.timeout(_REGISTERED_WITHIN_S):
                 await self.phone.wait_for(
                     lambda state: any(
-                        x.state is LineState.REGISTERED for x in state.apps.lines
+                        x.state is LineState.REGISTERED for x in state.part(Lines).lines
                     )
                 )
         except TimeoutError:

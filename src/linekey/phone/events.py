@@ -1,62 +1,73 @@
 """What happens to a phone, in the past tense, and what it then does, as commands.
 
 Events come from the edges (``phone.edge``, the phone's pages, ``linekey phone``);
-``phone.machine`` answers each with commands, which the edge carries out in order.
+``phone.machine`` answers each with commands, which the edge carries out in order. Those
+here are the phone's own; each use of TLS has its events and commands in its folder.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from linekey.catalog.firmware import Firmware
-from linekey.phone.app_events import AppCommand, AppEvent
 from linekey.phone.identity import DeviceIdentity
+from linekey.phone.typed import Data, Index, Lines, Number
 from linekey.trust.connection import ConnectionReport
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Command: GET this URL with the phone's TLS; ``DocumentFetched`` or
-    ``FetchFailed`` answers it, after one ``ConnectionEnded`` for each connection."""
+class Event:
+    """Something happened."""
 
-    url: str
-    kind: str
-    """``document`` or ``certificate``."""
-    round: int
-    """Which provisioning round it belongs to; answers of an older one are dropped."""
-    depth: int = 0
-    """How many documents named each other on the way here."""
+    __slots__ = ()
+    is_noted_at_the_end: ClassVar[bool] = False
+    """Whether it is still written down while the phone is switched off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Command: write the state to disk before doing anything else."""
+class Command:
+    """Something to do."""
+
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WakeUp:
-    """Command: send ``ProvisioningWanted(reason)`` after ``after_s`` seconds.
+class Errand(Command):
+    """Command: something that takes its time; an event says what came of it.
 
-    It replaces the one before.
+    ``edge.carry`` knows which use's edge does it.
     """
 
+    __slots__ = ()
+    asker_waits: ClassVar[bool] = True
+    """Whether whoever asked is told what came of it, not that it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Save(Command):
+    """Write the state to disk before doing anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySettings(Command):
+    """Settings changed; whatever hangs on them (SIP, pages) is to look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendLater(Command):
+    """Send the event after so many seconds; it replaces the last one of its kind."""
+
     after_s: float
-    reason: str
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
-class ApplySettings:
-    """Command: settings changed; whatever hangs on them (SIP, pages) looks again."""
+class PassOn(Command):
+    """Have every use that takes this event take it, at once."""
 
-
-@dataclass(frozen=True, slots=True)
-class RoundEnded:
-    """Command: tell the story: a provisioning round is over (see the state)."""
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Command: tell whoever asked what came of it."""
+    """What came of something that somebody asked for."""
 
     ok: bool
     text: str
@@ -65,138 +76,109 @@ class Answer:
     """What came of it as a document, where a sentence does not do."""
 
 
-Command = Fetch | Save | WakeUp | ApplySettings | RoundEnded | Answer | AppCommand
+@dataclass(frozen=True, slots=True)
+class Reply(Answer, Command):
+    """Give whoever asked this answer."""
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that it gives."""
+        return Answer(self.ok, self.text, self.hint, self.details)
 
 
 @dataclass(frozen=True, slots=True)
-class PoweredOn:
-    """Event: the phone booted. Volatile settings are gone, a round begins."""
+class PoweredOn(Event):
+    """The phone booted. Volatile settings are gone, a round begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProvisioningWanted:
-    """Event: fetch the settings again: a timer, check-sync, a button."""
+class Faulted(Event):
+    """A fault of linekey's own undid ``event``; ``reason`` is a clause."""
 
+    event: Event
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentFetched:
-    """Event: an answer came, whatever its status."""
+class ConnectionReported(Event):
+    """One connection, whatever it was for, stands, was refused or is over."""
 
-    fetch: Fetch
-    status: int
-    body: bytes = field(repr=False)
-    url: str = ""
-    """Where the answer came from, after redirects."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchFailed:
-    """Event: no answer came; ``reason`` is one clause.
-
-    ``refused`` says that one end refused the other's certificate or handshake.
-    """
-
-    fetch: Fetch
-    reason: str
-    refused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionEnded:
-    """Event: one connection, whatever it was for, is over or refused."""
-
+    is_noted_at_the_end: ClassVar[bool] = True
     report: ConnectionReport
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionAdded:
-    """Event: somebody pressed *Add Exception* on the Unknown Certificates tab.
+class ExceptionAdded(Event):
+    """Somebody pressed *Add Exception* on the Unknown Certificates tab.
 
     ``sha256`` is the certificate's fingerprint, or its first 8 digits or more.
     """
 
-    sha256: str
+    sha256: Lines
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateRemoved:
-    """Event: somebody took a certificate off the Server or 802.1X tab."""
+class CertificateRemoved(Event):
+    """Somebody took a certificate off the Server or 802.1X tab."""
 
-    sha256: str
+    sha256: Lines
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateUploaded:
-    """Event: somebody uploaded a file; ``admin``: in admin mode."""
+class CertificateUploaded(Event):
+    """Somebody uploaded a file; ``admin``: in admin mode."""
 
-    data: bytes = field(repr=False)
+    data: Data = field(repr=False)
     admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAuthenticationActivated:
-    """Event: somebody pressed *Activate* below TLS Server Authentication."""
+class ServerAuthenticationActivated(Event):
+    """Somebody pressed *Activate* below TLS Server Authentication."""
 
 
 @dataclass(frozen=True, slots=True)
-class SettingEntered:
-    """Event: somebody changed a setting on the phone or its pages."""
+class SettingEntered(Event):
+    """Somebody changed a setting on the phone or its pages."""
 
-    name: str
-    value: str = field(repr=False)
-    idx: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationDismissed:
-    """Event: somebody read the notification at ``index`` (0 is the newest)."""
-
-    index: int = 0
+    name: Lines
+    value: Lines = field(repr=False)
+    idx: Index = None
 
 
 @dataclass(frozen=True, slots=True)
-class PatchInstalled:
-    """Event: a firmware patch (``phone.patch``) was brought to the phone."""
+class NotificationDismissed(Event):
+    """Somebody read the notification at ``index`` (0 is the newest)."""
 
-    data: bytes = field(repr=False)
+    index: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
-class FirmwareChanged:
-    """Event: the phone runs another firmware; its authorities come with it."""
+class MessageRead(Event):
+    """Somebody read the message on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatchInstalled(Event):
+    """A firmware patch (``phone.patch``) was brought to the phone."""
+
+    data: Data = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareChanged(Event):
+    """The phone runs another firmware; its authorities come with it."""
 
     firmware: Firmware
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltInReplaced:
-    """Event: the operator gave this virtual phone another built-in certificate."""
+class BuiltInReplaced(Event):
+    """The operator gave this virtual phone another built-in certificate."""
 
     identity: DeviceIdentity
 
 
 @dataclass(frozen=True, slots=True)
-class FactoryResetDone:
-    """Event: somebody reset the phone to its factory defaults."""
-
-
-Event = (
-    PoweredOn
-    | ProvisioningWanted
-    | DocumentFetched
-    | FetchFailed
-    | ConnectionEnded
-    | ExceptionAdded
-    | CertificateRemoved
-    | CertificateUploaded
-    | ServerAuthenticationActivated
-    | SettingEntered
-    | NotificationDismissed
-    | PatchInstalled
-    | FirmwareChanged
-    | BuiltInReplaced
-    | FactoryResetDone
-    | AppEvent
-)
+class FactoryResetDone(Event):
+    """Somebody reset the phone to its factory defaults."""

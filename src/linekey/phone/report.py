@@ -14,9 +14,11 @@ from typing import Any, Final
 from linekey.catalog.known_settings import find_known
 from linekey.certs.certificate import Certificate
 from linekey.certs.describe import describe
-from linekey.phone.apps import describe_apps
+from linekey.phone.device import DEVICE
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import redact_url
+from linekey.phone.uses.all import USES
+from linekey.phone.uses.sip.lines import describe_lines
 from linekey.trust.store import TrustStore
 
 TABS: Final = MappingProxyType(
@@ -65,7 +67,7 @@ def describe_run(state: PhoneState) -> dict[str, Any]:
         },
         "fetched": [f.as_dict() for f in state.fetched],
         "settings": len(state.settings),
-        "lines": [line.as_dict() for line in state.apps.lines],
+        **describe_lines(state),
     }
 
 
@@ -236,10 +238,18 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             if name.startswith("dkey_") and entry.value.strip()
         ),
         "sections": sorted(state.sections),
-        "apps": describe_apps(state.apps),
+        "apps": describe_uses(state),
         "notifications": [n.as_dict() for n in state.notifications],
         "log_lines": state.log_count,
     }
+
+
+def describe_uses(state: PhoneState) -> dict[str, Any]:
+    """What the uses of TLS show, for ``phone show --json`` and the screen's twin."""
+    shown: dict[str, Any] = {}
+    for use in (DEVICE, *USES):
+        shown |= use.describe(state)
+    return shown
 
 
 def screen_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeVar
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
@@ -20,7 +20,6 @@ from linekey.catalog.root_lists import RootLists
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.mac import Mac, parse_mac
-from linekey.phone.apps import Apps
 from linekey.phone.defaults import default_of
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
@@ -37,6 +36,7 @@ LOG_LIMIT: Final = 1000
 NOTIFICATION_LIMIT: Final = 20
 
 Level = Literal["info", "warning", "error"]
+_Part = TypeVar("_Part")
 
 
 class Status(StrEnum):
@@ -180,12 +180,22 @@ class PhoneState:
     fetched: tuple[FetchedDocument, ...] = ()
     last_tls: LastTls | None = None
     provisioned_at: datetime | None = None
-    apps: Apps = field(default_factory=Apps)
-    """Lines, minibrowser, directory, 802.1X: what is seen of them, not kept."""
+    parts: Mapping[type[Any], Any] = field(default_factory=dict)
+    """What each use of TLS knows and shows, by the type that holds it; see ``part``.
+    It is not kept over a restart, as on the phone."""
     roots: RootLists | None = None
     """Which of Mozilla's lists the firmware brings; None: only what ``trust`` holds."""
     maker_authorities: tuple[Certificate, ...] = ()
     """The maker's own CAs, which the firmware brings besides."""
+
+    def part(self, kind: type[_Part]) -> _Part:
+        """What the use with this type of state knows; at first its default."""
+        found = self.parts.get(kind)
+        return found if isinstance(found, kind) else kind()
+
+    def with_part(self, part: object) -> Self:
+        """The phone with this in the place of what was of its type."""
+        return replace(self, parts={**self.parts, type(part): part})
 
     @property
     def authenticates_servers(self) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
-from linekey.phone.events import Answer
+from linekey.phone.events import Reply
 from linekey.phone.state import PhoneState
 from linekey.trust.store import read_upload
 
@@ -40,7 +40,7 @@ def find_certificate(
 
 def upload(
     state: PhoneState, data: bytes, now: datetime, *, admin: bool
-) -> tuple[PhoneState, Answer]:
+) -> tuple[PhoneState, Reply]:
     """Manual upload (SNOM-TLS, Manually Uploading Certificates, H): in admin mode, DER,
     signed by an accepted authority or server certificate; else refused, and the log
     says why."""
@@ -63,10 +63,10 @@ def upload(
     state = state.with_log(
         now, "certificates", text, level="info" if accepted else "error"
     )
-    return state, Answer(accepted, text, hint)
+    return state, Reply(accepted, text, hint)
 
 
-def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, Answer]:
+def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, Reply]:
     """Take a certificate off the Unknown, Server and 802.1X tabs; the authorities
     are the firmware's, and read-only."""
     trust = state.trust
@@ -77,7 +77,7 @@ def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, A
     ]
     found = find_certificate(own, sha256)
     if isinstance(found, str):
-        return state, Answer(False, f"nothing was removed: {found}")
+        return state, Reply(False, f"nothing was removed: {found}")
     text = f"{found.label} was removed"
     state = replace(state, trust=trust.without(found).without_unknown(found))
-    return state.with_log(now, "certificates", text), Answer(True, text)
+    return state.with_log(now, "certificates", text), Reply(True, text)

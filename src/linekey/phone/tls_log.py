@@ -14,7 +14,7 @@ from linekey.phone.own_refusal import cure_of_refusal
 from linekey.phone.state import LastTls, Level, Notification, PhoneState
 from linekey.tls.alerts import explain
 from linekey.trust.client_refusal import CertificateWish
-from linekey.trust.connection import ConnectionReport, Purpose
+from linekey.trust.connection import ConnectionReport
 from linekey.trust.findings import Finding
 from linekey.trust.rules import RULES
 
@@ -40,7 +40,7 @@ def note_connection(
             Notification(
                 now,
                 "Connection failed",
-                f"{_use(report.purpose)}: {report.peer}: {report.error}",
+                f"{report.purpose.label}: {report.peer}: {report.error}",
                 _cure(report, _own_cure(state, report, now)),
                 report.purpose,
                 report.peer,
@@ -70,7 +70,7 @@ def _note_refused(
         Notification(
             now,
             "Connection refused",
-            f"{_use(report.purpose)}: the certificate of {report.peer} "
+            f"{report.purpose.label}: the certificate of {report.peer} "
             f"({leaf.label}) was refused: {verdict.reason}",
             _cure(report),
             report.purpose,
@@ -78,19 +78,6 @@ def _note_refused(
             leaf.sha256,
         )
     )
-
-
-def _use(purpose: Purpose) -> str:
-    return {
-        Purpose.SIP: "SIP",
-        Purpose.PROVISIONING: "Provisioning",
-        Purpose.ACTION_URL: "Action URL",
-        Purpose.FUNCTION_KEY: "Function key",
-        Purpose.MINIBROWSER: "Minibrowser",
-        Purpose.LDAP: "Directory (LDAP)",
-        Purpose.IEEE8021X: "802.1X",
-        Purpose.WEB: "Web pages",
-    }[purpose]
 
 
 def _summary(report: ConnectionReport) -> tuple[Level, str]:

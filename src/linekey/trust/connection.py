@@ -7,7 +7,7 @@ client afterwards (design, decision 9).
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import ClassVar, Self
 
 from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert
@@ -17,19 +17,39 @@ from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.findings import Verdict
 
 
-class Purpose(StrEnum):
-    """The phone's TLS uses (SNOM-TLS, Setting-Up the phone for TLS; 802.1X: the
-    tab)."""
+class Purpose(str):
+    """What the phone connects for, as log and tabs name it; ``label`` is for people.
 
-    SIP = "sip"
-    PROVISIONING = "provisioning"
-    ACTION_URL = "action-url"
-    FUNCTION_KEY = "function-key"
-    MINIBROWSER = "minibrowser"
-    LDAP = "ldap"
-    IEEE8021X = "802.1x"
-    WEB = "web"
+    Those below are SNOM-TLS's (Setting-Up the phone for TLS; 802.1X: the tab). A
+    further use of TLS makes its own.
+    """
+
+    label: str
+    SIP: ClassVar["Purpose"]
+    PROVISIONING: ClassVar["Purpose"]
+    ACTION_URL: ClassVar["Purpose"]
+    FUNCTION_KEY: ClassVar["Purpose"]
+    MINIBROWSER: ClassVar["Purpose"]
+    LDAP: ClassVar["Purpose"]
+    IEEE8021X: ClassVar["Purpose"]
+    WEB: ClassVar["Purpose"]
     """The phone's own pages: here the phone is the server."""
+
+    def __new__(cls, value: str, label: str) -> Self:
+        """Take the word for log and JSON, and the label for the screen."""
+        purpose = super().__new__(cls, value)
+        purpose.label = label
+        return purpose
+
+
+Purpose.SIP = Purpose("sip", "SIP")
+Purpose.PROVISIONING = Purpose("provisioning", "Provisioning")
+Purpose.ACTION_URL = Purpose("action-url", "Action URL")
+Purpose.FUNCTION_KEY = Purpose("function-key", "Function key")
+Purpose.MINIBROWSER = Purpose("minibrowser", "Minibrowser")
+Purpose.LDAP = Purpose("ldap", "Directory (LDAP)")
+Purpose.IEEE8021X = Purpose("802.1x", "802.1X")
+Purpose.WEB = Purpose("web", "Web pages")
 
 
 @dataclass(frozen=True, slots=True)

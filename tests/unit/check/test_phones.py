@@ -17,9 +17,10 @@ from linekey.check.phones import Setup, gather
 from linekey.mac import Mac
 from linekey.phone.apply import take_document
 from linekey.phone.document import PhoneDocument, parse_document
-from linekey.phone.events import DocumentFetched, Fetch, PoweredOn
+from linekey.phone.events import PoweredOn
 from linekey.phone.machine import Machine
 from linekey.phone.state import PhoneState, new_phone
+from linekey.phone.uses.provisioning.events import DocumentFetched, Fetch
 
 NAME = "prov.example.com"
 KNOWN, STRANGE = ca("known"), ca("strange")

@@ -5,14 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.phone_pki import MAC
 
-from linekey.cli.phone_apps import key_event
 from linekey.errors import InputError
-from linekey.phone.app_events import (
-    NamedKeyPressed,
-    OpenPage,
-    PageFetched,
-    SoftKeyPressed,
-)
 from linekey.phone.document import parse_document
 from linekey.phone.events import Answer
 from linekey.phone.keys import find_named_key
@@ -20,6 +13,9 @@ from linekey.phone.machine import Machine
 from linekey.phone.pages.screen import describe_screen
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import new_phone
+from linekey.phone.uses.actions.events import NamedKeyPressed, SoftKeyPressed
+from linekey.phone.uses.actions.use import key_event
+from linekey.phone.uses.browser.events import OpenPage, PageFetched
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 URL = "https://pbx.example/dir"

@@ -25,30 +25,34 @@ from linekey.phone.events import (
     BuiltInReplaced,
     CertificateRemoved,
     CertificateUploaded,
-    ConnectionEnded,
-    DocumentFetched,
+    ConnectionReported,
+    Errand,
     ExceptionAdded,
     FactoryResetDone,
-    Fetch,
-    FetchFailed,
     FirmwareChanged,
     NotificationDismissed,
     PatchInstalled,
     PoweredOn,
-    ProvisioningWanted,
-    RoundEnded,
+    Reply,
     Save,
+    SendLater,
     ServerAuthenticationActivated,
     SettingEntered,
-    WakeUp,
 )
 from linekey.phone.machine import Machine
 from linekey.phone.patch import make_patch
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import PhoneState, Status, new_phone
+from linekey.phone.uses.provisioning.events import (
+    DocumentFetched,
+    Fetch,
+    FetchFailed,
+    ProvisioningWanted,
+)
 from linekey.phone.uses.provisioning.round import (
     MAX_DEPTH,
     MAX_DOCUMENTS,
+    Rounds,
     retry_after_s,
 )
 from linekey.trust.connection import ConnectionReport, Purpose
@@ -91,7 +95,7 @@ def answer_all(machine: Machine, bodies: dict[str, bytes | int]) -> list[str]:
             else DocumentFetched(fetch, 200, body, fetch.url)
         )  # fmt: skip
         commands = machine.handle(event, NOW)
-    assert isinstance(commands[-1], RoundEnded)
+    assert machine.state.part(Rounds).going_on is None
     return asked
 
 
@@ -106,11 +110,15 @@ def test_a_factory_reset_in_the_middle_of_a_round_ends_it() -> None:
     machine = phone()
     fetch = fetch_of(machine.handle(PoweredOn(), NOW))
     commands = machine.handle(FactoryResetDone(), NOW)
-    assert RoundEnded() in commands
+    assert not any(isinstance(c, Errand) for c in commands)
+    assert machine.state.part(Rounds).going_on is None
     assert machine.state.status is Status.OFF
     late = DocumentFetched(fetch, 200, settings_xml("<language>English</language>"))
     assert machine.handle(late, NOW) == []
-    assert RoundEnded() not in machine.handle(FactoryResetDone(), NOW)
+    assert all(
+        isinstance(c, Answer) or c in (Save(), ApplySettings())
+        for c in machine.handle(FactoryResetDone(), NOW)
+    )
 
 
 def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> None:
@@ -121,7 +129,7 @@ def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> Non
     machine.handle(arrived, NOW)
     assert machine.state.settings.get("language") == "English"
     commands = machine.faulted(arrived, whole, "ValueError", NOW)
-    assert [type(c) for c in commands] == [Save, WakeUp, RoundEnded, Answer]
+    assert [type(c) for c in commands] == [Save, SendLater, Reply]
     assert machine.state.settings == whole.settings
     assert machine.state.status is Status.FAILED
     assert machine.state.log[-1].level == "error"
@@ -132,7 +140,7 @@ def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> Non
     assert any(isinstance(c, Fetch) for c in began)
     whole = machine.state
     commands = machine.faulted(NotificationDismissed(), whole, "ValueError", NOW)
-    assert [type(c) for c in commands] == [Save, Answer]
+    assert [type(c) for c in commands] == [Save, Reply]
     assert machine.state.status is Status.PROVISIONING, "the round goes on"
 
 
@@ -279,13 +287,13 @@ def test_a_refused_handshake_makes_the_phone_refused_and_it_tries_again_later() 
             FetchFailed(fetch_of(commands), "alert", refused=True), NOW
         )
     assert machine.state.status is Status.REFUSED
-    wake = next(c for c in commands if isinstance(c, WakeUp))
+    wake = next(c for c in commands if isinstance(c, SendLater))
     assert 20 < wake.after_s < 40
     commands = machine.handle(ProvisioningWanted("retry"), NOW)
     for _ in range(2):
         fetch = next(c for c in commands if isinstance(c, Fetch))
         commands = machine.handle(FetchFailed(fetch, "gone"), NOW)
-    assert next(c for c in commands if isinstance(c, WakeUp)).after_s > wake.after_s
+    assert next(c for c in commands if isinstance(c, SendLater)).after_s > wake.after_s
 
 
 def test_retries_grow_are_bounded_and_spread_over_the_fleet() -> None:
@@ -325,7 +333,7 @@ def test_the_refresh_timer_is_kept_within_reason(
     commands = machine.handle(
         DocumentFetched(replace(fetch, url=OWN_URL), 404, b""), NOW
     )
-    wakes = [c.after_s for c in commands if isinstance(c, WakeUp)]
+    wakes = [c.after_s for c in commands if isinstance(c, SendLater)]
     assert wakes == ([] if after is None else [after])
 
 
@@ -382,10 +390,10 @@ def test_an_answer_of_an_older_round_changes_nothing() -> None:
 
 def test_a_phone_without_a_setting_server_asks_nobody() -> None:
     machine = phone(bootstrap_server="")
-    assert machine.handle(PoweredOn(), NOW) == [Save(), RoundEnded()]
+    assert machine.handle(PoweredOn(), NOW) == [Save()]
     assert machine.state.status is Status.IDLE
     machine = phone(bootstrap_server="gopher://x")
-    assert machine.handle(PoweredOn(), NOW) == [Save(), RoundEnded()]
+    assert machine.handle(PoweredOn(), NOW) == [Save()]
     assert machine.state.status is Status.FAILED
 
 
@@ -396,7 +404,7 @@ def test_skip_on_tls_error_gives_the_rest_of_the_round_up() -> None:
     commands = machine.handle(
         FetchFailed(fetch_of(commands), "alert", refused=True), NOW
     )
-    assert isinstance(commands[-1], RoundEnded)
+    assert machine.state.part(Rounds).going_on is None
     assert "1 further URLs are skipped" in said(machine.state)
 
 
@@ -451,11 +459,11 @@ def test_a_certificate_by_url_comes_after_all_documents_and_helps_none_of_them()
     assert fetch_of(commands).url == OWN_URL
     assert not trusts(machine.state)
     commands = machine.handle(DocumentFetched(fetch_of(commands), 404, b""), NOW)
-    assert fetch_of(commands) == Fetch(der, "certificate", 1)
+    assert (fetch_of(commands).url, fetch_of(commands).kind) == (der, "certificate")
     commands = machine.handle(
         DocumentFetched(fetch_of(commands), 200, ROOT.certificate.der), NOW
     )
-    assert isinstance(commands[-1], RoundEnded)
+    assert machine.state.part(Rounds).going_on is None
     assert trusts(machine.state)
 
 
@@ -675,7 +683,7 @@ def refuse(
     )
     assert not verdict.accepted
     machine.handle(
-        ConnectionEnded(
+        ConnectionReported(
             ConnectionReport(
                 purpose,
                 peer,
@@ -813,7 +821,7 @@ def test_who_enters_a_setting_is_told_what_came_of_it(
 ) -> None:
     machine = phone("D785", firmware)
     told = machine.handle(SettingEntered(name, value, idx), NOW)[-1]
-    assert told == Answer(True, answer)
+    assert told == Reply(True, answer)
 
 
 @pytest.mark.parametrize("name", ["bad name!", "a:b", "größe", "_", "<x>"])
@@ -933,7 +941,7 @@ def test_a_phone_survives_its_own_json() -> None:
         json.loads(json.dumps(state.as_dict())), authorities=state.trust.authorities,
         builtin=state.builtin, log=state.log,
     )  # fmt: skip
-    assert again == replace(state, log_count=len(state.log))
+    assert again == replace(state, log_count=len(state.log), parts={})
     assert "hunter2" not in said(state) + repr(state)
     rebooted = Machine(again)
     rebooted.handle(PoweredOn(), NOW + timedelta(days=1))

@@ -4,7 +4,6 @@ import pytest
 from tests.phone_pki import MAC, NOW, device
 
 from linekey.errors import InputError
-from linekey.phone.app_requests import network_login, parse_app_request
 from linekey.phone.events import Answer, SettingEntered
 from linekey.phone.machine import Machine
 from linekey.phone.requests import parse_request
@@ -14,6 +13,7 @@ from linekey.phone.typed import check_idx, check_typed, untypable
 from linekey.phone.urls import parse_url
 from linekey.phone.uses.actions.urls import Happening, expand
 from linekey.phone.uses.browser.minibrowser import Minibrowser, Stay, parse_page
+from linekey.phone.uses.network.use import network_login
 
 UNTYPABLE = [
     ("a\x00b", "U+0000"),
@@ -62,7 +62,6 @@ def test_no_request_brings_them_in(request_: dict, text: str, name: str) -> None
 
     with pytest.raises(InputError, match=name.replace("+", r"\+")):
         parse_request(filled(request_))
-    assert parse_app_request({"do": "no such"}) is None
 
 
 @each

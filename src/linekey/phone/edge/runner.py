@@ -27,28 +27,19 @@ from typing import Any, Protocol, Self
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.phone.app_events import (
-    AppCommand,
-    FetchTimeCame,
-    LineMoved,
-    ReopenAfter,
-)
 from linekey.phone.edge import http
-from linekey.phone.edge.app_runner import carry_out
+from linekey.phone.edge.carry import carry_out
 from linekey.phone.events import (
     Answer,
     ApplySettings,
     Command,
-    ConnectionEnded,
-    DocumentFetched,
+    ConnectionReported,
+    Errand,
     Event,
-    Fetch,
-    FetchFailed,
     PoweredOn,
-    ProvisioningWanted,
-    RoundEnded,
+    Reply,
     Save,
-    WakeUp,
+    SendLater,
 )
 from linekey.phone.hello import phone_context
 from linekey.phone.identity import DeviceIdentity
@@ -56,11 +47,10 @@ from linekey.phone.machine import Machine
 from linekey.phone.report import describe_run
 from linekey.phone.state import LogEntry, PhoneState
 from linekey.phone.user_agent import user_agent
-from linekey.phone.wording import own_fault
+from linekey.phone.uses.provisioning.round import Rounds
 from linekey.tls.context import ClientContext, Identity
 from linekey.trust.connection import Purpose
 from linekey.trust.findings import Verdict
-from linekey.trust.store import UPLOAD_LIMIT_BYTES
 from linekey.trust.strength import look_at_group
 from linekey.wire.dialer import Offer, Stream, dial, refused_offer
 from linekey.wire.faults import log_fault
@@ -117,8 +107,8 @@ class VirtualPhone:
         later: Later | None = None,
     ) -> None:
         self.machine = Machine(state)
-        self.clock = PhoneClock(clock)
-        self.settings_changed = asyncio.Condition()
+        self.clock: PhoneClock = PhoneClock(clock)
+        self.settings_changed: asyncio.Condition = asyncio.Condition()
         """Notified when settings or accepted certificates changed; for services."""
         self._keeper = keeper
         self._tell = tell
@@ -129,9 +119,8 @@ class VirtualPhone:
         self._events: asyncio.Queue[tuple[Event, asyncio.Future[Answer] | None]]
         self._events = asyncio.Queue()
         self._asker: asyncio.Future[Answer] | None = None
-        self._rounds = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._page_timer: asyncio.TimerHandle | None = None
+        self._booted = False
+        self._timers: dict[type[Event], asyncio.TimerHandle] = {}
         self._waiters: list[
             tuple[Callable[[PhoneState], bool], asyncio.Future[PhoneState]]
         ] = []
@@ -183,9 +172,8 @@ class VirtualPhone:
                 raise known[0] from errors
             raise
         finally:
-            for timer in (self._timer, self._page_timer):
-                if timer is not None:
-                    timer.cancel()
+            for timer in self._timers.values():
+                timer.cancel()
             await self._settle()
 
     async def _settle(self) -> None:
@@ -195,7 +183,7 @@ class VirtualPhone:
         while not self._events.empty():
             event, asker = self._events.get_nowait()
             askers.append(asker)
-            if isinstance(event, ConnectionEnded | LineMoved):
+            if event.is_noted_at_the_end:
                 self._whole = self.state
                 try:
                     self.machine.handle(event, self.clock.now())
@@ -223,18 +211,9 @@ class VirtualPhone:
 
     async def round_ended(self) -> PhoneState:
         """Wait until no provisioning round is going on and one has ended."""
-        main = self._main
-        waiter = asyncio.ensure_future(self._rounds.wait())
-        try:
-            if main is None:
-                await waiter
-            else:
-                await asyncio.wait({waiter, main}, return_when=asyncio.FIRST_COMPLETED)
-                if main.done():
-                    main.result()
-        finally:
-            waiter.cancel()
-        return self.state
+        return await self.wait_for(
+            lambda state: self._booted and state.part(Rounds).going_on is None
+        )
 
     async def wait_for(self, met: Callable[[PhoneState], bool]) -> PhoneState:
         """Wait until the phone's state is as asked; it is looked at after each event.
@@ -275,7 +254,7 @@ class VirtualPhone:
         """Open a connection as this phone: its versions, suites, certificate, judge.
 
         Raises DialError. The caller hands the report over when the connection is over:
-        ``happened(ConnectionEnded(stream.report()))``, or ``failed.report``.
+        ``happened(ConnectionReported(stream.report()))``, or ``failed.report``.
         """
         if not encrypted:
             return await dial(purpose, host, port, offer=None)
@@ -305,7 +284,7 @@ class VirtualPhone:
                 self.state.mac,
                 settings.get("http_user_agent_string"),
             ),
-            ended=lambda report: self.happened(ConnectionEnded(report)),
+            ended=lambda report: self.happened(ConnectionReported(report)),
             credentials=http.Credentials(user, settings.get("http_client_pass"))
             if user
             else None,
@@ -357,6 +336,7 @@ class VirtualPhone:
             raise
         except Exception as error:  # noqa: BLE001 - told, with its traceback
             answer = await self._carry_all_out(self._faulted(event, error), group)
+        self._booted = True
         self._tell_news()
         for met, future in self._waiters:
             if not future.done() and met(self.state):
@@ -378,8 +358,8 @@ class VirtualPhone:
     ) -> Answer:
         answer = Answer(True, "done")
         for command in commands:
-            if isinstance(command, Answer):
-                answer = command
+            if isinstance(command, Reply):
+                answer = command.answer
             else:
                 await self._carry_out(command, group)
         return answer
@@ -396,58 +376,32 @@ class VirtualPhone:
                 if self._keeper is not None:
                     await asyncio.to_thread(self._keeper.save, self.state)
                 self._whole = self.state
-            case Fetch():
-                self._rounds.clear()
-                group.create_task(self._fetch(command))
-            case WakeUp(after_s=after_s, reason=reason):
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = self._later(after_s, ProvisioningWanted(reason))
+            case SendLater(after_s=after_s, event=event):
+                if (timer := self._timers.get(type(event))) is not None:
+                    timer.cancel()
+                self._timers[type(event)] = self._later(after_s, event)
             case ApplySettings():
                 await self._announce()
-            case RoundEnded():
-                self._rounds.set()
-            case ReopenAfter(after_s=after_s, serial=serial):
-                if self._page_timer is not None:
-                    self._page_timer.cancel()
-                self._page_timer = self._later(after_s, FetchTimeCame(serial))
-            case AppCommand():
-                # Whoever asked learns what came of it, not that it began.
-                asker, self._asker = self._asker, None
-                group.create_task(self._run_app(command, asker))
-            case Answer():
-                raise AssertionError("an answer is no command to carry out")
+            case Errand():
+                asker = None
+                if command.asker_waits:
+                    # Whoever asked learns what came of it, not that it began.
+                    asker, self._asker = self._asker, None
+                group.create_task(self._run(command, asker))
+            case _:
+                raise AssertionError(f"nobody carries out: {command!r}")
 
     def _later(self, after_s: float, event: Event) -> asyncio.TimerHandle:
         later = self._set_timer or asyncio.get_running_loop().call_later
         return later(after_s, lambda: self.happened(event))
 
-    async def _fetch(self, fetch: Fetch) -> None:
-        limit = http.MAX_BYTES if fetch.kind == "document" else UPLOAD_LIMIT_BYTES * 2
-        try:
-            answer = await self.get(fetch.url, Purpose.PROVISIONING, max_bytes=limit)
-        except http.HttpError as failed:
-            self.happened(FetchFailed(fetch, failed.message, failed.refused))
-        except LinekeyError as error:
-            self.happened(FetchFailed(fetch, error.message))
-        except Exception as error:  # noqa: BLE001 - told, with its traceback
-            log_fault(_log, f"phone {self.state.mac}: a fetch", error)
-            reason, _ = own_fault(type(error).__name__)
-            self.happened(FetchFailed(fetch, reason))
-        else:
-            self.happened(
-                DocumentFetched(fetch, answer.status, answer.body, answer.url)
-            )
-
     async def _announce(self) -> None:
         async with self.settings_changed:
             self.settings_changed.notify_all()
 
-    async def _run_app(
-        self, command: AppCommand, asker: asyncio.Future[Answer] | None
-    ) -> None:
+    async def _run(self, errand: Errand, asker: asyncio.Future[Answer] | None) -> None:
         try:
-            event = await carry_out(self, command)
+            event = await carry_out(self, errand)
         except asyncio.CancelledError:
             if asker is not None and not asker.done():
                 asker.set_result(Answer(False, "the phone was switched off"))

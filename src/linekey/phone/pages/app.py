@@ -24,13 +24,11 @@ from starlette.routing import Route
 
 from linekey.certs.pem import to_pem
 from linekey.errors import InputError
-from linekey.phone.app_events import NetworkCertificateUploaded
 from linekey.phone.events import (
     CertificateRemoved,
     CertificateUploaded,
     ExceptionAdded,
     FactoryResetDone,
-    ProvisioningWanted,
     ServerAuthenticationActivated,
     SettingEntered,
 )
@@ -52,6 +50,8 @@ from linekey.phone.report import (
 )
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
+from linekey.phone.uses.network.events import NetworkCertificateUploaded
+from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
 from linekey.wire.asgi_edge import Edge
 

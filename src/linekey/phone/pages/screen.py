@@ -13,27 +13,16 @@ from typing import Any
 from starlette.responses import Response
 
 from linekey.errors import InputError
-from linekey.phone.app_events import (
-    AppEvent,
-    BackPressed,
-    BrowserLeft,
-    EntryChosen,
-    FormSubmitted,
-    KeyPressed,
-    LookupWanted,
-    MessageRead,
-    NamedKeyPressed,
-    SoftKeyPressed,
-)
-from linekey.phone.app_requests import action_event, network_login
-from linekey.phone.apps import image_type
-from linekey.phone.events import NotificationDismissed
+from linekey.phone.device import DEVICE
+from linekey.phone.display import Display
 from linekey.phone.pages.sessions import Mode
 from linekey.phone.pages.visit import Page, Visit
 from linekey.phone.report import describe_phone, screen_of
 from linekey.phone.state import PhoneState
 from linekey.phone.uses.actions.urls import ACTIONS
-from linekey.phone.uses.network.ieee8021x import EapMethod, read_method
+from linekey.phone.uses.all import USES
+from linekey.phone.uses.browser.browsing import Browsing, image_type
+from linekey.phone.uses.use import Button
 
 KEYS_SHOWN = 24
 """Function keys on the page; the largest desk phone of the catalogue has as many on
@@ -42,19 +31,10 @@ its own face, without side cars (L)."""
 
 def describe_screen(state: PhoneState) -> dict[str, Any]:
     """What the phone's display and keys show."""
-    return {
-        **screen_of(describe_phone(state)),
-        "has_directory": bool(state.setting("ldap_server")),
-        "has_8021x": _has_8021x(state),
-    }
-
-
-def _has_8021x(state: PhoneState) -> bool:
-    try:
-        method = read_method(state.setting("ieee8021x_eap_auth_method"))
-    except InputError:
-        return True  # its form then says what is wrong with the setting
-    return method is not EapMethod.OFF
+    document = screen_of(describe_phone(state))
+    for use in USES:
+        document |= use.offers(state)
+    return document
 
 
 async def show(visit: Visit) -> Response:
@@ -66,13 +46,13 @@ async def show(visit: Visit) -> Response:
         screen=describe_screen(state),
         keys_shown=KEYS_SHOWN,
         events=set_events,
-        serial=state.apps.serial,
+        serial=state.part(Browsing).serial,
     )
 
 
 async def image(visit: Visit) -> Response:
     """The image of the minibrowser's page."""
-    data = visit.state.apps.image
+    data = visit.state.part(Browsing).image
     kind = image_type(data)
     if not kind:
         return visit.page("refused", 404, reason="no image is on the screen")
@@ -82,115 +62,41 @@ async def image(visit: Visit) -> Response:
 LOOKS: dict[str, Page] = {"/screen": show, "/screen/image": image}
 
 
-async def _tell(visit: Visit, event: AppEvent) -> Response:
+def _press(button: Button) -> Page:
     """Press it; what came of it is on the display, or said where it is not."""
-    answer = await visit.pages.desk.tell(event)
-    if answer is not None and not answer.ok:
-        said = visit.state.apps.message
-        looked_up = isinstance(event, LookupWanted) and "lookup" in answer.details
-        if not looked_up and (said is None or said.text != answer.text):
-            visit.say(False, answer.text, answer.hint)
-    return visit.back_to("/screen")
+
+    async def press(visit: Visit) -> Response:
+        if button.on_page and not _is_current(visit):
+            return visit.back_to("/screen")
+        try:
+            event = button.event(visit.form, visit.state)
+        except InputError as error:
+            visit.say(False, error.message, error.hint)
+            return visit.back_to("/screen")
+        answer = await visit.pages.desk.tell(event)
+        if answer is not None and (button.told or not answer.ok):
+            said = visit.state.part(Display).message
+            shown = answer.details or (said is not None and said.text == answer.text)
+            if button.told or not shown:
+                visit.say(answer.ok, answer.text, answer.hint)
+        return visit.back_to("/screen")
+
+    return press
 
 
 def _is_current(visit: Visit) -> bool:
     """Whether the form was made for the page that is on the display."""
-    if visit.form.get("serial") == str(visit.state.apps.serial):
+    if visit.form.get("serial") == str(visit.state.part(Browsing).serial):
         return True
     visit.say(False, "the page has changed meanwhile", "look at it, and choose again")
     return False
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
-
-
-async def _key(visit: Visit) -> Response:
-    return await _tell(visit, KeyPressed(_number(visit.form.get("idx", ""))))
-
-
-async def _named_key(visit: Visit) -> Response:
-    return await _tell(visit, NamedKeyPressed(visit.form.get("name", "")[:48]))
-
-
-async def _choose(visit: Visit) -> Response:
-    if not _is_current(visit):
-        return visit.back_to("/screen")
-    return await _tell(visit, EntryChosen(_number(visit.form.get("number", ""))))
-
-
-async def _soft_key(visit: Visit) -> Response:
-    if not _is_current(visit):
-        return visit.back_to("/screen")
-    return await _tell(visit, SoftKeyPressed(visit.form.get("key", "")[:8]))
-
-
-async def _submit(visit: Visit) -> Response:
-    page = visit.state.apps.browser.page
-    if not _is_current(visit) or page is None:
-        return visit.back_to("/screen")
-    values = tuple(
-        visit.form.get(f"value{n}", "")[:4096] for n in range(len(page.fields))
-    )
-    return await _tell(visit, FormSubmitted(values))
-
-
-async def _back(visit: Visit) -> Response:
-    return await _tell(visit, BackPressed())
-
-
-async def _leave(visit: Visit) -> Response:
-    return await _tell(visit, BrowserLeft())
-
-
-async def _read_message(visit: Visit) -> Response:
-    return await _tell(visit, MessageRead())
-
-
-async def _lookup(visit: Visit) -> Response:
-    return await _tell(visit, LookupWanted(visit.form.get("text", "")[:256]))
-
-
-async def _event(visit: Visit) -> Response:
-    names = ("remote", "local", "display_remote", "call-id")
-    given = {n: visit.form[n] for n in names if visit.form.get(n, "").strip()}
-    try:
-        event = action_event(visit.form.get("event", ""), given)
-    except InputError as error:
-        visit.say(False, error.message, error.hint)
-        return visit.back_to("/screen")
-    return await _tell(visit, event)
-
-
-async def _network_login(visit: Visit) -> Response:
-    host, _, port = visit.form.get("radius", "").strip().rpartition(":")
-    try:
-        secret = visit.form.get("secret", "")
-        event = network_login(host.strip("[]"), _number(port), secret)
-    except InputError as error:
-        visit.say(False, error.message, error.hint)
-        return visit.back_to("/screen")
-    await visit.tell(event, "logged in")
-    return visit.back_to("/screen")
-
-
-async def _dismiss(visit: Visit) -> Response:
-    index = _number(visit.form.get("index", "0"))
-    await visit.tell(NotificationDismissed(index), "dismissed")
-    return visit.back_to("/screen")
-
-
 PRESSES: dict[str, tuple[Mode, Page]] = {
-    "/screen/dismiss": (Mode.USER, _dismiss),
-    "/screen/key": (Mode.USER, _key),
-    "/screen/named-key": (Mode.USER, _named_key),
-    "/screen/choose": (Mode.USER, _choose),
-    "/screen/soft-key": (Mode.USER, _soft_key),
-    "/screen/submit": (Mode.USER, _submit),
-    "/screen/back": (Mode.USER, _back),
-    "/screen/leave": (Mode.USER, _leave),
-    "/screen/message": (Mode.USER, _read_message),
-    "/screen/lookup": (Mode.USER, _lookup),
-    "/screen/event": (Mode.ADMIN, _event),
-    "/screen/802.1x": (Mode.ADMIN, _network_login),
+    f"/screen/{button.path}": (
+        Mode.ADMIN if button.admin else Mode.USER,
+        _press(button),
+    )
+    for use in (DEVICE, *USES)
+    for button in use.buttons
 }

@@ -489,11 +489,8 @@ def test_a_broken_document_is_told_on_the_page_of_a_provisioned_phone(
     from linekey.phone.uses.provisioning.round import Round
 
     own, other = "https://p.example/own.xml", "https://p.example/common.xml"
-    round_ = Round(1, own_url=own)
-    round_.results = [
-        FetchedDocument(own, 200, True, ""),
-        FetchedDocument(other, 200, False, "line 3 is no XML"),
-    ]
+    round_ = Round(1, own_url=own).with_result(FetchedDocument(own, 200, True, ""))
+    round_ = round_.with_result(FetchedDocument(other, 200, False, "line 3 is no XML"))
     status, reason = round_.outcome()
     desk.machine.state = replace(desk.state, status=status, status_reason=reason)
     page = browser(desk).get("/status").text

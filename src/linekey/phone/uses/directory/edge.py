@@ -10,12 +10,15 @@ Rules: one look-up, one connection, ``TIME_LIMIT_S`` in all; it ends with an unb
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import httpcore2
 
-from linekey.errors import PeerError
+from linekey.errors import LinekeyError, PeerError
+from linekey.phone.edge.running import Carrier, RunningPhone
+from linekey.phone.events import ConnectionReported, Errand, Event
+from linekey.phone.uses.directory.events import LookupEnded, SearchDirectory
 from linekey.phone.uses.directory.look_up import Lookup, LookupResult
 from linekey.phone.uses.directory.settings import DirectorySettings
 from linekey.trust.connection import ConnectionReport, Purpose
@@ -99,3 +102,23 @@ async def _part(stream: Stream, lookup: Lookup) -> None:
         if unbind := lookup.end():
             await stream.write(unbind, timeout=_UNBIND_LIMIT_S)
     await stream.aclose()
+
+
+async def _search(phone: RunningPhone, command: SearchDirectory) -> Event:
+    try:
+        result = await look_up(
+            command.settings,
+            command.text,
+            dial=phone.connect,
+            ended=lambda report: phone.happened(ConnectionReported(report)),
+        )
+    except LinekeyError as error:
+        result = LookupResult(problem=error.message, cure=error.hint)
+    return LookupEnded(command.text, result)
+
+
+def _failed(command: SearchDirectory, reason: str, hint: str) -> Event:
+    return LookupEnded(command.text, LookupResult(problem=reason, cure=hint))
+
+
+CARRIES: Mapping[type[Errand], Carrier] = {SearchDirectory: Carrier(_search, _failed)}

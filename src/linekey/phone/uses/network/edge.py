@@ -20,6 +20,7 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,9 @@ from typing import Final
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
 from linekey.errors import CertificateError, InputError
-from linekey.phone.app_events import LogIntoNetwork, NetworkLoginEnded
+from linekey.phone.edge.running import Carrier, RunningPhone
+from linekey.phone.events import Errand, Event
+from linekey.phone.uses.network.events import LogIntoNetwork, NetworkLoginEnded
 from linekey.phone.uses.network.ieee8021x import EapMethod, Supplicant, supplicant
 from linekey.phone.wording import counted
 from linekey.tls.versions import Version
@@ -323,3 +326,14 @@ def _why(called: str, output: str, *, shown: bool) -> tuple[str, str]:
         f"the RADIUS server {called} answered {counted(packets, 'time')}, and {ended}",
         "look at the RADIUS server's log",
     )
+
+
+async def _carry(phone: RunningPhone, command: LogIntoNetwork) -> Event:
+    return await log_in(command)
+
+
+def _failed(command: LogIntoNetwork, reason: str, hint: str) -> Event:
+    return NetworkLoginEnded(command, False, reason, hint)
+
+
+CARRIES: Mapping[type[Errand], Carrier] = {LogIntoNetwork: Carrier(_carry, _failed)}

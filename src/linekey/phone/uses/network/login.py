@@ -10,39 +10,35 @@ reason is found by the phone's own judge over the same tab.
 from dataclasses import replace
 from datetime import datetime
 
-from linekey.errors import InputError
-from linekey.phone.app_events import (
+from linekey.errors import CertificateError, InputError
+from linekey.phone.events import Reply, Save
+from linekey.phone.state import PhoneState
+from linekey.phone.tls_log import note_connection
+from linekey.phone.uses.network.events import (
     LogIntoNetwork,
+    NetworkCertificateUploaded,
     NetworkLoginEnded,
     NetworkLoginWanted,
 )
-from linekey.phone.apps import NetworkView
-from linekey.phone.events import Answer, Command, Save
-from linekey.phone.state import PhoneState
-from linekey.phone.tls_log import note_connection
 from linekey.phone.uses.network.ieee8021x import EapMethod, read_method
+from linekey.phone.uses.network.view import Login, Network
+from linekey.phone.uses.use import Result
 from linekey.tls.versions import Version
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
-from linekey.trust.store import Origin, TrustStore
-
-Result = tuple[PhoneState, list[Command]]
+from linekey.trust.store import Origin, TrustStore, read_upload
 
 
-def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> Result:
+def login_wanted(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> Result:
     """Gather what the supplicant needs; the answer is a refusal where that lacks."""
     try:
         method = read_method(state.setting("ieee8021x_eap_auth_method"))
     except InputError as error:
-        return state, [Answer(False, error.message, error.hint)]
+        return state, [Reply(False, error.message, error.hint)]
     if method is EapMethod.OFF:
-        answer = Answer(
-            False,
-            "802.1X is off on this phone",
-            "set ieee8021x_eap_auth_method to EAP-TLS",
-        )
-        return state, [answer]
+        hint = "set ieee8021x_eap_auth_method to EAP-TLS"
+        return state, [Reply(False, "802.1X is off on this phone", hint)]
     identity = state.client_identity
     chain, key = ((), b"") if identity is None else (identity.chain, identity.key_pem)
     row = state.profile
@@ -69,19 +65,19 @@ def begin_login(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> 
     return state, [command]
 
 
-def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Result:
+def login_ended(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Result:
     """Note what came of it: log, tab, screen.
 
     A login for which something lacks here was no connection, and is none on the screen.
     """
     request = event.request
-    view = NetworkView(
+    login = Login(
         request.method.value, request.peer, event.ok, event.reason, now, event.notes
     )
-    state = replace(state, apps=replace(state.apps, network=view))
+    state = state.with_part(Network(login))
     if not event.tried:
         state = state.with_log(now, Purpose.IEEE8021X, event.reason, level="error")
-        return state, [Save(), Answer(event.ok, event.reason, event.hint)]
+        return state, [Save(), Reply(event.ok, event.reason, event.hint)]
     verdict = None
     if event.chain and request.method is EapMethod.TLS:
         verdict = _judge(state, event, now)
@@ -110,7 +106,7 @@ def end_login(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Res
             "put the CA of the network's server on the 802.1X tab (linekey phone"
             " upload --tab 802.1x), or add an exception for its certificate"
         )
-    return state, [Save(), Answer(event.ok, event.reason, hint)]
+    return state, [Save(), Reply(event.ok, event.reason, hint)]
 
 
 def _judge(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Verdict:
@@ -123,3 +119,25 @@ def _judge(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> Verdic
     return judge(
         event.chain, None, tab, state.profile, TlsSettings(True, False, 0), now
     )
+
+
+def certificate_uploaded(
+    state: PhoneState, event: NetworkCertificateUploaded, now: datetime
+) -> Result:
+    """Put an authority on the 802.1X tab: DER, in admin mode (L: as server ones)."""
+    reason, hint, accepted = "only in admin mode", "log in as administrator", False
+    if event.admin:
+        try:
+            certificate = read_upload(event.data)
+        except CertificateError as error:
+            reason, hint = error.message, error.hint
+        else:
+            trust = state.trust.with_ieee8021x(certificate).without_unknown(certificate)
+            state = replace(state, trust=trust)
+            accepted, hint = True, ""
+            reason = f"{certificate.label} is on the 802.1X tab"
+    text = f"802.1X upload{'' if accepted else ' refused'}: {reason}"
+    state = state.with_log(
+        now, "certificates", text, level="info" if accepted else "error"
+    )
+    return state, [Save(), Reply(accepted, text, hint)]

@@ -7,13 +7,12 @@ that a later document profits from an earlier one. A URL is fetched once a round
 depth and count are limited, so no set of documents can keep a phone busy for ever.
 """
 
-from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
-from linekey.phone.events import Fetch
 from linekey.phone.state import FetchedDocument, Status
 from linekey.phone.urls import redact_url
+from linekey.phone.uses.provisioning.events import Fetch
 from linekey.phone.wording import counted
 
 MAX_DEPTH: Final = 4
@@ -25,55 +24,60 @@ RETRY_FIRST_S: Final = 30.0
 RETRY_LAST_S: Final = 3600.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Round:
-    """The round that is going on. ``number`` counts rounds since power-on."""
+    """The round that is going on. ``number`` is no other round's."""
 
     number: int
-    documents: deque[Fetch] = field(default_factory=deque)
-    certificates: deque[Fetch] = field(default_factory=deque)
+    documents: tuple[Fetch, ...] = ()
+    certificates: tuple[Fetch, ...] = ()
     own_url: str = ""
     """The document that is this phone's alone."""
     waiting: Fetch | None = None
-    results: list[FetchedDocument] = field(default_factory=list)
+    results: tuple[FetchedDocument, ...] = ()
     """With the URLs as they were asked; ``shown`` is for people."""
     refused: bool = False
     """One end refused the other's certificate, or the server the request."""
-    seen: set[str] = field(default_factory=set)
+    seen: frozenset[str] = frozenset()
 
-    def add_document(self, url: str, depth: int) -> str:
+    def with_document(self, url: str, depth: int) -> tuple[Self, str]:
         """Queue a document; a clause why not, else empty."""
         if depth > MAX_DEPTH:
-            return f"documents name each other more than {MAX_DEPTH} deep"
+            return self, f"documents name each other more than {MAX_DEPTH} deep"
         if url in self.seen:
-            return "it was fetched in this round already"
+            return self, "it was fetched in this round already"
         if len(self.seen) >= MAX_DOCUMENTS:
-            return f"a round fetches {MAX_DOCUMENTS} documents at most"
-        self.seen.add(url)
-        self.documents.append(Fetch(url, "document", self.number, depth))
-        return ""
+            return self, f"a round fetches {MAX_DOCUMENTS} documents at most"
+        queue = (*self.documents, Fetch(url, "document", self.number, depth))
+        return replace(self, documents=queue, seen=self.seen | {url}), ""
 
-    def add_certificate(self, url: str) -> str:
+    def with_certificate(self, url: str) -> tuple[Self, str]:
         """Queue a certificate for the round's end; a clause why not, else empty."""
         if any(fetch.url == url for fetch in self.certificates):
-            return "it is named in this round already"
+            return self, "it is named in this round already"
         if len(self.certificates) >= MAX_CERTIFICATES:
-            return f"a round fetches {MAX_CERTIFICATES} certificates at most"
-        self.certificates.append(Fetch(url, "certificate", self.number))
-        return ""
+            return self, f"a round fetches {MAX_CERTIFICATES} certificates at most"
+        queue = (*self.certificates, Fetch(url, "certificate", self.number))
+        return replace(self, certificates=queue), ""
 
-    def next(self) -> Fetch | None:
-        """Take the next URL; None at the end."""
-        queue = self.documents or self.certificates
-        self.waiting = queue.popleft() if queue else None
-        return self.waiting
+    def with_result(self, result: FetchedDocument) -> Self:
+        """Note what came of a document."""
+        return replace(self, results=(*self.results, result))
 
-    def give_up(self) -> int:
-        """Drop what is left; how many that was."""
-        left = len(self.documents) + len(self.certificates)
-        self.documents.clear()
-        self.certificates.clear()
-        return left
+    def next(self) -> Self:
+        """Wait for the next URL; for none at the end."""
+        if self.documents:
+            first, *rest = self.documents
+            return replace(self, waiting=first, documents=tuple(rest))
+        if self.certificates:
+            first, *rest = self.certificates
+            return replace(self, waiting=first, certificates=tuple(rest))
+        return replace(self, waiting=None)
+
+    @property
+    def left(self) -> int:
+        """How many URLs are still to be fetched."""
+        return len(self.documents) + len(self.certificates)
 
     def shown(self) -> tuple[FetchedDocument, ...]:
         """The results without what is secret in their URLs."""
@@ -102,6 +106,15 @@ class Round:
             done = counted(len(applied), "document")
             return Status.PROVISIONED, f"{done} applied; {reason}"
         return Status.FAILED, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Part of the state: provisioning since power-on."""
+
+    going_on: Round | None = None
+    failures: int = 0
+    """Rounds in a row that were not good."""
 
 
 def retry_after_s(failures: int, spread: float) -> float:

@@ -26,18 +26,15 @@ from typing import Final
 import httpcore2
 
 from linekey.errors import InputError, PeerError
-from linekey.phone.app_events import (
-    ActionHappened,
-    LineMoved,
-    LineNoted,
-    LinesRead,
-)
-from linekey.phone.apps import LineStatus
-from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import ConnectionEnded, ProvisioningWanted
+from linekey.phone.edge.running import RunningPhone
+from linekey.phone.events import ConnectionReported
 from linekey.phone.state import PhoneState
 from linekey.phone.user_agent import sip_user_agent
+from linekey.phone.uses.actions.events import ActionHappened
+from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.phone.uses.sip.account import SipAccount, read_account
+from linekey.phone.uses.sip.events import LineMoved, LineNoted, LinesRead
+from linekey.phone.uses.sip.lines import Lines, LineStatus
 from linekey.phone.uses.sip.messages import instance_urn
 from linekey.phone.uses.sip.registration import (
     Action,
@@ -103,7 +100,7 @@ def _status(account: SipAccount) -> LineStatus:
 class SipLines:
     """All lines of one phone; a service."""
 
-    async def __call__(self, phone: VirtualPhone) -> None:
+    async def __call__(self, phone: RunningPhone) -> None:
         """Run until cancelled; then every line has unregistered."""
         lines: dict[int, _Line] = {}
         tasks: dict[int, asyncio.Task[None]] = {}
@@ -141,23 +138,23 @@ class SipLines:
                 await _changed(phone, marks)
 
 
-async def _changed(phone: VirtualPhone, marks: tuple[object, ...]) -> None:
+async def _changed(phone: RunningPhone, marks: tuple[object, ...]) -> None:
     """Wait until the phone's settings or accepted certificates are others."""
     async with phone.settings_changed:
         while _marks(phone) == marks:
             await phone.settings_changed.wait()
 
 
-def _marks(phone: VirtualPhone) -> tuple[object, ...]:
+def _marks(phone: RunningPhone) -> tuple[object, ...]:
     state = phone.state
     return (state.settings, state.profile, state.trust.server_certificates)
 
 
-def _listing(phone: VirtualPhone) -> list[LineStatus]:
+def _listing(phone: RunningPhone) -> list[LineStatus]:
     """The lines as the phone shows them, without where they stand."""
     return [
         LineStatus(x.index, x.account, x.label, x.peer, x.encrypted)
-        for x in phone.state.apps.lines
+        for x in phone.state.part(Lines).lines
     ]
 
 
@@ -177,7 +174,7 @@ async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
 class _Line:
     """One account on the network."""
 
-    def __init__(self, phone: VirtualPhone, account: SipAccount, agent: str) -> None:
+    def __init__(self, phone: RunningPhone, account: SipAccount, agent: str) -> None:
         self.account = account
         self.agent = agent
         self._phone = phone
@@ -320,10 +317,10 @@ class _Line:
                 Purpose.SIP, action.host, action.port, action.tls
             )
         except DialError as failed:
-            self._phone.happened(ConnectionEnded(failed.report))
+            self._phone.happened(ConnectionReported(failed.report))
             return self._registration.disconnected(failed.message, self._now())
         self._stream, self._reader = stream, SipReader()
-        self._phone.happened(ConnectionEnded(stream.report()))
+        self._phone.happened(ConnectionReported(stream.report()))
         self._local, port = stream.local_address
         return self._registration.connected(self._local, port, self._now())
 
@@ -345,7 +342,7 @@ class _Line:
         await stream.aclose()
         report = stream.report()
         if report.alert_received is not None or (reason and report.error):
-            self._phone.happened(ConnectionEnded(report))
+            self._phone.happened(ConnectionReported(report))
 
     def _tell(self, action: LineChanged) -> None:
         self._phone.happened(

@@ -1,0 +1,138 @@
+"""The verbs of ``linekey phone`` that its uses of TLS bring, and ``screen``.
+
+Rule: they act on the process that runs the phone; one that its use says goes alone
+(802.1X: a phone logs into the network before anything else) also goes without one.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.cli.mac_first import MacArgument, MacFirst
+from linekey.cli.opening import JsonOption, StateOption, printable, read_file
+from linekey.cli.output import console, emit_json, err_console
+from linekey.cli.phone_asking import (
+    print_answer,
+    running_report,
+    tell_running,
+    with_authorities,
+)
+from linekey.cli.phone_text import screen_lines
+from linekey.phone.edge.carry import carry_out
+from linekey.phone.edge.disk import PhoneFolder
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.events import Answer, Errand, Event
+from linekey.phone.machine import Machine
+from linekey.phone.report import screen_of
+from linekey.phone.uses.all import USES
+from linekey.phone.uses.use import Parameter, Verb
+
+FindFolder = Callable[[Path | None, str], PhoneFolder]
+"""Finds one phone's folder by state folder and MAC (empty: the only one)."""
+
+
+def add_verbs(app: typer.Typer, find: FindFolder) -> None:
+    """Add these verbs to ``linekey phone``."""
+    for use in USES:
+        for verb in use.verbs:
+            kind = MacFirst if any(not p.option for p in verb.parameters) else None
+            app.command(verb.name, cls=kind)(_function(verb, find))
+
+    @app.command()
+    def screen(
+        mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
+    ) -> None:
+        """Print what is on a running phone's screen, and which keys it has."""
+        document = running_report(find(state, mac))
+        if as_json:
+            emit_json(screen_of(document))
+            return
+        for line in screen_lines(document):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
+    """The verb as a function with the signature that Typer reads."""
+
+    def run(mac: str, state: Path | None, as_json: bool, **words: Any) -> None:
+        event = verb.event(
+            **{p.name: _given(p, words[p.name]) for p in verb.parameters}
+        )
+        folder = find(state, mac)
+        act = tell_running if folder.running or not verb.alone else _alone
+        answer = act(folder, event)
+        if as_json or verb.found is None:
+            print_answer(answer, as_json)
+            return
+        if answer.ok:
+            print_answer(answer, as_json)
+        lines, notes = verb.found(answer.details)
+        for line in lines:
+            console.print(printable(line), markup=False, soft_wrap=True)
+        for note in notes:
+            err_console.print(f"note: {printable(note)}", markup=False)
+        if not answer.ok:
+            print_answer(answer, as_json)  # what came before it went wrong is above
+
+    types = {
+        "mac": (MacArgument, ""),
+        **{p.name: _typed(p) for p in verb.parameters},
+        "state": (StateOption, None),
+        "as_json": (JsonOption, False),
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, keyword, default=default, annotation=annotation)
+            for name, (annotation, default) in types.items()
+        ]
+    )
+    run.__annotations__ = {name: annotation for name, (annotation, _) in types.items()}
+    run.__name__, run.__doc__ = verb.name, verb.help
+    return run
+
+
+def _typed(parameter: Parameter) -> tuple[Any, Any]:
+    """Annotation and default of a parameter."""
+    kind: Any = {"text": str, "texts": list[str], "number": int, "file": Path}[
+        parameter.kind
+    ]
+    more: dict[str, Any] = {"help": parameter.help}
+    if parameter.metavar:
+        more["metavar"] = parameter.metavar
+    if parameter.kind == "number":
+        more["min"] = 1
+    default: Any = inspect.Parameter.empty
+    if not parameter.required:
+        kind, default = (kind, "") if kind is str else (kind | None, None)
+    info = (
+        typer.Option(parameter.option, **more)
+        if parameter.option
+        else typer.Argument(**more)
+    )
+    return Annotated[kind, info], default
+
+
+def _given(parameter: Parameter, value: Any) -> Any:
+    """What a verb gets of a parameter."""
+    if parameter.kind == "file":
+        return read_file(value)
+    return value or [] if parameter.kind == "texts" else value
+
+
+def _alone(folder: PhoneFolder, event: Event) -> Answer:
+    """Do it with a phone that does not run."""
+    with folder.lock():
+        machine = Machine(with_authorities(folder.load()))
+        commands = machine.handle(event, datetime.now(UTC))
+        for errand in [c for c in commands if isinstance(c, Errand)]:
+            ended = asyncio.run(carry_out(VirtualPhone(machine.state), errand))
+            commands = machine.handle(ended, datetime.now(UTC))
+        folder.save(machine.state)
+    answers = [c for c in commands if isinstance(c, Answer)]
+    return answers[-1]

@@ -1,0 +1,245 @@
+"""Provisioning as a state machine: one round after the other.
+
+    power-on ─▶ provisioning ─▶ provisioned │ refused │ failed ─▶ (timer) provisioning …
+
+A ``Save`` comes before anything that leaves the phone, so that a crash loses nothing
+that was shown to the world.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from linekey.errors import InputError
+from linekey.phone.apply import apply_document, take_download
+from linekey.phone.defaults import REFRESH_TIMER
+from linekey.phone.document import parse_document
+from linekey.phone.events import (
+    ApplySettings,
+    Command,
+    Faulted,
+    PassOn,
+    PoweredOn,
+    Reply,
+    Save,
+    SendLater,
+)
+from linekey.phone.exposure import exposed_names, open_way
+from linekey.phone.exposure import warning as exposure_warning
+from linekey.phone.own_refusal import cure_of_answer
+from linekey.phone.state import FetchedDocument, PhoneState, Status
+from linekey.phone.urls import nested_url, redact_url, settings_urls
+from linekey.phone.uses.provisioning.events import (
+    DocumentFetched,
+    Fetch,
+    FetchFailed,
+    ProvisioningWanted,
+    RoundEnded,
+)
+from linekey.phone.uses.provisioning.round import Round, Rounds, retry_after_s
+from linekey.phone.uses.use import Result
+from linekey.trust.connection import Purpose
+from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
+
+_REFRESH_LEAST_S: Final = 60
+_REFRESH_MOST_S: Final = 366 * 86400
+_OVER: Final = PassOn(RoundEnded())
+
+
+def powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
+    """Fetch the settings."""
+    return _begin(state, "power-on", now)
+
+
+def provisioning_wanted(
+    state: PhoneState, event: ProvisioningWanted, now: datetime
+) -> Result:
+    """Fetch them again."""
+    if state.part(Rounds).going_on is not None:
+        state = state.with_log(now, "provisioning", "a round is going on already")
+        return state, [Reply(True, "a provisioning round is going on already")]
+    state, commands = _begin(state, event.reason[:200], now)
+    return state, [*commands, Reply(True, "a provisioning round began")]
+
+
+def faulted(state: PhoneState, event: Faulted, now: datetime) -> Result:
+    """A round that the event belongs to ends as failed, and is tried again."""
+    rounds = (PoweredOn, ProvisioningWanted, DocumentFetched, FetchFailed)
+    if not isinstance(event.event, rounds):
+        return state, []
+    state = state.with_part(Rounds(None, state.part(Rounds).failures + 1))
+    state = replace(state, status=Status.FAILED, status_reason=event.reason)
+    return state, [*_wake_up(state, good=False), _OVER]
+
+
+def _begin(state: PhoneState, why: str, now: datetime) -> Result:
+    log = Purpose.PROVISIONING
+    server = state.setting_server
+    if not server:
+        text = "the phone has no setting_server and asks nobody"
+        state = replace(state, status=Status.IDLE, status_reason="no setting_server")
+        return state.with_log(now, log, text, level="warning"), [Save(), _OVER]
+    try:
+        urls = settings_urls(server, state.profile.model.user_agent_name, state.mac)
+    except InputError as error:
+        text = f"setting_server cannot be used: {error.message}"
+        state = replace(state, status=Status.FAILED, status_reason=error.message)
+        return state.with_log(now, log, text, level="error"), [Save(), _OVER]
+    # The log only grows, so no later round has this number.
+    round_ = Round(state.log_count, own_url=urls[-1])
+    for url in urls:
+        round_, _ = round_.with_document(url, 0)
+    state = replace(state, status=Status.PROVISIONING, status_reason=why, fetched=())
+    state = state.with_log(now, log, f"a provisioning round began: {why}")
+    return _next(state, round_, now, [])
+
+
+def _next(
+    state: PhoneState, round_: Round, now: datetime, before: list[Command]
+) -> Result:
+    """Fetch what is next; at the end, say what the round came to."""
+    round_ = round_.next()
+    rounds = state.part(Rounds)
+    state = replace(state, fetched=round_.shown())
+    if round_.waiting is not None:
+        state = state.with_part(replace(rounds, going_on=round_))
+        return state, [*before, Save(), round_.waiting]
+    status, reason = round_.outcome()
+    good = status is Status.PROVISIONED
+    state = state.with_part(Rounds(None, 0 if good else rounds.failures + 1))
+    state = replace(
+        state,
+        status=status,
+        status_reason=reason,
+        provisioned_at=now if good else state.provisioned_at,
+    ).with_log(
+        now,
+        Purpose.PROVISIONING,
+        f"the provisioning round ended: {status}: {reason}",
+        level="info" if good else "error",
+    )
+    return state, [*before, Save(), *_wake_up(state, good), _OVER]
+
+
+def _wake_up(state: PhoneState, good: bool) -> list[Command]:
+    if not good:
+        spread = int(state.mac.digits[6:], 16) % 1000 / 1000
+        after_s = retry_after_s(state.part(Rounds).failures, spread)
+        return [SendLater(after_s, ProvisioningWanted("retry"))]
+    text = state.settings.get(REFRESH_TIMER).strip()
+    if text.isascii() and text.isdigit() and 0 < len(text) < 12 and int(text) > 0:
+        seconds = min(max(int(text), _REFRESH_LEAST_S), _REFRESH_MOST_S)
+        return [SendLater(float(seconds), ProvisioningWanted(REFRESH_TIMER))]
+    return []
+
+
+def _belongs(state: PhoneState, fetch: Fetch) -> Round | None:
+    """The round an answer belongs to; None for one that is over."""
+    round_ = state.part(Rounds).going_on
+    return round_ if round_ is not None and round_.waiting == fetch else None
+
+
+def document_fetched(
+    state: PhoneState, event: DocumentFetched, now: datetime
+) -> Result:
+    """Apply what came, and queue what it names."""
+    fetch = event.fetch
+    round_ = _belongs(state, fetch)
+    if round_ is None:
+        return state, []
+    shown = redact_url(event.url or fetch.url)
+    if event.status != 200:
+        return _refused(state, round_, event, shown, now)
+    way = open_way((fetch.url, event.url), authenticates=state.authenticates_servers)
+    if fetch.kind == "certificate":
+        if way:
+            state = _warn_of(state, ("a certificate",), way, now)
+        state = take_download(state, shown, event.body, now)
+        return _next(state, round_, now, [])
+    try:
+        document = parse_document(event.body)
+    except InputError as error:
+        reason = f"{error.message}; {error.hint}"
+        text = f"{shown} was refused: {reason}"
+        state = state.with_log(now, "settings", text, level="error")
+        failed = FetchedDocument(fetch.url, 200, False, reason)
+        return _next(state, round_.with_result(failed), now, [])
+    if way and (names := exposed_names(document)):
+        state = _warn_of(state, names, way, now)
+    applied = apply_document(state, document, shown, now)
+    state = applied.state
+    round_ = round_.with_result(FetchedDocument(fetch.url, 200, True))
+    base = event.url or fetch.url
+    named = [(text, "document") for text in applied.files]
+    named += [(text, "certificate") for text in applied.certificate_urls]
+    for text, kind in named:
+        try:
+            url = nested_url(text, base, state.mac)
+        except InputError as error:
+            url, problem = text[:200], error.message
+        else:
+            round_, problem = (
+                round_.with_document(url, fetch.depth + 1)
+                if kind == "document"
+                else round_.with_certificate(url)
+            )
+        if problem:
+            told = f"{redact_url(url)} is not fetched: {problem}"
+            state = state.with_log(now, Purpose.PROVISIONING, told, level="warning")
+    return _next(state, round_, now, [ApplySettings()])
+
+
+def _refused(
+    state: PhoneState, round_: Round, event: DocumentFetched, shown: str, now: datetime
+) -> Result:
+    """An answer whose status says that it is no document."""
+    reason = _status_reason(event.status)
+    said = read_http_refusal(event.status, event.body)
+    if said is not None:
+        quoted = f" (“{said.words}”)" if said.words else ""
+        cure = said.refusal.cure
+        if said.refusal is HttpRefusal.CERTIFICATE_REFUSED:
+            cure = cure_of_answer(state, event.url or event.fetch.url, now) or cure
+        reason = f"{said.refusal.sentence}: {event.status}{quoted}; {cure}"
+    if event.status in (401, 403) or said is not None:
+        round_ = replace(round_, refused=True)
+    text = f"{shown}: {reason}"
+    state = state.with_log(now, Purpose.PROVISIONING, text, level="error")
+    failed = FetchedDocument(event.fetch.url, event.status, False, reason)
+    return _next(state, round_.with_result(failed), now, [])
+
+
+def _warn_of(
+    state: PhoneState, names: tuple[str, ...], way: str, now: datetime
+) -> PhoneState:
+    text = exposure_warning(names, way)
+    return state.with_log(now, Purpose.PROVISIONING, text, level="warning")
+
+
+def fetch_failed(state: PhoneState, event: FetchFailed, now: datetime) -> Result:
+    """No answer; where a certificate was refused, a setting may end the round."""
+    fetch = event.fetch
+    round_ = _belongs(state, fetch)
+    if round_ is None:
+        return state, []
+    round_ = replace(round_, refused=round_.refused or event.refused)
+    text = f"{redact_url(fetch.url)}: {event.reason}"
+    state = state.with_log(now, Purpose.PROVISIONING, text, level="error")
+    if fetch.kind == "document":
+        round_ = round_.with_result(FetchedDocument(fetch.url, 0, False, event.reason))
+    skip = state.settings.is_on("skip_provisioning_urls_on_tls_error")
+    if event.refused and skip and (left := round_.left):
+        round_ = replace(round_, documents=(), certificates=())
+        text = f"{left} further URLs are skipped: skip_provisioning_urls_on_tls_error"
+        state = state.with_log(now, Purpose.PROVISIONING, text, level="warning")
+    return _next(state, round_, now, [])
+
+
+def _status_reason(status: int) -> str:
+    if status == 404:
+        return "the server has no such document (404)"
+    if status == 401:
+        return "the server wants a user name and password (401)"
+    if status == 403:
+        return "the server refused the request (403)"
+    return f"the server answered {status}"
