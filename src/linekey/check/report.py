@@ -8,7 +8,7 @@ from the same value, so the three never differ.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -81,12 +81,7 @@ class Cure:
 
     def as_dict(self) -> dict[str, str]:
         """For JSON."""
-        return {
-            "kind": self.kind,
-            "title": self.title,
-            "text": self.text,
-            "for_rule": self.for_rule,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

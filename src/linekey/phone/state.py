@@ -8,7 +8,7 @@ here reads a clock: every time is the *phone's* clock, which may be wrong on pur
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self, TypeVar
@@ -39,6 +39,10 @@ Level = Literal["info", "warning", "error"]
 _Part = TypeVar("_Part")
 
 
+def _plain(record: Any) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
 class Status(StrEnum):
     """Where the phone is between power-on and its settings."""
 
@@ -66,13 +70,8 @@ class LogEntry:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "at": self.at.astimezone(UTC).isoformat(),
-            "level": self.level,
-            "purpose": self.purpose,
-            "text": self.text,
-            "details": list(self.details),
-        }
+        at = self.at.astimezone(UTC).isoformat()
+        return _plain(self) | {"at": at, "details": list(self.details)}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Self:
@@ -105,15 +104,7 @@ class Notification:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "at": self.at.astimezone(UTC).isoformat(),
-            "title": self.title,
-            "text": self.text,
-            "cure": self.cure,
-            "purpose": self.purpose,
-            "peer": self.peer,
-            "sha256": self.sha256,
-        }
+        return _plain(self) | {"at": self.at.astimezone(UTC).isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +122,7 @@ class FetchedDocument:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "url": self.url,
-            "status": self.status,
-            "applied": self.applied,
-            "reason": self.reason,
-        }
+        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ mapping itself is held against OpenSSL in ``tests/live/test_judge_alerts.py``).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
 
 from linekey.certs.certificate import Certificate
@@ -92,17 +92,7 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: every field by its name."""
-        return {
-            "rule": self.rule,
-            "ok": self.ok,
-            "severity": self.severity,
-            "message": self.message,
-            "evidence": self.evidence,
-            "cure": self.cure,
-            "source": self.source,
-            "confidence": self.confidence,
-            "x509_error": self.x509_error,
-        }
+        return asdict(self)
 
 
 def held(rule: str, message: str, evidence: str = "") -> Finding:
