@@ -32,6 +32,7 @@ PAGES: dict[str, str] = {
     "docs/reference/models.md": "tools.reference_pages:models_page",
     "docs/reference/reasons.md": "tools.reference_pages:reasons_page",
     "docs/reference/settings.md": "tools.reference_pages:settings_page",
+    "docs/reference/states.md": "tools.states_page:states_page",
 }
 """Path of the page from the top of the repository → ``module:function``."""
 

@@ -86,8 +86,8 @@ class LimitSettings(_Section):
     backlog: Count = 2048
     """Connections the kernel keeps waiting; it caps this at net.core.somaxconn."""
     hello_bytes: Annotated[int, Field(ge=512)] = 16_384
-    """Bytes of a ClientHello with its record headers. Real ones have 100 to 2,000; a
-    TLS record carries 16,384 at most (RFC 8446 §5.1)."""
+    """Bytes of a ClientHello, its records' headers not counted. Real ones have 100 to
+    2,000; a TLS record carries 16,384 at most (RFC 8446 §5.1)."""
     flight_bytes: Annotated[int, Field(ge=8_192)] = 131_072
     """Bytes a client may send before the handshake's end, its certificates included.
     OpenSSL allows 102,400 for a certificate list (SSL_MAX_CERT_LIST_DEFAULT)."""

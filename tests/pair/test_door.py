@@ -27,9 +27,10 @@ from linekey.tls.events import (
 from linekey.tls.policy import POLICIES
 from linekey.tls.versions import Version
 from linekey.wire.asgi_tls import connection_tls
-from linekey.wire.door.connection import DoorConnection, State
+from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.listener import Door
 from linekey.wire.door.refusal import CURES, Refusal
+from linekey.wire.door.states import State
 
 MAC = Mac("000413AABBCC")
 

@@ -13,7 +13,7 @@ from tests.pair.test_door import Joined, lab  # noqa: F401 -- a fixture
 from linekey.lab.authority import LabAuthority
 from linekey.tls.alerts import Alert
 from linekey.tls.events import Accept
-from linekey.wire.door.connection import State
+from linekey.wire.door.states import State
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,6 +1,7 @@
 """The architecture holds: imports point one way, pure packages touch no edge, files stay small."""
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -99,6 +100,21 @@ def test_imports_point_up_the_house(path: Path) -> None:
             assert parts[0] not in WORLD, (
                 f"{path}:{line}: {name_of(path)} is pure; {name} is not"
             )
+
+
+# To go with the folder for each use.
+CIRCLE = frozenset({"phone.edge.runner", "phone.edge.app_runner"})
+
+
+def test_imports_make_no_circle() -> None:
+    """Nor do those for types alone: two files that need each other are one."""
+    known = {name_of(path): path for path in modules()}
+    graph: dict[str, set[str]] = {}
+    for here, path in known.items():
+        named = imports(ast.parse(path.read_text(encoding="utf-8")))
+        there = {name.removeprefix("linekey.") for name, _ in named}
+        graph[here] = {n for n in there & known.keys() if not {n, here} <= CIRCLE}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))

@@ -27,7 +27,6 @@ from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey
 from linekey.provisioning.identity import VendorTrust, identify
 from linekey.settings import LimitSettings
-from linekey.tls.engine import ServerEngine
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.asgi_tls import connection_tls
 from linekey.wire.door.listener import Door
@@ -78,7 +77,7 @@ def menu_door(lab: LabAuthority, listener: socket.socket) -> Door:
     certificate = lab.server_identity()[0][0]
     return Door(
         _app(lab),
-        lambda policy, hello: ServerEngine(contexts[policy], hello=hello),
+        contexts.engine_for,
         listener,
         limits=_LIMITS,
         certificate=certificate,

@@ -285,7 +285,7 @@ class ProvisioningServer:
 
     def _engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
         assert self._contexts is not None, "the door is not behind a proxy"
-        return ServerEngine(self._contexts[policy], hello=hello)
+        return self._contexts.engine_for(policy, hello)
 
     async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
         if dropped:

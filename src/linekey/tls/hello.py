@@ -236,6 +236,8 @@ class HelloReader:
         """Read a record's header; say whether it is there."""
         header = self.data[self._at : self._at + 5]
         if len(header) > 1 and header[1] != 3:
+            if not self._at and may_become_known(bytes(self.data)):
+                return False  # DTLS, perhaps
             _raise_garbage(bytes(self.data))
         if header and header[0] != _HANDSHAKE:
             raise TlsError(
@@ -389,7 +391,7 @@ def explain_unfinished(data: bytes | bytearray) -> TlsError | None:
 
     None where it was a hello so far, or nothing was sent. The error is not raised.
     """
-    if not data or data[0] == _HANDSHAKE:
+    if data[:2] in (b"", b"\x16", b"\x16\x03"):
         return None
     try:
         stranger = name_stranger(bytes(data), final=True)

@@ -64,12 +64,14 @@ class Server(Protocol):
 class Pump:
     """What both ends have in common; make a ServerPump or a ClientPump."""
 
-    __slots__ = ("_engine", "_limits", "_over", "_received", "deadline")
+    __slots__ = ("_alert", "_engine", "_limits", "_over", "_received", "deadline")
+    _server_side = False
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
         self._engine: Engine | None = None
         self._received = 0
+        self._alert = b""
         self._over = False
         self.deadline: float | None = None
         """When to call ``expire()``, on the clock of the ``now`` that was given."""
@@ -93,7 +95,7 @@ class Pump:
         """Take bytes from the peer; say what happened."""
         engine = self._engine
         if engine is None:
-            return []
+            return self._receive_early(data)
         if engine.info is not None:
             return engine.receive(data)
         if engine.ended:
@@ -104,12 +106,16 @@ class Pump:
                 "handshake.too_large",
                 f"more than {self._limits.flight_bytes} bytes came before the"
                 " handshake's end",
-                Alert.HANDSHAKE_FAILURE,
+                Alert.HANDSHAKE_FAILURE if self._server_side else None,
             )
         events = engine.receive(data)
         if not engine.handshaking:
             self.deadline = None
         return events
+
+    def _receive_early(self, data: bytes) -> list[Event]:
+        """Take bytes for which there is no engine, not yet or not any more."""
+        return []
 
     def receive_eof(self) -> list[Event]:
         """Take it that the peer's bytes have ended; say what that means.
@@ -141,21 +147,30 @@ class Pump:
             raise TlsError("nothing can be sent: the connection has ended")
         self._engine.send(plaintext)
 
+    def say(self, plaintext: bytes) -> bytes:
+        """Encrypt, and give what is to be sent: nothing if the connection has ended."""
+        engine = self._engine
+        if engine is None or engine.ended:
+            return b""
+        engine.send(plaintext)
+        return engine.take_output()
+
     def take_output(self) -> bytes:
         """Give the bytes that are to be sent to the peer, all of them, once."""
-        return b"" if self._engine is None else self._engine.take_output()
+        if self._engine is not None:
+            return self._engine.take_output()
+        alert, self._alert = self._alert, b""
+        return alert
 
     def end(self, last: bytes = b"") -> bytes:
         """Let go of the engine, and give what is still to be sent.
 
         After the handshake that is ``last`` and a close_notify, if anybody listens.
         """
-        output = b""
-        if (engine := self._engine) is not None:
-            if last and not engine.ended:
-                engine.send(last)
-            engine.close()
-            output = engine.take_output()
+        output = self.say(last) if last else b""
+        if self._engine is not None:
+            self._engine.close()
+            output += self._engine.take_output()
         self._over, self._engine, self.deadline = True, None, None
         return output
 
@@ -167,7 +182,8 @@ class ServerPump(Pump):
     that was chosen for it. ``in_turn``: after HelloReceived it waits for ``begin()``.
     """
 
-    __slots__ = ("_alert", "_in_turn", "_reader", "_server", "hello", "policy")
+    __slots__ = ("_in_turn", "_reader", "_server", "hello", "policy")
+    _server_side = True
 
     def __init__(
         self, server: Server, limits: Limits, now: float, *, in_turn: bool = False
@@ -176,15 +192,13 @@ class ServerPump(Pump):
         self._server = server
         self._in_turn = in_turn
         self._reader: HelloReader | None = HelloReader(limits.hello_bytes)
-        self._alert = b""
         self.hello: ClientHello | None = None
         self.policy: Policy | None = None
 
-    def receive(self, data: bytes) -> list[Event]:
-        """Take bytes from the peer; say what happened."""
+    def _receive_early(self, data: bytes) -> list[Event]:
         reader = self._reader
         if reader is None or self._over:
-            return super().receive(data)
+            return []
         if self.hello is not None:  # it waits for its turn
             reader.data += data
             return []
@@ -213,8 +227,7 @@ class ServerPump(Pump):
         assert self.hello, "begun with a hello"
         assert self.policy, "begun with a policy"
         self._engine = self._server.engine_for(self.policy, self.hello)
-        data = bytes(reader.data)
-        return super().receive(data)
+        return self.receive(bytes(reader.data))
 
     def receive_eof(self) -> list[Event]:
         """Take it that the peer's bytes have ended; say what that means."""
@@ -262,13 +275,6 @@ class ServerPump(Pump):
         if len(start) == 3 and start[1] == 3:
             return int.from_bytes(start[1:], "big")
         return 0x0301
-
-    def take_output(self) -> bytes:
-        """Give the bytes that are to be sent to the peer, all of them, once."""
-        if self._alert:
-            alert, self._alert = self._alert, b""
-            return alert
-        return super().take_output()
 
 
 class ClientPump(Pump):

@@ -141,6 +141,17 @@ def test_what_comes_before_the_handshakes_end_is_bounded() -> None:
     assert other.receive(record) == []
 
 
+def test_a_client_is_bounded_too_and_sends_no_alert() -> None:
+    engine = ClientEngine(client(Version.TLS1_2), server_name="a.example")
+    one, other = ClientPump(engine, Limits(flight_bytes=500), NOW), far()
+    other.receive(one.take_output())
+    flight = other.take_output()
+    assert one.receive(flight[:400]) == []
+    end = failed(one.receive(flight[400:]))
+    assert (end.code, end.alert_sent) == ("handshake.too_large", None)
+    assert (one.take_output(), one.receive(b"more")) == (b"", [])
+
+
 def test_an_open_connection_has_no_bound_and_no_deadline() -> None:
     one, other = near(), far()
     talk(one, other)

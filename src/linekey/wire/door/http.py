@@ -8,8 +8,7 @@ nothing that was pipelined behind a broken request is ever answered; after a dec
 the application (403, 404) it goes on, and each request is decided by itself.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import httptools
 from uvicorn.config import Config
@@ -22,10 +21,8 @@ from uvicorn.server import ServerState
 
 from linekey.errors import PeerError
 from linekey.settings import LimitSettings
+from linekey.wire.door.transport import TlsTransport
 from linekey.wire.request_head import place_target, read_host
-
-if TYPE_CHECKING:
-    from linekey.wire.door.transport import TlsTransport
 
 _PHRASES = {
     400: "Bad Request",
@@ -46,14 +43,26 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
         self.reason = reason
 
 
+class Watcher(Protocol):
+    """Who keeps the clock of requests and the records."""
+
+    def request_began(self) -> None:
+        """A request's first byte is here."""
+
+    def request_ended(self) -> None:
+        """The whole request is here."""
+
+    def idle(self) -> None:
+        """It is answered, and no other has begun."""
+
+    def request_refused(self, status: int, code: str, reason: str) -> None:
+        """It was refused here."""
+
+
 class DoorHttp(HttpToolsProtocol):
-    """One verified connection's HTTP/1.1.
+    """One verified connection's HTTP/1.1; ``extensions`` goes into each scope as is."""
 
-    ``extensions`` goes into each scope as it is. ``on_refused(status, code, reason)``
-    is told of what is refused here.
-    """
-
-    transport: "TlsTransport"
+    transport: TlsTransport
 
     def __init__(
         self,
@@ -61,19 +70,19 @@ class DoorHttp(HttpToolsProtocol):
         state: ServerState,
         limits: LimitSettings,
         extensions: dict[str, Any],
-        on_refused: Callable[[int, str, str], None],
+        watcher: Watcher,
     ) -> None:
         super().__init__(config=config, server_state=state, app_state={})
         self.limits = limits
         self.extensions = extensions
-        self.on_refused = on_refused
+        self.watcher = watcher
         self.in_head = False
         self.in_request = False
         self.head_bytes = 0
         self.body_bytes = 0
         self.refused = False
 
-    def connection_made(self, transport: "TlsTransport") -> None:  # type: ignore[override]
+    def connection_made(self, transport: TlsTransport) -> None:  # type: ignore[override]
         """Take the transport, without the system calls that uvicorn makes here."""
         self.connections.add(self)
         self.transport = transport
@@ -111,7 +120,7 @@ class DoorHttp(HttpToolsProtocol):
     def refuse(self, status: int, code: str, reason: str) -> None:
         """Answer with ``status`` if nothing is on its way, and end the connection."""
         self.refused = True
-        self.on_refused(status, code, reason)
+        self.watcher.request_refused(status, code, reason)
         if self.pipeline:
             # An earlier request is being answered and this one waits behind it.
             self.pipeline.clear()
@@ -162,7 +171,7 @@ class DoorHttp(HttpToolsProtocol):
         self.scope["extensions"] = self.extensions
         self.in_head = self.in_request = True
         self.head_bytes = self.body_bytes = 0
-        self.transport.request_began()
+        self.watcher.request_began()
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request target."""
@@ -220,11 +229,11 @@ class DoorHttp(HttpToolsProtocol):
         """Note that the whole request is here."""
         self.in_request = False
         super().on_message_complete()
-        self.transport.request_ended()
+        self.watcher.request_ended()
 
     def on_response_complete(self) -> None:
         """Send what was written, then go on with the next request or idle."""
         self.transport.flush()
         super().on_response_complete()
         if self.timeout_keep_alive_task is not None:
-            self.transport.idle()
+            self.watcher.idle()

@@ -30,16 +30,16 @@ from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError
 from linekey.settings import LimitSettings
 from linekey.tls.engine import ServerEngine
-from linekey.tls.events import AlertReceived, ConnectionFailed
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import Policy
+from linekey.tls.pump import Limits
 from linekey.tls.server_key import ServerKey, server_key
 from linekey.wire.accepting import Accepting
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
-from linekey.wire.door.connection import HALF_OPEN, DoorConnection
+from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.http import DoorHttp
-from linekey.wire.door.places import Placed, Places
+from linekey.wire.door.places import Place, Placed, Places
 from linekey.wire.door.refusal import CURES, Kind, Refusal
 from linekey.wire.networks import is_in, parse_networks
 
@@ -81,6 +81,9 @@ class Door:
     ) -> None:
         self.engine_for = engine_for
         self.limits = limits
+        self.tls_limits = Limits(
+            limits.handshake_s, limits.flight_bytes, limits.hello_bytes
+        )
         self._shown = certificate
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self.accepted = self.completed = self.refused_count = self.shed_count = 0
@@ -258,25 +261,14 @@ class Door:
         self.places.put(connection, self.places.asking)
         self._next_turns()
 
-    def asking(self, connection: DoorConnection) -> None:
-        """Note that a request began on ``connection``."""
-        if connection.place is not self.places.asking:  # the first one after TLS
-            self.places.put(connection, self.places.asking)
-
-    def answering(self, connection: DoorConnection) -> None:
-        """Note that a whole request is here."""
-        self.places.put(connection, None)
-
-    def idle(self, connection: DoorConnection) -> None:
-        """Note that ``connection`` waits for a next request."""
-        self.places.put(connection, self.places.idle)
-        self._room_again()
-
-    def ending(self, connection: DoorConnection) -> None:
-        """Note that all is said on ``connection``."""
-        self.places.put(connection, self.places.ending)
-        self._next_turns()
-        self._room_again()
+    def placed(self, connection: DoorConnection, place: Place | None) -> None:
+        """Note another place of ``connection``; None while its answer is under way."""
+        if connection.place is not place:  # the first request's is since the handshake
+            self.places.put(connection, place)
+        if place is self.places.ending:
+            self._next_turns()
+        if place is self.places.ending or place is self.places.idle:
+            self._room_again()
 
     def connection_closed(self, connection: DoorConnection) -> None:
         """Forget a connection."""
@@ -378,24 +370,9 @@ class Door:
         if len(self._queue) >= self.limits.refusal_queue:
             self._dropped += 1
             return
-        cure = CURES.get(facts["code"], "")
-        refusal = Refusal(
-            kind=kind, at=datetime.now(UTC), peer=peer, **{"cure": cure, **facts}
-        )
-        self._queue.append(refusal)
+        facts["cure"] = facts.get("cure") or CURES.get(facts["code"], "")
+        self._queue.append(Refusal(kind=kind, at=datetime.now(UTC), peer=peer, **facts))
         self._wake.set()
-
-    def alert_received(self, peer: tuple[str, int], event: AlertReceived) -> None:
-        """Log an alert of a peer on an open connection."""
-        _log.info("alert from %s: %s", peer[0], event)
-
-    def crashed(self, error: Exception) -> None:
-        """Log a fault of ours inside a handshake; the peer was refused."""
-        _log.error("cannot judge a certificate", exc_info=error)
-
-    def connection_failed(self, peer: tuple[str, int], event: ConnectionFailed) -> None:
-        """Log a connection that broke after its handshake."""
-        _log.info("connection from %s broke: %s", peer[0], event.reason)
 
     async def _write_refusals(self) -> None:
         while True:
@@ -471,6 +448,3 @@ def _cannot_bind(host: str, port: int, error: OSError) -> LinekeyError:
             f"{what}: no such host", hint="write an address of this machine"
         )
     return LinekeyError(f"{what}: {error.strerror}", hint="check host and port")
-
-
-__all__ = ["HALF_OPEN", "App", "Door", "EngineFor", "OnRefused", "bind"]

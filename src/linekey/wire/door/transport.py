@@ -6,26 +6,65 @@ answer leaves together with its close_notify.
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from linekey.certs.certificate import Certificate
 
-if TYPE_CHECKING:
-    from linekey.wire.door.connection import DoorConnection
+
+class Below(Protocol):
+    """The connection, as it is asked to send and to end."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake is over and nothing has ended yet."""
+
+    def send(self, data: bytes) -> None:
+        """Encrypt and send."""
+
+    def close(self, last: bytes) -> None:
+        """Send ``last`` and close_notify, then close."""
+
+    def close_lingering(self) -> None:
+        """End our side, and throw away what still comes."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
 
 class TlsTransport(asyncio.Transport):
     """What HTTP writes to: an asyncio transport whose bytes go through the engine.
 
     Writes of one turn of the event loop leave in one piece, so that a response's head
-    and body make one TLS record and one system call.
+    and body make one TLS record and one system call. ``raw`` is the TCP transport.
     """
 
-    __slots__ = ("_closing", "_connection", "_pending", "leaf")
+    __slots__ = (
+        "_address",
+        "_closing",
+        "_connection",
+        "_loop",
+        "_peer",
+        "_pending",
+        "_raw",
+        "leaf",
+    )
 
-    def __init__(self, connection: "DoorConnection", leaf: Certificate | None) -> None:
+    def __init__(
+        self,
+        connection: Below,
+        raw: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        peer: tuple[str, int],
+        address: tuple[str, int],
+        leaf: Certificate | None,
+    ) -> None:
         super().__init__()
         self._connection = connection
+        self._raw = raw
+        self._loop = loop
+        self._peer = peer
+        self._address = address
         self._pending: list[bytes] = []
         self._closing = False
         self.leaf = leaf
@@ -33,9 +72,9 @@ class TlsTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return ``peername`` and ``sockname`` as (address, port)."""
         if name == "peername":
-            return self._connection.peer
+            return self._peer
         if name == "sockname":
-            return self._connection.door.address
+            return self._address
         return default
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -43,7 +82,7 @@ class TlsTransport(asyncio.Transport):
         if self._closing or not data:
             return
         if not self._pending:
-            self._connection.door.loop.call_soon(self.flush)
+            self._loop.call_soon(self.flush)
         self._pending.append(bytes(data))
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
@@ -85,34 +124,22 @@ class TlsTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Read no more from the peer for now."""
-        if not self._connection.raw.is_closing():
-            self._connection.raw.pause_reading()
+        if not self._raw.is_closing():
+            self._raw.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if not self._connection.raw.is_closing():
-            self._connection.raw.resume_reading()
+        if not self._raw.is_closing():
+            self._raw.resume_reading()
 
     def is_reading(self) -> bool:
         """Whether bytes of the peer are being read."""
-        return self._connection.raw.is_reading()
+        return self._raw.is_reading()
 
     def get_write_buffer_size(self) -> int:
         """Bytes not yet sent."""
-        return self._connection.raw.get_write_buffer_size()
+        return self._raw.get_write_buffer_size()
 
     def can_write_eof(self) -> bool:
         """TLS 1.2 cannot end one side only."""
         return False
-
-    def request_began(self) -> None:
-        """Pass on that a request began."""
-        self._connection.request_began()
-
-    def request_ended(self) -> None:
-        """Pass on that a request is whole."""
-        self._connection.request_ended()
-
-    def idle(self) -> None:
-        """Pass on that nothing is under way."""
-        self._connection.idle()
