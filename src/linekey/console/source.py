@@ -260,13 +260,11 @@ def _line(entry: LogEntry) -> DecisionLine:
 
 def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str]:
     notes = []
-    if server.certificate_days_left < 0:
-        notes.append("the server's certificate has expired; renew it.")
-    elif server.certificate_days_left < _SOON_DAYS:
-        notes.append(
-            f"the server's certificate expires in {server.certificate_days_left} days; "
-            "renew it, then reload linekey (SIGHUP)."
-        )
+    left, cure = server.certificate_days_left, "renew it, then reload linekey (SIGHUP)."
+    if left < 0:
+        notes.append(f"the server's certificate has expired; {cure}")
+    elif left < _SOON_DAYS:
+        notes.append(f"the server's certificate expires in {left} days; {cure}")
     if not authorities:
         notes.append("no vendor CA is trusted; add one with linekey trust add FILE.")
     notes += [
