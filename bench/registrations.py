@@ -54,7 +54,7 @@ from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.provisioning.device import Device
 from linekey.wire.process import new_loop, settle_garbage
 

@@ -24,7 +24,7 @@ from linekey.phone.uses.browser.browsing import Browsing
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
 from linekey.phone.uses.directory.view import Directory, Found
 from linekey.phone.uses.sip.edge import SipLines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 
 pytestmark = pytest.mark.peer("chromium", "nginx", "slapd", "kamailio")
 

@@ -32,7 +32,7 @@ from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip import registration as sip_registration
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.provisioning.device import Device
 from linekey.server.server import utc_now
 from linekey.store.devices import Devices

@@ -9,7 +9,7 @@ from linekey.lab.stage import Stage, cast
 from linekey.lab.story import Narrator
 from linekey.phone.events import SettingEntered
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.store.paths import StateDir
 
 

@@ -28,7 +28,7 @@ from linekey.phone.uses.network.events import NetworkLoginWanted
 from linekey.phone.uses.provisioning import handle as rounds
 from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.phone.uses.sip.events import LineMoved
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.trust.connection import Purpose
 from linekey.wire.dialer import DialError, dial
 

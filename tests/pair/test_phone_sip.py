@@ -18,7 +18,8 @@ from linekey.phone.uses.sip import registration as sip_registration
 from linekey.phone.uses.sip.account import read_account
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState, Registration
+from linekey.phone.uses.sip.registration import Registration
+from linekey.phone.uses.sip.states import LineState
 from linekey.tls.engine import Identity, ServerContexts
 from linekey.wire.door.listener import bind
 

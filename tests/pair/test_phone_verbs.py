@@ -32,7 +32,7 @@ from linekey.phone.uses.directory.events import LookupEnded
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
 from linekey.phone.uses.sip.events import LineMoved, LinesRead
 from linekey.phone.uses.sip.lines import LineStatus
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 
 MENU = b"""<SnomIPPhoneMenu><Title>Menu</Title><MenuItem><Name>Order</Name><URL>order.xml</URL>
 </MenuItem></SnomIPPhoneMenu>"""

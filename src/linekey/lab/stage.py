@@ -38,7 +38,7 @@ from linekey.phone.state import LogEntry as PhoneLine
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
 from linekey.server.preflight.checks import ServerFiles

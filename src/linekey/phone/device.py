@@ -41,7 +41,7 @@ from linekey.phone.uses.use import Button, Request, Result, Use, number_in
 def _powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
     row = state.profile
     state = replace(state, settings=state.settings.without_volatile())
-    state = state.with_log(
+    state = state.moved(Status.OFF, "power-on").with_log(
         now,
         "phone",
         f"{row.name} powered on, MAC {state.mac}; speaks "
@@ -203,7 +203,7 @@ def _factory_reset_done(
     state: PhoneState, event: FactoryResetDone, now: datetime
 ) -> Result:
     state = replace(
-        state,
+        state.moved(Status.OFF, "factory defaults"),
         settings=PhoneSettings(),
         function_keys=(),
         sections={},
@@ -214,8 +214,6 @@ def _factory_reset_done(
         last_tls=None,
         provisioned_at=None,
         parts={},
-        status=Status.OFF,
-        status_reason="factory defaults",
     ).with_log(now, "phone", "the phone was reset to its factory defaults")
     return state, [
         Save(),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from linekey.catalog.firmware import Firmware
@@ -24,6 +25,7 @@ from linekey.phone.defaults import default_of
 from linekey.phone.document import FunctionKey
 from linekey.phone.identity import DeviceIdentity, IdentityChoice, choose_identity
 from linekey.phone.settings import PhoneSettings
+from linekey.phone.transitions import Transitions, follow
 from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings
@@ -55,6 +57,37 @@ class Status(StrEnum):
     """Nothing usable came: unreachable, not found, broken."""
     IDLE = "idle"
     """It has no setting_server, so it asks nobody."""
+
+
+_AT_REST: Final = MappingProxyType(
+    {
+        Status.PROVISIONING: "a timer, check-sync or a button: a round begins",
+        Status.IDLE: "there is no setting_server any more",
+        Status.FAILED: "the setting_server cannot be used",
+        Status.OFF: "power-on, factory reset",
+    }
+)
+STATUSES: Final[Transitions[Status]] = MappingProxyType(
+    {
+        Status.OFF: {
+            Status.PROVISIONING: "power-on: a round begins",
+            Status.IDLE: "power-on without a setting_server",
+            Status.FAILED: "power-on with a setting_server that cannot be used",
+            Status.OFF: "power-on, factory reset",
+        },
+        Status.PROVISIONING: {
+            Status.PROVISIONED: "the phone's own document, or another, was applied",
+            Status.REFUSED: "a certificate or a request was refused",
+            Status.FAILED: "nothing usable came",
+            Status.OFF: "power-on, factory reset",
+        },
+        Status.PROVISIONED: _AT_REST,
+        Status.REFUSED: _AT_REST,
+        Status.FAILED: _AT_REST,
+        Status.IDLE: _AT_REST,
+    }
+)
+"""How the phone's status may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +250,11 @@ class PhoneState:
     def setting_server(self) -> str:
         """Where the phone gets its settings: its own setting, else the bootstrap."""
         return self.settings.get("setting_server").strip() or self.bootstrap_server
+
+    def moved(self, status: Status, reason: str) -> Self:
+        """The phone with another status, as ``STATUSES`` allows."""
+        status = follow(STATUSES, self.status, status)
+        return replace(self, status=status, status_reason=reason)
 
     def with_roots(
         self, lists: RootLists, maker_authorities: Iterable[Certificate] = ()

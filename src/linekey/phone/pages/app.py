@@ -50,6 +50,7 @@ from linekey.phone.report import (
 )
 from linekey.phone.state import PhoneState
 from linekey.phone.typed import check_idx
+from linekey.phone.uses.all import USES
 from linekey.phone.uses.network.events import NetworkCertificateUploaded
 from linekey.phone.uses.provisioning.events import ProvisioningWanted
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
@@ -195,7 +196,9 @@ class PhonePages:
         return visit.page("refused", 404, reason="the phone has no such page")
 
     async def _status(self, visit: Visit) -> Response:
-        return visit.page("status")
+        report = {"running": True, **describe_phone(visit.state)}
+        cards = {use.title: use.rows(report) for use in USES if use.title}
+        return visit.page("status", cards=cards)
 
     async def _settings(self, visit: Visit) -> Response:
         return visit.page("settings", rows=describe_settings(visit.state))
@@ -221,7 +224,8 @@ class PhonePages:
         return visit.page("log", rows=_log(visit.state))
 
     async def _maintenance(self, visit: Visit) -> Response:
-        return visit.page("maintenance")
+        buttons = [b for use in USES for b in use.buttons if b.label]
+        return visit.page("maintenance", buttons=buttons)
 
     async def _login(self, visit: Visit) -> Response:
         return visit.page("login", first=needs_password(visit.state))

@@ -64,22 +64,23 @@ LOOKS: dict[str, Page] = {"/screen": show, "/screen/image": image}
 
 def _press(button: Button) -> Page:
     """Press it; what came of it is on the display, or said where it is not."""
+    back = "/maintenance" if button.label else "/screen"
 
     async def press(visit: Visit) -> Response:
         if button.on_page and not _is_current(visit):
-            return visit.back_to("/screen")
+            return visit.back_to(back)
         try:
             event = button.event(visit.form, visit.state)
         except InputError as error:
             visit.say(False, error.message, error.hint)
-            return visit.back_to("/screen")
+            return visit.back_to(back)
         answer = await visit.pages.desk.tell(event)
         if answer is not None and (button.told or not answer.ok):
             said = visit.state.part(Display).message
             shown = answer.details or (said is not None and said.text == answer.text)
             if button.told or not shown:
                 visit.say(answer.ok, answer.text, answer.hint)
-        return visit.back_to("/screen")
+        return visit.back_to(back)
 
     return press
 

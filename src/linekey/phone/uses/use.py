@@ -87,9 +87,9 @@ class Button:
     told: bool = False
     """Whether the next page says what came of it; else the display does."""
     label: str = ""
-    """Of a button of its own on the Maintenance page; it has no fields."""
+    """Of a button of its own on the Maintenance page, without fields."""
     meaning: str = ""
-    """A sentence beside it."""
+    """A sentence above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,9 @@ class Use:
     offers: Callable[[PhoneState], Document] = field(default=lambda state: {})
     """What the Screen page must know besides, to offer it."""
     rows: Callable[[Document], list[Row]] = field(default=lambda document: [])
-    """Of a phone's report: what ``linekey phone show`` and the Status page say."""
+    """Of a phone's report: what ``linekey phone show`` says."""
+    title: str = ""
+    """Of a card of its own on the Status page, which shows ``rows``."""
     in_front: Mapping[str, Callable[[Document], list[str]]] = field(
         default_factory=dict
     )

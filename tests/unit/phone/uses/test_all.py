@@ -56,7 +56,7 @@ from linekey.phone.uses.network.ieee8021x import EapMethod
 from linekey.phone.uses.network.view import Network
 from linekey.phone.uses.sip.events import LineMoved, LinesRead
 from linekey.phone.uses.sip.lines import Lines, LineStatus
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.tls.versions import Version
 from linekey.trust.connection import Purpose
 

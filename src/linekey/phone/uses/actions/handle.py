@@ -28,7 +28,7 @@ from linekey.phone.uses.browser.browsing import Browsing
 from linekey.phone.uses.browser.events import BackPressed
 from linekey.phone.uses.browser.handle import back_pressed, open_page, take_step
 from linekey.phone.uses.sip.lines import Lines
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.use import Result
 from linekey.trust.connection import Purpose
 

@@ -5,24 +5,13 @@ from collections.abc import Mapping
 from linekey.errors import InputError
 from linekey.phone.events import Event
 from linekey.phone.keys import is_key_name
-from linekey.phone.uses.actions.events import (
-    ActionHappened,
-    KeyPressed,
-    NamedKeyPressed,
-    SoftKeyPressed,
-)
-from linekey.phone.uses.actions.handle import (
-    action_happened,
-    key_pressed,
-    named_key_pressed,
-    soft_key_pressed,
-)
+from linekey.phone.uses.actions import events, handle
 from linekey.phone.uses.actions.urls import VARIABLES
 from linekey.phone.uses.browser.events import BackPressed, BrowserLeft
 from linekey.phone.uses.use import Button, Parameter, Request, Use, Verb, number_in
 
 
-def action_event(event: str, variables: Mapping[str, str]) -> ActionHappened:
+def action_event(event: str, variables: Mapping[str, str]) -> events.ActionHappened:
     """An event that somebody asks for. Raises InputError for unknown variables."""
     unknown = sorted(variables.keys() - VARIABLES)
     if unknown:
@@ -30,7 +19,7 @@ def action_event(event: str, variables: Mapping[str, str]) -> ActionHappened:
             f"no such action URL variable: {unknown[0]!r}",
             hint="one of: " + ", ".join(sorted(VARIABLES)),
         )
-    return ActionHappened(event, dict(variables), asked=True)
+    return events.ActionHappened(event, dict(variables), asked=True)
 
 
 def key_event(key: str) -> Event:
@@ -41,15 +30,15 @@ def key_event(key: str) -> Event:
     """
     name = key.strip().upper()
     if name.isascii() and name.isdigit() and len(name) < 4:
-        return KeyPressed(int(name))
+        return events.KeyPressed(int(name))
     if name == "CANCEL":
         return BackPressed()
     if name == "EXIT":
         return BrowserLeft()
     if name in ("*", "#") or (name[:1] == "F" and name[1:].isdigit()):
-        return SoftKeyPressed(name)
+        return events.SoftKeyPressed(name)
     if is_key_name(name):
-        return NamedKeyPressed(name.lower().removeprefix("dkey_"))
+        return events.NamedKeyPressed(name.lower().removeprefix("dkey_"))
     raise InputError(
         f"no such key: {key!r}",
         hint="a function key's idx, F1 … F4, *, #, CANCEL, EXIT, or a dedicated key, "
@@ -59,7 +48,7 @@ def key_event(key: str) -> Event:
 
 def _happening(
     name: str, remote: str, local: str, display_remote: str, variable: list[str]
-) -> ActionHappened:
+) -> events.ActionHappened:
     given = {"remote": remote, "local": local, "display_remote": display_remote}
     given |= dict(_pair(text) for text in variable)
     return action_event(name, {k: v for k, v in given.items() if v})
@@ -72,7 +61,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name.removeprefix("$"), value
 
 
-def _in_form(form: Mapping[str, str]) -> ActionHappened:
+def _in_form(form: Mapping[str, str]) -> events.ActionHappened:
     names = ("remote", "local", "display_remote", "call-id")
     given = {n: form[n] for n in names if form.get(n, "").strip()}
     return action_event(form.get("event", ""), given)
@@ -81,21 +70,21 @@ def _in_form(form: Mapping[str, str]) -> ActionHappened:
 ACTIONS = Use(
     name="actions",
     takes={
-        ActionHappened: action_happened,
-        KeyPressed: key_pressed,
-        NamedKeyPressed: named_key_pressed,
-        SoftKeyPressed: soft_key_pressed,
+        events.ActionHappened: handle.action_happened,
+        events.KeyPressed: handle.key_pressed,
+        events.NamedKeyPressed: handle.named_key_pressed,
+        events.SoftKeyPressed: handle.soft_key_pressed,
     },
     requests=(
         Request(
             "event",
-            ActionHappened,
+            events.ActionHappened,
             lambda e: action_event(e.event, e.variables),
             frozenset({"sip_headers", "asked"}),
         ),
-        Request("press", KeyPressed),
-        Request("press-named", NamedKeyPressed),
-        Request("soft-key", SoftKeyPressed),
+        Request("press", events.KeyPressed),
+        Request("press-named", events.NamedKeyPressed),
+        Request("soft-key", events.SoftKeyPressed),
     ),
     verbs=(
         Verb(
@@ -149,11 +138,14 @@ ACTIONS = Use(
         ),
     ),
     buttons=(
-        Button("key", lambda form, _: KeyPressed(number_in(form, "idx"))),
-        Button("named-key", lambda form, _: NamedKeyPressed(form.get("name", "")[:48])),
+        Button("key", lambda form, _: events.KeyPressed(number_in(form, "idx"))),
+        Button(
+            "named-key",
+            lambda form, _: events.NamedKeyPressed(form.get("name", "")[:48]),
+        ),
         Button(
             "soft-key",
-            lambda form, _: SoftKeyPressed(form.get("key", "")[:8]),
+            lambda form, _: events.SoftKeyPressed(form.get("key", "")[:8]),
             on_page=True,
         ),
         Button("event", lambda form, _: _in_form(form), admin=True),

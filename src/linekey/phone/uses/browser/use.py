@@ -3,26 +3,8 @@
 from collections.abc import Mapping
 
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.browser import events, handle
 from linekey.phone.uses.browser.browsing import Browsing, describe_browsing
-from linekey.phone.uses.browser.events import (
-    BackPressed,
-    BrowserLeft,
-    EntryChosen,
-    FetchTimeCame,
-    FormSubmitted,
-    OpenPage,
-    PageFailed,
-    PageFetched,
-)
-from linekey.phone.uses.browser.handle import (
-    back_pressed,
-    browser_left,
-    entry_chosen,
-    fetch_time_came,
-    form_submitted,
-    page_failed,
-    page_fetched,
-)
 from linekey.phone.uses.use import (
     Button,
     Document,
@@ -34,10 +16,12 @@ from linekey.phone.uses.use import (
 )
 
 
-def _values(form: Mapping[str, str], state: PhoneState) -> FormSubmitted:
+def _values(form: Mapping[str, str], state: PhoneState) -> events.FormSubmitted:
     page = state.part(Browsing).browser.page
     count = 0 if page is None else len(page.fields)
-    return FormSubmitted(tuple(form.get(f"value{n}", "")[:4096] for n in range(count)))
+    return events.FormSubmitted(
+        tuple(form.get(f"value{n}", "")[:4096] for n in range(count))
+    )
 
 
 def page_lines(document: Document) -> list[str]:
@@ -59,44 +43,44 @@ def page_lines(document: Document) -> list[str]:
 BROWSER = Use(
     name="browser",
     takes={
-        EntryChosen: entry_chosen,
-        FormSubmitted: form_submitted,
-        BackPressed: back_pressed,
-        BrowserLeft: browser_left,
-        FetchTimeCame: fetch_time_came,
-        PageFetched: page_fetched,
-        PageFailed: page_failed,
+        events.EntryChosen: handle.entry_chosen,
+        events.FormSubmitted: handle.form_submitted,
+        events.BackPressed: handle.back_pressed,
+        events.BrowserLeft: handle.browser_left,
+        events.FetchTimeCame: handle.fetch_time_came,
+        events.PageFetched: handle.page_fetched,
+        events.PageFailed: handle.page_failed,
     },
-    errands=(OpenPage,),
+    errands=(events.OpenPage,),
     requests=(
-        Request("choose", EntryChosen),
-        Request("submit", FormSubmitted),
-        Request("back", BackPressed),
-        Request("leave", BrowserLeft),
+        Request("choose", events.EntryChosen),
+        Request("submit", events.FormSubmitted),
+        Request("back", events.BackPressed),
+        Request("leave", events.BrowserLeft),
     ),
     verbs=(
         Verb(
             "choose",
             "Choose an entry of the menu or directory on the screen.",
-            lambda number: EntryChosen(number - 1),
+            lambda number: events.EntryChosen(number - 1),
             (Parameter("number", "Which entry, from 1.", "NUMBER", "number"),),
         ),
         Verb(
             "submit",
             "Fill in the input page on the screen and send it.",
-            lambda values: FormSubmitted(tuple(values)),
+            lambda values: events.FormSubmitted(tuple(values)),
             (Parameter("values", "One for each field.", "VALUE", "texts"),),
         ),
     ),
     buttons=(
         Button(
             "choose",
-            lambda form, _: EntryChosen(number_in(form, "number")),
+            lambda form, _: events.EntryChosen(number_in(form, "number")),
             on_page=True,
         ),
         Button("submit", _values, on_page=True),
-        Button("back", lambda *_: BackPressed()),
-        Button("leave", lambda *_: BrowserLeft()),
+        Button("back", lambda *_: events.BackPressed()),
+        Button("leave", lambda *_: events.BrowserLeft()),
     ),
     describe=describe_browsing,
     in_front={"page": page_lines},

@@ -6,22 +6,12 @@ from linekey.digits import digits_of
 from linekey.errors import InputError
 from linekey.phone.typed import check_typed
 from linekey.phone.urls import is_host
-from linekey.phone.uses.network.events import (
-    LogIntoNetwork,
-    NetworkCertificateUploaded,
-    NetworkLoginEnded,
-    NetworkLoginWanted,
-)
-from linekey.phone.uses.network.login import (
-    certificate_uploaded,
-    login_ended,
-    login_wanted,
-)
+from linekey.phone.uses.network import events, login
 from linekey.phone.uses.network.view import describe_network, is_offered
 from linekey.phone.uses.use import Button, Parameter, Request, Use, Verb
 
 
-def network_login(host: str, port: int, secret: str) -> NetworkLoginWanted:
+def network_login(host: str, port: int, secret: str) -> events.NetworkLoginWanted:
     """Check what a login is asked with. Raises InputError."""
     if not is_host(host) or not 0 < port < 65536:
         raise InputError(
@@ -34,10 +24,10 @@ def network_login(host: str, port: int, secret: str) -> NetworkLoginWanted:
             "the RADIUS secret is empty or not printable ASCII",
             hint="give the file that holds what switch and server share",
         )
-    return NetworkLoginWanted(host, port, secret)
+    return events.NetworkLoginWanted(host, port, secret)
 
 
-def _at_server(radius: str, secret_file: bytes) -> NetworkLoginWanted:
+def _at_server(radius: str, secret_file: bytes) -> events.NetworkLoginWanted:
     host, mark, port = radius.rpartition(":")
     if not mark:
         host, port = radius, "1812"
@@ -48,7 +38,7 @@ def _at_server(radius: str, secret_file: bytes) -> NetworkLoginWanted:
     return network_login(host.strip("[]"), number, secret)
 
 
-def _in_form(form: Mapping[str, str]) -> NetworkLoginWanted:
+def _in_form(form: Mapping[str, str]) -> events.NetworkLoginWanted:
     host, _, port = form.get("radius", "").strip().rpartition(":")
     number = digits_of(port, 99999)
     secret = form.get("secret", "")
@@ -58,16 +48,16 @@ def _in_form(form: Mapping[str, str]) -> NetworkLoginWanted:
 NETWORK = Use(
     name="network",
     takes={
-        NetworkCertificateUploaded: certificate_uploaded,
-        NetworkLoginWanted: login_wanted,
-        NetworkLoginEnded: login_ended,
+        events.NetworkCertificateUploaded: login.certificate_uploaded,
+        events.NetworkLoginWanted: login.login_wanted,
+        events.NetworkLoginEnded: login.login_ended,
     },
-    errands=(LogIntoNetwork,),
+    errands=(events.LogIntoNetwork,),
     requests=(
-        Request("upload-8021x", NetworkCertificateUploaded),
+        Request("upload-8021x", events.NetworkCertificateUploaded),
         Request(
             "dot1x",
-            NetworkLoginWanted,
+            events.NetworkLoginWanted,
             lambda e: network_login(e.host, e.port, e.secret),
         ),
     ),

@@ -1,6 +1,4 @@
-"""Provisioning as a state machine: one round after the other.
-
-    power-on ─▶ provisioning ─▶ provisioned │ refused │ failed ─▶ (timer) provisioning …
+"""Provisioning as a state machine (``state.STATUSES``): one round after the other.
 
 A ``Save`` comes before anything that leaves the phone, so that a crash loses nothing
 that was shown to the world.
@@ -68,7 +66,7 @@ def faulted(state: PhoneState, event: Faulted, now: datetime) -> Result:
     if not isinstance(event.event, rounds):
         return state, []
     state = state.with_part(Rounds(None, state.part(Rounds).failures + 1))
-    state = replace(state, status=Status.FAILED, status_reason=event.reason)
+    state = state.moved(Status.FAILED, event.reason)
     return state, [*_wake_up(state, good=False), _OVER]
 
 
@@ -77,19 +75,19 @@ def _begin(state: PhoneState, why: str, now: datetime) -> Result:
     server = state.setting_server
     if not server:
         text = "the phone has no setting_server and asks nobody"
-        state = replace(state, status=Status.IDLE, status_reason="no setting_server")
+        state = state.moved(Status.IDLE, "no setting_server")
         return state.with_log(now, log, text, level="warning"), [Save(), _OVER]
     try:
         urls = settings_urls(server, state.profile.model.user_agent_name, state.mac)
     except InputError as error:
         text = f"setting_server cannot be used: {error.message}"
-        state = replace(state, status=Status.FAILED, status_reason=error.message)
+        state = state.moved(Status.FAILED, error.message)
         return state.with_log(now, log, text, level="error"), [Save(), _OVER]
     # The log only grows, so no later round has this number.
     round_ = Round(state.log_count, own_url=urls[-1])
     for url in urls:
         round_, _ = round_.with_document(url, 0)
-    state = replace(state, status=Status.PROVISIONING, status_reason=why, fetched=())
+    state = replace(state.moved(Status.PROVISIONING, why), fetched=())
     state = state.with_log(now, log, f"a provisioning round began: {why}")
     return _next(state, round_, now, [])
 
@@ -107,12 +105,8 @@ def _next(
     status, reason = round_.outcome()
     good = status is Status.PROVISIONED
     state = state.with_part(Rounds(None, 0 if good else rounds.failures + 1))
-    state = replace(
-        state,
-        status=status,
-        status_reason=reason,
-        provisioned_at=now if good else state.provisioned_at,
-    ).with_log(
+    since = now if good else state.provisioned_at
+    state = replace(state.moved(status, reason), provisioned_at=since).with_log(
         now,
         Purpose.PROVISIONING,
         f"the provisioning round ended: {status}: {reason}",

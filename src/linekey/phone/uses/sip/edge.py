@@ -42,12 +42,12 @@ from linekey.phone.uses.sip.registration import (
     Connect,
     HangUp,
     LineChanged,
-    LineState,
     MessageRefused,
     Registration,
     ResyncRequested,
     Send,
 )
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.sip.stream import PING, SipReader
 from linekey.phone.wording import own_fault
 from linekey.trust.connection import Purpose

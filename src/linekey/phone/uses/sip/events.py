@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from linekey.phone.events import Event
 from linekey.phone.uses.sip.lines import LineStatus
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 
 
 @dataclass(frozen=True, slots=True)

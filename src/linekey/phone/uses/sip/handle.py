@@ -9,7 +9,7 @@ from linekey.phone.state import PhoneState
 from linekey.phone.uses.actions.events import ActionHappened
 from linekey.phone.uses.sip.events import LineMoved, LineNoted, LinesRead
 from linekey.phone.uses.sip.lines import Lines, LineStatus
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.use import Result
 from linekey.trust.connection import Purpose
 

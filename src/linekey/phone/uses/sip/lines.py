@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from linekey.phone.state import PhoneState
-from linekey.phone.uses.sip.registration import LineState
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.use import Document, Row
 
 

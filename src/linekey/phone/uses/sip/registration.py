@@ -3,11 +3,8 @@
 *Theory of operation.* ``Registration`` is told what happened (``started``,
 ``connected``, ``received``, ``disconnected``, ``stopping``, and ``tick`` when its
 ``due`` has come) and answers each with what to do: ``Connect``, ``Send``, ``Hang up``,
-and events to log. It is a value of its states below; it owns no socket and no clock.
-
-    idle → connecting → registering → registered → registering … → unregistering → idle
-                 ↘           ↘             ↘
-                  waiting (growing, jittered delay) → connecting
+and events to log. It moves as ``states.LINE_STATES`` says; it owns no socket and no
+clock.
 
 Rules: RFC 3261 §10.2 (REGISTER, Call-ID kept, CSeq grows, Expires), §22 with RFC 8760
 (digest, in ``sip.login``), §10.2.8 (423 and Min-Expires), §21.5.4 (Retry-After);
@@ -22,11 +19,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sipmessage import Request, Response
 
 from linekey.digits import digits_of
+from linekey.phone.transitions import follow
 from linekey.phone.uses.sip.account import MAX_EXPIRY_S, SipAccount
 from linekey.phone.uses.sip.login import Login
 from linekey.phone.uses.sip.messages import (
@@ -38,6 +35,7 @@ from linekey.phone.uses.sip.messages import (
     make_register,
     make_reply,
 )
+from linekey.phone.uses.sip.states import LINE_STATES, LineState
 from linekey.phone.uses.sip.stream import PING, PONG, Ping, Pong, Received
 from linekey.phone.uses.sip.syntax import (
     Flawed,
@@ -66,17 +64,6 @@ TOLD_FLAWS = 10
 """Messages of one connection that could not be served and stand in the log."""
 SDP = "application/sdp"
 _EXTENSIONS = frozenset({"outbound", "path"})
-
-
-class LineState(StrEnum):
-    """Where a registration stands."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    REGISTERING = "registering"
-    REGISTERED = "registered"
-    WAITING = "waiting"
-    UNREGISTERING = "unregistering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +306,7 @@ class Registration:
         self.due = min((t for t in times if t is not None), default=None)
 
     def _to(self, state: LineState, reason: str) -> LineChanged:
-        self.state, self.reason = state, reason
+        self.state, self.reason = follow(LINE_STATES, self.state, state), reason
         return LineChanged(state, reason)
 
     def _wait(self, reason: str, now: datetime, at_least_s: float = 0) -> LineChanged:

@@ -18,11 +18,11 @@ from linekey.phone.uses.sip.registration import (
     Connect,
     HangUp,
     LineChanged,
-    LineState,
     Registration,
     ResyncRequested,
     Send,
 )
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.sip.stream import PING, PONG, Ping, Pong
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

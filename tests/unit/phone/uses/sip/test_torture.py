@@ -15,11 +15,11 @@ from tests.unit.phone.uses.sip.test_registration import NOW, registered
 from linekey.errors import PeerError
 from linekey.phone.uses.sip.registration import (
     CallArrived,
-    LineState,
     MessageRefused,
     Registration,
     Send,
 )
+from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.sip.stream import SipReader
 
 FOLDER = Path(__file__).with_name("rfc4475")
