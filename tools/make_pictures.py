@@ -25,7 +25,7 @@ CHROMIUM = [
     "--no-sandbox", "--disable-quic", "--disable-background-networking",
     "--no-first-run",
 ]  # fmt: skip
-END = b"Ctrl-C ends everything."
+END = b"Ctrl-C stops everything."
 
 
 def start(state: Path) -> tuple[subprocess.Popen[bytes], str]:

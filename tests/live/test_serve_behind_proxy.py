@@ -181,7 +181,7 @@ async def test_an_unproved_certificate_gets_nothing_whatever_the_proxy_says(
         (["--behind-proxy", "unix:/tmp/x.sock"], "every user can put another socket"),
         (
             ["--behind-proxy", "127.0.0.1", "--socket-group", "www-data"],
-            "for a Unix socket",
+            "needs a Unix socket",
         ),
     ],
 )

@@ -222,7 +222,7 @@ async def test_it_serves_and_ends_cleanly(place: Any, number: int) -> None:
         assert '"granted":1' in status.out
         assert await serving.end(number) == 0
     said = "".join(serving.lines)
-    assert "ended cleanly" in said
+    assert "shut down cleanly" in said
     assert "Traceback" not in said
     assert place.password not in said
 

@@ -146,7 +146,7 @@ async def test_a_reader_that_comes_late_gets_what_waited(place: Any) -> None:
         assert await server.end() == 0
         said = await late
     assert b"hello.plain_http" in said
-    assert b"ended cleanly" in said
+    assert b"shut down cleanly" in said
 
 
 def read_all(descriptor: int) -> bytes:

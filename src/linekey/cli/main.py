@@ -19,24 +19,36 @@ from linekey.errors import LinekeyError, StorageError
 VERBS: dict[str, tuple[str, str]] = {
     "up": (
         "linekey.cli.up",
-        "Run everything on this machine: lab CA, server, a phone.",
+        "Try linekey on this machine: a lab CA, the server and a phone.",
     ),
-    "serve": ("linekey.cli.serve", "Run the provisioning server, for production."),
-    "device": ("linekey.cli.device", "The phones that may fetch a configuration."),
-    "layer": ("linekey.cli.layer", "What fleet, model and device configurations hold."),
-    "trust": ("linekey.cli.trust", "The vendors' CAs whose certificates are believed."),
-    "log": ("linekey.cli.log", "Who asked for what, what was decided, and why."),
-    "models": ("linekey.cli.models", "What a model with a firmware can do in TLS."),
-    "phone": ("linekey.cli.phone", "A virtual phone, and its state."),
-    "check": ("linekey.cli.check", "Would these phones accept this server? Why not?"),
+    "serve": ("linekey.cli.serve", "Run the provisioning server."),
+    "device": ("linekey.cli.device", "Register phones and change their records."),
+    "layer": (
+        "linekey.cli.layer",
+        "Set phone settings for all phones, a model or one phone.",
+    ),
+    "trust": (
+        "linekey.cli.trust",
+        "Manage the CAs whose phone certificates are trusted.",
+    ),
+    "log": ("linekey.cli.log", "Show which requests were granted or refused, and why."),
+    "models": ("linekey.cli.models", "Show what a phone model supports in TLS."),
+    "phone": ("linekey.cli.phone", "Run virtual phones and control them."),
+    "check": (
+        "linekey.cli.check",
+        "Check whether phones would accept a server, and why not.",
+    ),
     "test-servers": (
         "linekey.cli.servers",
-        "Servers right and wrong, to try checks on.",
+        "Run correct and faulty TLS servers to test against.",
     ),
-    "export": ("linekey.cli.export", "Another server's configuration, for phones."),
-    "lab": ("linekey.cli.lab", "Lab certificates, shaped like the vendor's."),
+    "export": (
+        "linekey.cli.export",
+        "Write the configuration of nginx, Kamailio and others.",
+    ),
+    "lab": ("linekey.cli.lab", "Make lab certificates, built like a vendor's."),
 }
-"""Verb → its module and its line in the help, in the order a newcomer meets them."""
+"""Verb → its module and its line in the help, in the order a beginner needs them."""
 
 
 RENAMED = {"zoo": "test-servers"}
@@ -103,10 +115,10 @@ def _linekey(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """TLS for IP phones, both ends.
+    """TLS for IP phones: a provisioning server, a virtual phone, and a check.
 
     Start with `linekey up`: it runs a lab CA, the provisioning server and one
-    virtual phone on this machine, and tells what happens.
+    virtual phone on this machine, and prints what happens.
     """
 
 
@@ -125,6 +137,10 @@ def main() -> None:
             if error.errno not in _NO_ROOM:
                 raise
             where = f" for {str(error.filename)!r}" if error.filename else ""
-            fail(StorageError(f"no room is left{where}", hint="free some, then again"))
+            fail(
+                StorageError(
+                    f"no space is left{where}", hint="free some space, then try again"
+                )
+            )
     except typer.Exit as leave:
         sys.exit(leave.exit_code)

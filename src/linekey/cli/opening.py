@@ -21,6 +21,9 @@ from linekey.errors import InputError, LinekeyError
 if TYPE_CHECKING:
     from linekey.store.database import Database
 
+STATE_HELP = (
+    "State folder. Default: the user's state folder (~/.local/state/linekey on Linux)."
+)
 StateOption = Annotated[
     Path | None,
     typer.Option(
@@ -28,12 +31,11 @@ StateOption = Annotated[
         metavar="DIR",
         envvar="LINEKEY_STATE",
         show_envvar=True,
-        help="State folder. Default: the user's state folder "
-        "(~/.local/state/linekey on Linux).",
+        help=STATE_HELP,
     ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document to stdout.")
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
 ]
 PORTS = {"min": 0, "max": 65535}
 """What a port to listen on may be, for options; 0 takes a free one."""
@@ -41,14 +43,13 @@ AllowUnknownOption = Annotated[
     bool,
     typer.Option(
         INSIST,
-        help="Take settings that linekey does not know, such as another maker's, as "
-        "they are.",
+        help="Accept settings that linekey does not know, such as another vendor's.",
     ),
 ]
 
 
 class StoreVerbs(TyperGroup):
-    """Tells our errors as ``error:`` and ``hint:`` and leaves with their exit code."""
+    """Prints our errors as ``error:`` and ``hint:``; exits with their exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -59,7 +60,7 @@ class StoreVerbs(TyperGroup):
 
 
 def make_app(help_text: str, **options: Any) -> typer.Typer:
-    """Return the Typer app of one verb; ``help_text`` is what a newcomer works by."""
+    """Return the Typer app of one verb; ``help_text`` is for a first-time user."""
     return typer.Typer(
         cls=StoreVerbs,
         help=help_text,
@@ -101,12 +102,12 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise InputError(
             f"cannot read {str(path)!r}: {(error.strerror or str(error)).lower()}",
-            hint="check the name of the file, and that this user may read it",
+            hint="check the file's name, and that this user may read it",
         ) from None
     if len(data) > MAX_FILE_BYTES:
         raise InputError(
-            f"{str(path)!r} has no end within {MAX_FILE_BYTES // 1_048_576} MiB",
-            hint="check the name of the file, or split it",
+            f"{str(path)!r} is larger than {MAX_FILE_BYTES // 1_048_576} MiB",
+            hint="check the file's name, or split the file",
         )
     return data
 

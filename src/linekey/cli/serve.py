@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import PORTS
+from linekey.cli.opening import PORTS, STATE_HELP
 from linekey.cli.output import console, fail, note, warn
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.server.preflight.finding import Finding
@@ -19,15 +19,15 @@ from linekey.store.paths import StateDir
 from linekey.wire.standard_streams import QueuedStream, queued_streams
 
 app = typer.Typer(
-    help="Run the provisioning server, for production.", add_completion=False
+    help="Run the provisioning server.",
+    add_completion=False,
+    rich_markup_mode="markdown",
 )
 
 
 @app.command()
 def serve(
-    state: Annotated[
-        Path | None, typer.Option(help="State folder.", metavar="DIR")
-    ] = None,
+    state: Annotated[Path | None, typer.Option(help=STATE_HELP, metavar="DIR")] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on for phones.")
     ] = None,
@@ -37,57 +37,68 @@ def serve(
     ] = None,
     certificate: Annotated[
         Path | None,
-        typer.Option(help="PEM: the server's certificate, then its intermediates."),
+        typer.Option(
+            help="PEM file: the server's certificate, then its intermediates."
+        ),
     ] = None,
     key: Annotated[
-        Path | None, typer.Option(help="PEM: the certificate's private key, mode 0600.")
+        Path | None,
+        typer.Option(help="PEM file: the certificate's private key, mode 0600."),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="Host name that phones use; may be given several times."),
+        typer.Option(help="Host name that phones use. May be repeated."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that serve phones.")
+        int | None, typer.Option(min=1, help="Number of worker processes.")
     ] = None,
     status_port: Annotated[
         int | None, typer.Option(**PORTS, help="Port of the status page, on loopback.")
     ] = None,
     status: Annotated[
-        bool | None, typer.Option(help="Whether to show the status page.")
+        bool | None, typer.Option(help="Turn the status page on or off.")
     ] = None,
     health_listen: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS:PORT",
-            help="Answer a balancer's /healthz and /readyz there, by plain HTTP.",
+            help="Answer a load balancer's /healthz and /readyz here, by plain HTTP.",
         ),
     ] = None,
     behind_proxy: Annotated[
         str | None,
         typer.Option(
             metavar="unix:PATH|ADDR[,ADDR]",
-            help="Speak plain HTTP to a proxy on this Unix socket, or to these "
-            "proxies, and take the phone's certificate from their headers (see "
-            "`linekey export`). From a loopback address every user of the machine can "
-            "come.",
+            help="Run behind a TLS proxy: accept plain HTTP on this Unix socket, or "
+            "from these addresses, and take the phone's certificate from the proxy's "
+            "headers (see `linekey export`). Prefer the socket: any user of this "
+            "machine can connect from a loopback address.",
         ),
     ] = None,
     socket_group: Annotated[
         str | None,
         typer.Option(
             metavar="GROUP",
-            help="Group that may connect to that socket: the one the proxy runs as.",
+            help="Group that may connect to that socket: the proxy's group.",
         ),
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Say what would keep it from starting, and end."),
+        typer.Option(
+            "--check", help="Only report what would prevent a start; do not start."
+        ),
     ] = False,
 ) -> None:
-    """Serve phones until Ctrl-C, and refuse to start on what would be unsafe.
+    """Run the provisioning server until Ctrl-C. It refuses to start if that is unsafe.
 
-    Settings come from linekey.toml in the state folder, then LINEKEY_…, then these
-    options. SIGHUP reads a renewed certificate; SIGTERM finishes answers under way.
+    It needs a server certificate with its key, at least one vendor CA (`linekey trust
+    add`) and registered phones (`linekey device add`). For example:
+
+        linekey serve --certificate chain.pem --key key.pem --name prov.example.com
+
+    Settings are read from linekey.toml in the state folder, then from LINEKEY_…
+    environment variables, then from these options; the last one wins. SIGHUP loads a
+    renewed certificate. SIGTERM finishes the answers under way, then stops.
     """
     with queued_streams() as stderr:
         try:
@@ -124,8 +135,8 @@ def _proxy_options(addresses: str | None, group: str | None) -> dict[str, Any]:
         }
     if group is not None:
         raise InputError(
-            "--socket-group is for a Unix socket",
-            hint="give --behind-proxy unix:PATH, or leave --socket-group out",
+            "--socket-group needs a Unix socket",
+            hint="give --behind-proxy unix:PATH, or leave out --socket-group",
         )
     listed = tuple(part.strip() for part in addresses.split(",") if part.strip())
     return {
@@ -148,7 +159,7 @@ def load_settings(state: StateDir, options: dict[str, Any]) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(
             f"cannot read {str(state.settings_file)!r}: {error}",
-            hint="it is a TOML file in UTF-8, readable by the server's user",
+            hint="it must be a TOML file in UTF-8 that the server's user may read",
         ) from error
     return parse_settings(text, os.environ, options, file=str(state.settings_file))
 
@@ -211,7 +222,7 @@ def _serve(
                 note(f"listening on {proxy.unix_socket} for this user and {who}")
             elif not is_loopback(settings.host):
                 note(f"listening on {settings.host}, {settings.workers} worker(s)")
-            note("Ctrl-C ends it.")
+            note("Ctrl-C stops it.")
 
         def started_here(server: ProvisioningServer) -> None:
             started(server.url, server.status_url)
@@ -246,7 +257,7 @@ def _serve(
                 )
             except* LinekeyError as group:
                 raise _first(group) from None
-    note("ended cleanly")
+    note("shut down cleanly")
 
 
 def _first(group: BaseExceptionGroup[LinekeyError]) -> LinekeyError:

@@ -1,4 +1,4 @@
-"""``linekey up``: the whole of linekey on one machine, telling what happens."""
+"""``linekey up``: the whole of linekey on one machine, printing what happens."""
 
 import asyncio
 import os
@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import PORTS
+from linekey.cli.opening import PORTS, STATE_HELP
 from linekey.cli.output import console, emit_json, err_console, fail, note
 from linekey.errors import LinekeyError
 from linekey.mac import parse_mac
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 PORT, STATUS_PORT, PHONE_PORT, SIP_PORT = 8443, 8480, 8444, 8461
 _STOP = (signal.SIGINT, signal.SIGTERM)
@@ -21,34 +21,38 @@ _STOP = (signal.SIGINT, signal.SIGTERM)
 
 @app.command()
 def up(
-    model: Annotated[str, typer.Option(help="The phone's model.")] = "D785",
-    firmware: Annotated[str, typer.Option(help="Its firmware.")] = "10.1.33.33",
+    model: Annotated[str, typer.Option(help="The virtual phone's model.")] = "D785",
+    firmware: Annotated[str, typer.Option(help="Its firmware version.")] = "10.1.33.33",
     mac: Annotated[
         str | None,
-        typer.Option(help="Its MAC address; otherwise one of the lab's own."),
+        typer.Option(help="Its MAC address. Default: one of the lab's."),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(**PORTS, help=f"Port for phones, on loopback; {PORT} by default."),
+        typer.Option(**PORTS, help=f"Port for phones, on loopback. Default: {PORT}."),
     ] = None,
     status_port: Annotated[
         int | None,
-        typer.Option(**PORTS, help=f"Port of the status page; {STATUS_PORT}."),
+        typer.Option(**PORTS, help=f"Port of the status page. Default: {STATUS_PORT}."),
     ] = None,
     web_port: Annotated[
         int | None,
         typer.Option(
-            **PORTS, help=f"Port of the phone's own HTTPS pages; {PHONE_PORT}."
+            **PORTS,
+            help=f"Port of the phone's own HTTPS pages. Default: {PHONE_PORT}.",
         ),
     ] = None,
     sip_port: Annotated[
         int | None,
-        typer.Option(**PORTS, help=f"Port of the lab's SIP registrar; {SIP_PORT}."),
+        typer.Option(
+            **PORTS, help=f"Port of the lab's SIP registrar. Default: {SIP_PORT}."
+        ),
     ] = None,
     once: Annotated[
         bool,
         typer.Option(
-            "--once", help="Free ports; end when the phone has its configuration."
+            "--once",
+            help="Use free ports, and stop when the phone has its configuration.",
         ),
     ] = False,
     json: Annotated[
@@ -59,15 +63,18 @@ def up(
         typer.Option(
             metavar="DIR",
             envvar="LINEKEY_STATE",
-            help="State folder; by default the platform's user state folder.",
+            help=STATE_HELP,
         ),
     ] = None,
 ) -> None:
-    """Run a lab vendor CA, the provisioning server and one virtual phone.
+    """Try linekey on this machine: a lab CA, the provisioning server and one phone.
 
-    Everything listens on loopback alone and is made when it is not there. The terminal
-    tells who connected, with which certificate, what was asked and why it was granted
-    or refused. Ctrl-C ends it all.
+    It needs no preparation: certificates, database and phone are made if they are
+    missing. Everything listens on loopback only. The terminal shows who connected, with
+    which certificate, what was requested, and why it was granted or refused. Ctrl-C
+    stops it.
+
+    Another model: `linekey up --model D715 --firmware 8.9.3.80`.
     """
     from linekey.lab.stage import Stage, cast
     from linekey.lab.story import Narrator
@@ -110,7 +117,7 @@ def up(
         if once and ended is None:
             raise LinekeyError(
                 "stopped before the phone had its configuration",
-                hint="run it again, and give it time",
+                hint="run it again and wait until the phone is provisioned",
             )
     except LinekeyError as error:
         fail(error)
@@ -137,8 +144,8 @@ def _json_needs_once() -> LinekeyError:
     from linekey.errors import InputError
 
     return InputError(
-        "--json prints one document at the end, so it goes with --once",
-        hint="add --once; for a running lab use linekey log --json",
+        "--json prints one document at the end, so it needs --once",
+        hint="add --once; while the lab runs, use linekey log --json",
     )
 
 
@@ -201,11 +208,14 @@ def _tell_addresses(stage: Any) -> None:
     err_console.print()
     note("try in another terminal:")
     for command, does in (
-        ("linekey phone show", "what the phone is, and where its line stands"),
-        ("linekey phone press 1", "press its function key: the lab's menu opens"),
-        ("linekey phone screen", "what its screen shows"),
-        ("linekey lab identity 000413AABBCC --out .", "be a phone yourself"),
+        ("linekey phone show", "the phone, its settings and its registration"),
+        ("linekey phone press 1", "press a function key: the lab's menu opens"),
+        ("linekey phone screen", "what the phone's screen shows"),
+        (
+            "linekey lab identity 000413AABBCC --out .",
+            "a certificate for your own tests",
+        ),
     ):
         note(f"  {command:<43} {does}")
-    note("Ctrl-C ends everything.")
+    note("Ctrl-C stops everything.")
     err_console.print()

@@ -21,7 +21,10 @@ def test_a_full_disk_is_an_error_in_words(options: tuple[str, ...]) -> None:
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 3, done.stderr
-    assert done.stderr == "error: no room is left\nhint: free some, then again\n"
+    assert (
+        done.stderr
+        == "error: no space is left\nhint: free some space, then try again\n"
+    )
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -18,7 +18,7 @@ def test_a_file_is_read_up_to_the_limit(
     file.write_bytes(bytes(1_048_576))
     assert len(read_file(file)) == 1_048_576
     file.write_bytes(bytes(1_048_577))
-    with pytest.raises(InputError, match="no end within 1 MiB"):
+    with pytest.raises(InputError, match="is larger than 1 MiB"):
         read_file(file)
 
 
