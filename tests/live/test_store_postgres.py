@@ -228,23 +228,25 @@ async def test_devices_and_layers_are_read_as_they_are_now(database: Database) -
         layer=Layer((Setting("user_pass", "canary-password", 1),)),
     )  # fmt: skip
     with Registry(database) as registry:
-        assert await registry.find(MAC) is None
+        assert await registry.find(MAC, await registry.revision()) is None
         devices.add(device, NOW)
-        found = await registry.find(MAC)
+        found = await registry.find(MAC, await registry.revision())
         assert found is not None
         assert found.layer == device.layer
         devices.revoke(MAC, "stolen", NOW)
-        found = await registry.find(MAC)
+        found = await registry.find(MAC, await registry.revision())
         assert found is not None
         assert found.state == "revoked"
         layers.change(Scope.fleet(), lambda _: device.layer, NOW)
-        assert (await registry.layers("D785")).fleet == device.layer
+        assert (
+            await registry.layers("D785", await registry.revision())
+        ).fleet == device.layer
         ca = issue(
             Name.build([("CN", "Some CA")]), new_key("ec", "secp256r1"), None, serial=1,
             not_before=NOW, not_after=NOW + timedelta(days=1), ca=True,
         )  # fmt: skip
         VendorCas(database).add([describe_ca(ca, NOW)])
-        assert (await registry.authorities()).roots == (ca,)
+        assert (await registry.authorities(await registry.revision())).roots == (ca,)
     with database.read() as connection:
         row = connection.exec_driver_sql("SELECT * FROM devices").one()
     assert "canary-password" not in str(row)

@@ -28,11 +28,12 @@ from linekey.errors import Cause, CertificateError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Verdict
+from linekey.provisioning.device import Device
 from linekey.provisioning.identity import Identity
-from linekey.provisioning.service import Answer, Request, Site, decide
+from linekey.provisioning.service import Answer, Request, SharedLayers, Site, decide
 from linekey.server.gate import Gate
-from linekey.server.reader import Reader, RegistryReader
 from linekey.store.decisions import LogEntry
+from linekey.store.registry import Authorities, Revision
 from linekey.wire.asgi_tls import ConnectionTls, connection_tls
 from linekey.wire.request_head import target_of
 from linekey.wire.sources import source_of
@@ -45,6 +46,22 @@ LOOK_WITHIN_S = 2.0
 
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
+
+
+class Registry(Protocol):
+    """What the application asks of ``store.registry.Registry``."""
+
+    async def revision(self) -> Revision:
+        """Return the counters as they are now."""
+
+    async def find(self, mac: Mac, at: Revision) -> Device | None:
+        """Return the device."""
+
+    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
+        """Return fleet's and model's layers."""
+
+    async def authorities(self, at: Revision) -> Authorities:
+        """Return the vendor CAs."""
 
 
 class Recorder(Protocol):
@@ -79,7 +96,7 @@ class ProvisioningApp:
     def __init__(
         self,
         *,
-        registry: RegistryReader,
+        registry: Registry,
         log: Recorder,
         gate: Gate,
         brake: Brake,
@@ -89,7 +106,7 @@ class ProvisioningApp:
         clock: Callable[[], datetime],
         on_decision: Callable[[LogEntry], None] = lambda _: None,
     ) -> None:
-        self._registry = Reader(registry)
+        self._registry = registry
         self._log = log
         self._gate = gate
         self._brake = brake
@@ -117,8 +134,9 @@ class ProvisioningApp:
         user_agent, authorization = _read_headers(scope)
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
-                await self._registry.look()
-                tls, identity = await self._who(scope, now)
+                at = await self._registry.revision()
+                authorities = await self._registry.authorities(at)
+                tls, identity = self._who(scope, authorities, now)
                 request = _request(
                     scope,
                     tls,
@@ -127,8 +145,10 @@ class ProvisioningApp:
                     self._site.rules.base_paths,
                 )
                 wanted = request.record_of
-                device = None if wanted is None else await self._registry.find(wanted)
-                shared = await self._registry.layers(request.model_of(device))
+                device = (
+                    None if wanted is None else await self._registry.find(wanted, at)
+                )
+                shared = await self._registry.layers(request.model_of(device), at)
                 site = self._here(identity)
                 answer = decide(request, device, shared, site, now)
                 if answer.guess is not None:
@@ -186,10 +206,9 @@ class ProvisioningApp:
                 self._site = dataclasses.replace(self._site, nonce_keys=keys)
         return self._site
 
-    async def _who(
-        self, scope: Any, now: datetime
+    def _who(
+        self, scope: Any, authorities: Authorities, now: datetime
     ) -> tuple[ConnectionTls | None, Identity]:
-        authorities = await self._registry.authorities()
         self._gate.trust(
             authorities.roots,
             authorities.intermediates,

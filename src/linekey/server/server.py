@@ -455,7 +455,7 @@ class ProvisioningServer:
             _log.error("still on the list of servers: %s", error.message)
 
     async def _read_trust(self, registry: Registry) -> None:
-        found = await registry.authorities()
+        found = await registry.authorities(await registry.revision())
         self.gate.trust(found.roots, found.intermediates, found.version, found.rules)
         if self._contexts_version != found.version:
             # Which authorities are asked for, and what OpenSSL builds paths with.

@@ -1,16 +1,18 @@
 """How the server reads the registry: at every request, as it is at that moment.
 
-Each look first asks for the counters in ``revision`` (one row); what was read before is
-used again only if the counter, or the device's own version, still is the same. So what
-``linekey device revoke`` did in another process holds at the very next request, and yet
-a fleet that nobody changes is read from memory.
+A request first asks for the counters in ``revision`` (one row), and gives them to each
+of its questions; what was read before is used again only if its counter, or the
+device's own version, still is the same. So what ``linekey device revoke`` did in
+another process holds at the very next request, and yet a fleet that nobody changes is
+read from memory.
 
 On SQLite a look is a few microseconds in the process itself and happens on the event
 loop; PostgreSQL is asked from a thread, so that the loop never waits for it.
 
-Rules: nothing here is ever older than the last commit. An answer comes within
-``ANSWER_WITHIN_S``, or a StorageError; a lock of SQLite is asked for again meanwhile,
-a connection that broke is replaced once. No thread stays with a server that hangs.
+Rules: nothing here is ever older than the counters it is asked with. An answer comes
+within ``ANSWER_WITHIN_S``, or a StorageError; a lock of SQLite is asked for again
+meanwhile, a connection that broke is replaced once. No thread stays with a server that
+hangs.
 """
 
 import asyncio
@@ -76,8 +78,8 @@ class Authorities:
 class Registry:
     """The reader. One a process and event loop; close it, or use it in a ``with``.
 
-    The ``…_now`` methods answer at once and are for SQLite and for threads; the others
-    are for the event loop and for both databases.
+    ``at`` is what ``revision`` said just before. A change between the two makes what is
+    kept look older than it is, never newer.
     """
 
     def __init__(self, database: Database) -> None:
@@ -90,7 +92,7 @@ class Registry:
             if database.is_sqlite
             else ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
         )
-        self._devices: dict[Mac, tuple[int, Device | None]] = {}
+        self._devices: dict[Mac, tuple[int, Device]] = {}
         self._layers: dict[str | None, tuple[int, SharedLayers]] = {}
         self._authorities: Authorities | None = None
 
@@ -106,18 +108,37 @@ class Registry:
             self._pool.shutdown(cancel_futures=True)
         self._look.close()
 
-    async def find(self, mac: Mac) -> Device | None:
-        """Return the device as it is now, or None. Raises StorageError."""
-        return await self._ask(lambda: self.find_now(mac))
+    async def find(self, mac: Mac, at: Revision) -> Device | None:
+        """Return the device, or None. Raises StorageError."""
+        counter, before = self._devices.get(mac, (None, None))
+        if counter == at.registry:
+            return before
+        device = await self._ask(lambda: self._read_device(mac, before))
+        # Strangers are not kept: who knocks with a million MACs fills no memory.
+        self._devices.pop(mac, None)
+        if device is not None:
+            if len(self._devices) >= MAX_CACHED:
+                # In order of reading; one who is asked for often comes back at once.
+                del self._devices[next(iter(self._devices))]
+            self._devices[mac] = (at.registry, device)
+        return device
 
-    async def layers(self, model: str | None) -> SharedLayers:
-        """Return the fleet's layer and that of ``model`` (its catalogue name) as they
-        are now. Raises StorageError."""
-        return await self._ask(lambda: self.layers_now(model))
+    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
+        """Return the fleet's layer and that of ``model`` (its catalogue name). Raises
+        StorageError."""
+        cached = self._layers.get(model)
+        if cached is not None and cached[0] == at.layers:
+            return cached[1]
+        shared = await self._ask(lambda: self._read_layers(model))
+        if model in self._layers or len(self._layers) < MAX_CACHED:
+            self._layers[model] = (at.layers, shared)
+        return shared
 
-    async def authorities(self) -> Authorities:
-        """Return the vendor CAs as they are now. Raises StorageError."""
-        return await self._ask(self.authorities_now)
+    async def authorities(self, at: Revision) -> Authorities:
+        """Return the vendor CAs. Raises StorageError."""
+        if self._authorities is None or self._authorities.version != at.trust:
+            self._authorities = await self._ask(lambda: self._read_authorities(at))
+        return self._authorities
 
     async def revision(self) -> Revision:
         """Return the counters as they are now. Raises StorageError."""
@@ -152,41 +173,16 @@ class Registry:
                     raise
             await asyncio.sleep(_AGAIN_S)
 
-    def find_now(self, mac: Mac) -> Device | None:
-        """``find``, at once; on PostgreSQL the calling thread waits.
-
-        The counter is always asked for before the rows: a change in between makes what
-        is kept look older than it is, never newer.
-        """
-        counter = self._look.revision().registry
-        cached = self._devices.get(mac)
-        if cached is not None:
-            if cached[0] == counter:
-                return cached[1]
-            # Something changed; mostly something else.
-            before = cached[1]
-            if before is not None and self._look.version(mac) == before.version:
-                self._devices[mac] = (counter, before)
-                return before
+    def _read_device(self, mac: Mac, before: Device | None) -> Device | None:
+        # Something changed; mostly something else.
+        if before is not None and self._look.version(mac) == before.version:
+            return before
         row = self._look.device(mac)
-        device = None if row is None else read_device(row, self._database.keys)
-        # Strangers are not kept: who knocks with a million MACs fills no memory.
-        self._devices.pop(mac, None)
-        if device is not None:
-            if len(self._devices) >= MAX_CACHED:
-                # In order of reading; one who is asked for often comes back at once.
-                self._devices.pop(next(iter(self._devices)), None)
-            self._devices[mac] = (counter, device)
-        return device
+        return None if row is None else read_device(row, self._database.keys)
 
-    def layers_now(self, model: str | None) -> SharedLayers:
-        """``layers``, at once; on PostgreSQL the calling thread waits."""
-        counter = self._look.revision().layers
-        cached = self._layers.get(model)
-        if cached is not None and cached[0] == counter:
-            return cached[1]
-        names = [FLEET] if model is None else [FLEET, f"model:{model}"]
-        rows = {row[0]: row for row in self._look.layers(names)}
+    def _read_layers(self, model: str | None) -> SharedLayers:
+        scopes = [FLEET] if model is None else [FLEET, f"model:{model}"]
+        rows = {row[0]: row for row in self._look.layers(scopes)}
         found = []
         for scope in (FLEET, f"model:{model}"):
             row = rows.get(scope)
@@ -196,30 +192,21 @@ class Registry:
                 layer = read_layer(row[0], row[1], row[2], self._database.keys)
                 found.append((layer, int(row[3])))
         (fleet, fleet_version), (own, own_version) = found
-        shared = SharedLayers(fleet, own, (fleet_version, own_version))
-        if model in self._layers or len(self._layers) < MAX_CACHED:
-            self._layers[model] = (counter, shared)
-        return shared
+        return SharedLayers(fleet, own, (fleet_version, own_version))
 
-    def authorities_now(self) -> Authorities:
-        """``authorities``, at once; on PostgreSQL the calling thread waits."""
-        counter = self._look.revision().trust
-        cached = self._authorities
-        if cached is not None and cached.version == counter:
-            return cached
+    def _read_authorities(self, at: Revision) -> Authorities:
         by_role: dict[str, list[Certificate]] = {"root": [], "intermediate": []}
         said: list[tuple[Certificate, OperatorRule | None]] = []
         for role, der, rule, vendor in self._look.vendor_cas():
             certificate = Certificate.from_der(bytes(der))
             by_role[role].append(certificate)
             said.append((certificate, read_rule(rule, vendor)))
-        self._authorities = Authorities(
+        return Authorities(
             tuple(by_role["root"]),
             tuple(by_role["intermediate"]),
-            counter,
+            at.trust,
             rules_of(said),
         )
-        return self._authorities
 
 
 def _bounded(question: Callable[[], T]) -> T:

@@ -373,13 +373,13 @@ class CaseRegistry:
     async def revision(self) -> Revision:
         return Revision(0, 0, 0)
 
-    async def find(self, mac: Mac) -> Device | None:
+    async def find(self, mac: Mac, at: Revision) -> Device | None:
         return self.case.registry.get(self.case.wrong_record or str(mac))
 
-    async def layers(self, model: str | None) -> SharedLayers:
+    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
         return SHARED.get(model or "", NO_MODEL)
 
-    async def authorities(self) -> Authorities:
+    async def authorities(self, at: Revision) -> Authorities:
         return Authorities((), (), 0)
 
     async def judge(

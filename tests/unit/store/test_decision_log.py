@@ -149,7 +149,7 @@ async def test_a_token_is_good_once(database: Database, now: datetime) -> None:
     devices.add(Device(MAC, "snom"), now)
     token = hash_token(devices.new_token(MAC, now))
     with Registry(database) as registry:
-        before = await registry.find(MAC)
+        before = await registry.find(MAC, await registry.revision())
         async with DecisionLog(database) as log:
             good = await asyncio.gather(
                 *(
@@ -162,7 +162,7 @@ async def test_a_token_is_good_once(database: Database, now: datetime) -> None:
                     for _ in range(30)
                 )
             )
-        after = await registry.find(MAC)
+        after = await registry.find(MAC, await registry.revision())
     assert good.count(True) == 1
     reasons = [line.reason for line in read_log(database)]
     assert reasons.count("token_accepted") == 1

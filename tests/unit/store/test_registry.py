@@ -30,10 +30,12 @@ def registry(database: Database) -> Iterator[Registry]:
 async def test_a_device_is_found_as_it_is_now(
     database: Database, registry: Registry, now: datetime
 ) -> None:
-    assert await registry.find(MAC) is None
+    assert await registry.find(MAC, await registry.revision()) is None
     added = Devices(database).add(Device(MAC, "snom", "D785"), now)
-    assert await registry.find(MAC) == added
-    assert await registry.find(MAC) is await registry.find(MAC), "read once"
+    assert await registry.find(MAC, await registry.revision()) == added
+    assert await registry.find(MAC, await registry.revision()) is await registry.find(
+        MAC, await registry.revision()
+    ), "read once"
 
 
 REVOKER = """
@@ -51,14 +53,14 @@ async def test_a_revocation_by_another_process_holds_at_the_next_look(
     database: Database, registry: Registry, now: datetime
 ) -> None:
     Devices(database).add(Device(MAC, "snom"), now)
-    device = await registry.find(MAC)
+    device = await registry.find(MAC, await registry.revision())
     assert device is not None
     assert device.state == "active"
     revoker = await asyncio.create_subprocess_exec(
         sys.executable, "-c", REVOKER, str(database.state.root), MAC.digits
     )
     assert await revoker.wait() == 0
-    device = await registry.find(MAC)
+    device = await registry.find(MAC, await registry.revision())
     assert device is not None
     assert device.state == "revoked"
 
@@ -68,14 +70,14 @@ async def test_removed_and_added_again_is_not_the_old_one(
 ) -> None:
     devices = Devices(database)
     devices.add(Device(MAC, "snom", label="old"), now)
-    assert (await registry.find(MAC)) is not None
+    assert (await registry.find(MAC, await registry.revision())) is not None
     devices.remove(MAC)
     devices.add(Device(MAC, "snom", label="new"), now)
-    device = await registry.find(MAC)
+    device = await registry.find(MAC, await registry.revision())
     assert device is not None
     assert device.label == "new"
     devices.remove(MAC)
-    assert await registry.find(MAC) is None
+    assert await registry.find(MAC, await registry.revision()) is None
 
 
 async def test_a_change_of_another_device_does_not_read_this_one_again(
@@ -83,16 +85,16 @@ async def test_a_change_of_another_device_does_not_read_this_one_again(
 ) -> None:
     devices = Devices(database)
     devices.add(Device(MAC, "snom"), now)
-    before = await registry.find(MAC)
+    before = await registry.find(MAC, await registry.revision())
     devices.add(Device(Mac("000413000001"), "snom"), now)
-    assert await registry.find(MAC) is before
+    assert await registry.find(MAC, await registry.revision()) is before
 
 
 async def test_layers_follow_every_change_and_tell_their_version(
     database: Database, registry: Registry, now: datetime
 ) -> None:
     layers = Layers(database)
-    empty = await registry.layers("D785")
+    empty = await registry.layers("D785", await registry.revision())
     assert (empty.fleet, empty.model, empty.version) == (Layer(), Layer(), (0, 0))
 
     def how(value: str) -> Layer:
@@ -100,13 +102,16 @@ async def test_layers_follow_every_change_and_tell_their_version(
 
     layers.change(Scope.fleet(), lambda _: how("1"), now)
     layers.change(Scope.model("D785"), lambda _: how("2"), now)
-    shared = await registry.layers("D785")
+    shared = await registry.layers("D785", await registry.revision())
     assert (shared.fleet, shared.model) == (how("1"), how("2"))
-    assert await registry.layers("D785") is shared
-    assert (await registry.layers(None)).model == Layer()
-    assert (await registry.layers("D715")).version == (shared.version[0], 0)
+    assert await registry.layers("D785", await registry.revision()) is shared
+    assert (await registry.layers(None, await registry.revision())).model == Layer()
+    assert (await registry.layers("D715", await registry.revision())).version == (
+        shared.version[0],
+        0,
+    )
     layers.change(Scope.fleet(), lambda _: how("3"), now)
-    again = await registry.layers("D785")
+    again = await registry.layers("D785", await registry.revision())
     assert again.fleet == how("3")
     assert again.version != shared.version
 
@@ -119,15 +124,15 @@ async def test_authorities_follow_the_trust_list(
         Name.build([("CN", "Some CA")]), new_key("ec", "secp256r1"), None, serial=1,
         not_before=at, not_after=at + timedelta(days=1), ca=True,
     )  # fmt: skip
-    empty = await registry.authorities()
+    empty = await registry.authorities(await registry.revision())
     assert (empty.roots, empty.intermediates) == ((), ())
     VendorCas(database).add([describe_ca(ca, at)])
-    found = await registry.authorities()
+    found = await registry.authorities(await registry.revision())
     assert found.roots == (ca,)
     assert found.version != empty.version
-    assert await registry.authorities() is found
+    assert await registry.authorities(await registry.revision()) is found
     VendorCas(database).remove(ca.sha256)
-    assert (await registry.authorities()).roots == ()
+    assert (await registry.authorities(await registry.revision())).roots == ()
 
 
 async def test_only_so_many_devices_are_kept(
@@ -140,11 +145,14 @@ async def test_only_so_many_devices_are_kept(
     macs = [Mac(f"000413{n:06X}") for n in range(9)]
     Devices(database).add_all([Device(mac, "snom") for mac in macs], now)
     for mac in (*macs, *macs):
-        device = await registry.find(mac)
+        device = await registry.find(mac, await registry.revision())
         assert device is not None
         assert device.mac == mac
     for n in range(100):
-        assert await registry.find(Mac(f"AABBCC{n:06X}")) is None
+        assert (
+            await registry.find(Mac(f"AABBCC{n:06X}"), await registry.revision())
+            is None
+        )
     assert len(registry._devices) == 3
 
 
@@ -161,8 +169,8 @@ async def test_a_record_that_cannot_be_read_does_not_stop_the_others(
             "UPDATE devices SET sealed = X'00' WHERE mac = ?", (MAC.digits,)
         )
     with pytest.raises(Exception, match="secrets of device"):
-        await registry.find(MAC)
-    assert (await registry.find(other)) is not None
+        await registry.find(MAC, await registry.revision())
+    assert (await registry.find(other, await registry.revision())) is not None
 
 
 def test_a_closed_registry_lets_the_database_go(database: Database) -> None:

@@ -125,18 +125,19 @@ def test_a_word_is_on_the_authority_and_all_its_certificates(
     assert [ca.said for ca in cas.all()] == [PANASONIC, PANASONIC]
 
 
-def test_each_change_of_a_rule_is_seen_by_readers(database: Database) -> None:
+async def test_each_change_of_a_rule_is_seen_by_readers(database: Database) -> None:
     cas = VendorCas(database)
     cas.add([describe_ca(ROOT, AT)])
     with Registry(database) as registry:
-        first = registry.authorities_now()
+        first = await registry.authorities(await registry.revision())
         assert first.rules == {}
         cas.say(ROOT.sha256, CN)
-        second = registry.authorities_now()
+        second = await registry.authorities(await registry.revision())
         assert second.version > first.version
         assert second.rules == {authority_of(ROOT): CN}
         cas.add([describe_ca(ROOT, AT, PANASONIC)])
-        assert registry.authorities_now().rules == {authority_of(ROOT): PANASONIC}
+        third = await registry.authorities(await registry.revision())
+        assert third.rules == {authority_of(ROOT): PANASONIC}
 
 
 def test_a_known_ca_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
