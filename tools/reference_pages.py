@@ -14,15 +14,17 @@ from linekey.catalog.evidence import CONFIDENCE_MEANING, SOURCES_MEANING
 from linekey.catalog.hello import HELLO_RULES
 from linekey.catalog.matrix import ROWS
 from linekey.catalog.models import MODELS
-from linekey.catalog.profile import VERSION_LABELS
 from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.server.counters import Counters, metrics_registry
+from linekey.server.preflight.finding import RULES as PREFLIGHT
 from linekey.settings import fields
 from linekey.tls.suites import SUITES
+from linekey.tls.versions import label_of
 from linekey.trust.findings import X509_ALERTS
 from linekey.trust.rules import RULES
+from linekey.wire.door.refusal import REFUSALS
 from tools.fidelity_rules import RULES as PHONE_RULES
 
 _GROUPS = {
@@ -84,6 +86,16 @@ def _findings() -> Iterator[str]:
                 f"| {rule.source} | {rule.confidence} | {lifted} |"
             )
         yield ""
+    yield "## Before the server starts"
+    yield ""
+    yield "What `linekey serve` looks at before it answers anybody, and `linekey"
+    yield "export` before it writes: *refused* keeps it from that, *warning* is said."
+    yield ""
+    yield "| id | holds when | else |"
+    yield "|---|---|---|"
+    for rule_id, row in PREFLIGHT.items():
+        yield f"| `{rule_id}` | {row.title} | {row.severity} |"
+    yield ""
     yield "## Which alert the phone sends"
     yield ""
     yield "The alert of a refusal follows the first finding that refuses, by OpenSSL's"
@@ -117,6 +129,25 @@ def reasons_page() -> str:
             for reason in Reason
             if reason.outcome is outcome
         ]
+    lines += [
+        "",
+        "## Turned away before a decision",
+        "",
+        "Connections that end, and requests that are refused, before anybody asks",
+        "whose they are; they stand in the same log. A certificate that is refused in",
+        "the handshake has its reason above. Where no alert is given, it depends on",
+        "the case, or none is sent.",
+        "",
+        "| reason | HTTP | alert | what happened | cure |",
+        "|---|---|---|---|---|",
+    ]
+    for code, text in REFUSALS.items():
+        status = " or ".join(map(str, text.statuses)) or "–"
+        alert = f"`{text.alert.label}`" if text.alert else "–"
+        lines.append(
+            f"| `{code}` | {status} | {alert} | {_bars(text.sentence)} "
+            f"| {_bars(text.cure)} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -300,7 +331,7 @@ def _matrix() -> Iterator[str]:
                 f"`{row.id}`",
                 ", ".join(row.models),
                 ", ".join(map(str, row.firmwares)),
-                ", ".join(VERSION_LABELS[version] for version in row.versions),
+                ", ".join(label_of(version) for version in row.versions),
                 ", ".join(row.key_exchange),
                 ", ".join(row.authentication),
                 ", ".join(row.ciphers),

@@ -21,11 +21,13 @@ from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
 from linekey.cli.main import app
 from linekey.provisioning.decision import Reason
+from linekey.server.preflight.finding import RULES as PREFLIGHT
 from linekey.settings import Settings, fields, parse_settings
 from linekey.store.opening import open_store
 from linekey.store.schema import metadata
 from linekey.trust.findings import X509_ALERTS
 from linekey.trust.rules import RULES
+from linekey.wire.door.refusal import REFUSALS
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,12 +43,16 @@ def first_cells(text: str) -> list[str]:
 
 def test_the_findings_are_the_rules() -> None:
     findings, _, alerts = page("findings.md").partition("## Which alert")
-    assert sorted(first_cells(findings)) == sorted(RULES)
+    verdict, _, preflight = findings.partition("## Before the server starts")
+    assert sorted(first_cells(verdict)) == sorted(RULES)
+    assert sorted(first_cells(preflight)) == sorted(PREFLIGHT)
     assert len(first_cells(alerts)) == len(X509_ALERTS)
 
 
 def test_the_reasons_are_the_enum() -> None:
-    assert sorted(first_cells(page("reasons.md"))) == sorted(Reason)
+    decided, _, turned_away = page("reasons.md").partition("## Turned away")
+    assert sorted(first_cells(decided)) == sorted(Reason)
+    assert sorted(first_cells(turned_away)) == sorted(REFUSALS)
 
 
 def test_the_settings_are_those_of_linekey_toml() -> None:

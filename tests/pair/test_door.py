@@ -29,7 +29,7 @@ from linekey.tls.versions import Version
 from linekey.wire.asgi_tls import connection_tls
 from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.listener import Door
-from linekey.wire.door.refusal import CURES, Refusal
+from linekey.wire.door.refusal import Refusal, cure_of
 from linekey.wire.door.states import State
 
 MAC = Mac("000413AABBCC")
@@ -237,7 +237,7 @@ async def test_a_refusal_inside_the_handshake_is_one_record_with_its_alert(
     assert refusal.alert_sent is Alert.CERTIFICATE_EXPIRED
     assert refusal.certificate is not None
     assert refusal.server_name == "prov.example.com"
-    assert refusal.cure == CURES["handshake.failed"]
+    assert refusal.cure == cure_of("handshake.failed")
     assert joined.events[-1].alert_received is Alert.CERTIFICATE_EXPIRED
 
 

@@ -12,10 +12,11 @@ import typer
 
 from linekey.cli.opening import PORTS, STATE_HELP
 from linekey.cli.output import console, fail, note, warn
+from linekey.endpoint import parse_endpoint
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.server.preflight.finding import Finding
-from linekey.settings import Settings, is_loopback, parse_settings, read_endpoint
+from linekey.settings import Settings, is_loopback, parse_settings
 from linekey.store.paths import StateDir
+from linekey.trust.findings import Finding
 from linekey.wire.standard_streams import QueuedStream, queued_streams
 
 app = typer.Typer(
@@ -204,7 +205,7 @@ def _serve(
         health_listener: socket.socket | None = None
         if settings.health_listen:
             health_listener = stack.enter_context(
-                bind(*read_endpoint(settings.health_listen))
+                bind(*parse_endpoint(settings.health_listen))
             )
         if check_only:
             console.print("linekey serve would start", markup=False)

@@ -22,7 +22,7 @@ from linekey.server.proxy import App, OnRefused
 from linekey.settings import LimitSettings
 from linekey.tls.strangers import explain_no_http
 from linekey.wire.asgi_edge import Edge
-from linekey.wire.door.refusal import CURES, Refusal
+from linekey.wire.door.refusal import Refusal, cure_of
 from linekey.wire.http_server import HttpServer
 from linekey.wire.unix_socket import address_of
 
@@ -97,7 +97,7 @@ class PlainDoor(HttpServer):
             peer=peer or ("unix", 0),
             code="request.not_http",
             reason=reason,
-            cure=cure or CURES["request.not_http"],
+            cure=cure or cure_of("request.not_http"),
             status=400,
         )
         telling = self._tell(self._on_refused, refusal)

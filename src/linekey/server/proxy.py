@@ -42,7 +42,7 @@ from linekey.errors import CertificateError, InputError, PeerError
 from linekey.tls.suites import Suite, by_name
 from linekey.tls.versions import Version, parse_version
 from linekey.wire.asgi_tls import ConnectionTls
-from linekey.wire.door.refusal import Refusal
+from linekey.wire.door.refusal import Refusal, cure_of
 from linekey.wire.networks import is_in, parse_networks
 from linekey.wire.request_head import place_target, read_host, target_of
 
@@ -52,21 +52,6 @@ MAX_CHAIN = 10
 """Certificates in Client-Cert-Chain; the longest real chain has four."""
 MAX_KNOWN = 4_096
 """Parsed certificates kept, so that a phone's next request costs no parsing."""
-
-CURES: dict[str, str] = {
-    "proxy.not_listed": "add the proxy's address to proxy.trusted_proxies; if it is not"
-    " a proxy of yours, keep it from this port",
-    "proxy.forged": "find out who sends these headers; if it is a proxy of yours, add"
-    " its address to proxy.trusted_proxies",
-    "proxy.header": "let the proxy replace these headers, never append to them: linekey"
-    " export writes its configuration",
-    "request.host": "let the proxy send one Host (RFC 9112 §3.2): linekey export writes"
-    " its configuration",
-    "proxy.incomplete": "let the proxy set X-Linekey-Tls-Version and X-Forwarded-For on"
-    " every request, and drop the client's Connection header before: linekey export"
-    " writes its configuration",
-}
-"""Code → what the operator does about it."""
 
 _CLIENT_CERT = b"client-cert"
 _CHAIN = b"client-cert-chain"
@@ -187,7 +172,7 @@ class BehindProxy:
             peer=(str(peer[0]), int(peer[1])) if peer else ("unix", 0),
             code=code,
             reason=reason,
-            cure=CURES[code],
+            cure=cure_of(code),
             status=status,
         )
         await self._on_refused(refusal)

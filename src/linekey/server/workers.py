@@ -42,7 +42,6 @@ from linekey.server.preflight.checks import (
     check_start,
     read_server_files,
 )
-from linekey.server.preflight.finding import Finding
 from linekey.server.preflight.limits import check_descriptors
 from linekey.server.restarts import NO_DATABASE, Restarts
 from linekey.server.server import ProvisioningServer, StatusServer, public_url, utc_now
@@ -51,6 +50,7 @@ from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas
+from linekey.trust.findings import Finding
 from linekey.wire.descriptors import hard_limit
 from linekey.wire.process import new_loop, settle_garbage
 from linekey.wire.standard_streams import lost_lines, queued_streams

@@ -64,10 +64,10 @@ def alert_for(x509_error: int) -> Alert:
 class Finding:
     """One rule that held or failed.
 
-    ``rule`` is an id of ``RULES``; ``message`` a sentence without a full stop;
-    ``evidence`` what was seen (may be empty); ``cure`` what to do (empty where the
-    rule held or nothing can be done); ``x509_error`` OpenSSL's number where the rule
-    is one of its checks, else None.
+    ``rule`` is an id of ``RULES``, or of preflight's table; ``message`` a sentence
+    without a full stop; ``evidence`` what was seen (may be empty); ``cure`` what to do
+    (empty where the rule held or nothing can be done); ``x509_error`` OpenSSL's number
+    where the rule is one of its checks, else None.
     """
 
     rule: str
@@ -84,11 +84,6 @@ class Finding:
     def refuses(self) -> bool:
         """Whether this finding alone ends the connection."""
         return not self.ok and self.severity == "refused"
-
-    @property
-    def title(self) -> str:
-        """The rule's title."""
-        return RULES[self.rule].title
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: every field by its name."""

@@ -16,7 +16,6 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.errors import InputError, StorageError
 from linekey.server.proxy import (
-    CURES,
     MAX_HEADER_BYTES,
     BehindProxy,
     is_in,
@@ -25,7 +24,7 @@ from linekey.server.proxy import (
 from linekey.tls.versions import Version
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.asgi_tls import connection_tls
-from linekey.wire.door.refusal import Refusal
+from linekey.wire.door.refusal import Refusal, cure_of
 
 ROOT = authority("TEST vendor root")
 ISSUER = intermediate(ROOT, "TEST vendor phones")
@@ -222,7 +221,7 @@ async def test_a_header_that_does_not_parse_is_refused_and_on_record(
     assert world.scopes == []
     (refusal,) = world.refusals
     assert (refusal.code, refusal.status, refusal.kind) == ("proxy.header", 400, "request")  # fmt: skip
-    assert refusal.cure == CURES["proxy.header"]
+    assert refusal.cure == cure_of("proxy.header")
 
 
 @pytest.mark.parametrize("missing", list(CONNECTION))

@@ -26,7 +26,7 @@ from linekey.store.reserve import MIB, Reserve, lend_if_short
 from linekey.store.retention import Retention, give_back, keep_within
 from linekey.store.schema import decision_log, refusal_lines
 from linekey.store.strangers import ELSEWHERE, NETWORKS_A_MINUTE, network_of
-from linekey.wire.door.refusal import CURES, Refusal
+from linekey.wire.door.refusal import REFUSALS, Refusal, cure_of
 
 MAC, OTHER = Mac("000413AABBCC"), Mac("000413AABBCD")
 
@@ -257,7 +257,7 @@ async def test_a_hundred_thousand_refusals_add_less_than_ten_megabytes(
     """Whatever they make up: networks, names, certificates, MACs, over a whole day."""
     Devices(database).add(Device(MAC, "snom"), now)
     before = size(database)
-    codes, shown = sorted(CURES), certificates()
+    codes, shown = sorted(REFUSALS), certificates()
 
     class Claims:
         mac = MAC
@@ -276,7 +276,7 @@ async def test_a_hundred_thousand_refusals_add_less_than_ten_megabytes(
                 ),
                 code=codes[number % len(codes)],
                 reason=f"{number}" + "😀" * 60,
-                cure=CURES[codes[number % len(codes)]],
+                cure=cure_of(codes[number % len(codes)]),
                 server_name=f"{number}." + "ü" * 120,
                 fingerprint=f"t13d{number:032d}",
                 policy="modern",

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.expiry import expires_soon
 from linekey.certs.host_names import match_host
 from linekey.certs.pem import (
     EncryptedKeyError,
@@ -27,14 +28,13 @@ from linekey.certs.pem import (
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
 from linekey.provisioning.purpose import issuing_problem
-from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.finding import found
 from linekey.server.preflight.proxy import check_proxy
 from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
 from linekey.tls.server_key import server_key
+from linekey.trust.findings import Finding
 
-EXPIRES_SOON = timedelta(days=14)
-"""A warning below it; precedent: Let's Encrypt's clients renew 30 days ahead."""
 MAX_FILE_BYTES = 1_000_000
 _OTHERS = 0o077
 
@@ -180,9 +180,8 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
     mode = _mode(folder)
     if mode & _OTHERS:
         findings.append(
-            Finding(
+            found(
                 "state.open",
-                "refused",
                 f"other users can get at the state folder {str(folder)!r} "
                 f"(mode {mode:04o})",
                 f"chmod 700 {folder}",
@@ -192,9 +191,8 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
         mode = _mode(path)
         if mode & _OTHERS:
             findings.append(
-                Finding(
+                found(
                     "key.open",
-                    "refused",
                     f"other users can read {str(path)!r} (mode {mode:04o})",
                     f"chmod 600 {path} — and replace the key, if others may have "
                     "read it",
@@ -211,49 +209,43 @@ def check_trust(
 ) -> Iterator[Finding]:
     """Judge the vendor CAs for a server at the settings' host."""
     if not vendor_cas:
-        yield Finding(
+        yield found(
             "trust.empty",
-            "refused",
             "no vendor CA is trusted, so no phone could prove itself",
             "linekey trust add FILE, with the vendor's root and intermediates",
         )
     labs = [c for c in vendor_cas if is_lab(c)]
     if labs and settings.proxy.behind_proxy:
-        yield Finding(
+        yield found(
             "trust.lab_behind_proxy",
-            "warning",
             f"{_lab_cas(labs)}, and anybody may have the key",
             f"{_removal(labs)}, unless the proxy is on loopback only, too",
         )
     elif labs and not is_loopback(settings.host):
-        yield Finding(
+        yield found(
             "trust.lab",
-            "refused",
             f"{_lab_cas(labs)}, and anybody may have the key",
             f"{_removal(labs)}, or listen on 127.0.0.1 only",
         )
     for certificate in vendor_cas:
         if certificate.not_after < now:
-            yield Finding(
+            yield found(
                 "trust.expired",
-                "warning",
                 f"a vendor CA has expired: {certificate.label} "
                 f"({certificate.not_after:%Y-%m-%d})",
                 "its phones are refused; import its successor with linekey trust add",
             )
         phones = prospect(certificate, vendor_cas, rules or {})
         if phones.rule is None:
-            yield Finding(
+            yield found(
                 "trust.no_rule",
-                "warning",
                 f"phones of a trusted CA are refused: {certificate.label}: "
                 f"{phones.problem}",
                 RULE_CURE.format(certificate.sha256[:16]),
             )
         elif problem := issuing_problem(certificate):
-            yield Finding(
+            yield found(
                 "trust.purpose",
-                "warning",
                 f"phones of a trusted CA are refused: {certificate.label}: {problem}",
                 "import the CA that issues certificates for TLS, and linekey trust "
                 f"remove {certificate.sha256[:16]}",
@@ -273,46 +265,40 @@ def _check_leaf(
     settings: Settings, leaf: Certificate, now: datetime
 ) -> Iterator[Finding]:
     if now > leaf.not_after:
-        yield Finding(
+        yield found(
             "certificate.expired",
-            "refused",
             f"the server's certificate expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC",
             "renew it; phones that check it refuse the server",
         )
     elif now < leaf.not_before:
-        yield Finding(
+        yield found(
             "certificate.not_yet_valid",
-            "refused",
             "the server's certificate is valid only from "
             f"{leaf.not_before:%Y-%m-%d %H:%M} UTC",
             "check this machine's clock, then the certificate",
         )
-    elif leaf.not_after - now < EXPIRES_SOON:
-        yield Finding(
+    elif expires_soon(leaf, now):
+        yield found(
             "certificate.expires_soon",
-            "warning",
             f"the server's certificate expires in {(leaf.not_after - now).days} days",
             "renew it now",
         )
     if leaf.key.kind == "rsa" and leaf.key.bits < 2048:
-        yield Finding(
+        yield found(
             "certificate.weak_key",
-            "refused",
             f"the server's key is {leaf.key.text}",
             "use RSA-2048: every phone of the catalogue reads it",
         )
     elif leaf.key.kind != "rsa":
-        yield Finding(
+        yield found(
             "certificate.not_rsa",
-            "warning",
             f"the server's key is {leaf.key.text}; old phones have RSA suites only",
             "use an RSA-2048 certificate, unless linekey check says all phones can",
         )
     usage = leaf.key_usage
     if usage is not None and "digitalSignature" not in usage:
-        yield Finding(
+        yield found(
             "certificate.usage",
-            "warning",
             "the server certificate's keyUsage lacks digitalSignature: no modern suite"
             " may be used with it, and some phones hold it to that",
             "get a certificate with digitalSignature and, for RSA, keyEncipherment",
@@ -320,35 +306,31 @@ def _check_leaf(
     elif (
         leaf.key.kind == "rsa" and usage is not None and "keyEncipherment" not in usage
     ):
-        yield Finding(
+        yield found(
             "certificate.usage",
-            "warning",
             "the server certificate's keyUsage lacks keyEncipherment: old phones that"
             " know RSA key transport only may refuse it",
             "get a certificate with both digitalSignature and keyEncipherment, unless"
             " linekey check says that all phones have ECDHE",
         )
     if leaf.is_ca:
-        yield Finding(
+        yield found(
             "certificate.authority",
-            "warning",
             "the server's certificate is an authority's",
             "use a server certificate that this authority issues",
         )
     for name in settings.names:
         match = match_host(leaf, name)
         if not match.ok:
-            yield Finding(
+            yield found(
                 "certificate.name",
-                "refused",
                 f"the server's certificate is not for {name!r}: {match.reason}",
                 "name what phones have in their setting server URL, or get a "
                 "certificate with that name",
             )
     if not settings.names and not (leaf.dns_names or leaf.ip_addresses):
-        yield Finding(
+        yield found(
             "certificate.no_names",
-            "warning",
             "the server's certificate has no subjectAltName",
             "get one with the host name that phones use",
         )
@@ -359,18 +341,16 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
         if certificate.self_issued and len(chain) > 1:
             continue  # A root's own signature proves nothing, and is not looked at.
         if certificate.signature_hash in ("sha1", "md5"):
-            yield Finding(
+            yield found(
                 "certificate.weak_hash",
-                "refused",
                 f"{certificate.label} is signed with {certificate.signature_hash}",
                 "get a certificate signed with SHA-256; every phone since 8.9.3.60 "
                 "reads it, and linekey check tells about older ones",
             )
     for certificate in chain[1:]:
         if not certificate.not_before <= now <= certificate.not_after:
-            yield Finding(
+            yield found(
                 "chain.not_valid",
-                "refused",
                 f"an intermediate is not valid now: {certificate.label} "
                 f"(to {certificate.not_after:%Y-%m-%d})",
                 "take the current intermediate from the certificate's issuer",
@@ -378,9 +358,8 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
     for lower, upper in pairwise(chain):
         if not lower.issuer.matches(upper.subject):
             ordered = any(lower.issuer.matches(c.subject) for c in chain)
-            yield Finding(
+            yield found(
                 "chain.order" if ordered else "chain.broken",
-                "refused",
                 f"{upper.label} does not follow on {lower.label}, which is "
                 f"issued by {lower.issuer_label}",
                 "put the server's certificate first, then its issuer, then that "
@@ -390,9 +369,8 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             )
             break
     if len(chain) == 1 and not chain[0].self_issued:
-        yield Finding(
+        yield found(
             "chain.no_intermediate",
-            "warning",
             "the certificate file holds no intermediate",
             "append the issuer's certificate, unless a root issued it directly; "
             "linekey check tells whether phones find the way",

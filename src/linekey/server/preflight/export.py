@@ -14,8 +14,9 @@ from pathlib import Path
 from linekey.certs.certificate import Certificate
 from linekey.provisioning.ca_rules import Rules
 from linekey.server.preflight.checks import check_certificate, check_trust, read_key
-from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.finding import found
 from linekey.settings import Settings
+from linekey.trust.findings import Finding
 
 _STRANGERS = 0o007
 
@@ -54,9 +55,8 @@ def _check_mode(key: Path) -> list[Finding]:
     if not mode & _STRANGERS:
         return []
     return [
-        Finding(
-            "key.open",
-            "warning",
+        found(
+            "key.readable",
             f"every user can read {str(key)!r} (mode {mode:04o})",
             f"chmod o= {key}, and replace the key, if others may have read it",
         )

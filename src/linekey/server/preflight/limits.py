@@ -6,8 +6,9 @@ Rule: nothing here changes anything; the soft limit is raised at the start
 
 from collections.abc import Iterator
 
-from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.finding import found
 from linekey.settings import Settings
+from linekey.trust.findings import Finding
 from linekey.wire.descriptors import RESERVE, needed
 
 
@@ -23,17 +24,15 @@ def check_descriptors(settings: Settings, hard_limit: int) -> Iterator[Finding]:
     )
     least = min(limits.half_open, limits.connections)
     if room < least:
-        yield Finding(
+        yield found(
             "limits.descriptors",
-            "refused",
             f"this process may have {hard_limit} descriptors, and {least} connections "
             f"with all else need {least + RESERVE}",
             f"{cure}; or lower limits.half_open",
         )
         return
-    yield Finding(
-        "limits.descriptors",
-        "warning",
+    yield found(
+        "limits.connections",
         f"this process may have {hard_limit} descriptors, too few for {wanted}: it "
         f"takes {room} connections, and not the {limits.connections} connections of "
         "limits.connections",

@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from linekey.server.preflight.finding import Finding
+from linekey.server.preflight.finding import found
 from linekey.settings import Settings, is_loopback, is_private
+from linekey.trust.findings import Finding
 from linekey.wire.networks import parse_networks
 
 SOCKET = "/run/linekey/linekey.sock"
@@ -26,9 +27,8 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
         yield from _check_protocol(settings)
         return
     if settings.proxy.protocol_from:
-        yield Finding(
+        yield found(
             "proxy.protocol",
-            "refused",
             "the PROXY protocol is read where linekey ends TLS itself, and this server "
             "is behind a proxy that does",
             "take proxy.protocol_from out; the phone's address is in X-Forwarded-For",
@@ -36,27 +36,24 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
     if settings.proxy.unix_socket is not None:
         yield from _check_socket(settings.proxy.unix_socket)
         if settings.proxy.trusted_proxies:
-            yield Finding(
+            yield found(
                 "proxy.both",
-                "refused",
                 "a Unix socket and addresses of proxies are set, and a server listens "
                 "on one of the two",
                 "keep proxy.unix_socket, and take proxy.trusted_proxies out",
             )
         return
     if not (is_loopback(settings.host) or is_private(settings.host)):
-        yield Finding(
+        yield found(
             "proxy.open",
-            "refused",
             f"behind a proxy the server speaks plain HTTP, and {settings.host!r} is "
             "neither a loopback nor a private address",
             "set host to 127.0.0.1, or to this machine's address in the private "
             "network that the proxy is in",
         )
     if not settings.proxy.trusted_proxies:
-        yield Finding(
+        yield found(
             "proxy.none",
-            "refused",
             "no proxy is listed, so nobody could reach this server",
             f"give --behind-proxy unix:{SOCKET} or --behind-proxy ADDR[,ADDR], or "
             "proxy.unix_socket or proxy.trusted_proxies",
@@ -64,18 +61,16 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
     for text in settings.proxy.trusted_proxies:
         (network,) = parse_networks([text])
         if network.is_loopback:
-            yield Finding(
+            yield found(
                 "proxy.loopback",
-                "warning",
                 f"every user of this machine can come from {text} and pass for any "
                 "phone",
                 f"use a Unix socket (--behind-proxy unix:{SOCKET}), unless nobody but "
                 "root, linekey and the proxy runs anything here",
             )
         elif network.num_addresses > 256:
-            yield Finding(
+            yield found(
                 "proxy.wide",
-                "warning",
                 f"every machine in {text} could pass for any phone",
                 "list the proxies' own addresses",
             )
@@ -86,9 +81,8 @@ def _check_protocol(settings: Settings) -> Iterator[Finding]:
     for text in settings.proxy.protocol_from:
         (network,) = parse_networks([text])
         if network.num_addresses > 256:
-            yield Finding(
+            yield found(
                 "proxy.protocol_wide",
-                "warning",
                 f"every machine in {text} could come as any address, and so past its "
                 "share of the door",
                 "list the balancers' own addresses",
@@ -101,9 +95,8 @@ def _check_socket(path: Path) -> Iterator[Finding]:
     try:
         mode = os.stat(folder).st_mode
     except OSError as error:
-        yield Finding(
+        yield found(
             "proxy.socket_folder",
-            "refused",
             f"there is no folder for the socket {str(path)!r}: "
             f"{(error.strerror or str(error)).lower()}",
             f"install -d -m 0755 -o linekey {folder}, or RuntimeDirectory=linekey in "
@@ -111,9 +104,8 @@ def _check_socket(path: Path) -> Iterator[Finding]:
         )
         return
     if mode & stat.S_IWOTH:
-        yield Finding(
+        yield found(
             "proxy.socket_folder",
-            "refused",
             f"every user can put another socket in the place of {str(path)!r} (mode "
             f"{stat.S_IMODE(mode):04o} of its folder)",
             f"give it a folder of its own, such as {Path(SOCKET).parent}",

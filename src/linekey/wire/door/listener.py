@@ -40,7 +40,7 @@ from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
 from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.http import DoorHttp
 from linekey.wire.door.places import Place, Placed, Places
-from linekey.wire.door.refusal import CURES, Kind, Refusal
+from linekey.wire.door.refusal import Kind, Refusal, cure_of
 from linekey.wire.networks import is_in, parse_networks
 
 _log = logging.getLogger("linekey.door")
@@ -370,7 +370,7 @@ class Door:
         if len(self._queue) >= self.limits.refusal_queue:
             self._dropped += 1
             return
-        facts["cure"] = facts.get("cure") or CURES.get(facts["code"], "")
+        facts["cure"] = facts.get("cure") or cure_of(facts["code"])
         self._queue.append(Refusal(kind=kind, at=datetime.now(UTC), peer=peer, **facts))
         self._wake.set()
 

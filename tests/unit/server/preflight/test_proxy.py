@@ -15,10 +15,10 @@ from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.provisioning.ca_rules import rules_of
 from linekey.server.preflight.checks import check_start, read_server_files
-from linekey.server.preflight.finding import Finding
 from linekey.server.preflight.proxy import check_proxy
 from linekey.server.server import public_url
 from linekey.settings import is_private, parse_settings
+from linekey.trust.findings import Finding
 from linekey.wire.door.listener import bind
 from linekey.wire.unix_socket import unix_listener
 
