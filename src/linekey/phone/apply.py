@@ -268,11 +268,10 @@ def take_download(
 ) -> PhoneState:
     """Take a certificate that ``<certificate url>`` named: DER (SNOM-TLS), bounded."""
     try:
-        certificate = read_upload(data)
+        certificate = read_upload(data, "the file")
     except CertificateError as error:
-        text = error.message.replace("the uploaded file", "the file")
         return state.with_log(
-            now, "certificates", f"certificate {url}: {text}", level="error"
+            now, "certificates", f"certificate {url}: {error.message}", level="error"
         )
     return take_certificate(state, certificate, f"certificate {url}", now)
 

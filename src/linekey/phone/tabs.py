@@ -15,7 +15,6 @@ from linekey.phone.state import PhoneState
 from linekey.trust.store import read_upload
 
 _LEAST_DIGITS = 8
-_DER_ONLY = "give one certificate in DER format, and nothing else"
 
 
 def find_certificate(
@@ -52,8 +51,7 @@ def upload(
         try:
             intake = state.trust.upload(read_upload(data), at=now)
         except CertificateError as error:
-            reason = error.message
-            hint = error.hint if reason.endswith("not DER") else _DER_ONLY
+            reason, hint = error.message, error.hint
         else:
             state = replace(state, trust=intake.store)
             accepted, reason = intake.accepted, intake.reason

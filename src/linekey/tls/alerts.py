@@ -53,33 +53,33 @@ class Alert(IntEnum):
 
 
 _TEXTS: dict[Alert, tuple[str, str]] = {
-    Alert.CLOSE_NOTIFY: ("the other end closed the connection in good order", ""),
+    Alert.CLOSE_NOTIFY: ("the {peer} closed the connection in good order", ""),
     Alert.UNEXPECTED_MESSAGE: (
-        "the other end got a message that does not belong there",
+        "the {peer} got a message that does not belong there",
         "check that both ends speak TLS on this port, with no proxy between",
     ),
     Alert.BAD_RECORD_MAC: (
-        "the other end could not authenticate a record",
+        "the {peer} could not authenticate a record",
         "look for a device on the path that changes traffic, or a wrong key",
     ),
-    Alert.DECRYPTION_FAILED: ("the other end could not decrypt a record", ""),
-    Alert.RECORD_OVERFLOW: ("the other end got a record longer than TLS allows", ""),
-    Alert.DECOMPRESSION_FAILURE: ("the other end could not decompress a record", ""),
+    Alert.DECRYPTION_FAILED: ("the {peer} could not decrypt a record", ""),
+    Alert.RECORD_OVERFLOW: ("the {peer} got a record longer than TLS allows", ""),
+    Alert.DECOMPRESSION_FAILURE: ("the {peer} could not decompress a record", ""),
     Alert.HANDSHAKE_FAILURE: (
-        "the other end found nothing that both ends can do: no common cipher suite,"
+        "the {peer} found nothing that both ends can do: no common cipher suite,"
         " or a certificate that it wanted and did not get",
         "compare the cipher suites and versions of both ends, and check whether a"
         " client certificate is required",
     ),
     Alert.NO_CERTIFICATE: ("the client has no certificate to send (SSL 3)", ""),
     Alert.BAD_CERTIFICATE: (
-        "the other end found the certificate corrupt or unfit: not yet valid, a name"
+        "the {peer} found the certificate corrupt or unfit: not yet valid, a name"
         " that does not match, or a key or hash that it does not take",
         "check the certificate's name, dates, key size and hash, and the clock of"
-        " the other end",
+        " the {peer}",
     ),
     Alert.UNSUPPORTED_CERTIFICATE: (
-        "the other end does not take this type of certificate, or not for this purpose",
+        "the {peer} does not take this type of certificate, or not for this purpose",
         "check key type, keyUsage and extendedKeyUsage",
     ),
     Alert.CERTIFICATE_REVOKED: (
@@ -87,41 +87,41 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
         "issue a new certificate, or restore the device",
     ),
     Alert.CERTIFICATE_EXPIRED: (
-        "the certificate has expired, by the clock of the other end",
+        "the certificate has expired, by the clock of the {peer}",
         "renew the certificate, or set the clock of the other end (NTP)",
     ),
     Alert.CERTIFICATE_UNKNOWN: (
-        "the other end refused the certificate without naming a reason",
+        "the {peer} refused the certificate without naming a reason",
         "look into the log of the other end",
     ),
-    Alert.ILLEGAL_PARAMETER: ("the other end got a value that TLS does not allow", ""),
+    Alert.ILLEGAL_PARAMETER: ("the {peer} got a value that TLS does not allow", ""),
     Alert.UNKNOWN_CA: (
-        "the other end does not know the authority that issued the certificate, or"
+        "the {peer} does not know the authority that issued the certificate, or"
         " an intermediate certificate was not sent",
         "send the whole chain without the root, and make the root known to the"
         " other end",
     ),
     Alert.ACCESS_DENIED: (
-        "the certificate is valid, and the other end's rules deny it access",
+        "the certificate is valid, and the {peer}'s rules deny it access",
         "check the rules of the other end for this certificate",
     ),
-    Alert.DECODE_ERROR: ("the other end could not read a message", ""),
+    Alert.DECODE_ERROR: ("the {peer} could not read a message", ""),
     Alert.DECRYPT_ERROR: (
-        "a signature or key exchange did not check out at the other end",
+        "a signature or key exchange did not check out at the {peer}",
         "check that the key belongs to the certificate, and that issuer and"
         " certificate belong together",
     ),
-    Alert.EXPORT_RESTRICTION: ("the other end is bound by old export rules", ""),
+    Alert.EXPORT_RESTRICTION: ("the {peer} is bound by old export rules", ""),
     Alert.PROTOCOL_VERSION: (
-        "the other end does not speak this version of TLS",
+        "the {peer} does not speak this version of TLS",
         "find a version both ends speak; old phones need TLS 1.0 allowed for them",
     ),
     Alert.INSUFFICIENT_SECURITY: (
-        "the other end wants stronger cipher suites or keys",
+        "the {peer} wants stronger cipher suites or keys",
         "compare the cipher suites, key sizes and DH groups of both ends",
     ),
     Alert.INTERNAL_ERROR: (
-        "the other end failed for a reason of its own",
+        "the {peer} failed for a reason of its own",
         "look into the log of the other end",
     ),
     Alert.INAPPROPRIATE_FALLBACK: (
@@ -129,12 +129,12 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
         " one, as it would under a downgrade attack",
         "find out what broke the first attempt; the fallback itself is the client's",
     ),
-    Alert.USER_CANCELED: ("the other end cancelled the handshake", ""),
-    Alert.NO_RENEGOTIATION: ("the other end does not renegotiate", ""),
-    Alert.MISSING_EXTENSION: ("the other end needs an extension that was missing", ""),
-    Alert.UNSUPPORTED_EXTENSION: ("the other end got an extension nobody offered", ""),
+    Alert.USER_CANCELED: ("the {peer} cancelled the handshake", ""),
+    Alert.NO_RENEGOTIATION: ("the {peer} does not renegotiate", ""),
+    Alert.MISSING_EXTENSION: ("the {peer} needs an extension that was missing", ""),
+    Alert.UNSUPPORTED_EXTENSION: ("the {peer} got an extension nobody offered", ""),
     Alert.CERTIFICATE_UNOBTAINABLE: (
-        "the other end could not fetch the certificate from its URL",
+        "the {peer} could not fetch the certificate from its URL",
         "",
     ),
     Alert.UNRECOGNIZED_NAME: (
@@ -169,9 +169,9 @@ def parse_alert(number: int) -> Alert | None:
         return None
 
 
-def explain(alert: Alert) -> str:
-    """Say in half a sentence what it means that the other end sent this alert."""
-    return _TEXTS[alert][0]
+def explain(alert: Alert, peer: str = "other end") -> str:
+    """Say in half a sentence what it means that ``peer`` sent this alert."""
+    return _TEXTS[alert][0].format(peer=peer)
 
 
 def cure(alert: Alert) -> str:

@@ -59,7 +59,7 @@ from linekey.tls.hello import ClientHello
 from linekey.tls.messages import read_client_chain
 from linekey.tls.parameters import is_address
 from linekey.tls.policy import LEGACY, Policy
-from linekey.tls.reasons import explain_alert, explain_failure
+from linekey.tls.reasons import Phase, explain_alert, explain_failure
 from linekey.tls.server_key import server_key
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
@@ -353,13 +353,18 @@ class Engine:
         )
 
     def _explain(
-        self, openssl: tuple[str, ...], sent: Alert | None, received: int | None
+        self,
+        openssl: tuple[str, ...],
+        sent: Alert | None,
+        received: int | None,
+        what: Phase = "handshake",
     ) -> str:
         return explain_failure(
             server=self._server,
             openssl=openssl,
             alert_sent=sent,
             alert_received=received,
+            what=what,
         )
 
     @property
@@ -392,7 +397,7 @@ class Engine:
         sent = _last_fatal(self._link.alerts_sent)
         alert = None if sent is None else parse_alert(sent)
         return ConnectionFailed(
-            self._explain(openssl, alert, None).replace("handshake", "connection"),
+            self._explain(openssl, alert, None, "connection"),
             alert_sent=alert,
             detail="; ".join(openssl),
         )
@@ -438,7 +443,11 @@ class ServerEngine(Engine):
         return super()._read_server_name()
 
     def _explain(
-        self, openssl: tuple[str, ...], sent: Alert | None, received: int | None
+        self,
+        openssl: tuple[str, ...],
+        sent: Alert | None,
+        received: int | None,
+        what: Phase = "handshake",
     ) -> str:
         return explain_failure(
             server=True,
@@ -447,6 +456,7 @@ class ServerEngine(Engine):
             alert_received=received,
             hello=self._hello,
             policy=self._policy,
+            what=what,
         )
 
 

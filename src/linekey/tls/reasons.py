@@ -5,11 +5,16 @@ what happened and what to compare. Its own words stay available as the detail. W
 not in the table is quoted.
 """
 
+from typing import Literal
+
 from linekey.tls.alerts import Alert, explain, parse_alert
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import Policy, list_suites
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version, is_grease, label_of
+
+Phase = Literal["handshake", "connection"]
+"""What failed: the connection is what follows its handshake."""
 
 # OpenSSL's reason strings (include/openssl/sslerr.h), whatever the end.
 _SENTENCES = {
@@ -58,8 +63,9 @@ def explain_failure(
     alert_received: int | None,
     hello: ClientHello | None = None,
     policy: Policy | None = None,
+    what: Phase = "handshake",
 ) -> str:
-    """Say why the handshake failed.
+    """Say why the handshake failed, or after it the connection.
 
     ``openssl``: its reasons, first cause first. ``hello`` and ``policy``: what a
     server knows of both ends, so that it can name what did not meet.
@@ -76,7 +82,7 @@ def explain_failure(
     if "certificate verify failed" in words:
         return "the other end's certificate was refused"
     if "unexpected eof while reading" in words:
-        return "the other end closed the connection in the middle of the handshake"
+        return f"the other end closed the connection in the middle of the {what}"
     if "inappropriate fallback" in words and not server:
         return (
             "the server marks its answer as a downgrade (RFC 8446 §4.1.3): it speaks a"
@@ -88,8 +94,8 @@ def explain_failure(
             return _SENTENCES[word]
     said = "; ".join(openssl)
     if not said and alert_sent is not None:
-        return f"this end ended the handshake with {alert_sent.label}"
-    return f"the handshake failed: {said}" if said else "the handshake failed"
+        return f"this end ended the {what} with {alert_sent.label}"
+    return f"the {what} failed: {said}" if said else f"the {what} failed"
 
 
 def explain_alert(number: int, *, server: bool) -> str:
@@ -98,9 +104,7 @@ def explain_alert(number: int, *, server: bool) -> str:
     alert = parse_alert(number)
     if alert is None:
         return f"the {peer} sent alert {number}, which nobody has registered"
-    return f"the {peer} sent {alert.label}: {explain(alert)}".replace(
-        "the other end", f"the {peer}"
-    )
+    return f"the {peer} sent {alert.label}: {explain(alert, peer)}"
 
 
 def _no_shared_cipher(hello: ClientHello | None, policy: Policy | None) -> str:

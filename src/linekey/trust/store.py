@@ -109,35 +109,43 @@ def can_sign(certificate: Certificate) -> bool:
     return certificate.version == 1 and certificate.self_issued
 
 
-def read_upload(data: bytes) -> Certificate:
+def read_upload(data: bytes, called: str = "the uploaded file") -> Certificate:
     """Read what was uploaded on the phone's page: one certificate in DER.
+
+    ``called`` is what errors call it.
 
     Raises CertificateError for PEM, PKCS #7 and #12, a private key, several
     certificates, anything beyond 64 KiB and garbage (SNOM-TLS, Manually Uploading
     Certificates: "make sure your certificate is in DER format").
     """
-    cure = "convert it: openssl x509 -in FILE -outform DER -out FILE.der"
+    convert = "openssl x509 -in FILE -outform DER -out FILE.der"
     if not data.strip():
-        raise CertificateError("the uploaded file is empty", hint="choose a DER file")
+        raise CertificateError(f"{called} is empty", hint="choose a DER file")
     if b"PRIVATE KEY-----" in data[:UPLOAD_LIMIT_BYTES]:
         raise CertificateError(
-            "the uploaded file holds a private key",
+            f"{called} holds a private key",
             hint="upload the certificate alone; a private key never leaves its server",
         )
     if len(data) > UPLOAD_LIMIT_BYTES:
         raise CertificateError(
-            f"the uploaded file has {len(data)} bytes; "
-            f"at most {UPLOAD_LIMIT_BYTES} are read",
+            f"{called} has {len(data)} bytes; at most {UPLOAD_LIMIT_BYTES} are read",
             hint="upload one certificate in DER format",
         )
     if (container := of_file(data)) is not None:
         raise CertificateError(
-            f"the uploaded file is {container.name}",
-            hint=f"{container.cure}; then {cure.removeprefix('convert it: ')}",
+            f"{called} is {container.name}",
+            hint=f"{container.cure}; then {convert}",
         )
     if b"-----BEGIN " in data:
-        raise CertificateError("the uploaded file is PEM, not DER", hint=cure)
-    return Certificate.from_der(data)
+        raise CertificateError(
+            f"{called} is PEM, not DER", hint=f"convert it: {convert}"
+        )
+    try:
+        return Certificate.from_der(data)
+    except CertificateError as error:
+        raise CertificateError(
+            error.message, hint="give one certificate in DER format, and nothing else"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
