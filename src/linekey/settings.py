@@ -13,7 +13,6 @@ What a phone fetches is a *phone configuration* and has nothing to do with this.
 
 import difflib
 import ipaddress
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from linekey.endpoint import parse_endpoint
 from linekey.errors import InputError
 
 ENVIRONMENT_PREFIX = "LINEKEY_"
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     @classmethod
     def _endpoint(cls, given: str) -> str:
         if given:
-            read_endpoint(given)
+            parse_endpoint(given)
         return given
 
     @classmethod
@@ -308,22 +308,6 @@ def parse_settings(
             f"setting {where!r}: {said[:1].lower()}{said[1:]}",
             hint=f"{where}: {describe_field(where)}" if where in _names() else "",
         ) from None
-
-
-def read_endpoint(text: str) -> tuple[str, int]:
-    """Read ``ADDRESS:PORT``, an IPv6 address in brackets. Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    number = int(port) if re.fullmatch("[0-9]{1,5}", port) else -1
-    try:
-        in_brackets = ipaddress.ip_address(bare).version == 6
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535 or host != (f"[{bare}]" if in_brackets else bare):
-        raise ValueError(
-            f"{text!r} is not ADDRESS:PORT, such as 10.0.0.7:8481 or [::1]:8481"
-        )
-    return bare, number
 
 
 def is_loopback(host: str) -> bool:

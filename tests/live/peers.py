@@ -116,12 +116,6 @@ class Peer:
         texts = [p.read_text("utf-8", "replace") for p in (self.folder / "run").glob("*.log")]  # fmt: skip
         return "\n".join([*self.said, *texts])
 
-    async def logged(self, text: str) -> None:
-        """Wait until it says so: a server may answer before it writes its log."""
-        async with asyncio.timeout(20):
-            while text not in self.log():  # noqa: ASYNC110 (another process writes it)
-                await asyncio.sleep(0.05)
-
 
 def write_export(
     place: Place,

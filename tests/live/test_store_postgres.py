@@ -258,7 +258,7 @@ async def test_decisions_are_written_in_groups(database: Database) -> None:
         await asyncio.gather(
             *(log.record(entry(peer_port=n, user_agent="a\0b")) for n in range(500))
         )
-        assert log.groups < 500
+        assert log.groups < 100
     lines = read_log(database, limit=3)
     assert [line.peer_port for line in lines] == [497, 498, 499]
     assert lines[0].at == NOW

@@ -15,7 +15,7 @@ SRC = ROOT / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
-    "errors", "mac", "xmldoc", "digest", "digits", "settings",
+    "errors", "mac", "xmldoc", "digest", "digits", "endpoint", "settings",
     "certs", "tls", "catalog", "trust", "provisioning", "export",
     "wire", "store", "phone", "check", "console", "server", "lab", "cli",
 ]  # fmt: skip

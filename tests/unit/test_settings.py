@@ -8,8 +8,8 @@ from linekey.settings import (
     Settings,
     fields,
     is_loopback,
+    parse_endpoint,
     parse_settings,
-    read_endpoint,
 )
 
 
@@ -121,7 +121,7 @@ def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
 def test_an_endpoint_is_an_address_and_a_port(
     text: str, endpoint: tuple[str, int]
 ) -> None:
-    assert read_endpoint(text) == endpoint
+    assert parse_endpoint(text) == endpoint
     assert parse_settings(options={"health_listen": text}).health_listen == text
 
 

@@ -24,18 +24,11 @@ from linekey.catalog.known_firmware import firmware_doubts
 from linekey.catalog.matrix import RowMatch, find_row, firmwares_of
 from linekey.catalog.models import MODELS, Generation, Model, find_model
 from linekey.tls.hello import ClientHello
+from linekey.tls.versions import label_of
 
 OPENSSL_MAX_RSA_BITS = 16384
 """OPENSSL_RSA_MAX_MODULUS_BITS, at which OpenSSL stops verifying (source code; that the
 phones use OpenSSL: SNOM-SETTING, host_name_validation_flags)."""
-
-VERSION_LABELS = {
-    0x0300: "SSLv3",
-    0x0301: "TLSv1.0",
-    0x0302: "TLSv1.1",
-    0x0303: "TLSv1.2",
-    0x0304: "TLSv1.3",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +102,8 @@ class Profile:
 
     @property
     def version_labels(self) -> tuple[str, ...]:
-        """``("TLSv1.0", "TLSv1.1", "TLSv1.2")``."""
-        return tuple(VERSION_LABELS[version] for version in self.versions)
+        """``("TLSv1", "TLSv1.1", "TLSv1.2")``, named as OpenSSL does."""
+        return tuple(label_of(version) for version in self.versions)
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -214,7 +207,7 @@ def all_profiles() -> tuple[Profile, ...]:
 
 
 def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
-    versions = ", ".join(VERSION_LABELS[version] for version in match.row.versions)
+    versions = ", ".join(label_of(version) for version in match.row.versions)
     confidence = weakest(match.confidence, model.confidence)
     yield Rule(
         "tls.versions", f"speaks {versions} ({match.how})", match.row.source, confidence

@@ -23,6 +23,7 @@ from typing import Final
 from linekey.check.answer import Answer, KeyExchange, Late, Reach
 from linekey.check.flight import AnswerReader
 from linekey.check.hellos import Hello
+from linekey.endpoint import bracketed, host_port
 from linekey.errors import LinekeyError
 from linekey.tls.alerts import Alert
 from linekey.tls.engine import (
@@ -99,14 +100,16 @@ class Prober:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             lost = Answer(
-                Reach.NO_NAME, f"{host!r} does not resolve: {reason}", f"{host}:{port}"
+                Reach.NO_NAME,
+                f"{host!r} does not resolve: {reason}",
+                host_port(host, port),
             )
             return {hello.wire_key: lost for hello in hellos}
         except TimeoutError:
             lost = Answer(
                 Reach.NO_NAME,
                 f"{host!r} does not resolve within {self._limits.connect_s:g} seconds",
-                f"{host}:{port}",
+                host_port(host, port),
             )
             return {hello.wire_key: lost for hello in hellos}
         answers: dict[tuple[object, ...], Answer] = {}
@@ -192,7 +195,7 @@ class Prober:
 
     async def _ask_raw(self, address: tuple[str, int], hello: Hello) -> Answer:
         loop = asyncio.get_running_loop()
-        shown = _words(address)
+        shown = host_port(*address)
         await self._polite()
         begun = loop.time()
 
@@ -300,7 +303,7 @@ class _Talk:
         if isinstance(event, HandshakeCompleted):
             self._handshake = True
             self._version = event.info.version
-            host = f"[{self._host}]" if ":" in self._host else self._host
+            host = bracketed(self._host)
             # GET, not HEAD: servers say in the body why they refuse a certificate
             request = (
                 f"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: linekey-check\r\n"
@@ -385,11 +388,6 @@ async def _close(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()
-
-
-def _words(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(error: OSError) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from linekey.certs.host_names import parse_address
+from linekey.endpoint import host_port
 from linekey.errors import InputError
 
 DEFAULT_PORT: Final = 443
@@ -25,8 +26,7 @@ class Target:
     @property
     def label(self) -> str:
         """``prov.example.com:443``, brackets around IPv6."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 def parse_target(text: str) -> Target:

@@ -16,6 +16,7 @@ from linekey.cli.export_reach import is_filled, key_advice
 from linekey.cli.opening import JsonOption, StateOption, opened
 from linekey.cli.output import emit_json, fail, note, warn
 from linekey.cli.serve import load_settings, report
+from linekey.endpoint import host_port
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.export.account import DEBIAN, parse_account
 from linekey.export.active import active_phones
@@ -35,13 +36,13 @@ from linekey.export.request import (
 from linekey.provisioning.ca_rules import rules_of
 from linekey.server.preflight.checks import read_chain
 from linekey.server.preflight.export import check_export
-from linekey.server.preflight.finding import Finding
 from linekey.server.preflight.proxy import SOCKET
 from linekey.settings import Settings
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
+from linekey.trust.findings import Finding
 
 app = typer.Typer(
     add_completion=False,
@@ -253,7 +254,7 @@ def _backend(settings: Settings) -> str:
     proxy = settings.proxy
     if proxy.unix_socket is None and proxy.behind_proxy and proxy.trusted_proxies:
         host = settings.host if "host" in settings.model_fields_set else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        return f"http://{host_port(host, settings.port)}"
     return f"unix:{proxy.unix_socket or SOCKET}"
 
 

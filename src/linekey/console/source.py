@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from linekey import __version__
 from linekey.certs.certificate import Certificate
+from linekey.certs.expiry import AUTHORITY_SOON, SERVER_SOON
 from linekey.console.facts import (
     AuthorityLine,
     DecisionLine,
@@ -32,7 +33,6 @@ from linekey.store.schema import decision_log, devices, from_us, to_us
 from linekey.store.vendor_cas import VendorCas
 
 DAY = timedelta(days=1)
-_SOON_DAYS = 30
 _LATEST = 12
 _THREADS = 2
 _WITHIN_S = 4.0  # seconds for a page; a person waits longer than a phone
@@ -263,7 +263,7 @@ def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str
     left, cure = server.certificate_days_left, "renew it, then reload linekey (SIGHUP)."
     if left < 0:
         notes.append(f"the server's certificate has expired; {cure}")
-    elif left < _SOON_DAYS:
+    elif left < SERVER_SOON.days:
         notes.append(f"the server's certificate expires in {left} days; {cure}")
     if not authorities:
         notes.append("no vendor CA is trusted; add one with linekey trust add FILE.")
@@ -271,6 +271,6 @@ def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str
         f"{authority.name} expires on {authority.not_after:%Y-%m-%d}; its phones are "
         "refused from then on."
         for authority in authorities
-        if authority.days_left < _SOON_DAYS
+        if authority.days_left < AUTHORITY_SOON.days
     ]
     return notes

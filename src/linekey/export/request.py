@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
+from linekey.endpoint import bracketed
 from linekey.errors import InputError
 from linekey.export.account import Account
 from linekey.export.active import ActivePhone
@@ -43,7 +44,7 @@ class Endpoint:
     @property
     def bracketed(self) -> str:
         """The host, an IPv6 address in brackets; empty for every address."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return bracketed(self.host)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
+from linekey.certs.expiry import SERVER_SOON
 from linekey.certs.host_names import match_host, parse_address
 from linekey.certs.pem import PrivateKey
 from linekey.errors import InputError
@@ -21,9 +22,6 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 VALID_DAYS = 397
 """As long as public authorities issue for (CA/Browser Forum's limit until 2026)."""
-
-RENEW_DAYS = 30
-"""So many days before its end a new one is issued."""
 
 _ORGANIZATION = "LAB linekey"
 _CA_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
@@ -86,9 +84,9 @@ def issue_server(
 def still_good(
     certificate: Certificate, names: Sequence[str], now: datetime, hash: HashName
 ) -> bool:
-    """Whether a server's certificate serves these names for RENEW_DAYS more."""
+    """Whether a server's certificate serves these names and need not be renewed."""
     return (
-        certificate.not_before <= now < certificate.not_after - timedelta(RENEW_DAYS)
+        certificate.not_before <= now < certificate.not_after - SERVER_SOON
         and certificate.signature_hash == hash
         and all(match_host(certificate, name) for name in all_names(names))
     )

@@ -28,7 +28,7 @@ from functools import lru_cache
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import Generation, Model, find_model
-from linekey.catalog.profile import VERSION_LABELS, newest_firmware, profile
+from linekey.catalog.profile import newest_firmware, profile
 from linekey.catalog.vendors import KNOWN_VENDORS
 from linekey.errors import InputError
 from linekey.mac import Mac
@@ -51,6 +51,7 @@ from linekey.provisioning.resource import (
     Resource,
     UploadFile,
 )
+from linekey.tls.versions import label_of
 
 TLS1_2 = 0x0303
 READING = frozenset({"GET", "HEAD"})
@@ -317,12 +318,8 @@ def _too_old(
     shown = f"{model.name} {firmware}" if firmware else model.name
     return (
         Reason.TLS_TOO_OLD,
-        f"{_label(connection.version)}, and {shown} speaks {_label(newest)}",
+        f"{label_of(connection.version)}, and {shown} speaks {label_of(newest)}",
     )
-
-
-def _label(version: int) -> str:
-    return VERSION_LABELS.get(version, f"0x{version:04x}")
 
 
 def _second_factor(case: _Case, device: Device) -> _Answer:

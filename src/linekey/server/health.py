@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import h11
 
+from linekey.endpoint import host_port
 from linekey.wire.faults import log_fault
 from linekey.wire.readiness import Readiness
 from linekey.wire.unix_socket import address_of
@@ -34,7 +35,7 @@ Ready = Callable[[], Awaitable[Readiness]]
 def health_url(listener: socket.socket) -> str:
     """Where it is, with a slash at its end."""
     host, port = address_of(listener)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"http://{host_port(host, port)}/"
 
 
 class HealthServer:

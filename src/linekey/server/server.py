@@ -26,6 +26,7 @@ import uvicorn
 from linekey.certs.certificate import Certificate
 from linekey.console.source import StoreSource
 from linekey.console.status import StatusPages
+from linekey.endpoint import bracketed, host_port
 from linekey.errors import LinekeyError, StorageError
 from linekey.provisioning.authorize import Rules
 from linekey.server import counters as numbers
@@ -489,8 +490,7 @@ class StatusServer(HttpServer):
                 f"the status page may not listen on {host!r}: it has no log-in",
                 hint="set status.host to 127.0.0.1 or ::1",
             )
-        shown = f"[{host}]" if ":" in str(host) else host
-        self.url = f"http://{shown}:{port}/"
+        self.url = f"http://{host_port(str(host), port)}/"
         self._source = StoreSource(
             database,
             url=url,
@@ -539,9 +539,7 @@ def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -
     name = names[0] if names else "localhost" if host.startswith("/") else host
     if not settings.names and not behind and is_loopback(host):
         name = "localhost" if "localhost" in names else host
-    if ":" in name:
-        name = f"[{name}]"
-    return f"https://{name}" if port == 443 else f"https://{name}:{port}"
+    return f"https://{bracketed(name) if port == 443 else host_port(name, port)}"
 
 
 def _briefly(call: Callable[..., None], *given: object) -> None:

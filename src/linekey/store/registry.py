@@ -146,9 +146,15 @@ class Registry:
 
     async def _ask(self, question: Callable[[], T]) -> T:
         if self._pool is None:
-            return await self._ask_here(question)
+            try:
+                return question()  # a few microseconds: not worth a timer
+            except StorageError as error:
+                if error.cause is not Cause.BUSY:
+                    raise
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
+                if self._pool is None:
+                    return await self._ask_here(question)
                 return await asyncio.get_running_loop().run_in_executor(
                     self._pool, _bounded, question
                 )
@@ -160,15 +166,12 @@ class Registry:
             ) from None
 
     async def _ask_here(self, question: Callable[[], T]) -> T:
-        """SQLite answers within microseconds, or says that its file is locked."""
-        until = None
+        until = asyncio.get_running_loop().time() + ANSWER_WITHIN_S - 2 * _AGAIN_S
         while True:
             try:
                 return question()
             except StorageError as error:
                 now = asyncio.get_running_loop().time()
-                if until is None:
-                    until = now + ANSWER_WITHIN_S
                 if error.cause is not Cause.BUSY or now >= until:
                     raise
             await asyncio.sleep(_AGAIN_S)

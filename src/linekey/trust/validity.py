@@ -10,18 +10,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.expiry import expires_soon
 from linekey.certs.lines import Line, reads_dates
 from linekey.trust.findings import Finding, failed, held
 
 CLOCK_FLOOR_YEAR: Final = 2010
 """A phone that says it is earlier has not been told the time: firmware 8 is later."""
-
-SOON: Final = timedelta(days=30)
-"""A leaf that ends sooner is warned of: ACME clients renew 30 days ahead."""
-
-ANCHOR_SOON: Final = timedelta(days=365)
-"""A CA of the path that ends sooner is warned of: to change what every phone of a
-fleet trusts takes a provisioning round and, for roots, a firmware."""
 
 
 def day(moment: datetime) -> str:
@@ -116,7 +110,7 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
         left = certificate.not_after - now
         if left < timedelta(0):
             continue
-        if depth == 0 and left < SOON:
+        if depth == 0 and expires_soon(certificate, now):
             findings.append(
                 failed(
                     "chain.expires-soon",
@@ -128,7 +122,8 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
                 )
             )
         if depth > 0 and (
-            left < ANCHOR_SOON or certificate.not_after < path[0].not_after
+            expires_soon(certificate, now, authority=True)
+            or certificate.not_after < path[0].not_after
         ):
             before_leaf = certificate.not_after < path[0].not_after
             findings.append(

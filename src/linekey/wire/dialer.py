@@ -22,6 +22,7 @@ from typing import Any, Final
 import httpcore2
 
 from linekey.certs.certificate import Certificate
+from linekey.endpoint import host_port
 from linekey.errors import CertificateError, InputError, PeerError
 from linekey.tls.alerts import Alert
 from linekey.tls.context import ClientContext
@@ -381,7 +382,7 @@ async def dial(
 
     Raises DialError, with the report, for all that can go wrong.
     """
-    peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    peer = host_port(host, port)
     nothing = ConnectionReport(purpose, peer, False, encrypted=offer is not None)
     try:
         async with asyncio.timeout(connect_limit_s):
@@ -427,7 +428,7 @@ def refused_offer(
     purpose: Purpose, host: str, port: int, error: InputError
 ) -> DialError:
     """What ``dial`` would raise where the phone cannot speak TLS at all."""
-    peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    peer = host_port(host, port)
     return DialError(
         ConnectionReport(purpose, peer, False, error=error.message), hint=error.hint
     )

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from linekey.catalog.profile import Profile
+from linekey.endpoint import host_port
 from linekey.errors import LinekeyError
 from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.events import Answer, Event
@@ -50,7 +51,7 @@ class PhoneServer:
     def url(self) -> str:
         """Where the pages are."""
         host, port = self._listener.getsockname()[:2]
-        return f"https://{f'[{host}]' if ':' in host else host}:{port}/"
+        return f"https://{host_port(host, port)}/"
 
     async def __call__(self, phone: VirtualPhone) -> None:
         """Serve until cancelled."""

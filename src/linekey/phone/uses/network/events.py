@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from linekey.certs.certificate import Certificate
+from linekey.endpoint import host_port
 from linekey.mac import Mac
 from linekey.phone.events import Errand, Event
 from linekey.phone.typed import Data, Number, Text
@@ -52,8 +53,7 @@ class LogIntoNetwork(Errand):
     @property
     def peer(self) -> str:
         """``host:port``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
 """802.1X: the phone proves itself to the network."""
 
-from collections.abc import Mapping
-
-from linekey.digits import digits_of
+from linekey.endpoint import parse_host_port
 from linekey.errors import InputError
 from linekey.phone.typed import check_typed
 from linekey.phone.urls import is_host
@@ -27,22 +25,14 @@ def network_login(host: str, port: int, secret: str) -> events.NetworkLoginWante
     return events.NetworkLoginWanted(host, port, secret)
 
 
-def _at_server(radius: str, secret_file: bytes) -> events.NetworkLoginWanted:
-    host, mark, port = radius.rpartition(":")
-    if not mark:
-        host, port = radius, "1812"
-    number = digits_of(port, 65536)
-    if not host or number is None:
-        raise InputError(f"not HOST:PORT: {radius!r}", hint="such as 127.0.0.1:1812")
-    secret = secret_file.decode("utf-8", "replace").strip()
-    return network_login(host.strip("[]"), number, secret)
-
-
-def _in_form(form: Mapping[str, str]) -> events.NetworkLoginWanted:
-    host, _, port = form.get("radius", "").strip().rpartition(":")
-    number = digits_of(port, 99999)
-    secret = form.get("secret", "")
-    return network_login(host.strip("[]"), -1 if number is None else number, secret)
+def _at_server(radius: str, secret: str) -> events.NetworkLoginWanted:
+    try:
+        host, port = parse_host_port(radius, 1812)  # RFC 2865 §3
+    except ValueError:
+        raise InputError(
+            f"not HOST:PORT: {radius[:80]!r}", hint="such as 127.0.0.1:1812"
+        ) from None
+    return network_login(host, port, secret)
 
 
 NETWORK = Use(
@@ -67,7 +57,9 @@ NETWORK = Use(
             "Log the phone into the network by 802.1X, at a RADIUS server.\n\nThe "
             "phone's EAP settings, certificate and 802.1X tab are used; eapol_test "
             "plays the switch.",
-            _at_server,
+            lambda radius, secret_file: _at_server(
+                radius, secret_file.decode("utf-8", "replace").strip()
+            ),
             (
                 Parameter("radius", "RADIUS server.", "HOST:PORT", option="--radius"),
                 Parameter(
@@ -81,7 +73,14 @@ NETWORK = Use(
             alone=True,
         ),
     ),
-    buttons=(Button("802.1x", lambda form, _: _in_form(form), admin=True, told=True),),
+    buttons=(
+        Button(
+            "802.1x",
+            lambda form, _: _at_server(form.get("radius", ""), form.get("secret", "")),
+            admin=True,
+            told=True,
+        ),
+    ),
     describe=describe_network,
     offers=lambda state: {"has_8021x": is_offered(state)},
 )

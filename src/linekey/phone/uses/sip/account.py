@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from linekey.digits import digits_of
+from linekey.endpoint import bracketed
 from linekey.errors import InputError
 
 _ENTRY = re.compile(
@@ -142,7 +143,7 @@ class _Entry:
     @property
     def written_host(self) -> str:
         """For a SIP URI: IPv6 in brackets."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return bracketed(self.host)
 
     @property
     def outbound(self) -> Outbound:

@@ -25,6 +25,7 @@ from typing import Final
 
 import httpcore2
 
+from linekey.endpoint import host_port
 from linekey.errors import InputError, PeerError
 from linekey.phone.edge.running import RunningPhone
 from linekey.phone.events import ConnectionReported
@@ -87,12 +88,11 @@ def _own_fault(error: Exception) -> str:
 
 
 def _status(account: SipAccount) -> LineStatus:
-    host = f"[{account.host}]" if ":" in account.host else account.host
     return LineStatus(
         account.index,
         account.address,
         account.display_name or account.user,
-        f"{host}:{account.port}",
+        host_port(account.host, account.port),
         account.tls,
     )
 

@@ -17,6 +17,7 @@ from functools import cached_property
 from sipmessage import URI, Address, Parameters, Request, Response, Via
 
 from linekey.digits import digits_of
+from linekey.endpoint import bracketed
 from linekey.mac import Mac
 from linekey.phone.uses.sip.account import MAX_EXPIRY_S, SipAccount
 from linekey.phone.uses.sip.syntax import has_tag, read_address
@@ -73,7 +74,7 @@ class Line:
         uri = URI(
             scheme="sip",
             user=self.account.user,
-            host=_bracketed(self.local_host),
+            host=bracketed(self.local_host),
             port=self.local_port,
             parameters=parameters,
         )
@@ -86,7 +87,7 @@ class Line:
         return str(
             Via(
                 transport=self.transport.upper(),
-                host=_bracketed(self.local_host),
+                host=bracketed(self.local_host),
                 port=self.local_port,
             )
         )
@@ -214,7 +215,3 @@ def make_reply(
     lines += [f"{name}: {value}" for name, value in more]
     lines += ["Content-Length: 0", "", ""]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
