@@ -472,6 +472,31 @@ RULES: Final = (
         "M",
         ("test_the_refresh_timer_is_kept_within_reason",),
     ),
+    PhoneRule(
+        _FETCH,
+        "The firmware file that the document of firmware_status names is fetched over "
+        "HTTPS, by itself where update_policy is auto_update; nothing is installed",
+        "all",
+        "SNOM-FILES, Firmware Configuration File; SNOM-SETTING, update_policy",
+        "H",
+        (
+            "test_firmware_status_names_the_document_that_names_the_file",
+            "test_a_policy_may_forbid_it",
+            "test_firmware_is_named_by_a_document_and_fetched_whole_from_nginx",
+        ),
+    ),
+    PhoneRule(
+        _FETCH,
+        "Where update_policy is not set, somebody has to ask for the firmware; a "
+        "<firmware-settings> among the settings counts before firmware_status",
+        "all",
+        "inference",
+        "L",
+        (
+            "test_without_auto_update_somebody_has_to_ask",
+            "test_the_file_may_be_named_among_the_settings_relative_or_by_mac",
+        ),
+    ),
     # --- TLS
     PhoneRule(
         _TLS,

@@ -5,6 +5,7 @@ from typing import Final
 from linekey.phone.uses.actions.use import ACTIONS
 from linekey.phone.uses.browser.use import BROWSER
 from linekey.phone.uses.directory.use import DIRECTORY
+from linekey.phone.uses.firmware.use import FIRMWARE
 from linekey.phone.uses.network.use import NETWORK
 from linekey.phone.uses.provisioning.use import PROVISIONING
 from linekey.phone.uses.sip.use import SIP
@@ -17,4 +18,5 @@ USES: Final[tuple[Use, ...]] = (
     BROWSER,
     DIRECTORY,
     NETWORK,
+    FIRMWARE,
 )

@@ -17,6 +17,7 @@ from linekey.phone.identity import DeviceIdentity
 from linekey.phone.machine import Machine
 from linekey.phone.pages.app import PhonePages
 from linekey.phone.state import Notification, new_phone
+from linekey.phone.uses.firmware.events import FetchFirmware, FirmwareFailed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = new_key("rsa", 1024)
@@ -496,3 +497,20 @@ def test_a_broken_document_is_told_on_the_page_of_a_provisioned_phone(
     page = browser(desk).get("/status").text
     assert "Provisioned" in page
     assert "common.xml was not: line 3 is no XML" in page
+
+
+def test_a_use_has_its_button_and_its_card_without_a_template_of_its_own(
+    desk: Desk, admin: Browser
+) -> None:
+    assert "<h2>Firmware</h2>" not in admin.get("/status").text
+    page = press(admin, "/screen/firmware", on="/maintenance").text
+    assert "<h2>Fetch the firmware</h2>" in page
+    assert "the settings name no firmware" in page
+    request = FetchFirmware("https://prov.test/snomD715-8.9.3.80.bin", True, True)
+    desk.press(FirmwareFailed(request, "<b>cannot</b> connect", "look"))
+    page = admin.get("/status").text
+    assert "<h2>Firmware</h2>" in page
+    assert "&lt;b&gt;cannot" in page
+    assert "<b>cannot" not in page
+    visitor = browser(desk)
+    assert "/login" in str(press(visitor, "/screen/firmware").url)

@@ -1,0 +1,1 @@
+"""Firmware: the phone fetches the file that its settings name; it installs nothing."""
