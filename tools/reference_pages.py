@@ -16,13 +16,15 @@ from linekey.catalog.matrix import ROWS
 from linekey.catalog.models import MODELS
 from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
+from linekey.certs.verify_errors import ERRORS
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.server.counters import Counters, metrics_registry
 from linekey.server.preflight.finding import RULES as PREFLIGHT
 from linekey.settings import fields
+from linekey.tls.alerts import Alert
 from linekey.tls.suites import SUITES
 from linekey.tls.versions import label_of
-from linekey.trust.findings import X509_ALERTS
+from linekey.trust.findings import alert_for
 from linekey.trust.rules import RULES
 from linekey.wire.door.refusal import REFUSALS
 from tools.fidelity_rules import RULES as PHONE_RULES
@@ -104,8 +106,9 @@ def _findings() -> Iterator[str]:
     yield ""
     yield "| X.509 result | alert |"
     yield "|---|---|"
-    for number, alert in X509_ALERTS.items():
-        yield f"| {number} | `{alert.label}` |"
+    for number in ERRORS:
+        if (alert := alert_for(number)) is not Alert.CERTIFICATE_UNKNOWN:
+            yield f"| {number} | `{alert.label}` |"
 
 
 def reasons_page() -> str:

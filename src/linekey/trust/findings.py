@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.verify_errors import alert_number
 from linekey.tls.alerts import Alert
 from linekey.trust.rules import PLACE, RULES, Confidence
 
@@ -23,41 +24,10 @@ Severity = Literal["refused", "warning", "note"]
 
 _SEVERITY_ORDER: Final = {"refused": 0, "warning": 1, "note": 2}
 
-X509_ALERTS: Final[dict[int, Alert]] = {
-    # numbers: OpenSSL's include/openssl/x509_vfy.h
-    2: Alert.UNKNOWN_CA,  # unable to get issuer certificate
-    4: Alert.BAD_CERTIFICATE,  # unable to decrypt certificate's signature
-    6: Alert.BAD_CERTIFICATE,  # unable to decode issuer public key
-    7: Alert.DECRYPT_ERROR,  # certificate signature failure
-    9: Alert.BAD_CERTIFICATE,  # certificate is not yet valid
-    10: Alert.CERTIFICATE_EXPIRED,
-    13: Alert.BAD_CERTIFICATE,  # error in notBefore
-    14: Alert.BAD_CERTIFICATE,  # error in notAfter
-    18: Alert.UNKNOWN_CA,  # self-signed certificate
-    19: Alert.UNKNOWN_CA,  # self-signed certificate in chain
-    20: Alert.UNKNOWN_CA,  # unable to get local issuer certificate
-    21: Alert.UNKNOWN_CA,  # unable to verify the first certificate
-    22: Alert.UNKNOWN_CA,  # chain too long
-    23: Alert.CERTIFICATE_REVOKED,
-    25: Alert.UNKNOWN_CA,  # path length constraint exceeded
-    26: Alert.UNSUPPORTED_CERTIFICATE,  # purpose
-    27: Alert.BAD_CERTIFICATE,  # not trusted
-    28: Alert.BAD_CERTIFICATE,  # rejected
-    50: Alert.HANDSHAKE_FAILURE,  # application verification failure
-    62: Alert.BAD_CERTIFICATE,  # host name mismatch
-    64: Alert.BAD_CERTIFICATE,  # IP address mismatch
-    66: Alert.BAD_CERTIFICATE,  # leaf key too small
-    67: Alert.BAD_CERTIFICATE,  # CA key too small
-    68: Alert.BAD_CERTIFICATE,  # CA digest too weak
-    79: Alert.UNKNOWN_CA,  # invalid CA certificate
-}
-"""X.509 verification results that have an alert of their own; the rest is
-``certificate_unknown``."""
-
 
 def alert_for(x509_error: int) -> Alert:
     """The alert OpenSSL sends for an X.509 verification result (a number, not 0)."""
-    return X509_ALERTS.get(x509_error, Alert.CERTIFICATE_UNKNOWN)
+    return Alert(alert_number(x509_error))
 
 
 @dataclass(frozen=True, slots=True)
