@@ -77,6 +77,8 @@ class Late:
     detail: str = ""
     version: Version | None = None
     said: SaidInHttp | None = None
+    renegotiation_asked: bool = False
+    """The server wanted a second handshake, which the check declines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from linekey.check.classes import Phone
 from linekey.tls.alerts import Alert, cure, explain
 from linekey.tls.versions import Version
 from linekey.trust.client_refusal import (
+    LATE_HANDSHAKE,
     Cause,
     CertificateWish,
     causes,
@@ -41,8 +42,20 @@ def look_at_client(
     now: datetime,
 ) -> list[Finding]:
     """The findings on the phone's own certificate; ``now`` is aware."""
-    wish = answer.wish
-    if wish is None and answer.late is None:
+    wish, late = answer.wish, answer.late
+    if late is not None and late.renegotiation_asked:
+        return [
+            failed(
+                "client.asked",
+                LATE_HANDSHAKE.reason + ", so that the certificate was not tried",
+                severity="warning",
+                evidence=late.detail,
+                cure=LATE_HANDSHAKE.cure,
+            )
+        ]
+    hidden = answer.version is Version.TLS1_3  # there nobody sees what it asks for
+    refused = late is not None and (late.alert is not None or late.said is not None)
+    if wish is None and (late is None or not (hidden or refused)):
         return [
             failed(
                 "client.asked",
@@ -50,7 +63,8 @@ def look_at_client(
                 severity="note",
                 cure="a provisioning server should: without it, whoever knows a MAC "
                 "gets the file (nginx ssl_verify_client, HAProxy verify, Apache "
-                "SSLVerifyClient)",
+                "SSLVerifyClient). Whether it asks after a request shows with "
+                "--identity FILE",
             )
         ]
     findings: list[Finding] = []

@@ -10,7 +10,7 @@ what goes wrong is an Answer, never an exception. What the answers mean is for
 The one place where a certificate is accepted unjudged: ``_look_on`` lets the real
 handshake with a client certificate go on whatever the server shows, because the server
 was judged already, on the raw hello's answer, and this connection asks the opposite
-question. Nothing secret is sent on it: a GET of ``/``, without credentials.
+question. Nothing secret is sent on it: a GET, without credentials.
 """
 
 import asyncio
@@ -65,13 +65,21 @@ class Limits:
 
 
 class Prober:
-    """Asks servers. ``told`` is called after each hello, for a progress bar."""
+    """Asks servers. ``told`` is called after each hello, for a progress bar.
+
+    ``path``: what a real handshake is followed by a request for.
+    """
 
     def __init__(
-        self, limits: Limits | None = None, *, told: Callable[[], None] | None = None
+        self,
+        limits: Limits | None = None,
+        *,
+        told: Callable[[], None] | None = None,
+        path: str = "/",
     ) -> None:
         self._limits = limits or Limits()
         self._told = told or (lambda: None)
+        self._path = path
         self._next_start = 0.0
         self.asked = ""
         """The IP address that was asked; empty before, and where none was found."""
@@ -91,9 +99,10 @@ class Prober:
 
         ``name`` is what phones connect to, for the server name and the Host header of
         a real handshake; ``host`` unless given. (A raw hello has its own.)
-        With ``identity``, a server that asks a hello for a certificate is asked again
-        by a real handshake that shows it. A name that does not resolve, or a port that
-        nobody listens on, is told for every hello after one try.
+        With ``identity``, a server that takes a hello is asked again by a real
+        handshake, which shows it if asked, and a request. A name that does not
+        resolve, or a port that nobody listens on, is told for every hello after one
+        try.
         """
         try:
             addresses = await self._resolve(host)
@@ -175,7 +184,7 @@ class Prober:
     ) -> Answer:
         answer = await self._ask_raw(address, hello)
         hidden = answer.version is Version.TLS1_3 and answer.alert is None
-        if hidden or (identity is not None and answer.wish is not None):
+        if hidden or (identity is not None and answer.chain):
             late, info = await self._show(address, hello, host, identity)
             if identity is not None:
                 answer = replace(answer, late=late)
@@ -267,7 +276,7 @@ class Prober:
                 reader, writer = await asyncio.open_connection(*address)
         except (OSError, TimeoutError) as error:
             return Late(False, False, detail=f"no second connection: {error}"), None
-        talk = _Talk(ClientPump(engine, TlsLimits(), 0.0), host)
+        talk = _Talk(ClientPump(engine, TlsLimits(), 0.0), host, self._path)
         try:
             async with asyncio.timeout(self._limits.answer_s):
                 await talk.run(reader, writer)
@@ -283,9 +292,10 @@ class Prober:
 class _Talk:
     """One real handshake, one request, and the end of it."""
 
-    def __init__(self, pump: ClientPump, host: str) -> None:
+    def __init__(self, pump: ClientPump, host: str, path: str) -> None:
         self._pump = pump
         self._host = host
+        self._path = path
         self._handshake = False
         self._version: Version | None = None
         self._alert: Alert | None = None
@@ -306,7 +316,8 @@ class _Talk:
             host = bracketed(self._host)
             # GET, not HEAD: servers say in the body why they refuse a certificate
             request = (
-                f"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: linekey-check\r\n"
+                f"GET {self._path} HTTP/1.1\r\nHost: {host}\r\n"
+                "User-Agent: linekey-check\r\n"
                 "Connection: close\r\n\r\n"
             )
             self._pump.send(request.encode("ascii"))
@@ -343,6 +354,7 @@ class _Talk:
             detail,
             self._version,
             said,
+            self._pump.engine.declined_renegotiation,
         )
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from linekey.certs.host_names import parse_address
 from linekey.endpoint import host_port
@@ -18,10 +18,14 @@ _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server; ``host`` is a name in ASCII or an IP address without brackets."""
+    """A server; ``host`` is a name in ASCII or an IP address without brackets.
+
+    ``path``: what a URL asks for, with its query, in ASCII.
+    """
 
     host: str
     port: int
+    path: str = "/"
 
     @property
     def label(self) -> str:
@@ -62,7 +66,8 @@ def parse_target(text: str) -> Target:
             raise _wrong(text) from None
         if not _HOST.fullmatch(host):
             raise _wrong(text)
-    return Target(host.rstrip("."), port)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(host.rstrip("."), port, quote(path, safe="%/?:@!$&'()*+,;=~"))
 
 
 def _wrong(text: str) -> InputError:

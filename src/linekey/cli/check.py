@@ -63,8 +63,8 @@ def check(
         str,
         typer.Argument(
             metavar="HOST[:PORT]",
-            help="The server, such as prov.example.com or sip.example.com:5061. "
-            "Port 443 unless given.",
+            help="The server, such as prov.example.com or sip.example.com:5061, or a "
+            "URL. Port 443 unless given.",
         ),
     ] = "",
     chain: Annotated[
@@ -137,7 +137,7 @@ def check(
             "--identity",
             metavar="FILE",
             help="A phone's certificate chain and key (PEM): show it to the server, "
-            "send a request, and wait for a late refusal.",
+            "send a request (a URL's path, or /), and wait for a late refusal.",
         ),
     ] = None,
     capture: Annotated[
@@ -328,7 +328,7 @@ def _ask(
 
     with Progress(console=err_console, transient=True, disable=quiet) as progress:
         task = progress.add_task(f"asking {where.label}", total=None)
-        prober = Prober(limits, told=lambda: progress.advance(task))
+        prober = Prober(limits, told=lambda: progress.advance(task), path=where.path)
         answers = asyncio.run(
             ask_for(
                 prober,

@@ -59,6 +59,16 @@ class Cause:
     cure: str
 
 
+LATE_HANDSHAKE: Final = Cause(
+    "renegotiation",
+    "the server asked for the phone's certificate only after the request, by a second "
+    "handshake (renegotiation), as Apache does for SSLVerifyClient in a <Location>; "
+    "phones' OpenSSL follows that below TLS 1.3, linekey does not",
+    "ask for the certificate in the first handshake: SSLVerifyClient in Apache's "
+    "<VirtualHost>, clientcertnegotiation=enable in IIS's netsh http",
+)
+"""A HelloRequest (RFC 5246 §7.4.1.1) after the handshake; what else could it be for."""
+
 _TYPES: Final = {"rsa": 1, "dsa": 2, "ec": 64}
 """ClientCertificateType by the kind of key (RFC 5246 §7.4.4, RFC 8422 §5.5)."""
 _SIGNATURES: Final = {"rsa": 1, "dsa": 2, "ec": 3}

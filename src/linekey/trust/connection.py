@@ -82,10 +82,10 @@ class ConnectionReport:
     alert_received: Alert | None = None
     error: str = ""
     hint: str = ""
-    renegotiation_asked: bool = False
-    """The server wanted a second handshake, which the virtual phone declines."""
     """The cure, from whoever knows the reason; empty where it is not known better than
     from the rest of this report."""
+    renegotiation_asked: bool = False
+    """The server wanted a second handshake, which the virtual phone declines."""
     notes: tuple[str, ...] = ()
     """Worth a log line each: suites the engine could not offer, and the like."""
 

@@ -43,7 +43,7 @@ from linekey.tls.events import (
 from linekey.tls.messages import CertificateRequest
 from linekey.tls.parameters import is_address
 from linekey.tls.pump import ClientPump, Limits
-from linekey.trust.client_refusal import CertificateWish
+from linekey.trust.client_refusal import LATE_HANDSHAKE, CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Finding, Verdict
 from linekey.wire.carry import READ_SIZE, carry, flush
@@ -51,14 +51,6 @@ from linekey.wire.carry import READ_SIZE, carry, flush
 CONNECT_LIMIT_S: Final = 10.0
 HANDSHAKE_LIMIT_S: Final = 15.0
 _CLOSE_LIMIT_S: Final = 1.0
-
-_RENEGOTIATION: Final = (
-    "the server asked to renegotiate after the handshake, as Apache does for "
-    "SSLVerifyClient in a <Location>; phones' OpenSSL follows that, the virtual phone "
-    "does not: ask for the certificate in the handshake (SSLVerifyClient in the "
-    "<VirtualHost>)"
-)
-
 
 _UNLIKE_TLS: Final = "something listens there and does not answer as TLS does"
 _WORDLESS: Final = (
@@ -156,6 +148,10 @@ class Stream(httpcore2.AsyncNetworkStream):
         info = seen.info
         asked = self._pump is not None and self._pump.request is not None
         own = self._offer.own_leaf if self._offer is not None and asked else None
+        again = self._pump is not None and self._pump.engine.declined_renegotiation
+        notes = (*(self._offer.notes if self._offer else ()), *seen.notes)
+        if again and not seen.error:
+            notes = (*notes, LATE_HANDSHAKE.reason)
         return ConnectionReport(
             purpose=self.purpose,
             peer=self.peer,
@@ -172,9 +168,9 @@ class Stream(httpcore2.AsyncNetworkStream):
             alert_sent=seen.alert_sent,
             alert_received=seen.alert_received,
             error=seen.error,
-            renegotiation_asked=self._pump is not None
-            and self._pump.engine.declined_renegotiation,
-            notes=(*(self._offer.notes if self._offer else ()), *seen.notes),
+            hint=LATE_HANDSHAKE.cure if again else seen.hint,
+            renegotiation_asked=again,
+            notes=notes,
         )
 
     @property
@@ -304,11 +300,13 @@ class Stream(httpcore2.AsyncNetworkStream):
                 events = await carry(pump, self._reader, self._writer)
         except OSError as error:
             self._broken(_os_text(error))
-            return
+            events = []
         self._data += data
         self._ended |= pump is None and not data
         for event in events:
             self._take(event)
+        if self._ended and pump is not None and pump.engine.declined_renegotiation:
+            self._seen.error = LATE_HANDSHAKE.reason
         if pump is not None and self._offer is not None and pump.group_bits:
             self._look_at_group(self._offer.judge_group(pump.group_bits))
             pump.group_bits = None
@@ -364,9 +362,6 @@ class Stream(httpcore2.AsyncNetworkStream):
                     )
             case PeerClosed():
                 self._ended = True
-        pump = self._pump
-        if self._ended and pump is not None and pump.engine.declined_renegotiation:
-            seen.error = _RENEGOTIATION
 
 
 async def dial(

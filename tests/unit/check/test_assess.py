@@ -170,6 +170,23 @@ def test_a_finished_handshake_alone_is_no_acceptance() -> None:
     assert warned(good) == []
 
 
+def test_where_nobody_asked_a_try_tells_of_refusals_and_second_handshakes_alone() -> (
+    None
+):
+    said = answer(FLIGHT + DONE)
+    plain = assess(replace(said, late=Late(True, True, None, 200, "HTTP/1.1 200 OK")))
+    (asked,) = (f for f in plain.findings if f.rule == "client.asked")
+    assert (asked.severity, asked.ok) == ("note", False)
+    assert not any(f.rule == "client.answered" for f in plain.findings)
+    http = read_http_refusal(403, b"a client certificate is required")
+    closed = assess(replace(said, late=Late(True, True, None, 403, "", said=http)))
+    assert failed(closed) == ["client.refused"]
+    again = Late(True, False, Alert.HANDSHAKE_FAILURE, renegotiation_asked=True)
+    late = assess(replace(said, late=again))
+    assert (late.outcome, warned(late)) == (Outcome.ACCEPTED, ["client.asked"])
+    assert "SSLVerifyClient" in str(late.as_dict())
+
+
 def test_names_of_cas_that_exclude_the_phone_are_warned_of() -> None:
     snom = Name.build([("CN", "snom technology AG SHA-256 CA")])
     other = Name.build([("CN", "Somebody Else")])

@@ -93,6 +93,7 @@ class _Transport(httpx2.AsyncBaseTransport):
         self._ended = ended
         self._max_bytes = max_bytes
         self.refused = False
+        self.hint = ""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not request.url.host:
@@ -136,6 +137,7 @@ class _Transport(httpx2.AsyncBaseTransport):
         await stream.aclose()
         report = stream.report()
         self.refused |= report.alert_received is not None
+        self.hint = report.hint
         self._ended(report)
 
 
@@ -274,7 +276,8 @@ async def get(
         raise HttpError(
             f"no whole answer within {time_limit_s:g} s",
             refused=transport.refused,
-            hint="look whether the server is overloaded, or a firewall holds it back",
+            hint=transport.hint
+            or "look whether the server is overloaded, or a firewall holds it back",
         ) from None
     except DialError as failed:
         raise HttpError(
@@ -287,7 +290,9 @@ async def get(
             error.message, refused=transport.refused, hint=error.hint
         ) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, httpcore2.NetworkError) as error:
-        raise HttpError(_worded(error), refused=transport.refused) from error
+        raise HttpError(
+            _worded(error), refused=transport.refused, hint=transport.hint
+        ) from error
     except (httpcore2.ProtocolError, httpx2.StreamError, UnicodeError) as error:
         raise HttpError(
             f"the answer is no HTTP: {_worded(error)}", refused=transport.refused

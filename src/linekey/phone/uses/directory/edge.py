@@ -87,7 +87,8 @@ async def _converse(
     except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
         return lookup.fail(
             f"the connection to the directory broke: {error}",
-            "look at the server's log; it may not accept this phone's certificate",
+            stream.report().hint
+            or "look at the server's log; it may not accept this phone's certificate",
         )
     finally:
         # Also when the time is over: the connection goes to log and tabs.
