@@ -49,6 +49,22 @@ CLOCKS = {
 }
 
 
+# Tests in tests/unit of no one module, and of what they are.
+TOPICS = {
+    "test_house": "the imports",
+    "catalog/test_root_history_tool": "tools/root_history.py",
+    "cli/test_bounds": "every verb with a number or an address",
+    "cli/test_lost_database": "every verb that looks into the database",
+    "phone/test_model_table": "the vendor's table of models, row by row",
+    "phone/uses/sip/test_torture": "RFC 4475, message by message",
+    "provisioning/test_no_phone_gets_anothers_file": "a promise: property test",
+    "server/test_digest_brake": "guesses at a password: application, digest, brake",
+    "server/test_gate_neighbours": "a promise: no phone decides about another",
+    "store/test_no_secret_is_seen": "a promise: property test",
+    "store/test_upgrade": "every earlier schema",
+}
+
+
 def modules() -> list[Path]:
     return sorted(p for p in SRC.rglob("*.py"))
 
@@ -133,6 +149,20 @@ def test_pure_modules_read_no_clock_and_open_no_file(path: Path) -> None:
 def test_files_stay_small(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= 600, f"{path}: {lines} lines; it probably is two files"
+
+
+def test_a_test_has_the_name_of_what_it_tests() -> None:
+    unit = ROOT / "tests" / "unit"
+    tests = {
+        path.relative_to(unit).with_suffix("").as_posix(): path
+        for path in unit.rglob("test_*.py")
+    }
+    strays = {
+        name
+        for name, path in tests.items()
+        if not (SRC / path.relative_to(unit).parent / path.name[5:]).is_file()
+    }
+    assert strays == set(TOPICS)
 
 
 def test_every_import_is_of_a_distribution_that_is_pinned() -> None:

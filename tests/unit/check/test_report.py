@@ -5,6 +5,8 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
@@ -17,7 +19,7 @@ from linekey.catalog.root_lists import known_roots, lists_for
 from linekey.catalog.roots import find_roots
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
-from linekey.check.answer import Answer, Reach
+from linekey.check.answer import Answer, KeyExchange, Reach
 from linekey.check.assess import Question
 from linekey.check.classes import classes_of, hellos_of
 from linekey.check.cures import certificates_xml, protocol_cures
@@ -30,6 +32,9 @@ from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.phone.document import PhoneDocument, parse_document
 from linekey.phone.state import PhoneState
+from linekey.tls.suites import SUITES
+from linekey.tls.versions import Version
+from linekey.trust.client_refusal import CertificateWish
 
 NAME = "prov.example.com"
 ROOT = ca("root")
@@ -474,3 +479,33 @@ def test_phone_and_check_have_the_same_authorities_of_the_maker() -> None:
     assert gathered.phones[0].state.trust == phone.trust
     assert phone.verdict_on(CHAIN, NAME, NOW).accepted
     assert run(CHAIN, FORCED, maker_authorities=own).exit_code() == 0
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "check-json.md"
+
+
+def keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {k for v in value.values() for k in keys(v)}
+    if isinstance(value, list | tuple):
+        return {k for v in value for k in keys(v)}
+    return set()
+
+
+def test_every_field_is_documented() -> None:
+    gathered = gather(
+        [profile("D785", "10.1.33.33")], NAME, Setup((ROOT.certificate,)), now=NOW
+    )
+    classes = classes_of(gathered.phones)
+    answer = Answer(
+        Reach.ANSWERED, "", "", 1.0, None, Version.TLS1_2, SUITES[0xC02F], 0xC02F,
+        CHAIN, KeyExchange("ECDHE", "secp256r1", 23), CertificateWish(),
+    )  # fmt: skip
+    live = check_answers(
+        {h.wire_key: answer for h in hellos_of(classes)}, classes,
+        Question(NAME, NOW), label="x", host="x", port=443, checked_at=NOW,
+        calendar=True,
+    )  # fmt: skip
+    found = keys(live.as_dict()) | keys(run(calendar=True).as_dict())
+    named = set(re.findall(r"`([a-z0-9_]+)`", PAGE.read_text(encoding="utf-8")))
+    assert found <= named

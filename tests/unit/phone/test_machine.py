@@ -18,6 +18,7 @@ from tests.phone_pki import (
 )
 
 from linekey.catalog.firmware import Firmware
+from linekey.catalog.root_lists import lists_for
 from linekey.certs.pem import to_base64, to_pem
 from linekey.phone.events import (
     Answer,
@@ -959,3 +960,14 @@ EVENTS = [
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
 def test_a_request_of_another_process_is_the_event_it_was_made_from(event) -> None:
     assert parse_request(json.loads(json.dumps(to_request(event)))) == event
+
+
+def test_new_firmware_brings_its_own_list_and_keeps_the_makers_authorities() -> None:
+    maker = authority("A maker").certificate
+    old = Firmware.parse("10.1.20.0")
+    machine = Machine(new_phone(MAC, "D785", old).with_roots(lists_for(old), (maker,)))
+    new = Firmware.parse("10.1.226.16")
+    machine.handle(FirmwareChanged(new), NOW)
+    state = machine.state
+    assert state.trust.authorities == (maker, *lists_for(new).newest)
+    assert "2026-07-24" in state.log[-1].text or "2026-07-24" in state.log[-2].text
