@@ -1,4 +1,4 @@
-"""``linekey device``: the phones that may fetch a configuration.
+"""``linekey device``: the registered phones.
 
 Rule: no secret is ever shown; where one is, it says "(set)". The one exception is a
 one-time token, when it is made.
@@ -47,42 +47,48 @@ from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
 app = make_app(
-    """The phones that may fetch a configuration.
+    """Register phones and change their records.
 
-    A phone gets its file only if it is registered here and proves by its certificate
-    that it is the phone of this MAC. Start with:
+    A phone gets its configuration file only if it is registered here and its built-in
+    certificate proves its MAC address. Start with:
 
         linekey device add 00:04:13:AA:BB:CC --model D785 --set 'user_name[1]=4711' \\
             --secret 'user_pass[1]'
 
-    Settings for all phones, or for all of a model, go into a layer: `linekey layer`.
+    To set something for all phones, or for all phones of a model, use `linekey layer`.
     """
 )
 
 MacArgument = Annotated[
-    str, typer.Argument(metavar="MAC", help="000413AABBCC, or 00:04:13:AA:BB:CC.")
+    str,
+    typer.Argument(
+        metavar="MAC", help="MAC address: 000413AABBCC or 00:04:13:AA:BB:CC."
+    ),
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", help="Such as D785; `linekey models` lists them."),
+    typer.Option(
+        metavar="MODEL", help="Model, such as D785; `linekey models` lists them."
+    ),
 ]
 FirmwareOption = Annotated[
-    str | None, typer.Option(metavar="VERSION", help="Such as 10.1.33.33.")
+    str | None,
+    typer.Option(metavar="VERSION", help="Firmware version, such as 10.1.33.33."),
 ]
 VendorOption = Annotated[
     str | None,
-    typer.Option(metavar="VENDOR", help="Such as snom, the default."),
+    typer.Option(metavar="VENDOR", help="The phone's vendor. Default: snom."),
 ]
 LabelOption = Annotated[
-    str | None, typer.Option(help="A note of yours: a room, a person.")
+    str | None, typer.Option(help="Your own note, such as a room or a person.")
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A phone setting, or NAME[IDX]=VALUE; again for more. Give passwords by "
-        "--secret, so that they stay out of the shell's history.",
+        help="Set a phone setting, or one of an account: NAME[IDX]=VALUE. May be "
+        "repeated. Use --secret for passwords: the shell's history keeps this.",
     ),
 ]
 SecretOption = Annotated[
@@ -90,35 +96,35 @@ SecretOption = Annotated[
     typer.Option(
         "--secret",
         metavar="NAME",
-        help="A phone setting, or NAME[IDX], whose value is asked for without echo, "
-        "or read as a line from a pipe; again for more.",
+        help="Set this phone setting, or NAME[IDX], to a value that is typed without "
+        "echo, or read as one line from a pipe. May be repeated.",
     ),
 ]
 GenerationOption = Annotated[
     list[Generation] | None,
     typer.Option(
         "--generation",
-        help="Accept only certificates of this generation; again for both. Default: "
-        "those the model ever had.",
+        help="Accept only built-in certificates of this generation. May be repeated. "
+        "Default: every generation that the model was ever made with.",
     ),
 ]
 STRONG_PASSWORD = 10
-"""Characters that outlast the guesses a day that are read (decision 0015)."""
+"""Characters that the guesses allowed per day do not find (decision 0015)."""
 
 DigestOption = Annotated[
     str | None,
     typer.Option(
         "--digest",
         metavar="USER",
-        help="Let the phone prove itself by HTTP digest as USER; the password is asked "
-        "for. For phones that share one certificate.",
+        help="Let the phone log in by HTTP digest as USER; you are asked for the "
+        "password. For phones that share one certificate.",
     ),
 ]
 TokenOption = Annotated[
     bool,
     typer.Option(
         "--token",
-        help="Make a one-time token too. For phones that share one certificate.",
+        help="Also make a one-time token. For phones that share one certificate.",
     ),
 ]
 
@@ -141,8 +147,10 @@ def add(
 ) -> None:
     """Register a phone.
 
-    Tell the model: it decides which certificates the phone can have, and whether an
-    old TLS version is believed.
+    Give its model: it decides which built-in certificates are accepted, and whether the
+    phone may use an old TLS version. For example:
+
+        linekey device add 000413AABBCC --model D785 --label "Room 12"
     """
     address, settings, credential = (
         parse_mac(mac),
@@ -170,12 +178,12 @@ def add(
     if made:
         _show_token(device.mac, made)
     if device.model is None:
-        note(f"next: tell its model: linekey device set {device.mac} --model MODEL")
+        note(f"next: set its model: linekey device set {device.mac} --model MODEL")
 
 
 @app.command("list")
 def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List all phones, by MAC, one a line."""
+    """List the registered phones, one per line, ordered by MAC address."""
     with opened(state) as database:
         if json:
             emit_json([device_json(device) for device in Devices(database).all()])
@@ -184,14 +192,14 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
         for device in Devices(database).all():
             count += 1
             console.print(_line(device), markup=False, soft_wrap=True)
-    note(f"{count} device{'' if count == 1 else 's'}")
+    note(f"{count} phone{'' if count == 1 else 's'}")
     if not count:
         note("next: linekey device add MAC --model MODEL, or linekey device import")
 
 
 @app.command()
 def show(mac: MacArgument, state: StateOption = None, json: JsonOption = False) -> None:
-    """Show one phone with its own settings. Secrets show as "(set)"."""
+    """Show one phone and its own settings. Secrets are shown as "(set)"."""
     with opened(state) as database:
         device = Devices(database).get(parse_mac(mac))
     if json:
@@ -231,7 +239,10 @@ def set_device(
     generation: GenerationOption = None,
     any_generation: Annotated[
         bool,
-        typer.Option("--any-generation", help="Accept again what the model ever had."),
+        typer.Option(
+            "--any-generation",
+            help="Accept every generation that the model was ever made with.",
+        ),
     ] = False,
     digest: DigestOption = None,
     no_digest: Annotated[
@@ -244,7 +255,12 @@ def set_device(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change a phone: what is not named stays as it is. Takes effect at once."""
+    """Change a phone's record. It takes effect at the phone's next request.
+
+    What you do not name stays as it is. For example:
+
+        linekey device set 000413AABBCC --firmware 10.1.198.19 --unset language
+    """
     settings = _settings(set_, secret, allow_unknown)
     slots = [parse_slot(name) for name in unset or ()]
     credential = _credential(digest)
@@ -282,11 +298,16 @@ def set_device(
 @app.command()
 def revoke(
     mac: MacArgument,
-    reason: Annotated[str, typer.Option(help="Why; kept with the device.")] = "",
+    reason: Annotated[str, typer.Option(help="Your reason, kept in the record.")] = "",
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Give a phone nothing any more, from its next request on."""
+    """Refuse everything to this phone, from its next request on.
+
+    Its record stays, and `linekey device restore` undoes it. For example:
+
+        linekey device revoke 000413AABBCC --reason stolen
+    """
 
     def how(device: Device) -> Device:
         return replace(device, state="revoked", revoked_reason=reason)
@@ -298,7 +319,7 @@ def revoke(
 def restore(
     mac: MacArgument, state: StateOption = None, json: JsonOption = False
 ) -> None:
-    """Take a revocation back."""
+    """Undo a revocation: the phone gets its files again."""
 
     def how(device: Device) -> Device:
         return replace(device, state="active", revoked_reason="")
@@ -310,7 +331,10 @@ def restore(
 def remove(
     mac: MacArgument, state: StateOption = None, json: JsonOption = False
 ) -> None:
-    """Forget a phone with all its settings. (To lock one out, revoke it.)"""
+    """Delete a phone's record with all its settings.
+
+    To keep the record and refuse the phone, use `linekey device revoke`.
+    """
     with opened(state) as database:
         parsed = parse_mac(mac)
         Devices(database).remove(parsed)
@@ -326,7 +350,8 @@ def token(
 ) -> None:
     """Make a one-time token for a phone that shares its certificate with others.
 
-    It is shown here and never again. An older token of this phone stops working.
+    Put it into the phone's setting server URL, as …/t/TOKEN/. It is shown only now. An
+    older token of this phone stops working.
     """
     parsed = parse_mac(mac)
     with opened(state) as database:
@@ -339,14 +364,14 @@ def token(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The table.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The CSV file.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
+        bool, typer.Option("--dry-run", help="Only report what would be imported.")
     ] = False,
     skip_registered: Annotated[
         bool,
         typer.Option(
-            "--skip-registered", help="Leave out phones that are registered already."
+            "--skip-registered", help="Skip phones that are already registered."
         ),
     ] = False,
     secret: Annotated[
@@ -354,29 +379,32 @@ def import_(
         typer.Option(
             "--secret",
             metavar="NAME",
-            help="This column, a setting or NAME[IDX], holds secrets; again for more. "
-            "Passwords and the like are recognised without it.",
+            help="Treat this column, a setting or NAME[IDX], as secret. May be "
+            "repeated. Passwords are recognised without it.",
         ),
     ] = None,
     allow_unknown: AllowUnknownOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Register all phones of a table, or none: one bad row and nothing is imported.
+    """Register all phones of a CSV file. If one row is wrong, none is imported.
 
     The first line names the columns, in any order:
 
-    - `mac` (needed), `vendor`, `model`, `firmware`, `label`;
+    - `mac` (required), `vendor`, `model`, `firmware`, `label`;
 
-    - any phone setting, with its idx in brackets: `user_name[1]`, `user_pass[1]`,
-      `setting_server`; also `user_name1`.
+    - any phone setting, with its idx in brackets, such as `user_name[1]`,
+      `user_pass[1]` or `setting_server`; `user_name1` works, too.
 
-    A column that is neither is refused, with the nearest known name. Tables that
-    FusionPBX, wazo or FreePBX exported are read by their own column names; what is left
-    out of them is told, and a device that is disabled there is revoked here.
+    Any other column is refused, and the nearest known name is suggested. Files exported
+    by FusionPBX, wazo or FreePBX are read by their own column names. linekey reports
+    what it leaves out of them; a device that is disabled there is revoked here.
 
-    An empty cell sets nothing. Commas, semicolons or tabs; UTF-8 or UTF-16; as
-    spreadsheet programs write it. Every bad row is told with its line and reason.
+    An empty cell sets nothing. Columns are separated by commas, semicolons or tabs; the
+    text is UTF-8 or UTF-16. Each wrong row is reported with its line and reason. For
+    example:
+
+        linekey device import phones.csv --dry-run
     """
     data = read_file(file)
     with opened(state, create=True) as database:
@@ -395,8 +423,7 @@ def import_(
                 RowProblem(
                     table.lines[mac],
                     f"{mac} is registered already",
-                    f"linekey device set {mac} changes it; --skip-registered leaves "
-                    "it out",
+                    f"linekey device set {mac} changes it; --skip-registered skips it",
                 )
                 for mac in there
             ]
@@ -420,10 +447,10 @@ def import_(
     for text in table.notes:
         note(f"note: {text}")
     for mac in skipped:
-        note(f"{file}:{table.lines[mac]}: {mac} is registered already: left out")
+        note(f"{file}:{table.lines[mac]}: skipped, {mac} is registered already")
     verb = "would import" if dry_run else "imported"
     plural = "" if len(added) == 1 else "s"
-    console.print(f"{verb} {len(added)} device{plural}", markup=False)
+    console.print(f"{verb} {len(added)} phone{plural}", markup=False)
 
 
 def _refuse_import(
@@ -448,8 +475,8 @@ def _refuse_import(
     bad = len({problem.line for problem in problems})
     plural = "row" if bad == 1 else "rows"
     raise InputError(
-        f"{bad} bad {plural}; nothing was imported",
-        hint="correct them and import the same file again",
+        f"{bad} {plural} cannot be imported, so nothing was imported",
+        hint="correct the file and import it again",
     )
 
 
@@ -509,7 +536,9 @@ def _settings(
     for setting in settings:
         if setting.secret:
             name = slot_text(setting.name, setting.idx)
-            note(f"note: next time give it by --secret '{name}': the shell keeps this")
+            note(
+                f"note: next time use --secret '{name}': the shell's history keeps this"
+            )
     return settings + [secret_setting(text) for text in secrets or ()]
 
 
@@ -519,9 +548,9 @@ def _credential(username: str | None) -> DigestCredential | None:
     password = read_secret(f"password of {username}")
     if len(password) < STRONG_PASSWORD:
         warn(
-            f"this password has fewer than {STRONG_PASSWORD} characters: whoever "
-            "guesses on and on may find it",
-            f"use {STRONG_PASSWORD} random letters and digits, or more",
+            f"this password has fewer than {STRONG_PASSWORD} characters, and may be "
+            "found by guessing",
+            f"use at least {STRONG_PASSWORD} random letters and digits",
         )
     return DigestCredential.create(username, REALM, password)
 
@@ -573,4 +602,7 @@ def _token_state(device: Device) -> str:
 
 def _show_token(mac: Mac, made: str) -> None:
     console.print(f"one-time token of {mac}: {made}", markup=False, soft_wrap=True)
-    note(f"it is not shown again; set the phone's setting server to …/t/{made}/")
+    note(
+        "it is not shown again; put it into the phone's setting server URL: "
+        f"…/t/{made}/"
+    )

@@ -1,4 +1,4 @@
-"""``linekey layer``: what the configurations of fleet, models and devices hold."""
+"""``linekey layer``: phone settings for all phones, a model or one phone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -42,18 +42,18 @@ from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 
 app = make_app(
-    """What the configurations of fleet, models and devices hold.
+    """Set phone settings for all phones, a model or one phone.
 
-    A phone's configuration is three layers, the later one wins for each setting and
-    each function key; certificates add up:
+    A phone's configuration is built from three layers. If a setting or function key is
+    in several, the later layer wins; the certificates of all layers are used:
 
     1. `fleet`: for every phone;
 
     2. `model:D785`: for every phone of this model;
 
-    3. `device:000413AABBCC`: for this phone.
+    3. `device:000413AABBCC`: for this phone only.
 
-    Such as:
+    For example:
 
         linekey layer set fleet 'setting_server=https://phones.example.com:8443'
 
@@ -65,21 +65,23 @@ app = make_app(
 
 ScopeArgument = Annotated[
     str,
-    typer.Argument(metavar="LAYER", help="fleet, model:D785 or device:000413AABBCC."),
+    typer.Argument(
+        metavar="LAYER", help="Layer: fleet, model:D785 or device:000413AABBCC."
+    ),
 ]
 PermOption = Annotated[
     str | None,
     typer.Option(
         metavar="PERM",
-        help="R: the user may not change it; RW: may, provisioning overwrites it; "
-        "!: set only if the user has not.",
+        help="R: the user cannot change it. RW: the user can, until it is provisioned "
+        "again. !: set only if the user has not set it.",
     ),
 ]
 
 
 @app.command("list")
 def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the fleet's and the models' layers that were ever set."""
+    """List the fleet layer and the models' layers that were ever set."""
     with opened(state) as database:
         layers = Layers(database)
         found = {scope: layers.get(Scope.parse(scope)) for scope in layers.scopes()}
@@ -97,12 +99,14 @@ def show(
     layer: ScopeArgument,
     merged: Annotated[
         bool,
-        typer.Option("--merged", help="With the layers below it, as a phone gets it."),
+        typer.Option(
+            "--merged", help="Include the layers that it adds to, as a phone gets them."
+        ),
     ] = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a layer. Secrets show as "(set)"."""
+    """Show a layer. Secrets are shown as "(set)"."""
     scope = Scope.parse(layer)
     with opened(state) as database:
         layers = Layers(database)
@@ -119,7 +123,7 @@ def show(
     for line in layer_lines(found):
         console.print(line, markup=False, soft_wrap=True)
     if not found:
-        note(f"{scope} holds nothing")
+        note(f"{scope} is empty")
 
 
 @app.command("set")
@@ -127,23 +131,25 @@ def set_(
     layer: ScopeArgument,
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE…", help="Or NAME[IDX]=VALUE."),
+        typer.Argument(
+            metavar="NAME=VALUE…", help="Settings; NAME[IDX]=VALUE for an account."
+        ),
     ] = None,
     secret: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A setting, or NAME[IDX], whose value is asked for without echo, or "
-            "read as a line from a pipe; again for more. From now on this name is a "
-            "secret in every layer.",
+            help="Set this setting, or NAME[IDX], to a value that is typed without "
+            "echo, or read as one line from a pipe. May be repeated. From now on the "
+            "setting is secret in every layer.",
         ),
     ] = None,
     public: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Let this setting, or NAME[IDX], into files for more than one phone "
-            "although linekey does not know it; again for more.",
+            help="Allow this setting, or NAME[IDX], in files for more than one phone, "
+            "although linekey does not know it. May be repeated.",
         ),
     ] = None,
     perm: PermOption = None,
@@ -151,15 +157,19 @@ def set_(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Set phone settings; all of them, or none.
+    """Set phone settings. If one is refused, none is set.
 
-    A name that is no known setting of a Snom phone is refused, with the nearest that is
-    one: a phone would not say that it does not know it. One that no known name is near
-    is taken with `--secret` or `--public`.
+    For example:
 
-    A common file, which any phone of the model may fetch, holds no secret and nothing
-    that linekey does not know; what is left out is told. `--secret` and `--public` are
-    your word on a setting; it is kept.
+        linekey layer set model:D785 language=Deutsch --perm R
+
+    A name that is not a known setting of a Snom phone is refused, and the nearest known
+    name is suggested: a phone ignores unknown settings without a message. If no known
+    name is near, say with `--secret` or `--public` whether the value is secret.
+
+    Any phone of a model may fetch the files for all phones or for its model. These
+    files contain no secrets and no unknown settings; linekey reports what it leaves
+    out. linekey remembers `--secret` and `--public`.
     """
     new: list[Setting] = [parse_setting(text, perm) for text in settings or ()]
     secrets = [parse_slot(text) for text in secret or ()]
@@ -169,16 +179,21 @@ def set_(
         refuse_unknown([*(s.slot for s in new), *secrets], marked)
     if both := set(secrets) & set(publics):
         name = slot_text(*both.pop())
-        raise InputError(f"{name} cannot be both", hint="give --secret or --public")
+        raise InputError(
+            f"{name} cannot be both secret and public",
+            hint="give --secret or --public, not both",
+        )
     for setting in new:
         if setting.secret and setting.slot not in publics:
             name = slot_text(setting.name, setting.idx)
-            note(f"note: next time give it by --secret '{name}': the shell keeps this")
+            note(
+                f"note: next time use --secret '{name}': the shell's history keeps this"
+            )
     new += [secret_setting(text, perm) for text in secret or ()]
     if not new and not publics:
         raise InputError(
             "no setting given",
-            hint="give NAME=VALUE, --secret NAME or --public NAME, or several",
+            hint="give one or more of NAME=VALUE, --secret NAME, --public NAME",
         )
     scope = Scope.parse(layer)
 
@@ -199,7 +214,7 @@ def set_(
             why = (
                 "it is a secret"
                 if setting.secret
-                else f"linekey does not know it (--public '{name}' lets it in)"
+                else f"linekey does not know it (allow it with --public '{name}')"
             )
             note(f"note: {name} is left out of files for more than one phone: {why}")
 
@@ -207,11 +222,13 @@ def set_(
 @app.command()
 def unset(
     layer: ScopeArgument,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Or NAME[IDX].")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME…", help="Settings, or NAME[IDX].")
+    ],
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Remove phone settings; all of them, or none."""
+    """Remove phone settings from a layer. If one is not there, none is removed."""
     slots = [parse_slot(name) for name in names]
 
     def how(old: Layer) -> Layer:
@@ -226,7 +243,7 @@ def unset(
 
 @app.command()
 def marks(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the names of settings that --secret made secrets in every layer."""
+    """List the settings that --secret marked as secret in every layer."""
     with opened(state) as database:
         names = sorted(Layers(database).marks())
     if json:
@@ -235,18 +252,19 @@ def marks(state: StateOption = None, json: JsonOption = False) -> None:
     for name in names:
         console.print(name, markup=False)
     if not names:
-        note("none; what linekey knows to be a secret needs no mark")
+        note("none; settings that linekey knows to be secret need no mark")
 
 
 @app.command()
 def unmark(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Settings.")],
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take --secret back for names, from the next value on.
+    """Undo --secret for these settings, for values that are set from now on.
 
-    What is stored stays sealed and is shown nowhere: unset it and set it again.
+    A stored value stays encrypted and is never shown: to see it as plain text, unset
+    the setting and set it again.
     """
     with opened(state) as database:
         layers = Layers(database)
@@ -263,25 +281,29 @@ def unmark(
 def key(
     layer: ScopeArgument,
     idx: Annotated[
-        int, typer.Argument(metavar="IDX", help="The key's number, from 0.")
+        int, typer.Argument(metavar="IDX", help="Number of the key, from 0.")
     ],
     type_: Annotated[
         str | None,
         typer.Argument(
-            metavar="TYPE", help="line, speed, dest, blf, url, keyevent, none, …"
+            metavar="TYPE",
+            help="Type of the key: line, speed, dest, blf, url, keyevent, none, …",
         ),
     ] = None,
     value: Annotated[
-        str, typer.Argument(metavar="VALUE", help="What the type needs.")
+        str,
+        typer.Argument(metavar="VALUE", help="What the type needs, such as a number."),
     ] = "",
-    label: Annotated[str, typer.Option(help="What the display shows.")] = "",
-    context: Annotated[str, typer.Option(help="Snom's context.")] = "active",
+    label: Annotated[str, typer.Option(help="Text on the display.")] = "",
+    context: Annotated[
+        str, typer.Option(help="The key's context, a Snom setting.")
+    ] = "active",
     perm: PermOption = None,
     secret: Annotated[
         bool,
         typer.Option(
             "--secret",
-            help="The value is a secret, such as a door's code; it is asked for.",
+            help="The value is secret, such as a door code; you are asked for it.",
         ),
     ] = False,
     remove: Annotated[
@@ -290,7 +312,12 @@ def key(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Set a function key, such as: key fleet 0 speed 4711 --label Reception."""
+    """Set or remove a function key.
+
+    For example:
+
+        linekey layer key fleet 0 speed 4711 --label Reception
+    """
     if remove:
 
         def how(old: Layer) -> Layer:
@@ -301,13 +328,13 @@ def key(
     else:
         if type_ is None:
             raise InputError(
-                "no type of key given", hint="such as: speed 4711; or --remove"
+                "no type of key given", hint="give one, such as speed 4711; or --remove"
             )
         if secret:
             if value:
                 raise InputError(
-                    "the value of a secret key stands in the command line",
-                    hint="leave VALUE out: it is asked for, or read from a pipe",
+                    "the value of a secret key was given on the command line",
+                    hint="leave out VALUE: you are asked for it, or give it by a pipe",
                 )
             value = read_secret(f"value of key {idx}")
         mark = Mark.SECRET if secret else None
@@ -324,20 +351,26 @@ def certificate(
     layer: ScopeArgument,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE…", help="PEM (one certificate or many) or DER."),
+        typer.Argument(metavar="FILE…", help="Certificates, in PEM or DER form."),
     ] = None,
     remove: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FINGERPRINT",
-            help="Remove the certificate with this SHA-256, or its first eight digits "
-            "or more.",
+            help="Remove the certificate with this SHA-256 fingerprint. Its first "
+            "eight digits are enough.",
         ),
     ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Give phones certificates to trust, such as your server's CA; all, or none."""
+    """Add certificates that the phones are to trust, such as your server's CA.
+
+    They are part of the phones' configuration. If a file cannot be read, none is added.
+    For example:
+
+        linekey layer certificate fleet our-ca.pem
+    """
     new: list[CertificateEntry] = []
     for file in files or ():
         new += CertificateEntry.from_file(read_file(file), str(file))
@@ -367,15 +400,15 @@ def _check_public(
         raise _not_there(layer, f"setting {name!r}")
     if there is not None and there.mark is Mark.SECRET:
         raise InputError(
-            f"{name} is marked as a secret",
-            hint="unset it and set it again, after linekey layer unmark if linekey "
-            "layer marks lists it",
+            f"{name} is marked as secret",
+            hint="unset it and set it again; if linekey layer marks lists it, run "
+            "linekey layer unmark first",
         )
     if replace(setting, mark=Mark.PUBLIC).secret:
-        why = "the value holds" if is_secret_value(setting.value) else "it is"
+        why = "contains a secret" if is_secret_value(setting.value) else "is secret"
         raise InputError(
-            f"{name} cannot be public: {why} a secret",
-            hint="give it in each phone's own layer, device:MAC",
+            f"{name} cannot be public: its value {why}",
+            hint="set it in each phone's own layer, device:MAC",
         )
 
 
@@ -411,7 +444,7 @@ def _model_layer(layers: Layers, model: str | None) -> list[Layer]:
 
 def _not_there(layer: str, what: str) -> InputError:
     return InputError(
-        f"{layer} has no {what}", hint=f"linekey layer show {layer} tells what it has"
+        f"{layer} has no {what}", hint=f"linekey layer show {layer} lists what it has"
     )
 
 

@@ -1,7 +1,6 @@
 """``linekey layer rotate-key``: a new key for the database's secrets.
 
-Rule: whatever order the options are given in, ``store.rotation`` refuses a step whose
-turn it is not, and says which one is next.
+Rule: ``store.rotation`` refuses a step that is out of order, and says which is next.
 """
 
 from datetime import datetime
@@ -32,49 +31,50 @@ def rotate_key_(
     prepare_: Annotated[
         bool,
         typer.Option(
-            "--prepare", help="First step: make the key, and say where to copy it."
+            "--prepare", help="Step 1: make a new key, and say where to copy it."
         ),
     ] = False,
     finish_: Annotated[
         bool,
         typer.Option(
             "--finish",
-            help="Last step: use the key and seal everything with it. Refused while a "
-            "server lacks it. Goes on where it was cut short.",
+            help="Step 2: encrypt all secrets with the new key. Refused while a server "
+            "lacks it. If it was interrupted, run it again.",
         ),
     ] = False,
     without: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SERVER",
-            help="With --finish: leave out this server, which is gone for good; again "
-            "for more.",
+            help="With --finish: do not wait for this server, which is gone for good. "
+            "May be repeated.",
         ),
     ] = None,
     status: Annotated[
-        bool, typer.Option("--status", help="List the keys and who has them.")
+        bool,
+        typer.Option("--status", help="List the keys and which servers have them."),
     ] = False,
     cancel_: Annotated[
-        bool, typer.Option("--cancel", help="Give the prepared key up.")
+        bool, typer.Option("--cancel", help="Discard the prepared key.")
     ] = False,
     forget: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Take an old key out of this machine's key file. Older backups of the "
+            help="Delete an old key from this machine's key file. Older backups of the "
             "database cannot be read without it.",
         ),
     ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Seal all secrets in the database with a new key, while servers run.
+    """Encrypt all secrets in the database with a new key, while servers run.
 
-    Where no other server shares the database, that is all:
+    If only one server uses the database, this is enough:
 
         linekey layer rotate-key
 
-    Where several do, they need the new key before it is used:
+    If several servers share it, each needs the new key before it is used:
 
         linekey layer rotate-key --prepare
 
@@ -82,17 +82,17 @@ def rotate_key_(
 
         linekey layer rotate-key --finish
 
-    With --status it exits with 1 while something is left to do.
+    With --status the exit status is 1 while a step is left to do.
     """
     steps = [prepare_, finish_, status, cancel_, forget is not None]
     if sum(steps) > 1:
         raise InputError(
-            "these are several steps at once",
+            "only one step can be done at a time",
             hint="give one of --prepare, --finish, --status, --cancel, --forget",
         )
     if without and not finish_:
         raise InputError(
-            "--without goes with --finish", hint="--finish --without SERVER"
+            "--without needs --finish", hint="give --finish --without SERVER"
         )
     with opened(state) as database:
         if status:
@@ -118,15 +118,15 @@ def _say_sealed(database: "Database", count: int, json: bool) -> None:
         return
     plural = "" if count == 1 else "s"
     console.print(
-        f"sealed {count} record{plural} with the key {found.in_use}", markup=False
+        f"encrypted {count} record{plural} with the key {found.in_use}", markup=False
     )
     old = [key for key in found.file_ids if key != found.in_use]
-    note(f"{_path(database)} has it; back the file up now")
+    note(f"the key is in {_path(database)}; back up this file now")
     if old:
         note(
-            f"older keys stay in it, for backups: {', '.join(old)}. When no backup "
-            "from before today is kept any more, on each server: linekey layer "
-            f"rotate-key --forget {old[0]}"
+            f"older keys stay in it, to read older backups: {', '.join(old)}. When "
+            "all backups from before today are deleted, run on each server: linekey "
+            f"layer rotate-key --forget {old[0]}"
         )
 
 
@@ -135,17 +135,17 @@ def _say_prepared(database: "Database", key_id: str, json: bool) -> None:
     if json:
         emit_json({"key": key_id, **rotation_json(found, database, now())})
         return
-    console.print(f"prepared the key {key_id}; nothing is sealed with it yet")
+    console.print(f"prepared the key {key_id}; nothing is encrypted with it yet")
     path = _path(database)
     if found.lacking:
-        note(f"copy {path} (mode 0600, the server's user) to:")
+        note(f"copy {path} (mode 0600, owned by the server's user) to:")
         for server in found.lacking:
             console.print(f"  {server.name}", markup=False, soft_wrap=True)
-        note("running servers read it within seconds; then: --status, --finish")
+        note("running servers read it within seconds; then run --status and --finish")
     else:
         note(
-            f"no listed server lacks it. One that never started with this database "
-            f"needs a copy of {path}, too; then: --finish"
+            f"every listed server has it. A server that has never started with this "
+            f"database needs a copy of {path}, too; then run --finish"
         )
 
 
@@ -155,7 +155,7 @@ def _say(database: "Database", json: bool, what: str, key_id: str) -> None:
         emit_json({what: key_id, **rotation_json(found, database, now())})
     else:
         console.print(f"{what} the key {key_id}", markup=False)
-        note(f"{_path(database)} no longer has it; other machines' files may")
+        note(f"it is no longer in {_path(database)}; other machines may still have it")
 
 
 def _status(database: "Database", json: bool) -> None:

@@ -1,7 +1,7 @@
-"""A layer of settings, keys and certificates in the words of the command line.
+"""A layer of settings, keys and certificates, as the command line prints it.
 
-Rule: a secret shows as "(set)", in JSON as ``"secret": true`` without its value. What
-no phone is known to have is shown as such, and kept.
+Rule: a secret is shown as "(set)", in JSON as ``"secret": true`` without its value. A
+setting that no phone is known to have is kept, and marked as unknown.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def layer_lines(layer: Layer) -> list[str]:
     for s in layer.settings:
         shown = "(set)" if s.secret else printable(s.value)
         perm = f"  perm {s.perm!r}" if s.perm is not None else ""
-        odd = "" if why_unknown(s.name, s.idx) is None else "  (no known setting)"
+        odd = "" if why_unknown(s.name, s.idx) is None else "  (not a known setting)"
         mark = "" if s.mark is None else f"  marked {s.mark.value}"
         lines.append(f"{slot_text(s.name, s.idx)} = {shown}{perm}{mark}{odd}")
     for key in layer.function_keys:

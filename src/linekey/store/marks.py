@@ -74,8 +74,8 @@ def keep_marks(
         for setting in layer.settings:
             if setting.mark is Mark.PUBLIC and setting.name.lower() in known:
                 raise InputError(
-                    f"{setting.name} is marked as a secret",
-                    hint=f"linekey layer unmark {setting.name} takes that back",
+                    f"{setting.name} is marked as secret",
+                    hint=f"linekey layer unmark {setting.name} undoes that",
                 )
     fresh = {name for layer in new for name in _marked_in(layer)} - known
     # A value keeps a mark whose name was taken back since (``unmark``).

@@ -118,7 +118,7 @@ def rotate_key(database: Database) -> int:
     if others:
         raise InputError(
             f"other servers use this database: {_names(others)}",
-            hint=f"{_COMMAND} --prepare, then it says what to copy; --finish last",
+            hint=f"run {_COMMAND} --prepare, which says what to copy, then --finish",
         )
     prepare(database)
     return finish(database)
@@ -134,7 +134,7 @@ def prepare(database: Database) -> str:
     if state.left and state.prepared is None:
         raise InputError(
             f"the last rotation is not finished: {state.left} rows have an older key",
-            hint=f"{_COMMAND} --finish goes on with it",
+            hint=f"run {_COMMAND} --finish to complete it",
         )
     with database.change() as connection:
         there = _prepared(connection)
@@ -213,12 +213,12 @@ def forget_key(database: Database, key_id: str) -> None:
         what = "in use" if key_id == state.in_use else "prepared"
         raise InputError(
             f"the key {key_id} is {what}",
-            hint=f"only a key that {_COMMAND} --status calls old can go",
+            hint=f"only a key that {_COMMAND} --status lists as old can be deleted",
         )
     if state.sealed[key_id]:
         raise InputError(
-            f"{state.sealed[key_id]} rows are still sealed with the key {key_id}",
-            hint=f"{_COMMAND} --finish seals them anew",
+            f"{state.sealed[key_id]} rows are still encrypted with the key {key_id}",
+            hint=f"run {_COMMAND} --finish to encrypt them with the new one",
         )
     database.keys.drop_from_file(key_id)
 
@@ -245,7 +245,7 @@ def _must_open(
     where = _names(have) if have else "the machine that prepared it"
     raise StorageError(
         f"keys/{KEY_FILE} of this machine lacks the prepared key {key_id}",
-        hint=f"copy the file from {where}, or give the key up: {_COMMAND} --cancel",
+        hint=f"copy the file from {where}, or discard the key: {_COMMAND} --cancel",
     )
 
 
@@ -258,9 +258,9 @@ def _refuse_lacking(
         raise StorageError(
             f"{len(lacking)} server{'' if one else 's'} lack{'s' if one else ''} the "
             f"new key {key_id}: {_names(lacking)}",
-            hint=f"copy keys/{KEY_FILE} there; a running server reads it within "
-            "seconds, one that is down at its start, so start it. One that is gone "
-            "for good: --without NAME",
+            hint=f"copy keys/{KEY_FILE} there. A running server reads it within "
+            "seconds; start one that is down. If one is gone for good, add "
+            "--without NAME",
         )
 
 
@@ -279,7 +279,7 @@ def _check_without(
             )
         if now is None or by_name[name].lives(now):
             raise InputError(
-                f"the server {name!r} is alive, so it cannot be left out",
+                f"the server {name!r} is running, so it cannot be left out",
                 hint=f"copy keys/{KEY_FILE} there, or stop it and wait a minute",
             )
 
@@ -311,7 +311,7 @@ def _names(known: Collection[KnownServer]) -> str:
 
 
 def _nothing_prepared() -> InputError:
-    return InputError("no new key is prepared", hint=f"{_COMMAND} --prepare first")
+    return InputError("no new key is prepared", hint=f"run {_COMMAND} --prepare first")
 
 
 # ---- sealing anew
@@ -372,9 +372,9 @@ def _seal_anew(database: Database) -> int:
     if broken:
         more = "" if len(broken) <= 3 else f" and {len(broken) - 3} more"
         raise StorageError(
-            f"the secrets of {', '.join(broken[:3])}{more} do not open; all others are "
-            "sealed anew",
-            hint="set these secrets again, then --finish; or restore from backup",
+            f"the secrets of {', '.join(broken[:3])}{more} cannot be decrypted; all "
+            "others are encrypted with the new key",
+            hint="set these secrets again, then run --finish; or restore a backup",
         )
     return count
 

@@ -199,7 +199,7 @@ def test_importing_registers_every_row(state: Path, tmp_path: Path) -> None:
     assert (dry["imported"], dry["would_import"]) == (0, 2)
     assert run_json(state, "list") == []
     result = run(state, "import", file)
-    assert result.stdout == "imported 2 devices\n"
+    assert result.stdout == "imported 2 phones\n"
     assert CANARY not in result.output
     listed = run_json(state, "list")
     assert [device["model"] for device in listed] == ["D785", "D715"]
@@ -223,7 +223,7 @@ def test_one_bad_row_and_nothing_is_imported(state: Path, tmp_path: Path) -> Non
     assert [error["line"] for error in told["errors"]] == [3, 4, 5, 6]
     assert f"{file}:5: 000413AABBCC is on line 2 already" in result.stderr
     assert f"{file}:6: 000413AABBCF is registered already" in result.stderr
-    assert "4 bad rows; nothing was imported" in result.stderr
+    assert "4 rows cannot be imported, so nothing was imported" in result.stderr
     assert CANARY not in result.output
     assert len(run_json(state, "list")) == 1
 

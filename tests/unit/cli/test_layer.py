@@ -175,7 +175,7 @@ def test_a_rotation_in_steps_says_what_is_next(state: Path) -> None:
     keys = run_json(state, "rotate-key", "--status")["keys"]
     assert [(key["role"], key["rows"]) for key in keys] == [("in use", 1)]
     prepared = run(state, "rotate-key", "--prepare")
-    assert "nothing is sealed with it yet" in prepared.stdout
+    assert "nothing is encrypted with it yet" in prepared.stdout
     status = run(state, "rotate-key", "--status")
     assert status.exit_code == 1
     assert "prepared, 0 rows" in status.stdout
@@ -183,7 +183,7 @@ def test_a_rotation_in_steps_says_what_is_next(state: Path) -> None:
     assert "rotate-key --finish" in status.stderr
     done = run(state, "rotate-key", "--finish")
     assert done.exit_code == 0
-    assert "sealed 1 record with the key" in done.stdout
+    assert "encrypted 1 record with the key" in done.stdout
     assert f"--forget {keys[0]['id']}" in done.stderr.replace("\n", " ")
     assert run(state, "rotate-key", "--status").exit_code == 0
     forgotten = run(state, "rotate-key", "--forget", keys[0]["id"])
@@ -209,9 +209,9 @@ def test_a_prepared_key_is_given_up(state: Path) -> None:
     [
         (["--finish"], "no new key is prepared"),
         (["--cancel"], "no new key is prepared"),
-        (["--prepare", "--finish"], "several steps at once"),
-        (["--status", "--cancel"], "several steps at once"),
-        (["--without", "phones2"], "--without goes with --finish"),
+        (["--prepare", "--finish"], "one step can be done at a time"),
+        (["--status", "--cancel"], "one step can be done at a time"),
+        (["--without", "phones2"], "--without needs --finish"),
         (["--forget", "junk"], "has no key 'junk'"),
         (["--forget", ""], "has no key ''"),
     ],
@@ -251,7 +251,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_name(
     assert secret.exit_code == 2
     assert run(state, "set", "fleet", setting, "--allow-unknown").exit_code == 0
     shown = run(state, "show", "fleet").stdout
-    assert "no known setting" in shown
+    assert "not a known setting" in shown
     assert run_json(state, "show", "fleet")["settings"][0]["known"] is False
 
 
@@ -310,7 +310,7 @@ def test_what_linekey_does_not_know_is_in_no_common_file_unless_let_in(
 ) -> None:
     result = run(state, "set", "fleet", "x_note=hello", "language=x", "--allow-unknown")
     assert "x_note is left out of files for more than one phone" in result.stderr
-    assert "--public 'x_note' lets it in" in result.stderr
+    assert "allow it with --public 'x_note'" in result.stderr
     assert "language is left out" not in result.stderr
     assert "hello" not in common_file(state)
     assert "<language>" in common_file(state)

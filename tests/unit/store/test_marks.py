@@ -86,7 +86,7 @@ def test_a_mark_outlives_the_value_and_is_taken_back_by_name(
     layers_ = Layers(database)
     layers_.change(FLEET, lambda old: old.without_setting("site_code"), NOW)
     assert put(database, FLEET, Setting("site_code", "2")).settings[0].secret
-    with pytest.raises(InputError, match="is marked as a secret"):
+    with pytest.raises(InputError, match="is marked as secret"):
         put(database, MODEL, Setting("site_code", "3", mark=Mark.PUBLIC))
     with pytest.raises(InputError, match="not marked"):
         layers_.unmark(["language"])

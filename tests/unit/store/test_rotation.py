@@ -145,7 +145,7 @@ def test_a_dead_server_may_be_left_out_and_a_living_one_may_not(
     old = rotation(place).in_use
     list_server(place, "alive", (old,), now - LIVE)
     list_server(place, "dead", (old,), now - LIVE - timedelta(seconds=1))
-    with pytest.raises(InputError, match="'alive' is alive"):
+    with pytest.raises(InputError, match="'alive' is running"):
         finish(place, now, without=["alive", "dead"])
     with pytest.raises(InputError, match="no server 'daed'") as raised:
         finish(place, now, without=["daed"])
@@ -326,7 +326,9 @@ def test_a_row_that_does_not_open_is_named_and_keeps_none_of_the_others(
             .where(devices.c.mac == "000413000001")
             .values(sealed=bytes(sealed[:-1]) + b"?")
         )
-    with pytest.raises(StorageError, match="of device 000413000001 do not open"):
+    with pytest.raises(
+        StorageError, match="of device 000413000001 cannot be decrypted"
+    ):
         rotate_key(database)
     assert rotation(database).left == 1
 
