@@ -100,7 +100,7 @@ def test_prune_works_on_a_full_disk_with_nobody_serving(
     assert room(disk) < 8_192
     ran = prune(place)
     assert ran.returncode == 0, ran.stderr
-    assert "deleted 3000 lines" in ran.stdout
+    assert "deleted 3000 entries" in ran.stdout
     assert re.search(r"the database is \d+\.\d MB smaller", ran.stderr)
     assert reserve.is_lent
 

@@ -17,6 +17,7 @@ from linekey.catalog.models import Generation
 from linekey.cli.layer_text import (
     layer_json,
     layer_lines,
+    note_shell_history,
     parse_slot,
     secret_setting,
     slot_text,
@@ -148,9 +149,7 @@ def add(
     """Register a phone.
 
     Give its model: it decides which built-in certificates are accepted, and whether the
-    phone may use an old TLS version. For example:
-
-        linekey device add 000413AABBCC --model D785 --label "Room 12"
+    phone may use an old TLS version.
     """
     address, settings, credential = (
         parse_mac(mac),
@@ -302,12 +301,7 @@ def revoke(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Refuse everything to this phone, from its next request on.
-
-    Its record stays, and `linekey device restore` undoes it. For example:
-
-        linekey device revoke 000413AABBCC --reason stolen
-    """
+    """Refuse everything to this phone, from its next request on. Keep its record."""
 
     def how(device: Device) -> Device:
         return replace(device, state="revoked", revoked_reason=reason)
@@ -331,10 +325,7 @@ def restore(
 def remove(
     mac: MacArgument, state: StateOption = None, json: JsonOption = False
 ) -> None:
-    """Delete a phone's record with all its settings.
-
-    To keep the record and refuse the phone, use `linekey device revoke`.
-    """
+    """Delete a phone's record and settings. (To refuse the phone, revoke it.)"""
     with opened(state) as database:
         parsed = parse_mac(mac)
         Devices(database).remove(parsed)
@@ -535,10 +526,7 @@ def _settings(
         refuse_unknown([*(s.slot for s in settings), *named], named)
     for setting in settings:
         if setting.secret:
-            name = slot_text(setting.name, setting.idx)
-            note(
-                f"note: next time use --secret '{name}': the shell's history keeps this"
-            )
+            note_shell_history(setting)
     return settings + [secret_setting(text) for text in secrets or ()]
 
 

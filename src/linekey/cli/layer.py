@@ -13,6 +13,7 @@ from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
     layer_json,
     layer_lines,
+    note_shell_history,
     parse_slot,
     secret_setting,
     slot_text,
@@ -185,10 +186,7 @@ def set_(
         )
     for setting in new:
         if setting.secret and setting.slot not in publics:
-            name = slot_text(setting.name, setting.idx)
-            note(
-                f"note: next time use --secret '{name}': the shell's history keeps this"
-            )
+            note_shell_history(setting)
     new += [secret_setting(text, perm) for text in secret or ()]
     if not new and not publics:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from linekey.catalog.known_settings import why_unknown
 from linekey.cli.opening import printable, read_secret
+from linekey.cli.output import note
 from linekey.provisioning.document import Layer, Mark, Setting, parse_setting
 
 
@@ -27,6 +28,12 @@ def secret_setting(text: str, perm: str | None = None) -> Setting:
     name, idx = parse_slot(text)
     value = read_secret(slot_text(name, idx))
     return Setting(name, value, idx, perm, Mark.SECRET)
+
+
+def note_shell_history(setting: Setting) -> None:
+    """Say how to give a secret that was typed on the command line."""
+    name = slot_text(setting.name, setting.idx)
+    note(f"note: next time use --secret '{name}': the shell's history keeps this")
 
 
 def layer_lines(layer: Layer) -> list[str]:

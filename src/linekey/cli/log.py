@@ -1,4 +1,4 @@
-"""``linekey log``: who asked for what, what was decided, and why."""
+"""``linekey log``: which requests were granted or refused, and why."""
 
 import json as json_module
 import re
@@ -33,10 +33,10 @@ _AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 app = make_app(
-    """Who asked for what, what was decided, and why.
+    """Show which requests were granted or refused, and why.
 
-    Each line is a request, or a connection that was refused before it could ask; a
-    refusal says why, and what to do. Such as:
+    Each entry is a request, or a connection that was refused before it sent a request.
+    A refusal says why, and what you can do. For example:
 
         linekey log --refused --since 1h
 
@@ -52,30 +52,30 @@ def log(
     mac: Annotated[
         str | None,
         typer.Option(
-            metavar="MAC", help="Only this phone: as who came, or whose file was asked."
+            metavar="MAC",
+            help="Only requests by this phone or for its file.",
         ),
     ] = None,
-    refused: Annotated[
-        bool, typer.Option("--refused", help="Only what was refused.")
-    ] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Only refusals.")] = False,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="WHEN",
-            help="Only from then on: 30m, 2h, 7d ago, or 2026-01-31, "
-            "2026-01-31T12:00 (local time, unless it says +01:00 or Z).",
+            help="Only since then: 30m, 2h or 7d (ago), or 2026-01-31T12:00 (local "
+            "time, unless +01:00 or Z is added).",
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")
+        bool,
+        typer.Option("--follow", "-f", help="Keep printing new entries until Ctrl-C."),
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=0, help="The newest so many lines; 0: all.")
+        int, typer.Option(min=0, help="Show at most the newest N entries; 0: all.")
     ] = 100,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print the newest lines, oldest first. With --follow --json: JSON lines."""
+    """Print the newest entries, oldest first. With --follow --json: JSON lines."""
     if context.invoked_subcommand is not None:
         context.obj = state
         return
@@ -106,15 +106,16 @@ def log(
 def prune(
     context: typer.Context,
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Such as 90d or 12w.")
+        str,
+        typer.Option("--older-than", metavar="AGE", help="Age, such as 90d or 12w."),
     ],
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete old lines, such as: linekey log prune --older-than 90d.
+    """Delete old entries, such as: linekey log prune --older-than 90d.
 
-    On a full disk it works in the room that linekey keeps in reserve. A running server
-    deletes what is older than log.keep_days by itself.
+    It also works on a full disk: linekey keeps some space in reserve for it. A running
+    server deletes entries older than log.keep_days by itself.
     """
     from linekey.store.paths import StateDir
     from linekey.store.reserve import lend_if_short
@@ -130,12 +131,13 @@ def prune(
     if json:
         emit_json({"deleted": deleted, "before": before, "freed_bytes": freed})
         return
-    plural = "" if deleted == 1 else "s"
-    console.print(f"deleted {deleted} line{plural}", markup=False)
+    console.print(
+        f"deleted {deleted} {'entry' if deleted == 1 else 'entries'}", markup=False
+    )
     if freed > 0:
         note(f"the database is {freed / 1e6:.1f} MB smaller")
     if lent:
-        note("the disk was full; a running server fills its reserve again by itself")
+        note("the disk was full; a running server restores its reserve by itself")
 
 
 def parse_when(text: str, now: datetime) -> datetime:
@@ -153,7 +155,7 @@ def parse_when(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         raise InputError(
             f"not a time: {text!r}",
-            hint="write 30m, 2h or 7d for so long ago, or 2026-01-31T12:00",
+            hint="write 30m, 2h or 7d (ago), or a time such as 2026-01-31T12:00",
         ) from None
 
 
@@ -210,7 +212,7 @@ def _print_all(entries: list[LogEntry], json: bool) -> None:
     for entry in entries:
         _print(entry, False)
     if not entries:
-        note("nothing on record that fits")
+        note("no matching entries")
 
 
 def _print(entry: LogEntry, json: bool) -> None:

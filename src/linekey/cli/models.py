@@ -1,4 +1,4 @@
-"""``linekey models``: what a phone can do in TLS, and where that is written.
+"""``linekey models``: what a phone supports in TLS, and which source says so.
 
 Without a model: one line for each. With one: everything at a firmware, the newest that
 the cipher matrix names unless ``--firmware`` says another.
@@ -28,7 +28,7 @@ from linekey.cli.output import console, emit_json, fail, warn
 from linekey.errors import InputError, LinekeyError
 from linekey.tls.suites import SUITES
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _STYLE = {"H": "green", "M": "yellow", "L": "magenta"}
 
@@ -36,24 +36,30 @@ _STYLE = {"H": "green", "M": "yellow", "L": "magenta"}
 @app.command()
 def models(
     model: str = typer.Argument(
-        "", metavar="[MODEL]", help="D785, snomD785, 'snom 710' …; none lists all."
+        "",
+        metavar="[MODEL]",
+        help="Model, such as D785, snomD785 or 'snom 710'. Without it: list all.",
     ),
     firmware: str = typer.Option(
         "",
         "--firmware",
         metavar="V",
-        help="Firmware version; default: the newest that the matrix names for MODEL.",
+        help="Firmware version. Default: the newest that linekey has data for.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
-    """What a model with a firmware can do in TLS, with source and confidence."""
+    """Show what a phone model with a firmware supports in TLS.
+
+    For each fact it shows the source, and how certain it is. For example:
+    `linekey models D785 --firmware 10.1.33.33`.
+    """
     try:
         if model:
             _show_one(find_model(model), firmware, as_json=as_json)
         elif firmware:
             raise InputError(
-                "--firmware without a model",
-                hint=f"say which one: linekey models D785 --firmware {firmware}",
+                "--firmware was given without a model",
+                hint=f"name the model: linekey models D785 --firmware {firmware}",
             )
         else:
             _show_all(as_json=as_json)
@@ -85,7 +91,7 @@ def _show_all(*, as_json: bool) -> None:
         )
     console.print(table)
     console.print(_legend())
-    console.print("One phone: linekey models D785 --firmware 10.1.33.33", style="dim")
+    console.print("Details: linekey models D785 --firmware 10.1.33.33", style="dim")
 
 
 def _show_one(model: Model, firmware: str, *, as_json: bool) -> None:
@@ -94,7 +100,7 @@ def _show_one(model: Model, firmware: str, *, as_json: bool) -> None:
         emit_json(profile_document(phone))
         return
     for warning in phone.warnings:
-        warn(warning, "the answer stands on the nearest row of the matrix")
+        warn(warning, "the nearest row of the cipher matrix is shown")
     console.print(
         Panel(_summary(phone), title=f"[bold]{phone.name}", title_align="left")
     )
@@ -113,7 +119,7 @@ def _summary(phone: Profile) -> RenderableType:
 
 def _lines(phone: Profile) -> Iterable[tuple[str, str | Text]]:
     model = phone.model
-    yield "known from", f"{ORIGIN_WORDS[model.origin]}"
+    yield "source", f"{ORIGIN_WORDS[model.origin]}"
     yield "protocol", ", ".join(phone.version_labels)
     yield (
         "cipher suites",
@@ -121,17 +127,17 @@ def _lines(phone: Profile) -> Iterable[tuple[str, str | Text]]:
             f"{len(phone.suites)}; {phone.match.how} ", _grade(phone.confidence)
         ),
     )
-    yield "servers prove by", ", ".join(phone.authentications)
+    yield "server key types", ", ".join(phone.authentications)
     yield "certificate hashes", ", ".join(phone.hashes)
     yield "built-in certificate", certificate_words(model)
     if model.shared_certificate:
         yield "", Text("proves the vendor, not the phone", style="yellow")
-    yield "may prove itself by", ", ".join(g.label for g in sorted(phone.generations))
+    yield "accepted generations", ", ".join(g.label for g in sorted(phone.generations))
     yield "verifies servers", _authentication(phone)
     yield "checks names", _names(phone)
     yield (
         "base64 certificates",
-        "yes" if phone.base64_certificates else "no: <certificate url> only",
+        "yes" if phone.base64_certificates else "no, only <certificate url>",
     )
     if phone.signed_by_rule:
         yield "", "a provisioned certificate must be signed by one it trusts"
@@ -142,7 +148,7 @@ def _authentication(phone: Profile) -> str:
     if phone.server_auth_forced:
         return "always"
     if phone.server_auth_available:
-        return "off by default; can be switched on, then only a factory reset clears it"
+        return "off by default; once on, only a factory reset turns it off"
     return "never"
 
 
@@ -166,7 +172,7 @@ def _suites(phone: Profile) -> RenderableType:
 
 def _rules(phone: Profile) -> RenderableType:
     grid = Table(
-        title="Rules, how sure they are, and where they are written",
+        title="Rules, with their certainty and source",
         title_justify="left",
         box=None,
         show_header=False,

@@ -1,4 +1,4 @@
-"""``linekey trust``: the vendors' CAs whose device certificates are believed."""
+"""``linekey trust``: the CAs whose phone certificates are trusted."""
 
 import difflib
 import re
@@ -35,16 +35,16 @@ from linekey.store.device_csv import parse_vendor
 from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
 
 app = make_app(
-    """The vendors' CAs whose device certificates are believed.
+    """Manage the CAs whose phone certificates are trusted.
 
-    linekey ships none: get the files from the phone's vendor (Snom publishes its root
-    and intermediates), and import them:
+    linekey contains no CA certificates. Get the files from the phone's vendor (Snom
+    publishes its root and intermediates) and import them:
 
         linekey trust add snom-ca.pem snom-sha256-ca.pem
 
-    Import the roots, and the intermediates too: some phones send only their own
-    certificate. linekey says whether a file is the vendor's CA that it knows, and which
-    rule its phones follow. Where it cannot know, say it:
+    Import the roots and the intermediates: some phones send only their own certificate.
+    linekey reports whether it knows a CA, and where the MAC address is in the
+    certificates of its phones. For a CA that it does not know, you say it:
 
         linekey trust add new-panasonic-ca.pem --vendor panasonic
 
@@ -65,7 +65,7 @@ FingerprintArgument = Annotated[
     str,
     typer.Argument(
         metavar="FINGERPRINT",
-        help="SHA-256 or SHA-1, or its first eight digits or more.",
+        help="SHA-256 or SHA-1 fingerprint; its first eight digits are enough.",
     ),
 ]
 
@@ -75,17 +75,17 @@ VendorOption = Annotated[
     typer.Option(
         "--vendor",
         metavar="VENDOR",
-        help="Whose phones these CAs issue for: they follow that vendor's rule. With "
-        "--rule, for phones of that vendor alone.",
+        help="Vendor of the phones that these CAs issue for: the MAC is where this "
+        "vendor puts it. With --rule: only phones of this vendor.",
     ),
 ]
 RuleOption = Annotated[
     OwnRule | None,
     typer.Option(
         "--rule",
-        help="For a CA of your own: the MAC is the CN, or the ST, of each phone's "
-        "certificate, or all phones share one. Without --vendor it is good for "
-        "registered phones of any vendor.",
+        help="For your own CA: the MAC is the CN (cn-mac) or the ST (st-mac) of each "
+        "phone's certificate, or all phones share one certificate (shared). Without "
+        "--vendor: for registered phones of any vendor.",
     ),
 ]
 
@@ -94,16 +94,16 @@ RuleOption = Annotated[
 def add(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", help="PEM (one certificate or many) or DER."),
+        typer.Argument(metavar="FILE…", help="CA certificates, in PEM or DER form."),
     ],
     vendor: VendorOption = None,
     rule: RuleOption = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Believe the device certificates of these CAs; all the files, or none.
+    """Trust the phone certificates of these CAs. If a file is refused, none is added.
 
-    A CA that is in the list already gets what --vendor and --rule say.
+    For a CA that is already in the list, --vendor and --rule replace what it had.
     """
     at, said = now(), _said(vendor, rule)
     found: dict[str, VendorCa] = {}
@@ -127,7 +127,7 @@ def add(
     else:
         for ca in shown:
             old = before.get(ca.certificate.sha256)
-            verb = "added" if old is None else "had already"
+            verb = "added" if old is None else "already there:"
             if old is not None and old.said != ca.said:
                 verb = "changed"
             console.print(f"{verb} {_text(ca, listed)}", markup=False, soft_wrap=True)
@@ -143,19 +143,22 @@ def set_(
     rule: RuleOption = None,
     no_rule: Annotated[
         bool,
-        typer.Option("--no-rule", help="Go by linekey's catalogue again."),
+        typer.Option("--no-rule", help="Use linekey's own catalogue again."),
     ] = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say which rule the phones of a CA follow; servers have it within a second.
+    """Say where the MAC is in the certificates of a CA's phones.
 
-    It holds for this CA's renewed certificate, too.
+    Running servers use it within a second. It also applies to this CA's renewed
+    certificate. For example:
+
+        linekey trust set 3f9a0c12 --vendor panasonic
     """
     said = _said(vendor, rule)
     if no_rule == (said is not None):
         raise InputError(
-            "nothing to set" if said is None else "--no-rule and a rule at once",
+            "nothing to set" if said is None else "--no-rule excludes a rule",
             hint="give --vendor VENDOR, or --rule cn-mac, st-mac or shared, or "
             "--no-rule",
         )
@@ -172,7 +175,7 @@ def set_(
 
 @app.command("list")
 def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the CAs, roots first."""
+    """List the trusted CAs, roots first."""
     with opened(state) as database:
         cas = VendorCas(database).all()
     listed = Listed(cas)
@@ -182,7 +185,7 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
     for ca in cas:
         console.print(_text(ca, listed), markup=False, soft_wrap=True)
     if not cas:
-        note("no CA is believed, so no phone is")
+        note("no CA is trusted, so no phone is")
         note("next: linekey trust add FILE…, with the vendor's root and intermediates")
 
 
@@ -192,7 +195,7 @@ def remove(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Stop believing a CA, from the next handshake on."""
+    """Stop trusting a CA, from the next TLS handshake on."""
     with opened(state) as database:
         cas = VendorCas(database)
         listed = Listed(cas.all())
@@ -270,19 +273,20 @@ def _said(vendor: str | None, rule: OwnRule | None) -> OperatorRule | None:
         if not _LABEL.fullmatch(label):
             raise InputError(
                 f"not a vendor's name: {vendor!r}",
-                hint="letters, digits, dots and dashes, 32 at most; or leave --vendor "
-                "out: then the CA is good for registered phones of any vendor",
+                hint="use at most 32 letters, digits, dots and dashes; or leave out "
+                "--vendor: then the CA is for registered phones of any vendor",
             )
         return OperatorRule(TrustRule(rule.value), label)
     try:
         name = parse_vendor(vendor)
     except InputError as error:
         raise InputError(
-            error.message, hint=f"{error.hint}; or, for a CA of your own, --rule cn-mac"
+            error.message, hint=f"{error.hint}; or, for your own CA, --rule cn-mac"
         ) from None
     if vendor_rule(name) is None:
         raise InputError(
-            f"where {name} puts the MAC is not known, so --vendor alone says nothing",
+            f"linekey does not know where {name} puts the MAC, so --vendor is not "
+            "enough",
             hint="if you know it, add --rule cn-mac, st-mac or shared",
         )
     return OperatorRule(TrustRule.VENDOR, name)
@@ -296,8 +300,8 @@ def _note_label(said: OperatorRule | None) -> None:
     near = difflib.get_close_matches(name, sorted(KNOWN_VENDORS), n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     note(
-        f"{name!r} is no vendor that linekey knows{meant}: good for registered phones "
-        "of any vendor"
+        f"linekey does not know the vendor {name!r}{meant}: the CA is for registered "
+        "phones of any vendor"
     )
 
 
@@ -316,7 +320,7 @@ def _read(file: Path, at: Any, said: OperatorRule | None) -> list[VendorCa]:
     if bundle.keys:
         warn(
             f"{file} holds a private key; it was not imported",
-            hint="no server needs a vendor's key: find out where it came from",
+            hint="no server needs a CA's private key: find out where it came from",
         )
     for text in bundle.notes:
         note(f"{file}: {printable(text)}")
@@ -330,7 +334,7 @@ def _text(ca: VendorCa, listed: Listed) -> str:
     signed = certificate.signature_hash or certificate.signature_algorithm
     known = "known" if ca.known else "NOT KNOWN to linekey"
     if not ca.known and ca.said is not None and ca.said.vendor is None:
-        known = "an authority of your own"
+        known = "your own CA"
     name = (certificate.common_names or (certificate.label,))[0]
     return (
         f"{ca.role}  {printable(name)}\n"
@@ -344,22 +348,22 @@ def _text(ca: VendorCa, listed: Listed) -> str:
 def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
     name = printable(ca.certificate.label)
     if not ca.known and ca.said is None:
-        calls = f"; it calls itself {ca.vendor}'s" if ca.vendor else ""
+        calls = f"; its name says {ca.vendor}" if ca.vendor else ""
         warn(
             f"linekey does not know this CA: {name}{calls}",
-            hint="compare its SHA-256 with what the vendor publishes; if it is not the "
-            f"vendor's: linekey trust remove {ca.certificate.sha256[:16]}",
+            hint="compare its SHA-256 with the one that the vendor publishes; if they "
+            f"differ: linekey trust remove {ca.certificate.sha256[:16]}",
         )
     if ca.certificate.not_after <= at:
         warn(
             f"expired on {ca.certificate.not_after:%Y-%m-%d}: {name}",
-            hint="ask the vendor for the renewed CA",
+            hint="ask the vendor for the renewed CA certificate",
         )
     if ca.role == "intermediate" and (missing := listed.way_up(ca)):
         warn(
-            f"no root in the list stands above {name}: {printable(missing)}",
-            hint="import what is missing, up to the root: an intermediate is believed "
-            "for its root only",
+            f"no path from {name} to a root in the list: {printable(missing)}",
+            hint="import the missing CA certificates, up to the root: an intermediate "
+            "is trusted only with its root",
         )
     _warn_of_phones(ca, listed)
 

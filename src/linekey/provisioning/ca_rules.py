@@ -41,8 +41,8 @@ from linekey.catalog.vendors import (
 from linekey.certs.certificate import Certificate
 
 RULE_CURE = (
-    "say whose phones it issues for: linekey trust set {} --vendor VENDOR; or, for a "
-    "CA of your own, --rule cn-mac (the MAC is the CN), st-mac or shared"
+    "say which vendor's phones it issues for: linekey trust set {} --vendor VENDOR; "
+    "or, for your own CA, --rule cn-mac (the MAC is the CN), st-mac or shared"
 )
 """The way out of a CA without a rule; its fingerprint is to be filled in."""
 
@@ -89,8 +89,8 @@ def rule_of_path(path: Sequence[Certificate], rules: Rules) -> PathRule | str:
         return f"issuer {leaf.issuer_label}"
     if vendor != rule.vendor and (vendor is not None or issuing != anchor):
         return (
-            f"issuer {leaf.issuer_label} is named like {rule.vendor!r}, but stands "
-            f"under {_whose(anchor, vendor)}"
+            f"issuer {leaf.issuer_label} has a name of {rule.vendor!r}, but was issued "
+            f"by {_whose(anchor, vendor)}"
         )
     if rule.mac_in is MacPlace.UNKNOWN:
         return _not_known(rule.vendor)
@@ -110,8 +110,8 @@ def _as_said(
         named = catalogued_vendor(certificate)
         if named is not None and not _may_be_named(named, vendor):
             return (
-                f"issuer {certificate.label} is named like {named!r}, but stands "
-                f"under {_whose(spoken_of, vendor)}"
+                f"issuer {certificate.label} has a name of {named!r}, but was issued "
+                f"by {_whose(spoken_of, vendor)}"
             )
     rule = operator_rule(said.rule, vendor)
     if rule is None:
@@ -137,7 +137,7 @@ def _may_be_named(named: str, vendor: str) -> bool:
 
 
 def _whose(certificate: Certificate, vendor: str | None) -> str:
-    return f"{certificate.label}, of {vendor or 'no vendor that linekey knows'}"
+    return f"{certificate.label}, of {vendor or 'a vendor that linekey does not know'}"
 
 
 def _not_known(vendor: str) -> str:

@@ -88,10 +88,10 @@ def describe_ca(
             else "does not say that it is a CA (no basicConstraints CA:TRUE)"
         )
         raise CertificateError(
-            f"{certificate.label!r} {text}; as an authority it would let its "
-            "holder vouch for any phone",
-            hint="give the vendor's root and intermediates; a phone itself is added "
-            "with linekey device add MAC",
+            f"{certificate.label!r} {text}; as a CA it would let its holder make a "
+            "certificate for any phone",
+            hint="give the vendor's root and intermediates; to register a phone, use "
+            "linekey device add MAC",
         )
     if problem := key_problem(certificate):
         raise CertificateError(
@@ -106,7 +106,7 @@ def describe_ca(
         raise CertificateError(
             f"{known.name} is {known.vendor}'s, by its fingerprint, not "
             f"{said.vendor!r}'s",
-            hint="leave --vendor out: linekey knows its rule",
+            hint="leave out --vendor: linekey knows this CA",
         )
     return _described(certificate, added_at, said)
 
@@ -206,7 +206,7 @@ class VendorCas:
         if len(digits) < 8 or set(digits) - set("0123456789abcdef"):
             raise InputError(
                 f"not a fingerprint: {fingerprint!r}",
-                hint="give its first eight hex digits or more, as linekey trust list "
+                hint="give at least its first eight hex digits, as linekey trust list "
                 "shows them",
             )
         found = [
@@ -219,7 +219,7 @@ class VendorCas:
             raise InputError(
                 f"{len(found) or 'no'} CA{'s' * (len(found) > 1)} with the fingerprint "
                 f"{fingerprint!r}",
-                hint="linekey trust list shows those there are",
+                hint="linekey trust list shows the CAs with their fingerprints",
             )
         return found[0]
 

@@ -98,7 +98,7 @@ def test_lines_are_chosen(database: Database) -> None:
     ]
     since = (NOW - timedelta(days=1)).isoformat()
     assert reasons(run(database, "--json", "--since", since)) == everything[1:]
-    assert "nothing on record" in run(database, "--since", "1s").stderr
+    assert "no matching entries" in run(database, "--since", "1s").stderr
 
 
 def test_a_json_line_says_all_there_is(database: Database) -> None:

@@ -92,7 +92,7 @@ def test_an_unlikely_phone_is_warned_of_on_stderr_and_in_json(run) -> None:
     [
         (("D786",), "unknown phone model: 'D786'", "D785"),
         (("D785", "--firmware", "ten"), "not a firmware version: 'ten'", "10.1.33.33"),
-        (("--firmware", "10.1.33.33"), "--firmware without a model", "D785"),
+        (("--firmware", "10.1.33.33"), "--firmware was given without a model", "D785"),
         (("D786", "--json"), "unknown phone model: 'D786'", "D785"),
     ],
 )
