@@ -296,8 +296,6 @@ class _Talk:
         self._pump = pump
         self._host = host
         self._path = path
-        self._handshake = False
-        self._version: Version | None = None
         self._alert: Alert | None = None
         self._head = b""
         self.detail = ""
@@ -307,21 +305,19 @@ class _Talk:
     ) -> None:
         while not self._pump.ended:
             for event in await carry(self._pump, reader, writer):
+                if isinstance(event, HandshakeCompleted):
+                    writer.write(self._pump.send(self._request()))
                 self._take(event)
 
+    def _request(self) -> bytes:
+        # GET, not HEAD: servers say in the body why they refuse a certificate
+        return (
+            f"GET {self._path} HTTP/1.1\r\nHost: {bracketed(self._host)}\r\n"
+            "User-Agent: linekey-check\r\nConnection: close\r\n\r\n"
+        ).encode("ascii")
+
     def _take(self, event: Event) -> None:
-        if isinstance(event, HandshakeCompleted):
-            self._handshake = True
-            self._version = event.info.version
-            host = bracketed(self._host)
-            # GET, not HEAD: servers say in the body why they refuse a certificate
-            request = (
-                f"GET {self._path} HTTP/1.1\r\nHost: {host}\r\n"
-                "User-Agent: linekey-check\r\n"
-                "Connection: close\r\n\r\n"
-            )
-            self._pump.send(request.encode("ascii"))
-        elif isinstance(event, DataReceived):
+        if isinstance(event, DataReceived):
             self._head = (self._head + event.data)[:_MAX_HEAD]
         elif isinstance(event, HandshakeFailed):
             self._alert = event.alert_received
@@ -338,7 +334,7 @@ class _Talk:
     def late(self) -> Late:
         """What came of it."""
         line = self._head.split(b"\r\n", 1)[0].decode("latin-1")
-        status, said = None, None
+        status, said, info = None, None, self._pump.engine.info
         detail = self.detail
         if line.startswith("HTTP/") and line[9:12].isdigit():
             status = int(line[9:12])
@@ -347,12 +343,12 @@ class _Talk:
         elif self._head:
             detail = "it answered, not in HTTP"
         return Late(
-            self._handshake,
+            info is not None,
             bool(self._head),
             self._alert,
             status,
             detail,
-            self._version,
+            None if info is None else info.version,
             said,
             self._pump.engine.declined_renegotiation,
         )

@@ -47,7 +47,7 @@ from linekey.tls.events import (
     TlsInfo,
 )
 from linekey.tls.pump import Limits, ServerPump
-from linekey.wire.carry import carry, flush
+from linekey.wire.carry import carry
 
 SERVER: Final = "linekey lab registrar (for the lab only)"
 MIN_EXPIRES_S: Final = 30
@@ -433,7 +433,6 @@ class _Client:
                         raise PeerError(event.reason, hint=event.cure or _LOOK_THERE)
                     case ConnectionFailed() | AlertReceived():
                         raise PeerError(event.reason, hint=_LOOK_THERE)
-            await flush(self._pump, self._writer)
             if self._messages.trouble is not None:  # what came before it is served
                 raise self._messages.trouble
 
@@ -441,18 +440,21 @@ class _Client:
         for message in self._messages.feed(plain):
             match message:
                 case Ping():
-                    self._pump.send(PONG)
+                    self._say(PONG)
                 case Request():
                     with contextlib.suppress(KeyError, ValueError):
-                        self._pump.send(self._registrar.answer(message, self))
+                        self._say(self._registrar.answer(message, self))
                 case Flawed():
                     with contextlib.suppress(ValueError):
-                        self._pump.send(self._registrar.answer_flawed(message))
+                        self._say(self._registrar.answer_flawed(message))
 
     async def send(self, data: bytes) -> None:
         """Send a request of the registrar's own."""
-        self._pump.send(data)
-        await flush(self._pump, self._writer)
+        self._say(data)
+        await self._writer.drain()
+
+    def _say(self, data: bytes) -> None:
+        self._writer.write(self._pump.send(data))
 
     def end(self) -> None:
         """Say close_notify, where there is still somebody to hear it."""

@@ -65,7 +65,7 @@ class Pump:
     """What both ends have in common; make a ServerPump or a ClientPump."""
 
     __slots__ = ("_alert", "_engine", "_limits", "_over", "_received", "deadline")
-    _server_side = False
+    _too_large: Alert | None = None
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
@@ -101,13 +101,9 @@ class Pump:
         if engine.ended:
             return []
         self._received += len(data)
-        if self._received > self._limits.flight_bytes:
-            return self._fail(
-                "handshake.too_large",
-                f"more than {self._limits.flight_bytes} bytes came before the"
-                " handshake's end",
-                Alert.HANDSHAKE_FAILURE if self._server_side else None,
-            )
+        if self._received > (limit := self._limits.flight_bytes):
+            reason = f"more than {limit} bytes came before the handshake's end"
+            return self._fail("handshake.too_large", reason, self._too_large)
         events = engine.receive(data)
         if not engine.handshaking:
             self.deadline = None
@@ -127,12 +123,11 @@ class Pump:
 
     def expire(self) -> list[Event]:
         """Take it that ``deadline`` has passed; say what that means."""
-        return [] if self.deadline is None else self._too_slow("handshake")
+        over = self.deadline is None
+        return [] if over else self._too_slow(self._limits.handshake_s or 0.0)
 
-    def _too_slow(self, what: str) -> list[Event]:
-        seconds = self._limits.handshake_s
-        reason = f"no whole {what} within {seconds:g} seconds"
-        return self._fail(f"{what}.too_slow", reason)
+    def _too_slow(self, seconds: float) -> list[Event]:
+        return self._fail("handshake.too_slow", f"no handshake within {seconds:g} s")
 
     def _fail(
         self, code: str, reason: str, alert: Alert | None = None, cure: str = ""
@@ -141,14 +136,11 @@ class Pump:
         self._over, self._engine, self.deadline = True, None, None
         return [HandshakeFailed(reason, alert_sent=alert, code=code, cure=cure)]
 
-    def send(self, plaintext: bytes) -> None:
-        """Encrypt application data. Raises as ``Engine.send`` does."""
-        if self._engine is None:
-            raise TlsError("nothing can be sent: the connection has ended")
-        self._engine.send(plaintext)
+    def send(self, plaintext: bytes) -> bytes:
+        """Encrypt, and give what is to be sent: nothing where it has ended.
 
-    def say(self, plaintext: bytes) -> bytes:
-        """Encrypt, and give what is to be sent: nothing if the connection has ended."""
+        Raises as ``Engine.send`` does.
+        """
         engine = self._engine
         if engine is None or engine.ended:
             return b""
@@ -167,7 +159,7 @@ class Pump:
 
         After the handshake that is ``last`` and a close_notify, if anybody listens.
         """
-        output = self.say(last) if last else b""
+        output = self.send(last) if last else b""
         if self._engine is not None:
             self._engine.close()
             output += self._engine.take_output()
@@ -183,7 +175,7 @@ class ServerPump(Pump):
     """
 
     __slots__ = ("_in_turn", "_reader", "_server", "hello", "policy")
-    _server_side = True
+    _too_large = Alert.HANDSHAKE_FAILURE
 
     def __init__(
         self, server: Server, limits: Limits, now: float, *, in_turn: bool = False
@@ -191,28 +183,26 @@ class ServerPump(Pump):
         super().__init__(limits, now)
         self._server = server
         self._in_turn = in_turn
-        self._reader: HelloReader | None = HelloReader(limits.hello_bytes)
+        self._reader = HelloReader(limits.hello_bytes)
         self.hello: ClientHello | None = None
         self.policy: Policy | None = None
 
     def _receive_early(self, data: bytes) -> list[Event]:
-        reader = self._reader
-        if reader is None or self._over:
+        if self._over:
             return []
         if self.hello is not None:  # it waits for its turn
-            reader.data += data
+            self._reader.data += data
             return []
         try:
-            hello = reader.feed(data)
+            self.hello = hello = self._reader.feed(data)
         except TlsError as error:
             return self._no_hello(error)
         if hello is None:
             return []
-        self.hello = hello
         choice = choose(hello, self._server.key)
+        self.policy = choice.policy
         if choice.policy is None:
             return self._fail("handshake.no_policy", choice.reason, choice.alert)
-        self.policy = choice.policy
         received = HelloReceived(hello, choice.policy)
         return [received] if self._in_turn else [received, *self._begin()]
 
@@ -222,38 +212,31 @@ class ServerPump(Pump):
         return self._begin()
 
     def _begin(self) -> list[Event]:
-        reader, self._reader = self._reader, None
-        assert reader, "begun once"
         assert self.hello, "begun with a hello"
         assert self.policy, "begun with a policy"
         self._engine = self._server.engine_for(self.policy, self.hello)
-        return self.receive(bytes(reader.data))
+        data = bytes(self._reader.data)
+        self._reader.data.clear()
+        return self.receive(data)
 
     def receive_eof(self) -> list[Event]:
         """Take it that the peer's bytes have ended; say what that means."""
         if self.ended or self.info is not None:
             return super().receive_eof()
-        if self._engine is not None:
-            self._engine.receive_eof()
+        if self.hello is None and not self._reader.data:
+            return self._fail("hello.gone", "the peer left without a word")
+        return self._unfinished("gone", "the peer left in the middle of the {}")
+
+    def _too_slow(self, seconds: float) -> list[Event]:
+        sentence = f"no whole {{}} within {seconds:g} seconds"
+        return self._unfinished("too_slow", sentence)
+
+    def _unfinished(self, how: str, sentence: str) -> list[Event]:
         if self.hello is not None:
-            return self._left("handshake")
-        assert self._reader is not None, "before the hello there is its reader"
+            return self._fail(f"handshake.{how}", sentence.format("handshake"))
         if error := explain_unfinished(self._reader.data):
             return self._no_hello(error)
-        if self._reader.data:
-            return self._left("hello")
-        return self._fail("hello.gone", "the peer left without a word")
-
-    def _left(self, what: str) -> list[Event]:
-        return self._fail(f"{what}.gone", f"the peer left in the middle of the {what}")
-
-    def expire(self) -> list[Event]:
-        """Take it that ``deadline`` has passed; say what that means."""
-        if self.deadline is None or self.hello is not None or self._reader is None:
-            return super().expire()
-        if error := explain_unfinished(self._reader.data):
-            return self._no_hello(error)
-        return self._too_slow("hello")
+        return self._fail(f"hello.{how}", sentence.format("hello"))
 
     def _no_hello(self, error: TlsError) -> list[Event]:
         code = f"hello.{error.kind}"
@@ -264,17 +247,15 @@ class ServerPump(Pump):
     ) -> list[Event]:
         if alert is not None:
             self._alert = record(alert, self._version())
-        self._reader = None
         return super()._fail(code, reason, alert, cure)
 
     def _version(self) -> int:
         """The hello's, or that of its first record, as far as either came."""
         if self.hello is not None:
             return self.hello.legacy_version
-        start = b"" if self._reader is None else self._reader.data[:3]
-        if len(start) == 3 and start[1] == 3:
-            return int.from_bytes(start[1:], "big")
-        return 0x0301
+        start = self._reader.data[:3]
+        known = len(start) == 3 and start[1] == 3
+        return int.from_bytes(start[1:], "big") if known else 0x0301
 
 
 class ClientPump(Pump):
@@ -294,13 +275,6 @@ class ClientPump(Pump):
         self.group_bits: int | None = None
         """Size of the server's Diffie-Hellman prime, once it came."""
 
-    def expire(self) -> list[Event]:
-        """Take it that ``deadline`` has passed; say what that means."""
-        if self.deadline is None:
-            return []
-        limit = f"{self._limits.handshake_s:g} s"
-        return self._fail("handshake.too_slow", f"no handshake within {limit}")
-
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes from the server; say what happened."""
         self.heard |= bool(data)
@@ -311,14 +285,12 @@ class ClientPump(Pump):
     def _look_at_flight(self, flight: FlightReader, data: bytes) -> None:
         """Below TLS 1.3 the server's first flight is plain (RFC 5246 §7.4)."""
         try:
-            found = flight.feed(data)
+            for message in flight.feed(data):
+                if isinstance(message, CertificateRequest):
+                    self.request = message
+                elif isinstance(message, ServerKeyExchange) and message.kind == "DHE":
+                    self.group_bits = message.bits
+            if flight.done:
+                self._flight = None
         except TlsError:  # the engine says what is wrong
-            self._flight = None
-            return
-        for message in found:
-            if isinstance(message, CertificateRequest):
-                self.request = message
-            elif isinstance(message, ServerKeyExchange) and message.kind == "DHE":
-                self.group_bits = message.bits
-        if flight.done:
             self._flight = None

@@ -22,8 +22,9 @@ async def carry(
     The pump's deadline is kept, on the clock of the event loop. Nothing is waited for
     once bytes came, so that nobody who is cancelled loses any. Raises OSError.
     """
+    writer.write(pump.take_output())
     with contextlib.suppress(OSError):  # a peer that reads no more may have said why
-        await flush(pump, writer)
+        await writer.drain()
     try:
         async with asyncio.timeout_at(pump.deadline):
             data = await reader.read(READ_SIZE)
@@ -33,12 +34,3 @@ async def carry(
         events = pump.receive(data) if data else pump.receive_eof()
     writer.write(pump.take_output())
     return events
-
-
-async def flush(pump: Pump, writer: asyncio.StreamWriter) -> None:
-    """Send what is to be sent, and wait while too much is on its way.
-
-    Raises OSError.
-    """
-    writer.write(pump.take_output())
-    await writer.drain()

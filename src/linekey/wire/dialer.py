@@ -46,7 +46,7 @@ from linekey.tls.pump import ClientPump, Limits
 from linekey.trust.client_refusal import LATE_HANDSHAKE, CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Finding, Verdict
-from linekey.wire.carry import READ_SIZE, carry, flush
+from linekey.wire.carry import READ_SIZE, carry
 
 CONNECT_LIMIT_S: Final = 10.0
 HANDSHAKE_LIMIT_S: Final = 15.0
@@ -204,12 +204,9 @@ class Stream(httpcore2.AsyncNetworkStream):
             raise httpcore2.WriteError(self._seen.error or "the connection is closed")
         try:
             async with asyncio.timeout(timeout):
-                if self._pump is not None:
-                    self._pump.send(buffer)
-                    await flush(self._pump, self._writer)
-                else:
-                    self._writer.write(buffer)
-                    await self._writer.drain()
+                pump = self._pump
+                self._writer.write(buffer if pump is None else pump.send(buffer))
+                await self._writer.drain()
         except TimeoutError:
             raise httpcore2.WriteTimeout(f"not sent within {timeout:g} s") from None
         except OSError as error:

@@ -10,6 +10,7 @@ Rule: whatever ends a connection before OPEN leaves exactly one ``Refusal``.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, Protocol, cast
 
 from uvicorn.config import Config
@@ -32,11 +33,10 @@ from linekey.tls.fingerprint import ja4
 from linekey.tls.pump import Limits, Server, ServerPump
 from linekey.wire.asgi_tls import tls_extensions
 from linekey.wire.door.alarm import Alarm
-from linekey.wire.door.http import DoorHttp
+from linekey.wire.door.http import DoorHttp, HttpTransport
 from linekey.wire.door.places import Place, Places
 from linekey.wire.door.refusal import Kind
 from linekey.wire.door.states import HALF_OPEN, TRANSITIONS, State, Step
-from linekey.wire.door.transport import TlsTransport
 from linekey.wire.proxy_protocol import parse_proxy_header
 from linekey.wire.sources import source_of
 
@@ -81,9 +81,6 @@ class Host(Server, Protocol):
     def may_begin(self, connection: "DoorConnection") -> bool:
         """Give it a handshake's place, or let it wait until its ``begin``."""
 
-    def handshake_ended(self, connection: "DoorConnection") -> None:
-        """Note that it is open now."""
-
     def placed(self, connection: "DoorConnection", place: Place | None) -> None:
         """Note another place of it; None while its answer is under way."""
 
@@ -94,17 +91,23 @@ class Host(Server, Protocol):
         """Put a refusal on record."""
 
 
-class DoorConnection(asyncio.Protocol):
-    """A TCP connection that a phone opened, or that nobody ought to have opened."""
+class DoorConnection(asyncio.Protocol, HttpTransport):
+    """A TCP connection that a phone opened, or that nobody ought to have opened.
+
+    It is the TCP transport's protocol, and HTTP's transport. What HTTP writes in one
+    turn of the event loop leaves in one piece, and a last answer together with its
+    close_notify.
+    """
 
     __slots__ = (
         "_alarm",
         "_discarded",
         "_header",
         "_http",
+        "_leaf",
+        "_pending",
         "_pump",
         "_raw",
-        "_tls",
         "door",
         "heard",
         "peer",
@@ -126,7 +129,8 @@ class DoorConnection(asyncio.Protocol):
         self._header: bytearray | None = None
         self._discarded = 0
         self._http: DoorHttp | None = None
-        self._tls: TlsTransport | None = None
+        self._leaf: Certificate | None = None
+        self._pending: list[bytes] = []
         self._alarm = Alarm(door.loop)
 
     def _move(self, step: Step) -> None:
@@ -185,8 +189,7 @@ class DoorConnection(asyncio.Protocol):
             self._gone()
         self._alarm.end()
         self._move(Step.LOST)
-        self._tls = None  # which knows this connection, too: no cycle is left behind
-        http, self._http = self._http, None
+        http, self._http = self._http, None  # which knows this, too: no cycle is left
         if http is not None:
             http.connection_lost(exc)
         self._pump.receive_eof()  # however it ended, its session can be resumed
@@ -274,25 +277,17 @@ class DoorConnection(asyncio.Protocol):
 
     def _open(self, event: HandshakeCompleted) -> None:
         self._move(Step.COMPLETED)
-        self.door.handshake_ended(self)
+        self.door.placed(self, self.door.places.asking)
         self._alarm.set(self.door.limits.request_s, self._request_too_slow)
         chain = event.info.peer_chain
-        self._tls = TlsTransport(
-            self,
-            self._raw,
-            self.door.loop,
-            peer=self.peer,
-            address=self.door.address,
-            leaf=chain[0] if chain else None,
-        )
+        self._leaf = chain[0] if chain else None
         self._http = DoorHttp(
             self.door.config,
             self.door.server_state,
             self.door.limits,
             tls_extensions(event.info, self.door.certificate),
-            self,
         )
-        self._http.connection_made(self._tls)
+        self._http.connection_made(self)
 
     def _fail(self, event: HandshakeFailed) -> None:
         """Say why this connection ends before it is open, on record and on the wire."""
@@ -363,8 +358,7 @@ class DoorConnection(asyncio.Protocol):
 
     def request_refused(self, status: int, code: str, reason: str) -> None:
         """Put on record what HTTP refused."""
-        leaf = self._tls.leaf if self._tls else None
-        self._record(code, reason, "request", certificate=leaf, status=status)
+        self._record(code, reason, "request", certificate=self._leaf, status=status)
 
     def _request_too_slow(self) -> None:
         if self._http is None:
@@ -380,10 +374,56 @@ class DoorConnection(asyncio.Protocol):
 
     # What the HTTP side asks for
 
-    def send(self, data: bytes) -> None:
-        """Encrypt and send; nothing happens when the connection is ending."""
-        if self.state is State.OPEN:
-            self._raw.write(self._pump.say(data))
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return ``peername`` and ``sockname`` as (address, port)."""
+        if name == "peername":
+            return self.peer
+        return self.door.address if name == "sockname" else default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep ``data`` for the end of this turn of the event loop."""
+        if self.state is State.OPEN and data:
+            if not self._pending:
+                self.door.loop.call_soon(self.flush)
+            self._pending.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        """Write each piece."""
+        for data in list_of_data:
+            self.write(data)
+
+    def flush(self) -> None:
+        """Encrypt and send what was written; nothing where the connection is ending."""
+        pending, self._pending = self._pending, []
+        if pending and self.state is State.OPEN:
+            data = pending[0] if len(pending) == 1 else b"".join(pending)
+            self._raw.write(self._pump.send(data))
+
+    def is_closing(self) -> bool:
+        """Whether this is closed, or about to be."""
+        return self.state is not State.OPEN
+
+    def pause_reading(self) -> None:
+        """Read no more from the peer for now."""
+        if not self._raw.is_closing():
+            self._raw.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._raw.is_closing():
+            self._raw.resume_reading()
+
+    def is_reading(self) -> bool:
+        """Whether bytes of the peer are being read."""
+        return self._raw.is_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes not yet sent."""
+        return self._raw.get_write_buffer_size()
+
+    def can_write_eof(self) -> bool:
+        """TLS 1.2 cannot end one side only."""
+        return False
 
     def request_began(self) -> None:
         """Start the clock of a request."""
@@ -410,11 +450,11 @@ class DoorConnection(asyncio.Protocol):
             self._record(f"{what}.gone", "the server ends")
             self.abort()
 
-    def close(self, last: bytes = b"") -> None:
-        """Send ``last`` and close_notify in one piece, then close."""
+    def close(self) -> None:
+        """Send what was written and close_notify in one piece, then close."""
         if self.state is not State.OPEN:
             return
-        self._raw.write(self._pump.end(last))
+        self._end_tls()
         self._move(Step.FINISHED)
         if self._raw.get_write_buffer_size():  # else it is lost in a moment
             self.door.placed(self, self.door.places.ending)
@@ -424,8 +464,12 @@ class DoorConnection(asyncio.Protocol):
     def close_lingering(self) -> None:
         """Say what is to be said, shut our side, and drain the peer's for a moment."""
         if self.state is State.OPEN:
-            self._raw.write(self._pump.end())
+            self._end_tls()
             self._linger(Step.FINISHED)
+
+    def _end_tls(self) -> None:
+        self._raw.write(self._pump.end(b"".join(self._pending)))
+        self._pending.clear()
 
     def _linger(self, step: Step) -> None:
         self._move(step)
@@ -445,8 +489,3 @@ class DoorConnection(asyncio.Protocol):
         if self.state is not State.CLOSED:
             self._move(Step.ABORTED)
             self._raw.abort()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the handshake is over and nothing has ended yet."""
-        return self.state is State.OPEN

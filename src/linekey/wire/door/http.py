@@ -8,7 +8,8 @@ nothing that was pipelined behind a broken request is ever answered; after a dec
 the application (403, 404) it goes on, and each request is decided by itself.
 """
 
-from typing import Any, Protocol
+import asyncio
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
@@ -21,7 +22,6 @@ from uvicorn.server import ServerState
 
 from linekey.errors import PeerError
 from linekey.settings import LimitSettings
-from linekey.wire.door.transport import TlsTransport
 from linekey.wire.request_head import place_target, read_host
 
 _PHRASES = {
@@ -43,26 +43,34 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
         self.reason = reason
 
 
-class Watcher(Protocol):
-    """Who keeps the clock of requests and the records."""
+class HttpTransport(asyncio.Transport):
+    """What HTTP writes to, and who keeps its clock and its records."""
+
+    __slots__ = ()
+
+    def flush(self) -> None:
+        """Send what was written."""
+
+    def close_lingering(self) -> None:
+        """Flush, end our side, and throw away what still comes."""
 
     def request_began(self) -> None:
-        """A request's first byte is here."""
+        """Take it that a request's first byte is here."""
 
     def request_ended(self) -> None:
-        """The whole request is here."""
+        """Take it that the whole request is here."""
 
     def idle(self) -> None:
-        """It is answered, and no other has begun."""
+        """Take it that all is answered, and no other request has begun."""
 
     def request_refused(self, status: int, code: str, reason: str) -> None:
-        """It was refused here."""
+        """Put on record what was refused here."""
 
 
 class DoorHttp(HttpToolsProtocol):
     """One verified connection's HTTP/1.1; ``extensions`` goes into each scope as is."""
 
-    transport: TlsTransport
+    transport: HttpTransport
 
     def __init__(
         self,
@@ -70,19 +78,17 @@ class DoorHttp(HttpToolsProtocol):
         state: ServerState,
         limits: LimitSettings,
         extensions: dict[str, Any],
-        watcher: Watcher,
     ) -> None:
         super().__init__(config=config, server_state=state, app_state={})
         self.limits = limits
         self.extensions = extensions
-        self.watcher = watcher
         self.in_head = False
         self.in_request = False
         self.head_bytes = 0
         self.body_bytes = 0
         self.refused = False
 
-    def connection_made(self, transport: TlsTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: HttpTransport) -> None:  # type: ignore[override]
         """Take the transport, without the system calls that uvicorn makes here."""
         self.connections.add(self)
         self.transport = transport
@@ -120,7 +126,7 @@ class DoorHttp(HttpToolsProtocol):
     def refuse(self, status: int, code: str, reason: str) -> None:
         """Answer with ``status`` if nothing is on its way, and end the connection."""
         self.refused = True
-        self.watcher.request_refused(status, code, reason)
+        self.transport.request_refused(status, code, reason)
         if self.pipeline:
             # An earlier request is being answered and this one waits behind it.
             self.pipeline.clear()
@@ -171,7 +177,7 @@ class DoorHttp(HttpToolsProtocol):
         self.scope["extensions"] = self.extensions
         self.in_head = self.in_request = True
         self.head_bytes = self.body_bytes = 0
-        self.watcher.request_began()
+        self.transport.request_began()
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request target."""
@@ -229,11 +235,11 @@ class DoorHttp(HttpToolsProtocol):
         """Note that the whole request is here."""
         self.in_request = False
         super().on_message_complete()
-        self.watcher.request_ended()
+        self.transport.request_ended()
 
     def on_response_complete(self) -> None:
         """Send what was written, then go on with the next request or idle."""
         self.transport.flush()
         super().on_response_complete()
         if self.timeout_keep_alive_task is not None:
-            self.watcher.idle()
+            self.transport.idle()

@@ -255,19 +255,15 @@ class Door:
             places.put(connection, places.handshakes)
             connection.begin()
 
-    def handshake_ended(self, connection: DoorConnection) -> None:
-        """Note that ``connection`` is open now."""
-        self.completed += 1
-        self.places.put(connection, self.places.asking)
-        self._next_turns()
-
     def placed(self, connection: DoorConnection, place: Place | None) -> None:
         """Note another place of ``connection``; None while its answer is under way."""
-        if connection.place is not place:  # the first request's is since the handshake
-            self.places.put(connection, place)
-        if place is self.places.ending:
+        places, before = self.places, connection.place
+        if before is not place:  # the first request's is since the handshake
+            places.put(connection, place)
+        if before is places.handshakes:
+            self.completed += place is places.asking
             self._next_turns()
-        if place is self.places.ending or place is self.places.idle:
+        if place is places.ending or place is places.idle:
             self._room_again()
 
     def connection_closed(self, connection: DoorConnection) -> None:
