@@ -87,6 +87,13 @@ def test_where_connections_take_turns_nothing_is_said_before_begin() -> None:
     assert other.take_output()
 
 
+def test_what_comes_before_its_turn_is_kept_for_the_handshake() -> None:
+    other = far(in_turn=True)
+    other.receive(near().take_output())
+    assert other.receive(b"this is no TLS record") == []
+    assert "no TLS records" in failed(other.begin(NOW)).reason
+
+
 def test_who_asks_for_a_certificate_is_seen() -> None:
     for contexts in (SITE, ASKING):
         one = near(identity=device().identity)
