@@ -7,6 +7,7 @@ Clients are curl and ``openssl s_client``; the backend is the real server throug
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from grp import getgrnam
 from pathlib import Path
 from pwd import getpwnam
@@ -56,7 +57,7 @@ def path_of(mac: Mac, model: str = "D785") -> str:
 
 def modernize(place: Place) -> None:
     """Leave the phone of 2010 out of the fleet."""
-    Devices(place.database).remove(place.old_phone)
+    Devices(place.database).remove(place.old_phone, datetime.now(UTC))
 
 
 def add_sha1_phone(place: Place) -> None:

@@ -24,6 +24,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests.selections import CASES, FLEET
 
 from linekey.certs.build import issue, new_key
 from linekey.certs.dn import Name
@@ -43,6 +44,7 @@ from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
 from linekey.store.retention import Retention, keep_within
 from linekey.store.schema import devices, layers, meta, metadata
+from linekey.store.selection import EVERYTHING, Order, SortBy
 from linekey.store.strangers import NETWORKS_A_MINUTE
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
@@ -532,3 +534,36 @@ def test_marks_and_the_older_databases_sealing_are_the_same_there(
         assert "canary-3" not in plain_columns(newer)
         (setting,) = Layers(newer).get(Scope.fleet()).settings
         assert (setting.value, setting.secret) == ("canary-3", True)
+
+
+def test_phones_are_selected_and_ordered_as_in_sqlite(
+    database: Database, tmp_path: Path
+) -> None:
+    with open_database(StateDir.open(tmp_path / "sqlite")) as sqlite:
+        both = Devices(database), Devices(sqlite)
+        for devices in both:
+            devices.add_all(FLEET, NOW)
+            for wanted, macs in CASES:
+                assert {device.mac for device in devices.all(wanted)} == macs, wanted
+                assert devices.count(wanted) == len(macs)
+        for by in SortBy:
+            for order in (Order(by), Order(by, True)):
+                walks = []
+                for devices in both:
+                    page, cursor = devices.page(EVERYTHING, order, None, 1)
+                    while cursor is not None:
+                        found, cursor = devices.page(EVERYTHING, order, cursor, 1)
+                        page += found
+                    walks.append([device.mac for device in page])
+                assert walks[0] == walks[1], order
+                assert len(walks[0]) == len(FLEET)
+
+
+def test_many_phones_are_changed_at_once(database: Database) -> None:
+    devices = Devices(database)
+    devices.add_all(FLEET, NOW)
+    done = devices.change_all(
+        EVERYTHING, lambda device: replace(device, label="new"), NOW
+    )
+    assert {device.label for device in devices.all()} == {"new"}
+    assert len(done) == len(FLEET)

@@ -328,7 +328,7 @@ def remove(
     """Delete a phone's record and settings. (To refuse the phone, revoke it.)"""
     with opened(state) as database:
         parsed = parse_mac(mac)
-        Devices(database).remove(parsed)
+        Devices(database).remove(parsed, now())
     if json:
         emit_json({"removed": parsed.digits})
     else:

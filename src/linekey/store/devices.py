@@ -9,9 +9,10 @@ database has its hash.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,14 +20,44 @@ from sqlalchemy.engine import Connection
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
+from linekey.provisioning.difference import Difference, between_devices
 from linekey.store.attempts import forget_attempts
 from linekey.store.database import Database
 from linekey.store.marks import keep_marks
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
 from linekey.store.schema import devices, revision, to_us
+from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection
 
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
 _CHUNK = 500
+
+
+class Change(NamedTuple):
+    """A device before and after; None: it was not, or is no longer, there."""
+
+    before: Device | None
+    after: Device | None
+
+    @property
+    def mac(self) -> Mac:
+        """Whose record it is."""
+        device = self.after or self.before
+        assert device is not None
+        return device.mac
+
+    @property
+    def new_digest(self) -> bool:
+        """Whether the device is new, gone, or has another password for digest."""
+        before, after = self
+        return before is None or after is None or before.digest != after.digest
+
+
+class Done(NamedTuple):
+    """What was done, or would be; ``details`` for a change only."""
+
+    mac: Mac
+    action: Literal["add", "change", "remove"]
+    details: tuple[Difference, ...] = ()
 
 
 class Devices:
@@ -46,29 +77,52 @@ class Devices:
         with self._database.read() as connection:
             return self._read(connection, mac)
 
-    def all(self) -> Iterator[Device]:
-        """Yield all devices by MAC, a part of them in memory at a time."""
-        last = ""
-        while True:
-            wanted = (
-                sa.select(*_COLUMNS)
-                .where(devices.c.mac > last)
-                .order_by(devices.c.mac)
-                .limit(_CHUNK)
-            )
-            with self._database.read() as connection:
-                rows = connection.execute(wanted).all()
-            for row in rows:
-                yield read_device(row, self._database.keys)
-            if len(rows) < _CHUNK:
+    def all(
+        self,
+        wanted: Selection = EVERYTHING,
+        order: Order = BY_MAC,
+        limit: int | None = None,
+    ) -> Iterator[Device]:
+        """Yield devices in this order, a part of them in memory at a time."""
+        cursor: str | None = None
+        left = limit
+        while left is None or left > 0:
+            part = _CHUNK if left is None else min(left, _CHUNK)
+            found, cursor = self.page(wanted, order, cursor, part)
+            yield from found
+            if cursor is None:
                 return
-            last = rows[-1].mac
+            left = None if left is None else left - len(found)
 
-    def count(self) -> int:
-        """Return how many devices there are."""
+    def page(
+        self, wanted: Selection, order: Order, cursor: str | None, limit: int
+    ) -> tuple[list[Device], str | None]:
+        """Return devices from a cursor on, and the cursor to go on with, if any.
+
+        Raises InputError for a cursor of another order.
+        """
+        columns = order.columns(self._database.is_sqlite)
+        query = sa.select(*_COLUMNS, devices.c.changed_at).where(*self._where(wanted))
+        if cursor is not None:
+            place = sa.tuple_(*order.read_cursor(cursor))
+            here = sa.tuple_(*columns)
+            query = query.where(here < place if order.descending else here > place)
+        query = query.order_by(*(c.desc() if order.descending else c for c in columns))
         with self._database.read() as connection:
-            query = sa.select(sa.func.count()).select_from(devices)
-            return int(connection.execute(query).scalar_one())
+            rows = connection.execute(query.limit(limit + 1)).all()
+        found = [read_device(row[:-1], self._database.keys) for row in rows[:limit]]
+        more = len(rows) > limit
+        return found, order.cursor(order.place_of(rows[limit - 1])) if more else None
+
+    def count(self, wanted: Selection = EVERYTHING) -> int:
+        """Return how many devices there are."""
+        query = sa.select(sa.func.count()).select_from(devices)
+        with self._database.read() as connection:
+            found = connection.execute(query.where(*self._where(wanted)))
+            return int(found.scalar_one())
+
+    def _where(self, wanted: Selection) -> list[sa.ColumnElement[bool]]:
+        return wanted.clauses(self._database.is_sqlite)
 
     def add(self, device: Device, now: datetime) -> Device:
         """Add one device. Raises InputError if its MAC is registered already."""
@@ -80,26 +134,42 @@ class Devices:
 
         Raises InputError, naming every MAC that is registered already.
         """
-        listed = list(added)  # what fails while it is read must hold no lock
-        with self._database.change() as connection:
-            also = {"version": _version(connection), "changed_at": to_us(now)}
-            # Sealed here, under the change's lock: see ``Database.change``.
-            keys = self._database.keys
-            kept, fresh = keep_marks(connection, keys, [d.layer for d in listed], now)
-            rows = [
-                device_values(replace(device, layer=layer), keys) | also
-                for device, layer in zip(listed, kept, strict=True)
-            ]
-            there = self._registered(connection, [row["mac"] for row in rows])
-            if there:
+        pairs = [Change(None, device) for device in added]  # read before any lock
+        macs = [pair.mac.digits for pair in pairs]
+
+        def parts(connection: Connection) -> Iterator[list[Change]]:
+            if there := self._registered(connection, macs):
                 raise _already(there)
-            for start in range(0, len(rows), _CHUNK):
-                connection.execute(sa.insert(devices), rows[start : start + _CHUNK])
-                part = listed[start : start + _CHUNK]
-                forget_attempts(connection, (device.mac for device in part))
+            for start in range(0, len(pairs), _CHUNK):
+                yield pairs[start : start + _CHUNK]
+
+        return len(self.apply(parts, now))
+
+    def apply(
+        self,
+        parts: Callable[[Connection], Iterable[Sequence[Change]]],
+        now: datetime,
+        *,
+        dry_run: bool = False,
+    ) -> list[Done]:
+        """Make all changes that ``parts`` yields in one transaction; say what differs.
+
+        ``parts`` reads by the transaction's connection, and what it raises undoes all.
+        A change that changes nothing is left out. With ``dry_run`` nothing is written.
+        """
+        done: list[Done] = []
+        fresh = False
+        begin = self._database.read if dry_run else self._database.change
+        with begin() as connection:
+            for part in parts(connection):
+                real = [pair for pair in part if pair.before != pair.after]
+                if not dry_run:
+                    real, marked = self._write(connection, real, now)
+                    fresh |= marked
+                done += [_done(pair) for pair in real]
         if fresh:
             self._database.forget_deleted()
-        return len(rows)
+        return done
 
     def registered(self, macs: Iterable[Mac]) -> frozenset[Mac]:
         """Return which of these MACs are registered."""
@@ -119,24 +189,40 @@ class Devices:
             before = self._read(connection, mac)
             if before is None:
                 raise _unknown(mac)
-            after = how(before)
-            if after == before:
+            changed = replace(how(before), mac=mac)
+            if changed == before:
                 return before
-            keys = self._database.keys
-            (layer,), fresh = keep_marks(
-                connection, keys, [after.layer], now, before.layer
-            )
-            after = replace(after, mac=mac, version=_version(connection), layer=layer)
-            values = device_values(after, self._database.keys)
-            values["changed_at"] = to_us(now)
-            connection.execute(
-                sa.update(devices).where(devices.c.mac == mac.digits).values(values)
-            )
-            if after.digest != before.digest:
-                forget_attempts(connection, [mac])
+            (written,), fresh = self._write(connection, [Change(before, changed)], now)
         if fresh:
             self._database.forget_deleted()
-        return after
+        assert written.after is not None
+        return written.after
+
+    def change_all(
+        self,
+        wanted: Selection,
+        how: Callable[[Device], Device],
+        now: datetime,
+        *,
+        expected: int | None = None,
+        dry_run: bool = False,
+        seen: Callable[[int], None] = lambda count: None,
+    ) -> list[Done]:
+        """Change all devices of a selection by ``how``, or none of them.
+
+        ``expected`` is how many there were when the operator agreed; ``seen`` is told
+        how many have been looked at. Raises InputError if there are more or fewer now,
+        if a MAC that the selection names is not registered, and whatever ``how``
+        raises.
+        """
+
+        def parts(connection: Connection) -> Iterator[list[Change]]:
+            self._check(connection, wanted, expected)
+            for part in self._parts(connection, wanted):
+                yield [Change(device, how(device)) for device in part]
+                seen(len(part))
+
+        return self.apply(parts, now, dry_run=dry_run)
 
     def revoke(self, mac: Mac, reason: str, now: datetime) -> Device:
         """Revoke a device: from the next request on it gets nothing.
@@ -153,15 +239,13 @@ class Devices:
             mac, lambda d: replace(d, state="active", revoked_reason=""), now
         )
 
-    def remove(self, mac: Mac) -> None:
+    def remove(self, mac: Mac, now: datetime) -> None:
         """Remove a device with its layer. Raises InputError if it is not registered."""
         with self._database.change() as connection:
-            gone = connection.execute(
-                sa.delete(devices).where(devices.c.mac == mac.digits)
-            )
-            if not gone.rowcount:
+            before = self._read(connection, mac)
+            if before is None:
                 raise _unknown(mac)
-            forget_attempts(connection, [mac])
+            self._write(connection, [Change(before, None)], now)
 
     def new_token(self, mac: Mac, now: datetime) -> str:
         """Make a one-time token for a device, in place of one it had.
@@ -175,6 +259,88 @@ class Devices:
             mac, lambda d: replace(d, token_sha256=hashed, token_used_at=None), now
         )
         return token
+
+    def _write(
+        self, connection: Connection, changes: Sequence[Change], now: datetime
+    ) -> tuple[list[Change], bool]:
+        """Write changes, the only place that does, and return them as written.
+
+        And whether a name was marked as a secret for the first time (``Kept``).
+        """
+        keys = self._database.keys  # sealed under the change's lock: see its docstring
+        version = _version(connection)
+        new = [after for _, after in changes if after is not None]
+        old = [before for before, after in changes if before and after]
+        kept, fresh = keep_marks(
+            connection, keys, [d.layer for d in new], now, [d.layer for d in old]
+        )
+        layers = iter(kept)
+        written = [
+            Change(
+                before,
+                after and replace(after, version=version, layer=next(layers)),
+            )
+            for before, after in changes
+        ]
+        also = {"changed_at": to_us(now)}
+        added, changed = (
+            [
+                device_values(after, keys) | also
+                for before, after in written
+                if after is not None and (before is None) is is_new
+            ]
+            for is_new in (True, False)
+        )
+        if added:
+            connection.execute(sa.insert(devices), added)
+        if changed:
+            names = [name for name in changed[0] if name != "mac"]
+            connection.execute(
+                sa.update(devices)
+                .where(devices.c.mac == sa.bindparam("its_mac"))
+                .values({name: sa.bindparam(name) for name in names}),
+                [row | {"its_mac": row.pop("mac")} for row in changed],
+            )
+        if gone := [change.mac for change in written if change.after is None]:
+            connection.execute(
+                sa.delete(devices).where(devices.c.mac.in_([m.digits for m in gone]))
+            )
+        forget_attempts(connection, [c.mac for c in written if c.new_digest])
+        return written, fresh
+
+    def _check(
+        self, connection: Connection, wanted: Selection, expected: int | None
+    ) -> None:
+        if wanted.macs is not None:
+            listed = [mac.digits for mac in wanted.macs]
+            if missing := wanted.macs - self._registered(connection, listed):
+                raise InputError(
+                    f"not registered: {_named(missing)}",
+                    hint="take them from the list, or register them first",
+                )
+        if expected is None:
+            return
+        query = sa.select(sa.func.count()).select_from(devices)
+        count = connection.execute(query.where(*self._where(wanted))).scalar_one()
+        if count != expected:
+            raise InputError(
+                f"meanwhile it is {count} phones, no longer {expected}",
+                hint="nothing was changed; look at them again",
+            )
+
+    def _parts(
+        self, connection: Connection, wanted: Selection
+    ) -> Iterator[list[Device]]:
+        last = ""
+        where = self._where(wanted)
+        while True:
+            query = sa.select(*_COLUMNS).where(*where, devices.c.mac > last)
+            query = query.order_by(devices.c.mac).limit(_CHUNK)
+            rows = connection.execute(query).all()
+            if not rows:
+                return
+            yield [read_device(row, self._database.keys) for row in rows]
+            last = rows[-1].mac
 
     def _read(self, connection: Connection, mac: Mac) -> Device | None:
         wanted = sa.select(*_COLUMNS).where(devices.c.mac == mac.digits)
@@ -206,9 +372,20 @@ def _unknown(mac: Mac) -> InputError:
 
 
 def _already(macs: frozenset[Mac]) -> InputError:
-    named = ", ".join(str(mac) for mac in sorted(macs)[:10])
-    more = f" and {len(macs) - 10} more" if len(macs) > 10 else ""
     return InputError(
-        f"registered already: {named}{more}",
+        f"registered already: {_named(macs)}",
         hint="change a device with linekey device set MAC",
     )
+
+
+def _named(macs: frozenset[Mac]) -> str:
+    named = ", ".join(str(mac) for mac in sorted(macs)[:10])
+    return named + (f" and {len(macs) - 10} more" if len(macs) > 10 else "")
+
+
+def _done(change: Change) -> Done:
+    if change.before is None:
+        return Done(change.mac, "add")
+    if change.after is None:
+        return Done(change.mac, "remove")
+    return Done(change.mac, "change", between_devices(*change))

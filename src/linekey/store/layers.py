@@ -138,7 +138,7 @@ class Layers:
             after = how(before)
             if after == before:
                 return before
-            (after,), fresh = keep_marks(connection, keys, [after], now, before)
+            (after,), fresh = keep_marks(connection, keys, [after], now, [before])
             values = layer_values(scope.text, after, keys)
             values["changed_at"] = to_us(now)
             if row is None:

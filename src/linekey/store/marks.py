@@ -60,7 +60,7 @@ def keep_marks(
     keys: KeyRing,
     new: Iterable[Layer],
     now: datetime,
-    before: Layer | None = None,
+    before: Iterable[Layer] = (),
 ) -> Kept:
     """Return layers that are about to be written, with the marks that hold for them.
 
@@ -79,7 +79,7 @@ def keep_marks(
                 )
     fresh = {name for layer in new for name in _marked_in(layer)} - known
     # A value keeps a mark whose name was taken back since (``unmark``).
-    fresh -= set() if before is None else _marked_in(before)
+    fresh = fresh.difference(*(_marked_in(layer) for layer in before))
     if fresh:
         connection.execute(
             sa.insert(secret_names),

@@ -144,7 +144,7 @@ async def test_rows_are_bounded_and_the_hottest_stay(
             lambda d: replace(d, digest=DigestCredential.create("u", "r", "new")),
             now,
         ),
-        lambda devices, now: devices.remove(MAC),
+        lambda devices, now: devices.remove(MAC, now),
     ],
 )
 async def test_a_new_password_begins_anew(

@@ -21,6 +21,7 @@ from linekey.store.rotation import rotate_key
 from linekey.store.schema import devices as table
 from linekey.store.schema import layers as layers_table
 from linekey.store.secrets import format_keys, parse_keys
+from linekey.store.selection import EVERYTHING, Selection
 
 MAC = Mac("000413AABBCC")
 OTHER = Mac("000413AABBCD")
@@ -138,7 +139,7 @@ def test_every_change_raises_the_version(database: Database, now: datetime) -> N
         devices.revoke(MAC, "stolen", now).version,
         devices.restore(MAC, now).version,
     ]
-    devices.remove(MAC)
+    devices.remove(MAC, now)
     versions.append(devices.add(full_device(), now).version)
     assert versions == sorted(set(versions)), "also removed and added again"
 
@@ -188,7 +189,7 @@ def test_adding_many_is_all_or_nothing_and_names_those_there(
     [
         lambda devices, now: devices.get(MAC),
         lambda devices, now: devices.revoke(MAC, "", now),
-        lambda devices, now: devices.remove(MAC),
+        lambda devices, now: devices.remove(MAC, now),
         lambda devices, now: devices.new_token(MAC, now),
     ],
     ids=["get", "revoke", "remove", "token"],
@@ -231,3 +232,63 @@ def test_a_rotated_key_seals_everything_and_a_running_reader_finds_it(
     database.state.replace_key("database.key", format_keys([newest]))
     with open_database(database.state) as alone:
         assert Devices(alone).get(MAC) == before
+
+
+def labelled(label: str) -> Callable[[Device], Device]:
+    return lambda device: replace(device, label=label)
+
+
+@pytest.fixture
+def hundreds(database: Database, now: datetime) -> Devices:
+    devices = Devices(database)
+    devices.add_all(
+        (Device(Mac(f"{n:012X}"), "snom", "D785") for n in range(1, 1201)), now
+    )
+    return devices
+
+
+def test_a_selection_is_changed_whole(hundreds: Devices, now: datetime) -> None:
+    counts: list[int] = []
+    done = hundreds.change_all(
+        Selection(model="D785"), labelled("x"), now, expected=1200, seen=counts.append
+    )
+    assert sum(counts) == len(done) == 1200
+    assert {d.label for d in hundreds.all()} == {"x"}
+    assert done[0].details[0].as_json() == {"what": "label", "from": None, "to": "x"}
+
+
+def test_a_selection_is_changed_whole_or_not_at_all(
+    hundreds: Devices, now: datetime
+) -> None:
+    def fails_late(device: Device) -> Device:
+        if device.mac.digits == f"{1100:012X}":
+            raise InputError("no")
+        return replace(device, label="x")
+
+    gone = Selection(macs=frozenset({Mac(f"{1:012X}"), MAC}))
+    for wanted, how, expected, reason in (
+        (Selection(), fails_late, None, "no"),
+        (Selection(), labelled("x"), 1199, "no longer 1199"),
+        (gone, labelled("x"), None, "not registered: 000413AABBCC"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            hundreds.change_all(wanted, how, now, expected=expected)
+        assert {d.label for d in hundreds.all()} == {""}
+
+
+def test_a_trial_changes_nothing(hundreds: Devices, now: datetime) -> None:
+    done = hundreds.change_all(EVERYTHING, labelled("x"), now, dry_run=True)
+    assert len(done) == 1200
+    assert {d.label for d in hundreds.all()} == {""}
+
+
+def test_what_a_change_leaves_as_it_is_keeps_its_version(
+    hundreds: Devices, now: datetime
+) -> None:
+    before = {d.mac: d.version for d in hundreds.all()}
+    first = Mac(f"{1:012X}")
+    hundreds.change(first, labelled("x"), now)
+    done = hundreds.change_all(EVERYTHING, labelled("x"), now)
+    assert len(done) == 1199
+    assert hundreds.get(first).version < hundreds.get(Mac(f"{2:012X}")).version
+    assert all(hundreds.get(mac).version > version for mac, version in before.items())

@@ -71,12 +71,12 @@ async def test_removed_and_added_again_is_not_the_old_one(
     devices = Devices(database)
     devices.add(Device(MAC, "snom", label="old"), now)
     assert (await registry.find(MAC, await registry.revision())) is not None
-    devices.remove(MAC)
+    devices.remove(MAC, now)
     devices.add(Device(MAC, "snom", label="new"), now)
     device = await registry.find(MAC, await registry.revision())
     assert device is not None
     assert device.label == "new"
-    devices.remove(MAC)
+    devices.remove(MAC, now)
     assert await registry.find(MAC, await registry.revision()) is None
 
 

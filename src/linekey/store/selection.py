@@ -1,0 +1,292 @@
+"""Which phones are meant, in which order, and from where on.
+
+A ``Selection`` is what commands, API and pages ask by; everything it names must hold.
+A pattern is the whole text, with ``*`` for any characters and ``?`` for one; the
+letters A to Z are the same in either case. ``search`` finds a part of MAC, label, model
+or firmware.
+
+Rules: SQLite and PostgreSQL select and order alike (so no locale's rules). No phone is
+found by the value of a secret: it is sealed, and asking again and again would tell it.
+A cursor is a place in an order, not a number of phones, so that a list goes on rightly
+while phones come and go.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from linekey.catalog.known_settings import why_unknown
+from linekey.catalog.secrecy import is_secret
+from linekey.errors import InputError
+from linekey.mac import Mac
+from linekey.provisioning.device import State
+from linekey.provisioning.document import parse_setting
+from linekey.store.schema import devices
+
+MAX_PATTERN = 256
+"""Characters of a pattern; the longest column of names has 64."""
+MAX_WILDCARDS = 8
+"""Of ``*`` in a pattern: each one multiplies what a database tries."""
+
+_COLUMNS = ("mac", "vendor", "model", "firmware", "label", "state", "revoked_reason")
+_Where = list[sa.ColumnElement[bool]]
+
+
+class SortBy(StrEnum):
+    """What a list is ordered by; then by MAC."""
+
+    MAC = "mac"
+    VENDOR = "vendor"
+    MODEL = "model"
+    LABEL = "label"
+    STATE = "state"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order: ``label``, or ``-label`` with the last first."""
+
+    by: SortBy = SortBy.MAC
+    descending: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``label`` or ``-label``; raises InputError."""
+        name = text.strip().lower()
+        try:
+            return cls(SortBy(name.removeprefix("-")), name.startswith("-"))
+        except ValueError:
+            known = ", ".join(SortBy)
+            raise InputError(
+                f"no list is ordered by {text[:40]!r}",
+                hint=f"one of {known}; with - before it the last comes first",
+            ) from None
+
+    def __str__(self) -> str:
+        return f"-{self.by}" if self.descending else self.by.value
+
+    def columns(self, sqlite: bool) -> list[sa.ColumnElement[Any]]:
+        """What to order by; the MAC is last, and makes each place one of its own."""
+        if self.by is SortBy.MAC:
+            return [devices.c.mac]
+        if self.by is SortBy.CHANGED:
+            return [devices.c.changed_at, devices.c.mac]
+        column: sa.ColumnElement[str] = sa.func.coalesce(devices.c[self.by.value], "")
+        return [column if sqlite else sa.collate(column, "C"), devices.c.mac]
+
+    def place_of(self, row: Any) -> tuple[Any, ...]:
+        """The place of a row that has ``changed_at``, for ``after`` and a cursor."""
+        if self.by is SortBy.MAC:
+            return (row.mac,)
+        if self.by is SortBy.CHANGED:
+            return (row.changed_at, row.mac)
+        return (getattr(row, self.by.value) or "", row.mac)
+
+    def cursor(self, place: Sequence[Any]) -> str:
+        """Write a place as a text that stands in a URL as it is."""
+        text = json.dumps([str(self), *place], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def read_cursor(self, text: str) -> tuple[Any, ...]:
+        """Read what ``cursor`` wrote. Raises InputError if this order did not."""
+        try:
+            data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            order, *place = json.loads(data)
+        except (binascii.Error, ValueError, TypeError):
+            order, place = None, []
+        first = int if self.by is SortBy.CHANGED else str
+        kinds = (str,) if self.by is SortBy.MAC else (first, str)
+        fits = len(place) == len(kinds) and all(map(isinstance, place, kinds))
+        if order != str(self) or not fits or "\0" in str(place):
+            raise InputError(
+                "this cursor is not one of this list in this order",
+                hint="begin again without a cursor",
+            )
+        return tuple(place)
+
+
+BY_MAC = Order()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A column, or a setting of the phone's own layer, and what it is to be.
+
+    An empty ``pattern`` finds phones where it is not set.
+    """
+
+    name: str
+    idx: int | None
+    pattern: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``NAME=VALUE`` or ``NAME[IDX]=VALUE``; raises InputError."""
+        setting = parse_setting(text)
+        name, idx, value = setting.name, setting.idx, setting.value.strip()
+        if idx is None and name.lower() in _COLUMNS:
+            return cls(name.lower(), None, value)
+        odd = why_unknown(name, idx, _COLUMNS)
+        if odd is not None and odd.instead:
+            raise InputError(
+                str(odd),
+                hint="name a setting as it is written, or one of "
+                + ", ".join(_COLUMNS),
+            )
+        if value and is_secret(name):
+            raise InputError(
+                f"{name} is a secret: no phone is found by its value",
+                hint=f"{name}= finds the phones that have none of their own",
+            )
+        return cls(name, idx, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which phones; what is None or empty asks for nothing."""
+
+    macs: frozenset[Mac] | None = None
+    vendor: str | None = None
+    model: str | None = None
+    label: str | None = None
+    state: State | None = None
+    search: str = ""
+    where: tuple[Condition, ...] = ()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is asked for, so that every phone is meant."""
+        return self == Selection()
+
+    def clauses(self, sqlite: bool) -> _Where:
+        """It as conditions of SQL. Raises InputError for a pattern beyond bounds."""
+        found: _Where = []
+        if self.macs is not None:
+            found.append(_one_of(self.macs, sqlite))
+        for name in ("vendor", "model", "label"):
+            if (pattern := getattr(self, name)) is not None:
+                found.append(_column(Condition(name, None, pattern), sqlite))
+        if self.state is not None:
+            found.append(devices.c.state == self.state)
+        if words := self.search.strip():
+            found.append(_search(words, sqlite))
+        for condition in self.where:
+            is_column = condition.idx is None and condition.name in _COLUMNS
+            found.append((_column if is_column else _setting)(condition, sqlite))
+        return found
+
+    def describe(self) -> str:
+        """It in the words of the command line, for a question or an error."""
+        parts = [
+            f"--{name} {value!r}"
+            for name in ("vendor", "model", "label")
+            if (value := getattr(self, name)) is not None
+        ]
+        parts += [f"--where {_written(c)}" for c in self.where]
+        parts += [f"--search {self.search!r}"] if self.search else []
+        parts += ["--revoked"] if self.state == "revoked" else []
+        parts += [f"a list of {len(self.macs)}"] if self.macs is not None else []
+        return ", ".join(parts) or "all phones"
+
+
+EVERYTHING = Selection()
+
+
+def _written(condition: Condition) -> str:
+    idx = "" if condition.idx is None else f"[{condition.idx}]"
+    return f"{condition.name}{idx}={condition.pattern}"
+
+
+def _one_of(macs: frozenset[Mac], sqlite: bool) -> sa.ColumnElement[bool]:
+    # One value, since a statement has room for 32,766 (SQLite) or 65,535.
+    listed = sorted(mac.digits for mac in macs)
+    if sqlite:
+        each = sa.func.json_each(json.dumps(listed)).table_valued("value")
+        return devices.c.mac.in_(sa.select(each.c.value))
+    array = sa.func.jsonb_array_elements_text(sa.literal(listed, JSONB))
+    return devices.c.mac.in_(sa.select(array.column_valued("listed")))
+
+
+def _fold(column: Any, sqlite: bool) -> Any:
+    # SQLite's lower() knows A to Z only; so does PostgreSQL's under the collation C.
+    return sa.func.lower(column if sqlite else sa.collate(column, "C"))
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _like(column: Any, pattern: str, sqlite: bool) -> Any:
+    _check(pattern)
+    text = pattern.translate(_ASCII_LOWER)
+    if not set("*?") & set(text):
+        return _fold(column, sqlite) == text
+    for special in "\\%_":
+        text = text.replace(special, f"\\{special}")
+    text = text.replace("*", "%").replace("?", "_")
+    return _fold(column, sqlite).like(text, escape="\\")
+
+
+def _check(pattern: str) -> None:
+    if len(pattern) > MAX_PATTERN or pattern.count("*") > MAX_WILDCARDS:
+        raise InputError(
+            f"a pattern has at most {MAX_PATTERN} characters and {MAX_WILDCARDS} *",
+            hint="ask for less, or give a list of MACs",
+        )
+    if not pattern.isprintable():
+        raise InputError(
+            "a pattern with a control character", hint="leave it out, or write ?"
+        )
+
+
+def _search(words: str, sqlite: bool) -> sa.ColumnElement[bool]:
+    _check(words)
+    text = words.translate(_ASCII_LOWER)
+    columns = [devices.c.label, devices.c.model, devices.c.firmware, devices.c.mac]
+    digits = text.replace(":", "").replace("-", "").replace(".", "")
+    found = [_fold(c, sqlite).contains(text, autoescape=True) for c in columns]
+    if digits and digits != text:
+        found.append(_fold(devices.c.mac, sqlite).contains(digits, autoescape=True))
+    return sa.or_(*found)
+
+
+def _column(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool]:
+    column = sa.func.coalesce(devices.c[condition.name], "")
+    pattern = condition.pattern
+    if condition.name == "mac":
+        pattern = pattern.replace(":", "").replace("-", "")
+    found: sa.ColumnElement[bool] = _like(column, pattern, sqlite)
+    return found
+
+
+def own_settings(sqlite: bool) -> tuple[Any, Callable[[str], Any]]:
+    """The settings in each phone's own layer: a table to join, and its fields."""
+    if sqlite:
+        each = sa.func.json_each(devices.c.layer, "$.settings").table_valued("value")
+        return each, lambda name: sa.func.json_extract(each.c.value, f"$.{name}")
+    array = sa.cast(devices.c.layer, JSONB)["settings"]
+    entry = sa.func.jsonb_array_elements(array).table_valued(
+        sa.column("value", JSONB), name="setting"
+    )
+    return entry, lambda name: entry.c.value[name].astext
+
+
+def _setting(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool]:
+    table, field = own_settings(sqlite)
+    idx: Any = condition.idx
+    if idx is not None and not sqlite:
+        idx = str(idx)  # the field as text
+    of_it = [field("name") == condition.name]
+    of_it.append(field("idx").is_(None) if idx is None else field("idx") == idx)
+    there = sa.select(sa.literal(1)).select_from(table)
+    if condition.pattern:
+        of_it.append(_like(field("value"), condition.pattern, sqlite))
+        return sa.exists(there.where(*of_it).correlate(devices))
+    return ~sa.exists(there.where(*of_it).correlate(devices))
