@@ -21,8 +21,8 @@ from linekey.phone.edge.runner import VirtualPhone
 from linekey.phone.pages.server import PhoneServer, serve_pages
 from linekey.phone.state import PhoneState
 from linekey.phone.uses.browser.browsing import Browsing
+from linekey.phone.uses.directory.handle import Directory, Found
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
-from linekey.phone.uses.directory.view import Directory, Found
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.states import LineState
 

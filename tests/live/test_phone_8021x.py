@@ -24,7 +24,7 @@ from linekey.phone.uses.network.events import (
     NetworkCertificateUploaded,
     NetworkLoginWanted,
 )
-from linekey.phone.uses.network.view import Network
+from linekey.phone.uses.network.handle import Network
 
 pytestmark = [pytest.mark.peer("freeradius"), pytest.mark.peer("eapol_test")]
 

@@ -17,7 +17,7 @@ from linekey.phone.events import Answer, ExceptionAdded
 from linekey.phone.identity import DeviceIdentity
 from linekey.phone.state import PhoneState, new_phone
 from linekey.phone.uses.directory.events import LookupWanted
-from linekey.phone.uses.directory.view import Directory
+from linekey.phone.uses.directory.handle import Directory
 
 pytestmark = pytest.mark.peer("slapd")
 

@@ -26,7 +26,7 @@ from linekey.phone.uses.actions.events import (
     NamedKeyPressed,
     SoftKeyPressed,
 )
-from linekey.phone.uses.actions.use import key_event
+from linekey.phone.uses.actions.handle import key_event
 from linekey.phone.uses.browser.events import BackPressed, BrowserLeft
 from linekey.phone.uses.directory.events import LookupEnded
 from linekey.phone.uses.directory.look_up import Entry, LookupResult

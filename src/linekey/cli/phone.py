@@ -4,7 +4,6 @@ A phone lives in ``<state>/phones/<MAC>/``. While ``linekey phone run`` (or ``li
 up``) runs it, the other verbs talk to that process; otherwise they change its files.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +16,7 @@ from linekey.cli.output import console, emit_json, note
 from linekey.cli.phone_asking import (
     print_answer,
     report_of,
-    tell_running,
+    tell,
     with_authorities,
 )
 from linekey.cli.phone_text import notice_lines, show_rows
@@ -25,18 +24,12 @@ from linekey.errors import InputError
 from linekey.mac import parse_mac
 from linekey.phone.edge.disk import PhoneFolder, PhoneStore
 from linekey.phone.events import (
-    Answer,
-    CertificateRemoved,
     CertificateUploaded,
     Event,
-    ExceptionAdded,
     FactoryResetDone,
     NotificationDismissed,
-    PatchInstalled,
-    ServerAuthenticationActivated,
     SettingEntered,
 )
-from linekey.phone.machine import Machine
 from linekey.phone.report import (
     TABS,
     describe_certificates,
@@ -213,18 +206,6 @@ def factory_reset(
 
 
 @app.command(cls=MacFirst)
-def patch(
-    mac: MacArgument = "",
-    *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="By linekey lab patch.")],
-    state: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Install a firmware patch: a SHA-2 certificate for this one phone."""
-    _act(_folder(state, mac), PatchInstalled(read_file(file)), as_json)
-
-
-@app.command(cls=MacFirst)
 def upload(
     mac: MacArgument = "",
     *,
@@ -243,38 +224,6 @@ def upload(
     kind = CertificateUploaded if tab == "server" else NetworkCertificateUploaded
     event = kind(read_file(file), admin=not user)
     _act(_folder(state, mac), event, as_json)
-
-
-@app.command(cls=MacFirst)
-def exception(
-    mac: MacArgument = "",
-    *,
-    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
-    state: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Add an exception for a certificate on the Unknown Certificates tab."""
-    _act(_folder(state, mac), ExceptionAdded(sha256), as_json)
-
-
-@app.command(cls=MacFirst)
-def remove(
-    mac: MacArgument = "",
-    *,
-    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="8 digits or more.")],
-    state: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a certificate off its tab."""
-    _act(_folder(state, mac), CertificateRemoved(sha256), as_json)
-
-
-@app.command()
-def activate(
-    mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
-) -> None:
-    """Activate TLS server authentication; in 8.x only a factory reset clears it."""
-    _act(_folder(state, mac), ServerAuthenticationActivated(), as_json)
 
 
 @app.command("set", cls=MacFirst)
@@ -312,16 +261,7 @@ phone_uses.add_verbs(app, lambda state, mac: _folder(state, mac))
 
 def _act(folder: PhoneFolder, event: Event, as_json: bool) -> None:
     """Let the phone take an event, in its own process or here."""
-    if folder.running:
-        answer = tell_running(folder, event)
-    else:
-        with folder.lock():
-            machine = Machine(with_authorities(folder.load()))
-            commands = machine.handle(event, datetime.now(UTC))
-            folder.save(machine.state)
-        answers = [c for c in commands if isinstance(c, Answer)]
-        answer = answers[-1] if answers else Answer(True, "done")
-    print_answer(answer, as_json)
+    print_answer(tell(folder, event), as_json)
 
 
 def _store(state: Path | None) -> PhoneStore:

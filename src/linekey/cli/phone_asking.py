@@ -4,6 +4,8 @@ Rule: while a process runs the phone, it alone knows how the phone is; its lines
 screen are kept in no file.
 """
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -12,9 +14,12 @@ from linekey.catalog.root_lists import lists_for
 from linekey.cli.opening import printable
 from linekey.cli.output import console, emit_json
 from linekey.errors import StorageError
+from linekey.phone.edge.carry import carry_out
 from linekey.phone.edge.control import ask
 from linekey.phone.edge.disk import PhoneFolder
-from linekey.phone.events import Answer, Event
+from linekey.phone.edge.runner import VirtualPhone
+from linekey.phone.events import Answer, Errand, Event
+from linekey.phone.machine import Machine
 from linekey.phone.report import describe_phone
 from linekey.phone.requests import to_request
 from linekey.phone.state import PhoneState
@@ -27,6 +32,21 @@ def tell_running(folder: PhoneFolder, event: Event) -> Answer:
     """
     _must_run(folder)
     return Answer(**ask(folder.control_path, to_request(event)))
+
+
+def tell(folder: PhoneFolder, event: Event) -> Answer:
+    """Have the phone take an event, in its own process or here; what came of it."""
+    if folder.running:
+        return tell_running(folder, event)
+    with folder.lock():
+        machine = Machine(with_authorities(folder.load()))
+        commands = machine.handle(event, datetime.now(UTC))
+        for errand in [c for c in commands if isinstance(c, Errand)]:
+            ended = asyncio.run(carry_out(VirtualPhone(machine.state), errand))
+            commands = machine.handle(ended, datetime.now(UTC))
+        folder.save(machine.state)
+    answers = [c for c in commands if isinstance(c, Answer)]
+    return answers[-1] if answers else Answer(True, "done")
 
 
 def running_report(folder: PhoneFolder) -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""The verbs of ``linekey phone`` that its uses of TLS bring, and ``screen``.
+"""The verbs of ``linekey phone`` that the phone and its uses bring, and ``screen``.
 
-Rule: they act on the process that runs the phone; one that its use says goes alone
-(802.1X: a phone logs into the network before anything else) also goes without one.
+Rule: they act on the process that runs the phone; one that says it goes alone (802.1X:
+a phone logs into the network before anything else) also goes without one.
 """
 
-import asyncio
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +17,12 @@ from linekey.cli.output import console, emit_json, err_console
 from linekey.cli.phone_asking import (
     print_answer,
     running_report,
+    tell,
     tell_running,
-    with_authorities,
 )
 from linekey.cli.phone_text import screen_lines
-from linekey.phone.edge.carry import carry_out
+from linekey.phone.device import DEVICE
 from linekey.phone.edge.disk import PhoneFolder
-from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import Answer, Errand, Event
-from linekey.phone.machine import Machine
 from linekey.phone.report import screen_of
 from linekey.phone.uses.all import USES
 from linekey.phone.uses.use import Parameter, Verb
@@ -38,7 +33,7 @@ FindFolder = Callable[[Path | None, str], PhoneFolder]
 
 def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     """Add these verbs to ``linekey phone``."""
-    for use in USES:
+    for use in (DEVICE, *USES):
         for verb in use.verbs:
             kind = MacFirst if any(not p.option for p in verb.parameters) else None
             app.command(verb.name, cls=kind)(_function(verb, find))
@@ -64,8 +59,7 @@ def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
             **{p.name: _given(p, words[p.name]) for p in verb.parameters}
         )
         folder = find(state, mac)
-        act = tell_running if folder.running or not verb.alone else _alone
-        answer = act(folder, event)
+        answer = (tell if verb.alone else tell_running)(folder, event)
         if as_json or verb.found is None:
             print_answer(answer, as_json)
             return
@@ -111,7 +105,7 @@ def _typed(parameter: Parameter) -> tuple[Any, Any]:
     if not parameter.required:
         kind, default = (kind, "") if kind is str else (kind | None, None)
     info = (
-        typer.Option(parameter.option, **more)
+        typer.Option("--" + parameter.name.replace("_", "-"), **more)
         if parameter.option
         else typer.Argument(**more)
     )
@@ -123,16 +117,3 @@ def _given(parameter: Parameter, value: Any) -> Any:
     if parameter.kind == "file":
         return read_file(value)
     return value or [] if parameter.kind == "texts" else value
-
-
-def _alone(folder: PhoneFolder, event: Event) -> Answer:
-    """Do it with a phone that does not run."""
-    with folder.lock():
-        machine = Machine(with_authorities(folder.load()))
-        commands = machine.handle(event, datetime.now(UTC))
-        for errand in [c for c in commands if isinstance(c, Errand)]:
-            ended = asyncio.run(carry_out(VirtualPhone(machine.state), errand))
-            commands = machine.handle(ended, datetime.now(UTC))
-        folder.save(machine.state)
-    answers = [c for c in commands if isinstance(c, Answer)]
-    return answers[-1]

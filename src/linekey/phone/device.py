@@ -35,7 +35,15 @@ from linekey.phone.state import PhoneState, Status
 from linekey.phone.tabs import find_certificate, remove, upload
 from linekey.phone.tls_log import note_connection
 from linekey.phone.typed import check_idx
-from linekey.phone.uses.use import Button, Request, Result, Use, number_in
+from linekey.phone.uses.use import (
+    Button,
+    Parameter,
+    Request,
+    Result,
+    Use,
+    Verb,
+    number_in,
+)
 
 
 def _powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
@@ -49,37 +57,6 @@ def _powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
         *row.warnings,
     )
     return _introduce(state, now), []
-
-
-def _connection_reported(
-    state: PhoneState, event: ConnectionReported, now: datetime
-) -> Result:
-    return note_connection(state, event.report, now), [Save()]
-
-
-def _certificate_removed(
-    state: PhoneState, event: CertificateRemoved, now: datetime
-) -> Result:
-    state, reply = remove(state, event.sha256, now)
-    return state, [Save(), reply]
-
-
-def _certificate_uploaded(
-    state: PhoneState, event: CertificateUploaded, now: datetime
-) -> Result:
-    state, reply = upload(state, event.data, now, admin=event.admin)
-    return state, [Save(), reply]
-
-
-def _builtin_replaced(
-    state: PhoneState, event: BuiltInReplaced, now: datetime
-) -> Result:
-    state = _introduce(replace(state, builtin=event.identity), now)
-    return state, [Save(), Reply(True, "the built-in certificate was replaced")]
-
-
-def _message_read(state: PhoneState, event: MessageRead, now: datetime) -> Result:
-    return with_message(state, None), [Reply(True, "read")]
 
 
 def _exception_added(state: PhoneState, event: ExceptionAdded, now: datetime) -> Result:
@@ -258,21 +235,32 @@ def _with_fitting_idx(event: SettingEntered) -> SettingEntered:
     return event
 
 
+_SHA256 = Parameter("sha256", "8 digits or more.", "SHA256")
+
 DEVICE = Use(
     name="",
     takes={
         PoweredOn: _powered_on,
-        ConnectionReported: _connection_reported,
+        ConnectionReported: lambda state, event, now: (
+            note_connection(state, event.report, now),
+            [Save()],
+        ),
         ExceptionAdded: _exception_added,
-        CertificateRemoved: _certificate_removed,
-        CertificateUploaded: _certificate_uploaded,
+        CertificateRemoved: remove,
+        CertificateUploaded: upload,
         ServerAuthenticationActivated: _authentication_activated,
         SettingEntered: _setting_entered,
         NotificationDismissed: _notification_dismissed,
-        MessageRead: _message_read,
+        MessageRead: lambda state, event, now: (
+            with_message(state, None),
+            [Reply(True, "read")],
+        ),
         PatchInstalled: _patch_installed,
         FirmwareChanged: _firmware_changed,
-        BuiltInReplaced: _builtin_replaced,
+        BuiltInReplaced: lambda state, event, now: (
+            _introduce(replace(state, builtin=event.identity), now),
+            [Save(), Reply(True, "the built-in certificate was replaced")],
+        ),
         FactoryResetDone: _factory_reset_done,
     },
     requests=(
@@ -285,6 +273,36 @@ DEVICE = Use(
         Request("dismiss", NotificationDismissed),
         Request("read-message", MessageRead),
         Request("factory-reset", FactoryResetDone),
+    ),
+    verbs=(
+        Verb(
+            "patch",
+            "Install a firmware patch: a SHA-2 certificate for this one phone.",
+            lambda file: PatchInstalled(file),
+            (Parameter("file", "By linekey lab patch.", "FILE", "file"),),
+            alone=True,
+        ),
+        Verb(
+            "exception",
+            "Add an exception for a certificate on the Unknown Certificates tab.",
+            lambda sha256: ExceptionAdded(sha256),
+            (_SHA256,),
+            alone=True,
+        ),
+        Verb(
+            "remove",
+            "Take a certificate off its tab.",
+            lambda sha256: CertificateRemoved(sha256),
+            (_SHA256,),
+            alone=True,
+        ),
+        Verb(
+            "activate",
+            "Activate TLS server authentication; in 8.x only a factory reset clears "
+            "it.",
+            ServerAuthenticationActivated,
+            alone=True,
+        ),
     ),
     buttons=(
         Button(

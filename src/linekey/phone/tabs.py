@@ -10,8 +10,9 @@ from datetime import datetime
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
-from linekey.phone.events import Reply
+from linekey.phone.events import CertificateRemoved, CertificateUploaded, Reply, Save
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.use import Result
 from linekey.trust.store import read_upload
 
 _LEAST_DIGITS = 8
@@ -37,19 +38,17 @@ def find_certificate(
     )
 
 
-def upload(
-    state: PhoneState, data: bytes, now: datetime, *, admin: bool
-) -> tuple[PhoneState, Reply]:
+def upload(state: PhoneState, event: CertificateUploaded, now: datetime) -> Result:
     """Manual upload (SNOM-TLS, Manually Uploading Certificates, H): in admin mode, DER,
     signed by an accepted authority or server certificate; else refused, and the log
     says why."""
     hint = ""
     accepted = False
-    if not admin:
+    if not event.admin:
         reason, hint = "only in admin mode", "log in as administrator"
     else:
         try:
-            intake = state.trust.upload(read_upload(data), at=now)
+            intake = state.trust.upload(read_upload(event.data), at=now)
         except CertificateError as error:
             reason, hint = error.message, error.hint
         else:
@@ -61,10 +60,10 @@ def upload(
     state = state.with_log(
         now, "certificates", text, level="info" if accepted else "error"
     )
-    return state, Reply(accepted, text, hint)
+    return state, [Save(), Reply(accepted, text, hint)]
 
 
-def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, Reply]:
+def remove(state: PhoneState, event: CertificateRemoved, now: datetime) -> Result:
     """Take a certificate off the Unknown, Server and 802.1X tabs; the authorities
     are the firmware's, and read-only."""
     trust = state.trust
@@ -73,9 +72,9 @@ def remove(state: PhoneState, sha256: str, now: datetime) -> tuple[PhoneState, R
         *(entry.certificate for entry in trust.unknown),
         *trust.ieee8021x,
     ]
-    found = find_certificate(own, sha256)
+    found = find_certificate(own, event.sha256)
     if isinstance(found, str):
-        return state, Reply(False, f"nothing was removed: {found}")
+        return state, [Save(), Reply(False, f"nothing was removed: {found}")]
     text = f"{found.label} was removed"
     state = replace(state, trust=trust.without(found).without_unknown(found))
-    return state.with_log(now, "certificates", text), Reply(True, text)
+    return state.with_log(now, "certificates", text), [Save(), Reply(True, text)]

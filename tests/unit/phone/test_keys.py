@@ -14,7 +14,7 @@ from linekey.phone.pages.screen import describe_screen
 from linekey.phone.requests import parse_request, to_request
 from linekey.phone.state import new_phone
 from linekey.phone.uses.actions.events import NamedKeyPressed, SoftKeyPressed
-from linekey.phone.uses.actions.use import key_event
+from linekey.phone.uses.actions.handle import key_event
 from linekey.phone.uses.browser.events import OpenPage, PageFetched
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

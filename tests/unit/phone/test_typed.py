@@ -13,7 +13,7 @@ from linekey.phone.typed import check_idx, check_typed, untypable
 from linekey.phone.urls import parse_url
 from linekey.phone.uses.actions.urls import Happening, expand
 from linekey.phone.uses.browser.minibrowser import Minibrowser, Stay, parse_page
-from linekey.phone.uses.network.use import network_login
+from linekey.phone.uses.network.handle import network_login
 
 UNTYPABLE = [
     ("a\x00b", "U+0000"),

@@ -6,8 +6,8 @@ log of Python (``linekey.phone``).
 """
 
 import logging
-from functools import cache
 from importlib import import_module
+from typing import Final
 
 from linekey.phone.edge.running import Carrier, RunningPhone
 from linekey.phone.events import Errand, Event
@@ -18,9 +18,7 @@ from linekey.wire.faults import log_fault
 _log = logging.getLogger("linekey.phone")
 
 
-@cache
-def carriers() -> dict[type[Errand], Carrier]:
-    """How each errand of each use is done."""
+def _carriers() -> dict[type[Errand], Carrier]:
     found: dict[type[Errand], Carrier] = {}
     for use in USES:
         if use.errands:
@@ -29,9 +27,13 @@ def carriers() -> dict[type[Errand], Carrier]:
     return found
 
 
+CARRIERS: Final = _carriers()
+"""How each errand of each use is done."""
+
+
 async def carry_out(phone: RunningPhone, errand: Errand) -> Event:
     """Do it; say what came of it."""
-    carrier = carriers()[type(errand)]
+    carrier = CARRIERS[type(errand)]
     try:
         return await carrier.carry(phone, errand)
     except Exception as error:  # noqa: BLE001 - told, with its traceback

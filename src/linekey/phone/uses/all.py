@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from linekey.phone.uses.actions.use import ACTIONS
-from linekey.phone.uses.browser.use import BROWSER
-from linekey.phone.uses.directory.use import DIRECTORY
-from linekey.phone.uses.firmware.use import FIRMWARE
-from linekey.phone.uses.network.use import NETWORK
-from linekey.phone.uses.provisioning.use import PROVISIONING
-from linekey.phone.uses.sip.use import SIP
+from linekey.phone.uses.actions.handle import ACTIONS
+from linekey.phone.uses.browser.handle import BROWSER
+from linekey.phone.uses.directory.handle import DIRECTORY
+from linekey.phone.uses.firmware.handle import FIRMWARE
+from linekey.phone.uses.network.handle import NETWORK
+from linekey.phone.uses.provisioning.handle import PROVISIONING
+from linekey.phone.uses.sip.handle import SIP
 from linekey.phone.uses.use import Use
 
 USES: Final[tuple[Use, ...]] = (

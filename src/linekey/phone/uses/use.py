@@ -5,9 +5,9 @@ events it takes, ``phone.edge.carry`` finds its edge for its errands, ``phone.re
 reads what may be asked of it, ``phone.report``, the phone's pages and ``linekey phone``
 show what it shows and offer what it offers.
 
-A folder holds ``events`` (events in the past tense, commands in the imperative), a pure
-``handle`` for each event, ``use`` (this value) and, where commands take their time,
-``edge`` with ``CARRIES``.
+A folder holds ``events`` (events in the past tense, commands in the imperative),
+``handle`` (a pure function for each event, what is shown of it, and this value) and,
+where commands take their time, ``edge`` with ``CARRIES``.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,8 +54,8 @@ class Parameter:
     metavar: str = ""
     kind: Literal["text", "texts", "number", "file"] = "text"
     """``number`` counts from 1."""
-    option: str = ""
-    """``--name``, where it is an option."""
+    option: bool = False
+    """Whether it is ``--name``, and no word."""
     required: bool = True
 
 

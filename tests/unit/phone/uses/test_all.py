@@ -44,16 +44,16 @@ from linekey.phone.uses.directory.events import (
     LookupWanted,
     SearchDirectory,
 )
+from linekey.phone.uses.directory.handle import Directory
 from linekey.phone.uses.directory.look_up import Entry, LookupResult
-from linekey.phone.uses.directory.view import Directory
 from linekey.phone.uses.network.events import (
     LogIntoNetwork,
     NetworkCertificateUploaded,
     NetworkLoginEnded,
     NetworkLoginWanted,
 )
+from linekey.phone.uses.network.handle import Network
 from linekey.phone.uses.network.ieee8021x import EapMethod
-from linekey.phone.uses.network.view import Network
 from linekey.phone.uses.sip.events import LineMoved, LinesRead
 from linekey.phone.uses.sip.lines import Lines, LineStatus
 from linekey.phone.uses.sip.states import LineState

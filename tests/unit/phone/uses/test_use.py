@@ -10,7 +10,7 @@ import pytest
 
 from linekey.phone import uses
 from linekey.phone.device import DEVICE
-from linekey.phone.edge.carry import carriers
+from linekey.phone.edge.carry import CARRIERS
 from linekey.phone.events import Command, Errand, Event
 from linekey.phone.machine import TAKERS
 from linekey.phone.requests import REQUESTS, to_request
@@ -39,7 +39,7 @@ def test_each_event_is_taken_and_each_errand_is_one_uses_and_carried_out() -> No
     # Whoever wants to know may take the end of a round; nobody must.
     assert below(Event) - set(TAKERS) <= {RoundEnded}
     errands = [errand for use in USES for errand in use.errands]
-    assert set(errands) == below(Errand) == set(carriers())
+    assert set(errands) == below(Errand) == set(CARRIERS)
     assert len(errands) == len(set(errands))
 
 

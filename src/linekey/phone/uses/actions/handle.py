@@ -7,6 +7,7 @@ real phone would do (SNOM-KEYS, M for the types).
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -14,7 +15,7 @@ from linekey.catalog.secrecy import mask_url
 from linekey.errors import InputError
 from linekey.phone.display import tell
 from linekey.phone.document import FunctionKey
-from linekey.phone.events import Reply
+from linekey.phone.events import Event, Reply
 from linekey.phone.keys import KEY_TYPES, find_named_key, is_key_name, settings_of
 from linekey.phone.state import PhoneState
 from linekey.phone.uses.actions.events import (
@@ -23,13 +24,21 @@ from linekey.phone.uses.actions.events import (
     NamedKeyPressed,
     SoftKeyPressed,
 )
-from linekey.phone.uses.actions.urls import Happening, expand, setting_for
+from linekey.phone.uses.actions.urls import VARIABLES, Happening, expand, setting_for
 from linekey.phone.uses.browser.browsing import Browsing
-from linekey.phone.uses.browser.events import BackPressed
+from linekey.phone.uses.browser.events import BackPressed, BrowserLeft
 from linekey.phone.uses.browser.handle import back_pressed, open_page, take_step
 from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.states import LineState
-from linekey.phone.uses.use import Result
+from linekey.phone.uses.use import (
+    Button,
+    Parameter,
+    Request,
+    Result,
+    Use,
+    Verb,
+    number_in,
+)
 from linekey.trust.connection import Purpose
 
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
@@ -144,3 +153,125 @@ def soft_key_pressed(state: PhoneState, event: SoftKeyPressed, now: datetime) ->
             state, pressed, now
         )  # a key under the screen, outside of pages
     return take_step(state, browser.press(key), now)
+
+
+def action_event(event: str, variables: Mapping[str, str]) -> ActionHappened:
+    """An event that somebody asks for. Raises InputError for unknown variables."""
+    unknown = sorted(variables.keys() - VARIABLES)
+    if unknown:
+        raise InputError(
+            f"no such action URL variable: {unknown[0]!r}",
+            hint="one of: " + ", ".join(sorted(VARIABLES)),
+        )
+    return ActionHappened(event, dict(variables), asked=True)
+
+
+def key_event(key: str) -> Event:
+    """What a key's name means: a function key's idx, a key of the minibrowser, or a
+    dedicated key (``DIRECTORY``, ``dkey_directory``).
+
+    Raises InputError for anything else.
+    """
+    name = key.strip().upper()
+    if name.isascii() and name.isdigit() and len(name) < 4:
+        return KeyPressed(int(name))
+    if name == "CANCEL":
+        return BackPressed()
+    if name == "EXIT":
+        return BrowserLeft()
+    if name in ("*", "#") or (name[:1] == "F" and name[1:].isdigit()):
+        return SoftKeyPressed(name)
+    if is_key_name(name):
+        return NamedKeyPressed(name.lower().removeprefix("dkey_"))
+    raise InputError(
+        f"no such key: {key!r}",
+        hint="a function key's idx, F1 … F4, *, #, CANCEL, EXIT, or a dedicated key, "
+        "such as DIRECTORY for dkey_directory",
+    )
+
+
+def _happening(
+    name: str, remote: str, local: str, display_remote: str, variable: list[str]
+) -> ActionHappened:
+    given = {"remote": remote, "local": local, "display_remote": display_remote}
+    given |= dict(_pair(text) for text in variable)
+    return action_event(name, {k: v for k, v in given.items() if v})
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise InputError(f"not NAME=VALUE: {text!r}", hint="such as call-id=77")
+    return name.removeprefix("$"), value
+
+
+def _in_form(form: Mapping[str, str]) -> ActionHappened:
+    names = ("remote", "local", "display_remote", "call-id")
+    given = {n: form[n] for n in names if form.get(n, "").strip()}
+    return action_event(form.get("event", ""), given)
+
+
+_value = partial(Parameter, option=True, required=False)
+
+ACTIONS = Use(
+    name="actions",
+    takes={
+        ActionHappened: action_happened,
+        KeyPressed: key_pressed,
+        NamedKeyPressed: named_key_pressed,
+        SoftKeyPressed: soft_key_pressed,
+    },
+    requests=(
+        Request(
+            "event",
+            ActionHappened,
+            lambda e: action_event(e.event, e.variables),
+            frozenset({"sip_headers", "asked"}),
+        ),
+        Request("press", KeyPressed),
+        Request("press-named", NamedKeyPressed),
+        Request("soft-key", SoftKeyPressed),
+    ),
+    verbs=(
+        Verb(
+            "event",
+            "Let something happen, and the phone fetch the action URL that is set for "
+            "it.\n\nA page of minibrowser XML in the answer is shown on the phone's "
+            "screen.",
+            _happening,
+            (
+                Parameter("name", "incoming, dnd_on, reg_failed …", "EVENT"),
+                _value("remote", "Who calls: $remote."),
+                _value("local", "Who is called: $local."),
+                _value("display_remote", "The caller's name: $display_remote."),
+                _value("variable", "Any other.", "NAME=VALUE", "texts"),
+            ),
+        ),
+        Verb(
+            "press",
+            "Press a function key, or a soft key of the page on the screen.",
+            key_event,
+            (
+                Parameter(
+                    "key",
+                    "A function key's idx (0, 1 …); on a minibrowser page also F1 … "
+                    "F4, *, #, CANCEL, EXIT.",
+                    "KEY",
+                ),
+            ),
+        ),
+    ),
+    buttons=(
+        Button("key", lambda form, _: KeyPressed(number_in(form, "idx"))),
+        Button(
+            "named-key",
+            lambda form, _: NamedKeyPressed(form.get("name", "")[:48]),
+        ),
+        Button(
+            "soft-key",
+            lambda form, _: SoftKeyPressed(form.get("key", "")[:8]),
+            on_page=True,
+        ),
+        Button("event", lambda form, _: _in_form(form), admin=True),
+    ),
+)

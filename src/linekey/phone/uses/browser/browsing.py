@@ -10,7 +10,7 @@ from typing import Any, Self
 from linekey.catalog.secrecy import mask_url
 from linekey.phone.state import PhoneState
 from linekey.phone.uses.browser.minibrowser import Minibrowser, Page
-from linekey.phone.uses.directory.view import Directory
+from linekey.phone.uses.directory.handle import Directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ a URL is masked in log and screen; of what needs speech this phone says what a r
 would do (L).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -16,7 +17,12 @@ from linekey.phone.events import Command, Reply, Save, SendLater
 from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import parse_url
-from linekey.phone.uses.browser.browsing import Browsing, image_type, in_front
+from linekey.phone.uses.browser.browsing import (
+    Browsing,
+    describe_browsing,
+    image_type,
+    in_front,
+)
 from linekey.phone.uses.browser.events import (
     BackPressed,
     BrowserLeft,
@@ -38,8 +44,17 @@ from linekey.phone.uses.browser.minibrowser import (
     Step,
     parse_page,
 )
-from linekey.phone.uses.directory.view import Directory
-from linekey.phone.uses.use import Result
+from linekey.phone.uses.directory.handle import Directory
+from linekey.phone.uses.use import (
+    Button,
+    Document,
+    Parameter,
+    Request,
+    Result,
+    Use,
+    Verb,
+    number_in,
+)
 from linekey.trust.connection import Purpose
 from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 from linekey.xmldoc import XmlError
@@ -94,16 +109,6 @@ def take_step(
             return tell(state, Purpose.MINIBROWSER, reply, now)
         case Stay(reason=reason):
             return with_message(state, Message(False, reason)), [Reply(False, reason)]
-
-
-def entry_chosen(state: PhoneState, event: EntryChosen, now: datetime) -> Result:
-    """An entry of the page's list."""
-    return take_step(state, state.part(Browsing).browser.choose(event.number), now)
-
-
-def form_submitted(state: PhoneState, event: FormSubmitted, now: datetime) -> Result:
-    """The fields of an input page."""
-    return take_step(state, state.part(Browsing).browser.submit(event.values), now)
 
 
 def back_pressed(state: PhoneState, event: BackPressed, now: datetime) -> Result:
@@ -263,3 +268,76 @@ def _problem(
     if request.by_timer and state.part(Browsing).browser.page is not None:
         commands.insert(1, _fetch_again(state))
     return state, commands
+
+
+def _values(form: Mapping[str, str], state: PhoneState) -> FormSubmitted:
+    page = state.part(Browsing).browser.page
+    count = 0 if page is None else len(page.fields)
+    return FormSubmitted(tuple(form.get(f"value{n}", "")[:4096] for n in range(count)))
+
+
+def page_lines(document: Document) -> list[str]:
+    """The page that is shown, as lines of text."""
+    page = document["apps"]["minibrowser"]
+    lines = [text for text in (page["title"], page["prompt"]) if text]
+    lines += [f"  {text}" for text in page["lines"]]
+    if page["kind"] == "image":
+        lines.append(f"  an image ({page['image'] or 'not there'})")
+    for entry in page["entries"]:
+        telephone = f"  {entry['telephone']}" if entry["telephone"] else ""
+        lines.append(f"  {entry['number'] + 1}  {entry['label']}{telephone}")
+    lines += [f"  [{field['label']}] {field['value']}" for field in page["fields"]]
+    soft = [f"{key['key']} {key['label']}" for key in page["soft_keys"]]
+    lines.append("soft keys: " + ", ".join([*soft, "CANCEL", "EXIT"]))
+    return lines
+
+
+BROWSER = Use(
+    name="browser",
+    takes={
+        EntryChosen: lambda state, event, now: take_step(
+            state, state.part(Browsing).browser.choose(event.number), now
+        ),
+        FormSubmitted: lambda state, event, now: take_step(
+            state, state.part(Browsing).browser.submit(event.values), now
+        ),
+        BackPressed: back_pressed,
+        BrowserLeft: browser_left,
+        FetchTimeCame: fetch_time_came,
+        PageFetched: page_fetched,
+        PageFailed: page_failed,
+    },
+    errands=(OpenPage,),
+    requests=(
+        Request("choose", EntryChosen),
+        Request("submit", FormSubmitted),
+        Request("back", BackPressed),
+        Request("leave", BrowserLeft),
+    ),
+    verbs=(
+        Verb(
+            "choose",
+            "Choose an entry of the menu or directory on the screen.",
+            lambda number: EntryChosen(number - 1),
+            (Parameter("number", "Which entry, from 1.", "NUMBER", "number"),),
+        ),
+        Verb(
+            "submit",
+            "Fill in the input page on the screen and send it.",
+            lambda values: FormSubmitted(tuple(values)),
+            (Parameter("values", "One for each field.", "VALUE", "texts"),),
+        ),
+    ),
+    buttons=(
+        Button(
+            "choose",
+            lambda form, _: EntryChosen(number_in(form, "number")),
+            on_page=True,
+        ),
+        Button("submit", _values, on_page=True),
+        Button("back", lambda *_: BackPressed()),
+        Button("leave", lambda *_: BrowserLeft()),
+    ),
+    describe=describe_browsing,
+    in_front={"page": page_lines},
+)

@@ -17,7 +17,7 @@ from linekey.phone.uses.firmware.events import (
     FirmwareFailed,
     FirmwareFetched,
 )
-from linekey.phone.uses.firmware.handle import FIRMWARE
+from linekey.phone.uses.firmware.handle import PURPOSE
 
 MAX_FILE: Final = 128 * 1024 * 1024
 """Bytes of a file; a limit of linekey's: no phone has room for more (L)."""
@@ -31,7 +31,7 @@ async def _fetch(phone: RunningPhone, command: FetchFirmware) -> Event:
     most = MAX_FILE if command.is_file else LIMITS.size
     try:
         async with asyncio.timeout(None if command.is_file else DOCUMENT_LIMIT_S):
-            answer = await phone.get(command.url, FIRMWARE, max_bytes=most)
+            answer = await phone.get(command.url, PURPOSE, max_bytes=most)
     except TimeoutError:
         reason = f"no whole answer within {DOCUMENT_LIMIT_S:g} s"
         return FirmwareFailed(command, reason, "look whether the server is overloaded")

@@ -38,11 +38,11 @@ from linekey.phone.uses.firmware.events import (
     FirmwareWanted,
 )
 from linekey.phone.uses.provisioning.events import RoundEnded
-from linekey.phone.uses.use import Document, Result, Row
+from linekey.phone.uses.use import Button, Document, Request, Result, Row, Use, Verb
 from linekey.trust.connection import Purpose
 from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 
-FIRMWARE: Final = Purpose("firmware", "Firmware")
+PURPOSE: Final = Purpose("firmware", "Firmware")
 SECTION: Final = "firmware-settings"
 _NEVER: Final = ("settings_only", "never_update", "never_update_firm")
 _MOST_MINUTES: Final = 366 * 24 * 60
@@ -148,19 +148,12 @@ def round_ended(state: PhoneState, event: RoundEnded, now: datetime) -> Result:
     return _by_itself(state, now)
 
 
-def firmware_time_came(
-    state: PhoneState, event: FirmwareTimeCame, now: datetime
-) -> Result:
-    """Look again."""
-    return _by_itself(state, now)
-
-
 def _by_itself(state: PhoneState, now: datetime) -> Result:
     try:
         named = _named(state)
     except InputError as error:
         text = f"firmware: {error.message}; {error.hint}"
-        return state.with_log(now, FIRMWARE, text, level="error"), [Save()]
+        return state.with_log(now, PURPOSE, text, level="error"), [Save()]
     if named is None:
         return state, []
     policy = _policy(state)
@@ -179,7 +172,7 @@ def _by_itself(state: PhoneState, now: datetime) -> Result:
     if policy not in _NEVER:
         how = "somebody has to ask for it, as linekey phone firmware does"
     state = state.with_part(FirmwareFile(part.last, shown))
-    return state.with_log(now, FIRMWARE, f"{shown} is named; {how}"), [Save()]
+    return state.with_log(now, PURPOSE, f"{shown} is named; {how}"), [Save()]
 
 
 def _is_fetched(state: PhoneState, url: str) -> bool:
@@ -224,7 +217,7 @@ def firmware_fetched(
     except InputError as error:
         return _problem(state, request, error.message, error.hint or _HOW, now)
     text = f"{redact_url(event.url)} names {redact_url(url)}"
-    state = state.with_log(now, FIRMWARE, text)
+    state = state.with_log(now, PURPOSE, text)
     if not request.asked and _is_fetched(state, url):
         return state, [Save()]
     return state, [Save(), FetchFirmware(url, True, request.asked)]
@@ -260,7 +253,7 @@ def _file_fetched(state: PhoneState, event: FirmwareFetched, now: datetime) -> R
     )
     state = state.with_log(
         now,
-        FIRMWARE,
+        PURPOSE,
         text,
         f"SHA-256 {event.sha256}",
         level="warning" if way else "info",
@@ -272,7 +265,7 @@ def _problem(
     state: PhoneState, request: FetchFirmware, reason: str, hint: str, now: datetime
 ) -> Result:
     text = f"{redact_url(request.url)}: {reason}"
-    state = state.with_log(now, FIRMWARE, f"{text}; {hint}", level="error")
+    state = state.with_log(now, PURPOSE, f"{text}; {hint}", level="error")
     return _told(state, Looked(redact_url(request.url), False, text, now), hint)
 
 
@@ -281,3 +274,39 @@ def _told(state: PhoneState, looked: Looked, hint: str) -> Result:
     state = state.with_part(FirmwareFile(looked, told))
     reply = Reply(looked.ok, looked.text, hint, {"firmware": looked.as_dict()})
     return state, [Save(), reply]
+
+
+FIRMWARE = Use(
+    name="firmware",
+    takes={
+        RoundEnded: round_ended,
+        FirmwareWanted: firmware_wanted,
+        FirmwareTimeCame: lambda state, event, now: _by_itself(state, now),
+        FirmwareFetched: firmware_fetched,
+        FirmwareFailed: firmware_failed,
+    },
+    errands=(FetchFirmware,),
+    requests=(Request("firmware", FirmwareWanted),),
+    verbs=(
+        Verb(
+            "firmware",
+            "Fetch the firmware that the settings name, and say what it is.\n\nNothing "
+            "is installed: the file is judged, counted and hashed, and goes.",
+            FirmwareWanted,
+        ),
+    ),
+    buttons=(
+        Button(
+            "firmware",
+            lambda *_: FirmwareWanted(),
+            admin=True,
+            told=True,
+            label="Fetch the firmware",
+            meaning="Fetches the file that the settings name (firmware_status), as an "
+            "update would, and says what it is. Nothing is installed.",
+        ),
+    ),
+    describe=describe_firmware,
+    rows=firmware_rows,
+    title="Firmware",
+)

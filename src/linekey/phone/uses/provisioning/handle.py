@@ -35,18 +35,13 @@ from linekey.phone.uses.provisioning.events import (
     RoundEnded,
 )
 from linekey.phone.uses.provisioning.round import Round, Rounds, retry_after_s
-from linekey.phone.uses.use import Result
+from linekey.phone.uses.use import Request, Result, Use, Verb
 from linekey.trust.connection import Purpose
 from linekey.trust.http_refusal import HttpRefusal, read_http_refusal
 
 _REFRESH_LEAST_S: Final = 60
 _REFRESH_MOST_S: Final = 366 * 86400
 _OVER: Final = PassOn(RoundEnded())
-
-
-def powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
-    """Fetch the settings."""
-    return _begin(state, "power-on", now)
 
 
 def provisioning_wanted(
@@ -237,3 +232,24 @@ def _status_reason(status: int) -> str:
     if status == 403:
         return "the server refused the request (403)"
     return f"the server answered {status}"
+
+
+PROVISIONING = Use(
+    name="provisioning",
+    takes={
+        PoweredOn: lambda state, event, now: _begin(state, "power-on", now),
+        ProvisioningWanted: provisioning_wanted,
+        DocumentFetched: document_fetched,
+        FetchFailed: fetch_failed,
+        Faulted: faulted,
+    },
+    errands=(Fetch,),
+    requests=(Request("provision", ProvisioningWanted),),
+    verbs=(
+        Verb(
+            "provision",
+            "Make a running phone fetch its settings again.",
+            lambda: ProvisioningWanted("asked for"),
+        ),
+    ),
+)

@@ -8,9 +8,9 @@ from linekey.phone.events import PassOn, Save
 from linekey.phone.state import PhoneState
 from linekey.phone.uses.actions.events import ActionHappened
 from linekey.phone.uses.sip.events import LineMoved, LineNoted, LinesRead
-from linekey.phone.uses.sip.lines import Lines, LineStatus
+from linekey.phone.uses.sip.lines import Lines, LineStatus, describe_lines, line_rows
 from linekey.phone.uses.sip.states import LineState
-from linekey.phone.uses.use import Result
+from linekey.phone.uses.use import Result, Use
 from linekey.trust.connection import Purpose
 
 _RESTING: Final = (LineState.IDLE, LineState.WAITING)
@@ -62,3 +62,15 @@ def line_noted(state: PhoneState, event: LineNoted, now: datetime) -> Result:
     """Write it into the log."""
     text = f"line {event.index}: {event.text}"
     return state.with_log(now, Purpose.SIP, text, level="warning"), [Save()]
+
+
+SIP = Use(
+    name="sip",
+    takes={
+        LinesRead: lines_read,
+        LineMoved: line_moved,
+        LineNoted: line_noted,
+    },
+    describe=describe_lines,
+    rows=line_rows,
+)

@@ -7,13 +7,17 @@ exactly that certificate. The supplicant decides on the wire (it has its own TLS
 reason is found by the phone's own judge over the same tab.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
+from linekey.endpoint import parse_host_port
 from linekey.errors import CertificateError, InputError
 from linekey.phone.events import Reply, Save
 from linekey.phone.state import PhoneState
 from linekey.phone.tls_log import note_connection
+from linekey.phone.typed import check_typed
+from linekey.phone.urls import is_host
 from linekey.phone.uses.network.events import (
     LogIntoNetwork,
     NetworkCertificateUploaded,
@@ -21,13 +25,50 @@ from linekey.phone.uses.network.events import (
     NetworkLoginWanted,
 )
 from linekey.phone.uses.network.ieee8021x import EapMethod, read_method
-from linekey.phone.uses.network.view import Login, Network
-from linekey.phone.uses.use import Result
+from linekey.phone.uses.use import Button, Parameter, Request, Result, Use, Verb
 from linekey.tls.versions import Version
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import TlsSettings, judge
 from linekey.trust.store import Origin, TrustStore, read_upload
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The last 802.1X login."""
+
+    method: str
+    peer: str
+    ok: bool
+    reason: str
+    at: datetime
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Part of the state."""
+
+    last: Login | None = None
+
+
+def describe_network(state: PhoneState) -> dict[str, Any]:
+    """The last 802.1X login for pages and JSON."""
+    login = state.part(Network).last
+    if login is None:
+        return {"ieee8021x": None}
+    shown = {f.name: getattr(login, f.name) for f in fields(login)}
+    more = {"notes": list(login.notes), "at": login.at.isoformat()}
+    return {"ieee8021x": shown | more}
+
+
+def is_offered(state: PhoneState) -> bool:
+    """Whether the Screen page has a form for a login."""
+    try:
+        method = read_method(state.setting("ieee8021x_eap_auth_method"))
+    except InputError:
+        return True  # its form then says what is wrong with the setting
+    return method is not EapMethod.OFF
 
 
 def login_wanted(state: PhoneState, event: NetworkLoginWanted, now: datetime) -> Result:
@@ -141,3 +182,80 @@ def certificate_uploaded(
         now, "certificates", text, level="info" if accepted else "error"
     )
     return state, [Save(), Reply(accepted, text, hint)]
+
+
+def network_login(host: str, port: int, secret: str) -> NetworkLoginWanted:
+    """Check what a login is asked with. Raises InputError."""
+    if not is_host(host) or not 0 < port < 65536:
+        raise InputError(
+            f"no host and port of a RADIUS server: {host[:80]!r}, {port}",
+            hint="write HOST:1812, or [ADDRESS]:1812 for IPv6",
+        )
+    check_typed("the RADIUS server's address", host)
+    if not secret or not secret.isascii() or not secret.isprintable():
+        raise InputError(
+            "the RADIUS secret is empty or not printable ASCII",
+            hint="give the file that holds what switch and server share",
+        )
+    return NetworkLoginWanted(host, port, secret)
+
+
+def _at_server(radius: str, secret: str) -> NetworkLoginWanted:
+    try:
+        host, port = parse_host_port(radius, 1812)  # RFC 2865 §3
+    except ValueError:
+        raise InputError(
+            f"not HOST:PORT: {radius[:80]!r}", hint="such as 127.0.0.1:1812"
+        ) from None
+    return network_login(host, port, secret)
+
+
+NETWORK = Use(
+    name="network",
+    takes={
+        NetworkCertificateUploaded: certificate_uploaded,
+        NetworkLoginWanted: login_wanted,
+        NetworkLoginEnded: login_ended,
+    },
+    errands=(LogIntoNetwork,),
+    requests=(
+        Request("upload-8021x", NetworkCertificateUploaded),
+        Request(
+            "dot1x",
+            NetworkLoginWanted,
+            lambda e: network_login(e.host, e.port, e.secret),
+        ),
+    ),
+    verbs=(
+        Verb(
+            "dot1x",
+            "Log the phone into the network by 802.1X, at a RADIUS server.\n\nThe "
+            "phone's EAP settings, certificate and 802.1X tab are used; eapol_test "
+            "plays the switch.",
+            lambda radius, secret_file: _at_server(
+                radius, secret_file.decode("utf-8", "replace").strip()
+            ),
+            (
+                Parameter("radius", "RADIUS server.", "HOST:PORT", option=True),
+                Parameter(
+                    "secret_file",
+                    "What it shares with the switch.",
+                    "FILE",
+                    "file",
+                    option=True,
+                ),
+            ),
+            alone=True,
+        ),
+    ),
+    buttons=(
+        Button(
+            "802.1x",
+            lambda form, _: _at_server(form.get("radius", ""), form.get("secret", "")),
+            admin=True,
+            told=True,
+        ),
+    ),
+    describe=describe_network,
+    offers=lambda state: {"has_8021x": is_offered(state)},
+)
