@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from linekey.catalog.firmware import Firmware
 from linekey.phone.identity import DeviceIdentity
-from linekey.phone.typed import Data, Index, Lines, Number
+from linekey.phone.typed import Data, Flag, Index, Lines, Number
 from linekey.trust.connection import ConnectionReport
 
 
@@ -129,7 +129,7 @@ class CertificateUploaded(Event):
     """Somebody uploaded a file; ``admin``: in admin mode."""
 
     data: Data = field(repr=False)
-    admin: bool = False
+    admin: Flag = False
 
 
 @dataclass(frozen=True, slots=True)

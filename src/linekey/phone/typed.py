@@ -13,7 +13,7 @@ import binascii
 from typing import Annotated, Any, Final
 from unicodedata import category
 
-from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
+from pydantic import BeforeValidator, Field, PlainSerializer, Strict, ValidationInfo
 
 from linekey.catalog.known_settings import odd_idx
 from linekey.errors import InputError
@@ -94,6 +94,9 @@ Lines = Annotated[str, BeforeValidator(_lines)]
 """Text of any length, with line ends: a certificate that somebody pastes."""
 Text = Annotated[str, BeforeValidator(_text)]
 """One line, of at most ``_MOST_TEXT`` characters."""
+Texts = Annotated[tuple[Text, ...], Field(max_length=100)]
+"""One for each field of a form."""
+Flag = Annotated[bool, Strict()]
 Number = Annotated[int, BeforeValidator(_number)]
 """0 or more."""
 Index = Annotated[int | None, BeforeValidator(_index)]

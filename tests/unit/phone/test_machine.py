@@ -131,6 +131,7 @@ def test_a_fault_of_our_own_is_undone_told_and_ends_the_round_it_was_in() -> Non
     assert machine.state.settings.get("language") == "English"
     commands = machine.faulted(arrived, whole, "ValueError", NOW)
     assert [type(c) for c in commands] == [Save, SendLater, Reply]
+    assert machine.state.part(Rounds) == Rounds(None, failures=1)
     assert machine.state.settings == whole.settings
     assert machine.state.status is Status.FAILED
     assert machine.state.log[-1].level == "error"

@@ -736,6 +736,13 @@ def test_a_request_is_read_as_it_was_written(event: Event) -> None:
         {"do": "dot1x", "host": "h", "port": 1, "secret": ""},
         {"do": "dot1x", "host": "h", "port": 1, "secret": "a\nb"},
         {"do": "upload-8021x", "data": "?"},
+        {"do": "upload", "data": "AA==", "admin": "yes"},
+        {"do": "upload-8021x", "data": "AA==", "admin": 1},
+        {"do": "submit", "values": ["a"] * 101}, {"do": "submit", "values": {"a": "b"}},
+        {"do": "event", "event": "incoming", "variables": {"remote": 1}},
+        {"do": "set", "name": "user_name", "value": "x", "idx": "1"},
+        {"do": "set", "name": "user_name", "value": "x", "idx": 99},
+        {"do": "dismiss", "index": -1}, {"do": "firmware-settings"},
     ],
 )  # fmt: skip
 def test_a_request_that_is_wrong_is_the_one_documented_error(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from linekey.catalog.secrecy import mask_url
 from linekey.phone.events import Errand, Event
-from linekey.phone.typed import Number, Text
+from linekey.phone.typed import Number, Texts
 from linekey.trust.connection import Purpose
 
 
@@ -19,7 +19,7 @@ class EntryChosen(Event):
 class FormSubmitted(Event):
     """Somebody filled an input page in: one value for each field, in order."""
 
-    values: tuple[Text, ...] = field(repr=False)
+    values: Texts = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

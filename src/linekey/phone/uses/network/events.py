@@ -6,7 +6,7 @@ from linekey.certs.certificate import Certificate
 from linekey.endpoint import host_port
 from linekey.mac import Mac
 from linekey.phone.events import Errand, Event
-from linekey.phone.typed import Data, Number, Text
+from linekey.phone.typed import Data, Flag, Number, Text
 from linekey.phone.uses.network.ieee8021x import EapMethod
 from linekey.tls.versions import Version
 
@@ -16,7 +16,7 @@ class NetworkCertificateUploaded(Event):
     """Somebody uploaded a file for the 802.1X tab; ``admin``: in admin mode."""
 
     data: Data = field(repr=False)
-    admin: bool = False
+    admin: Flag = False
 
 
 @dataclass(frozen=True, slots=True)
