@@ -183,10 +183,9 @@ def test_a_row_without_a_name_is_asked_without_it_and_sees_the_default_one(
         _, label, _ = asyncio.run(phone_meets(SENDS_NONE, port))
     assert row["hello"]["server_name"] is None  # type: ignore[index]
     assert row["path"][0]["label"] == label == WRONG.label  # type: ignore[index]
-    (told,) = said(row, "tls.server-name")  # this firmware cannot check names at all
-    assert (
-        f"without a server name (SNI) the server shows {WRONG.label}" in told["message"]
-    )
+    (told,) = said(row, "phone.server-name")
+    assert f"without it the server shows {WRONG.label}" in told["message"]
+    assert row["doubt"]
 
 
 def test_a_server_with_one_certificate_is_in_no_doubt(tmp_path: Path) -> None:
