@@ -131,6 +131,8 @@ class LogSettings(_Section):
     refused_lines: Annotated[int, Field(ge=0)] = 1_000
     """Lines of their own that refusals of all phones may have a day, besides the first
     of each phone."""
+    change_days: Annotated[int, Field(ge=0)] = 730
+    """Days that the record of changes (``linekey audit``) is kept; 0: for ever."""
     reserve_mb: Annotated[int, Field(ge=0)] = 16
     """Mebibytes kept free for a full disk, as a file in the state folder; 0: none. Not
     used with ``database_url``."""

@@ -31,6 +31,8 @@ VERBS: dict[str, tuple[str, str]] = {
         "linekey.cli.trust",
         "Manage the CAs whose phone certificates are trusted.",
     ),
+    "token": ("linekey.cli.token", "Who may use the HTTP API, and for what."),
+    "audit": ("linekey.cli.audit", "Who changed what, when, and from where."),
     "log": ("linekey.cli.log", "Show which requests were granted or refused, and why."),
     "models": ("linekey.cli.models", "Show what a phone model supports in TLS."),
     "phone": ("linekey.cli.phone", "Run virtual phones and control them."),

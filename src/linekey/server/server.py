@@ -413,7 +413,10 @@ class ProvisioningServer:
         """Delete what is kept no longer, and fill the reserve again, now and then."""
         rules = self.settings.log
         retention = Retention(
-            rules.keep_days, rules.stranger_days, rules.stranger_lines
+            rules.keep_days,
+            rules.stranger_days,
+            rules.stranger_lines,
+            rules.change_days,
         )
         next_time = 0.0
         while True:

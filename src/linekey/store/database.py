@@ -12,6 +12,7 @@ URL with a password in it is ever shown.
 """
 
 import contextlib
+import copy
 import fcntl
 import os
 import sqlite3
@@ -28,6 +29,7 @@ from sqlalchemy.engine.url import make_url
 
 from linekey.catalog.secrecy import mask_url
 from linekey.errors import Cause, InputError, StorageError
+from linekey.store.changes import Actor
 from linekey.store.deadline import within
 from linekey.store.marks import seal_rows
 from linekey.store.paths import StateDir
@@ -70,6 +72,8 @@ class Database:
         self.state = state
         self.name = _shown(engine.url)
         """What it is, for people; without its password."""
+        self.actor = Actor.here()
+        """Who stands on record for what is changed through this."""
         self._path = str(state.database_file)
         self._file = _identity(self._path) if self.is_sqlite else None
 
@@ -90,6 +94,12 @@ class Database:
     def close(self) -> None:
         """Close all connections that are not in use."""
         self.engine.dispose()
+
+    def acting(self, actor: Actor) -> Self:
+        """Return the same database for somebody else's changes; not to be closed."""
+        other = copy.copy(self)
+        other.actor = actor
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

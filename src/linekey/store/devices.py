@@ -22,6 +22,7 @@ from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.difference import Difference, between_devices
 from linekey.store.attempts import forget_attempts
+from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.marks import keep_marks
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
@@ -44,6 +45,13 @@ class Change(NamedTuple):
         device = self.after or self.before
         assert device is not None
         return device.mac
+
+    @property
+    def action(self) -> Literal["add", "change", "remove"]:
+        """What it is."""
+        if self.before is None:
+            return "add"
+        return "remove" if self.after is None else "change"
 
     @property
     def new_digest(self) -> bool:
@@ -239,12 +247,22 @@ class Devices:
             mac, lambda d: replace(d, state="active", revoked_reason=""), now
         )
 
-    def remove(self, mac: Mac, now: datetime) -> None:
-        """Remove a device with its layer. Raises InputError if it is not registered."""
+    def remove(
+        self,
+        mac: Mac,
+        now: datetime,
+        unless: Callable[[Device], None] = lambda device: None,
+    ) -> None:
+        """Remove a device with its layer.
+
+        Raises InputError if it is not registered, and whatever ``unless`` raises, which
+        gets it as it is now; then nothing is removed.
+        """
         with self._database.change() as connection:
             before = self._read(connection, mac)
             if before is None:
                 raise _unknown(mac)
+            unless(before)
             self._write(connection, [Change(before, None)], now)
 
     def new_token(self, mac: Mac, now: datetime) -> str:
@@ -306,6 +324,15 @@ class Devices:
                 sa.delete(devices).where(devices.c.mac.in_([m.digits for m in gone]))
             )
         forget_attempts(connection, [c.mac for c in written if c.new_digest])
+        put_on_record(
+            connection,
+            self._database.actor,
+            (
+                Changed(c.action, f"device {c.mac}", between_devices(*c))
+                for c in written
+            ),
+            now,
+        )
         return written, fresh
 
     def _check(
@@ -384,8 +411,5 @@ def _named(macs: frozenset[Mac]) -> str:
 
 
 def _done(change: Change) -> Done:
-    if change.before is None:
-        return Done(change.mac, "add")
-    if change.after is None:
-        return Done(change.mac, "remove")
-    return Done(change.mac, "change", between_devices(*change))
+    details = between_devices(*change) if change.action == "change" else ()
+    return Done(change.mac, change.action, details)

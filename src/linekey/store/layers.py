@@ -16,7 +16,10 @@ import sqlalchemy as sa
 from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
+from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.marks import keep_marks, marked_names, unmark
@@ -86,14 +89,20 @@ class Layers:
 
         Raises InputError if it is that of a device that is not registered.
         """
+        return self.get_with_version(scope)[0]
+
+    def get_with_version(self, scope: Scope) -> tuple[Layer, int]:
+        """Return a layer and its version: 0 for one that was never set."""
         if scope.mac is not None:
-            return self._devices.get(scope.mac).layer
+            device = self._devices.get(scope.mac)
+            return device.layer, device.version
         wanted = sa.select(layers).where(layers.c.scope == scope.text)
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            return Layer()
-        return read_layer(row.scope, row.layer, row.sealed, self._database.keys)
+            return Layer(), 0
+        keys = self._database.keys
+        return read_layer(row.scope, row.layer, row.sealed, keys), int(row.version)
 
     def scopes(self) -> list[str]:
         """Return the names of the fleet's and models' layers that hold something."""
@@ -113,20 +122,29 @@ class Layers:
         """
         with self._database.change("layers") as connection:
             unmark(connection, names)
+            gone = [Changed("remove", f"mark {name.lower()}", ()) for name in names]
+            put_on_record(connection, self._database.actor, gone)
 
     def change(
-        self, scope: Scope, how: Callable[[Layer], Layer], now: datetime
+        self,
+        scope: Scope,
+        how: Callable[[Layer], Layer],
+        now: datetime,
+        version_is: Callable[[int], None] = lambda version: None,
     ) -> Layer:
         """Change a layer by ``how``, which gets it as it is now; return it changed.
 
-        Raises InputError if it is that of a device that is not registered, and whatever
-        ``how`` raises; then nothing is changed.
+        ``version_is`` is told the layer's version first, 0 where there is none. Raises
+        InputError if it is that of a device that is not registered, and whatever
+        ``how`` and ``version_is`` raise; then nothing is changed.
         """
         if scope.mac is not None:
-            changed = self._devices.change(
-                scope.mac, lambda d: replace(d, layer=how(d.layer)), now
-            )
-            return changed.layer
+
+            def change(device: Device) -> Device:
+                version_is(device.version)
+                return replace(device, layer=how(device.layer))
+
+            return self._devices.change(scope.mac, change, now).layer
         keys = self._database.keys
         with self._database.change("layers") as connection:
             row = connection.execute(
@@ -135,6 +153,7 @@ class Layers:
             before = Layer()
             if row is not None:
                 before = read_layer(row.scope, row.layer, row.sealed, keys)
+            version_is(0 if row is None else row.version)
             after = how(before)
             if after == before:
                 return before
@@ -151,6 +170,9 @@ class Layers:
                     .where(layers.c.scope == scope.text)
                     .values(version=row.version + 1, **values)
                 )
+            action = "add" if row is None else "change"
+            done = Changed(action, f"layer {scope}", between_layers(before, after))
+            put_on_record(connection, self._database.actor, [done], now)
         if fresh:
             self._database.forget_deleted()
         return after

@@ -21,6 +21,7 @@ from linekey.catalog.known_settings import Secrecy, find_known
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer, Mark, seal_entries
+from linekey.store.changes import hide_values
 from linekey.store.records import device_place, dump, layer_place, seal, unseal
 from linekey.store.schema import devices, layers, revision, secret_names, to_us
 from linekey.store.secrets import KeyRing
@@ -86,6 +87,7 @@ def keep_marks(
             [{"name": name, "marked_at": to_us(now)} for name in sorted(fresh)],
         )
         seal_rows(connection, keys, fresh)
+        hide_values(connection, fresh)
     marked = [layer.marked(known | fresh) for layer in new]
     return Kept(marked, bool(fresh))
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from linekey.store.database import Database
 from linekey.store.decisions import PIECE, delete_in_pieces, prune_log
-from linekey.store.schema import decision_log, refusal_lines, to_us
+from linekey.store.schema import changes, decision_log, refusal_lines, to_us
 from linekey.store.strangers import DAY_US, MINUTE_US
 from linekey.store.trouble import storage_error
 
@@ -31,6 +31,7 @@ class Retention:
     keep_days: int
     stranger_days: int
     stranger_lines: int
+    change_days: int = 0
 
 
 def keep_within(
@@ -50,6 +51,10 @@ def keep_within(
     deleted += trim_counted(database, rules.stranger_lines, stop)
     if rules.keep_days and not stop():
         deleted += prune_log(database, now - timedelta(days=rules.keep_days), stop)
+    if rules.change_days:
+        before = now - timedelta(days=rules.change_days)
+        with database.write() as connection:
+            connection.execute(sa.delete(changes).where(changes.c.at < to_us(before)))
     with database.write() as connection:
         today = to_us(now) // DAY_US
         # A day's length back, since servers' clocks may differ.

@@ -26,7 +26,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0009"
+HEAD = "v0010"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -198,6 +198,35 @@ refusal_lines = Table(
 )
 """Refusals of one day (since 1970, UTC) about one phone, ``p`` or ``c`` and its MAC for
 proved or claimed; an empty ``who``: those beyond the first of each phone."""
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("token_sha256", String(64), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+    Index(None, "token_sha256", unique=True),
+)
+"""A bearer token of the API: its hash, and what it may do."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("place", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("details", Text, nullable=False),
+    Index(None, "at"),
+    Index(None, "subject"),
+)
+"""Who changed what (``store.changes``): ``details`` is JSON, without any secret."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

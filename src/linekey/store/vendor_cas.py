@@ -9,7 +9,7 @@ says of a CA is asked each time, so that a newer catalogue helps at once; stored
 certificate, and what the operator says of its phones.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -31,7 +31,9 @@ from linekey.provisioning.ca_rules import (
     catalogued_vendor,
     rules_of,
 )
+from linekey.provisioning.difference import Difference
 from linekey.provisioning.identity import generation_of
+from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.records import read_rule
 from linekey.store.schema import from_us, to_us, vendor_cas
@@ -150,6 +152,7 @@ class VendorCas:
             made = [_with(ca, said) for ca in new.values()]
             if made:
                 connection.execute(sa.insert(vendor_cas), [_row(c) for c in made])
+            self._record(connection, there, _read_all(connection))
         return made
 
     def all(self) -> list[VendorCa]:
@@ -174,6 +177,7 @@ class VendorCas:
             if said is not None:
                 rules[authority_of(ca.certificate)] = said
             _say(connection, there.values(), rules)
+            self._record(connection, there, _read_all(connection))
         return ca
 
     def usual_vendor(self) -> str:
@@ -199,7 +203,30 @@ class VendorCas:
                     vendor_cas.c.sha256 == ca.certificate.sha256
                 )
             )
+            self._record(connection, {ca.certificate.sha256: ca}, {})
         return ca
+
+    def _record(
+        self,
+        connection: sa.Connection,
+        before: Mapping[str, VendorCa],
+        after: Mapping[str, VendorCa],
+    ) -> None:
+        done = []
+        for sha256 in dict.fromkeys((*before, *after)):
+            old, new = before.get(sha256), after.get(sha256)
+            if old == new:
+                continue
+            action = "add" if old is None else "remove" if new is None else "change"
+            details = [
+                Difference(what, was, now)
+                for what, was, now in zip(
+                    ("subject", "rule", "vendor"), _words(old), _words(new), strict=True
+                )
+                if was != now
+            ]
+            done.append(Changed(action, f"vendor-ca {sha256}", details))
+        put_on_record(connection, self._database.actor, done)
 
     def _find(self, fingerprint: str) -> VendorCa:
         digits = fingerprint.replace(":", "").replace(" ", "").lower()
@@ -257,6 +284,14 @@ def _said_values(ca: VendorCa) -> dict[str, str | None]:
         "rule": None if ca.said is None else ca.said.rule.value,
         "vendor": None if ca.said is None else ca.said.vendor,
     }
+
+
+def _words(ca: VendorCa | None) -> tuple[str | None, str | None, str | None]:
+    """What the record of changes says of a CA: its name, rule and vendor."""
+    if ca is None:
+        return None, None, None
+    said = _said_values(ca)
+    return str(ca.certificate.subject), said["rule"], said["vendor"]
 
 
 def _row(ca: VendorCa) -> dict[str, object]:

@@ -18,7 +18,7 @@ from linekey.store.database import Database, open_database
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
-from linekey.store.schema import devices, layers, meta, revision
+from linekey.store.schema import changes, devices, layers, meta, revision
 
 MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
 BEFORE = "v0008"
@@ -207,5 +207,7 @@ def test_nothing_deleted_can_be_read_in_the_file(
 ) -> None:
     put(database, FLEET, Setting("language", CANARY))
     put(database, FLEET, Setting("language", "English"))
+    with database.write() as connection:
+        connection.execute(sa.delete(changes))  # which tells what it was
     database.forget_deleted()
     assert CANARY.encode() not in bytes_of(database)

@@ -477,7 +477,8 @@ def test_a_database_of_the_schema_before_keeps_its_lines(
         for column in ("times", "last_at", "network", "minute"):
             connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
         connection.exec_driver_sql("DROP TABLE refusal_lines")
-        connection.exec_driver_sql("DROP TABLE secret_names")  # of the next schema
+        for table in ("secret_names", "api_tokens", "changes"):  # of later schemas
+            connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
     database.close()
     with open_database(state) as again:

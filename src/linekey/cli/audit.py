@@ -1,0 +1,87 @@
+"""``linekey audit``: who changed what, when, and from where."""
+
+from typing import Annotated
+
+import typer
+
+from linekey.cli.log import parse_when
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    now,
+    opened,
+    printable,
+)
+from linekey.cli.output import console, emit_json, note
+from linekey.mac import parse_mac
+from linekey.store.changes import ChangeLine, ChangeSearch, count_changes, read_changes
+
+app = make_app("Who changed what, when, and from where.", no_args_is_help=False)
+
+_TimeOption = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Such as 2h or 7d ago, or 2026-01-31T12:00."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def audit(
+    who: Annotated[
+        str, typer.Option(help="Only by this system account, or this token's name.")
+    ] = "",
+    mac: Annotated[
+        str | None, typer.Option(metavar="MAC", help="Only of this phone.")
+    ] = None,
+    subject: Annotated[
+        str,
+        typer.Option(
+            help="Only of this: 'layer fleet', 'vendor-ca SHA256', 'token NAME'."
+        ),
+    ] = "",
+    since: _TimeOption = None,
+    until: _TimeOption = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="The newest so many; 0: all.")
+    ] = 100,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print changes by commands and by the API, oldest first. No secret is in them."""
+    at = now()
+    search = ChangeSearch(
+        who=who,
+        subject=subject if mac is None else f"device {parse_mac(mac)}",
+        since=None if since is None else parse_when(since, at),
+        until=None if until is None else parse_when(until, at),
+    )
+    with opened(state) as database, database.read() as connection:
+        total = count_changes(connection, search)
+        lines = read_changes(connection, search, limit=limit or None)
+    lines.reverse()
+    if json:
+        emit_json({"items": [line.as_json() for line in lines], "total": total})
+        return
+    for line in lines:
+        console.print(printable_line(line), markup=False, soft_wrap=True)
+    if total > len(lines):
+        note(f"{len(lines)} of {total} changes; --limit 0 shows all")
+    if not total:
+        note("nothing on record that fits")
+
+
+def printable_line(line: ChangeLine) -> str:
+    """Write a change for people, a line for each thing that differs below it."""
+    head = (
+        f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}  {line.who} ({line.place})  "
+        f"{line.action} {line.subject}"
+    )
+    rest = [
+        f"    {one.what}: {_shown(one.before)} → {_shown(one.after)}"
+        for one in line.details
+    ]
+    return "\n".join(printable(text) for text in (head, *rest))
+
+
+def _shown(text: str | None) -> str:
+    return "nothing" if text is None else text

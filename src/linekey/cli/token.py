@@ -1,0 +1,110 @@
+"""``linekey token``: who may use the HTTP API, and for what."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from linekey.cli.log import parse_when
+from linekey.cli.opening import JsonOption, StateOption, make_app, now, opened
+from linekey.cli.output import console, emit_json, note
+from linekey.errors import InputError
+from linekey.store.tokens import ApiTokens, Scope
+
+app = make_app(
+    """Who may use the HTTP API, and for what.
+
+    A program that uses the API shows a token with each request. Such as:
+
+        linekey token add pbx --scope admin --expires 365d
+
+        curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8480/api/v1/devices
+    """
+)
+
+_AHEAD = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@app.command()
+def add(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Yours, such as pbx; for the audit.")
+    ],
+    scope: Annotated[
+        Scope,
+        typer.Option(
+            help="read: read all but secrets; helpdesk: also revoke and restore phones "
+            "and make their one-time tokens; admin: change everything."
+        ),
+    ],
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="30d from now, or 2027-01-31; else never."),
+    ] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a token. It is shown here and never again."""
+    at = now()
+    ends = None
+    if expires is not None:
+        if found := _AHEAD.fullmatch(expires.strip()):
+            try:
+                ends = at + timedelta(**{_UNITS[found[2]]: int(found[1])})
+            except OverflowError:
+                raise InputError(
+                    f"not a time to come: {expires!r}", hint="leave --expires out"
+                ) from None
+        else:
+            ends = parse_when(expires, at)
+    with opened(state, create=True) as database:
+        made = ApiTokens(database).add(name, scope, ends, at)
+    if json:
+        emit_json(
+            {"name": name, "token": made, "scope": scope.value, "expires_at": ends}
+        )
+        return
+    console.print(made, markup=False, soft_wrap=True)
+    until = f" until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+    note(f"token {name!r}, scope {scope.value}{until}; it is not shown again")
+
+
+@app.command("list")
+def list_(state: StateOption = None, json: JsonOption = False) -> None:
+    """List the tokens: scope, state, end, and when each was last used."""
+    at = now()
+    with opened(state) as database:
+        tokens = [one.as_json(at) for one in ApiTokens(database).all()]
+    if json:
+        emit_json(tokens)
+        return
+    for one in tokens:
+        ends, used = (
+            "never" if one[name] is None else f"{one[name]:%Y-%m-%d %H:%M} UTC"
+            for name in ("expires_at", "used_at")
+        )
+        console.print(
+            f"{one['name']}  {one['scope']}  {one['state']}  expires {ends}  "
+            f"last used {used}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not tokens:
+        note("none; next: linekey token add NAME --scope read")
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Revoke a token: from the next request on it opens nothing."""
+    with opened(state) as database:
+        token = ApiTokens(database).revoke(name, now())
+    if json:
+        emit_json(token.as_json(now()))
+    else:
+        console.print(f"revoked {name}", markup=False)

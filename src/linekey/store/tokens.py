@@ -1,0 +1,199 @@
+"""The bearer tokens of the API: made, found again by their hash, revoked.
+
+A token is ``linekey_`` and 32 URL-safe characters (192 random bits). Rules: it is shown
+once, when it is made; the database has its SHA-256, which is enough for what is random
+and long. When a token was last used is written at most once a minute.
+"""
+
+import difflib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from linekey.errors import InputError
+from linekey.provisioning.device import hash_token, is_token
+from linekey.provisioning.difference import Difference
+from linekey.store.changes import Changed, put_on_record
+from linekey.store.database import Database
+from linekey.store.schema import api_tokens, from_us, to_us
+
+_PREFIX = "linekey_"
+USED_EVERY = timedelta(minutes=1)
+"""How exactly it is known when a token was last used."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
+
+
+class Scope(StrEnum):
+    """What a token may do; each may do what those before it may."""
+
+    READ = "read"
+    """Read everything but secrets."""
+    HELPDESK = "helpdesk"
+    """Revoke and restore phones, and make one-time tokens for them."""
+    ADMIN = "admin"
+    """Change everything."""
+
+    def covers(self, wanted: "Scope") -> bool:
+        """Whether this scope is enough where ``wanted`` is asked for."""
+        order = list(Scope)
+        return order.index(self) >= order.index(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token as it is on record, without the token itself."""
+
+    name: str
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    used_at: datetime | None
+
+    def problem(self, now: datetime) -> str:
+        """Why it opens nothing; empty: it does."""
+        if self.revoked_at is not None:
+            return "this token was revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "this token has expired"
+        return ""
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """It as JSON values."""
+        state = "revoked" if self.revoked_at else "active"
+        return {
+            "name": self.name,
+            "scope": self.scope.value,
+            "state": "expired" if state == "active" and self.problem(now) else state,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+            "used_at": self.used_at,
+        }
+
+
+class ApiTokens:
+    """The tokens, to make, find and revoke."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, name: str, scope: Scope, expires_at: datetime | None, now: datetime
+    ) -> str:
+        """Make a token; it is returned here and never again.
+
+        Raises InputError for a name that is none, or that a living token has, and for
+        an end that has passed.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"not a token's name: {name!r}",
+                hint="up to 64 letters, digits, '.', '_', '@' and '-', such as pbx-1",
+            )
+        if expires_at is not None and expires_at <= now:
+            raise InputError(
+                f"a token that ends at {expires_at:%Y-%m-%d %H:%M} UTC opens nothing",
+                hint="give an end that is to come, such as 30d",
+            )
+        token = f"{_PREFIX}{secrets.token_urlsafe(24)}"
+        mine = api_tokens.c.name == name
+        with self._database.change_uncounted() as connection:
+            there = connection.execute(sa.select(api_tokens).where(mine)).first()
+            if there is not None and not _read(there).problem(now):
+                raise InputError(
+                    f"there is a token {name!r} already",
+                    hint=f"choose another name, or first: linekey token revoke {name}",
+                )
+            connection.execute(sa.delete(api_tokens).where(mine))
+            connection.execute(
+                sa.insert(api_tokens).values(
+                    name=name,
+                    token_sha256=hash_token(token),
+                    scope=scope.value,
+                    created_at=to_us(now),
+                    expires_at=None if expires_at is None else to_us(expires_at),
+                )
+            )
+            ends = None if expires_at is None else expires_at.isoformat()
+            details = [Difference("scope", None, scope.value)]
+            details += [Difference("expires_at", None, ends)] if ends else []
+            self._record(connection, Changed("add", f"token {name}", details), now)
+        return token
+
+    def all(self) -> list[ApiToken]:
+        """Return all, by name."""
+        with self._database.read() as connection:
+            wanted = sa.select(api_tokens).order_by(api_tokens.c.name)
+            return [_read(row) for row in connection.execute(wanted)]
+
+    def find(self, token: str) -> ApiToken | None:
+        """Return what is on record of a token, good or not; None: there is none."""
+        if not token.startswith(_PREFIX) or not is_token(token):
+            return None
+        wanted = sa.select(api_tokens).where(
+            api_tokens.c.token_sha256 == hash_token(token)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(wanted).first()
+        return None if row is None else _read(row)
+
+    def used(self, token: ApiToken, now: datetime) -> None:
+        """Note that a token was used, if that was not noted a moment ago."""
+        if token.used_at is not None and now - token.used_at < USED_EVERY:
+            return
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(api_tokens)
+                .where(api_tokens.c.name == token.name)
+                .values(used_at=to_us(now))
+            )
+
+    def revoke(self, name: str, now: datetime) -> ApiToken:
+        """Revoke a token: from the next request on it opens nothing.
+
+        Raises InputError for a name that no token has. Twice is fine.
+        """
+        with self._database.change_uncounted() as connection:
+            wanted = sa.select(api_tokens).where(api_tokens.c.name == name)
+            row = connection.execute(wanted).first()
+            if row is None:
+                names = connection.execute(sa.select(api_tokens.c.name)).scalars()
+                near = difflib.get_close_matches(name, list(names), n=1)
+                raise InputError(
+                    f"there is no token {name!r}",
+                    hint=f"did you mean {near[0]}?"
+                    if near
+                    else "linekey token list shows those there are",
+                )
+            token = _read(row)
+            if token.revoked_at is None:
+                connection.execute(
+                    sa.update(api_tokens)
+                    .where(api_tokens.c.name == name)
+                    .values(revoked_at=to_us(now))
+                )
+                self._record(connection, Changed("remove", f"token {name}", ()), now)
+        return next(one for one in self.all() if one.name == name)
+
+    def _record(self, connection: sa.Connection, done: Changed, now: datetime) -> None:
+        put_on_record(connection, self._database.actor, [done], now)
+
+
+def _read(row: sa.Row[Any]) -> ApiToken:
+    def at(us: int | None) -> datetime | None:
+        return None if us is None else from_us(us)
+
+    return ApiToken(
+        row.name,
+        Scope(row.scope),
+        from_us(row.created_at),
+        at(row.expires_at),
+        at(row.revoked_at),
+        at(row.used_at),
+    )
