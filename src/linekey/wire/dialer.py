@@ -36,7 +36,6 @@ from linekey.tls.events import (
     HandshakeCompleted,
     HandshakeFailed,
     PeerChain,
-    PeerClosed,
     Refuse,
     TlsInfo,
 )
@@ -299,7 +298,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             self._broken(_os_text(error))
             events = []
         self._data += data
-        self._ended |= pump is None and not data
+        self._ended |= not data if pump is None else pump.ended
         for event in events:
             self._take(event)
         if self._ended and pump is not None and pump.engine.declined_renegotiation:
@@ -338,7 +337,6 @@ class Stream(httpcore2.AsyncNetworkStream):
                 seen.info = info
                 seen.chain = seen.chain or info.peer_chain
             case HandshakeFailed():
-                self._ended = True
                 seen.late = event.code == "handshake.too_slow"
                 seen.alert_sent = event.alert_sent
                 seen.alert_received = event.alert_received
@@ -346,19 +344,15 @@ class Stream(httpcore2.AsyncNetworkStream):
                 if not seen.chain and event.certificate is not None:
                     seen.chain = (event.certificate,)
             case ConnectionFailed():
-                self._ended = True
                 seen.alert_sent = event.alert_sent
                 seen.error = event.reason
             case AlertReceived():
                 seen.alert_received = event.alert
                 if event.fatal:
-                    self._ended = True
                     name = event.alert.label if event.alert else str(event.number)
                     seen.error = (
                         f"the server ended the connection after the handshake: {name}"
                     )
-            case PeerClosed():
-                self._ended = True
 
 
 async def dial(

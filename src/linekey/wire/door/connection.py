@@ -151,7 +151,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             self.source = f"{self.source} port {self.peer[1]}"
         self.since = self.heard = now = self.door.loop.time()
         self._pump = ServerPump(self.door, self.door.tls_limits, now, in_turn=True)
-        self._alarm.set(self.door.limits.handshake_s, self._too_slow)
+        self._await_tls()
         self.door.connection_opened(self)
 
     @property
@@ -238,8 +238,9 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             self._raw.resume_reading()
         self._move(Step.BEGUN)
         self.heard = now = self.door.loop.time()
-        self._alarm.set(self.door.limits.handshake_s, self._too_slow)
-        self._act(self._pump.begin(now))
+        events = self._pump.begin(now)
+        self._await_tls()
+        self._act(events)
 
     def _act(self, events: list[Event]) -> None:
         for event in events:
@@ -308,6 +309,10 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         for event in left:
             assert isinstance(event, HandshakeFailed), "nothing else ends a handshake"
             self._leave_record(event)
+
+    def _await_tls(self) -> None:
+        if (deadline := self._pump.deadline) is not None:
+            self._alarm.set(deadline - self.heard, self._too_slow)
 
     def _too_slow(self) -> None:
         self._act(self._pump.expire())
