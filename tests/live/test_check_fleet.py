@@ -85,7 +85,9 @@ def test_each_phone_is_judged_with_its_own_certificates_and_settings(
     assert refusals(f"D735 {BARE}") == ["chain.incomplete", "name.mismatch"]
     assert refusals(f"D735 {OFF}") == []
     assert done.returncode == 1
-    assert "knows no model of them: 1 phone" in done.stderr.replace("\n", " ")
+    assert "left out 1 phone without a model in the record" in done.stderr.replace(
+        "\n", " "
+    )
 
 
 def test_an_empty_registry_is_said_with_what_to_do(tmp_path: Path) -> None:

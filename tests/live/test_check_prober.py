@@ -230,5 +230,5 @@ def test_a_report_says_which_address_was_asked_and_that_there_are_others() -> No
     assert _other_addresses(where, prober, question) == []
     prober.asked, prober.others = "192.0.2.1", ("2001:db8::7",)
     (note,) = _other_addresses(where, prober, question)
-    assert "2 addresses; 192.0.2.1 was asked, not 2001:db8::7" in note
+    assert "2 addresses; only 192.0.2.1 was checked, not 2001:db8::7" in note
     assert "linekey check [2001:db8::7]:5061 --name many.test" in note

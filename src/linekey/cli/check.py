@@ -72,39 +72,47 @@ def check(
         typer.Option(
             "--chain",
             metavar="FILE",
-            help="Judge this chain (PEM, leaf first) instead of a server's.",
+            help="Check this chain (PEM, server certificate first) instead of a "
+            "server.",
         ),
     ] = None,
     name: Annotated[
         str,
         typer.Option(
-            "--name", metavar="NAME", help="What the phones connect to; default HOST."
+            "--name",
+            metavar="NAME",
+            help="Host name that the phones connect to. Default: HOST.",
         ),
     ] = "",
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="M", help="Only this model; may be repeated."),
+        typer.Option("--model", metavar="M", help="Only this model. May be repeated."),
     ] = None,
     firmware: Annotated[
-        str, typer.Option("--firmware", metavar="V", help="Only with this firmware.")
+        str, typer.Option("--firmware", metavar="V", help="Only this firmware version.")
     ] = "",
     all_phones: Annotated[
         bool, typer.Option("--all", help="Every model and firmware (the default).")
     ] = False,
     fleet: Annotated[
         bool,
-        typer.Option("--fleet", help="The phones of the registry, as they are set up."),
+        typer.Option("--fleet", help="The registered phones, with their settings."),
     ] = False,
     at: Annotated[
-        str, typer.Option("--at", metavar="DATE", help="Judge for this date.")
+        str,
+        typer.Option(
+            "--at",
+            metavar="DATE",
+            help="Check as if today were DATE, such as 2027-01-31.",
+        ),
     ] = "",
     phone_clock: Annotated[
         str,
         typer.Option(
             "--phone-clock",
             metavar="DATE",
-            help="What the phones' clock says, such as 1970-01-01 without a time "
-            "server.",
+            help="Time on the phones' clocks, such as 1970-01-01 for phones without a "
+            "time server.",
         ),
     ] = "",
     firmware_date: Annotated[
@@ -112,7 +120,7 @@ def check(
         typer.Option(
             "--firmware-date",
             metavar="DATE",
-            help="When the firmware was made: settles its list of roots.",
+            help="Build date of the firmware; it determines the list of root CAs.",
         ),
     ] = "",
     trust: Annotated[
@@ -120,7 +128,7 @@ def check(
         typer.Option(
             "--trust",
             metavar="FILE",
-            help="A certificate the phones were provisioned with; may be repeated.",
+            help="Certificate that the phones were provisioned with. May be repeated.",
         ),
     ] = None,
     settings: Annotated[
@@ -128,7 +136,7 @@ def check(
         typer.Option(
             "--settings",
             metavar="FILE.xml",
-            help="A phone configuration: its settings and certificates.",
+            help="Phone configuration whose settings and certificates the phones have.",
         ),
     ] = None,
     identity: Annotated[
@@ -136,7 +144,7 @@ def check(
         typer.Option(
             "--identity",
             metavar="FILE",
-            help="A phone's certificate chain and key (PEM): show it to the server, "
+            help="A phone's certificate chain and key (PEM): send it to the server, "
             "send a request (a URL's path, or /), and wait for a late refusal.",
         ),
     ] = None,
@@ -145,25 +153,35 @@ def check(
         typer.Option(
             "--hello",
             metavar="FILE",
-            help="A captured ClientHello (hex or pcap) instead of the derived ones.",
+            help="Captured ClientHello (hex or pcap) to send instead of the computed "
+            "ones.",
         ),
     ] = None,
     calendar: Annotated[
         bool,
-        typer.Option("--calendar", help="Also: what breaks on which day, for whom."),
+        typer.Option(
+            "--calendar",
+            help="Also list the days on which phones will stop accepting it.",
+        ),
     ] = False,
     json: JsonOption = False,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write one HTML page to FILE."),
+        typer.Option(
+            "--html", metavar="FILE", help="Write the report as an HTML page."
+        ),
     ] = None,
     fail_on: Annotated[
         FailOnChoice,
-        typer.Option("--fail-on", help="What makes the exit status 1."),
+        typer.Option(
+            "--fail-on", help="Exit with 1 if a phone refuses, or on any warning."
+        ),
     ] = FailOnChoice.refused,
     timeout_s: Annotated[
         float,
-        typer.Option("--timeout", metavar="S", help="Seconds for one connection."),
+        typer.Option(
+            "--timeout", metavar="S", help="Seconds allowed for a connection."
+        ),
     ] = 5.0,
     per_second: Annotated[
         float,
@@ -171,10 +189,11 @@ def check(
     ] = 20.0,
     state: StateOption = None,
 ) -> None:
-    """Would these phones accept this server, and if not, why.
+    """Check whether phones would accept a server, and why not.
 
-    Start with: `linekey check prov.example.com`. A certificate that is not deployed
-    yet: `linekey check --chain new-fullchain.pem --name prov.example.com`.
+    Nothing is changed on the server. Start with: `linekey check prov.example.com`. For
+    a certificate that is not in use yet: `linekey check --chain new-fullchain.pem
+    --name prov.example.com`.
     """
     try:
         _refuse_contradictions(target, chain, model, firmware, all_phones, fleet)
@@ -182,8 +201,8 @@ def check(
         wanted = name or (where.host if where else "")
         if not wanted:
             raise InputError(
-                "--chain without a name",
-                hint="say what the phones connect to: --name prov.example.com",
+                "--chain needs a name",
+                hint="give the name that phones connect to: --name prov.example.com",
             )
         started = now()
         clock = _date(phone_clock, "--phone-clock") if phone_clock else None
@@ -244,18 +263,18 @@ def _refuse_contradictions(
 ) -> None:
     if bool(target) == (chain is not None):
         raise InputError(
-            "give a server or --chain FILE, one of them",
+            "give either a server or --chain FILE",
             hint="linekey check prov.example.com, or linekey check --chain FILE --name "
             "prov.example.com",
         )
     if fleet and (model or firmware or all_phones):
         raise InputError(
-            "--fleet takes its phones from the registry",
+            "--fleet checks the registered phones",
             hint="leave out --model, --firmware and --all",
         )
     if all_phones and (model or firmware):
         raise InputError(
-            "--all and --model or --firmware", hint="leave one of them out"
+            "--all excludes --model and --firmware", hint="leave one of them out"
         )
 
 
@@ -360,8 +379,8 @@ def _other_addresses(where: Target, prober: Prober, question: Question) -> list[
         return []
     other = Target(prober.others[0], where.port).label
     return [
-        f"{where.host} has {len(prober.others) + 1} addresses; {prober.asked} was "
-        f"asked, not {', '.join(prober.others)}: linekey check {other} "
+        f"{where.host} has {len(prober.others) + 1} addresses; only {prober.asked} was "
+        f"checked, not {', '.join(prober.others)}: linekey check {other} "
         f"--name {question.name}"
     ]
 
@@ -373,9 +392,9 @@ def _deliver(report: Report, *, json: bool, html: Path | None) -> None:
         except OSError as error:
             raise LinekeyError(
                 f"cannot write {str(html)!r}: {(error.strerror or str(error)).lower()}",
-                hint="name a file in a folder that this user may write to",
+                hint="give a file in a folder that this user may write to",
             ) from None
-        note(f"wrote {html}: one file, to be opened or mailed as it is")
+        note(f"wrote {html}: a single file that you can open or send")
     if json:
         emit_json(report.as_dict())
     elif html is None:

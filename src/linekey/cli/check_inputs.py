@@ -45,7 +45,7 @@ def read_identity(path: Path) -> Identity:
         if not bundle.certificates or not bundle.keys:
             missing = "private key" if bundle.certificates else "certificate"
             raise CertificateError(
-                f"it holds no {missing}",
+                f"no {missing} found",
                 hint="put certificate, intermediates and private key into one PEM file",
             )
         identity = parse_identity(data)
@@ -66,7 +66,7 @@ def read_settings(path: Path) -> tuple[PhoneDocument, list[str]]:
         ),
     ]
     if document.files:
-        said.append("further setting files are not fetched")
+        said.append("further setting files that it names are not fetched")
     return replace(document, notes=()), said
 
 
@@ -137,18 +137,17 @@ def fleet_entries(
             entries.append((phone, f"{phone.model.name} {device.mac}", own))
     if skipped:
         warn(
-            "left out, since the registry knows no model of them: "
-            f"{skipped} {_phones(skipped)}",
+            f"left out {skipped} {_phones(skipped)} without a model in the record",
             "linekey device set MAC --model D785",
         )
     if guessed:
         note(
-            "judged with the newest firmware of the model, since the registry knows "
-            f"none: {guessed} {_phones(guessed)}"
+            f"{guessed} {_phones(guessed)} without a firmware in the record: checked "
+            "with the newest of the model"
         )
     if not entries:
         raise InputError(
-            "the registry has no active phone with a model",
+            "no active phone with a model is registered",
             hint="add one: linekey device add MAC --model D785 --firmware 10.1.33.33",
         )
     return iter(entries)

@@ -59,96 +59,95 @@ _OLDEST = {"1.0": Version.TLS1_0, "1.1": Version.TLS1_1, "1.2": Version.TLS1_2}
 @app.command()
 def export_(
     peer: Annotated[
-        str, typer.Argument(metavar="PEER", help=f"One of {', '.join(PEERS)}.")
+        str, typer.Argument(metavar="PEER", help=f"The server: {', '.join(PEERS)}.")
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write the files there, ready to run. Without it they are printed.",
+            help="Write the files to this folder, ready to run. Default: print them.",
         ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
             metavar="HOST",
-            help="Host name that phones use. Default: names in the settings, else the "
-            "certificate's.",
+            help="Host name that phones use. Default: names in linekey.toml, else the "
+            "certificate's name.",
         ),
     ] = None,
     listen: Annotated[
         str | None,
         typer.Option(
             metavar="ADDR:PORT",
-            help="Where it listens for phones. Default: every address, the usual "
-            "port; nginx, haproxy and apache listen for IPv6 too, the others for IPv4 "
-            "alone. On a machine without IPv6 give 0.0.0.0:PORT.",
+            help="Where it listens for phones. Default: all addresses and the usual "
+            "port. nginx, haproxy and apache listen on IPv6, too, the others only on "
+            "IPv4. On a machine without IPv6 give 0.0.0.0:PORT.",
         ),
     ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="PEM: the server's certificate, then its intermediates. Default: the "
-            f"settings', else {HOME}/server.pem.",
+            help="PEM file: the server's certificate, then its intermediates. Default: "
+            f"as in linekey.toml, else {HOME}/server.pem.",
         ),
     ] = None,
     key: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="PEM: its private key, which is named in the configuration and "
-            f"read only to see that it fits. Default: the settings', else "
-            f"{HOME}/server.key.",
+            help="PEM file: its private key. It is not copied, only checked against "
+            f"the certificate. Default: as in linekey.toml, else {HOME}/server.key.",
         ),
     ] = None,
     backend: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where `linekey serve --behind-proxy` listens: unix:PATH, or "
-            "http://ADDR:PORT, which on loopback every user of the machine can reach. "
-            f"Default: the settings', else unix:{SOCKET}.",
+            help="Where `linekey serve --behind-proxy` listens: unix:PATH or "
+            "http://ADDR:PORT. Any user of this machine can connect to a loopback "
+            f"address. Default: as in linekey.toml, else unix:{SOCKET}.",
         ),
     ] = None,
     files: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Let it serve the phones' files from here instead, each to its phone "
-            "alone (nginx, apache).",
+            help="Serve the phones' files from this folder, without linekey serve; "
+            "each phone gets only its own (nginx, apache).",
         ),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
             metavar="USER[:GROUP]",
-            help="As whom it runs. Default: the user that Debian's package made.",
+            help="User that the server runs as. Default: the Debian package's.",
         ),
     ] = None,
     client_certificates: Annotated[
         ClientCertificates,
         typer.Option(
             metavar="required|optional",
-            help="Whether every phone must show a certificate. Optional (kamailio): "
-            "one without comes in by its password alone.",
+            help="Whether every phone must send a certificate. optional (kamailio): a "
+            "phone without one needs only its SIP password.",
         ),
     ] = "required",
     min_version: Annotated[
         str | None,
         typer.Option(
             metavar="1.0|1.1|1.2",
-            help="Oldest TLS to speak, for everybody on this port. Default: what the "
-            "registered phones need. Below 1.2 it brings that time's suites.",
+            help="Oldest TLS version on this port. Default: what the registered phones "
+            "need. Below 1.2 it also allows the cipher suites of that time.",
         ),
     ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write another server's whole configuration for mutual TLS with phones.
+    """Write the configuration of another server for mutual TLS with phones.
 
-    The CAs come from `linekey trust`; protocols and suites are what the phones in the
-    registry need, and no more. For example:
+    It needs the CAs in `linekey trust` and the registered phones: the server accepts
+    only the TLS versions and cipher suites that these phones need. For example:
 
         linekey export nginx --out /etc/linekey/nginx --name phones.example.com
     """
@@ -174,7 +173,7 @@ def export_(
         fail(error)
     _show(made, request, written=out is not None, json=json)
     for path in kept:
-        note(f"kept as it was: {path}")
+        note(f"kept unchanged: {path}")
     for text in made.notes:
         warn(text)
     if out is not None:
@@ -199,7 +198,8 @@ def _request(
     if backend is not None and files is not None:
         raise InputError(
             "--backend and --files exclude each other",
-            hint="a backend decides whose file it is; --files lets the peer decide",
+            hint="with --backend linekey decides who gets which file, with --files "
+            "the other server",
         )
     if backend is None and peer.forwards and files is None:
         backend = _backend(settings)
@@ -244,7 +244,7 @@ def _oldest(text: str | None) -> Version | None:
         return None
     if text not in _OLDEST:
         raise InputError(
-            f"not an oldest version: {text!r}", hint=f"one of {', '.join(_OLDEST)}"
+            f"not a TLS version: {text!r}", hint=f"give one of {', '.join(_OLDEST)}"
         )
     return _OLDEST[text]
 
@@ -307,8 +307,8 @@ def write_files(made: Export, folder: Path) -> list[Path]:
                 continue  # its time tells a server that nothing changed
             if MARK not in there[:400]:
                 raise InputError(
-                    f"{str(path)!r} is there, and linekey did not write it",
-                    hint="give another folder with --out DIR, or move it away",
+                    f"{str(path)!r} exists, and was not written by linekey",
+                    hint="give another folder with --out DIR, or move the file away",
                 )
             wanted.append((path, file))
     try:
@@ -325,7 +325,7 @@ def write_files(made: Export, folder: Path) -> list[Path]:
     except OSError as error:
         raise StorageError(
             f"cannot write into {str(folder)!r}: {(error.strerror or '').lower()}",
-            hint="give a folder that this user may write, with --out DIR",
+            hint="give a folder that this user may write to, with --out DIR",
         ) from error
     return kept
 
@@ -367,7 +367,7 @@ def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
 def _say_next(made: Export, request: Request) -> None:
     for path, what in ((request.certificate, "certificate"), (request.key, "key")):
         if not Path(path).exists():
-            note(f"put the server's {what} here: {path}")
+            note(f"next: put the server's {what} here: {path}")
     if (
         made.reads_key
         and made.account is not None
@@ -377,14 +377,16 @@ def _say_next(made: Export, request: Request) -> None:
     for line in (*made.prepare, *made.run):
         filled = made.fills.get(line)
         if filled and is_filled(Path(request.folder) / filled):
-            note(f"left as it is: {request.folder}/{filled}")
+            note(f"kept unchanged: {request.folder}/{filled}")
         else:
             note(f"next: {line}")
     for file in made.files:
         if file.name.endswith(".service"):
-            note(f"or by systemd: systemctl enable --now {request.folder}/{file.name}")
+            note(
+                f"or with systemd: systemctl enable --now {request.folder}/{file.name}"
+            )
     if request.backend is not None:
-        note(f"and beside it: {serve_line(made.peer, request)}")
+        note(f"and run linekey with it: {serve_line(made.peer, request)}")
 
 
 def serve_line(peer: str, request: Request) -> str:

@@ -24,7 +24,7 @@ def key_advice(key: Path, account: Account) -> str | None:
     except (OSError, KeyError):
         pass
     return (
-        f"the key must be readable for the group {account.group}: "
+        f"the group {account.group} must be able to read the key: "
         f"chgrp {account.group} {key}; chmod 640 {key}"
     )
 

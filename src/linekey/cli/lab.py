@@ -8,6 +8,7 @@ import typer
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
+from linekey.cli.opening import STATE_HELP
 from linekey.cli.output import console, emit_json, err_console
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
@@ -19,16 +20,20 @@ from linekey.phone.patch import make_patch
 from linekey.store.paths import StateDir
 
 app = typer.Typer(
-    help="Lab certificates, shaped like the vendor's.",
+    help="Make lab certificates, built like a vendor's, for tests without a real "
+    "phone.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
 )
 
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", metavar="DIR", help="State folder.", show_default=False),
+    typer.Option("--state", metavar="DIR", help=STATE_HELP, show_default=False),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
+]
 
 # A model of each generation, for the example that is shown (SNOM-TLS, model table).
 _EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
@@ -36,22 +41,25 @@ _EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
 
 @app.command()
 def identity(
-    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's address.")],
+    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's MAC address.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the two files go.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")
     ],
     generation: Annotated[
         Generation,
         typer.Option(help="sha1: RSA-1024 and SHA-1; sha256: RSA-2048 and SHA-256."),
     ] = Generation.SHA256,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a phone's lab certificate and key: <MAC>.pem and <MAC>.key.
+    """Write a lab certificate and key for a MAC address: `MAC.pem` and `MAC.key`.
 
-    Beside a SHA-1 one lies <MAC>.openssl.cnf, with which today's curl and openssl use
-    such a certificate. Asked again for the same phone, it is the same certificate.
+    For SHA-1 it also writes `MAC.openssl.cnf`, which today's curl and openssl need to
+    use such a certificate. The same MAC always gets the same certificate. For example:
+    `linekey lab identity 000413AABBCC --out .`.
     """
     address = parse_mac(mac)
     lab = LabAuthority.open(StateDir.open(state).lab)
@@ -93,31 +101,34 @@ def identity(
     if openssl_path is not None:
         console.print(f"openssl.cnf  {openssl_path}", markup=False, soft_wrap=True)
     _say(
-        f"{certificate_path.name} holds the phone's certificate and the intermediate: "
-        "the client certificate.",
-        f"{key_path.name} is its private key (mode 0600); keep it beside.",
+        f"{certificate_path.name} is the client certificate: the phone's certificate "
+        "and the intermediate.",
+        f"{key_path.name} is its private key (mode 0600).",
         f"the server's own CA is {lab.server_root_path}.",
         f"next: linekey device add {address} --model {_EXAMPLE_MODEL[generation]}",
         f"then: {curl}",
     )
     if lab.server_url() is None:
-        _say("linekey up has not run here yet; it says the server's URL.")
+        _say("linekey up has not run here yet; it prints the server's URL.")
 
 
 @app.command()
 def patch(
-    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's address.")],
+    mac: Annotated[str, typer.Argument(metavar="MAC", help="The phone's MAC address.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the file goes.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the file.")
     ],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite existing files.")
+    ] = False,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the patch that gives one SHA-1 virtual phone a SHA-2 certificate.
+    """Write a firmware patch that gives a virtual phone a SHA-2 certificate.
 
-    The vendor makes such a patch for each device on request; this is linekey's own
-    format, for virtual phones. It holds a private key.
+    A vendor makes such a patch for each SHA-1 phone on request. This one is in
+    linekey's own format, only for virtual phones, and contains a private key. For
+    example: `linekey lab patch 000413AABBCC --out .`, then `linekey phone patch`.
     """
     address = parse_mac(mac)
     lab = LabAuthority.open(StateDir.open(state).lab)
@@ -133,14 +144,15 @@ def patch(
         return
     console.print(f"patch  {path}", markup=False, soft_wrap=True)
     _say(
-        f"it is for the phone {address} alone, and holds its private key (mode 0600).",
+        f"it is only for the phone {address}, and contains its private key (mode "
+        "0600).",
         f"next: linekey phone patch {address} {path}",
     )
 
 
 @app.command()
 def show(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Show where the lab's certificates are, and where its server listened last."""
+    """Show where the lab's certificates are, and the server URL of the last run."""
     lab = LabAuthority.open(StateDir.open(state, create=False).lab, create=False)
     paths = lab.vendor_paths()
     document = {
@@ -184,7 +196,7 @@ def _refuse_existing(*paths: Path) -> None:
     for path in paths:
         if path.exists():
             raise InputError(
-                f"{str(path)!r} is there already",
+                f"{str(path)!r} exists already",
                 hint="give another folder, or --force to overwrite it",
             )
 

@@ -1,4 +1,4 @@
-"""``linekey test-servers``: servers right and wrong on this machine.
+"""``linekey test-servers``: correct and faulty TLS servers on this machine.
 
 Each is a real server (openssl, nginx, HAProxy, Kamailio) or, where no real one
 misbehaves that way, linekey itself; all on loopback, on free ports, until Ctrl-C.
@@ -33,20 +33,20 @@ app = typer.Typer(
 def servers(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME…]", help="Only these servers; all unless given."),
+        typer.Argument(metavar="[NAME…]", help="Only these servers. Default: all."),
     ] = None,
     listing: Annotated[
         bool,
-        typer.Option("--list", help="Tell of the servers and start none."),
+        typer.Option("--list", help="Describe the servers, but start none."),
     ] = False,
     json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Servers right and wrong on this machine, to try checks and phones on.
+    """Run correct and faulty TLS servers on this machine, to test phones against.
 
     Start with: `linekey test-servers --list`, then
-    `linekey test-servers expired wrong-name`. It prints where each one is and how to
-    ask it; Ctrl-C stops them all.
+    `linekey test-servers expired wrong-name`. It prints the address of each server, and
+    a command that checks it. Ctrl-C stops them all.
     """
     try:
         cases = _find(names or [])
@@ -67,9 +67,9 @@ def _find(names: list[str]) -> list[Case]:
             near = difflib.get_close_matches(name.lower(), BY_NAME, n=5, cutoff=0.5)
             raise InputError(
                 f"no such test server: {name!r}",
-                hint=f"near it: {', '.join(near)}"
+                hint=f"similar names: {', '.join(near)}"
                 if near
-                else "linekey test-servers --list names them all",
+                else "linekey test-servers --list lists them all",
             )
     return [BY_NAME[name] for name in dict.fromkeys(names)] or list(CASES)
 
@@ -154,10 +154,8 @@ async def _open(cases: list[Case], *, named: bool, json: bool, state: Any) -> No
             emit_json({"root": launcher.root_path, "servers": rows})
             sys.stdout.flush()  # whoever reads it from a pipe must not wait for the end
         note("")
-        note(f"the root that phones must know: {launcher.root_path}")
-        note(
-            f"phones call them {SERVER_NAME}, or 127.0.0.1 where the name is an address"
-        )
+        note(f"root CA that phones must trust: {launcher.root_path}")
+        note(f"phones use the name {SERVER_NAME}, or 127.0.0.1 for an address as name")
         if rows:
             note(f"try in another terminal: {rows[0]['check']}")
         note("Ctrl-C stops them.")

@@ -127,7 +127,7 @@ def test_a_file_that_linekey_did_not_write_is_never_overwritten(
     (out / "nginx.conf").write_text("user www-data;\n")
     result = run(state, "nginx", *NAME, "--out", str(out))
     assert result.exit_code == 2
-    assert "linekey did not write it" in result.stderr.replace("\n", " ")
+    assert "was not written by linekey" in result.stderr.replace("\n", " ")
     assert (out / "nginx.conf").read_text() == "user www-data;\n"
     assert list(out.iterdir()) == [out / "nginx.conf"]
 
@@ -206,7 +206,7 @@ def test_the_user_it_runs_as_can_be_said(state: Path, tmp_path: Path) -> None:
     words = ("freeradius", *NAME, "--out", str(out), "--user", "voip:phones")
     said = " ".join(run(state, *words).stderr.split())
     assert "next: chown -R voip:phones" in said
-    assert "the key must be readable for the group phones" in said
+    assert "the group phones must be able to read the key" in said
     assert "user = voip\n" in (out / "radiusd.conf").read_text()
 
 
@@ -227,7 +227,7 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),
         (["nginx", "--listen", "0.0.0.0:99999"], "not a port"),
-        (["nginx", "--min-version", "1.3"], "not an oldest version: '1.3'"),
+        (["nginx", "--min-version", "1.3"], "not a TLS version: '1.3'"),
         (["nginx", "--backend", "http://127.0.0.1:0"], "not a port: 0"),
         (["freeradius", "--out", "/tmp/a,b"], "choose one without ','"),
         (["nginx", "--certificate", "/no/such.pem"], "cannot read"),
