@@ -112,7 +112,10 @@ def test_the_page_tells_who_was_here_and_why_not(browser: Any, status_url: str) 
     page.goto(status_url)
     assert page.title() == "Overview · linekey"
     text = page.inner_text("main")
-    assert "The certificate names one phone, and the URL another." in text
+    assert (
+        "The certificate is one phone's, and the URL asks for another phone's file."
+        in text
+    )
     assert "Turn it on." in text
     assert "the server's certificate expires in" in text
     assert "no vendor CA is trusted" in text

@@ -81,7 +81,7 @@ STRANGERS = {
     bytes.fromhex("3c0000000000000001000000") + b"SEP0004": ("plain Skinny", "SIP firmware"),
     bytes.fromhex("050100"): ("plain SOCKS 5", "connects there"),
     bytes.fromhex("302902010004067075626c6963a01c"): ("plain SNMP", "connects there"),
-    bytes.fromhex("16feff0000000000000000"): ("a DTLS hello", "TLS over TCP"),
+    bytes.fromhex("16feff0000000000000000"): ("a DTLS ClientHello", "TLS over TCP"),
     b"RFB 003.008\n": ("plain VNC", "connects there"),
     b"<stream:stream to='x'": ("plain XMPP", "connects there"),
     bytes(64): ("no TLS: the connection begins with 00 00 00 00", "port scan"),

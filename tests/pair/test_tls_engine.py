@@ -533,7 +533,7 @@ def test_a_record_that_is_no_good_breaks_the_connection(version):
 def test_plain_http_is_named():
     far = ServerEngine(server())
     (failed,) = far.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert failed.reason == "plain HTTP came in on the TLS port"
+    assert failed.reason == "plain HTTP was sent to the TLS port"
     assert failed.detail == "http request"
 
 
@@ -541,7 +541,7 @@ def test_an_unregistered_alert_is_told_by_its_number():
     near = ClientEngine(client())
     (failed,) = near.receive(b"\x15\x03\x03\x00\x02\x02\xc8")
     assert failed.alert_received is None
-    assert "alert 200, which nobody has registered" in failed.reason
+    assert "alert 200, which is not registered" in failed.reason
 
 
 def test_renegotiation_is_refused():

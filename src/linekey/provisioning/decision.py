@@ -115,209 +115,219 @@ def _refused(status: int, sentence: str, cure: str) -> ReasonText:
 
 
 _TEXTS: dict[Reason, ReasonText] = {
-    Reason.OWN_FILE: _granted("the certificate names this very phone"),
+    Reason.OWN_FILE: _granted("the certificate is this phone's"),
     Reason.TOKEN_ACCEPTED: _granted(
-        "the phone cannot prove itself, but its URL carried the one-time token of this "
-        "device; the token is now used up"
+        "the certificate does not name the phone, but the URL had this device's "
+        "one-time token, which is now used up"
     ),
     Reason.DIGEST_ACCEPTED: _granted(
-        "the phone cannot prove itself, but it knew the user name and password of this "
-        "device"
+        "the certificate does not name the phone, but it gave this device's HTTP user "
+        "name and password"
     ),
-    Reason.COMMON_FILE: _granted(
-        "a file for every phone of the fleet, without secrets"
+    Reason.COMMON_FILE: _granted("a file that all phones may have, without secrets"),
+    Reason.CERTIFICATE_FILE: _granted(
+        "a certificate that the phones are configured to trust"
     ),
-    Reason.CERTIFICATE_FILE: _granted("a certificate that phones are told to trust"),
     Reason.SECRETS_LEFT_OUT: ReasonText(
         Outcome.BLANKED,
         200,
-        "a shared certificate proves the vendor only, so every secret was left out",
-        "give the phone a one-time token in its URL, or HTTP user and password",
+        "the certificate is shared by many phones and proves only the vendor, so all "
+        "secrets were left out",
+        "give the phone a one-time token in its URL, or an HTTP user name and password",
     ),
     Reason.NOTHING_THERE: _refused(
         404,
-        "the URL names no file a phone may have",
-        "nothing, if the phone probes for optional files; else check the phone's "
-        "setting server URL",
+        "the URL is not that of a file for phones",
+        "nothing, if the phone looks for optional files; otherwise check the setting "
+        "server URL in the phone",
     ),
     Reason.AMBIGUOUS_REQUEST: _refused(
         400,
-        "the URL is spelled so that it could mean more than one thing",
-        "write the phone's setting server URL plainly: no %, no //, no dots, and one "
-        "MAC of 12 hex digits, as {mac} writes it",
+        "the URL can be read in more than one way",
+        "correct the setting server URL in the phone: no %, no //, no . or .. folders, "
+        "and only one MAC of 12 hex digits, as {mac} inserts it",
     ),
     Reason.METHOD_NOT_ALLOWED: _refused(
         405,
-        "phones may read files here, and only read",
-        "turn off uploads and other methods in the phone, or send them elsewhere",
+        "the HTTP method is not GET or HEAD, and phones may only read files here",
+        "turn off uploads in the phone, or send them to another server",
     ),
     Reason.UPLOAD_REFUSED: _refused(
         405,
-        "the phone wants to upload its log, and no log is kept here",
-        "nothing: the phone goes on without; or point its log upload elsewhere",
+        "the phone tried to upload its log, which linekey does not store",
+        "nothing: the phone works without it; or send its log to another server",
     ),
     Reason.NO_RENDERER: _refused(
         501,
-        "the phone may have this file, but linekey has no renderer for its format yet",
-        "provision this phone with another server; Snom's XML is the one format so far",
+        "the phone may have this file, but linekey cannot write its format yet",
+        "provision this phone with another server; linekey writes only Snom's XML so "
+        "far",
     ),
     Reason.NO_CERTIFICATE: _refused(
         403,
         "the phone sent no certificate",
-        "turn off empty_tls_client_cert, or allow a second factor without certificate "
-        "in the settings and give the phone one",
+        "turn off empty_tls_client_cert in the phone; or allow a second factor without "
+        "a certificate in linekey.toml, and give the phone a token or password",
     ),
     Reason.SELF_SIGNED: _refused(
         403,
-        "the certificate is signed by itself, so it proves nothing",
-        "use the phone's built-in certificate, or one of an authority in linekey trust",
+        "the certificate is self-signed, so it proves nothing",
+        "use the phone's built-in certificate, or one from a CA in linekey trust list",
     ),
     Reason.ISSUER_NOT_TRUSTED: _refused(
         403,
-        "no authority in the trust list has signed this certificate",
+        "the certificate is not from a CA in the trust list",
         "import the vendor's root and intermediates with linekey trust add",
     ),
     Reason.ISSUER_NOT_AN_AUTHORITY: _refused(
         403,
-        "the certificate is signed with one that is no authority's",
+        "the certificate was signed with the key of a certificate that is not a CA",
         "treat this phone as tampered with: no vendor issues such certificates",
     ),
     Reason.KEY_OUT_OF_BOUNDS: _refused(
         403,
-        "a certificate in the chain has a key that no phone and no vendor has",
-        "see the detail; no such key is used to check anything, since that can cost a "
-        "server as much as hundreds of phones do: treat the sender as hostile",
+        "a certificate in the chain has a key of a size or kind that no vendor uses",
+        "see the detail, and treat the sender as an attacker: checking a signature "
+        "with such a key can cost a server as much as hundreds of phones, so it is not "
+        "done",
     ),
     Reason.CHAIN_NOT_PROVED: _refused(
         403,
-        "the certificate chain does not hold",
-        "see the detail; compare the chain with the vendor's authorities",
+        "the certificate chain is not valid",
+        "see the detail; compare the chain with the vendor's CA certificates",
     ),
     Reason.AUTHORITY_CERTIFICATE: _refused(
         403,
-        "an authority's certificate was sent where a phone's belongs",
+        "the client sent a CA certificate instead of a phone's certificate",
         "use the phone's own certificate",
     ),
     Reason.PURPOSE_NOT_ALLOWED: _refused(
         403,
-        "the certificate, or one above it, was issued for another purpose than TLS",
-        "issue it with extendedKeyUsage clientAuth, or without one; a certificate of "
-        "the vendor's that is not for TLS is not the built-in one",
+        "the certificate, or a CA above it, was issued for another purpose than TLS",
+        "your own CA: issue it with extendedKeyUsage clientAuth, or without "
+        "extendedKeyUsage; a vendor's: it is not the built-in certificate",
     ),
     Reason.KEY_USAGE_NOT_ALLOWED: _refused(
         403,
-        "the certificate's keyUsage does not let its key sign, as a TLS client must",
-        "issue it with keyUsage digitalSignature, or without one; if the vendor wrote "
-        "it, ask the vendor for a new certificate",
+        "the certificate's keyUsage does not allow signing, which a TLS client must do",
+        "your own CA: issue it with keyUsage digitalSignature, or without keyUsage; a "
+        "vendor's: ask the vendor for a new certificate",
     ),
     Reason.NO_IDENTITY_RULE: _refused(
         403,
-        "the issuer is trusted, but nothing says where it puts a phone's MAC",
-        "check that the right authority was imported, then say whose phones it issues "
-        "for: linekey trust set FINGERPRINT --vendor VENDOR, or --rule for your own CA",
+        "the CA is trusted, but linekey does not know where it puts the phone's MAC",
+        "check that the right CA was imported, then name its vendor: linekey trust set "
+        "FINGERPRINT --vendor VENDOR; for your own CA: --rule cn-mac, st-mac or shared",
     ),
     Reason.NO_MAC: _refused(
         403,
-        "the certificate does not hold exactly 12 hex digits where the MAC belongs",
-        "see the detail; for a CA of your own, linekey trust set says where the MAC "
-        "is; if the vendor wrote it, ask the vendor for a new certificate",
+        "the certificate does not have exactly 12 hex digits where the MAC should be",
+        "see the detail; your own CA: say where the MAC is with linekey trust set; a "
+        "vendor's: ask the vendor for a new certificate",
     ),
     Reason.SEVERAL_NAMES: _refused(
         403,
-        "the certificate holds several names where one MAC belongs",
+        "the certificate has several names where one MAC should be",
         "treat this phone as tampered with: no vendor issues such certificates",
     ),
     Reason.NOT_YET_VALID: _refused(
         403,
-        "the certificate, or one above it, is not valid yet",
-        "check the server's clock first, then the certificate's dates",
+        "the certificate, or a CA above it, is not valid yet",
+        "check the server's clock, then the certificate's dates",
     ),
     Reason.EXPIRED: _refused(
         403,
-        "the certificate, or one above it, has expired",
-        "renew the phone's certificate, or import the authority's renewed certificate",
+        "the certificate, or a CA above it, has expired",
+        "renew the phone's certificate, or import the renewed CA certificate",
     ),
     Reason.OTHER_PHONES_FILE: _refused(
         403,
-        "the certificate names one phone, and the URL another",
-        "check the MAC in the phone's setting server URL; use {mac} there",
+        "the certificate is one phone's, and the URL asks for another phone's file",
+        "check the MAC in the phone's setting server URL; write {mac} there",
     ),
     Reason.UNKNOWN_PHONE: _refused(
         403,
         "no device with this MAC is registered",
-        "linekey device add MAC",
+        "if the phone is yours, register it: linekey device add MAC --model MODEL",
     ),
     Reason.REVOKED: _refused(
         403,
         "this device is revoked",
-        "linekey device restore MAC, if that was an error",
+        "if that was a mistake: linekey device restore MAC",
     ),
     Reason.VENDOR_MISMATCH: _refused(
         403,
         "the certificate is from another vendor than the device's record says",
-        "linekey device set MAC --vendor, if the record is wrong; linekey trust list "
-        "says for whose phones an authority stands",
+        "if the record is wrong: linekey device set MAC --vendor VENDOR; linekey trust "
+        "list shows each CA's vendor",
     ),
     Reason.GENERATION_NOT_ALLOWED: _refused(
         403,
-        "this device may not use a certificate of this generation",
-        "correct the device's model, firmware or allowed generations with "
-        "linekey device set",
+        "certificates of this generation (SHA-1 or SHA-2) are not accepted for this "
+        "device",
+        "correct the device's model, firmware or generation with linekey device set",
     ),
     Reason.SHARED_CERTIFICATE: _refused(
         403,
-        "a certificate shared by many phones proves the vendor, not the phone",
-        "give the phone a one-time token in its URL, or HTTP user and password",
+        "the certificate is shared by many phones and proves only the vendor",
+        "give the phone a one-time token in its URL, or an HTTP user name and password",
     ),
     Reason.SHARED_NOT_EXPECTED: _refused(
         403,
-        "a shared certificate was sent for a model that has certificates of its own",
-        "correct the device's model with linekey device set, if the record is wrong",
+        "the certificate is shared by many phones, but this model has one for each "
+        "phone",
+        "if the record is wrong, correct the device's model with linekey device set",
     ),
     Reason.TLS_TOO_OLD: _refused(
         403,
-        "the connection uses an older TLS version than this phone can speak",
+        "the connection uses an older TLS version than this phone supports",
         "if the record is wrong: linekey device set MAC --model MODEL --firmware "
-        "VERSION; if it is right, look for what sits in between and lowers the version",
+        "VERSION; if it is right, find out what between phone and server lowers the "
+        "version",
     ),
     Reason.MODEL_NEEDED: _refused(
         403,
-        "an old TLS version is only for phones known to need it, and this device's "
-        "record has no known model",
+        "the connection uses an old TLS version, which is allowed only for models that "
+        "need it, and this device's record has no known model",
         "set the model: linekey device set MAC --model MODEL --firmware VERSION",
     ),
     Reason.TOKEN_WRONG: _refused(
         403,
         "the one-time token in the URL is not this device's",
-        "make a new token for this device and put it into the phone's URL",
+        "make a new token with linekey device token MAC, and put it into the phone's "
+        "URL",
     ),
     Reason.TOKEN_USED: _refused(
         403,
-        "the one-time token in the URL has been used before",
-        "make a new token, if it was this phone; else somebody has seen its URL",
+        "the one-time token in the URL was used before",
+        "if this phone used it, make a new one: linekey device token MAC; if not, "
+        "somebody else knows its URL",
     ),
     Reason.DIGEST_REQUIRED: _refused(
         401,
-        "a second factor is needed, and the phone was asked for user name and password",
-        "nothing, if the phone answers; else set http_client_user and http_client_pass",
+        "a second factor is required, so the phone was asked for its HTTP user name "
+        "and password",
+        "nothing, if the phone answers; otherwise set http_client_user and "
+        "http_client_pass in the phone",
     ),
     Reason.DIGEST_WRONG: _refused(
         401,
-        "user name or password is not this device's",
+        "the HTTP user name or password is wrong for this device",
         "set http_client_user and http_client_pass in the phone to the device's",
     ),
     Reason.DIGEST_STALE: _refused(
         401,
-        "the answer is to a challenge that is too old or not ours; a new one was sent",
+        "the phone answered an old or unknown HTTP digest challenge; a new one was "
+        "sent",
         "nothing: the phone answers the new one by itself",
     ),
     Reason.DIGEST_PAUSED: _refused(
         429,
-        "too many wrong answers were given for this device or from this address, so "
-        "this one was not read; the answer says when the next one is",
-        "linekey log --mac MAC --refused shows who guesses; if it is the phone itself, "
-        "set its http_client_user and http_client_pass to the device's; a phone that "
-        "must not wait can have a one-time token",
+        "too many wrong passwords were sent for this device or from this address, so "
+        "this one was not checked; the answer says when to try again",
+        "find the sender with linekey log --mac MAC --refused; if it is the phone "
+        "itself, set its http_client_user and http_client_pass to the device's; if it "
+        "cannot wait, give it a one-time token",
     ),
 }
 assert _TEXTS.keys() == set(Reason), "every reason has its text"

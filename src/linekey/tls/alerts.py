@@ -55,31 +55,31 @@ class Alert(IntEnum):
 _TEXTS: dict[Alert, tuple[str, str]] = {
     Alert.CLOSE_NOTIFY: ("the {peer} closed the connection in good order", ""),
     Alert.UNEXPECTED_MESSAGE: (
-        "the {peer} got a message that does not belong there",
-        "check that both ends speak TLS on this port, with no proxy between",
+        "the {peer} got an unexpected TLS message",
+        "check that both ends use TLS on this port, without a proxy in between",
     ),
     Alert.BAD_RECORD_MAC: (
         "the {peer} could not authenticate a record",
-        "look for a device on the path that changes traffic, or a wrong key",
+        "look for a device in between that changes the traffic, or a wrong key",
     ),
     Alert.DECRYPTION_FAILED: ("the {peer} could not decrypt a record", ""),
     Alert.RECORD_OVERFLOW: ("the {peer} got a record longer than TLS allows", ""),
     Alert.DECOMPRESSION_FAILURE: ("the {peer} could not decompress a record", ""),
     Alert.HANDSHAKE_FAILURE: (
-        "the {peer} found nothing that both ends can do: no common cipher suite,"
-        " or a certificate that it wanted and did not get",
+        "the {peer} found no cipher suite that both ends support, or did not get"
+        " a certificate that it requires",
         "compare the cipher suites and versions of both ends, and check whether a"
         " client certificate is required",
     ),
     Alert.NO_CERTIFICATE: ("the client has no certificate to send (SSL 3)", ""),
     Alert.BAD_CERTIFICATE: (
-        "the {peer} found the certificate corrupt or unfit: not yet valid, a name"
-        " that does not match, or a key or hash that it does not take",
+        "the {peer} refused the certificate: it is damaged, not yet valid, for"
+        " another name, or has a key or hash that the {peer} does not accept",
         "check the certificate's name, dates, key size and hash, and the clock of"
         " the {peer}",
     ),
     Alert.UNSUPPORTED_CERTIFICATE: (
-        "the {peer} does not take this type of certificate, or not for this purpose",
+        "the {peer} does not accept this type of certificate, or not for this use",
         "check key type, keyUsage and extendedKeyUsage",
     ),
     Alert.CERTIFICATE_REVOKED: (
@@ -92,53 +92,56 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
     ),
     Alert.CERTIFICATE_UNKNOWN: (
         "the {peer} refused the certificate without naming a reason",
-        "look into the log of the other end",
+        "look in the log of the other end",
     ),
     Alert.ILLEGAL_PARAMETER: ("the {peer} got a value that TLS does not allow", ""),
     Alert.UNKNOWN_CA: (
-        "the {peer} does not know the authority that issued the certificate, or"
-        " an intermediate certificate was not sent",
-        "send the whole chain without the root, and make the root known to the"
+        "the {peer} does not know the CA that issued the certificate, or an"
+        " intermediate certificate was not sent",
+        "send the complete chain without the root, and install the root on the"
         " other end",
     ),
     Alert.ACCESS_DENIED: (
-        "the certificate is valid, and the {peer}'s rules deny it access",
+        "the certificate is valid, but the {peer}'s rules deny it access",
         "check the rules of the other end for this certificate",
     ),
     Alert.DECODE_ERROR: ("the {peer} could not read a message", ""),
     Alert.DECRYPT_ERROR: (
-        "a signature or key exchange did not check out at the {peer}",
+        "the {peer} found a signature or key exchange invalid",
         "check that the key belongs to the certificate, and that issuer and"
         " certificate belong together",
     ),
-    Alert.EXPORT_RESTRICTION: ("the {peer} is bound by old export rules", ""),
+    Alert.EXPORT_RESTRICTION: ("the {peer} applies old export rules", ""),
     Alert.PROTOCOL_VERSION: (
-        "the {peer} does not speak this version of TLS",
-        "find a version both ends speak; old phones need TLS 1.0 allowed for them",
+        "the {peer} does not support this TLS version",
+        "allow a version that both ends support; old phones need TLS 1.0",
     ),
     Alert.INSUFFICIENT_SECURITY: (
-        "the {peer} wants stronger cipher suites or keys",
+        "the {peer} requires stronger cipher suites or keys",
         "compare the cipher suites, key sizes and DH groups of both ends",
     ),
     Alert.INTERNAL_ERROR: (
-        "the {peer} failed for a reason of its own",
-        "look into the log of the other end",
+        "the {peer} had an internal error",
+        "look in the log of the other end",
     ),
     Alert.INAPPROPRIATE_FALLBACK: (
-        "the client fell back to an older version although the server speaks a newer"
-        " one, as it would under a downgrade attack",
-        "find out what broke the first attempt; the fallback itself is the client's",
+        "the client fell back to an older version although the server supports a"
+        " newer one, as in a downgrade attack",
+        "find out why the client's first attempt failed, after which it fell back",
     ),
     Alert.USER_CANCELED: ("the {peer} cancelled the handshake", ""),
     Alert.NO_RENEGOTIATION: ("the {peer} does not renegotiate", ""),
     Alert.MISSING_EXTENSION: ("the {peer} needs an extension that was missing", ""),
-    Alert.UNSUPPORTED_EXTENSION: ("the {peer} got an extension nobody offered", ""),
+    Alert.UNSUPPORTED_EXTENSION: (
+        "the {peer} got an extension it had not offered",
+        "",
+    ),
     Alert.CERTIFICATE_UNOBTAINABLE: (
         "the {peer} could not fetch the certificate from its URL",
         "",
     ),
     Alert.UNRECOGNIZED_NAME: (
-        "the server does not serve the name that the client asked for (SNI)",
+        "the server does not know the host name that the client asked for (SNI)",
         "check the host name in the URL against the server's configuration",
     ),
     Alert.BAD_CERTIFICATE_STATUS_RESPONSE: (
@@ -149,11 +152,11 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
     Alert.UNKNOWN_PSK_IDENTITY: ("the server does not know this PSK or SRP user", ""),
     Alert.CERTIFICATE_REQUIRED: (
         "the server requires a client certificate and got none",
-        "give the client its certificate; check that the server's list of acceptable"
-        " authorities names its issuer",
+        "give the client its certificate; check that the server's list of accepted"
+        " CAs includes its issuer",
     ),
     Alert.NO_APPLICATION_PROTOCOL: (
-        "the server speaks none of the protocols the client asked for (ALPN)",
+        "the server supports none of the protocols that the client offers (ALPN)",
         "",
     ),
 }
@@ -162,7 +165,7 @@ WARNING, FATAL = 1, 2
 
 
 def parse_alert(number: int) -> Alert | None:
-    """Give the alert with this number, or None for one that nobody registered."""
+    """Give the alert with this number, or None for one that is not registered."""
     try:
         return Alert(number)
     except ValueError:

@@ -18,38 +18,41 @@ Phase = Literal["handshake", "connection"]
 
 # OpenSSL's reason strings (include/openssl/sslerr.h), whatever the end.
 _SENTENCES = {
-    "wrong version number": "the bytes received are no TLS records",
-    "packet length too long": "the bytes received are no TLS records",
-    "http request": "plain HTTP came in on the TLS port",
-    "https proxy request": "a request for an HTTPS proxy came in on the TLS port",
-    "unexpected message": "a message came that does not belong there",
+    "wrong version number": "the bytes received are not TLS records",
+    "packet length too long": "the bytes received are not TLS records",
+    "http request": "plain HTTP was sent to the TLS port",
+    "https proxy request": "a request for an HTTPS proxy was sent to the TLS port",
+    "unexpected message": "an unexpected TLS message was received",
     "decryption failed or bad record mac": "a record could not be authenticated",
-    "digest check failed": "the two ends do not agree on what was said so far: bytes"
-    " were changed on the way, or the keys differ",
-    "bad signature": "the other end's signature does not fit its certificate",
+    "digest check failed": "the two ends saw different handshake messages: bytes were"
+    " changed on the way, or the keys differ",
+    "bad signature": "the other end's signature does not match its certificate",
     "length mismatch": "a message has the wrong length",
-    "excessive message size": "a message is longer than this end takes",
+    "excessive message size": "a message is longer than this end accepts",
     "dh key too small": "the server's DH group is too small",
-    "bad dh value": "the server's DH value makes no sense",
-    "unsafe legacy renegotiation disabled": "the other end does not know safe"
+    "bad dh value": "the server's DH value is invalid",
+    "unsafe legacy renegotiation disabled": "the other end does not support secure"
     " renegotiation (RFC 5746)",
-    "renegotiation": "the other end wants to renegotiate, which is off here",
-    "no renegotiation": "the other end wants to renegotiate, which is off here",
-    "inappropriate fallback": "the client fell back to an older version, and says so,"
-    " although this server speaks a newer one",
+    "renegotiation": "the other end wants to renegotiate, which this end does not "
+    "allow",
+    "no renegotiation": "the other end wants to renegotiate, which this end does not "
+    "allow",
+    "inappropriate fallback": "the client says that it fell back to an older version,"
+    " although this server supports a newer one",
     "wrong signature type": "the other end signed with an algorithm that this end"
     " did not offer",
-    "no suitable signature algorithm": "no signature algorithm suits both ends and"
-    " the key at hand",
+    "no suitable signature algorithm": "no signature algorithm fits both ends and"
+    " this end's key",
     "no shared signature algorithms": "the two ends have no signature algorithm in"
     " common",
     "no suitable key share": "the two ends have no key exchange group in common",
     "no suitable groups": "the two ends have no key exchange group in common",
     "wrong curve": "the server chose a curve that this client did not offer",
-    "unsupported elliptic curve": "the server chose a curve that this end cannot do",
+    "unsupported elliptic curve": "the server chose a curve that this end does not "
+    "support",
     "wrong cipher returned": "the server chose a cipher suite that was not offered",
-    "unknown cipher returned": "the server chose a cipher suite nobody knows",
-    "no protocols available": "no version of TLS is left to speak",
+    "unknown cipher returned": "the server chose an unknown cipher suite",
+    "no protocols available": "no TLS version is left to use",
     "tlsv1 alert no application protocol": "no common ALPN protocol",
     "inconsistent extms": "a resumed session lacks the extended master secret",
 }
@@ -85,9 +88,9 @@ def explain_failure(
         return f"the other end closed the connection in the middle of the {what}"
     if "inappropriate fallback" in words and not server:
         return (
-            "the server marks its answer as a downgrade (RFC 8446 §4.1.3): it speaks a"
-            " newer version than it was asked for, so somebody between the two ends"
-            " took that out of the hello"
+            "the server marks its answer as a downgrade (RFC 8446 §4.1.3): it supports "
+            "a newer version than the ClientHello offered, so something between the two"
+            " ends removed that version"
         )
     for word in openssl:
         if word in _SENTENCES:
@@ -103,7 +106,7 @@ def explain_alert(number: int, *, server: bool) -> str:
     peer = "client" if server else "server"
     alert = parse_alert(number)
     if alert is None:
-        return f"the {peer} sent alert {number}, which nobody has registered"
+        return f"the {peer} sent alert {number}, which is not registered"
     return f"the {peer} sent {alert.label}: {explain(alert, peer)}"
 
 
@@ -120,18 +123,18 @@ def _no_shared_cipher(hello: ClientHello | None, policy: Policy | None) -> str:
         )
     return (
         f"of what the client offers, this server's {policy.name.upper()} policy allows"
-        f" {list_suites(common)}, and none of these fits the server's certificate, the"
-        " curves and the signature algorithms that the client offers"
+        f" {list_suites(common)}, and none of these fits the server's certificate and "
+        "the curves and signature algorithms that the client offers"
     )
 
 
 def _no_version(server: bool, hello: ClientHello | None, policy: Policy | None) -> str:
     if not server:
-        return "the server chose a version of TLS that this client does not speak"
+        return "the server chose a TLS version that this client does not support"
     if hello is None or policy is None:
-        return "the two ends have no version of TLS in common"
+        return "the two ends have no TLS version in common"
     offered = ", ".join(label_of(v) for v in hello.versions)
     return (
-        f"the client speaks {offered}; this server's {policy.name.upper()} policy"
-        f" needs {Version(policy.min_version).label} to {policy.max_version.label}"
+        f"the client supports {offered}; this server's {policy.name.upper()} policy"
+        f" allows {Version(policy.min_version).label} to {policy.max_version.label}"
     )

@@ -34,33 +34,36 @@ SIP: Final = Stranger(
 )
 PROXY_V1: Final = Stranger(
     "a PROXY protocol header",
-    "name the balancer that writes it in proxy.protocol_from, or switch it off there"
+    "list the load balancer in proxy.protocol_from, or turn it off there"
     " (HAProxy: no send-proxy in the server line; nginx stream: proxy_protocol off)",
 )
 PROXY_V2: Final = Stranger(
     "a PROXY protocol header (version 2)",
-    "name the balancer that writes it in proxy.protocol_from, or switch it off there"
+    "list the load balancer in proxy.protocol_from, or turn it off there"
     " (HAProxy: no send-proxy-v2 in the server line; AWS: the target group's proxy"
     " protocol off)",
 )
-DTLS: Final = Stranger("a DTLS hello", "use TLS over TCP: DTLS is for UDP")
+DTLS: Final = Stranger("a DTLS ClientHello", "use TLS over TCP: DTLS is for UDP")
 
 
 def _other(name: str, cure: str = _TLS_HERE) -> Stranger:
     return Stranger(name, cure)
 
 
-_SMTP = _other("plain SMTP", "look at which mail program has this port by mistake")
-_LDAP = _other("plain LDAP", "set the client to LDAPS (ldaps://); this is no directory")
-_RTSP = _other("plain RTSP", "look at which camera or player has this port by mistake")
-_SSH = _other("SSH", "use the SSH port: 22, if nobody changed it")
-_SCAN = "nothing, if it is a port scan; else look at what connects there"
+_SMTP = _other("plain SMTP", "find the mail program that uses this port by mistake")
+_LDAP = _other(
+    "plain LDAP",
+    "this is not a directory; directory clients should use LDAPS (ldaps://)",
+)
+_RTSP = _other("plain RTSP", "find the camera or player that uses this port by mistake")
+_SSH = _other("SSH", "use the SSH port, usually 22")
+_SCAN = "nothing, if it is a port scan; otherwise find out what connects from there"
 
 _PREFIXES: Final[tuple[tuple[bytes, Stranger], ...]] = (
     (b"PROXY ", PROXY_V1),  # HAProxy's proxy-protocol.txt §2.1
     (b"\r\n\r\n\x00\r\nQUIT\n", PROXY_V2),  # §2.2
     (b"PRI * HTTP", HTTP),  # RFC 9113 §3.4
-    (b"HTTP/", _other("an HTTP answer", "look at who sends answers to a server")),
+    (b"HTTP/", _other("an HTTP answer", "find out who sends answers to a server")),
     (b"SIP/2.0 ", SIP),
     (b"SSH-", _SSH),  # RFC 4253 §4.2
     (b"EHLO ", _SMTP), (b"HELO ", _SMTP), (b"LHLO ", _SMTP), (b"MAIL FROM:", _SMTP),
@@ -223,7 +226,9 @@ _SHAPES: Final[tuple[tuple[Callable[[bytes], bool], Stranger], ...]] = (
     (_is_rdp, _other("plain RDP (remote desktop)", _SCAN)),
     (
         _is_h323,
-        _other("plain H.323", "set the device to SIP over TLS; this is no gatekeeper"),
+        _other(
+            "plain H.323", "this is not a gatekeeper; set the device to SIP over TLS"
+        ),
     ),
     (_is_smb, _other("plain SMB (file sharing)", _SCAN)),
     (_is_mqtt, _other("plain MQTT", _SCAN)),
@@ -234,7 +239,10 @@ _SHAPES: Final[tuple[tuple[Callable[[bytes], bool], Stranger], ...]] = (
     (_is_postgres, _other("plain PostgreSQL", _SCAN)),
     (
         _is_skinny,
-        _other("plain Skinny (Cisco's SCCP)", "load the phone's SIP firmware, and TLS"),
+        _other(
+            "plain Skinny (Cisco's SCCP)",
+            "install the phone's SIP firmware, and turn on TLS",
+        ),
     ),
 )
 # LDAP and SNMP, TPKT, SMB and PostgreSQL, STUN, MQTT.
@@ -286,18 +294,18 @@ def explain_no_http(first: bytes) -> tuple[str, str]:
     """
     if first[:1] in (b"\x14", b"\x15", b"\x16", b"\x17") and first[1:2] == b"\3":
         return (
-            "TLS came on the plain HTTP port",
-            "the proxy speaks TLS to linekey: let it speak plain HTTP (nginx:"
-            " proxy_pass http://…; HAProxy: no ssl in the server line); or a phone was"
-            " given this port instead of the proxy's",
+            "the client sent TLS to the plain HTTP port",
+            "the proxy must use plain HTTP to linekey (nginx: proxy_pass http://…;"
+            " HAProxy: no ssl in the server line); or a phone was configured with this"
+            " port instead of the proxy's",
         )
     stranger = name_stranger(first, final=True)
     if stranger is None or stranger.is_http:
-        return "what came is no HTTP/1.1 request", ""
+        return "the client sent something that is not an HTTP/1.1 request", ""
     if stranger in (PROXY_V1, PROXY_V2):
         return (
-            f"{stranger.name} came on the plain HTTP port",
-            "switch it off at the proxy (HAProxy: no send-proxy in the server line):"
-            " the phone's address comes in a header, as linekey export writes it",
+            f"the client sent {stranger.name} to the plain HTTP port",
+            "turn it off in the proxy (HAProxy: no send-proxy in the server line): the"
+            " phone's address comes in a header, as linekey export configures it",
         )
-    return f"{stranger.name} came on the plain HTTP port", stranger.cure
+    return f"the client sent {stranger.name} to the plain HTTP port", stranger.cure

@@ -40,7 +40,7 @@ async def ask(data: bytes) -> tuple[bytes, list[Refusal]]:
     [
         (bytes.fromhex("16030100050100000100"), "TLS came", "proxy_pass http://"),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n", "a PROXY", "send-proxy"),
-        (b"\0\1\2\r\n\r\n", "what came is no HTTP/1.1 request", "scanner"),
+        (b"\0\1\2\r\n\r\n", "something that is not an HTTP/1.1 request", "scanner"),
     ],
 )  # fmt: skip
 async def test_what_is_no_http_is_named_on_record(

@@ -36,9 +36,9 @@ def test_without_a_hello_no_list_is_made_up():
     )
     assert (
         explain("unsupported protocol")
-        == "the two ends have no version of TLS in common"
+        == "the two ends have no TLS version in common"
     )
-    assert "that this client does not speak" in explain(
+    assert "that this client does not support" in explain(
         "unsupported protocol", server=False
     )
 

@@ -81,8 +81,8 @@ def test_what_a_server_answers_in_is_named(data, name):
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2", "a PROXY protocol header came", "send-proxy"),
         (b"\r\n\r\n\0\r\nQUIT\n\x21", "a PROXY protocol header (version 2)", "send-proxy"),
         (b"OPTIONS sip:a SIP/2.0\r\n", "plain SIP came", "transport to TLS"),
-        (b"GET / HTTP/9.9\r\n", "no HTTP/1.1 request", ""),
-        (b"\0\1\2", "no HTTP/1.1 request", ""),
+        (b"GET / HTTP/9.9\r\n", "not an HTTP/1.1 request", ""),
+        (b"\0\1\2", "not an HTTP/1.1 request", ""),
     ],
 )  # fmt: skip
 def test_what_a_plain_port_gets_instead_of_http_is_named(first, reason, cure):

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from linekey.errors import PeerError
 from linekey.settings import LimitSettings
+from linekey.wire.door.refusal import REFUSALS
 from linekey.wire.request_head import place_target, read_host
 
 _PHRASES = {
@@ -112,7 +113,9 @@ class DoorHttp(HttpToolsProtocol):
             if isinstance(cause, _Refused):
                 self.refuse(cause.status, cause.code, cause.reason)
             else:
-                self.refuse(400, "request.not_http", "what came is no HTTP/1.1 request")
+                self.refuse(
+                    400, "request.not_http", REFUSALS["request.not_http"].sentence
+                )
             return
         if self.in_head:
             self.head_bytes += len(data)

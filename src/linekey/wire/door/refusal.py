@@ -58,125 +58,128 @@ class RefusalText(NamedTuple):
 
 REFUSALS: Final[dict[str, RefusalText]] = {
     "hello.proxy_header": RefusalText(
-        "a balancer's connection does not begin with a good PROXY header",
-        "let the balancer send it (HAProxy: send-proxy-v2), or take its address out of "
-        "proxy.protocol_from",
+        "a load balancer's connection does not begin with a valid PROXY header",
+        "configure the load balancer to send it (HAProxy: send-proxy-v2), or remove "
+        "its address from proxy.protocol_from",
     ),
     "hello.plain_http": RefusalText(
-        "plain HTTP came in on the TLS port; it is told so in HTTP",
+        "the client sent plain HTTP to the TLS port; it was told so in HTTP",
         "write https:// instead of http:// in the phone's URL",
     ),
     "hello.not_tls": RefusalText(
-        "what came is another protocol, or none",
-        "nothing, if it is a port scan; else look at what connects there",
+        "the client sent something that is not TLS",
+        "nothing, if it is a port scan; otherwise find out what connects from there",
     ),
     "hello.ssl2": RefusalText(
-        "the client begins with SSL 2",
-        "update the client: SSL 2 is broken, and no phone needs it",
+        "the client used SSL 2",
+        "update the client: SSL 2 is insecure, and no phone needs it",
     ),
     "hello.broken": RefusalText(
         "the ClientHello cannot be read",
-        "nothing, if it is a port scan; else report it with a capture",
+        "nothing, if it is a port scan; otherwise report it with a packet capture",
     ),
     "hello.too_large": RefusalText(
         "the ClientHello is larger than limits.hello_bytes",
-        "nothing, if it is a port scan; else raise limits.hello_bytes",
+        "nothing, if it is a port scan; otherwise raise limits.hello_bytes",
         alert=Alert.ILLEGAL_PARAMETER,
     ),
     "hello.too_slow": RefusalText(
-        "no whole ClientHello came in time",
-        "look at the network in between; limits.handshake_s is the limit",
+        "the complete ClientHello did not arrive in time",
+        "check the network between phone and server; limits.handshake_s is the limit",
     ),
     "hello.gone": RefusalText(
-        "the peer left before its ClientHello was whole",
-        "nothing, if it is a health check; else look at the network",
+        "the client closed the connection before its ClientHello was complete",
+        "nothing, if it is a health check; otherwise check the network",
     ),
     "hello.shed": RefusalText(
-        "closed to make room, before a whole ClientHello came",
-        "nothing, if the peer is a stranger; else see why nothing comes from it, or "
-        "raise limits.half_open",
+        "too many connections were waiting, so this one was closed before its "
+        "ClientHello was complete",
+        "nothing, if the client is not yours; otherwise find out why it sends nothing, "
+        "or raise limits.half_open",
     ),
     "handshake.shed": RefusalText(
-        "closed to make room, before its handshake was over",
-        "nothing, if the peer is a stranger; else raise limits.half_open or "
+        "too many connections were waiting, so this one was closed before its TLS "
+        "handshake was complete",
+        "nothing, if the client is not yours; otherwise raise limits.half_open or "
         "limits.half_open_per_source, or add workers",
     ),
     "handshake.too_slow": RefusalText(
-        "the handshake was not over in time",
-        "look at the network; limits.handshake_s is the limit",
+        "the TLS handshake was not complete in time",
+        "check the network between phone and server; limits.handshake_s is the limit",
     ),
     "handshake.too_large": RefusalText(
-        "the client's part of the handshake is larger than limits.flight_bytes",
-        "send fewer certificates: the phone's and its issuer's",
+        "the client's part of the TLS handshake is larger than limits.flight_bytes",
+        "the client should send fewer certificates: the phone's and its issuer's",
         alert=Alert.HANDSHAKE_FAILURE,
     ),
     "handshake.gone": RefusalText(
-        "the peer left in the middle of the handshake",
-        "if the phone left after the server's certificate, it does not trust it: see "
+        "the client closed the connection during the TLS handshake",
+        "a phone does this when it does not trust the server's certificate: run "
         "linekey check",
     ),
     "handshake.no_policy": RefusalText(
-        "no policy of this server fits what the client can speak",
-        "see linekey models for what this phone can speak",
+        "client and server have no allowed TLS version and cipher suite in common",
+        "linekey models shows what this phone supports",
     ),
     "handshake.failed": RefusalText(
-        "the handshake failed for another reason",
-        "see the reason; linekey check tells what a phone would say",
+        "the TLS handshake failed for another reason",
+        "see the reason; linekey check shows whether a phone would accept this server",
     ),
     "request.shed": RefusalText(
-        "closed to make room, before a whole request came",
-        "nothing, if the peer is a stranger; else raise limits.connections, or add "
-        "workers",
+        "too many connections were open, so this one was closed before its request was "
+        "complete",
+        "nothing, if the client is not yours; otherwise raise limits.connections, or "
+        "add workers",
     ),
     "request.not_http": RefusalText(
-        "what came is no HTTP/1.1 request",
-        "nothing, if it is a scanner; else look at what connects there",
+        "the client sent something that is not an HTTP/1.1 request",
+        "nothing, if it is a scanner; otherwise find out what connects from there",
         (400,),
     ),
     "request.host": RefusalText(
-        "the request has no Host, or two, or one that is no host",
-        "let the client send one Host (RFC 9112 §3.2): every phone does, and linekey "
-        "export writes proxies that do",
+        "the request does not have exactly one valid Host header",
+        "the client must send one Host header (RFC 9112 §3.2): every phone does, and a "
+        "proxy does with the configuration that linekey export writes",
         (400,),
     ),
     "request.head_too_large": RefusalText(
-        "its URL or its headers are larger than the limits",
+        "the request's URL or headers are larger than the limits",
         "shorten the URL, or raise limits.header_bytes",
         (414, 431),
     ),
     "request.body_too_large": RefusalText(
-        "its body is larger than limits.body_bytes",
-        "phones send no body here; see limits.body_bytes",
+        "the request's body is larger than limits.body_bytes",
+        "phones send no body to linekey; the limit is limits.body_bytes",
         (413,),
     ),
     "request.too_slow": RefusalText(
-        "no whole request came in time",
-        "look at the network in between; limits.request_s is the limit",
+        "the complete request did not arrive in time",
+        "check the network between phone and server; limits.request_s is the limit",
         (408,),
     ),
     "proxy.not_listed": RefusalText(
-        "behind a proxy: this address is no listed proxy",
-        "add the proxy's address to proxy.trusted_proxies; if it is not a proxy of "
-        "yours, keep it from this port",
+        "linekey runs behind a proxy, and this address is not a listed proxy",
+        "add the proxy's address to proxy.trusted_proxies; if it is not your proxy, "
+        "block its access to this port",
         (403,),
     ),
     "proxy.forged": RefusalText(
-        "an address that is no listed proxy sent a proxy's headers",
-        "find out who sends these headers; if it is a proxy of yours, add its address "
-        "to proxy.trusted_proxies",
+        "an address that is not a listed proxy sent a proxy's headers",
+        "find out who sends these headers; if it is your proxy, add its address to "
+        "proxy.trusted_proxies",
         (403,),
     ),
     "proxy.header": RefusalText(
-        "a header of the proxy's is there twice, or cannot be read",
-        "let the proxy replace these headers, never append to them: linekey export "
-        "writes its configuration",
+        "a header that the proxy sets is there twice, or cannot be read",
+        "the proxy must replace these headers, not append to them: linekey export "
+        "writes such a configuration",
         (400,),
     ),
     "proxy.incomplete": RefusalText(
-        "a header that every request of a proxy has is not there",
-        "let the proxy set X-Linekey-Tls-Version and X-Forwarded-For on every request, "
-        "and drop the client's Connection header before: linekey export writes its "
-        "configuration",
+        "a header that the proxy must set is missing",
+        "the proxy must set X-Linekey-Tls-Version and X-Forwarded-For on every "
+        "request, and remove the client's Connection header first: linekey export "
+        "writes such a configuration",
         (400,),
     ),
 }
