@@ -136,7 +136,7 @@ async def test_on_a_unix_socket_the_group_is_served_and_nobody_else(
 
 async def test_on_loopback_it_says_who_else_could_be_the_proxy(place: Place) -> None:
     async with serving(place, "--behind-proxy", "127.0.0.1") as (_, said):
-        assert any("every user of this machine can come from 127.0.0.1" in line for line in said)  # fmt: skip
+        assert any("every user of this machine can connect from 127.0.0.1" in line for line in said)  # fmt: skip
 
 
 async def test_an_unlisted_address_with_forged_headers_gets_nothing(
@@ -178,7 +178,7 @@ async def test_an_unproved_certificate_gets_nothing_whatever_the_proxy_says(
         (["--behind-proxy", ""], "no proxy is listed"),
         (["--behind-proxy", "proxy.example"], "proxy.trusted_proxies"),
         (["--behind-proxy", "unix:/no/such/folder/x.sock"], "no folder for the socket"),
-        (["--behind-proxy", "unix:/tmp/x.sock"], "every user can put another socket"),
+        (["--behind-proxy", "unix:/tmp/x.sock"], "every user can replace the socket"),
         (
             ["--behind-proxy", "127.0.0.1", "--socket-group", "www-data"],
             "needs a Unix socket",

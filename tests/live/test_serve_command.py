@@ -158,7 +158,7 @@ async def test_a_key_of_another_certificate_is_refused(place: Any) -> None:
     _, key = place.identity(place.phone)
     code, said = await try_serve(place, "--key", key)
     assert code == 2
-    assert "is not the first certificate's" in said
+    assert "does not belong to the first certificate" in said
 
 
 @pytest.mark.parametrize(

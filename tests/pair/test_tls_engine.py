@@ -584,7 +584,8 @@ def test_a_suite_that_does_not_fit_the_certificate_is_told_apart():
 def test_no_common_version_names_both():
     failed = fail_for(server(MODERN), client(Version.TLS1_0))
     assert failed.reason == (
-        "the client speaks TLSv1; this server's MODERN policy needs TLSv1.2 to TLSv1.3"
+        "the client supports TLSv1; this server's MODERN policy allows TLSv1.2 to "
+        "TLSv1.3"
     )
     assert failed.alert_sent is Alert.PROTOCOL_VERSION
 

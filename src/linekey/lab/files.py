@@ -71,7 +71,7 @@ def write_file(path: Path, data: bytes, *, private: bool, force: bool = False) -
             draft.unlink(missing_ok=True)
     except FileExistsError:
         raise InputError(
-            f"{str(path)!r} is there already",
+            f"{str(path)!r} exists already",
             hint="give another folder, or --force to overwrite it",
         ) from None
     except OSError as error:

@@ -51,7 +51,7 @@ def test_identity_overwrites_only_when_told_to(run, tmp_path) -> None:
     words = ("identity", MAC, "--out", str(tmp_path))
     run(*words)
     before = (tmp_path / "000413AABBCC.key").read_bytes()
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         run(*words, "--generation", "sha1")
     assert (tmp_path / "000413AABBCC.key").read_bytes() == before
     run(*words, "--generation", "sha1", "--force")
@@ -99,5 +99,5 @@ def test_patch_writes_a_file_for_one_phone_that_only_its_owner_reads(
     made = read_patch(path.read_bytes())
     assert (str(made.mac), made.identity.generation) == ("000413AABBCC", "sha256")
     assert made.identity.leaf.sha256 == document["sha256"]
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         run("patch", MAC, "--out", str(tmp_path))

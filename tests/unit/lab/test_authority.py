@@ -225,7 +225,7 @@ def test_files_that_do_not_fit_are_told_and_left(tmp_path, file, harm, reason) -
 def test_a_file_is_not_overwritten_unasked(tmp_path) -> None:
     path = tmp_path / "x.key"
     files.write_file(path, b"one", private=True)
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         files.write_file(path, b"two", private=True)
     assert path.read_bytes() == b"one"
     files.write_file(path, b"two", private=True, force=True)

@@ -38,7 +38,7 @@ async def ask(data: bytes) -> tuple[bytes, list[Refusal]]:
 @pytest.mark.parametrize(
     ("data", "reason", "cure"),
     [
-        (bytes.fromhex("16030100050100000100"), "TLS came", "proxy_pass http://"),
+        (bytes.fromhex("16030100050100000100"), "sent TLS to", "proxy_pass http://"),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n", "a PROXY", "send-proxy"),
         (b"\0\1\2\r\n\r\n", "something that is not an HTTP/1.1 request", "scanner"),
     ],

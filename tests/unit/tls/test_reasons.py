@@ -35,8 +35,7 @@ def test_without_a_hello_no_list_is_made_up():
         "the two ends have no cipher suite in common that fits the certificate"
     )
     assert (
-        explain("unsupported protocol")
-        == "the two ends have no TLS version in common"
+        explain("unsupported protocol") == "the two ends have no TLS version in common"
     )
     assert "that this client does not support" in explain(
         "unsupported protocol", server=False

@@ -77,10 +77,10 @@ def test_what_a_server_answers_in_is_named(data, name):
 @pytest.mark.parametrize(
     ("first", "reason", "cure"),
     [
-        (bytes.fromhex("160301020001"), "TLS came", "proxy_pass http://"),
-        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2", "a PROXY protocol header came", "send-proxy"),
+        (bytes.fromhex("160301020001"), "sent TLS to the plain HTTP port", "proxy_pass http://"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2", "sent a PROXY protocol header to", "send-proxy"),
         (b"\r\n\r\n\0\r\nQUIT\n\x21", "a PROXY protocol header (version 2)", "send-proxy"),
-        (b"OPTIONS sip:a SIP/2.0\r\n", "plain SIP came", "transport to TLS"),
+        (b"OPTIONS sip:a SIP/2.0\r\n", "sent plain SIP to", "transport to TLS"),
         (b"GET / HTTP/9.9\r\n", "not an HTTP/1.1 request", ""),
         (b"\0\1\2", "not an HTTP/1.1 request", ""),
     ],

@@ -84,7 +84,7 @@ def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
     if not bundle.certificates:
         raise CertificateError(
             f"no certificate in {str(certificate_path)!r}",
-            hint="name the PEM file with the server's certificate first",
+            hint="give a PEM file that starts with the server's certificate",
         )
     return tuple(bundle.certificates)
 
@@ -101,24 +101,24 @@ def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
     except EncryptedKeyError as error:
         raise CertificateError(
             f"{str(key_path)!r}: {error.message}",
-            hint="the server starts without asking: decrypt the key with openssl pkey "
-            "-in FILE -out NEWFILE, and chmod 600 it",
+            hint="the server cannot ask for a passphrase: decrypt the key with openssl "
+            "pkey -in FILE -out NEWFILE, and chmod 600 it",
         ) from None
     except CertificateError as error:
         raise _in_file(key_path, error) from None
     if not key_fits(chain[0], key):
         others = [c for c in chain[1:] if key_fits(c, key)]
         raise CertificateError(
-            f"the key in {str(key_path)!r} is not the first certificate's",
+            f"the key in {str(key_path)!r} does not belong to the first certificate",
             hint="put the server's own certificate first in the file"
             if others
-            else "name the key that the certificate was made with",
+            else "give the key that the certificate was made with",
         )
     if isinstance(key, DSAPrivateKey) or server_key(chain[0]).kind == "other":
         raise CertificateError(
-            f"the key in {str(key_path)!r} is a {chain[0].key.text} key, and no cipher"
-            " suite of this server can use it",
-            hint="use RSA-2048: every phone of the catalogue reads it",
+            f"the key in {str(key_path)!r} is a {chain[0].key.text} key, which no "
+            "cipher suite of this server can use",
+            hint="use RSA-2048: every phone in the catalogue supports it",
         )
     return key
 
@@ -182,7 +182,7 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
         findings.append(
             found(
                 "state.open",
-                f"other users can get at the state folder {str(folder)!r} "
+                f"other users can access the state folder {str(folder)!r} "
                 f"(mode {mode:04o})",
                 f"chmod 700 {folder}",
             )
@@ -194,8 +194,7 @@ def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
                 found(
                     "key.open",
                     f"other users can read {str(path)!r} (mode {mode:04o})",
-                    f"chmod 600 {path} — and replace the key, if others may have "
-                    "read it",
+                    f"chmod 600 {path}; if others may have read the key, replace it",
                 )
             )
     return findings
@@ -211,21 +210,21 @@ def check_trust(
     if not vendor_cas:
         yield found(
             "trust.empty",
-            "no vendor CA is trusted, so no phone could prove itself",
+            "no vendor CA is trusted, so every phone would be refused",
             "linekey trust add FILE, with the vendor's root and intermediates",
         )
     labs = [c for c in vendor_cas if is_lab(c)]
     if labs and settings.proxy.behind_proxy:
         yield found(
             "trust.lab_behind_proxy",
-            f"{_lab_cas(labs)}, and anybody may have the key",
-            f"{_removal(labs)}, unless the proxy is on loopback only, too",
+            f"{_lab_cas(labs)}, and anybody may have its key",
+            f"{_removal(labs)}, unless the proxy listens on loopback only",
         )
     elif labs and not is_loopback(settings.host):
         yield found(
             "trust.lab",
-            f"{_lab_cas(labs)}, and anybody may have the key",
-            f"{_removal(labs)}, or listen on 127.0.0.1 only",
+            f"{_lab_cas(labs)}, and anybody may have its key",
+            f"{_removal(labs)}, or listen only on 127.0.0.1",
         )
     for certificate in vendor_cas:
         if certificate.not_after < now:
@@ -233,7 +232,7 @@ def check_trust(
                 "trust.expired",
                 f"a vendor CA has expired: {certificate.label} "
                 f"({certificate.not_after:%Y-%m-%d})",
-                "its phones are refused; import its successor with linekey trust add",
+                "its phones are refused: import the renewed CA with linekey trust add",
             )
         phones = prospect(certificate, vendor_cas, rules or {})
         if phones.rule is None:
@@ -247,8 +246,8 @@ def check_trust(
             yield found(
                 "trust.purpose",
                 f"phones of a trusted CA are refused: {certificate.label}: {problem}",
-                "import the CA that issues certificates for TLS, and linekey trust "
-                f"remove {certificate.sha256[:16]}",
+                "import the CA that issues certificates for TLS, and remove this one: "
+                f"linekey trust remove {certificate.sha256[:16]}",
             )
 
 
@@ -268,14 +267,14 @@ def _check_leaf(
         yield found(
             "certificate.expired",
             f"the server's certificate expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC",
-            "renew it; phones that check it refuse the server",
+            "renew it: phones that check certificates refuse the server",
         )
     elif now < leaf.not_before:
         yield found(
             "certificate.not_yet_valid",
             "the server's certificate is valid only from "
             f"{leaf.not_before:%Y-%m-%d %H:%M} UTC",
-            "check this machine's clock, then the certificate",
+            "check this machine's clock, then the certificate's dates",
         )
     elif expires_soon(leaf, now):
         yield found(
@@ -286,21 +285,22 @@ def _check_leaf(
     if leaf.key.kind == "rsa" and leaf.key.bits < 2048:
         yield found(
             "certificate.weak_key",
-            f"the server's key is {leaf.key.text}",
-            "use RSA-2048: every phone of the catalogue reads it",
+            f"the server's key is {leaf.key.text}, which is too short",
+            "use RSA-2048: every phone in the catalogue supports it",
         )
     elif leaf.key.kind != "rsa":
         yield found(
             "certificate.not_rsa",
-            f"the server's key is {leaf.key.text}; old phones have RSA suites only",
-            "use an RSA-2048 certificate, unless linekey check says all phones can",
+            f"the server's key is {leaf.key.text}, and old phones support only RSA",
+            "use an RSA-2048 certificate, unless linekey check says that all your "
+            "phones accept this one",
         )
     usage = leaf.key_usage
     if usage is not None and "digitalSignature" not in usage:
         yield found(
             "certificate.usage",
-            "the server certificate's keyUsage lacks digitalSignature: no modern suite"
-            " may be used with it, and some phones hold it to that",
+            "the server certificate's keyUsage lacks digitalSignature, which every "
+            "modern cipher suite needs; some phones refuse it",
             "get a certificate with digitalSignature and, for RSA, keyEncipherment",
         )
     elif (
@@ -309,15 +309,15 @@ def _check_leaf(
         yield found(
             "certificate.usage",
             "the server certificate's keyUsage lacks keyEncipherment: old phones that"
-            " know RSA key transport only may refuse it",
-            "get a certificate with both digitalSignature and keyEncipherment, unless"
-            " linekey check says that all phones have ECDHE",
+            " support only RSA key exchange may refuse it",
+            "get a certificate with digitalSignature and keyEncipherment, unless "
+            "linekey check says that all your phones support ECDHE",
         )
     if leaf.is_ca:
         yield found(
             "certificate.authority",
-            "the server's certificate is an authority's",
-            "use a server certificate that this authority issues",
+            "the server's certificate is a CA certificate",
+            "use a server certificate that this CA issues",
         )
     for name in settings.names:
         match = match_host(leaf, name)
@@ -325,14 +325,14 @@ def _check_leaf(
             yield found(
                 "certificate.name",
                 f"the server's certificate is not for {name!r}: {match.reason}",
-                "name what phones have in their setting server URL, or get a "
-                "certificate with that name",
+                "set names to the host name in the phones' setting server URL, or get "
+                "a certificate with this name",
             )
     if not settings.names and not (leaf.dns_names or leaf.ip_addresses):
         yield found(
             "certificate.no_names",
             "the server's certificate has no subjectAltName",
-            "get one with the host name that phones use",
+            "get one with the host name that phones use as subjectAltName",
         )
 
 
@@ -344,8 +344,8 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             yield found(
                 "certificate.weak_hash",
                 f"{certificate.label} is signed with {certificate.signature_hash}",
-                "get a certificate signed with SHA-256; every phone since 8.9.3.60 "
-                "reads it, and linekey check tells about older ones",
+                "get a certificate signed with SHA-256: every firmware since 8.9.3.60 "
+                "supports it; linekey check shows what older ones accept",
             )
     for certificate in chain[1:]:
         if not certificate.not_before <= now <= certificate.not_after:
@@ -360,20 +360,20 @@ def _check_chain(chain: Sequence[Certificate], now: datetime) -> Iterator[Findin
             ordered = any(lower.issuer.matches(c.subject) for c in chain)
             yield found(
                 "chain.order" if ordered else "chain.broken",
-                f"{upper.label} does not follow on {lower.label}, which is "
-                f"issued by {lower.issuer_label}",
-                "put the server's certificate first, then its issuer, then that "
-                "one's issuer"
+                f"{lower.label} is followed by {upper.label}, but was issued by "
+                f"{lower.issuer_label}",
+                "put the server's certificate first, then its issuer, then the "
+                "issuer's issuer"
                 if ordered
-                else "append the issuing intermediate; leave out what does not belong",
+                else "add the missing intermediate, and remove other certificates",
             )
             break
     if len(chain) == 1 and not chain[0].self_issued:
         yield found(
             "chain.no_intermediate",
-            "the certificate file holds no intermediate",
-            "append the issuer's certificate, unless a root issued it directly; "
-            "linekey check tells whether phones find the way",
+            "the certificate file contains no intermediate",
+            "append the issuer's certificate, unless a root issued this one directly; "
+            "linekey check shows whether phones accept the chain",
         )
 
 
@@ -390,7 +390,7 @@ def _read(path: Path, what: str) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise InputError(
             f"the {what} file {str(path)!r} is larger than a megabyte",
-            hint="name the PEM file",
+            hint="give a PEM file",
         )
     return data
 

@@ -58,6 +58,6 @@ def _check_mode(key: Path) -> list[Finding]:
         found(
             "key.readable",
             f"every user can read {str(key)!r} (mode {mode:04o})",
-            f"chmod o= {key}, and replace the key, if others may have read it",
+            f"chmod o= {key}; if others may have read the key, replace it",
         )
     ]

@@ -17,48 +17,54 @@ class Rule(NamedTuple):
 
 
 RULES: Final[dict[str, Rule]] = {
-    "state.open": Rule("refused", "only its owner can get at the state folder"),
+    "state.open": Rule("refused", "only its owner can access the state folder"),
     "key.open": Rule("refused", "only its owner can read a private file"),
-    "key.readable": Rule("warning", "not every user can read an exported server's key"),
+    "key.readable": Rule("warning", "not every user can read an exported server's "
+    "private key"),
     "trust.empty": Rule("refused", "a vendor CA is trusted"),
-    "trust.lab": Rule("refused", "no lab CA is trusted by a server that others reach"),
+    "trust.lab": Rule("refused", "no lab CA is trusted, if other machines can reach "
+    "the server"),
     "trust.lab_behind_proxy": Rule("warning", "no lab CA is trusted behind a proxy"),
     "trust.expired": Rule("warning", "no trusted vendor CA has expired"),
-    "trust.no_rule": Rule("warning", "it is known whose phones a trusted CA names, and "
-                          "how"),
-    "trust.purpose": Rule("warning", "a trusted CA may issue certificates for TLS"),
+    "trust.no_rule": Rule("warning", "linekey knows where each trusted CA puts the "
+                          "MAC"),
+    "trust.purpose": Rule("warning", "each trusted CA may issue certificates for TLS"),
     "certificate.expired": Rule("refused", "the server's certificate has not expired"),
-    "certificate.not_yet_valid": Rule("refused", "it is valid already"),
-    "certificate.expires_soon": Rule("warning", "it has 30 days left"),
+    "certificate.not_yet_valid": Rule("refused", "the server's certificate is already "
+    "valid"),
+    "certificate.expires_soon": Rule("warning", "it is valid for at least 30 more "
+    "days"),
     "certificate.weak_key": Rule("refused", "its RSA key has 2048 bits or more"),
     "certificate.not_rsa": Rule("warning", "its key is RSA, which old phones need"),
-    "certificate.usage": Rule("warning", "its keyUsage fits every kind of suite"),
-    "certificate.authority": Rule("warning", "it is no authority's"),
-    "certificate.name": Rule("refused", "it is for every name of the settings"),
+    "certificate.usage": Rule("warning", "its keyUsage allows every kind of cipher "
+    "suite"),
+    "certificate.authority": Rule("warning", "it is not a CA certificate"),
+    "certificate.name": Rule("refused", "it is valid for every name in the settings"),
     "certificate.no_names": Rule("warning", "it has a subjectAltName"),
-    "certificate.weak_hash": Rule("refused", "it and what is above it are signed with "
-                                  "SHA-256 or better"),
+    "certificate.weak_hash": Rule("refused", "it and its intermediates are signed "
+                                  "with SHA-256 or better"),
     "chain.not_valid": Rule("refused", "every intermediate is valid now"),
     "chain.order": Rule("refused", "each certificate is followed by its issuer's"),
-    "chain.broken": Rule("refused", "no issuer's certificate is left out in between"),
-    "chain.no_intermediate": Rule("warning", "the file holds an intermediate, unless a "
-                                  "root issued the certificate"),
-    "proxy.protocol": Rule("refused", "the PROXY protocol is read only where linekey "
-                           "ends TLS"),
-    "proxy.protocol_wide": Rule("warning", "who may say a phone's address is a short "
-                                "list"),
-    "proxy.both": Rule("refused", "a proxy comes by a Unix socket or from an address, "
-                       "not both"),
-    "proxy.open": Rule("refused", "plain HTTP is spoken on loopback or private "
-                       "addresses only"),
-    "proxy.none": Rule("refused", "a proxy is listed"),
-    "proxy.loopback": Rule("warning", "no user of this machine can pass for the proxy"),
-    "proxy.wide": Rule("warning", "no network is listed as the proxy"),
-    "proxy.socket_folder": Rule("refused", "the socket's folder is there, and not "
-                                "everybody's"),
-    "limits.descriptors": Rule("refused", "there are descriptors for "
+    "chain.broken": Rule("refused", "no intermediate is missing in between"),
+    "chain.no_intermediate": Rule("warning", "the file contains an intermediate, "
+                                  "unless a root issued the certificate"),
+    "proxy.protocol": Rule("refused", "the PROXY protocol is used only where linekey "
+                           "terminates TLS"),
+    "proxy.protocol_wide": Rule("warning", "only a few addresses may send the PROXY "
+                                "protocol"),
+    "proxy.both": Rule("refused", "proxies use a Unix socket or listed addresses, not "
+                       "both"),
+    "proxy.open": Rule("refused", "plain HTTP is used only on loopback or private "
+                       "addresses"),
+    "proxy.none": Rule("refused", "a proxy or a Unix socket is set"),
+    "proxy.loopback": Rule("warning", "no user of this machine can pretend to be the "
+    "proxy"),
+    "proxy.wide": Rule("warning", "no large network is listed as the proxy"),
+    "proxy.socket_folder": Rule("refused", "the socket's folder exists, and not "
+                                "everybody can write to it"),
+    "limits.descriptors": Rule("refused", "there are enough file descriptors for "
                                "`limits.half_open` connections"),
-    "limits.connections": Rule("warning", "there are descriptors for "
+    "limits.connections": Rule("warning", "there are enough file descriptors for "
                                "`limits.connections`"),
 }  # fmt: skip
 """By id, which is the finding's ``rule``."""

@@ -19,22 +19,22 @@ def check_descriptors(settings: Settings, hard_limit: int) -> Iterator[Finding]:
     if room >= limits.connections:
         return
     cure = (
-        f"LimitNOFILE={wanted} in the unit, ulimit -Hn {wanted} before the start, "
-        f"--ulimit nofile={wanted} for a container"
+        f"set LimitNOFILE={wanted} in the systemd unit, ulimit -Hn {wanted} in a "
+        f"shell, or --ulimit nofile={wanted} for a container"
     )
     least = min(limits.half_open, limits.connections)
     if room < least:
         yield found(
             "limits.descriptors",
-            f"this process may have {hard_limit} descriptors, and {least} connections "
-            f"with all else need {least + RESERVE}",
+            f"this process may have {hard_limit} file descriptors, but needs at least "
+            f"{least + RESERVE}",
             f"{cure}; or lower limits.half_open",
         )
         return
     yield found(
         "limits.connections",
-        f"this process may have {hard_limit} descriptors, too few for {wanted}: it "
-        f"takes {room} connections, and not the {limits.connections} connections of "
-        "limits.connections",
+        f"this process may have {hard_limit} file descriptors, but needs {wanted}: it "
+        f"accepts only {room} connections instead of {limits.connections} "
+        "(limits.connections)",
         f"{cure}; or limits.connections = {room}",
     )

@@ -29,18 +29,18 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
     if settings.proxy.protocol_from:
         yield found(
             "proxy.protocol",
-            "the PROXY protocol is read where linekey ends TLS itself, and this server "
-            "is behind a proxy that does",
-            "take proxy.protocol_from out; the phone's address is in X-Forwarded-For",
+            "the PROXY protocol is only for a server that terminates TLS itself, and "
+            "this one is behind a proxy that does",
+            "remove proxy.protocol_from; the phone's address is in X-Forwarded-For",
         )
     if settings.proxy.unix_socket is not None:
         yield from _check_socket(settings.proxy.unix_socket)
         if settings.proxy.trusted_proxies:
             yield found(
                 "proxy.both",
-                "a Unix socket and addresses of proxies are set, and a server listens "
-                "on one of the two",
-                "keep proxy.unix_socket, and take proxy.trusted_proxies out",
+                "proxy.unix_socket and proxy.trusted_proxies are both set, but only "
+                "one can be used",
+                "keep proxy.unix_socket, and remove proxy.trusted_proxies",
             )
         return
     if not (is_loopback(settings.host) or is_private(settings.host)):
@@ -63,16 +63,16 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
         if network.is_loopback:
             yield found(
                 "proxy.loopback",
-                f"every user of this machine can come from {text} and pass for any "
-                "phone",
-                f"use a Unix socket (--behind-proxy unix:{SOCKET}), unless nobody but "
-                "root, linekey and the proxy runs anything here",
+                f"every user of this machine can connect from {text} and pretend to be "
+                "any phone",
+                f"use a Unix socket (--behind-proxy unix:{SOCKET}), unless only root, "
+                "linekey and the proxy run programs on this machine",
             )
         elif network.num_addresses > 256:
             yield found(
                 "proxy.wide",
-                f"every machine in {text} could pass for any phone",
-                "list the proxies' own addresses",
+                f"every machine in {text} could pretend to be any phone",
+                "list only the proxies' own addresses",
             )
 
 
@@ -83,9 +83,9 @@ def _check_protocol(settings: Settings) -> Iterator[Finding]:
         if network.num_addresses > 256:
             yield found(
                 "proxy.protocol_wide",
-                f"every machine in {text} could come as any address, and so past its "
-                "share of the door",
-                "list the balancers' own addresses",
+                f"every machine in {text} could claim any address, and so avoid the "
+                "limits for each address",
+                "list only the load balancers' own addresses",
             )
 
 
@@ -106,7 +106,7 @@ def _check_socket(path: Path) -> Iterator[Finding]:
     if mode & stat.S_IWOTH:
         yield found(
             "proxy.socket_folder",
-            f"every user can put another socket in the place of {str(path)!r} (mode "
+            f"every user can replace the socket {str(path)!r} (mode "
             f"{stat.S_IMODE(mode):04o} of its folder)",
-            f"give it a folder of its own, such as {Path(SOCKET).parent}",
+            f"put it into a folder of its own, such as {Path(SOCKET).parent}",
         )

@@ -185,8 +185,12 @@ def test_what_is_wrong_with_the_files_is_named_with_its_cure(files: Path) -> Non
         )
     )
     for changes, message, hint in (
-        ({"key": "other.key"}, "is not the first certificate's", "made with"),
-        ({"certificate": "swapped.pem"}, "is not the first", "certificate first"),
+        ({"key": "other.key"}, "does not belong to the first certificate", "made with"),
+        (
+            {"certificate": "swapped.pem"},
+            "to the first certificate",
+            "certificate first",
+        ),
         ({"certificate": "nowhere"}, "no such file", "linekey.toml"),
         ({"certificate": "empty"}, "empty", ""),
         ({"certificate": "huge"}, "larger than a megabyte", ""),
