@@ -80,7 +80,7 @@ def test_the_report_opens_and_its_matrix_can_be_read(page: Any) -> None:
     assert "not among the certificate's names" in cell.locator("a").get_attribute(
         "title"
     )
-    assert "judged for 2026-06-01 12:00 UTC" in page.inner_text("main")
+    assert "for the date 2026-06-01 12:00 UTC" in page.inner_text("main")
 
 
 def test_no_verdict_is_told_by_colour_alone(page: Any) -> None:

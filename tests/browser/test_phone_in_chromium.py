@@ -146,7 +146,7 @@ async def test_uploads_activation_and_factory_reset(
             await page.get_by_text(reason).first.wait_for()
         await page.goto(f"{pages.url}server-authentication")
         await page.get_by_role("button", name="Activate").click()
-        await page.get_by_text("Only a factory reset switches this off").wait_for()
+        await page.get_by_text("Only a factory reset turns this off").wait_for()
         await page.goto(f"{pages.url}maintenance")
         await page.get_by_role("button", name="Provision now").click()
         await running.round_ended()

@@ -135,7 +135,7 @@ async def test_a_name_is_looked_up(place: Place, page: Page) -> None:
         )  # fmt: skip
         async with switched_on(state) as (_, pages):
             await page.goto(f"{pages.url}screen")
-            await page.get_by_label("A name, or a number").fill("ada")
+            await page.get_by_label("Name or number").fill("ada")
             await page.keyboard.press("Enter")
             display = page.get_by_role("region", name="Display")
             await expect(display).to_contain_text("Ada Lovelace")
@@ -158,7 +158,7 @@ async def test_a_thousand_hits_stay_in_the_display_and_scroll_by_key(
     state = state.with_part(Directory(found))
     async with switched_on(state) as (_, pages):
         await page.goto(f"{pages.url}screen")
-        shown = page.get_by_role("list", name="Hits")
+        shown = page.get_by_role("list", name="Entries")
         await expect(shown.get_by_role("listitem")).to_have_count(1000)
         box = await shown.bounding_box()
         assert box is not None
@@ -188,15 +188,15 @@ async def test_the_line_is_seen_registered_and_a_call_fires_its_action(
             await page.goto(f"{pages.url}screen")
             lines = page.get_by_role("list", name="Lines")
             await expect(lines).to_contain_text("registered, TLS")
-            assert await page.get_by_role("button", name="Fire").count() == 0
+            assert await page.get_by_role("button", name="Trigger").count() == 0
             await page.goto(f"{pages.url}status")
             await expect(
                 page.get_by_text("registered as sip:4711@localhost")
             ).to_be_visible()
             await log_in(page, pages.url)
             await page.goto(f"{pages.url}screen")
-            await page.get_by_label("Who calls").fill("sip:402@localhost")
-            await page.get_by_role("button", name="Fire").click()
+            await page.get_by_label("Caller", exact=True).fill("sip:402@localhost")
+            await page.get_by_role("button", name="Trigger").click()
             display = page.get_by_role("region", name="Display")
             await expect(display).to_contain_text("Ada calls")
 

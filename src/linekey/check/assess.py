@@ -106,8 +106,9 @@ def look_at_firmware(profile: Profile) -> list[Finding]:
             "phone.firmware",
             doubt,
             severity="warning",
-            evidence=f"judged by the nearest row of the matrix: {profile.match.how}",
-            cure="look at the phone's own page for its firmware, and say that version",
+            evidence="the nearest row of the cipher matrix is used: "
+            f"{profile.match.how}",
+            cure="look up the firmware version on the phone's own page, and give it",
         )
         for doubt in profile.warnings
     ]

@@ -61,9 +61,9 @@ def look_at_client(
                 "client.asked",
                 "the server does not ask the phone for its certificate",
                 severity="note",
-                cure="a provisioning server should: without it, whoever knows a MAC "
-                "gets the file (nginx ssl_verify_client, HAProxy verify, Apache "
-                "SSLVerifyClient). Whether it asks after a request shows with "
+                cure="a provisioning server should ask: without it, anybody who knows "
+                "a MAC gets the file (nginx ssl_verify_client, HAProxy verify, Apache "
+                "SSLVerifyClient). To see whether it asks after a request, use "
                 "--identity FILE",
             )
         ]
@@ -80,8 +80,8 @@ def look_at_client(
         findings.append(
             failed(
                 "client.shared",
-                f"{phone.profile.model.name} has a certificate that is common to many "
-                "phones: it proves the vendor, not the phone",
+                f"{phone.profile.model.name} has a certificate that many phones share: "
+                "it proves the vendor, not the phone",
                 severity="warning",
                 cure="give these phones a second factor (a one-time token in the URL, "
                 "or HTTP user and password)",
@@ -105,7 +105,7 @@ def _wish(
         findings.append(
             failed(
                 "client.type",
-                "the server takes no RSA client certificate, and the phone's is RSA",
+                "the server accepts no RSA client certificate, but the phone's is RSA",
                 severity="warning",
                 evidence=f"certificate types {list(wish.types)}",
                 cure="let the server accept rsa_sign",
@@ -121,7 +121,8 @@ def _wish(
             findings.append(
                 failed(
                     "client.signature",
-                    "the server takes no RSA signature with a hash the phone has",
+                    "the server accepts no RSA signature with a hash the phone "
+                    "supports",
                     severity="warning",
                     evidence=", ".join(f"0x{n:04x}" for n in wish.signature_algorithms),
                     cure="let the server accept rsa_pkcs1_sha256",
@@ -190,7 +191,7 @@ def _late(
             f"the server refused the phone's certificate {when} the handshake: "
             f"{explain(late.alert)}{most_likely(likely)}",
             evidence=f"alert {late.alert.label}; {late.detail}",
-            cure=cures_of(likely) or cure(late.alert) or "look into the server's log",
+            cure=cures_of(likely) or cure(late.alert) or "look in the server's log",
         )
     if late.said is not None:
         words = f": “{late.said.words}”" if late.said.words else ""
@@ -213,8 +214,8 @@ def _late(
     if late.handshake:
         return failed(
             "client.answered",
-            "the handshake ended well, but the server answered nothing: that is no "
-            "acceptance",
+            "the TLS handshake was complete, but the server sent no answer: this does "
+            "not show that it accepts the phone",
             severity="warning",
             evidence=late.detail,
             cure="check with a request that the server answers (a path it knows)",

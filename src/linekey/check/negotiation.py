@@ -140,7 +140,7 @@ def _told(answer: Answer, phone: Phone, alert: Alert) -> Finding:
         "tls.alert",
         f"the server refuses the phone's hello: {explain(alert)}",
         evidence=evidence,
-        cure=cure(alert) or "look into the server's log",
+        cure=cure(alert) or "look in the server's log",
     )
 
 
@@ -168,7 +168,7 @@ def look_at_negotiation(answer: Answer, phone: Phone) -> list[Finding]:
             findings.append(
                 failed(
                     "tls.weak-suite",
-                    f"the server picks {name}, which no longer protects",
+                    f"the server picks {name}, which is no longer secure",
                     severity="warning",
                     evidence=f"{suite.cipher}, {suite.bits} bits",
                     cure="let the server prefer its own order of suites, with AES "

@@ -109,14 +109,14 @@ def _print_calendar(report: Report) -> None:
     table = Table(show_edge=False, pad_edge=False, header_style="dim")
     table.add_column("date")
     table.add_column("what", overflow="fold")
-    table.add_column("for whom", overflow="fold")
+    table.add_column("phones", overflow="fold")
     by_id = {r.id: r for r in report.classes}
     for entry in report.calendar or ():
         phones = [pair for i in entry.breaks for pair in by_id[i].phones]
         if len(entry.breaks) == len(report.classes):
             who = "every phone"
         else:
-            who = phones_in_words(phones) or "nobody"
+            who = phones_in_words(phones) or "none"
         table.add_row(
             entry.day.date().isoformat(), Text(printable(entry.sentence)), Text(who)
         )

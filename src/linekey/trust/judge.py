@@ -80,7 +80,7 @@ def judge(
             [
                 failed(
                     "chain.empty",
-                    "the server shows no certificate",
+                    "the server sends no certificate",
                     cure="configure a certificate for this name on the server",
                 )
             ]
@@ -109,8 +109,8 @@ def judge(
         findings.append(
             held(
                 "exception.added",
-                "this very certificate was added as an exception, and is accepted for "
-                "as long as it is the same",
+                "this certificate was added as an exception, and is accepted as long "
+                "as the server uses it",
                 f"SHA-256 {leaf.sha256}",
             )
         )
@@ -131,7 +131,7 @@ def judge(
             failed(
                 "auth.off",
                 "server authentication is off: the phone accepts any server, and "
-                "whoever stands in between",
+                "anybody in between",
                 severity="warning",
                 cure="activate TLS Server Authentication on the phone's Certificates "
                 "page (from 8.2.30; only a factory reset clears it), or update to 10.x",
@@ -180,10 +180,10 @@ def _notes(path: Sequence[Certificate]) -> list[Finding]:
     findings.append(
         failed(
             "chain.revocation",
-            "the phone looks at no revocation list and asks no OCSP responder",
+            "the phone checks neither revocation lists nor OCSP",
             severity="note",
-            cure="a stolen server key stays good for the phones until its certificate "
-            "expires: keep server certificates short-lived",
+            cure="phones accept a stolen server key until its certificate expires: use "
+            "server certificates with a short lifetime",
         )
     )
     return findings

@@ -49,7 +49,7 @@ def look_at_name(
                 "authentication it has no effect in 8.x",
                 severity="warning",
                 cure="activate TLS server authentication on the phone's Certificates "
-                "page, or take the setting for what it is",
+                "page, or ignore this setting",
             )
         ]
     elif not check:
@@ -87,8 +87,7 @@ def _compare(
             findings.append(
                 failed(
                     "name.cn-only",
-                    f"{name} stands in the CN alone; many other clients no longer look "
-                    "there",
+                    f"{name} is only in the CN, which many other clients ignore",
                     severity="note",
                     evidence=evidence,
                     cure=f"issue the certificate with subjectAltName DNS:{name}",
@@ -119,7 +118,7 @@ def _compare(
         return [
             failed(
                 "name.mismatch",
-                f"{name} stands in the CN, which does not count beside a SAN "
+                f"{name} is only in the CN, which is ignored if there is a SAN "
                 f"dNSName{unless}",
                 severity=severity,
                 evidence=evidence,

@@ -170,8 +170,8 @@ def unreadable(why: str, label: str = "what the server shows") -> Finding:
     """That no handshake goes on over a certificate, whatever the settings are."""
     return failed(
         "chain.unreadable",
-        f"{label} is no certificate that the phone's OpenSSL can take apart; it ends "
-        "the handshake over that, whatever the phone's settings are",
+        f"{label} cannot be read by the phone's OpenSSL, which then ends the TLS "
+        "handshake, whatever the phone's settings are",
         evidence=why,
         cure=_CURES["chain.malformed"],
     )
@@ -252,11 +252,11 @@ def _missing(
     if problem.code == 18:
         return failed(
             "chain.self-signed",
-            f"{leaf.label} is signed by itself, and is not on the phone",
+            f"{leaf.label} is self-signed, and is not on the phone",
             evidence=evidence,
             cure="provision this certificate to the phones in <certificates>, add it "
             "as an exception on the phone's Certificates page, or use a certificate "
-            "from an authority they have",
+            "from a CA that they have",
             x509_error=problem.code,
         )
     if problem.code == 19:
@@ -320,8 +320,8 @@ def _passed_over(
     return [
         failed(
             "chain.issuer-not-ca",
-            f"{found.label} may not sign certificates, so that the phone does not take "
-            f"it for the issuer of {path[-1].label}",
+            f"{found.label} may not sign certificates, so the phone does not accept it "
+            f"as the issuer of {path[-1].label}",
             evidence=f"its keyUsage is {', '.join(sorted(found.key_usage or ()))}",
             cure=_CURES["chain.issuer-not-ca"],
             x509_error=79,
@@ -429,14 +429,14 @@ def _other_lines(
     return [
         failed(
             "chain.cross-sign",
-            f"OpenSSL {line}, which this phone's is taken for, follows the sent "
+            f"OpenSSL {line}, which this phone is assumed to use, follows the sent "
             f"{names} before the phone's own list; that path {verb} "
             f"on {until}. OpenSSL 1.1.0 and newer take the phone's own "
             f"{newer.path[-1].label}, until "
             f"{min(c.not_after for c in newer.path):%Y-%m-%d}",
             severity="warning",
             evidence=f"this phone: {_said(path)}; newer: {_said(newer.path)}",
-            cure=f"take {names} out of the server's chain file",
+            cure=f"remove {names} from the server's chain file",
             confidence="L",
         )
     ]

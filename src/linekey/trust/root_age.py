@@ -106,7 +106,7 @@ def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
         severity="warning",
         evidence=f"{lists.sentence}. With the list of {lists.newest_date}:"
         f" {_words(newest)}; with the list of {lists.oldest_date}: {_words(oldest)}",
-        cure="say the firmware's date with --firmware-date, or provision the root to "
+        cure="give the firmware's date with --firmware-date, or provision the root to "
         "the phones in <certificates>",
     )
 

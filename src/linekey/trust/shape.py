@@ -48,8 +48,8 @@ def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
         return [
             failed(
                 "chain.leaf-first",
-                f"the server's own certificate, {certificate.label}, stands {where}: "
-                f"phones take the first for the server's, which is {first.label}",
+                f"the server's own certificate, {certificate.label}, is sent {where}: "
+                f"phones use the first certificate, which is {first.label}",
                 severity="warning",
                 evidence="sent: " + " | ".join(c.label for c in chain),
                 cure=f"order the chain file from the leaf upward: {certificate.label} "
@@ -61,8 +61,8 @@ def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
         return [
             failed(
                 "chain.leaf-first",
-                f"the server's own certificate is missing: phones take {first.label}, a"
-                " CA, for it",
+                "the server's own certificate is missing: phones use the first, which "
+                f"is {first.label}, a CA",
                 severity="warning",
                 evidence="sent: " + " | ".join(c.label for c in chain),
                 cure="put the server's own certificate first into the chain file, "
@@ -111,7 +111,7 @@ def look_at_shape(
         findings.append(
             failed(
                 "chain.root-sent",
-                "the server sends a root along; the phone uses its own copy or none",
+                "the server also sends a root, which the phone ignores",
                 severity="note",
                 evidence="; ".join(c.label for c in roots),
                 cure="remove the root from the server's chain file",
@@ -132,6 +132,6 @@ def look_at_shape(
         )
     if not any(f.rule == "chain.order" for f in findings) and len(used) > 1:
         findings.append(
-            held("chain.order", "each certificate certifies the one before it")
+            held("chain.order", "each certificate is the issuer of the one before it")
         )
     return findings

@@ -71,7 +71,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.kind" if depth == 0 else "key.issuer-kind",
-                    f"the phone knows {usable} keys only, and "
+                    f"the phone supports only {usable} keys, but "
                     f"{certificate.label} has an {certificate.key.text} key",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue the certificate for an RSA 2048 key, by an RSA CA "
@@ -98,7 +98,7 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
                 failed(
                     "key.small",
                     f"{certificate.label} has an RSA key of {key.bits} bits; the "
-                    f"phone takes no fewer than {floor}",
+                    f"phone accepts no fewer than {floor}",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue it for an RSA key of 2048 bits",
                     x509_error=66 if depth == 0 else 67,
@@ -111,8 +111,8 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
                     f"{certificate.label} has a weak key: {certificate.key.text}",
                     severity="warning",
                     evidence=f"{certificate.key.text} at depth {depth}",
-                    cure="issue it for an RSA key of 2048 bits: every phone of the "
-                    "catalogue that knows SHA-2 takes it",
+                    cure="issue it for an RSA key of 2048 bits: every phone in the "
+                    "catalogue with SHA-2 supports it",
                 )
             )
     if not any(f.rule.startswith("key.") and f.refuses for f in findings) and path:
@@ -138,7 +138,7 @@ def look_at_hashes(
             findings.append(
                 failed(
                     "hash.unsupported",
-                    f"{what}, which no phone of the catalogue knows",
+                    f"{what}, which no phone in the catalogue supports",
                     evidence=evidence,
                     cure="have it signed with sha256WithRSAEncryption",
                     x509_error=7,
@@ -150,9 +150,9 @@ def look_at_hashes(
             findings.append(
                 failed(
                     "hash.table",
-                    f"{what}, and the maker's table has SHA-1 alone for this phone's"
-                    " own certificate; whether the phone verifies such a signature of a"
-                    " server is nowhere said",
+                    f"{what}, but the maker's table lists only SHA-1 for this phone's "
+                    "own certificate; whether the phone verifies such a signature of a"
+                    " server is not documented",
                     severity="warning",
                     evidence=evidence,
                     cure=f"try it with one such phone{later}",
@@ -162,7 +162,7 @@ def look_at_hashes(
             findings.append(
                 failed(
                     "hash.unsupported",
-                    f"{what}, which no phone of the catalogue knows",
+                    f"{what}, which no phone in the catalogue supports",
                     evidence=evidence,
                     cure="have it signed with sha256WithRSAEncryption",
                     x509_error=7,
@@ -172,7 +172,7 @@ def look_at_hashes(
             findings.append(
                 failed(
                     f"hash.{name}",
-                    f"{what}, which no longer protects",
+                    f"{what}, which is no longer secure",
                     severity="warning",
                     evidence=evidence,
                     cure="have it signed with SHA-256 once no SHA-1-only phone is left",
@@ -182,7 +182,7 @@ def look_at_hashes(
         findings.append(
             held(
                 "hash.unsupported",
-                "the phone knows every signature hash in the path",
+                "the phone supports every signature hash in the path",
                 ", ".join(sorted({c.signature_hash or "?" for c in signed})),
             )
         )

@@ -40,7 +40,7 @@ def look_at_dates(
         findings.append(
             failed(
                 "clock.wrong",
-                f"the phone's clock says {day(now)}: it has not been told the time",
+                f"the phone's clock shows {day(now)}: it was not set",
                 severity="warning",
                 evidence=f"phone's clock {_second(now)}; "
                 f"leaf valid from {_second(path[0].not_before)}",
@@ -56,7 +56,7 @@ def look_at_dates(
             evidence=f"phone's clock {_second(now)}",
             cure="set the phone's clock"
             if now.year < CLOCK_FLOOR_YEAR
-            else "wait for it, or serve the certificate it is to replace",
+            else "wait until then, or use the previous certificate",
             x509_error=9,
         )
         for certificate in early
@@ -97,8 +97,8 @@ def _form(certificate: Certificate, line: Line) -> Finding:
         "chain.date-form",
         f"{certificate.label} {said}",
         severity="refused" if refuses else "warning",
-        evidence=f"this phone's OpenSSL is taken for {line}",
-        cure="have it issued anew with dates as RFC 5280 §4.1.2.5 writes them",
+        evidence=f"this phone is assumed to use OpenSSL {line}",
+        cure="have it issued again, with dates in the form of RFC 5280 §4.1.2.5",
         confidence="L" if certificate.readable_times else None,
         x509_error=13 if refuses else None,
     )
@@ -130,7 +130,7 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
                 failed(
                     "chain.anchor-expires-soon",
                     f"{certificate.label} expires on {day(certificate.not_after)}"
-                    + (", before the leaf it vouches for" if before_leaf else ""),
+                    + (", before the leaf below it" if before_leaf else ""),
                     severity="warning",
                     evidence=f"depth {depth}; leaf valid until "
                     f"{day(path[0].not_after)}",

@@ -445,7 +445,7 @@ def test_an_expiring_leaf_and_an_expiring_root_are_warned_of() -> None:
     verdict = look(cert, store=TrustStore(authorities=(short.certificate,)))
     assert verdict.accepted
     said = of(verdict, "chain.anchor-expires-soon").message
-    assert "before the leaf it vouches for" in said
+    assert "before the leaf below it" in said
 
 
 # --- the chain as it was sent
@@ -523,7 +523,7 @@ def test_a_sent_cross_sign_of_an_ended_root_refuses_as_openssl_up_to_1_0_2() -> 
     assert finding.confidence == "L"
     assert "OpenSSL" in finding.message
     assert f"broke on {old.certificate.not_after:%Y-%m-%d}" in finding.message
-    assert "out of the server's chain file" in finding.cure
+    assert "from the server's chain file" in finding.cure
     assert look(cert, store=store).accepted
     before = look(cert, crossed.certificate, store=store, now=NOW - 2 * DAY)
     assert before.accepted
@@ -624,7 +624,7 @@ def test_a_ca_before_the_leaf_is_told_by_place_with_the_order_as_the_cure() -> N
         verdict = look(*chain)
         (told,) = [f for f in verdict.findings if f.rule == "chain.leaf-first"]
         assert verdict.refusals[0] is told
-        assert f"{GOOD.label}, stands {where}" in told.message
+        assert f"{GOOD.label}, is sent {where}" in told.message
         assert told.cure.startswith("order the chain file")
         assert verdict.alert is Verdict.of(verdict.refusals[1:]).alert
     lenient = look(
@@ -647,5 +647,8 @@ def test_a_chain_file_of_cas_alone_lacks_the_servers_own_certificate() -> None:
     ):
         told = look(*chain).refusals[0]
         assert told.rule == "chain.leaf-first"
-        assert f"is missing: phones take {chain[0].label}" in told.message
+        assert (
+            f"is missing: phones use the first, which is {chain[0].label}"
+            in told.message
+        )
         assert told.cure.startswith("put the server's own certificate first")

@@ -448,7 +448,7 @@ def test_authorities_are_sorted_by_name_once_each_and_can_be_searched(
     assert "1 of 4" in page
     assert "Mike Root" in page
     page = client.get("/certificates?tab=authorities&find=%3Cb%3Enobody").text
-    assert "None here holds all these words." in page
+    assert "No certificate matches all these words." in page
     assert "<b>nobody" not in page
 
 
