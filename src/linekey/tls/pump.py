@@ -183,18 +183,21 @@ class ServerPump(Pump):
         super().__init__(limits, now)
         self._server = server
         self._in_turn = in_turn
-        self._reader = HelloReader(limits.hello_bytes)
+        self._reader: HelloReader | None = None  # strangers that are silent are many
         self.hello: ClientHello | None = None
         self.policy: Policy | None = None
 
     def _receive_early(self, data: bytes) -> list[Event]:
         if self._over:
             return []
+        reader = self._reader
+        if reader is None:
+            self._reader = reader = HelloReader(self._limits.hello_bytes)
         if self.hello is not None:  # it waits for its turn
-            self._reader.data += data
+            reader.data += data
             return []
         try:
-            self.hello = hello = self._reader.feed(data)
+            self.hello = hello = reader.feed(data)
         except TlsError as error:
             return self._no_hello(error)
         if hello is None:
@@ -215,15 +218,19 @@ class ServerPump(Pump):
         assert self.hello, "begun with a hello"
         assert self.policy, "begun with a policy"
         self._engine = self._server.engine_for(self.policy, self.hello)
-        data = bytes(self._reader.data)
-        self._reader.data.clear()
+        data, self._reader = bytes(self._came), None
         return self.receive(data)
+
+    @property
+    def _came(self) -> bytes | bytearray:
+        """What came before the engine."""
+        return b"" if self._reader is None else self._reader.data
 
     def receive_eof(self) -> list[Event]:
         """Take it that the peer's bytes have ended; say what that means."""
         if self.ended or self.info is not None:
             return super().receive_eof()
-        if self.hello is None and not self._reader.data:
+        if self.hello is None and not self._came:
             return self._fail("hello.gone", "the peer left without a word")
         return self._unfinished("gone", "the peer left in the middle of the {}")
 
@@ -234,7 +241,7 @@ class ServerPump(Pump):
     def _unfinished(self, how: str, sentence: str) -> list[Event]:
         if self.hello is not None:
             return self._fail(f"handshake.{how}", sentence.format("handshake"))
-        if error := explain_unfinished(self._reader.data):
+        if error := explain_unfinished(self._came):
             return self._no_hello(error)
         return self._fail(f"hello.{how}", sentence.format("hello"))
 
@@ -253,7 +260,7 @@ class ServerPump(Pump):
         """The hello's, or that of its first record, as far as either came."""
         if self.hello is not None:
             return self.hello.legacy_version
-        start = self._reader.data[:3]
+        start = self._came[:3]
         known = len(start) == 3 and start[1] == 3
         return int.from_bytes(start[1:], "big") if known else 0x0301
 

@@ -130,7 +130,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self._discarded = 0
         self._http: DoorHttp | None = None
         self._leaf: Certificate | None = None
-        self._pending: list[bytes] = []
+        self._pending: list[bytes]
         self._alarm = Alarm(door.loop)
 
     def _move(self, step: Step) -> None:
@@ -282,6 +282,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self._alarm.set(self.door.limits.request_s, self._request_too_slow)
         chain = event.info.peer_chain
         self._leaf = chain[0] if chain else None
+        self._pending = []
         self._http = DoorHttp(
             self.door.config,
             self.door.server_state,

@@ -3,7 +3,7 @@
 A connection has one *place* at a time:
 
     silent      no whole ClientHello yet, whether nothing came or it drips; this is
-                cheap: a descriptor and 2.1 KiB, measured with 4,000
+                cheap: a descriptor and 3 KiB, measured with 3,400
     turns       its ClientHello is whole, and it waits for one of the
                 ``limits.half_open`` places in the next row; at the limit of all
                 connections these give way like silent ones
