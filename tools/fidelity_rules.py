@@ -215,6 +215,20 @@ RULES: Final = (
     ),
     PhoneRule(
         _SERVER_AUTH,
+        "RSA sizes and exponents, hashes and curves of issuers are judged as by the "
+        "row's line of OpenSSL. MD4, and curves spelled out that are none of P-256, "
+        "P-384 and P-521, cannot be checked here: refused, and said so, though the "
+        "lines take them",
+        "all",
+        "OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured; a row's letter: read on",
+        "L",
+        (
+            "test_each_key_hash_and_curve_gets_the_verdict_of_its_line",
+            "test_phone_and_check_say_what_the_line_does",
+        ),
+    ),
+    PhoneRule(
+        _SERVER_AUTH,
         "A server called by its address must have it as SAN iPAddress; a CN "
         "does not do",
         "all",
@@ -589,6 +603,20 @@ RULES: Final = (
         (
             "test_phone_and_check_refuse_the_groups_that_their_line_refuses",
             "test_a_row_without_the_limit_says_what_its_engine_cannot",
+        ),
+    ),
+    PhoneRule(
+        _TLS,
+        "A server that asks for a second handshake (renegotiation) is refused with "
+        "that reason and its cure; phones' OpenSSL follows it",
+        "all",
+        "OpenSSL 1.0.1 to 1.1.1, SSL_renegotiate(3); RFC 5246 §7.4.1.1",
+        "M",
+        (
+            "test_a_setting_server_that_renegotiates_is_told_as_that",
+            "test_a_page_behind_a_renegotiation_is_told_as_that",
+            "test_a_directory_that_renegotiates_is_told_as_that",
+            "test_a_registrar_that_renegotiates_is_told_as_that",
         ),
     ),
     PhoneRule(

@@ -5,7 +5,9 @@ that shows them to the virtual phone.
 """
 
 import asyncio
+import json
 import ssl
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.live.line_cases import GOOD, NAME, TODAY, key
 from tests.live.odd_certificates import odd_leaves, root
 from tests.live.openssl_lines import serving
+from tests.live.test_check_nginx import LINEKEY
 from tests.live.test_line_paths import verdicts_on
 from tests.live.test_openssl_lines import Remembering
 from tests.phone_pki import MAC, device
@@ -24,7 +27,7 @@ from linekey.certs.build import Issuer, issue
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.certs.lines import Line, prove_as, reads
-from linekey.certs.pem import private_key_to_pem
+from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.errors import CertificateError
 from linekey.phone.state import new_phone
 
@@ -123,7 +126,7 @@ async def visited(port: int, firmware: str, authenticates: bool) -> Remembering:
      "keyUsage twice", "unknown critical extension", "empty RDN", "empty issuer"],
 )  # fmt: skip
 async def test_the_phone_goes_on_with_what_its_own_openssl_reads(
-    what: str, version: str
+    what: str, version: str, record_interop: Any
 ) -> None:
     der = LEAVES[what]
     options = {
@@ -143,3 +146,57 @@ async def test_the_phone_goes_on_with_what_its_own_openssl_reads(
                 held = judged(row.match.row.era, der) == "accepted"
                 assert report.completed is (held or not authenticates), report.error
                 assert report.verdict.accepted is report.completed
+    record_interop("OpenSSL 1.0.1u", "shows odd certificates to the virtual phone")
+
+
+@pytest.mark.peer("OpenSSL 1.0.1u")
+@pytest.mark.parametrize(
+    "what",
+    ["UTCTime without seconds", "GeneralizedTime without seconds", "version 1000"],
+)
+def test_a_whole_check_of_such_a_server_has_a_verdict_for_each_row(
+    what: str, tmp_path: Path, record_interop: Any
+) -> None:
+    """``linekey check``, of each model and firmware as they leave the factory."""
+    trusted = tmp_path / "root.pem"
+    trusted.write_text(to_pem(root()))
+    options = {
+        "key": private_key_to_pem(key("leaf")).decode(),
+        "cert": ssl.DER_cert_to_PEM_cert(LEAVES[what]),
+        "ciphers": "ALL:!aNULL",
+    }
+
+    async def checked() -> subprocess.CompletedProcess[str]:
+        async with serving("1.0.1u", options) as port:
+            return await asyncio.to_thread(
+                subprocess.run,
+                [
+                    LINEKEY, "check", f"127.0.0.1:{port}", "--name", NAME, "--json",
+                    "--rate", "1000", "--trust", trusted,
+                ],
+                capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+
+    done = asyncio.run(checked())
+    met = {}
+    for one in json.loads(done.stdout)["classes"]:
+        failed = [f for f in one["findings"] if not f["ok"]]
+        assert not any(f["rule"].startswith("reach.") for f in failed)
+        form = [f for f in failed if f["rule"] == "chain.date-form"]
+        against = [
+            f for f in form
+            if f["severity"] == "refused" or "would be refused if" in f["message"]
+        ]  # fmt: skip
+        for phone in one["phones"]:
+            row = profile(phone["model"], phone["firmware"])
+            held = judged(row.match.row.era, LEAVES[what]) == "accepted"
+            assert bool(against) is not held, form
+            accepts = held or not row.server_auth_forced
+            assert one["outcome"] == ("accepted" if accepts else "phone_refuses")
+            met[row.match.row.era] = held
+    assert met == {
+        "0.9.8": True, "1.0.0": True, "1.0.1": True,
+        "1.0.2": "without seconds" not in what,
+    }  # fmt: skip
+    assert done.returncode == (0 if all(met.values()) else 1), done.stderr
+    record_interop("OpenSSL 1.0.1u", "a whole check of a server with odd certificates")

@@ -108,10 +108,11 @@ async def answer_to_group(line: str, bits: int) -> int:
      for x in ("1.0.1u", "1.0.2o", "1.0.2s")],
 )  # fmt: skip
 async def test_late_1_0_1_and_1_0_2_refuse_groups_below_1024_bits(
-    line: str, bits: int
+    line: str, bits: int, record_interop: Any
 ) -> None:
     taken = await answer_to_group(line, bits) == HANDSHAKE
     assert taken is (bits >= 1024)
+    record_interop(f"OpenSSL {line}", "a client refuses DH groups below 1024 bits")
 
 
 ROWS = [("D715", "8.7.5.35"), ("D745", "8.9.3.52")]

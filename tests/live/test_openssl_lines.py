@@ -6,6 +6,7 @@ to linekey's door, and serve its check and its virtual phone.
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,13 @@ def questions(*models: tuple[str, str]) -> Any:
     return classes_of(gather(profiles, "127.0.0.1", setup, now=NOW).phones)
 
 
-async def check(port: int, classes: Any) -> dict[str, Any]:
+async def check(port: int, classes: Any, *, at: datetime = NOW) -> dict[str, Any]:
     answers = await Prober(QUICK).ask_all(
         "127.0.0.1", port, hellos_of(classes), name="127.0.0.1"
     )
     report = check_answers(
-        answers, classes, Question("127.0.0.1", NOW), label="line", host="127.0.0.1",
-        port=port, checked_at=NOW,
+        answers, classes, Question("127.0.0.1", at), label="line", host="127.0.0.1",
+        port=port, checked_at=at,
     )  # fmt: skip
     return dict(
         zip((c.first.profile.name for c in classes), report.classes, strict=True)

@@ -13,6 +13,7 @@ SIGNATURES: dict[str, tuple[str, str | None]] = {
     "1.2.840.113549.1.1.11": ("sha256WithRSAEncryption", "sha256"),
     "1.2.840.113549.1.1.12": ("sha384WithRSAEncryption", "sha384"),
     "1.2.840.113549.1.1.13": ("sha512WithRSAEncryption", "sha512"),
+    "1.3.36.3.3.1.2": ("ripemd160WithRSA", "ripemd160"),
     "1.2.840.10045.4.1": ("ecdsa-with-SHA1", "sha1"),
     "1.2.840.10045.4.3.1": ("ecdsa-with-SHA224", "sha224"),
     "1.2.840.10045.4.3.2": ("ecdsa-with-SHA256", "sha256"),

@@ -15,6 +15,9 @@ from linekey.errors import CertificateError
 _MAX_KEY_BITS = 16_384  # OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS
 _MAX_EXPONENT_BITS = 4_096  # Printed in decimal, where Python stops at 4,300 digits
 
+EXPLICIT_CURVE = "explicit parameters"
+"""``KeyInfo.curve`` of a curve that is spelled out, which RFC 5480 §2.1.1 forbids."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
@@ -179,7 +182,7 @@ def read_key(spki: bytes) -> KeyInfo:
     if oid == alg.EC_KEY:
         tag, at, curve_stop = asn1.read_span(spki, oid_span[1], end)
         if tag != asn1.OBJECT_IDENTIFIER:
-            return KeyInfo("ec", 0, "explicit parameters")
+            return KeyInfo("ec", 0, EXPLICIT_CURVE)
         curve = asn1.dotted(spki[at:curve_stop])
         name, size = alg.CURVES.get(curve, (curve, 0))
         return KeyInfo("ec", size, name)

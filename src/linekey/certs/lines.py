@@ -190,7 +190,7 @@ def _against(
 ) -> Iterator[PathProblem]:
     path = built.path
     old = line not in _OWN_LIST_FIRST
-    if any(not again.loads(c) or (old and again.is_odd(c)) for c in path):
+    if any(again.differs(c, old=old) for c in path):
         yield from _against_restated(line, built, others, anchors, at)
         return
     said = proof.verify(path[0], path[1:-1], path[-1:], at=at, partial_chain=True)

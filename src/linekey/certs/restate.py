@@ -3,8 +3,9 @@
 OpenSSL 4 wants dates of at least their strict length and serial numbers in their
 shortest form; 1.0.1 and 1.0.2 read others (measured with 1.0.1u, 1.0.2o, 1.0.2s). Up to
 1.0.2 an extension that stands twice or cannot be read counts as absent; later it
-refuses the whole certificate. So such a certificate is written once more without what
-is odd about it:
+refuses the whole certificate. OpenSSL 4 takes no elliptic curve that is spelled out,
+and has no MD4; 1.0.1 to 1.1.1 take both. So such a certificate is written once more
+without what is odd about it:
 
 - ``restate`` writes a path so that OpenSSL can prove all of it but the signatures:
   every certificate has one and the same key, which signs them all;
@@ -27,6 +28,7 @@ from linekey.certs import algorithms as alg
 from linekey.certs import der as asn1
 from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
+from linekey.certs.contents import EXPLICIT_CURVE
 from linekey.certs.path import PathProblem, as_problem
 from linekey.errors import CertificateError
 
@@ -51,9 +53,14 @@ def loads(certificate: Certificate) -> bool:
         return False
 
 
-def is_odd(certificate: Certificate) -> bool:
-    """Whether an old OpenSSL reads something else in it than today's does."""
-    return not loads(certificate) or any(map(certificate.is_unreadable, _KNOWN))
+def differs(certificate: Certificate, *, old: bool) -> bool:
+    """Whether a phone's OpenSSL takes it otherwise than ours; ``old``: up to 1.0.2."""
+    return (
+        not loads(certificate)
+        or certificate.signature_hash == "md4"
+        or certificate.key.curve == EXPLICIT_CURVE
+        or (old and any(map(certificate.is_unreadable, _KNOWN)))
+    )
 
 
 def reads(certificate: Certificate, *, old: bool) -> bool:
@@ -118,12 +125,26 @@ def _without_unreadable(certificate: Certificate, extensions: bytes) -> bytes:
 def against_signatures(path: tuple[Certificate, ...]) -> Iterator[PathProblem]:
     """Each signature of a path that OpenSSL cannot be asked about."""
     for depth, (child, issuer) in enumerate(pairwise(path)):
-        if not _signed(child, issuer):
-            yield as_problem(err.CERT_SIGNATURE_FAILURE, depth, child)
+        try:
+            if not _signed(child, issuer):
+                yield as_problem(err.CERT_SIGNATURE_FAILURE, depth, child)
+        except UnsupportedAlgorithm:
+            what = f"{child.signature_algorithm} by {issuer.key.text}"
+            said = f"linekey cannot check its signature ({what}), and the phone's"
+            yield as_problem(
+                err.UNSPECIFIED,
+                depth,
+                child,
+                f"{said} OpenSSL can: what it says is not known",
+            )
 
 
 def _signed(child: Certificate, issuer: Certificate) -> bool:
-    digest = _HASHES.get(child.signature_hash or "")
+    """Raises UnsupportedAlgorithm for what nobody here can compute."""
+    name = child.signature_hash
+    if name in _RARE_HASHES:
+        raise UnsupportedAlgorithm(name)
+    digest = _HASHES.get(name or "")
     if digest is None or not child.same_algorithms:
         return False
     try:
@@ -139,11 +160,12 @@ def _signed(child: Certificate, issuer: Certificate) -> bool:
             key.verify(child.signature, child.tbs, digest)
         else:
             return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+    except (InvalidSignature, ValueError):
         return False
     return True
 
 
+_RARE_HASHES = ("md4", "ripemd160")
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "md5": hashes.MD5(),  # noqa: S303 - what phones verify
     "sha1": hashes.SHA1(),  # noqa: S303 - what phones verify

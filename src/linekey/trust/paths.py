@@ -22,7 +22,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from linekey.certs.certificate import Certificate
 from linekey.certs.lines import Line, build, is_likely, issues, prove_as, reads
 from linekey.certs.path import PathProblem, PathResult, prove
-from linekey.certs.restate import loads, restate
+from linekey.certs.restate import differs, restate
 from linekey.certs.verify_errors import UNSPECIFIED
 from linekey.errors import CertificateError
 from linekey.trust.findings import Finding, failed, held
@@ -153,7 +153,7 @@ def _prove_listed(
     now: datetime,
 ) -> PathResult:
     """For a leaf on the tab; today's OpenSSL is shown a form that it reads."""
-    shown = leaf if loads(leaf) else restate((leaf,), old=True)[0]
+    shown = restate((leaf,), old=True)[0] if differs(leaf, old=True) else leaf
     own = [shown if c == leaf else c for c in roots]
     found = prove(shown, sent, own, at=now, purpose="server", partial_chain=True)
     return replace(

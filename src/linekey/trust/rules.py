@@ -139,6 +139,8 @@ _TABLE: Final = (
     Rule("hash.table", "the maker's table lists every signature hash in the path",
          _HASHES + ", which speaks of the phone's own certificate", "L",
          firmware="SHA-2 from 8.9.3.60 and 10.1.x, by model"),
+    Rule("hash.rare", "no certificate is signed with MD4 or RIPEMD-160",
+         "RFC 6150; OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k, measured", "L"),
     Rule("hash.md5", "no certificate is signed with MD5", "RFC 6151 §2", "M"),
     Rule("hash.sha1", "no certificate is signed with SHA-1", "RFC 9155; " + _MEASURED,
          "M"),

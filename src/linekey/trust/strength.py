@@ -20,6 +20,9 @@ from linekey.trust.findings import Finding, failed, held
 SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
 """The family that SNOM-TLS calls SHA-2: a phone knows all of it or none of it (L)."""
 
+RARE_HASHES: Final = frozenset({"md4", "ripemd160"})
+"""OpenSSL 1.0.1u, 1.0.2o, 1.0.2s and 1.1.1k verify signatures with them (measured)."""
+
 SOUND_BITS: Final = {"rsa": 2048, "dsa": 2048, "ec": 224}
 """Key sizes in bits below which a warning is given (RFC 9325 §4.5)."""
 
@@ -108,7 +111,9 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.weak",
-                    f"{certificate.label} has a weak key: {certificate.key.text}",
+                    f"{certificate.label} has a "
+                    + ("weak key: " if key.bits else "key of unknown strength: ")
+                    + key.text,
                     severity="warning",
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure="issue it for an RSA key of 2048 bits: every phone in the "
@@ -156,6 +161,18 @@ def look_at_hashes(
                     severity="warning",
                     evidence=evidence,
                     cure=f"try it with one such phone{later}",
+                )
+            )
+        elif name in RARE_HASHES:
+            findings.append(
+                failed(
+                    "hash.rare",
+                    f"{what}, which OpenSSL 1.0.1 to 1.1.1 takes; a phone's may be "
+                    "built without it",
+                    severity="warning",
+                    evidence=evidence,
+                    cure="have it signed with sha256WithRSAEncryption",
+                    confidence="L",
                 )
             )
         elif name not in ("md5", "sha1") and not knows_hash(profile, name):
