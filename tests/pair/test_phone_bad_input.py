@@ -20,11 +20,11 @@ from linekey.phone.uses.directory.events import LookupWanted
 from linekey.phone.uses.directory.settings import read_directory
 from linekey.phone.uses.sip.edge import SipLines
 from linekey.phone.uses.sip.lines import Lines
-from linekey.tls.engine import Identity, ServerContexts, ServerEngine
+from linekey.tls.engine import Identity, ServerContexts
 from linekey.tls.events import DataReceived, HandshakeCompleted
-from linekey.tls.hello import parse_client_hello
-from linekey.tls.policy import MODERN
+from linekey.tls.pump import Limits, ServerPump
 from linekey.trust.connection import ConnectionReport
+from linekey.wire.carry import carry
 
 BIG = (
     b"SIP/2.0 200 OK\r\nCall-ID: x\r\nContent-Length: 10485760\r\n\r\n"
@@ -58,26 +58,17 @@ async def babbler(
             writer.close()
 
     async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        data = b""
-        while (hello := parse_client_hello(data)) is None:
-            part = await reader.read(65536)
-            if not part:
-                return  # the phone was switched off in the middle of its hello
-            data += part
-        engine = ServerEngine(contexts[MODERN], hello=hello)
-        done = False
-        while data:
-            for event in engine.receive(data):
+        pump, done = ServerPump(contexts, Limits(), now=0.0), False
+        while not pump.ended:
+            for event in await carry(pump, reader, writer):
                 due = isinstance(event, HandshakeCompleted if at_once else DataReceived)
                 if due and not done and says is not None:
                     done = True
                     for at in range(0, len(says), 16384):
-                        engine.send(says[at : at + 16384])
-            writer.write(engine.take_output())
+                        writer.write(pump.send(says[at : at + 16384]))
             await writer.drain()
             if done and closes:
                 writer.write_eof()  # no close_notify: half of it is simply gone
-            data = await reader.read(65536)
 
     running = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
