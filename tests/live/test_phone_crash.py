@@ -53,7 +53,7 @@ async def test_a_killed_phone_has_everything_it_had_and_runs_again(
         words = ("run", "--mac", MAC, "--model", "D785", "--firmware", "10.1.33.33", "--setting-server", site.url,
                  "--identity", tmp_path / "identity.pem", "--trust", tmp_path / "root.der", "--state", state)  # fmt: skip
         process = await run(*words)
-        await wait_for(process.stderr, "round ended: provisioned")
+        await wait_for(process.stderr, "provisioning ended: provisioned")
         code, out, err = await finish("set", "language", "Deutsch", "--state", state)
         assert (code, err) == (0, ""), err
         assert "was set" in out
@@ -74,7 +74,7 @@ async def test_a_killed_phone_has_everything_it_had_and_runs_again(
         assert kept.read_log()[-1].text == "language was set on the phone"
 
         process = await run("run", "--mac", MAC, "--state", state)
-        await wait_for(process.stderr, "round ended: provisioned")
+        await wait_for(process.stderr, "provisioning ended: provisioned")
         process.send_signal(signal.SIGTERM)
         out, err = await process.communicate()
         assert process.returncode == 0, err

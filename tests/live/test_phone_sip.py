@@ -117,7 +117,7 @@ async def test_the_phone_registers_with_its_certificate_is_reached_and_unregiste
         async with VirtualPhone(state, services=(SipLines(),)) as running:
             await until(running, stands(LineState.REGISTERED))
             assert any(
-                "asked for a certificate; shown" in d
+                "asked for a certificate; the phone sent" in d
                 for e in running.state.log if e.purpose == "sip" for d in e.details
             )  # fmt: skip
             answer = await other.ask_with_password("OPTIONS", to, OTHER, own=own)

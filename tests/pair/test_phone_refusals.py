@@ -171,7 +171,7 @@ async def test_a_phone_that_shows_no_certificate_is_refused_by_a_server_that_nee
         settings = state.settings.provision("empty_tls_client_cert", "on").settings
         state = await boot(replace(state, settings=settings))
     assert state.status is Status.REFUSED
-    assert any("the phone showed none" in d for e in state.log for d in e.details)
+    assert any("the phone sent none" in d for e in state.log for d in e.details)
 
 
 async def test_a_server_without_a_common_version_is_refused_and_nothing_is_swapped() -> (

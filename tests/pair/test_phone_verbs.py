@@ -144,7 +144,7 @@ async def test_the_running_phone_tells_its_lines_and_its_screen(tmp_path: Path) 
         folder = saved(tmp_path, site.url, user_pass="hunter2")
         before = json.loads(linekey(tmp_path, "show", "--json").stdout)
         assert (before["running"], before["lines"]) == (False, [])
-        assert "the phone does not run" in linekey(tmp_path, "show").stdout
+        assert "the phone is not running" in linekey(tmp_path, "show").stdout
         assert linekey(tmp_path, "screen").exit_code == 3
         stack.enter_context(folder.lock())
         phone = await stack.enter_async_context(
@@ -196,7 +196,7 @@ def test_a_phone_that_does_not_run_presses_nothing(tmp_path: Path) -> None:
     saved(tmp_path, "https://127.0.0.1:1")
     done = linekey(tmp_path, "press", str(MAC), "3")
     assert done.exit_code == 3
-    assert "does not run" in done.stderr
+    assert "is not running" in done.stderr
     assert "linekey phone run" in done.stderr
 
 

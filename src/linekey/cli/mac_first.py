@@ -8,7 +8,10 @@ from typer.core import TyperArgument, TyperCommand
 from linekey.mac import is_written_as_mac
 
 MacArgument = Annotated[
-    str, typer.Argument(metavar="MAC", help="Which phone; may be left out for one.")
+    str,
+    typer.Argument(
+        metavar="MAC", help="MAC address; may be left out if there is one phone."
+    ),
 ]
 
 

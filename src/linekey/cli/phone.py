@@ -1,4 +1,4 @@
-"""``linekey phone``: run a virtual phone, look at it, press its buttons.
+"""``linekey phone``: run a virtual phone, look at it, press its keys.
 
 A phone lives in ``<state>/phones/<MAC>/``. While ``linekey phone run`` (or ``linekey
 up``) runs it, the other verbs talk to that process; otherwise they change its files.
@@ -43,7 +43,16 @@ from linekey.phone.uses.network.events import NetworkCertificateUploaded
 from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
 
-app = make_app("A virtual phone, and its state.")
+app = make_app(
+    """Run virtual phones and control them.
+
+    A virtual phone behaves in TLS like the real model with its firmware. Start one:
+
+        linekey phone run --mac 000413AABBCC --model D785
+
+    The other commands control it from another terminal. `linekey up` runs one, too.
+    """
+)
 
 app.command("run")(phone_run.run)
 
@@ -53,7 +62,7 @@ app.command("run")(phone_run.run)
 
 @app.command("list")
 def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """List the virtual phones of this state folder."""
+    """List the virtual phones in the state folder."""
     store = _store(state)
     folders = [store.folder(mac) for mac in store.macs()]
     phones = [(folder.load(), folder.running) for folder in folders]
@@ -77,14 +86,14 @@ def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
             soft_wrap=True,
         )
     if not phones:
-        note("no virtual phone here yet: linekey phone run --mac … --model …")
+        note("no virtual phone yet; next: linekey phone run --mac MAC --model MODEL")
 
 
 @app.command()
 def show(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show what a phone is, what it last did, and where its lines stand."""
+    """Show a phone's model, state, certificate, SIP registrations and tabs."""
     document = report_of(_folder(state, mac))
     if as_json:
         emit_json(document)
@@ -98,7 +107,7 @@ def show(
 def settings(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
-    """List every setting the phone has; secrets are stars."""
+    """List all settings of the phone. Secrets are shown as stars."""
     phone = _load(state, mac)
     rows = describe_settings(phone)
     if as_json:
@@ -121,18 +130,21 @@ def certificates(
     state: StateOption = None,
     as_json: JsonOption = False,
     authorities: Annotated[
-        bool, typer.Option("--authorities", help="Also Mozilla's list, read-only.")
+        bool,
+        typer.Option(
+            "--authorities", help="Also list the built-in certificate authorities."
+        ),
     ] = False,
     find: Annotated[
         str,
         typer.Option(
             "--find",
             metavar="TEXT",
-            help="Only those whose name, issuer, serial or fingerprint holds it.",
+            help="Only certificates with TEXT in name, issuer, serial or fingerprint.",
         ),
     ] = "",
 ) -> None:
-    """Show the four tabs of the Certificates page and the phone's own certificate."""
+    """Show the certificates on the phone's tabs, and its own certificate."""
     phone = _load(state, mac, authorities=authorities)
     document = describe_certificates(phone)
     if not authorities:
@@ -165,7 +177,9 @@ def certificates(
 @app.command()
 def log(
     mac: MacArgument = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Newest lines.")] = 200,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Only the newest N lines.")
+    ] = 200,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -192,11 +206,13 @@ def log(
 @app.command("factory-reset")
 def factory_reset(
     mac: MacArgument = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.")
+    ] = False,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Reset the phone to its factory defaults: settings, tabs, authentication."""
+    """Reset the phone to its factory defaults. Its certificate and log stay."""
     folder = _folder(state, mac)
     if not yes:
         typer.confirm(
@@ -209,18 +225,21 @@ def factory_reset(
 def upload(
     mac: MacArgument = "",
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One certificate, DER.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="One certificate in DER form.")
+    ],
     user: Annotated[
-        bool, typer.Option("--user", help="Try it in user mode, which is refused.")
+        bool,
+        typer.Option("--user", help="Try it in user mode, where the phone refuses it."),
     ] = False,
     tab: Annotated[
         Literal["server", "802.1x"],
-        typer.Option("--tab", help="802.1x: an authority of the network itself."),
+        typer.Option("--tab", help="802.1x: the CA of the network's RADIUS server."),
     ] = "server",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a certificate by hand, in admin mode."""
+    """Upload a certificate to one of the phone's tabs, as its administrator."""
     kind = CertificateUploaded if tab == "server" else NetworkCertificateUploaded
     event = kind(read_file(file), admin=not user)
     _act(_folder(state, mac), event, as_json)
@@ -230,16 +249,20 @@ def upload(
 def set_setting(
     mac: MacArgument = "",
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as language.")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="Its value.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Setting, such as language.")
+    ],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="New value.")],
     idx: Annotated[
         int | None,
-        typer.Option("--idx", min=0, help="Which account, 1 to 12; a key's from 0."),
+        typer.Option(
+            "--idx", min=0, help="Account, from 1 to 12; for a function key from 0."
+        ),
     ] = None,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a setting as a person does on the phone; an empty value is one, too."""
+    """Change a setting, as a user does on the phone. VALUE may be empty."""
     if idx is not None:
         check_idx(name, idx)
     _act(_folder(state, mac), SettingEntered(name, value, idx), as_json)
@@ -248,7 +271,9 @@ def set_setting(
 @app.command()
 def dismiss(
     mac: MacArgument = "",
-    index: Annotated[int, typer.Option("--index", min=0, help="0 is the newest.")] = 0,
+    index: Annotated[
+        int, typer.Option("--index", min=0, help="Which one; 0 is the newest.")
+    ] = 0,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:

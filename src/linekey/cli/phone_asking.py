@@ -58,8 +58,8 @@ def running_report(folder: PhoneFolder) -> dict[str, Any]:
     answer = Answer(**ask(folder.control_path, {"do": "report"}))
     if not answer.ok:
         raise StorageError(
-            f"the process that runs the phone says: {answer.text}",
-            hint="stop it, and run the phone with this linekey",
+            f"the process that runs the phone answers: {answer.text}",
+            hint="stop it, and run the phone again with this version of linekey",
         )
     return {"running": True, **answer.details}
 
@@ -95,7 +95,7 @@ def with_authorities(phone: PhoneState) -> PhoneState:
 def _must_run(folder: PhoneFolder) -> None:
     if not folder.running:
         raise StorageError(
-            f"the phone {folder.path.name} does not run",
+            f"the phone {folder.path.name} is not running",
             hint="run it in another terminal: linekey phone run --mac "
             f"{folder.path.name} (the lab's: linekey up)",
         )

@@ -46,64 +46,82 @@ _T = TypeVar("_T")
 
 
 def run(
-    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Its address.")],
+    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Its MAC address.")],
     model: Annotated[
-        str, typer.Option("--model", help="D785, snom710 …; needed the first time.")
+        str,
+        typer.Option("--model", help="Model, such as D785; required the first time."),
     ] = "",
     firmware: Annotated[
         str,
-        typer.Option("--firmware", help="Default: kept, or the model's newest known."),
+        typer.Option(
+            "--firmware",
+            help="Firmware version. Default: as before, else the newest known.",
+        ),
     ] = "",
     setting_server: Annotated[
         str,
-        typer.Option("--setting-server", metavar="URL", help="As from DHCP."),
+        typer.Option(
+            "--setting-server", metavar="URL", help="Setting server URL, as from DHCP."
+        ),
     ] = "",
     identity: Annotated[
         Path | None,
         typer.Option(
             "--identity",
             metavar="FILE",
-            help="Built-in certificate, its chain and key as PEM. Default: the lab's.",
+            help="Built-in certificate with chain and key, PEM. Default: the lab's.",
         ),
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", metavar="FILE", help="The key, if not in --identity."),
+        typer.Option(
+            "--key", metavar="FILE", help="Its private key, if it is not in --identity."
+        ),
     ] = None,
     trust: Annotated[
         list[Path] | None,
         typer.Option(
             "--trust",
             metavar="FILE",
-            help="Put certificates on the Server Certificates tab first, as staging "
-            "would.",
+            help="Put these certificates on the Server Certificates tab first. May be "
+            "repeated.",
         ),
     ] = None,
     clock: Annotated[
         str,
         typer.Option(
-            "--clock", metavar="TIME", help="What its clock shows, such as 1970-01-01."
+            "--clock", metavar="TIME", help="Time on its clock, such as 1970-01-01."
         ),
     ] = "",
     firmware_date: Annotated[
         str,
         typer.Option(
-            "--firmware-date", metavar="DATE", help="Which list of roots it has."
+            "--firmware-date",
+            metavar="DATE",
+            help="Build date, which determines its root CAs.",
         ),
     ] = "",
     web_port: Annotated[
         int | None,
         typer.Option(
-            "--web-port", metavar="N", **PORTS, help="Serve its pages over HTTPS."
+            "--web-port",
+            metavar="N",
+            **PORTS,
+            help="Serve its web pages over HTTPS here.",
         ),
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Leave after one provisioning round.")
+        bool, typer.Option("--once", help="Stop after it was provisioned once.")
     ] = False,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one phone until Ctrl-C: it boots, fetches its settings, and stays."""
+    """Run a virtual phone until Ctrl-C. It boots and fetches its configuration.
+
+    What the state folder has of this phone is kept. For example:
+
+        linekey phone run --mac 000413AABBCC --model D785 --once
+    """
     where = StateDir.open(state)
     address = parse_mac(mac)
     folder = PhoneStore(where.root / "phones").folder(address)
@@ -189,7 +207,7 @@ def _prepare(
         if not model:
             raise InputError(
                 f"there is no virtual phone {mac} yet",
-                hint="say what it is: --model D785 --firmware 10.1.33.33",
+                hint="give its model: --model D785 --firmware 10.1.33.33",
             )
         found = find_model(model)
         phone = new_phone(mac, found.name, firmware or newest_firmware(found))

@@ -19,7 +19,7 @@ def show_rows(phone: Document) -> list[Row]:
         ("state", printable(f"{phone['state']}: {phone['reason']}")),
         *_use_rows(phone),
         ("setting server", phone["setting_server"] or "none"),
-        ("speaks", ", ".join(phone["speaks"]["versions"])),
+        ("TLS versions", ", ".join(phone["speaks"]["versions"])),
         ("certificate", shown or "none"),
         (
             "server authentication",

@@ -42,7 +42,7 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     def screen(
         mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
     ) -> None:
-        """Print what is on a running phone's screen, and which keys it has."""
+        """Show what is on a running phone's screen, and its keys."""
         document = running_report(find(state, mac))
         if as_json:
             emit_json(screen_of(document))

@@ -40,7 +40,7 @@ PAGES = (
     ("/", "Overview"),
     ("/phones", "Phones"),
     ("/decisions", "Decisions"),
-    ("/authorities", "Authorities"),
+    ("/authorities", "Vendor CAs"),
 )
 _log = logging.getLogger("linekey.status")
 
@@ -147,9 +147,9 @@ class StatusPages:
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics),
         ]
-        for path, name in PAGES:
-            method = getattr(self, f"_{name.lower()}")
-            twin = f"{path}.json" if path != "/" else "/overview.json"
+        for path, _ in PAGES:
+            name = path[1:] or "overview"
+            method, twin = getattr(self, f"_{name}"), f"/{name}.json"
             routes += [Route(path, method), Route(twin, method)]
         self.app: ASGIApp = _LoopbackOnly(
             Starlette(
@@ -231,7 +231,7 @@ class StatusPages:
         return self._answer(
             request,
             "/authorities",
-            "Authorities",
+            "Vendor CAs",
             now,
             {"authorities": lines},
             lines=lines,
@@ -276,7 +276,7 @@ class StatusPages:
     ) -> Response:
         if request.url.path.endswith(".json"):
             return JSONResponse(to_plain(plain))
-        name = f"{title.lower()}.html"
+        name = f"{path[1:] or 'overview'}.html"
         return self._page(request, name, path, title, now, 200, **values)
 
     def _page(

@@ -284,7 +284,7 @@ def note_identity(state: PhoneState, kind_before: str, now: datetime) -> PhoneSt
         state = state.with_log(
             now,
             "certificates",
-            f"the phone now shows its {choice.kind} certificate: {leaf.label}, "
+            f"the phone now uses its {choice.kind} certificate: {leaf.label}, "
             f"{leaf.key.text}, {leaf.signature_algorithm}",
         )
     for note in choice.notes:

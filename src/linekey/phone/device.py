@@ -52,7 +52,7 @@ def _powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
     state = state.moved(Status.OFF, "power-on").with_log(
         now,
         "phone",
-        f"{row.name} powered on, MAC {state.mac}; speaks "
+        f"{row.name} powered on, MAC {state.mac}; supports "
         f"{', '.join(row.version_labels)}, {len(row.suites)} suites",
         *row.warnings,
     )
@@ -77,7 +77,7 @@ def _authentication_activated(
     state: PhoneState, event: ServerAuthenticationActivated | None, now: datetime
 ) -> Result:
     if state.authenticates_servers:
-        return state, [Reply(True, "TLS server authentication is active already")]
+        return state, [Reply(True, "TLS server authentication is already active")]
     state = activate_authentication(state, now)
     if state.authenticates_servers:
         return state, [
@@ -222,7 +222,7 @@ def _introduce(state: PhoneState, now: datetime) -> PhoneState:
     return state.with_log(
         now,
         "certificates",
-        f"the phone shows its {choice.kind} certificate: {leaf.label}, "
+        f"the phone uses its {choice.kind} certificate: {leaf.label}, "
         f"{leaf.key.text}, {leaf.signature_algorithm}",
         *odd,
         level="warning" if odd else "info",
@@ -235,7 +235,9 @@ def _with_fitting_idx(event: SettingEntered) -> SettingEntered:
     return event
 
 
-_SHA256 = Parameter("sha256", "8 digits or more.", "SHA256")
+_SHA256 = Parameter(
+    "sha256", "SHA-256 fingerprint; its first 8 digits are enough.", "SHA256"
+)
 
 DEVICE = Use(
     name="",
@@ -277,9 +279,13 @@ DEVICE = Use(
     verbs=(
         Verb(
             "patch",
-            "Install a firmware patch: a SHA-2 certificate for this one phone.",
+            "Install a firmware patch that gives this phone a SHA-2 certificate.",
             lambda file: PatchInstalled(file),
-            (Parameter("file", "By linekey lab patch.", "FILE", "file"),),
+            (
+                Parameter(
+                    "file", "Patch, as linekey lab patch writes it.", "FILE", "file"
+                ),
+            ),
             alone=True,
         ),
         Verb(
@@ -291,15 +297,14 @@ DEVICE = Use(
         ),
         Verb(
             "remove",
-            "Take a certificate off its tab.",
+            "Remove a certificate from its tab.",
             lambda sha256: CertificateRemoved(sha256),
             (_SHA256,),
             alone=True,
         ),
         Verb(
             "activate",
-            "Activate TLS server authentication; in 8.x only a factory reset clears "
-            "it.",
+            "Activate TLS server authentication. Only a factory reset turns it off.",
             ServerAuthenticationActivated,
             alone=True,
         ),

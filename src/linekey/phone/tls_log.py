@@ -127,24 +127,26 @@ def _details(report: ConnectionReport) -> list[str]:
     if report.client_certificate is not None:
         own = report.client_certificate
         details.append(
-            f"the server asked for a certificate; shown: {own.label}, "
+            f"the server asked for a certificate; the phone sent {own.label}, "
             f"{own.key.text}, {own.signature_algorithm}{_named(report.wish)}"
         )
     elif report.client_certificate_asked:
-        details.append("the server asked for a certificate; the phone showed none")
+        details.append("the server asked for a certificate; the phone sent none")
     details += report.notes
     return details
 
 
 def _named(wish: CertificateWish | None) -> str:
-    """Whom the server named as authorities: ``; it names CN=x and 2 more``."""
+    """The CAs that the server lists: ``; the server accepts the CAs CN=x``."""
     if wish is None:
         return ""
     if not wish.authorities:
-        return "; it names no authority"
+        return "; the server lists no CA"
     more = len(wish.authorities) - 3
     names = ", ".join(str(name) for name in wish.authorities[:3])
-    return f"; it names {names}" + (f" and {more} more" if more > 0 else "")
+    return f"; the server accepts the CAs {names}" + (
+        f" and {more} more" if more > 0 else ""
+    )
 
 
 def _worded(finding: Finding) -> str:

@@ -347,7 +347,7 @@ class PhonePages:
 
     async def _provision(self, visit: Visit) -> Response:
         event = ProvisioningWanted("a button on the phone's pages")
-        await visit.tell(event, "a provisioning round began")
+        await visit.tell(event, "provisioning started")
         return visit.back_to("/status")
 
     async def _reset(self, visit: Visit) -> Response:

@@ -235,16 +235,23 @@ ACTIONS = Use(
     verbs=(
         Verb(
             "event",
-            "Let something happen, and the phone fetch the action URL that is set for "
-            "it.\n\nA page of minibrowser XML in the answer is shown on the phone's "
-            "screen.",
+            "Trigger an event: the phone fetches the action URL that is set for it.\n\n"
+            "If the answer is a minibrowser page, the phone shows it. For example: "
+            "`linekey phone event incoming --remote sip:402@example.com`.",
             _happening,
             (
-                Parameter("name", "incoming, dnd_on, reg_failed …", "EVENT"),
-                _value("remote", "Who calls: $remote."),
-                _value("local", "Who is called: $local."),
+                Parameter(
+                    "name", "Event, such as incoming, dnd_on or reg_failed.", "EVENT"
+                ),
+                _value("remote", "Caller: $remote."),
+                _value("local", "Called party: $local."),
                 _value("display_remote", "The caller's name: $display_remote."),
-                _value("variable", "Any other.", "NAME=VALUE", "texts"),
+                _value(
+                    "variable",
+                    "Another variable. May be repeated.",
+                    "NAME=VALUE",
+                    "texts",
+                ),
             ),
         ),
         Verb(
@@ -254,8 +261,8 @@ ACTIONS = Use(
             (
                 Parameter(
                     "key",
-                    "A function key's idx (0, 1 …); on a minibrowser page also F1 … "
-                    "F4, *, #, CANCEL, EXIT.",
+                    "Number of a function key, from 0. On a minibrowser page also F1 "
+                    "to F4, *, #, CANCEL or EXIT.",
                     "KEY",
                 ),
             ),

@@ -319,13 +319,13 @@ BROWSER = Use(
             "choose",
             "Choose an entry of the menu or directory on the screen.",
             lambda number: EntryChosen(number - 1),
-            (Parameter("number", "Which entry, from 1.", "NUMBER", "number"),),
+            (Parameter("number", "Number of the entry, from 1.", "NUMBER", "number"),),
         ),
         Verb(
             "submit",
-            "Fill in the input page on the screen and send it.",
+            "Fill in the input page on the screen, and send it.",
             lambda values: FormSubmitted(tuple(values)),
-            (Parameter("values", "One for each field.", "VALUE", "texts"),),
+            (Parameter("values", "One value for each field.", "VALUE", "texts"),),
         ),
     ),
     buttons=(

@@ -146,9 +146,9 @@ DIRECTORY = Use(
     verbs=(
         Verb(
             "lookup",
-            "Look a name or a number up in the phone's LDAP directory.",
+            "Look up a name or number in the phone's LDAP directory.",
             lambda text: LookupWanted(text),
-            (Parameter("text", "A name, or a number.", "TEXT"),),
+            (Parameter("text", "Name or number.", "TEXT"),),
             found=answer_lines,
         ),
     ),

@@ -290,8 +290,8 @@ FIRMWARE = Use(
     verbs=(
         Verb(
             "firmware",
-            "Fetch the firmware that the settings name, and say what it is.\n\nNothing "
-            "is installed: the file is judged, counted and hashed, and goes.",
+            "Fetch the firmware that the settings name, and report what it is.\n\n"
+            "Nothing is installed, and the file is not kept.",
             FirmwareWanted,
         ),
     ),
@@ -303,7 +303,7 @@ FIRMWARE = Use(
             told=True,
             label="Fetch the firmware",
             meaning="Fetches the file that the settings name (firmware_status), as an "
-            "update would, and says what it is. Nothing is installed.",
+            "update would, and reports what it is. Nothing is installed.",
         ),
     ),
     describe=describe_firmware,

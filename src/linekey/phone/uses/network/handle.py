@@ -229,9 +229,9 @@ NETWORK = Use(
     verbs=(
         Verb(
             "dot1x",
-            "Log the phone into the network by 802.1X, at a RADIUS server.\n\nThe "
-            "phone's EAP settings, certificate and 802.1X tab are used; eapol_test "
-            "plays the switch.",
+            "Log the phone in to the network with 802.1X, at a RADIUS server.\n\n"
+            "It uses the phone's EAP settings, certificate and 802.1X tab. It needs "
+            "eapol_test, which takes the part of the switch.",
             lambda radius, secret_file: _at_server(
                 radius, secret_file.decode("utf-8", "replace").strip()
             ),
@@ -239,7 +239,7 @@ NETWORK = Use(
                 Parameter("radius", "RADIUS server.", "HOST:PORT", option=True),
                 Parameter(
                     "secret_file",
-                    "What it shares with the switch.",
+                    "File with the secret that RADIUS server and switch share.",
                     "FILE",
                     "file",
                     option=True,

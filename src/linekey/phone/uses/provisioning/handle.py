@@ -49,10 +49,10 @@ def provisioning_wanted(
 ) -> Result:
     """Fetch them again."""
     if state.part(Rounds).going_on is not None:
-        state = state.with_log(now, "provisioning", "a round is going on already")
-        return state, [Reply(True, "a provisioning round is going on already")]
+        state = state.with_log(now, "provisioning", "provisioning is already running")
+        return state, [Reply(True, "provisioning is already running")]
     state, commands = _begin(state, event.reason[:200], now)
-    return state, [*commands, Reply(True, "a provisioning round began")]
+    return state, [*commands, Reply(True, "provisioning started")]
 
 
 def faulted(state: PhoneState, event: Faulted, now: datetime) -> Result:
@@ -69,7 +69,7 @@ def _begin(state: PhoneState, why: str, now: datetime) -> Result:
     log = Purpose.PROVISIONING
     server = state.setting_server
     if not server:
-        text = "the phone has no setting_server and asks nobody"
+        text = "the phone has no setting_server, so it fetches nothing"
         state = state.moved(Status.IDLE, "no setting_server")
         return state.with_log(now, log, text, level="warning"), [Save(), _OVER]
     try:
@@ -83,7 +83,7 @@ def _begin(state: PhoneState, why: str, now: datetime) -> Result:
     for url in urls:
         round_, _ = round_.with_document(url, 0)
     state = replace(state.moved(Status.PROVISIONING, why), fetched=())
-    state = state.with_log(now, log, f"a provisioning round began: {why}")
+    state = state.with_log(now, log, f"provisioning started: {why}")
     return _next(state, round_, now, [])
 
 
@@ -104,7 +104,7 @@ def _next(
     state = replace(state.moved(status, reason), provisioned_at=since).with_log(
         now,
         Purpose.PROVISIONING,
-        f"the provisioning round ended: {status}: {reason}",
+        f"provisioning ended: {status}: {reason}",
         level="info" if good else "error",
     )
     return state, [*before, Save(), *_wake_up(state, good), _OVER]
@@ -248,7 +248,7 @@ PROVISIONING = Use(
     verbs=(
         Verb(
             "provision",
-            "Make a running phone fetch its settings again.",
+            "Make a running phone fetch its configuration again.",
             lambda: ProvisioningWanted("asked for"),
         ),
     ),

@@ -77,7 +77,7 @@ def describe_lines(state: PhoneState) -> dict[str, Any]:
 def line_rows(document: Document) -> list[Row]:
     """Where each line stands, such as ``registered as … for 3600 s over TLS``."""
     if not document["running"]:
-        return [("lines", "not known, as the phone does not run")]
+        return [("lines", "not known, because the phone is not running")]
     rows = [(f"line {line['idx']}", _text(line)) for line in document["lines"]]
     return rows or [("lines", "none")]
 
