@@ -37,6 +37,9 @@ from linekey.store import postgres
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log, read_log
+from linekey.store.device_csv import parse_device_table
+from linekey.store.device_export import table_rows
+from linekey.store.device_import import How, import_table
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
@@ -567,3 +570,10 @@ def test_many_phones_are_changed_at_once(database: Database) -> None:
     )
     assert {device.label for device in devices.all()} == {"new"}
     assert len(done) == len(FLEET)
+    text = "".join(table_rows(devices.all(), devices.slots())).encode()
+    table = parse_device_table(text, vendors=devices.vendors(), in_use=devices.slots)
+    assert import_table(devices, table, How.SYNC, NOW) == []
+    table = parse_device_table(b"mac\n" + FLEET[0].mac.digits.encode())
+    done = import_table(devices, table, How.SYNC, NOW, removals=3)
+    assert [one.action for one in done] == ["remove"] * 3
+    assert devices.count() == 1

@@ -14,6 +14,7 @@ import typer
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
+from linekey.cli.device_tables import export, import_
 from linekey.cli.layer_text import (
     layer_json,
     layer_lines,
@@ -30,20 +31,14 @@ from linekey.cli.opening import (
     now,
     opened,
     printable,
-    read_file,
     read_secret,
 )
-from linekey.cli.output import console, emit_json, err_console, note, warn
+from linekey.cli.output import console, emit_json, note, warn
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Setting, parse_setting
-from linekey.store.device_csv import (
-    RowProblem,
-    parse_device_table,
-    parse_model,
-    parse_vendor,
-)
+from linekey.store.device_csv import parse_model, parse_vendor
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 
@@ -353,122 +348,8 @@ def token(
         _show_token(parsed, made)
 
 
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The CSV file.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report what would be imported.")
-    ] = False,
-    skip_registered: Annotated[
-        bool,
-        typer.Option(
-            "--skip-registered", help="Skip phones that are already registered."
-        ),
-    ] = False,
-    secret: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--secret",
-            metavar="NAME",
-            help="Treat this column, a setting or NAME[IDX], as secret. May be "
-            "repeated. Passwords are recognised without it.",
-        ),
-    ] = None,
-    allow_unknown: AllowUnknownOption = False,
-    state: StateOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Register all phones of a CSV file. If one row is wrong, none is imported.
-
-    The first line names the columns, in any order:
-
-    - `mac` (required), `vendor`, `model`, `firmware`, `label`;
-
-    - any phone setting, with its idx in brackets, such as `user_name[1]`,
-      `user_pass[1]` or `setting_server`; `user_name1` works, too.
-
-    Any other column is refused, and the nearest known name is suggested. Files exported
-    by FusionPBX, wazo or FreePBX are read by their own column names. linekey reports
-    what it leaves out of them; a device that is disabled there is revoked here.
-
-    An empty cell sets nothing. Columns are separated by commas, semicolons or tabs; the
-    text is UTF-8 or UTF-16. Each wrong row is reported with its line and reason. For
-    example:
-
-        linekey device import phones.csv --dry-run
-    """
-    data = read_file(file)
-    with opened(state, create=True) as database:
-        table = parse_device_table(
-            data,
-            VendorCas(database).usual_vendor(),
-            allow_unknown=allow_unknown,
-            secret=[parse_slot(name) for name in secret or ()],
-        )
-        devices = Devices(database)
-        problems = list(table.problems)
-        there = devices.registered(device.mac for device in table.devices)
-        skipped = sorted(there) if skip_registered else []
-        if not skip_registered:
-            problems += [
-                RowProblem(
-                    table.lines[mac],
-                    f"{mac} is registered already",
-                    f"linekey device set {mac} changes it; --skip-registered skips it",
-                )
-                for mac in there
-            ]
-        if problems:
-            _refuse_import(file, problems, len(table.devices), json)
-        added = [device for device in table.devices if device.mac not in there]
-        if not dry_run:
-            devices.add_all(added, now())
-    if json:
-        emit_json(
-            {
-                "file": str(file),
-                "imported": 0 if dry_run else len(added),
-                "would_import": len(added),
-                "skipped": [mac.digits for mac in skipped],
-                "notes": list(table.notes),
-                "errors": [],
-            }
-        )
-        return
-    for text in table.notes:
-        note(f"note: {text}")
-    for mac in skipped:
-        note(f"{file}:{table.lines[mac]}: skipped, {mac} is registered already")
-    verb = "would import" if dry_run else "imported"
-    plural = "" if len(added) == 1 else "s"
-    console.print(f"{verb} {len(added)} phone{plural}", markup=False)
-
-
-def _refuse_import(
-    file: Path, problems: list[RowProblem], good: int, json: bool
-) -> None:
-    problems.sort(key=lambda problem: problem.line)
-    if json:
-        emit_json(
-            {
-                "file": str(file),
-                "imported": 0,
-                "errors": [
-                    {"line": p.line, "reason": p.reason, "cure": p.cure}
-                    for p in problems
-                ],
-            }
-        )
-    for problem in problems:
-        cure = f" — {problem.cure}" if problem.cure else ""
-        text = f"{file}:{problem.line}: {problem.reason}{cure}"
-        err_console.print(printable(text), markup=False, soft_wrap=True)
-    bad = len({problem.line for problem in problems})
-    plural = "row" if bad == 1 else "rows"
-    raise InputError(
-        f"{bad} {plural} cannot be imported, so nothing was imported",
-        hint="correct the file and import it again",
-    )
+app.command("import")(import_)
+app.command()(export)
 
 
 def device_json(device: Device) -> dict[str, Any]:

@@ -1,13 +1,10 @@
 """A table of devices, as spreadsheet programs write it.
 
-The first line names the columns, in any order. ``mac`` must be there; ``vendor``,
-``model``, ``firmware`` and ``label`` go into the device's record; every other column is
-a phone setting: ``user_name[1]`` with its idx, or ``user_name1``. (``dns_server1`` is a
-setting's whole name.) An empty cell sets nothing. Tables of other systems are read by
-their own column names (``foreign_tables``).
-
-Tolerated, since spreadsheet programs write them: a byte order mark, UTF-16, CRLF,
-semicolons or tabs for commas, a first line ``sep=;``, empty lines, ``="0100"``.
+The first line names the columns, in any order. ``mac`` must be there; the others of
+RECORD_COLUMNS go into the device's record; every other column is a phone setting:
+``user_name[1]`` with its idx, or ``user_name1``. (``dns_server1`` is a setting's whole
+name; ``NAME[]`` is one whatever it looks like.) ``csv_cells`` tells what a cell says.
+Tables of other systems are read by their own column names (``foreign_tables``).
 
 Rules: a column that is neither the record's nor a known setting is refused, with the
 nearest known name, unless the caller insists; every bad row is told, with its line and
@@ -15,13 +12,19 @@ reason, not only the first; what a spreadsheet broke is said to be that; no reas
 repeats the value of a setting, which may be a password.
 """
 
-import codecs
-import csv
 import difflib
-import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.known_settings import (
@@ -30,26 +33,34 @@ from linekey.catalog.known_settings import (
     why_unknown,
     written_with_idx,
 )
-from linekey.catalog.models import find_model
+from linekey.catalog.models import Generation, find_model
 from linekey.catalog.vendors import IDENTITY_RULES, LAB_VENDOR
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Mark, Setting
+from linekey.store.csv_cells import AS_TEXT, EMPTY, KEPT, read_cell, refuse_broken
+from linekey.store.csv_rows import csv_rows
 from linekey.store.foreign_tables import (
     LINE_SETTINGS,
     ForeignTable,
     recognise_table,
 )
 
-MAX_BYTES = 64 * 1024 * 1024
-"""Bytes of a file. 100,000 phones with ten settings each have about 20 million."""
+MAX_COLUMNS = 500
+MAX_PROBLEMS = 1000
+"""Rows that are told as bad; what follows is not looked at."""
 
-RECORD_COLUMNS = ("mac", "vendor", "model", "firmware", "label")
+RECORD_COLUMNS = (
+    "mac", "vendor", "model", "firmware", "label", "state", "revoked_reason",
+    "generations",
+)  # fmt: skip
 VENDORS: tuple[str, ...] = tuple(sorted({rule.vendor for rule in IDENTITY_RULES}))
 """Short names of the vendors whose certificates can be read."""
 
-_BRACKETS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\[([0-9]{1,4})\]", re.ASCII)
+NOBODY: Final[Mapping[Mac, str]] = MappingProxyType({})
+
+_BRACKETS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\[([0-9]{0,4})\]", re.ASCII)
 _SNOM = ("snom", LAB_VENDOR)
 _SNOM_LIKE = (*_SNOM, "gigaset")
 """Makers whose phones read the settings that a foreign table's line is turned into."""
@@ -66,15 +77,50 @@ class RowProblem:
     cure: str = ""
 
 
+Slot = tuple[str, int | None]
+"""A setting's name and idx."""
+
+
+class Row(NamedTuple):
+    """A phone of a table; of several rows, if it has a row for each line of its own."""
+
+    device: Device
+    """As it is if it is new."""
+    line: int
+    said: frozenset[str]
+    """The record's columns, or ``enabled``, that have a value."""
+    kept: frozenset[Slot] = frozenset()
+    """Settings whose value is to stay as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceTable:
-    """What a file held. ``lines`` has each good device's line."""
+    """What a file held."""
 
-    devices: tuple[Device, ...]
-    lines: dict[Mac, int]
+    rows: tuple[Row, ...]
     problems: tuple[RowProblem, ...]
     notes: tuple[str, ...] = ()
     """What was made of a foreign table's columns and of its disabled devices."""
+    columns: frozenset[str] = frozenset()
+    """The record's columns that there are."""
+    slots: frozenset[Slot] = frozenset()
+    """The settings that have a column."""
+    of_lines: frozenset[str] = frozenset()
+    """Settings that stand there for any line of a phone."""
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The phones as they are if they are new."""
+        return tuple(row.device for row in self.rows)
+
+    @property
+    def lines(self) -> dict[Mac, int]:
+        """The line of each phone, the first of several."""
+        return {row.device.mac: row.line for row in self.rows}
+
+    def tells(self, slot: Slot) -> bool:
+        """Whether this table says what this setting is."""
+        return slot in self.slots or slot[0] in self.of_lines
 
 
 def parse_vendor(text: str) -> str:
@@ -104,49 +150,73 @@ def parse_device_table(
     vendor: str = "snom",
     *,
     allow_unknown: bool = False,
-    secret: Collection[tuple[str, int | None]] = (),
+    secret: Collection[Slot] = (),
+    vendors: Mapping[Mac, str] = NOBODY,
+    in_use: Callable[[], Collection[Slot]] = tuple,
 ) -> DeviceTable:
     """Read a CSV file; ``vendor`` is for rows that name none.
 
-    ``secret`` names settings (with their idx) whose columns hold secrets. Raises
+    ``secret`` names settings (with their idx) whose columns hold secrets. ``vendors``
+    are those of phones that are registered, for rows that name none; ``in_use`` is
+    asked for settings that some phone has although no catalogue knows them. Raises
     InputError if it cannot be read as a table at all: not text, no header, no column
     ``mac``, a column that is no setting's name, or, without ``allow_unknown``, none
     that is known; and for a name in ``secret`` that no column has. What is wrong with
     a row is in ``problems``.
     """
-    rows = _rows(_text(data))
+    rows = csv_rows(data)
     try:
         line, header = next(rows)
     except StopIteration:
         raise InputError("the file is empty", hint=_HEADER_HINT) from None
     foreign = recognise_table(header)
-    columns = _mark(_columns(header, line, foreign, allow_unknown), secret)
+    columns = _mark(_columns(header, line, foreign, allow_unknown, in_use), secret)
     by_line = any(c is not None and c.record == "line" for c in columns)
-    devices: dict[Mac, Device] = {}
-    lines: dict[Mac, int] = {}
+    found: dict[Mac, Row] = {}
     problems: list[RowProblem] = []
     for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            device = _device(columns, cells, vendor)
-            there = devices.get(device.mac)
-            if there is not None:
-                if not by_line or not _one_phone(there, device):
-                    raise InputError(
-                        f"{device.mac} is on line {lines[device.mac]} already",
-                        hint="keep one of the two rows",
-                    )
-                device = replace(
-                    there, layer=there.layer.with_settings(*device.layer.settings)
-                )
+            row = _row(columns, line, cells, vendor, vendors)
+            mac = row.device.mac
+            found[mac] = _joined(found[mac], row, by_line) if mac in found else row
         except InputError as error:
             problems.append(RowProblem(line, error.message, error.hint))
-        else:
-            devices[device.mac] = device
-            lines.setdefault(device.mac, line)
-    notes = _notes(foreign, header, columns, devices.values())
-    return DeviceTable(tuple(devices.values()), lines, tuple(problems), notes)
+            if len(problems) == MAX_PROBLEMS:
+                text = f"{MAX_PROBLEMS} bad rows; what follows was not looked at"
+                problems.append(RowProblem(line + 1, text))
+                break
+    notes = _notes(foreign, header, columns, [row.device for row in found.values()])
+    there = [column for column in columns if column is not None]
+    names = {c.record for c in there if c.record is not None}
+    of_lines = {c.name for c in there if c.of_line}
+    of_lines |= {"user_host"} if "server" in names else set()
+    of_lines |= {"user_outbound"} if {"proxy", "transport"} & names else set()
+    return DeviceTable(
+        tuple(found.values()),
+        tuple(problems),
+        notes,
+        frozenset(names & {*RECORD_COLUMNS}),
+        frozenset((c.name, c.idx) for c in there if c.record is None and not c.of_line),
+        frozenset(of_lines),
+    )
+
+
+def _joined(one: Row, other: Row, by_line: bool) -> Row:
+    """Two rows of one phone as one. Raises InputError if they cannot be two lines."""
+    if not by_line or not _one_phone(one.device, other.device):
+        raise InputError(
+            f"{one.device.mac} is on line {one.line} already",
+            hint="keep one of the two rows",
+        )
+    layer = one.device.layer.with_settings(*other.device.layer.settings)
+    return Row(
+        replace(one.device, layer=layer),
+        one.line,
+        one.said | other.said,
+        one.kept | other.kept,
+    )
 
 
 def _mark(
@@ -214,48 +284,6 @@ _HEADER_HINT = (
 )
 
 
-def _text(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"the file has {len(data)} bytes; the limit is {MAX_BYTES}",
-            hint="split it",
-        )
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"line {line} is not UTF-8",
-            hint='save the table as "CSV UTF-8"',
-        ) from None
-    if "\0" in text:
-        raise InputError("not a text file", hint='save the table as "CSV UTF-8"')
-    return text
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    skipped = 0
-    first, _, rest = text.partition("\n")
-    separator = None
-    if re.fullmatch(r"sep=.\r?", first):
-        separator, text, skipped = first[4], rest, 1
-        first = rest.partition("\n")[0]
-    if separator is None:
-        separator = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    while True:
-        line = reader.line_num + 1 + skipped
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InputError(
-                f"line {line}: {error}", hint='look for a stray " in this row'
-            ) from None
-
-
 DISABLED = "disabled in the table that was imported"
 """The reason with which such a device is revoked."""
 _LEFT_OUT = "left out"
@@ -288,9 +316,13 @@ def _columns(
     line: int,
     foreign: ForeignTable | None,
     allow_unknown: bool,
+    in_use: Callable[[], Collection[Slot]],
 ) -> list[_Column | None]:
-    if len(header) > 500:
-        raise InputError(f"line {line}: more than 500 columns")
+    if len(header) > MAX_COLUMNS:
+        raise InputError(
+            f"line {line}: more than {MAX_COLUMNS} columns",
+            hint="split the table by its columns",
+        )
     if len(header) == 1 and (mark := re.search(r"[|:^]", header[0])):
         raise InputError(
             f"line {line}: the columns are separated by {mark[0]!r}",
@@ -299,7 +331,7 @@ def _columns(
         )
     columns: list[_Column | None] = []
     seen: set[_Column] = set()
-    unknown: list[str] = []
+    unknown: dict[Slot, str] = {}
     for cell in header:
         title = cell.strip()
         column = _column(title, line, foreign) if title else None
@@ -308,7 +340,7 @@ def _columns(
             if odd is not None:
                 if _near_title(title.lower()) == "mac":
                     odd = replace(odd, instead="mac")
-                unknown.append(f"column {odd}")
+                unknown[column.name, column.idx] = f"column {odd}"
         if column is None:
             columns.append(None)
             continue
@@ -319,8 +351,11 @@ def _columns(
         seen.add(column)
         columns.append(column)
     if unknown and not allow_unknown:
+        for slot in in_use():
+            unknown.pop(slot, None)
+    if unknown and not allow_unknown:
         raise InputError(
-            f"line {line}: {'; '.join(unknown)}",
+            f"line {line}: {'; '.join(unknown.values())}",
             hint=f"correct or remove the column; {INSIST} takes it as a phone setting "
             "as it is",
         )
@@ -350,7 +385,7 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
         return _Column(meant)
     name, idx = title, None
     if found := _BRACKETS.fullmatch(title):
-        name, idx = found[1], int(found[2])
+        name, idx = found[1], int(found[2]) if found[2] else None
     elif with_idx := written_with_idx(title):
         name, idx = with_idx
     if (
@@ -371,51 +406,96 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
     return _Column(None, name, idx)
 
 
-def _device(
-    columns: Sequence[_Column | None], cells: Sequence[str], usual_vendor: str
-) -> Device:
+def _row(
+    columns: Sequence[_Column | None],
+    line: int,
+    cells: Sequence[str],
+    usual_vendor: str,
+    vendors: Mapping[Mac, str],
+) -> Row:
     if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns) :]):
         raise InputError(
             f"{len(cells)} cells, but {len(columns)} columns",
             hint='put a value that holds the separator between "',
         )
-    cells = [_plain(cell) for cell in cells]
     record: dict[str, str] = {}
     labels: list[str] = []
     settings: list[tuple[_Column, str]] = []
-    for column, cell in zip(columns, cells, strict=False):
+    kept: list[_Column] = []
+    for column, written in zip(columns, cells, strict=False):
+        cell = read_cell(written)
+        text = cell.text if cell.exact else cell.text.strip()
         if column is None:
-            if cell.strip():
+            if text:
                 raise InputError(
                     "a value under a column without a name", hint="name the column"
                 )
         elif column.record == "label":
-            labels += [cell.strip()] if cell.strip() else []
+            labels += [text] if text else []
         elif column.record is not None:
-            record[column.record] = cell.strip()
-        elif cell:
-            _check_cell(column, cell)
-            settings.append((column, cell))
+            record[column.record] = text
+        elif cell == (KEPT, False):
+            kept.append(column)
+        elif cell.text:
+            refuse_broken(cell, column.shown)
+            settings.append((column, "" if cell == (EMPTY, False) else cell.text))
     if not record.get("mac"):
         raise InputError("no MAC", hint="every row needs its phone's MAC")
     mac = _mac(record["mac"])
-    vendor, model = _maker(record, usual_vendor)
+    vendor, model = _maker(record, vendors.get(mac, usual_vendor))
     firmware = record.get("firmware")
+    device = Device(
+        mac=mac,
+        vendor=vendor,
+        model=parse_model(model, vendor) if model else None,
+        firmware=Firmware.parse(firmware) if firmware else None,
+        generations=_generations(record.get("generations", "")),
+        label=", ".join(labels),
+        layer=Layer().with_settings(*_settings(record, settings, vendor)),
+    )
+    number = int(record.get("line") or 1)
+    said = {name for name, text in record.items() if text}
+    said |= {"label"} if labels else set()
+    said |= {"vendor", "model"} if "/" in record.get("template", "") else set()
+    return Row(
+        _with_state(device, record),
+        line,
+        _one_value(frozenset(said)),
+        frozenset((c.name, number if c.of_line else c.idx) for c in kept),
+    )
+
+
+@cache
+def _one_value(said: frozenset[str]) -> frozenset[str]:
+    return said  # one object for all rows that say the same things
+
+
+def _with_state(device: Device, record: dict[str, str]) -> Device:
     enabled = record.get("enabled", "").lower()
     if enabled and enabled not in _TRUE | _FALSE:
         raise InputError(
             f"neither true nor false: {enabled[:20]!r}", hint="write true or false"
         )
-    return Device(
-        mac=mac,
-        vendor=vendor,
-        model=parse_model(model, vendor) if model else None,
-        firmware=Firmware.parse(firmware) if firmware else None,
-        state="revoked" if enabled in _FALSE else "active",
-        revoked_reason=DISABLED if enabled in _FALSE else "",
-        label=", ".join(labels),
-        layer=Layer().with_settings(*_settings(record, settings, vendor)),
-    )
+    if enabled in _FALSE:
+        return replace(device, state="revoked", revoked_reason=DISABLED)
+    state = record.get("state", "").lower()
+    if state not in ("", "active", "revoked"):
+        raise InputError(f"not a state: {state[:20]!r}", hint="write active or revoked")
+    if state == "revoked":
+        reason = record.get("revoked_reason", "")
+        return replace(device, state="revoked", revoked_reason=reason)
+    return device
+
+
+def _generations(text: str) -> frozenset[Generation] | None:
+    try:
+        return frozenset(map(Generation, text.lower().split("+"))) if text else None
+    except ValueError:
+        known = " or ".join(Generation)
+        raise InputError(
+            f"not a generation of certificates: {text[:40]!r}",
+            hint=f"write {known}, or several with + between them",
+        ) from None
 
 
 def _maker(record: dict[str, str], usual: str) -> tuple[str, str | None]:
@@ -462,36 +542,6 @@ def _settings(
     return made
 
 
-_ROUNDED = re.compile(r"[0-9][.,][0-9]+E[+-]?[0-9]{1,3}", re.IGNORECASE)
-_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-_FORMULA = re.compile(r"#(?:NAME|REF|VALUE|NUM|NULL|N/A|DIV/0|WERT|BEZUG|NV)[!?]?")
-_AS_TEXT = (
-    "mark the column as text before the table is opened, and export it again from "
-    "where it came from: the digits are lost here"
-)
-
-
-def _plain(cell: str) -> str:
-    """What a cell shows: ``="0100"`` is how people keep zeros in a spreadsheet."""
-    found = _TEXT_FORMULA.fullmatch(cell.strip())
-    return cell if found is None else found[1].replace('""', '"')
-
-
-def _check_cell(column: _Column, cell: str) -> None:
-    """Refuse what a spreadsheet program has made of a value; it is never repeated."""
-    text = cell.strip()
-    if _ROUNDED.fullmatch(text):
-        raise InputError(
-            f"{column.shown}: a spreadsheet has written a number as 4.137E+12",
-            hint=_AS_TEXT,
-        )
-    if _FORMULA.fullmatch(text):
-        raise InputError(
-            f"{column.shown}: a spreadsheet has taken the value for a formula",
-            hint=_AS_TEXT,
-        )
-
-
 def _mac(text: str) -> Mac:
     """Read a row's MAC, and say if a spreadsheet program spoilt it."""
     try:
@@ -501,7 +551,7 @@ def _mac(text: str) -> Mac:
         if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]{1,3}", text, re.IGNORECASE):
             raise InputError(
                 f"a spreadsheet has written the MAC as a number: {text[:40]!r}",
-                hint=_AS_TEXT,
+                hint=AS_TEXT,
             ) from None
         if found := re.fullmatch(r"([0-9]{6,12})[.,]0{1,3}", text):
             raise InputError(

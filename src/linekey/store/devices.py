@@ -27,7 +27,7 @@ from linekey.store.database import Database
 from linekey.store.marks import keep_marks
 from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
 from linekey.store.schema import devices, revision, to_us
-from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection
+from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection, own_settings
 
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
 _CHUNK = 500
@@ -368,6 +368,35 @@ class Devices:
                 return
             yield [read_device(row, self._database.keys) for row in rows]
             last = rows[-1].mac
+
+    def those(self, connection: Connection, macs: Sequence[Mac]) -> dict[Mac, Device]:
+        """Return those of up to some hundred MACs that are registered."""
+        wanted = devices.c.mac.in_([mac.digits for mac in macs])
+        rows = connection.execute(sa.select(*_COLUMNS).where(wanted)).all()
+        found = [read_device(row, self._database.keys) for row in rows]
+        return {device.mac: device for device in found}
+
+    def macs(self, connection: Connection) -> frozenset[Mac]:
+        """Return the MACs of all devices."""
+        rows = connection.execute(sa.select(devices.c.mac)).scalars()
+        return frozenset(map(Mac, rows))
+
+    def vendors(self) -> dict[Mac, str]:
+        """Return the vendor of each device."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(devices.c.mac, devices.c.vendor)).all()
+        return {Mac(row.mac): row.vendor for row in rows}
+
+    def slots(self, wanted: Selection = EVERYTHING) -> list[tuple[str, int | None]]:
+        """Return name and idx of every setting that any of these has of its own."""
+        table, field = own_settings(self._database.is_sqlite)
+        joined = devices.join(table, sa.true())
+        query = sa.select(field("name"), field("idx")).select_from(joined)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                query.where(*self._where(wanted)).distinct()
+            ).all()
+        return [(name, None if idx is None else int(idx)) for name, idx in rows]
 
     def _read(self, connection: Connection, mac: Mac) -> Device | None:
         wanted = sa.select(*_COLUMNS).where(devices.c.mac == mac.digits)

@@ -6,7 +6,12 @@ from linekey.catalog.firmware import Firmware
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer, Mark, Setting
-from linekey.store.device_csv import DISABLED, parse_device_table, parse_vendor
+from linekey.store.device_csv import (
+    DISABLED,
+    MAX_PROBLEMS,
+    parse_device_table,
+    parse_vendor,
+)
 
 GOOD = (
     "mac,model,firmware,label,user_name1,user_pass[1],setting_server\n"
@@ -317,3 +322,9 @@ def test_a_column_for_an_account_that_no_phone_has_is_refused(title: str) -> Non
     with pytest.raises(InputError, match="it is 1 to 12 for this setting") as raised:
         parse_device_table(data)
     assert "did you mean user_name[1" in raised.value.message
+
+
+def test_bad_rows_without_end_are_told_up_to_a_number() -> None:
+    table = parse_device_table(b"mac\n" + b"nonsense\n" * (MAX_PROBLEMS * 3))
+    assert len(table.problems) == MAX_PROBLEMS + 1
+    assert "not looked at" in table.problems[-1].reason

@@ -1,0 +1,333 @@
+"""``linekey device import`` and ``export``: the phones as a table.
+
+Rule: what would be done is told by the very code that does it.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linekey.cli.device_selection import (
+    LabelFilter,
+    ModelFilter,
+    WhereFilter,
+    selection_of,
+)
+from linekey.cli.layer_text import parse_slot
+from linekey.cli.opening import (
+    AllowUnknownOption,
+    JsonOption,
+    StateOption,
+    now,
+    opened,
+    printable,
+    read_file,
+)
+from linekey.cli.output import console, emit_json, err_console, note, warn
+from linekey.cli.progress import progress
+from linekey.errors import InputError
+from linekey.provisioning.difference import Difference
+from linekey.store.device_csv import RowProblem, parse_device_table
+from linekey.store.device_export import table_rows
+from linekey.store.device_import import How, ImportRefused, import_table, too_many
+from linekey.store.devices import Devices, Done
+from linekey.store.vendor_cas import VendorCas
+
+SHOWN = 20
+"""Phones of each kind that a difference lists; all of them are in --json."""
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The CSV file.")],
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Also change phones that are registered already. An empty cell "
+            "changes nothing.",
+        ),
+    ] = False,
+    sync: Annotated[
+        bool,
+        typer.Option(
+            "--sync",
+            help="Make the registry equal to the file: an empty cell removes a value, "
+            "and phones that are not in the file are removed.",
+        ),
+    ] = False,
+    allow_removals: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Let --sync remove up to N phones. Default: a tenth of them.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only report what would be done.")
+    ] = False,
+    skip_registered: Annotated[
+        bool,
+        typer.Option(
+            "--skip-registered", help="Skip phones that are already registered."
+        ),
+    ] = False,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="NAME",
+            help="Treat this column, a setting or NAME[IDX], as secret. May be "
+            "repeated. Passwords are recognised without it.",
+        ),
+    ] = None,
+    allow_unknown: AllowUnknownOption = False,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Register all phones of a CSV file. If one row is wrong, none is imported.
+
+    The first line names the columns, in any order:
+
+    - `mac` (required), `vendor`, `model`, `firmware`, `label`, `state` (active or
+      revoked), `revoked_reason`, `generations`;
+
+    - any phone setting, with its idx in brackets, such as `user_name[1]`,
+      `user_pass[1]` or `setting_server`; `user_name1` works, too.
+
+    Any other column is refused, and the nearest known name is suggested. Files exported
+    by FusionPBX, wazo or FreePBX are read by their own column names. linekey reports
+    what it leaves out of them; a device that is disabled there is revoked here.
+
+    An empty cell sets nothing, `(kept)` leaves a secret as it is, `(empty)` is an empty
+    value. What has no column stays as it is. Columns are separated by commas,
+    semicolons or tabs; the text is UTF-8 or UTF-16, up to 64 MiB. Each wrong row is
+    reported with its line and reason. With `--json`, the answer lists the phones that
+    are `added`, `changed` and `removed`. For example:
+
+        linekey device import phones.csv --sync --dry-run
+    """
+    if [update, sync, skip_registered].count(True) > 1:
+        raise InputError(
+            "--update, --sync and --skip-registered exclude each other",
+            hint="give one of them",
+        )
+    how = How.SYNC if sync else How.UPDATE if update else How.ADD
+    data = read_file(file)
+    with opened(state, create=True) as database:
+        devices = Devices(database)
+        table = parse_device_table(
+            data,
+            VendorCas(database).usual_vendor(),
+            allow_unknown=allow_unknown,
+            secret=[parse_slot(name) for name in secret or ()],
+            vendors={} if how is How.ADD else devices.vendors(),
+            in_use=devices.slots,
+        )
+        before = devices.count()
+        try:
+            with progress("importing", len(table.rows)) as seen:
+                done = import_table(
+                    devices,
+                    table,
+                    how,
+                    now(),
+                    skip_registered=skip_registered,
+                    removals=allow_removals,
+                    dry_run=dry_run,
+                    seen=seen,
+                )
+        except ImportRefused as refused:
+            _tell_problems(file, refused.problems, json)
+            raise
+    for text in table.notes:
+        note(f"note: {text}")
+    removed = sum(1 for one in done if one.action == "remove")
+    if dry_run and too_many(removed, before, allow_removals):
+        note(
+            f"note: {removed} of {before} phones would be removed: that needs "
+            f"--allow-removals {removed}"
+        )
+    added = {one.mac for one in done}
+    lines = table.lines if skip_registered else {}
+    skipped = sorted(mac for mac in lines if mac not in added)
+    if json:
+        document = done_json(done)
+        if how is How.ADD:
+            document |= {
+                "file": str(file),
+                "imported": 0 if dry_run else len(done),
+                "would_import": len(done),
+                "skipped": [mac.digits for mac in skipped],
+                "notes": list(table.notes),
+                "errors": [],
+            }
+        emit_json(document)
+        return
+    for mac in skipped:
+        note(f"{file}:{lines[mac]}: skipped, {mac} is registered already")
+    if how is How.ADD:
+        verb = "would import" if dry_run else "imported"
+        plural = "" if len(done) == 1 else "s"
+        console.print(f"{verb} {len(done)} phone{plural}", markup=False)
+        return
+    tell_done(done, dry_run)
+
+
+def done_json(done: Sequence[Done]) -> dict[str, Any]:
+    """Write what was done as JSON values: MACs, and what differs in changed ones."""
+    return {
+        "added": [one.mac.digits for one in done if one.action == "add"],
+        "changed": [
+            {
+                "mac": one.mac.digits,
+                "changes": [detail.as_json() for detail in one.details],
+            }
+            for one in done
+            if one.action == "change"
+        ],
+        "removed": [one.mac.digits for one in done if one.action == "remove"],
+    }
+
+
+def tell_done(done: Sequence[Done], dry_run: bool) -> None:
+    """Print what was done, or would be: some phones of each kind, and the sums."""
+    sums = []
+    for action, sign, past in (
+        ("add", "+", "added"), ("change", "~", "changed"), ("remove", "-", "removed"),
+    ):  # fmt: skip
+        those = [one for one in done if one.action == action]
+        sums.append(f"{action if dry_run else past} {len(those)}")
+        for one in those[:SHOWN]:
+            details = "; ".join(map(_detail, one.details))
+            text = f"{sign} {one.mac}  {details}".rstrip()
+            console.print(printable(text), markup=False, soft_wrap=True)
+        if len(those) > SHOWN:
+            rest = len(those) - SHOWN
+            console.print(f"{sign} … and {rest} more; --json lists all", markup=False)
+    would = "would " if dry_run else ""
+    console.print(f"{would}{', '.join(sums)}", markup=False)
+
+
+def _detail(one: Difference) -> str:
+    what = one.what.removeprefix("setting ")
+    if one.before is None:
+        return f"{what}: {one.after!r}" if one.after != "changed" else f"{what}: set"
+    if one.after is None:
+        return f"{what}: removed"
+    if one.before == "secret":
+        return f"{what}: changed"
+    return f"{what}: {one.before!r} → {one.after!r}"
+
+
+def _tell_problems(file: Path, problems: Iterable[RowProblem], json: bool) -> None:
+    if json:
+        emit_json(
+            {
+                "file": str(file),
+                "imported": 0,
+                "errors": [
+                    {"line": p.line, "reason": p.reason, "cure": p.cure}
+                    for p in problems
+                ],
+            }
+        )
+    for problem in problems:
+        cure = f" — {problem.cure}" if problem.cure else ""
+        text = f"{file}:{problem.line}: {problem.reason}{cure}"
+        err_console.print(printable(text), markup=False, soft_wrap=True)
+
+
+def export(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file; an older one is replaced. Default: stdout.",
+        ),
+    ] = None,
+    with_secrets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write to this new file, secrets included; only you can read it.",
+        ),
+    ] = None,
+    model: ModelFilter = None,
+    label: LabelFilter = None,
+    where: WhereFilter = None,
+    state: StateOption = None,
+) -> None:
+    """Write the phones as a CSV file that `linekey device import` reads back.
+
+    One row per phone, and one column for each setting that any of them has of its own.
+    Secrets are written as `(kept)`, which `import` leaves as they are. A value that a
+    spreadsheet program would run as a formula gets an apostrophe before it, which
+    `import` removes.
+
+    Function keys, certificates, digest users and one-time tokens are not in the file;
+    linekey reports how many phones have some. For example:
+
+        linekey device export -o phones.csv
+    """
+    if output is not None and with_secrets is not None:
+        raise InputError("two files to write into", hint="give -o or --with-secrets")
+    wanted = selection_of(model=model, label=label, where=where)
+    left_out = Counter[str]()
+    with opened(state) as database:
+        devices = Devices(database)
+        total = devices.count(wanted)
+        with progress("exporting", total) as seen:
+            rows = table_rows(
+                devices.all(wanted),
+                devices.slots(wanted),
+                secrets=with_secrets is not None,
+                left_out=left_out,
+            )
+            path = with_secrets or output
+            if path is None:
+                for row in rows:
+                    sys.stdout.write(row)
+                    seen(1)
+                sys.stdout.flush()
+            else:
+                _write_file(path, rows, new=with_secrets is not None)
+    for what, count in left_out.items():
+        if count:
+            note(f"note: {what}: {count} phones have some; not in the table")
+    note(f"{total} phone{'' if total == 1 else 's'} in the table")
+    if with_secrets is not None:
+        warn(f"{with_secrets} holds secrets in plain", "delete it when it has served")
+    elif output is not None:
+        note(f"next: linekey device import {output} --sync --dry-run")
+
+
+def _write_file(path: Path, rows: Iterable[str], *, new: bool) -> None:
+    """Write a table: a ``new`` one is its owner's alone, and takes no other's place.
+
+    Another one is written beside its place first, so that what is there is whole.
+    """
+    written = path if new else path.with_name(f".{path.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        descriptor = os.open(written, flags, 0o600 if new else 0o666)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.writelines(rows)
+            if not new:
+                written.replace(path)
+        except BaseException:
+            written.unlink()
+            raise
+    except OSError as error:
+        raise InputError(
+            f"cannot write {str(path)!r}: {(error.strerror or str(error)).lower()}",
+            hint="name another file, or a folder that you may write in",
+        ) from None
