@@ -5,28 +5,21 @@ themselves whether a valid path exists.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from itertools import count
+from datetime import UTC, datetime
 
-from linekey.certs.build import Issuer, issue, new_key
+from tests import certificates
+from tests.certificates import END, certificate, ec
+from tests.certificates import START as BEGIN
+
+from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 
-BEGIN = datetime(2016, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-END = datetime(2037, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 
 ORGANIZATION = "snom technology AG"
 ROOT_CN = f"{ORGANIZATION} SHA-256 CA"
 PHONE_CN = "Snom Phone 1 SHA-256"
-_serials = count(1)
-
-
-@cache
-def key(name: str):
-    return new_key("ec", "secp256r1")
 
 
 def name(cn: str) -> Name:
@@ -39,20 +32,19 @@ def ca(
     cn: str, own: str, over: Issuer | None = None, *, ids: bool = True,
     begin: datetime = BEGIN, end: datetime = END, is_ca: bool | None = True, **more,
 ) -> Issuer:  # fmt: skip
-    made = issue(
-        name(cn), key(own), over, serial=next(_serials), not_before=begin,
-        not_after=end, ca=is_ca, key_ids=ids, **more,
+    return certificates.ca(
+        name(cn), over, own=ec(own), not_before=begin, not_after=end, ca=is_ca,
+        key_ids=ids, **more,
     )  # fmt: skip
-    return Issuer(made, key(own))
 
 
 def phone(
     mac: str, over: Issuer | None, *, ids: bool = True, begin: datetime = BEGIN,
     end: datetime = END, own: str = "phone",
 ) -> Certificate:  # fmt: skip
-    return issue(
-        Name.build([("CN", mac)]), key(own), over, serial=next(_serials),
-        not_before=begin, not_after=end, ca=False, key_ids=ids,
+    return certificate(
+        [("CN", mac)], ec(own), over, not_before=begin, not_after=end, ca=False,
+        key_ids=ids,
     )  # fmt: skip
 
 
@@ -74,7 +66,7 @@ class Line:
         self.fake_root = ca(ROOT_CN, "fake root", ids=ids)
         self.fake = ca(PHONE_CN, "fake", self.fake_root, ids=ids)
         # Says that the real root issued it, which did not.
-        self.fake_alone = ca(PHONE_CN, "fake", Issuer(self.root.certificate, key("x")),
+        self.fake_alone = ca(PHONE_CN, "fake", Issuer(self.root.certificate, ec("x")),
                              ids=ids)  # fmt: skip
 
     def strangers(self) -> list[Certificate]:
@@ -82,6 +74,6 @@ class Line:
         found = [self.fake_root, self.fake, self.fake_alone]
         for number in range(3):
             # The key of one stands under the name of all; nobody issued them.
-            claims = Issuer(self.inner.certificate, key(f"cross {number}"))
+            claims = Issuer(self.inner.certificate, ec(f"cross {number}"))
             found.append(ca(PHONE_CN, f"cross {(number + 1) % 3}", claims, ids=False))
         return [issuer.certificate for issuer in found]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.trust.pki import NOW, ca, leaf
+from tests.certificates import NOW, ca, leaf
 
 from linekey.catalog.profile import all_profiles
 from linekey.check.assess import Question

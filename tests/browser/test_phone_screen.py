@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.browser.conftest import SIZE
-from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.phone_server import Route, serve
 
 from linekey.phone.document import FunctionKey

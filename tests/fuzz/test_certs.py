@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.unit.certs.conftest import BEGIN, END
+from tests.certificates import ca, certificate, ec
+from tests.unit.certs.conftest import BEGIN
 
-from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.certs.host_names import match_host
@@ -21,14 +21,11 @@ from linekey.certs.pem import (
 )
 from linekey.errors import CertificateError
 
-KEY = new_key("ec", "secp256r1")
-ROOT = issue(
-    Name.build([("emailAddress", "a@b.invalid"), ("CN", "root")]), KEY, None, serial=1,
-    not_before=BEGIN, not_after=END, ca=True, path_length=3,
-)  # fmt: skip
-LEAF = issue(
-    Name.build([("CN", "000413AABBCC"), [("O", "x"), ("OU", "y")]]), KEY,
-    Issuer(ROOT, KEY), serial=2, not_before=BEGIN, not_after=END, ca=False,
+KEY = ec("fuzz")
+OVER = ca([("emailAddress", "a@b.invalid"), ("CN", "root")], own=KEY, path_length=3)
+ROOT = OVER.certificate
+LEAF = certificate(
+    Name.build([("CN", "000413AABBCC"), [("O", "x"), ("OU", "y")]]), KEY, OVER, ca=False,
     dns_names=["a.example"], key_usage=["digitalSignature"],
     extended_key_usage=["serverAuth"], uris=["sip:x"],
 )  # fmt: skip

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.certificates import NOW, ca, leaf
 from tests.unit.check.flights import (
     DONE,
     alert,
@@ -14,7 +15,6 @@ from tests.unit.check.flights import (
     request,
     server_hello,
 )  # fmt: skip
-from tests.unit.trust.pki import NOW, ca, leaf
 
 from linekey.catalog.profile import all_profiles
 from linekey.check.assess import Question, assess_answer

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.certificates import ca, key, leaf
 from tests.unit.check.flights import (
     DONE,
     alert,
@@ -18,7 +19,6 @@ from tests.unit.check.flights import (
     request,
     server_hello,
 )  # fmt: skip
-from tests.unit.trust.pki import ca, key, leaf
 
 from linekey.catalog.profile import profile
 from linekey.check.answer import Answer, Reach

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.trust.pki import NOW, ca, key, leaf
+from tests.certificates import NOW, ca, key, leaf
 
 from linekey.catalog.profile import all_profiles
 from linekey.certs.certificate import Certificate

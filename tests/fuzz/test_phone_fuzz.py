@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.phone_pki import MAC, NOW, authority, device, self_signed, server
+from tests.certificates import MAC, NOW, authority, device, self_signed, server
 
 from linekey.certs.pem import to_base64, to_pem
 from linekey.errors import InputError

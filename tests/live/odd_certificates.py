@@ -6,21 +6,23 @@ again, so that nothing but that one place can decide.
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from tests.certificates import certificate
 from tests.live.line_cases import GOOD, NAME, key
 
 from linekey.certs import der as asn1
-from linekey.certs.build import Issuer, issue
+from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 
 Fields = list[tuple[int, bytes]]
 """A TBSCertificate's elements by tag and content: version, serial number, algorithm,
 issuer, validity, subject, key, extensions."""
 VERSION, SERIAL, ALGORITHM, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = range(8)
 
+DATES: dict[str, Any] = {"not_before": GOOD[0], "not_after": GOOD[1]}
 SHA256_RSA = asn1.write_oid("1.2.840.113549.1.1.11")
 NULL = b"\x05\x00"
 Change = Callable[[Fields], None]
@@ -28,18 +30,15 @@ Change = Callable[[Fields], None]
 
 @cache
 def root() -> Certificate:
-    return issue(
-        Name.build([("CN", "odd root")]), key("odd root"), None, serial=1,
-        not_before=GOOD[0], not_after=GOOD[1], ca=True,
-    )  # fmt: skip
+    return certificate("odd root", key("odd root"), **DATES, ca=True)
 
 
 @cache
 def sound() -> Certificate:
-    return issue(
-        Name.build([("CN", NAME)]), key("leaf"), Issuer(root(), key("odd root")),
-        serial=2, not_before=GOOD[0], not_after=GOOD[1], dns_names=(NAME,),
-    )  # fmt: skip
+    above = Issuer(root(), key("odd root"))
+    return certificate(
+        [("CN", NAME)], key("leaf"), above, serial=2, **DATES, dns_names=(NAME,)
+    )
 
 
 def elements(content: bytes) -> Fields:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.trust.pki import DAY, ca, leaf
+from tests.certificates import DAY, ca, leaf
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation

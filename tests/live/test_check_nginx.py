@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.certificates import ca, key
 from tests.conftest import peer_path
 from tests.live.test_check_openssl import (
     LEAF,
@@ -21,7 +22,6 @@ from tests.live.test_check_openssl import (
     identity_file,
     server,
 )  # fmt: skip
-from tests.unit.trust.pki import ca, key
 
 from linekey.certs.build import Issuer
 from linekey.certs.pem import private_key_to_pem, to_pem

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.trust.pki import DAY, ca, key, leaf
+from tests.certificates import DAY, ca, key, leaf
 
 from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate

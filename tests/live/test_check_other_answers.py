@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import key
 from tests.conftest import peer_path
 from tests.live.test_check_nginx import NAME
 from tests.live.test_check_openssl import (
@@ -27,7 +28,6 @@ from tests.live.test_check_openssl import (
 )  # fmt: skip
 from tests.live.test_check_prober import Talk, saying, serving
 from tests.unit.check.test_assess import ssl3_flight
-from tests.unit.trust.pki import key
 
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.mac import Mac

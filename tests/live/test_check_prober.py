@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.certificates import NOW, ca, leaf
 from tests.unit.check.flights import (
     DONE,
     alert,
@@ -13,7 +14,6 @@ from tests.unit.check.flights import (
     record,
     server_hello,
 )  # fmt: skip
-from tests.unit.trust.pki import NOW, ca, leaf
 
 from linekey.catalog.profile import all_profiles, profile
 from linekey.check.answer import Answer, Reach

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import MAC, ca
 from tests.conftest import peer_path
 from tests.live.peers import free_port, open_folder
 from tests.live.test_check_nginx import LOW, shown, tried
 from tests.live.test_check_openssl import LEAF, MID, MIDDLE, NAME, ROOT, SPAN, server
 from tests.live.test_openssl_lines import Remembering
-from tests.phone_pki import MAC
-from tests.unit.trust.pki import ca
 
 from linekey.certs.build import Issuer
 from linekey.certs.pem import private_key_to_pem, to_pem

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import DAY, ca, key
 from tests.live.test_check_openssl import (
     LEAF,
     MID,
@@ -17,7 +18,6 @@ from tests.live.test_check_openssl import (
     s_server,
     server,
 )  # fmt: skip
-from tests.unit.trust.pki import DAY, ca, key
 
 from linekey.catalog.profile import profile
 from linekey.certs.build import Issuer

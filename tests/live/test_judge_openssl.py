@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
+from tests.certificates import DAY, NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
 from linekey.certs.build import Issuer
@@ -39,9 +39,9 @@ SETTINGS = TlsSettings(server_authentication=True, check_fqdn=True, host_flags=0
 NO_PATH = {2, 18, 19, 20, 21}
 
 ROOT = ca("root")
-EC_ROOT = ca("ec root", signing_key=key("ec root", "ec", "secp256r1"))
+EC_ROOT = ca("ec root", own=key("ec root", "ec", "secp256r1"))
 OLD_ROOT = ca("old root", not_after=NOW - 100 * DAY)
-SHA1_ROOT = ca("sha1 root", hash="sha1", signing_key=key("sha1 root", "rsa", 1024))
+SHA1_ROOT = ca("sha1 root", hash="sha1", own=key("sha1 root", "rsa", 1024))
 V1_ROOT = ca("v1 root", version=1, key_ids=False, ca=None)
 STRANGER = ca("stranger")
 
@@ -55,9 +55,9 @@ TIGHT = ca("tight", ROOT, path_length=0)
 BELOW_TIGHT = ca("below tight", TIGHT)
 CLIENT_CA = ca("client ca", ROOT, extended_key_usage=["clientAuth"])
 FORGED = Issuer(MIDDLE.certificate, key("impostor"))
-YOUNG = ca("young", signing_key=key("young"))
-CROSSED = ca("young", ROOT, signing_key=key("young"), serial=77)
-STALE_CROSSED = ca("young", OLD_ROOT, signing_key=key("young"), serial=78)
+YOUNG = ca("young", own=key("young"))
+CROSSED = ca("young", ROOT, own=key("young"), serial=77)
+STALE_CROSSED = ca("young", OLD_ROOT, own=key("young"), serial=78)
 
 ISSUERS = (
     ROOT, EC_ROOT, OLD_ROOT, SHA1_ROOT, V1_ROOT, STRANGER, MIDDLE, EXPIRED_MIDDLE,

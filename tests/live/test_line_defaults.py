@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from tests.certificates import server
 from tests.live.openssl_lines import CLIENT, run
 from tests.live.test_openssl_lines import check, questions, visited
-from tests.phone_pki import server
 
 from linekey.catalog.profile import profile
 from linekey.tls.alerts import Alert

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.conftest import LINES
 from tests.live.openssl_lines import CLIENT, run, serving
 from tests.live.test_check_prober import QUICK
-from tests.phone_pki import MAC, NOW, authority, device, server
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.hello import build_hello

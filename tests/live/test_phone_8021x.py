@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.certificates import authority, device
 from tests.live.conftest import Place
 from tests.live.peers import free_port
 from tests.live.radius import SECRET, is_in, radius
 from tests.live.radius import log_in as radius_log_in
-from tests.phone_pki import authority, device
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.phone_pki import MAC, authority, device, server
+from tests.certificates import MAC, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.phone.edge.disk import PhoneStore

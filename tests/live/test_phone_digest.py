@@ -8,10 +8,10 @@ from hashlib import md5
 from typing import Any
 
 import pytest
+from tests.certificates import server
 from tests.live.conftest import PASSWORD, Place
 from tests.live.peers import NAME, Peer, free_port, open_folder, running
 from tests.live.test_phone_nginx import DOCUMENT, phone
-from tests.phone_pki import server
 
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import to_pem

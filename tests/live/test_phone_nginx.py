@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import authority, server
 from tests.live.conftest import Place
 from tests.live.peers import NAME, Peer, exported_peer, free_port, open_folder, running
-from tests.phone_pki import authority, server
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem, to_pem

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import MAC, NOW, OTHER, authority, device, server, vendor
 from tests.conftest import peer_path
-from tests.phone_pki import MAC, NOW, OTHER, authority, device, server, vendor
 
 from linekey.catalog.models import Generation, find_model
 from linekey.certs.certificate import Certificate

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import pytest
+from tests.certificates import authority, server
 from tests.live.conftest import Place
 from tests.live.peers import NAME, Peer
 from tests.live.sip_line import (
@@ -20,7 +21,6 @@ from tests.live.sip_line import (
     registrar,
     tell_phone,
 )
-from tests.phone_pki import authority, server
 
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR

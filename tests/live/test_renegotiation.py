@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import MAC, NOW, authority, device, server, vendor
 from tests.conftest import peer_path
 from tests.live.peers import Peer, free_port, open_folder, running
 from tests.live.test_check_nginx import LINEKEY
 from tests.live.test_openssl_lines import Remembering
-from tests.phone_pki import MAC, NOW, authority, device, server, vendor
 
 from linekey.certs.pem import to_pem
 from linekey.export.render import Export

@@ -24,10 +24,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests.certificates import certificate, ec
 from tests.selections import CASES, FLEET
 
-from linekey.certs.build import issue, new_key
-from linekey.certs.dn import Name
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
@@ -246,10 +245,7 @@ async def test_devices_and_layers_are_read_as_they_are_now(database: Database) -
         assert (
             await registry.layers("D785", await registry.revision())
         ).fleet == device.layer
-        ca = issue(
-            Name.build([("CN", "Some CA")]), new_key("ec", "secp256r1"), None, serial=1,
-            not_before=NOW, not_after=NOW + timedelta(days=1), ca=True,
-        )  # fmt: skip
+        ca = certificate("Some CA", ec("ca"), ca=True)
         VendorCas(database).add([describe_ca(ca, NOW)])
         assert (await registry.authorities(await registry.revision())).roots == (ca,)
     with database.read() as connection:

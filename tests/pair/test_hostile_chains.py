@@ -10,9 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.certificates import END, key
+from tests.certificates import START as BEGIN
 from tests.hostile import costly_rsa, crossing
-from tests.namesakes import BEGIN, END, Line
-from tests.pair.tls_world import client, key, meet, server
+from tests.namesakes import Line
+from tests.pair.tls_world import client, meet, server
 
 from linekey.certs import path as proof
 from linekey.certs.build import issue, new_key
@@ -63,7 +65,7 @@ def knock(
     context = server(
         Version.TLS1_2, verify=gate.verify, roots=gate.roots, openssl_proves=False
     )
-    identity = Identity(chain, private or key("rsa", 2048, 5))
+    identity = Identity(chain, private or key("world 5"))
     meeting = meet(context, client(identity=identity))
     (failed,) = [e for e in meeting.at_server if isinstance(e, HandshakeFailed)]
     assert meeting.server.info is None
@@ -72,7 +74,7 @@ def knock(
 
 def test_ten_like_named_cas_with_costly_keys_are_refused_unread(checks) -> None:
     """The chain as it was found: 127 checks of 11 ms each, on the event loop."""
-    own = key("rsa", 2048, 5)
+    own = key("world 5")
     for count in (1, 5, 9):
         chain = crossing(
             [costly_rsa(3072, 3071 - n) for n in range(count)],
@@ -88,7 +90,7 @@ def test_ten_like_named_cas_with_costly_keys_are_refused_unread(checks) -> None:
 
 @pytest.mark.parametrize("place", range(4))
 def test_a_costly_key_is_refused_wherever_it_stands(checks, place) -> None:
-    own = key("rsa", 2048, 5)
+    own = key("world 5")
     leaf, *cheap = crossing(SMALL[:3], leaf_key=own.public_key())
     costly = crossing([costly_rsa()])[1]
     failed = knock((leaf, *cheap[:place], costly, *cheap[place:]))
@@ -121,7 +123,7 @@ def test_a_phones_own_costly_key_does_not_check_its_handshake(checks) -> None:
 def test_crossing_namesakes_cost_two_checks_a_certificate_at_most(
     checks, count
 ) -> None:
-    own = key("rsa", 2048, 5)
+    own = key("world 5")
     chain = crossing(SMALL[:count], leaf_key=own.public_key())
     for roots, known in (
         ([LINE.root.certificate], [LINE.inner.certificate]),
@@ -134,7 +136,7 @@ def test_crossing_namesakes_cost_two_checks_a_certificate_at_most(
 
 
 def test_more_certificates_than_any_phone_has_cost_nothing(checks) -> None:
-    own = key("rsa", 2048, 5)
+    own = key("world 5")
     chain = crossing(SMALL, leaf_key=own.public_key())
     assert sum(len(c.der) for c in chain) < FLIGHT
     failed = knock(chain)
@@ -162,5 +164,5 @@ def test_no_chain_within_the_flight_limit_costs_more(data) -> None:
     assert sum(made) <= 2 * len({*chain, *roots})
 
 
-WOVEN = crossing(SMALL[:10], leaf_key=key("rsa", 2048, 5).public_key())
+WOVEN = crossing(SMALL[:10], leaf_key=key("world 5").public_key())
 LEAF = crossing(SMALL[:2], leaf_cn="000413AABBCD")[0]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from sansldap import BindRequest, LDAPServer, PartialAttribute, SearchRequest
+from tests.certificates import server
 from tests.pair.test_phone_sip import is_registered, is_waiting, phone, registrar, until
-from tests.phone_pki import server
 
 from linekey.phone.display import Display
 from linekey.phone.document import FunctionKey

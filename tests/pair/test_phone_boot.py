@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.pair.test_phone_bad_input import babbler
 from tests.phone_clock import Timers
-from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.models import find_model

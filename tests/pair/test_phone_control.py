@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.phone_pki import (
+from tests.certificates import (
     MAC,
     NOW,
     OTHER,

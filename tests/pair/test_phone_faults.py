@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.pair.test_phone_bad_input import directory_settings
-from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Route, accept, serve
 
 from linekey.errors import StorageError

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.pair.test_phone_verbs import linekey, saved
-from tests.phone_pki import MAC, NOW, authority, device, server
 from tests.phone_server import Asked, Route, Site, accept, serve
 
 from linekey.phone.edge.control import control

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from OpenSSL import SSL
-from tests.phone_pki import MAC, device
+from tests.certificates import MAC, device
 
 from linekey.catalog.profile import Profile, all_profiles
 from linekey.errors import InputError

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
-from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.certificates import MAC, NOW, authority, device, server
 from tests.phone_server import Asked, Route, Site, accept, serve
 
 from linekey import digest

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.phone_pki import END, MAC, NOW, authority, device, name, server
+from tests.certificates import END, MAC, NOW, authority, device, named, server
 from tests.phone_server import INTERIM, MODERN, Route, Site, accept, serve
 
 from linekey.phone.edge.runner import VirtualPhone
@@ -196,4 +196,4 @@ async def test_a_phone_whose_suites_no_engine_speaks_says_so_and_lives() -> None
 
 
 def test_the_strange_roots_name_is_the_tests_own() -> None:
-    assert STRANGE.certificate.subject == name("TEST unknown root")
+    assert STRANGE.certificate.subject == named("TEST unknown root")

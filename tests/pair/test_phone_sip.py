@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.phone_pki import MAC, authority, device, server, vendor
+from tests.certificates import MAC, authority, device, server, vendor
 from tests.phone_server import accept
 
 from linekey.lab.registrar import SERVER, Registrar, Said

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.certificates import MAC, authority, device, server
 from tests.pair.test_phone_bad_input import half_a_directory
-from tests.phone_pki import MAC, authority, device, server
 from tests.phone_server import Route, serve
 from typer.testing import CliRunner
 

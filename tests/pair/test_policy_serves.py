@@ -11,7 +11,8 @@ from functools import lru_cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.pair.tls_world import HOST, accept, certificate, key
+from tests.certificates import certificate, key
+from tests.pair.tls_world import HOST, accept
 
 from linekey.errors import InputError
 from linekey.tls import wire
@@ -55,7 +56,7 @@ KEYS = {
 @lru_cache(maxsize=32)
 def identity(name: str) -> Identity:
     kind, size, usage = KEYS[name]
-    own = key(kind, size, 20)
+    own = key("world 20", kind, size)
     digest = "sha256"
     made = certificate(HOST, own, dns_names=[HOST], key_usage=usage, hash=digest)
     return Identity((made,), own)

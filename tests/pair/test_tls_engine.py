@@ -5,15 +5,14 @@ import weakref
 
 import pytest
 from OpenSSL import SSL
+from tests.certificates import certificate, key
 from tests.pair.tls_world import (
     HOST,
     MAC,
     Meeting,
     accept,
-    certificate,
     client,
     device,
-    key,
     meet,
     names,
     pump,
@@ -79,7 +78,7 @@ def test_a_mutual_handshake_works_in_every_version_with_both_generations(
 @each_version
 def test_phones_that_share_a_context_show_each_their_own_certificate(version):
     phone = device()
-    second_key = key("rsa", 2048, 30)
+    second_key = key("world 30")
     second = certificate("000413AABBCD", second_key, phone.issuer)
     shared = client(version, issuers=[phone.intermediate])
     far = server(version, verify=remember, roots=[phone.root])
@@ -291,7 +290,7 @@ def test_without_any_authority_the_errors_name_the_depth():
 def test_a_namesake_of_the_issuer_with_another_key_proves_nothing():
     phone = device()
     other = certificate(
-        "TEST intermediate sha256", key("rsa", 2048, 5), phone.root_issuer, ca=True,
+        "TEST intermediate sha256", key("world 5"), phone.root_issuer, ca=True,
         key_ids=False,
     )  # fmt: skip
     context = server(verify=remember, roots=[phone.root], intermediates=[other])
@@ -320,7 +319,7 @@ def test_a_name_constraint_refuses_after_an_accept_unless_it_was_final():
     # permittedSubtrees: dNSName "inside.example"
     body = b"\x30\x14\xa0\x12\x30\x10\x82\x0einside.example"
     constraint = ("2.5.29.30", False, body)
-    root_key, leaf_key = key("rsa", 2048, 11), key("rsa", 2048, 12)
+    root_key, leaf_key = key("world 11"), key("world 12")
     root = certificate("TEST constrained", root_key, ca=True, extensions=[constraint])
     leaf = certificate(HOST, leaf_key, Issuer(root, root_key), dns_names=[HOST])
     context = server(verify=None, identity=Identity((leaf,), leaf_key))

@@ -4,13 +4,12 @@ Its own check is of the handshake's signature (CertificateVerify), after the Ver
 """
 
 import pytest
+from tests.certificates import certificate, key
 from tests.pair.tls_world import (
     HOST,
     MAC,
-    certificate,
     client,
     device,
-    key,
     meet,
     remember,
     server,
@@ -41,7 +40,7 @@ def own_proof(version: Version, verify=remember, **more):
 def test_verify_sees_all_that_was_sent_in_its_order(version) -> None:
     generation = "sha1" if version is Version.TLS1_0 else "sha256"
     phone = device(generation)
-    stray = certificate("stray", key("rsa", 2048, 7), hash=generation)
+    stray = certificate("stray", key("world 7"), hash=generation)
     chain = (phone.leaf, stray, phone.intermediate, phone.root)
     meeting = meet(
         own_proof(version, roots=[phone.root]),
@@ -106,9 +105,9 @@ def test_a_refusal_has_its_alert_and_its_reason(version) -> None:
 def test_whoever_does_not_hold_the_key_is_refused_after_an_accept() -> None:
     """A certificate is public: OpenSSL checks the handshake's signature all the same."""
     phone = device()
-    thief = key("rsa", 2048, 8)
+    thief = key("world 8")
     own = certificate(MAC, thief, phone.issuer)
-    victims = certificate(MAC, key("rsa", 2048, 3), phone.issuer)
+    victims = certificate(MAC, key("world 3"), phone.issuer)
     assert len(own.der) == len(victims.der)
     near = ClientEngine(client(identity=Identity((own,), thief)), server_name=HOST)
     far = ServerEngine(own_proof(Version.TLS1_2))
@@ -136,7 +135,7 @@ def test_a_session_is_resumed_without_asking() -> None:
 
 def test_of_a_crowd_the_first_are_read() -> None:
     phone = device()
-    crowd = [certificate(f"{n}", key("rsa", 2048, 7)) for n in range(30)]
+    crowd = [certificate(f"{n}", key("world 7")) for n in range(30)]
     meeting = meet(
         own_proof(Version.TLS1_2),
         client(identity=Identity((phone.leaf, *crowd), phone.identity.key)),

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import count
 from typing import Literal
 
-from linekey.certs.build import HashName, Issuer, issue, new_key
+from tests.certificates import certificate, key
+
+from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 from linekey.tls.engine import (
     Accept,
     ClientEngine,
@@ -23,12 +22,8 @@ from linekey.tls.engine import (
 from linekey.tls.policy import LEGACY, MODERN, Policy
 from linekey.tls.versions import Version
 
-# OpenSSL reads the system's clock when it builds a path, so these must hold today.
-START = datetime(2016, 1, 1, tzinfo=UTC)
-END = datetime(2037, 12, 31, tzinfo=UTC)
 MAC = "000413AABBCC"
 HOST = "prov.example.com"
-_serials = count(1)
 
 POLICY_FOR = {
     Version.TLS1_0: LEGACY,
@@ -36,28 +31,6 @@ POLICY_FOR = {
     Version.TLS1_2: MODERN,
     Version.TLS1_3: MODERN,
 }
-
-
-@lru_cache(maxsize=32)
-def key(kind: str = "rsa", size: int | str = 2048, number: int = 0):
-    return new_key(kind, size)
-
-
-def certificate(
-    cn: str,
-    own,
-    issuer: Issuer | None = None,
-    *,
-    hash: HashName = "sha256",
-    ca: bool | None = None,
-    not_after: datetime = END,
-    **more,
-) -> Certificate:
-    name = Name.build([("emailAddress", "test@example.com"), ("CN", cn)])
-    return issue(
-        name, own, issuer, serial=next(_serials), not_before=START,
-        not_after=not_after, hash=hash, ca=ca, **more,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +53,7 @@ def device(generation: Literal["sha1", "sha256"] = "sha256") -> Device:
 @lru_cache(maxsize=4)
 def _device(generation: Literal["sha1", "sha256"]) -> Device:
     bits = 1024 if generation == "sha1" else 2048
-    root_key, middle_key, leaf_key = (key("rsa", bits, n) for n in (1, 2, 3))
+    root_key, middle_key, leaf_key = (key(f"world {n}", "rsa", bits) for n in (1, 2, 3))
     root = certificate(f"TEST root {generation}", root_key, hash=generation, ca=True)
     root_issuer = Issuer(root, root_key)
     middle = certificate(
@@ -101,7 +74,7 @@ def server_identity(kind: str = "rsa", size: int | str = 2048) -> Identity:
 
 @lru_cache(maxsize=4)
 def _server_identity(kind: str, size: int | str) -> Identity:
-    own = key(kind, size, 9)
+    own = key("server", kind, size)
     return Identity((certificate(HOST, own, dns_names=[HOST]),), own)
 
 

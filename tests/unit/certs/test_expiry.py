@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.trust.pki import NOW, leaf
+from tests.certificates import NOW, leaf
 
 from linekey.certs.expiry import expires_soon
 

@@ -6,18 +6,9 @@ from itertools import permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.namesakes import (
-    BEGIN,
-    DAY,
-    END,
-    NOW,
-    PHONE_CN,
-    ROOT_CN,
-    Line,
-    ca,
-    key,
-    phone,
-)
+from tests.certificates import DAY, END, ec
+from tests.certificates import START as BEGIN
+from tests.namesakes import NOW, PHONE_CN, ROOT_CN, Line, ca, phone
 
 from linekey.certs import path as proof
 from linekey.certs import verify_errors as err
@@ -171,7 +162,7 @@ LINES = {ids: Line(ids) for ids in (True, False)}
 
 def test_an_authority_is_what_says_so(line: Line) -> None:
     own = phone("000413AABBCD", line.inner, own="liar")
-    forged = phone(MAC, Issuer(own, key("liar")))
+    forged = phone(MAC, Issuer(own, ec("liar")))
     found = search(
         forged, [own, line.inner.certificate], [line.root.certificate], now=NOW
     )
@@ -234,14 +225,14 @@ def test_the_bounds_of_validity_are_openssls(line: Line) -> None:
 
 def crossing(count: int, issuers: list[Certificate]) -> tuple[Certificate, ...]:
     """Like-named certificates, any of which could have issued any other, by names."""
-    claims = Issuer(issuers[0], key("nobody"))
+    claims = Issuer(issuers[0], ec("nobody"))
     crowd = [
-        ca(PHONE_CN, f"crowd {n}", Issuer(ca(PHONE_CN, "x").certificate, key("nobody")),
+        ca(PHONE_CN, f"crowd {n}", Issuer(ca(PHONE_CN, "x").certificate, ec("nobody")),
            ids=False).certificate
         for n in range(count - 2)
     ]  # fmt: skip
     top = ca(PHONE_CN, "crowd top", claims, ids=False).certificate
-    leaf = phone(MAC, Issuer(ca(PHONE_CN, "x").certificate, key("nobody")), ids=False)
+    leaf = phone(MAC, Issuer(ca(PHONE_CN, "x").certificate, ec("nobody")), ids=False)
     return (leaf, *crowd, top)
 
 
@@ -270,7 +261,7 @@ def test_many_like_named_roots_and_many_who_claim_them_are_not_all_tried(
     """Six roots of one name and no identifiers, nine that could stand below each."""
     roots = [ca(ROOT_CN, f"root {n}", ids=False).certificate for n in range(6)]
     claims = [
-        ca(PHONE_CN, f"inner {n}", Issuer(roots[n % 6], key("nobody")), ids=False)
+        ca(PHONE_CN, f"inner {n}", Issuer(roots[n % 6], ec("nobody")), ids=False)
         for n in range(9)
     ]
     leaf = phone(MAC, claims[0], ids=False)
@@ -362,7 +353,7 @@ def hierarchies(draw: st.DrawFn):
                 over, signer, _ = draw(st.sampled_from(levels[-1]))
                 if draw(st.integers(0, 3)) == 0:  # somebody says so, and it is not true
                     signer = "nobody"
-                    over = Issuer(over.certificate, key(signer))
+                    over = Issuer(over.certificate, ec(signer))
                     own = f"stranger {level} {number}"
             begin, end = draw(dates)
             issuer = ca(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.certificates import NOW, ca, key, leaf
 from tests.unit.check.flights import (
     DONE,
     alert,
@@ -15,7 +16,6 @@ from tests.unit.check.flights import (
     server_hello,
     vector,
 )  # fmt: skip
-from tests.unit.trust.pki import NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
 from linekey.certs.dn import Name

@@ -1,6 +1,7 @@
 """Any bytes of a server give an answer, and no exception."""
 
 import pytest
+from tests.certificates import ca, leaf
 from tests.unit.check.flights import (
     DONE,
     alert,
@@ -11,7 +12,6 @@ from tests.unit.check.flights import (
     request,
     server_hello,
 )  # fmt: skip
-from tests.unit.trust.pki import ca, leaf
 
 from linekey.check.answer import Answer, Reach
 from linekey.check.flight import AnswerReader

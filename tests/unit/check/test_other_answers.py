@@ -1,8 +1,8 @@
 """Another answer of the same server: a doubt where it decides, a warning where it waits."""
 
 import pytest
+from tests.certificates import DAY, NOW, ca, key, leaf
 from tests.unit.check.flights import DONE, alert, certificates, dhe, ecdhe, server_hello
-from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
 from linekey.certs.certificate import Certificate

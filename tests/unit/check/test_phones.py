@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.trust.pki import NOW, ca, leaf
+from tests.certificates import NOW, ca, leaf
 
 from linekey.catalog.profile import Profile, all_profiles, profile
 from linekey.catalog.root_lists import lists_for

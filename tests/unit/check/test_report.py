@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
+from tests.certificates import DAY, NOW, ca, key, leaf
 
 from linekey.catalog import authorities
 from linekey.catalog.authorities import KnownCa
@@ -291,8 +291,8 @@ def test_the_calendar_names_day_and_phones() -> None:
 def test_the_day_a_sent_cross_sign_ends_breaks_phones_that_follow_it() -> None:
     """Though they have the root itself: their OpenSSL follows what is sent."""
     young_key = key("young")
-    young = ca("young", signing_key=young_key)
-    crossed = ca("young", ROOT, signing_key=young_key, not_after=NOW + 30 * DAY)
+    young = ca("young", own=young_key)
+    crossed = ca("young", ROOT, own=young_key, not_after=NOW + 30 * DAY)
     chain = (leaf(young, NAME), crossed.certificate)
     report = run(
         chain,

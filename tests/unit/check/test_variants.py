@@ -1,7 +1,7 @@
 """A variant differs from the phone's hello in one thing, and is asked when it can tell."""
 
 import pytest
-from tests.unit.trust.pki import ca, leaf
+from tests.certificates import ca, leaf
 
 from linekey.catalog.profile import Profile, all_profiles, profile
 from linekey.check.answer import Answer, Reach

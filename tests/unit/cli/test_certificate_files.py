@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
-from tests.unit.trust.pki import ca, key, leaf
+from tests.certificates import ca, key, leaf
 from typer.testing import CliRunner
 
 from linekey.certs.pem import private_key_to_pem, to_pem

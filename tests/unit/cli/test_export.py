@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from tests.phone_pki import authority, server
+from tests.certificates import authority, server
 from typer.testing import CliRunner
 
 from linekey.catalog.firmware import Firmware

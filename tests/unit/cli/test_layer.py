@@ -1,14 +1,13 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
+from tests.certificates import certificate, ec
 from typer.testing import CliRunner
 
-from linekey.certs.build import issue, new_key
-from linekey.certs.dn import Name
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli.device import app as device_app
 from linekey.cli.layer import app
@@ -20,11 +19,7 @@ from linekey.store.opening import open_store
 MAC = "000413AABBCC"
 CANARY = "canary-password"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-KEY = new_key("ec", "secp256r1")
-CA = issue(
-    Name.build([("CN", "Our server CA")]), KEY, None, serial=1, not_before=AT,
-    not_after=AT + timedelta(days=9), ca=True,
-)  # fmt: skip
+CA = certificate("Our server CA", ec("ca"), ca=True)
 
 
 @pytest.fixture
@@ -143,7 +138,7 @@ def test_certificates_come_as_pem_or_der_and_go_by_fingerprint(
         b"junk",
         to_pem(CA).encode()[:200],
         CA.der[:-5],
-        private_key_to_pem(KEY),
+        private_key_to_pem(ec("ca")),
         to_pem(CA).encode() + b"-----BEGIN CERTIFICATE-----\nAAAA\n"
         b"-----END CERTIFICATE-----\n",
     ],

@@ -2,17 +2,14 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.phone_pki import END, START, key
+from tests.certificates import certificate, key
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
-from linekey.certs.build import issue
-from linekey.certs.dn import Name
 from linekey.certs.pem import to_pem
 from linekey.export.active import active_phones, apache_map, nginx_map
 from linekey.export.signature_rule import signature_patterns
@@ -71,30 +68,19 @@ def test_nginx_reads_the_generation_from_a_certificate_with_any_serial_number(
     kind: str, size: Any, hash: Any, length: int
 ) -> None:
     for serial in (1 << (8 * length - 2), (1 << (8 * length - 1)) - 1):
-        made = issue(
-            Name.build([("C", "DE"), ("CN", "000413AABBCC")]), key(kind, size), None, serial=serial,
-            not_before=START, not_after=END, hash=hash, ca=False,
-        )  # fmt: skip
+        subject = [("C", "DE"), ("CN", "000413AABBCC")]
+        made = certificate(subject, key("phone", kind, size), serial=serial, hash=hash)
         assert made.signature_hash == hash
         expected = Generation.SHA1 if hash == "sha1" else Generation.SHA256
         assert generations_of(to_pem(made)) == {expected}
 
 
 def test_another_algorithm_is_of_no_generation() -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    made = issue(
-        Name.build([("CN", "000413AABBCC")]), key("ed25519", 0), None, serial=1,
-        not_before=now, not_after=END, hash="sha256", ca=False,
-    )  # fmt: skip
+    made = certificate("000413AABBCC", key("phone", "ed25519", 0))
     assert generations_of(to_pem(made)) == set()
 
 
 def test_the_algorithm_is_looked_for_in_the_first_line_only() -> None:
-    pem = to_pem(
-        issue(
-            Name.build([("CN", "x")]), key("rsa", 1024), None, serial=1, not_before=START,
-            not_after=END, hash="sha1", ca=False,
-        )
-    )  # fmt: skip
+    pem = to_pem(certificate("x", key("phone", "rsa", 1024), hash="sha1"))
     first, rest = pem.split("\n", 1)
     assert generations_of(f"{first}\n{'A' * 64}\n{rest}") == set()

@@ -3,13 +3,11 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from tests.phone_pki import END, START, authority
+from tests.certificates import authority, certificate, ec
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.vendors import OperatorRule, TrustRule
-from linekey.certs.build import issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 from linekey.errors import InputError
 from linekey.export.account import DEBIAN, Account
 from linekey.export.active import active_phones
@@ -52,10 +50,7 @@ def text_of(made: Export) -> str:
 
 
 def ca(*subject: tuple[str, str]) -> Certificate:
-    return issue(
-        Name.build(list(subject)), new_key("ec", "secp256r1"), None, serial=1,
-        not_before=START, not_after=END, hash="sha256", ca=True,
-    )  # fmt: skip
+    return certificate(subject, ec("ca"), ca=True)
 
 
 @pytest.mark.parametrize("name", PEERS)

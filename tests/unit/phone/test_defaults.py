@@ -1,7 +1,7 @@
 """Settings that nobody set: the defaults of their firmware."""
 
 import pytest
-from tests.phone_pki import MAC, NOW
+from tests.certificates import MAC, NOW
 
 from linekey.phone.events import SettingEntered
 from linekey.phone.machine import Machine

@@ -1,7 +1,7 @@
 """Which certificate a phone has and shows, by model, firmware, patch and settings."""
 
 import pytest
-from tests.phone_pki import MAC, OTHER, device, key, server
+from tests.certificates import MAC, OTHER, device, server
 
 from linekey.catalog.models import MODELS, Generation
 from linekey.catalog.profile import profile
@@ -196,4 +196,3 @@ def test_a_patch_that_was_altered_is_refused() -> None:
 
 def test_the_tests_keys_are_of_the_vendors_sizes() -> None:
     assert (SHA1.leaf.key.bits, SHA2.leaf.key.bits) == (1024, 2048)
-    assert key("rsa", 1024, 11) is not None

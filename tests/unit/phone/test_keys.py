@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.phone_pki import MAC
+from tests.certificates import MAC
 
 from linekey.errors import InputError
 from linekey.phone.document import parse_document

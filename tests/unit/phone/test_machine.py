@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.phone_pki import (
+from tests.certificates import (
     MAC,
     NOW,
     OTHER,

@@ -6,7 +6,7 @@ it, just below and at the firmware the row names.
 """
 
 import pytest
-from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.certificates import MAC, NOW, authority, device, server
 
 from linekey.catalog.firmware import Firmware
 from linekey.phone.events import PatchInstalled, SettingEntered

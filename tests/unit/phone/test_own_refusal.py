@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.phone_pki import MAC, NOW, device
-from tests.unit.trust.pki import ca, leaf
+from tests.certificates import MAC, NOW, ca, device, leaf
 
 from linekey.certs.build import issue, new_key
 from linekey.certs.dn import Name

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.phone_pki import MAC, device
+from tests.certificates import MAC, device
 
 from linekey.catalog.known_settings import known_settings
 from linekey.catalog.profile import all_profiles

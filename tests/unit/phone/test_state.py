@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from tests.phone_pki import MAC, NOW, authority, server
+from tests.certificates import MAC, NOW, authority, server
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.root_lists import lists_for

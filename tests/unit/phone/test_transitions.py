@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from tests.phone_pki import MAC
+from tests.certificates import MAC
 
 import linekey.phone
 from linekey.phone.state import STATUSES, Status, new_phone

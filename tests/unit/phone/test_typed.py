@@ -1,7 +1,7 @@
 """Characters that nobody can type are refused where text enters."""
 
 import pytest
-from tests.phone_pki import MAC, NOW, device
+from tests.certificates import MAC, NOW, device
 
 from linekey.errors import InputError
 from linekey.phone.events import Answer, SettingEntered

@@ -7,32 +7,26 @@ that tests need not believe what the code under test reads from it.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from itertools import count
 
 import pytest
+from tests import certificates
+from tests.certificates import START as FROM
+from tests.certificates import certificate, ec
 from tests.hostile import costly_rsa, crossing
 
 from linekey.catalog.vendors import OperatorRule, TrustRule
-from linekey.certs.build import Issuer, PublicKey, issue, new_key
+from linekey.certs.build import Issuer, PublicKey
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.provisioning.ca_rules import rules_of
 from linekey.provisioning.identity import VendorTrust
 
-FROM = datetime(2016, 1, 1, tzinfo=UTC)
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 UNTIL = datetime(2037, 1, 1, tzinfo=UTC)
 
 MAC_A, MAC_B, MAC_C, MAC_D = (f"000413AABBC{n}" for n in "0123")
 
 Rdn = tuple[str, str]
-_serials = count(1)
-
-
-@cache
-def _key(name: str):  # type: ignore[no-untyped-def]
-    return new_key("ec", "secp256r1")
 
 
 def authority(
@@ -40,13 +34,11 @@ def authority(
     key: str | None = None, ca: bool | None = True, version: int = 3,
     until: datetime = UNTIL,
 ) -> Issuer:  # fmt: skip
-    signer = _key(key or f"{cn}/{o}")
-    made = issue(
-        Name.build([("emailAddress", "security@example.com"), ("CN", cn), ("O", o)]),
-        signer, over, serial=next(_serials), not_before=FROM, not_after=until,
-        hash=hash_name, ca=ca, version=version, key_ids=version == 3,
+    return certificates.ca(
+        [("emailAddress", "security@example.com"), ("CN", cn), ("O", o)], over,
+        own=ec(key or f"{cn}/{o}"), not_after=until, hash=hash_name, ca=ca,
+        version=version, key_ids=version == 3,
     )  # fmt: skip
-    return Issuer(made, signer)
 
 
 def leaf(
@@ -55,10 +47,9 @@ def leaf(
     usage: tuple[str, ...] = (), ids: bool = True, public: PublicKey | None = None,
     purposes: tuple[str, ...] = (),
 ) -> Certificate:  # fmt: skip
-    return issue(
-        Name.build(rdns), public or _key(key), over, serial=next(_serials),
-        not_before=since,
-        not_after=until, hash=hash_name, ca=ca, version=version, key_usage=usage,
+    return certificate(
+        rdns, public or ec(key), over, not_before=since, not_after=until,
+        hash=hash_name, ca=ca, version=version, key_usage=usage,
         extended_key_usage=purposes, key_ids=ids and version == 3,
     )  # fmt: skip
 
@@ -203,10 +194,8 @@ def build_lab() -> Lab:
     }
     for name, rdns in bad_subjects.items():
         add(f"subject: {name}", leaf(phone2, *rdns), *sent2)
-    two_in_one = issue(
-        Name.build([[("CN", MAC_A), ("CN", MAC_B)]]), _key("leaf"), phone2,
-        serial=next(_serials), not_before=FROM, not_after=UNTIL, ca=False,
-    )  # fmt: skip
+    both = Name.build([[("CN", MAC_A), ("CN", MAC_B)]])
+    two_in_one = certificate(both, ec("leaf"), phone2, ca=False)
     add("subject: two CNs in one RDN", two_in_one, *sent2)
     add("cisco: the MAC as CN", leaf(cisco, ("CN", MAC_A)), vendor="cisco")
     add("cisco: two STs", leaf(cisco, ("ST", MAC_D), ("ST", MAC_A)), vendor="cisco")
@@ -219,14 +208,14 @@ def build_lab() -> Lab:
         leaf(fake_phone2, ("CN", MAC_A), ids=False))  # fmt: skip
     add("other issuer, true chain", leaf(fake_phone2, ("CN", MAC_A)), *sent2)
     # Phone B's own certificate and key, used to issue one for phone A.
-    real_b = Issuer(leaf(phone2, ("CN", MAC_B), key="b", ca=None), _key("b"))
+    real_b = Issuer(leaf(phone2, ("CN", MAC_B), key="b", ca=None), ec("b"))
     add("leaf as issuer", leaf(real_b, ("CN", MAC_A)), real_b.certificate, *sent2)
     usage_b = Issuer(
-        leaf(phone2, ("CN", MAC_B), key="b", ca=None, usage=("keyCertSign",)), _key("b")
+        leaf(phone2, ("CN", MAC_B), key="b", ca=None, usage=("keyCertSign",)), ec("b")
     )
     add("leaf with keyCertSign as issuer", leaf(usage_b, ("CN", MAC_A)),
         usage_b.certificate, *sent2)  # fmt: skip
-    old_b = Issuer(leaf(phone2, ("CN", MAC_B), key="b", version=1, ca=None), _key("b"))
+    old_b = Issuer(leaf(phone2, ("CN", MAC_B), key="b", version=1, ca=None), ec("b"))
     add(
         "version 1 leaf as issuer",
         leaf(old_b, ("CN", MAC_A)),
@@ -235,7 +224,7 @@ def build_lab() -> Lab:
     )
     named_b = Issuer(
         leaf(phone2, ("CN", "Snom Phone 1 SHA-256"), ("O", snom_o), key="b", ca=False),
-        _key("b"),
+        ec("b"),
     )
     add("leaf named like an issuer", leaf(named_b, ("CN", MAC_A)), named_b.certificate,
         *sent2)  # fmt: skip
@@ -243,7 +232,7 @@ def build_lab() -> Lab:
     sign_b = Issuer(
         leaf(phone2, ("CN", "Snom Phone 1 SHA-256"), ("O", snom_o), key="b", ca=None,
              usage=("keyCertSign",)),
-        _key("b"),
+        ec("b"),
     )  # fmt: skip
     add("keyCertSign, named like an issuer", leaf(sign_b, ("CN", MAC_A)),
         sign_b.certificate, *sent2)  # fmt: skip

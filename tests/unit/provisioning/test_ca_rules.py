@@ -4,18 +4,17 @@ Each authority is a name with a key; certificates are issued as a case needs the
 """
 
 from datetime import UTC, datetime
-from functools import cache
-from itertools import count
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import certificates
+from tests.certificates import certificate, ec, key, named
 
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import OperatorRule, TrustRule
-from linekey.certs.build import Issuer, issue, new_key
+from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules, authorize
 from linekey.provisioning.ca_rules import prospect, rules_of
@@ -25,33 +24,21 @@ from linekey.provisioning.identity import Identity, VendorTrust, identify
 from linekey.provisioning.resource import parse_target
 
 MAC = Mac("000413AABBCC")
-FROM, UNTIL = datetime(2016, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 CN, ST, SHARED = (OperatorRule(r) for r in (TrustRule.CN_MAC, TrustRule.ST_MAC, TrustRule.SHARED))  # fmt: skip
-_serials = count(1)
 NO_RULE = Reason.NO_IDENTITY_RULE
-
-
-@cache
-def key(name: str):  # type: ignore[no-untyped-def]
-    return new_key("ec", "secp256r1")
 
 
 def ca(
     cn: str, over: Issuer | None = None, *, o: str = "ACME", **how: object
 ) -> Issuer:
     """An authority; the same name has the same key, so a second one is its renewal."""
-    name = Name.build([("O", o), ("CN", cn)])
-    own = key(f"{o}/{cn}")
-    given = {"not_before": FROM, "not_after": UNTIL, "ca": True, **how}
-    return Issuer(issue(name, own, over, serial=next(_serials), **given), own)  # type: ignore[arg-type]
+    return certificates.ca(named(cn, o=o), over, own=ec(f"{o}/{cn}"), **how)
 
 
 def leaf(over: Issuer, *rdns: tuple[str, str], **how: object) -> Certificate:
-    return issue(
-        Name.build(rdns or (("CN", str(MAC)), ("ST", "000413AABBCD"))), key("leaf"), over,
-        serial=next(_serials), not_before=FROM, not_after=UNTIL, ca=False, **how,  # type: ignore[arg-type]
-    )  # fmt: skip
+    subject = rdns or (("CN", str(MAC)), ("ST", "000413AABBCD"))
+    return certificate(subject, ec("leaf"), over, ca=False, **how)
 
 
 def of(vendor: str, rule: TrustRule = TrustRule.VENDOR) -> OperatorRule:
@@ -130,11 +117,7 @@ def test_a_renewed_root_has_the_rule_of_the_old_one() -> None:
 
 
 def test_another_authority_of_the_same_name_has_not() -> None:
-    name = Name.build([("O", "ACME"), ("CN", "Our Phones")])
-    other = Issuer(
-        issue(name, key("another"), ROOT, serial=next(_serials), not_before=FROM,
-              not_after=UNTIL, ca=True), key("another"),
-    )  # fmt: skip
+    other = certificates.ca(named("Our Phones", o="ACME"), ROOT, own=ec("another"))
     said = (ROOT, None), (MIDDLE, CN)
     assert found([leaf(other), other], *said).problem is NO_RULE
     assert found([leaf(MIDDLE), MIDDLE], *said).mac == MAC
@@ -199,11 +182,8 @@ def test_a_word_without_a_vendor_takes_it_from_above() -> None:
 
 def generation_1() -> Issuer:
     """Grandstream's first authority: RSA-1024, signed with MD5."""
-    own = new_key("rsa", 1024)
-    name = Name.build([("O", "Grandstream Networks"), ("CN", "VPN")])
-    made = issue(name, own, None, serial=next(_serials), not_before=FROM,
-                 not_after=UNTIL, ca=True, hash="md5")  # fmt: skip
-    return Issuer(made, own)
+    own = key("generation 1", "rsa", 1024)
+    return certificates.ca(named("VPN", o="Grandstream Networks"), own=own, hash="md5")
 
 
 GEN1 = generation_1()
@@ -317,11 +297,8 @@ def test_what_is_told_beforehand_is_what_phones_meet(entries: list) -> None:  # 
     issuers: list[tuple[Issuer, OperatorRule | None]] = []
     for number, ((o, cn), said, under) in enumerate(entries):
         over = issuers[-1][0] if under and issuers else None
-        name = Name.build([("O", o), ("OU", str(number)), ("CN", cn)])
-        own = key(f"{number}")
-        made = issue(name, own, over, serial=next(_serials), not_before=FROM,
-                     not_after=UNTIL, ca=True)  # fmt: skip
-        issuers.append((Issuer(made, own), said))
+        name = [("O", o), ("OU", str(number)), ("CN", cn)]
+        issuers.append((certificates.ca(name, over, own=ec(f"{number}")), said))
     trusted = [issuer.certificate for issuer, _ in issuers]
     rules = rules_of((issuer.certificate, said) for issuer, said in issuers)
     for issuer, _ in issuers:

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests import certificates
+from tests.certificates import ec
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
-from linekey.certs.build import issue, new_key
-from linekey.certs.dn import Name
 from linekey.digest import answer, best_challenge
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules
@@ -67,11 +67,7 @@ KEY = b"a key for nonces, 32 bytes long.."
 
 
 def certificate(name: str) -> CertificateEntry:
-    made = issue(
-        Name.build([("CN", name)]), new_key("ec", "secp256r1"), None, serial=1,
-        not_before=NOW, not_after=NOW + timedelta(days=900),
-    )  # fmt: skip
-    return CertificateEntry(made.der)
+    return CertificateEntry(certificates.certificate(name, ec(name)).der)
 
 
 PUBLIC_URL = "https://prov.example.com"

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from tests.certificates import ca, certificate, ec
 
-from linekey.certs.build import Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
-from linekey.certs.dn import Name
 from linekey.certs.path import prove
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules, authorize
@@ -24,10 +23,7 @@ from linekey.provisioning.identity import VendorTrust, identify
 from linekey.provisioning.resource import parse_target
 
 MAC = Mac("000413AABBCC")
-FROM, UNTIL = datetime(2016, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
-KEY = new_key("ec", "secp256r1")
-LEAF_KEY = new_key("ec", "secp256r1")
 O_ = ("O", "snom technology AG")
 EKU, KEY_USAGE, NS = "2.5.29.37", "2.5.29.15", "2.16.840.1.113730.1.1"
 EXCLUDED = x509.NameConstraints(
@@ -59,16 +55,11 @@ def chain(
 ) -> tuple[Certificate, ...]:
     """Leaf, issuing authority and root, with the given extensions."""
 
-    def make(cn: str, key, over, serial, how) -> Certificate:  # type: ignore[no-untyped-def]
-        return issue(
-            Name.build([O_, ("CN", cn)]), key, over, serial=serial, not_before=FROM,
-            not_after=UNTIL, **how,
-        )  # fmt: skip
-
-    top = make("snom CA", KEY, None, 1, {"ca": True, **(root or {})})
-    over = make("Snom Phone 1 SHA-256", KEY, Issuer(top, KEY), 2,
-                {"ca": True, **(issuing or {})})  # fmt: skip
-    return make(MAC.digits, LEAF_KEY, Issuer(over, KEY), 3, leaf), over, top
+    top = ca([O_, ("CN", "snom CA")], own=ec("ca"), **(root or {}))
+    phones = [O_, ("CN", "Snom Phone 1 SHA-256")]
+    over = ca(phones, top, own=ec("ca"), **(issuing or {}))
+    made = certificate([O_, ("CN", MAC.digits)], ec("leaf"), over, **leaf)
+    return made, over.certificate, top.certificate
 
 
 GOOD: dict[str, tuple[Options, ...]] = {

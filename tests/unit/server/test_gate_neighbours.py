@@ -10,7 +10,8 @@ from itertools import permutations, product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.namesakes import DAY, END, NOW, PHONE_CN, ROOT_CN, Line, ca, phone
+from tests.certificates import DAY, END
+from tests.namesakes import NOW, PHONE_CN, ROOT_CN, Line, ca, phone
 
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac

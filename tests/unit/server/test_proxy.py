@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.phone_pki import authority, intermediate
+from tests.certificates import authority, intermediate
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem, to_pem

@@ -2,13 +2,12 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
+from tests.certificates import certificate, ec
 
 import linekey.store.registry
-from linekey.certs.build import issue, new_key
-from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
@@ -120,10 +119,7 @@ async def test_authorities_follow_the_trust_list(
     database: Database, registry: Registry
 ) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    ca = issue(
-        Name.build([("CN", "Some CA")]), new_key("ec", "secp256r1"), None, serial=1,
-        not_before=at, not_after=at + timedelta(days=1), ca=True,
-    )  # fmt: skip
+    ca = certificate("Some CA", ec("ca"), ca=True)
     empty = await registry.authorities(await registry.revision())
     assert (empty.roots, empty.intermediates) == ((), ())
     VendorCas(database).add([describe_ca(ca, at)])

@@ -4,7 +4,8 @@ import base64
 from decimal import Decimal, getcontext
 
 import pytest
-from tests.pair.tls_world import accept, certificate, device, key, server_identity
+from tests.certificates import certificate, key
+from tests.pair.tls_world import accept, device, server_identity
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError
@@ -35,7 +36,7 @@ def hello_of(context, name="x.example"):
 
 
 def test_a_key_that_does_not_belong_to_its_certificate_is_refused():
-    wrong = Identity(server_identity().chain, key("rsa", 2048, 20))
+    wrong = Identity(server_identity().chain, key("world 20"))
     with pytest.raises(CertificateError, match="cannot be used") as caught:
         server_context(wrong, MODERN, verify=None)
     assert "key belongs to the first certificate" in caught.value.hint
@@ -43,7 +44,7 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_refused():
 
 def test_a_client_is_refused_a_key_that_does_not_belong_to_its_certificate():
     phone = device()
-    wrong = Identity(phone.identity.chain, key("rsa", 2048, 20))
+    wrong = Identity(phone.identity.chain, key("world 20"))
     context = client_context(verify=accept, issuers=[phone.intermediate])
     with pytest.raises(CertificateError, match="cannot be used") as caught:
         context.showing(wrong)
@@ -67,7 +68,7 @@ def test_a_context_is_shared_by_identities_of_the_same_issuers_alone():
 
 def test_an_identity_needs_a_certificate_and_hides_its_key():
     with pytest.raises(CertificateError):
-        Identity((), key())
+        Identity((), key("world"))
     assert "RSAPrivateKey" not in repr(server_identity())
 
 
@@ -89,8 +90,8 @@ def test_the_same_authority_may_be_given_twice():
 
 
 def test_a_certificate_with_a_negative_serial_number_still_serves():
-    own = key("rsa", 1024, 21)
-    odd = certificate("odd", own)
+    own = key("world 21", "rsa", 1024)
+    odd = certificate("odd", own, serial=7)
     der = odd.der.replace(
         b"\x02\x01" + odd.serial.to_bytes(1, "big"), b"\x02\x01\xff", 1
     )

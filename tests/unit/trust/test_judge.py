@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.certificates import DAY, NOW, ca, key, leaf
 from tests.live.line_cases import TODAY
 from tests.live.odd_certificates import odd_leaves
 from tests.live.odd_certificates import root as odd_root
-from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
 
 from linekey.catalog.profile import profile
 from linekey.certs.build import Issuer
@@ -388,7 +388,7 @@ def test_an_ec_leaf_is_no_use_to_a_phone_without_ecdsa_whatever_the_settings() -
 
 
 def test_an_ec_authority_is_no_use_either_where_signatures_are_verified() -> None:
-    root = ca("ec root", signing_key=key("ec root", "ec", "secp384r1"), hash="sha1")
+    root = ca("ec root", own=key("ec root", "ec", "secp384r1"), hash="sha1")
     cert = leaf(root, NAME, hash="sha1")
     store = TrustStore(authorities=(root.certificate,))
     settings = TlsSettings(True, False, 0)
@@ -497,8 +497,8 @@ def test_a_root_that_this_firmware_lacks_is_named() -> None:
 
 def test_a_path_only_through_a_cross_sign_is_warned_of() -> None:
     young_key = key("young")
-    young = ca("young", signing_key=young_key)
-    crossed = ca("young", ROOT, signing_key=young_key, serial=77)
+    young = ca("young", own=young_key)
+    crossed = ca("young", ROOT, own=young_key, serial=77)
     cert = leaf(young, NAME)
     verdict = look(cert, crossed.certificate, known=(young.certificate,))
     assert verdict.accepted
@@ -512,9 +512,9 @@ def test_a_path_only_through_a_cross_sign_is_warned_of() -> None:
 def test_a_sent_cross_sign_of_an_ended_root_refuses_as_openssl_up_to_1_0_2() -> None:
     """The outage of 2021-09-30: the phone has both roots, and follows the old one."""
     young_key = key("young")
-    young = ca("young", signing_key=young_key)
+    young = ca("young", own=young_key)
     old = ca("old x3", not_after=NOW - DAY)
-    crossed = ca("young", old, signing_key=young_key, serial=77)
+    crossed = ca("young", old, own=young_key, serial=77)
     store = TrustStore(authorities=(old.certificate, young.certificate))
     cert = leaf(young, NAME)
     verdict = look(cert, crossed.certificate, store=store)

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from tests.unit.trust.pki import DAY, NOW, ca, leaf
+from tests.certificates import DAY, NOW, ca, leaf
 
 from linekey.catalog.profile import profile
 from linekey.catalog.root_lists import RootLists

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.unit.trust.pki import DAY, NOW, ca, key, leaf
+from tests.certificates import DAY, NOW, ca, key, leaf
 
 from linekey.certs.pem import to_pem
 from linekey.errors import CertificateError, StorageError
@@ -98,7 +98,7 @@ def test_every_attempt_to_upload_an_unknown_certificate_fails() -> None:
 
 
 def test_a_namesake_of_an_authority_with_another_key_signs_nothing() -> None:
-    impostor = ca("root", signing_key=key("impostor"))
+    impostor = ca("root", own=key("impostor"))
     forged = leaf(impostor, "prov.example.com")
     assert not store().upload(forged, at=NOW).accepted
 

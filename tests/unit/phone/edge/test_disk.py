@@ -6,7 +6,7 @@ import stat
 from dataclasses import replace
 
 import pytest
-from tests.phone_pki import MAC, NOW, OTHER, authority, device
+from tests.certificates import MAC, NOW, OTHER, authority, device
 
 from linekey.errors import InputError, StorageError
 from linekey.phone.edge import disk as phone_state

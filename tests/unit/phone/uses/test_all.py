@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.phone_pki import MAC, NOW, authority, device, server
+from tests.certificates import MAC, NOW, authority, device, server
 
 from linekey.errors import InputError
 from linekey.phone.display import Display

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.phone_pki import END, START, authority
+from tests.certificates import END, START, authority
 
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.phone_pki import MAC, NOW, device
+from tests.certificates import MAC, NOW, device
 
 from linekey.phone.events import Answer, Command, PoweredOn, SendLater
 from linekey.phone.machine import Machine

@@ -3,7 +3,7 @@
 import ssl
 
 import pytest
-from tests.phone_pki import MAC, authority, device
+from tests.certificates import MAC, authority, device
 
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import MODELS
