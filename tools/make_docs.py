@@ -30,6 +30,7 @@ PAGES: dict[str, str] = {
     "docs/reference/interop.md": "tools.interop_page:interop_page",
     "docs/reference/metrics.md": "tools.reference_pages:metrics_page",
     "docs/reference/models.md": "tools.reference_pages:models_page",
+    "docs/reference/openapi.json": "tools.openapi_page:openapi_page",
     "docs/reference/reasons.md": "tools.reference_pages:reasons_page",
     "docs/reference/settings.md": "tools.reference_pages:settings_page",
     "docs/reference/states.md": "tools.states_page:states_page",

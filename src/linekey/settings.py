@@ -45,24 +45,35 @@ class _Section(BaseModel):
 
 
 class StatusSettings(_Section):
-    """The status page: plain HTTP, on loopback only."""
+    """The management listener: the status page and the HTTP API."""
 
     host: str = "127.0.0.1"
-    """Loopback address to listen on. Any other is refused: the page has no log-in."""
+    """Address to listen on. Beyond loopback it needs ``certificate`` and ``key``, and
+    there is the API only: the status page has no log-in."""
     port: Port = 8480
     """TCP port; 0 takes a free one."""
     enabled: bool = True
-    """Whether there is a status page at all."""
+    """Whether there is a status page, and an API, at all."""
+    certificate: Path | None = None
+    """PEM file with this listener's certificate first, then its intermediates. Then it
+    speaks TLS 1.2 or newer only. A relative path starts at the state folder; a renewed
+    file is read by itself."""
+    key: Path | None = None
+    """PEM file with that certificate's private key, mode 0600."""
 
-    @validated("host")
-    @classmethod
-    def _loopback(cls, host: str) -> str:
-        if not is_loopback(host):
-            raise ValueError(
-                f"{host!r} is not a loopback address; the status page has no log-in: "
-                "reach it through ssh -L, or put a proxy with a log-in before it"
-            )
-        return host
+
+class ApiSettings(_Section):
+    """The HTTP API, on the status page's listener (docs/howto/api.md)."""
+
+    enabled: bool = True
+    """Whether there is an API. It needs the listener, so ``status.enabled``, too."""
+    public_schema: bool = False
+    """Whether the OpenAPI document is given to who has no token."""
+    requests_each_minute: Count = 6_000
+    """Calls that each token may make in a minute; more: 429."""
+    refused_each_minute: Count = 60
+    """Calls without a good token that an address may make in a minute before it hears
+    429 instead of 401."""
 
 
 class LimitSettings(_Section):
@@ -237,6 +248,8 @@ class Settings(BaseSettings):
     """``json``: an object a line; ``text``: for people; ``auto``: by terminal."""
     status: StatusSettings = StatusSettings()
     """The status page."""
+    api: ApiSettings = ApiSettings()
+    """The HTTP API."""
     limits: LimitSettings = LimitSettings()
     """Limits against peers that send too much, too slowly, or too often."""
     log: LogSettings = LogSettings()

@@ -14,7 +14,9 @@ from linekey.certs.dn import Name
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.server.counters import Counters
-from linekey.server.server import StatusServer, utc_now
+from linekey.server.management import ManagementServer
+from linekey.server.server import utc_now
+from linekey.settings import parse_settings
 from linekey.store.database import open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
@@ -71,12 +73,14 @@ def status_url(tmp_path: Path) -> Iterator[str]:
             dns_names=["prov.example.com"],
         )  # fmt: skip
         with bind("127.0.0.1", 0) as listener:
-            page = StatusServer(
+            page = ManagementServer(
+                parse_settings(),
                 database,
                 listener,
                 url="https://prov.example.com",
                 certificate=lambda: leaf,
                 counters=Counters(),
+                clock=utc_now,
             )
             async with page:
                 urls.append(page.url)

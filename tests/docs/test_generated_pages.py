@@ -34,7 +34,7 @@ def test_every_page_that_says_it_is_made_by_make_docs_is_registered() -> None:
         for path in (ROOT / "docs").rglob("*.md")
         if "<!-- Made by `make docs`" in path.read_text(encoding="utf-8")
     }
-    assert claiming == set(make_docs.PAGES)
+    assert claiming == {page for page in make_docs.PAGES if page.endswith(".md")}
 
 
 @pytest.mark.parametrize("page", [p for p in make_docs.PAGES if "/howto/" in p])

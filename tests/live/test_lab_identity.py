@@ -31,7 +31,7 @@ async def test_the_printed_curl_command_fetches_the_phones_file(
         Device(MACS["sha1"], LAB_VENDOR, "D715", firmware, layer=secret), utc_now()
     )
     async with place.serving() as server:
-        place.lab.record_server_url(server.url)
+        place.lab.record_urls(server.url)
         said = CliRunner().invoke(
             app,
             [

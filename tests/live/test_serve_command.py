@@ -89,7 +89,7 @@ async def serve(place: Any, *options: str) -> AsyncIterator[Serving]:
     serving = Serving(process)
     try:
         serving.url = (await serving.until(r"phones: (https://\S+)/")).group(1)
-        serving.status_url = (await serving.until(r"status: (http://\S+)")).group(1)
+        serving.status_url = (await serving.until(r"status: (https?://\S+)")).group(1)
         await serving.until("Ctrl-C")
         yield serving
     finally:

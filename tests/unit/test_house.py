@@ -38,7 +38,7 @@ EDGE = (
 WORLD = {
     "asyncio", "socket", "ssl", "select", "selectors", "subprocess", "threading",
     "multiprocessing", "time", "os", "shutil", "tempfile", "sqlite3", "sqlalchemy",
-    "uvicorn", "starlette", "httpx2", "uvloop", "typer", "rich", "signal",
+    "uvicorn", "starlette", "fastapi", "httpx2", "uvloop", "typer", "rich", "signal",
 }  # fmt: skip
 # Reading data that ships with the package is not I/O in this sense (importlib.resources).
 CLOCKS = {

@@ -7,21 +7,17 @@ one-time token, when it is made.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from linekey.catalog.firmware import Firmware
 from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
 from linekey.cli.device_tables import export, import_
 from linekey.cli.layer_text import (
-    layer_json,
     layer_lines,
     note_shell_history,
-    parse_slot,
     secret_setting,
-    slot_text,
 )
 from linekey.cli.opening import (
     AllowUnknownOption,
@@ -34,12 +30,12 @@ from linekey.cli.opening import (
     read_secret,
 )
 from linekey.cli.output import console, emit_json, note, warn
-from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
-from linekey.provisioning.document import Setting, parse_setting
-from linekey.store.device_csv import parse_model, parse_vendor
+from linekey.provisioning.document import Setting, parse_setting, parse_slot
+from linekey.provisioning.shown import device_json, generations_of, token_state
 from linekey.store.devices import Devices
+from linekey.store.edit import DeviceEdit, without
 from linekey.store.vendor_cas import VendorCas
 
 app = make_app(
@@ -206,8 +202,8 @@ def show(mac: MacArgument, state: StateOption = None, json: JsonOption = False) 
         ("firmware", device.firmware or "not known"),
         ("label", printable(device.label) or "none"),
         ("state", _state(device)),
-        ("generations", ", ".join(_generations(device) or []) or "by the model"),
-        ("one-time token", _token_state(device)),
+        ("generations", ", ".join(generations_of(device) or []) or "by the model"),
+        ("one-time token", token_state(device)),
         ("digest user", device.digest.username if device.digest else "none"),
         ("version", device.version),
     ]
@@ -260,14 +256,7 @@ def set_device(
     credential = _credential(digest)
 
     def change(device: Device) -> Device:
-        layer = device.layer
-        for name, idx in slots:
-            if (name, idx) not in {s.slot for s in layer.settings}:
-                raise InputError(
-                    f"{device.mac} has no setting {slot_text(name, idx)!r} of its own",
-                    hint=f"linekey device show {device.mac}",
-                )
-            layer = layer.without_setting(name, idx)
+        layer = without(device.layer, slots, str(device.mac))
         device = _changed(
             replace(device, layer=layer),
             vendor=vendor,
@@ -352,24 +341,6 @@ app.command("import")(import_)
 app.command()(export)
 
 
-def device_json(device: Device) -> dict[str, Any]:
-    """Write a device as JSON values, without secrets and hashes of such."""
-    return {
-        "mac": device.mac.digits,
-        "vendor": device.vendor,
-        "model": device.model,
-        "firmware": None if device.firmware is None else str(device.firmware),
-        "label": device.label,
-        "state": device.state,
-        "revoked_reason": device.revoked_reason,
-        "generations": _generations(device),
-        "token": _token_state(device),
-        "digest_user": None if device.digest is None else device.digest.username,
-        "version": device.version,
-        "layer": layer_json(device.layer),
-    }
-
-
 def _changed(
     device: Device,
     *,
@@ -381,21 +352,16 @@ def _changed(
     generation: list[Generation] | None,
     digest: DigestCredential | None,
 ) -> Device:
-    if vendor is not None:
-        device = replace(device, vendor=parse_vendor(vendor))
-    if model is not None:
-        device = replace(device, model=parse_model(model, device.vendor))
-    if firmware is not None:
-        device = replace(device, firmware=Firmware.parse(firmware))
-    if label is not None:
-        device = replace(device, label=label)
-    if settings:
-        device = replace(device, layer=device.layer.with_settings(*settings))
-    if generation:
-        device = replace(device, generations=frozenset(generation))
-    if digest is not None:
-        device = replace(device, digest=digest)
-    return device
+    edit = DeviceEdit.given(
+        vendor=vendor,
+        model=model,
+        firmware=firmware,
+        label=label,
+        generations=generation or None,
+        digest=digest,
+        settings=tuple(settings),
+    )
+    return edit.apply(device)
 
 
 def _settings(
@@ -453,20 +419,6 @@ def _state(device: Device) -> str:
     if device.state == "revoked" and device.revoked_reason:
         return f"revoked ({printable(device.revoked_reason)})"
     return device.state
-
-
-def _generations(device: Device) -> list[str] | None:
-    if device.generations is None:
-        return None
-    return sorted(generation.value for generation in device.generations)
-
-
-def _token_state(device: Device) -> str:
-    if device.token_sha256 is None:
-        return "none"
-    if device.token_used_at is None:
-        return "unused"
-    return f"used {device.token_used_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _show_token(mac: Mac, made: str) -> None:

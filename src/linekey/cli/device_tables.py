@@ -18,7 +18,6 @@ from linekey.cli.device_selection import (
     WhereFilter,
     selection_of,
 )
-from linekey.cli.layer_text import parse_slot
 from linekey.cli.opening import (
     AllowUnknownOption,
     JsonOption,
@@ -32,6 +31,7 @@ from linekey.cli.output import console, emit_json, err_console, note, warn
 from linekey.cli.progress import progress
 from linekey.errors import InputError
 from linekey.provisioning.difference import Difference
+from linekey.provisioning.document import parse_slot
 from linekey.store.device_csv import RowProblem, parse_device_table
 from linekey.store.device_export import table_rows
 from linekey.store.device_import import How, ImportRefused, import_table, too_many

@@ -159,6 +159,7 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         "folder": lab.folder,
         "server_ca": lab.server_root_path,
         "server_url": lab.server_url(),
+        "api_url": lab.api_url(),
         "vendor_roots": [root for root, _ in paths.values()],
         "vendor_intermediates": [intermediate for _, intermediate in paths.values()],
         "devices": [
@@ -177,6 +178,7 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         ("folder", lab.folder),
         ("server CA", lab.server_root_path),
         ("server URL", lab.server_url() or "not known: linekey up has not run here"),
+        ("API", lab.api_url() or "not known: linekey up has not run here"),
         *(("vendor root", root) for root, _ in paths.values()),
         *(("vendor intermediate", i) for _, i in paths.values()),
         *(

@@ -11,12 +11,9 @@ from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.secrecy import is_secret_value
 from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
-    layer_json,
     layer_lines,
     note_shell_history,
-    parse_slot,
     secret_setting,
-    slot_text,
 )
 from linekey.cli.opening import (
     AllowUnknownOption,
@@ -30,6 +27,7 @@ from linekey.cli.opening import (
 )
 from linekey.cli.output import console, emit_json, note
 from linekey.errors import InputError
+from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import (
     CertificateEntry,
     FunctionKey,
@@ -38,7 +36,9 @@ from linekey.provisioning.document import (
     Setting,
     merge,
     parse_setting,
+    parse_slot,
 )
+from linekey.provisioning.shown import layer_json
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 

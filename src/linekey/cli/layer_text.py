@@ -4,23 +4,11 @@ Rule: a secret is shown as "(set)", in JSON as ``"secret": true`` without its va
 setting that no phone is known to have is kept, and marked as unknown.
 """
 
-from typing import Any
-
 from linekey.catalog.known_settings import why_unknown
 from linekey.cli.opening import printable, read_secret
 from linekey.cli.output import note
-from linekey.provisioning.document import Layer, Mark, Setting, parse_setting
-
-
-def parse_slot(text: str) -> tuple[str, int | None]:
-    """Read ``name`` or ``name[idx]``. Raises InputError."""
-    setting = parse_setting(f"{text}=")
-    return setting.slot
-
-
-def slot_text(name: str, idx: int | None) -> str:
-    """Write ``name`` or ``name[idx]``."""
-    return name if idx is None else f"{name}[{idx}]"
+from linekey.provisioning.difference import slot_text
+from linekey.provisioning.document import Layer, Mark, Setting, parse_slot
 
 
 def secret_setting(text: str, perm: str | None = None) -> Setting:
@@ -57,19 +45,3 @@ def layer_lines(layer: Layer) -> list[str]:
     ]
     lines += [f"UNREADABLE: {text}" for text in layer.unreadable]
     return lines
-
-
-def layer_json(layer: Layer) -> dict[str, Any]:
-    """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
-    plain, _ = layer.to_plain()
-    for entry, s in zip(plain["settings"], layer.settings, strict=True):
-        entry["known"] = why_unknown(s.name, s.idx) is None
-    plain["certificates"] = [
-        {
-            "subject": str(entry.certificate.subject),
-            "sha256": entry.certificate.sha256,
-            "not_after": entry.certificate.not_after,
-        }
-        for entry in layer.certificates
-    ]
-    return plain | {"unreadable": list(layer.unreadable)}

@@ -215,6 +215,8 @@ def _serve(
             note(f"phones: {url}/")
             if status_url:
                 note(f"status: {status_url}")
+                if settings.api.enabled:
+                    note(f"API: {status_url}api/v1")
             if health_listener is not None:
                 note(f"health: {health_url(health_listener)}readyz")
             proxy = settings.proxy

@@ -1,8 +1,6 @@
 """``linekey trust``: the CAs whose phone certificates are trusted."""
 
 import difflib
-import re
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +11,7 @@ from linekey.catalog.vendors import (
     KNOWN_VENDORS,
     OperatorRule,
     TrustRule,
-    vendor_rule,
 )
-from linekey.certs.path import prove
 from linekey.certs.pem import parse_bundle
 from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import (
@@ -29,9 +25,9 @@ from linekey.cli.opening import (
 )
 from linekey.cli.output import console, emit_json, note, warn
 from linekey.errors import CertificateError, InputError
-from linekey.provisioning.ca_rules import RULE_CURE, Prospect, prospect, rules_of
+from linekey.provisioning.ca_rules import RULE_CURE
 from linekey.provisioning.purpose import issuing_problem
-from linekey.store.device_csv import parse_vendor
+from linekey.store.trust_list import Listed, ca_json, operator_rule
 from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
 
 app = make_app(
@@ -105,7 +101,7 @@ def add(
 
     For a CA that is already in the list, --vendor and --rule replace what it had.
     """
-    at, said = now(), _said(vendor, rule)
+    at, said = now(), operator_rule(vendor, rule)
     found: dict[str, VendorCa] = {}
     for file in files:
         for ca in _read(file, at, said):
@@ -155,7 +151,7 @@ def set_(
 
         linekey trust set 3f9a0c12 --vendor panasonic
     """
-    said = _said(vendor, rule)
+    said = operator_rule(vendor, rule)
     if no_rule == (said is not None):
         raise InputError(
             "nothing to set" if said is None else "--no-rule excludes a rule",
@@ -204,92 +200,6 @@ def remove(
         emit_json(ca_json(ca, listed))
     else:
         console.print(f"removed {_text(ca, listed)}", markup=False, soft_wrap=True)
-
-
-class Listed:
-    """The trust list as a whole: what becomes of the phones of each CA in it."""
-
-    def __init__(self, cas: Iterable[VendorCa]) -> None:
-        every = list(cas)
-        self.certificates = [ca.certificate for ca in every]
-        self.rules = rules_of((ca.certificate, ca.said) for ca in every)
-
-    def phones_of(self, ca: VendorCa) -> Prospect:
-        """Say which rule they will follow."""
-        return prospect(ca.certificate, self.certificates, self.rules)
-
-    def way_up(self, ca: VendorCa) -> str:
-        """Why no root in the list stands above an intermediate; empty: one does."""
-        roots = [c for c in self.certificates if c.self_issued]
-        others = [c for c in self.certificates if not c.self_issued]
-        result = prove(ca.certificate, others, roots, at=None)
-        if result.ok:
-            return ""
-        top = result.path[-1]
-        if any(c.subject.matches(top.issuer) for c in self.certificates):
-            return result.problems[0].detail
-        who = "its issuer" if top == ca.certificate else f"the issuer of {top.label}"
-        return f"{who} is not in the list: {top.issuer_label}"
-
-
-def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
-    """Write a CA as JSON values.
-
-    ``rule`` is where its phones have their MAC, null where they are refused for want
-    of one; ``rule_by`` who says so, ``operator`` or ``catalogue``.
-    """
-    certificate, phones = ca.certificate, listed.phones_of(ca)
-    return {
-        "subject": str(certificate.subject),
-        "issuer": str(certificate.issuer),
-        "role": ca.role,
-        "vendor": phones.vendor or ca.vendor,
-        "rule": phones.name,
-        "rule_by": phones.by or None,
-        "phones": phones.text,
-        "generation": ca.generation,
-        "known": ca.known,
-        "known_as": ca.known_as,
-        "sha256": certificate.sha256,
-        "sha1": certificate.sha1,
-        "not_before": certificate.not_before,
-        "not_after": certificate.not_after,
-        "key": certificate.key.text,
-        "signature_algorithm": certificate.signature_algorithm,
-        "signature_hash": certificate.signature_hash,
-        "added_at": ca.added_at,
-    }
-
-
-_LABEL = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
-
-
-def _said(vendor: str | None, rule: OwnRule | None) -> OperatorRule | None:
-    """The operator's word from --vendor and --rule. Raises InputError."""
-    if vendor is None:
-        return None if rule is None else OperatorRule(TrustRule(rule.value))
-    if rule is not None:
-        label = vendor.strip().lower()
-        if not _LABEL.fullmatch(label):
-            raise InputError(
-                f"not a vendor's name: {vendor!r}",
-                hint="use at most 32 letters, digits, dots and dashes; or leave out "
-                "--vendor: then the CA is for registered phones of any vendor",
-            )
-        return OperatorRule(TrustRule(rule.value), label)
-    try:
-        name = parse_vendor(vendor)
-    except InputError as error:
-        raise InputError(
-            error.message, hint=f"{error.hint}; or, for your own CA, --rule cn-mac"
-        ) from None
-    if vendor_rule(name) is None:
-        raise InputError(
-            f"linekey does not know where {name} puts the MAC, so --vendor is not "
-            "enough",
-            hint="if you know it, add --rule cn-mac, st-mac or shared",
-        )
-    return OperatorRule(TrustRule.VENDOR, name)
 
 
 def _note_label(said: OperatorRule | None) -> None:

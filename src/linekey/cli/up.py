@@ -197,6 +197,7 @@ def _tell_addresses(stage: Any) -> None:
     err_console.print()
     for what, url in (
         ("status page", stage.server.status_url),
+        ("API", stage.server.api_url),
         ("the phone's pages", stage.phone_url),
         ("for phones", stage.server.url),
         ("registrar (lab)", f"sips:localhost:{stage.registrar.port}"),

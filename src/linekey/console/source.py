@@ -5,9 +5,7 @@ the last 24 hours, so that a long log never makes the page slow or the server wa
 database that does not answer keeps two threads at most, and the page says so in time.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 from linekey import __version__
 from linekey.certs.certificate import Certificate
 from linekey.certs.expiry import AUTHORITY_SOON, SERVER_SOON
+from linekey.console.asking import Asking
 from linekey.console.facts import (
     AuthorityLine,
     DecisionLine,
@@ -23,11 +22,9 @@ from linekey.console.facts import (
     PhoneLine,
     ServerLine,
 )
-from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import prospect, rules_of
 from linekey.store.database import Database
-from linekey.store.deadline import within
 from linekey.store.decisions import LogEntry, read_log
 from linekey.store.schema import decision_log, devices, from_us, to_us
 from linekey.store.vendor_cas import VendorCas
@@ -60,27 +57,14 @@ class StoreSource:
         self._url = url
         self._certificate = certificate
         self._started_at = started_at
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="status")
+        self._asking = Asking(database, _THREADS, "status")
 
     def close(self) -> None:
         """Let the threads go; what they still read is thrown away."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._asking.close()
 
     async def _read(self, question: Callable[..., T], *given: object) -> T:
-        def bounded() -> T:
-            with within(_WITHIN_S):
-                return question(*given)
-
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_WITHIN_S):
-                return await loop.run_in_executor(self._pool, bounded)
-        except TimeoutError:
-            raise StorageError(
-                f"{self._database.name} has not answered within {_WITHIN_S:g} s",
-                hint="look at its load, and at the network before it",
-                cause=Cause.SLOW,
-            ) from None
+        return await self._asking.ask(lambda: question(*given), _WITHIN_S)
 
     async def overview(self, now: datetime) -> Overview:
         """Return the first page's facts; counts are those of the last 24 hours."""

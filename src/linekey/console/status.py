@@ -28,6 +28,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from linekey.console.api.app import PREFIX
 from linekey.console.facts import StatusSource
 from linekey.errors import InputError, PeerError
 from linekey.mac import parse_mac
@@ -72,15 +73,15 @@ def sentence(text: str) -> str:
     return head if head.endswith((".", "!", "?")) else f"{head}."
 
 
-class _LoopbackOnly:
-    """Refuses a Host that is no loopback name, and sets the security headers."""
+class _Hosts:
+    """Sends calls to the API, and to the pages those that name a loopback address."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, pages: ASGIApp, api: ASGIApp | None, shown: bool) -> None:
+        self._pages, self._api, self._shown = pages, api, shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._pages(scope, receive, send)
             return
         try:
             host = read_host(scope["http_version"], scope["headers"])
@@ -89,7 +90,19 @@ class _LoopbackOnly:
             return
         # In absolute form the target says which host is meant (RFC 9112 §3.2.2).
         host = place_target(scope, target_of(scope)) or host
-        if host is None or not is_loopback(host.name):
+        app = self._pages
+        if self._api and f"{scope['path']}/".startswith(f"{PREFIX}/"):
+            # Whom it answers, its tokens say, whatever the name it was called by.
+            app, scope["root_path"] = self._api, PREFIX
+        elif not self._shown:
+            refusal = _refuse(
+                403,
+                "the status page is shown on loopback only: it has no log-in",
+                "set status.host to 127.0.0.1 to see it, or use the API: /api/v1",
+            )
+            await refusal(scope, receive, send)
+            return
+        elif host is None or not is_loopback(host.name):
             refusal = _refuse(
                 421,
                 "this page answers loopback names only",
@@ -106,7 +119,7 @@ class _LoopbackOnly:
                 ]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await app(scope, receive, send_with_headers)
 
 
 def _refuse(status: int, message: str, hint: str) -> JSONResponse:
@@ -116,7 +129,10 @@ def _refuse(status: int, message: str, hint: str) -> JSONResponse:
 
 
 class StatusPages:
-    """The pages over one source; ``app`` is the ASGI application."""
+    """The pages over one source; ``app`` is the ASGI application.
+
+    ``api`` stands beside them, under its prefix; without ``shown`` alone.
+    """
 
     def __init__(
         self,
@@ -125,6 +141,8 @@ class StatusPages:
         clock: Clock,
         registry: CollectorRegistry | None = None,
         ready: Callable[[], Awaitable[Readiness]] | None = None,
+        api: ASGIApp | None = None,
+        shown: bool = True,
     ) -> None:
         self._source = source
         self._clock = clock
@@ -151,16 +169,15 @@ class StatusPages:
             name = path[1:] or "overview"
             method, twin = getattr(self, f"_{name}"), f"/{name}.json"
             routes += [Route(path, method), Route(twin, method)]
-        self.app: ASGIApp = _LoopbackOnly(
-            Starlette(
-                routes=routes,
-                exception_handlers={
-                    HTTPException: self._error,
-                    InputError: self._input_error,
-                },
-                middleware=[Middleware(Edge, _log, page=self._trouble)],
-            )
+        pages: ASGIApp = Starlette(
+            routes=routes,
+            exception_handlers={
+                HTTPException: self._error,
+                InputError: self._input_error,
+            },
+            middleware=[Middleware(Edge, _log, page=self._trouble)],
         )
+        self.app: ASGIApp = _Hosts(pages, api, shown)
 
     @staticmethod
     def _asset(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -229,16 +229,23 @@ class LabAuthority:
                 )
         return (leaf,), key
 
-    def record_server_url(self, url: str) -> None:
+    def record_urls(self, server: str, api: str | None = None) -> None:
         """Keep where `linekey up` listens, for ``linekey lab show``."""
-        data = json.dumps({"server_url": url}).encode()
+        data = json.dumps({"server_url": server, "api_url": api}).encode()
         files.write_file(self._server_file, data, private=False, force=True)
 
     def server_url(self) -> str | None:
-        """Where `linekey up` last listened; None when it never did.
+        """Where `linekey up` last listened for phones; None when it never did.
 
         Raises StorageError if the file that says so cannot be read.
         """
+        return self._url("server_url")
+
+    def api_url(self) -> str | None:
+        """Where its API was; None when it never was. Raises as ``server_url`` does."""
+        return self._url("api_url")
+
+    def _url(self, name: str) -> str | None:
         try:
             document = json.loads(self._server_file.read_bytes())
         except FileNotFoundError:
@@ -248,7 +255,7 @@ class LabAuthority:
                 f"cannot read {str(self._server_file)!r}: {error}",
                 hint="remove it; linekey up writes it anew",
             ) from error
-        url = document.get("server_url") if isinstance(document, dict) else None
+        url = document.get(name) if isinstance(document, dict) else None
         return url if isinstance(url, str) else None
 
     @property

@@ -166,7 +166,7 @@ class Stage:
         )
         stack.callback(self.server.subscribe(self._decided))
         if not self.passing or self.lab.server_url() is None:
-            self.lab.record_server_url(self.server.url)
+            self.lab.record_urls(self.server.url, self.server.api_url)
         listener = bind("127.0.0.1", self.web_port)
         stack.callback(listener.close)
         pages = PhoneServer(listener)

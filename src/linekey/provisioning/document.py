@@ -53,6 +53,9 @@ MAX_VALUE = 64 * 1024
 MAX_IDX = 9999
 """Function keys of expansion modules go to some hundreds."""
 
+STARS = "********"
+"""What a preview has in the place of a secret."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 _KEY_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 # What XML 1.0 §2.2 cannot hold, not even escaped.
@@ -302,6 +305,18 @@ class Layer:
         )
         return replace(self, settings=settings)
 
+    def starred(self) -> Self:
+        """The same layer with stars for each secret value, to be looked at."""
+        return replace(
+            self,
+            settings=tuple(
+                replace(s, value=STARS) if s.secret else s for s in self.settings
+            ),
+            function_keys=tuple(
+                replace(k, value=STARS) if k.secret else k for k in self.function_keys
+            ),
+        )
+
     def shareable(self) -> Self:
         """What of this layer may stand in a file for more than one phone."""
         return replace(
@@ -483,6 +498,11 @@ def parse_setting(text: str, perm: str | None = None) -> Setting:
         )
     name, idx, value = found.groups()
     return Setting(name, value, None if idx is None else int(idx), perm)
+
+
+def parse_slot(text: str) -> tuple[str, int | None]:
+    """Read ``name`` or ``name[idx]``. Raises InputError."""
+    return parse_setting(f"{text}=").slot
 
 
 def _setting_key(name: str, idx: int | None) -> str:

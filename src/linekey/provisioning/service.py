@@ -349,14 +349,7 @@ def _file(
         blank = decision.blank_secrets
         return site.rendered.get(
             (device.mac, device.version, shared.version, blank),
-            lambda: render_document(
-                merge(shared.fleet, shared.model, device.layer),
-                firmware=device.firmware,
-                mac=device.mac,
-                model=device.model,
-                blank_secrets=blank,
-                certificate_url=lambda c: certificate_url(site.public_url, c.sha256),
-            ),
+            lambda: phone_file(device, shared, site.public_url, blank_secrets=blank),
         )
     return site.rendered.get(
         (resource.model, shared.version),
@@ -368,6 +361,26 @@ def _file(
             blank_secrets=True,
             certificate_url=lambda c: certificate_url(site.public_url, c.sha256),
         ),
+    )
+
+
+def phone_file(
+    device: Device,
+    shared: SharedLayers,
+    public_url: str,
+    *,
+    blank_secrets: bool = False,
+    starred: bool = False,
+) -> Rendered:
+    """Render a phone's own file; ``starred``: to be looked at, its secrets starred."""
+    layer = merge(shared.fleet, shared.model, device.layer)
+    return render_document(
+        layer.starred() if starred else layer,
+        firmware=device.firmware,
+        mac=device.mac,
+        model=device.model,
+        blank_secrets=blank_secrets,
+        certificate_url=lambda c: certificate_url(public_url, c.sha256),
     )
 
 

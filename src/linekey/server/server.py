@@ -19,23 +19,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
-
-import uvicorn
+from typing import Self
 
 from linekey.certs.certificate import Certificate
-from linekey.console.source import StoreSource
-from linekey.console.status import StatusPages
 from linekey.endpoint import bracketed, host_port
-from linekey.errors import LinekeyError, StorageError
+from linekey.errors import StorageError
 from linekey.provisioning.authorize import Rules
 from linekey.server import counters as numbers
 from linekey.server.app import ProvisioningApp
-from linekey.server.counters import Counters, metrics_registry
+from linekey.server.counters import Counters
 from linekey.server.gate import Gate
 from linekey.server.health import HealthServer
 from linekey.server.listener import phone_listener
 from linekey.server.logs import tell_repeats
+from linekey.server.management import ManagementServer
 from linekey.server.plain_door import PlainDoor
 from linekey.server.preflight.checks import ServerFiles
 from linekey.server.proxy import BehindProxy
@@ -55,12 +52,10 @@ from linekey.tls.context import Identity as TlsIdentity
 from linekey.tls.engine import ServerContexts, ServerEngine
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
-from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import fitting, needed, raise_soft_limit
 from linekey.wire.door.listener import Door, bind
 from linekey.wire.door.refusal import Refusal
 from linekey.wire.faults import log_fault
-from linekey.wire.http_server import HttpServer
 from linekey.wire.standard_streams import lost_lines
 from linekey.wire.unix_socket import address_of
 
@@ -133,6 +128,8 @@ class ProvisioningServer:
         """Where phones reach this server, without a slash at its end."""
         self.status_url: str | None = None
         """Where the status page is, or None."""
+        self.api_url: str | None = None
+        """Where the API is, without a slash at its end, or None."""
 
     # Life
 
@@ -247,7 +244,8 @@ class ProvisioningServer:
         if listener is None:
             listener = bind(status.host, status.port)
             stack.callback(listener.close)
-        page = StatusServer(
+        page = ManagementServer(
+            self.settings,
             self.database,
             listener,
             url=self.url,
@@ -256,7 +254,7 @@ class ProvisioningServer:
             clock=self._clock,
         )
         await stack.enter_async_context(page)
-        self.status_url = page.url
+        self.status_url, self.api_url = page.url, page.api_url
 
     def reload(self, files: ServerFiles) -> None:
         """Use another certificate and key for connections from now on."""
@@ -471,60 +469,6 @@ def reserve_of(settings: Settings, database: Database) -> Reserve:
     """The room that is kept for a full disk; none with PostgreSQL."""
     size = settings.log.reserve_mb * MIB if database.is_sqlite else 0
     return Reserve(database.state.root, size)
-
-
-class StatusServer(HttpServer):
-    """The status page on its loopback socket; an async context manager."""
-
-    def __init__(
-        self,
-        database: Database,
-        listener: socket.socket,
-        *,
-        url: str,
-        certificate: Callable[[], Certificate],
-        counters: Counters,
-        clock: Callable[[], datetime] = utc_now,
-        refresh: Callable[[], None] = lambda: None,
-    ) -> None:
-        host, port = listener.getsockname()[:2]
-        if not is_loopback(str(host)):
-            raise LinekeyError(
-                f"the status page may not listen on {host!r}: it has no log-in",
-                hint="set status.host to 127.0.0.1 or ::1",
-            )
-        self.url = f"http://{host_port(str(host), port)}/"
-        self._source = StoreSource(
-            database,
-            url=url,
-            certificate=certificate,
-            started_at=clock(),
-            is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
-        )
-        pages = StatusPages(
-            self._source,
-            ready=partial(ready, counters),
-            clock=clock,
-            registry=metrics_registry(counters, certificate, clock, refresh),
-        )
-        super().__init__(
-            uvicorn.Config(
-                Edge(pages.app, _log),
-                http="h11",  # which hands the target on as it came
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            ),
-            listener,
-        )
-
-    async def __aexit__(self, *error: Any) -> None:
-        await super().__aexit__(*error)
-        self._source.close()
 
 
 def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -> str:

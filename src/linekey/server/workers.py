@@ -36,6 +36,7 @@ from linekey.provisioning.ca_rules import rules_of
 from linekey.server.counters import Counters, count_lost_lines
 from linekey.server.health import HealthServer
 from linekey.server.logs import configure_logs
+from linekey.server.management import ManagementServer
 from linekey.server.preflight.checks import (
     ServerFiles,
     check_modes,
@@ -44,7 +45,7 @@ from linekey.server.preflight.checks import (
 )
 from linekey.server.preflight.limits import check_descriptors
 from linekey.server.restarts import NO_DATABASE, Restarts
-from linekey.server.server import ProvisioningServer, StatusServer, public_url, utc_now
+from linekey.server.server import ProvisioningServer, public_url, utc_now
 from linekey.server.worker_state import ready
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
@@ -81,6 +82,8 @@ def inspect_start(
     private = []
     if files.key is not None and settings.key is not None:
         private.append(state.root / settings.key)
+    if settings.status.enabled and settings.status.key is not None:
+        private.append(state.root / settings.status.key)
     if database.is_sqlite:
         private.append(state.database_file)
     trusted = VendorCas(database).all()
@@ -293,12 +296,14 @@ async def serve_workers(
         signals = await stack.enter_async_context(_signals(*_STOP, signal.SIGHUP))
         status_url = None
         if status_listener is not None:
-            page = StatusServer(
+            page = ManagementServer(
+                settings,
                 database,
                 status_listener,
                 url=url,
                 certificate=lambda: files.chain[0],
                 counters=counters,
+                clock=utc_now,
                 refresh=lambda: count_lost_lines(mine, lost_lines()),
             )
             await stack.enter_async_context(page)

@@ -292,7 +292,7 @@ def read_log(
         wanted = wanted.limit(limit)
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return [_entry(row) for row in reversed(rows)]
+    return [entry_of(row) for row in reversed(rows)]
 
 
 def prune_log(
@@ -331,7 +331,8 @@ def delete_in_pieces(
             return deleted
 
 
-def _entry(row: sa.Row[Any]) -> LogEntry:
+def entry_of(row: sa.Row[Any]) -> LogEntry:
+    """Make the line of a row."""
     plain = dict(row._mapping)
     for name in ("mac", "target_mac"):
         plain[name] = None if plain[name] is None else Mac(plain[name])

@@ -168,7 +168,7 @@ class VendorCas:
         ``remove``. Raises InputError and CertificateError as ``remove`` and
         ``describe_ca`` do.
         """
-        ca = self._find(fingerprint)
+        ca = self.find(fingerprint)
         ca = describe_ca(ca.certificate, ca.added_at, said)
         with self._database.change("trust") as connection:
             there = _read_all(connection)
@@ -196,7 +196,7 @@ class VendorCas:
         Colons, spaces and case do not count; eight digits at least. Raises InputError
         if none, or more than one, begins so.
         """
-        ca = self._find(fingerprint)
+        ca = self.find(fingerprint)
         with self._database.change("trust") as connection:
             connection.execute(
                 sa.delete(vendor_cas).where(
@@ -228,7 +228,8 @@ class VendorCas:
             done.append(Changed(action, f"vendor-ca {sha256}", details))
         put_on_record(connection, self._database.actor, done)
 
-    def _find(self, fingerprint: str) -> VendorCa:
+    def find(self, fingerprint: str) -> VendorCa:
+        """Return the CA that ``fingerprint`` names, as for ``remove``."""
         digits = fingerprint.replace(":", "").replace(" ", "").lower()
         if len(digits) < 8 or set(digits) - set("0123456789abcdef"):
             raise InputError(

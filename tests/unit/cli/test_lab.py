@@ -60,7 +60,7 @@ def test_identity_overwrites_only_when_told_to(run, tmp_path) -> None:
 
 def test_identity_speaks_json_with_the_servers_url(run, tmp_path) -> None:
     lab_folder = tmp_path / "state" / "lab"
-    LabAuthority.open(lab_folder).record_server_url("https://localhost:8443/")
+    LabAuthority.open(lab_folder).record_urls("https://localhost:8443/")
     result = run("identity", MAC, "--out", str(tmp_path / "o"), "--json")
     document = json.loads(result.stdout)
     assert document["mac"] == "000413AABBCC"
@@ -79,7 +79,12 @@ def test_show_names_the_files(run, tmp_path) -> None:
         run("show", "--json")
     run("identity", MAC, "--out", str(tmp_path))
     document = json.loads(run("show", "--json").stdout)
-    assert document["server_url"] is None
+    assert (document["server_url"], document["api_url"]) == (None, None)
+    LabAuthority.open(tmp_path / "state" / "lab").record_urls(
+        "https://localhost:8443/", "http://127.0.0.1:8480/api/v1"
+    )
+    told = json.loads(run("show", "--json").stdout)
+    assert told["api_url"] == "http://127.0.0.1:8480/api/v1"
     for path in (
         document["server_ca"], *document["vendor_roots"],
         *document["vendor_intermediates"], document["devices"][0]["certificate"],

@@ -158,8 +158,8 @@ def test_what_is_no_host_name_is_refused(lab, name) -> None:
 def test_where_the_server_listened_is_remembered(tmp_path) -> None:
     lab = LabAuthority.open(tmp_path / "lab")
     assert lab.server_url() is None
-    lab.record_server_url("https://localhost:8443/")
-    lab.record_server_url("https://localhost:9443/")
+    lab.record_urls("https://localhost:8443/")
+    lab.record_urls("https://localhost:9443/")
     assert lab.server_url() == "https://localhost:9443/"
     (lab.folder / "server.json").write_text("{")
     with pytest.raises(StorageError, match=r"server\.json"):

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from linekey.catalog.known_settings import find_known
 from linekey.catalog.secrecy import is_secret
-from linekey.cli.device import device_json
-from linekey.cli.layer_text import layer_json, layer_lines
+from linekey.cli.layer_text import layer_lines
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Mark, Setting, merge
 from linekey.provisioning.render import render
+from linekey.provisioning.shown import device_json, layer_json
 from linekey.store.database import Database, open_database
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope

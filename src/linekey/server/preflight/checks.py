@@ -29,6 +29,7 @@ from linekey.errors import CertificateError, InputError, StorageError
 from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
 from linekey.provisioning.purpose import issuing_problem
 from linekey.server.preflight.finding import found
+from linekey.server.preflight.management import check_management
 from linekey.server.preflight.proxy import check_proxy
 from linekey.settings import Settings, is_loopback
 from linekey.tls.context import PrivateKey as TlsKey
@@ -159,6 +160,7 @@ def check_start(
     """
     return [
         *check_proxy(settings),
+        *check_management(settings),
         *check_trust(settings, vendor_cas, now, rules),
         *check_certificate(settings, files.chain, now),
     ]

@@ -62,6 +62,9 @@ RULES: Final[dict[str, Rule]] = {
     "proxy.wide": Rule("warning", "no large network is listed as the proxy"),
     "proxy.socket_folder": Rule("refused", "the socket's folder exists, and not "
                                 "everybody can write to it"),
+    "management.half": Rule("refused", "the management listener has certificate and "
+                            "key, or neither"),
+    "management.plain": Rule("refused", "the API is without TLS on loopback only"),
     "limits.descriptors": Rule("refused", "there are enough file descriptors for "
                                "`limits.half_open` connections"),
     "limits.connections": Rule("warning", "there are enough file descriptors for "

@@ -1,0 +1,203 @@
+"""The API as one ASGI application, to stand under ``/api/v1``.
+
+Rules: what a path does not know is refused with the nearest it knows, never ignored.
+Whatever goes wrong is problem details, also where the database is gone.
+"""
+
+import difflib
+import json
+import logging
+import re
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from linekey import __version__
+from linekey.console.api.desk import Desk
+from linekey.console.api.devices import device_routes
+from linekey.console.api.guard import Guard
+from linekey.console.api.layers import ca_routes, layer_routes
+from linekey.console.api.problems import (
+    MEDIA_TYPE,
+    PROBLEMS,
+    Problem,
+    ProblemError,
+    document,
+    problem,
+)
+from linekey.console.api.records import record_routes
+from linekey.errors import Cause, InputError
+from linekey.settings import ApiSettings
+from linekey.store.database import Database
+from linekey.store.tokens import ApiToken, ApiTokens
+from linekey.wire.asgi_edge import FAULT, Edge, Page, Trouble
+
+_log = logging.getLogger("linekey.api")
+
+PREFIX = "/api/v1"
+_SCHEMA = "/openapi.json"
+_TITLES = {
+    400: "A parameter that is not known, or not right.",
+    401: "No good token.",
+    403: "The token's scope is not enough.",
+    404: "It is not there.",
+    412: "It is not as If-Match or If-None-Match wants it.",
+    413: "Too large.",
+    422: "What was sent cannot be right.",
+    429: "Too many calls.",
+    503: "The database, or linekey itself, is in trouble.",
+}
+
+
+def make_api(desk: Desk, settings: ApiSettings) -> Edge:
+    """Return the API behind its guard."""
+
+    async def find(token: str) -> ApiToken | None:
+        def look(database: Database) -> ApiToken | None:
+            tokens = ApiTokens(database)
+            found = tokens.find(token)
+            if found is not None and not found.problem(desk.clock()):
+                tokens.used(found, desk.clock())
+            return found
+
+        return await desk.read(look)
+
+    guard = Guard(
+        api_app(desk),
+        find,
+        clock=desk.clock,
+        each_minute=settings.requests_each_minute,
+        refused_each_minute=settings.refused_each_minute,
+        open_paths=frozenset({_SCHEMA} if settings.public_schema else ()),
+    )
+    return Edge(guard, _log, page=_trouble_page)
+
+
+def api_app(desk: Desk) -> FastAPI:
+    """Return the API without its guard; its OpenAPI document is the reference."""
+    app = FastAPI(
+        title="linekey",
+        version=__version__,
+        summary="Phones, their settings, who vouches for them, and what was decided.",
+        openapi_url=_SCHEMA,
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": PREFIX}],
+        root_path_in_servers=False,
+        redirect_slashes=False,
+        middleware=[Middleware(Edge, _log, page=_trouble_page)],
+        exception_handlers={
+            ProblemError: _told,
+            InputError: _input,
+            HTTPException: _http,
+            RequestValidationError: _invalid,
+        },
+    )
+    routes = APIRouter(
+        dependencies=[
+            Depends(HTTPBearer(auto_error=False, description="linekey token add")),
+            Depends(_refuse_unknown),
+        ],
+        responses={
+            status: {
+                "model": Problem,
+                "description": title,
+                "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}},
+            }
+            for status, title in _TITLES.items()
+        },
+    )
+    for router in (device_routes, layer_routes, ca_routes, record_routes):
+        routes.include_router(router(desk))
+    app.include_router(routes)
+    return app
+
+
+_PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+async def _refuse_unknown(request: Request) -> None:
+    """Refuse parameters that the path does not know, and one given twice."""
+    route = request.scope.get("route")
+    assert isinstance(route, APIRoute)
+    known = [param.alias for param in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise ProblemError(
+                "parameter",
+                f"no parameter {name[:64]!r} here",
+                f"did you mean {near[0]}?"
+                if near
+                else f"there are: {', '.join(known) or 'none'}",
+            )
+        if len(request.query_params.getlist(name)) > 1:
+            raise ProblemError(
+                "parameter", f"the parameter {name} is given twice", "give it once"
+            )
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return error.response()
+
+
+async def _input(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InputError)
+    return ProblemError.of(error).response()
+
+
+_CODES = {404: "not_found", 405: "method", 413: "too_large", 415: "media_type"}
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "body")
+    detail = str(error.detail)
+    if code == "not_found":
+        detail = f"nothing is at {request.url.path[:200]!r}"
+    headers = dict(error.headers or {})
+    if code == "method":
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method of a path: the router names those of its first match only."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return sorted(
+        method.upper()
+        for template, calls in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path)
+        for method in calls
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Say what is wrong with a parameter or a member, without repeating its value."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where, *path = [str(part) for part in first["loc"]]
+    in_body = where == "body"
+    name = ".".join(path) or where
+    said = first["msg"].removeprefix("Value error, ")
+    cure = ""
+    if first["type"] == "extra_forbidden":
+        said = "there is no such member"
+    elif where == "header" or not in_body:
+        cure = "see the OpenAPI document"
+    return problem("body" if in_body else "parameter", f"{name}: {said}", cure)
+
+
+def _trouble_page(scope: Any, trouble: Trouble) -> Page:
+    cause = trouble.cause
+    code = FAULT if cause == FAULT else f"storage.{Cause(cause)}"
+    assert code in PROBLEMS
+    text = json.dumps(document(code, trouble.message, trouble.hint))
+    return Page(text.encode(), MEDIA_TYPE.encode())

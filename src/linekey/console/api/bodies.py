@@ -1,0 +1,307 @@
+"""What goes in and comes out of the API, as JSON: a record, a layer, a change.
+
+What GET gives can be sent back by PUT and changes nothing: a secret without its value
+keeps the one there is, a certificate is named by its SHA-256, and what only linekey
+decides (``version``, ``token`` …) has to be as it is.
+
+Rule: no body holds what its record cannot: it is checked when it is made into one.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from linekey.catalog.known_settings import refuse_unknown
+from linekey.catalog.models import Generation
+from linekey.console.api.problems import ProblemError
+from linekey.errors import InputError
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.difference import slot_text
+from linekey.provisioning.document import (
+    CertificateEntry,
+    FunctionKey,
+    Layer,
+    Mark,
+    Setting,
+    parse_slot,
+)
+from linekey.provisioning.shown import device_json
+from linekey.store.edit import STAY, DeviceEdit, without
+
+MAX_ENTRIES = 10_000
+"""Settings, keys or certificates in one layer; the fullest known has some 1,100."""
+
+Idx = Annotated[int | None, Field(ge=0, le=9999)]
+Text = Annotated[str, Field(max_length=65536)]
+Short = Annotated[str, Field(max_length=1024)]
+Name = Annotated[str, Field(max_length=140)]
+
+
+class Body(BaseModel):
+    """A body without any member that is not named here."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class SettingBody(Body):
+    """A phone setting."""
+
+    name: Annotated[str, Field(max_length=128)]
+    """As the phone has it, such as user_name."""
+    value: Text | None = None
+    """Absent where it is a secret; then what is stored is kept."""
+    idx: Idx = None
+    """The account or entry that it belongs to."""
+    perm: Short | None = None
+    """R, &, RW, $ or !."""
+    mark: Mark | None = None
+    """The operator's word: secret in every layer, or public although unknown."""
+    secret: bool = False
+    """With a value: mark it as a secret. Without: it has one that is not shown."""
+    guessed: bool = False
+    """Read only: a secret by its name or value, without a mark."""
+    known: bool | None = None
+    """Read only: whether linekey's catalogue has this setting."""
+
+    def setting(self, before: Layer) -> Setting:
+        """Make it one; a secret without a value is the one of ``before``."""
+        if self.value is not None:
+            mark = Mark.SECRET if self.secret and self.mark is None else self.mark
+            return Setting(self.name, self.value, self.idx, self.perm, mark)
+        slot = (self.name, self.idx)
+        there = next((s for s in before.settings if s.slot == slot), None)
+        if there is None or not self.secret:
+            raise InputError(
+                f"setting {slot_text(*slot)!r} has no value",
+                hint='give one; only "secret": true keeps one that is there',
+            )
+        mark = there.mark if self.mark is None else self.mark
+        return Setting(self.name, there.value, self.idx, self.perm, mark)
+
+
+class KeyBody(Body):
+    """A function key."""
+
+    idx: Annotated[int, Field(ge=0, le=9999)]
+    """Its number, from 0."""
+    type: Short
+    """line, speed, dest, blf, url, keyevent, none, …"""
+    value: Text | None = None
+    """What the type needs; absent where it is a secret."""
+    context: Short = "active"
+    label: Short = ""
+    perm: Short | None = None
+    mark: Mark | None = None
+    secret: bool = False
+    """As for a setting."""
+
+    def key(self, before: Layer) -> FunctionKey:
+        """Make it one; a secret without a value is the one of ``before``."""
+        value, mark = self.value, self.mark
+        if value is None and self.secret:
+            slot = (self.idx, self.context)
+            there = next((k for k in before.function_keys if k.slot == slot), None)
+            if there is None:
+                raise InputError(
+                    f"function key {self.idx} has no value that could be kept",
+                    hint="give one",
+                )
+            value, mark = there.value, mark or there.mark
+        elif self.secret and mark is None:
+            mark = Mark.SECRET
+        return FunctionKey(
+            self.idx, self.type, value or "", self.context, self.label, self.perm, mark
+        )
+
+
+class CertificateBody(Body):
+    """A certificate that the phone is told to trust."""
+
+    pem: Text | None = None
+    """To add one (or many): PEM. Never given back."""
+    sha256: Short | None = None
+    """Of one that is there, and is kept."""
+    subject: Text | None = None
+    """Read only."""
+    not_after: datetime | None = None
+    """Read only."""
+
+    def entries(self, before: Layer) -> tuple[CertificateEntry, ...]:
+        """Make it what a layer holds."""
+        if self.pem is not None:
+            return CertificateEntry.from_file(self.pem.encode(), "pem")
+        wanted = (self.sha256 or "").replace(":", "").lower()
+        found = [e for e in before.certificates if e.certificate.sha256 == wanted]
+        if not found:
+            raise InputError(
+                f"no certificate with the SHA-256 {self.sha256!r} is there",
+                hint="give it as pem",
+            )
+        return tuple(found)
+
+
+class LayerBody(Body):
+    """Settings, function keys and certificates; all that a layer is to hold."""
+
+    settings: Annotated[list[SettingBody], Field(max_length=MAX_ENTRIES)] = []
+    function_keys: Annotated[list[KeyBody], Field(max_length=MAX_ENTRIES)] = []
+    certificates: Annotated[list[CertificateBody], Field(max_length=1000)] = []
+    unreadable: list[str] = []
+    """Read only: what could not be read back from the database, in words."""
+
+    def layer(self, before: Layer, allow_unknown: bool) -> Layer:
+        """Make it a layer in the place of ``before``. Raises InputError."""
+        settings = [one.setting(before) for one in self.settings]
+        _check_names(settings, before, allow_unknown)
+        keys = [one.key(before) for one in self.function_keys]
+        _once([f"setting {slot_text(*s.slot)}" for s in settings])
+        _once([f"function key {k.idx} {k.context}" for k in keys])
+        kept = (entry for one in self.certificates for entry in one.entries(before))
+        return Layer(tuple(settings), tuple(keys)).with_certificates(*kept)
+
+
+class KeySlot(Body):
+    """Which function key."""
+
+    idx: Annotated[int, Field(ge=0, le=9999)]
+    context: Short = "active"
+
+
+class LayerChange(Body):
+    """What is to change in a layer; the rest stays."""
+
+    set: Annotated[list[SettingBody], Field(max_length=MAX_ENTRIES)] = []
+    """Settings to set, or to set anew."""
+    unset: Annotated[list[Name], Field(max_length=MAX_ENTRIES)] = []
+    """Settings to remove: name or name[idx]."""
+    set_keys: Annotated[list[KeyBody], Field(max_length=MAX_ENTRIES)] = []
+    unset_keys: Annotated[list[KeySlot], Field(max_length=MAX_ENTRIES)] = []
+    add_certificates: Annotated[list[CertificateBody], Field(max_length=1000)] = []
+    remove_certificates: Annotated[list[Short], Field(max_length=1000)] = []
+    """By their SHA-256."""
+
+    def apply(self, layer: Layer, of: str, allow_unknown: bool) -> Layer:
+        """Return the changed layer; ``of`` names it in errors. Raises InputError."""
+        settings = [one.setting(layer) for one in self.set]
+        _check_names(settings, layer, allow_unknown)
+        layer = without(layer, [parse_slot(name) for name in self.unset], of)
+        for slot in self.unset_keys:
+            if (slot.idx, slot.context) not in {k.slot for k in layer.function_keys}:
+                raise InputError(f"{of} has no function key {slot.idx}", hint="read it")
+            layer = layer.without_function_key(slot.idx, slot.context)
+        for sha256 in self.remove_certificates:
+            if sha256.lower() not in {e.certificate.sha256 for e in layer.certificates}:
+                raise InputError(f"{of} has no certificate {sha256!r}", hint="read it")
+            layer = layer.without_certificate(sha256)
+        return (
+            layer.with_settings(*settings)
+            .with_function_keys(*(one.key(layer) for one in self.set_keys))
+            .with_certificates(
+                *(e for one in self.add_certificates for e in one.entries(layer))
+            )
+        )
+
+
+def _once(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{name} is there twice", hint="keep one")
+        seen.add(name)
+
+
+def _check_names(settings: list[Setting], before: Layer, allow_unknown: bool) -> None:
+    there = {s.slot for s in before.settings}
+    new = [s for s in settings if s.slot not in there]
+    if not allow_unknown:
+        refuse_unknown(
+            [s.slot for s in new], [s.slot for s in new if s.mark is not None]
+        )
+
+
+class DeviceBody(Body):
+    """A phone's whole record."""
+
+    mac: Short | None = None
+    vendor: Short = ""
+    """Empty when it is made: the usual one."""
+    model: Annotated[str, Field(max_length=64)] | None = None
+    """Such as D785."""
+    firmware: Annotated[str, Field(max_length=32)] | None = None
+    label: Short = ""
+    """A note of yours."""
+    generations: list[Generation] | None = None
+    """Of certificates that it may use; null: those that its model ever had."""
+    layer: LayerBody = LayerBody()
+    """The phone's own settings."""
+    state: Literal["active", "revoked"] | None = None
+    """Read only: POST revoke and restore change it."""
+    revoked_reason: str | None = None
+    """Read only."""
+    token: str | None = None
+    """Read only: none, unused, or when it was used."""
+    digest_user: str | None = None
+    """Read only."""
+    version: int | None = None
+    """Read only: rises with every change."""
+
+    def device(self, before: Device, allow_unknown: bool) -> Device:
+        """Make it the record in the place of ``before``. Raises InputError."""
+        now = device_json(before)
+        for name in ("mac", "state", "revoked_reason", "token", "digest_user"):
+            given = getattr(self, name)
+            if name == "mac" and given is not None:
+                given = Mac(given).digits if len(given) == 12 else given
+            if given is not None and given != now[name]:
+                raise InputError(
+                    f"{name} is {now[name]!r} and cannot be {given!r} here",
+                    hint="leave it out; POST revoke, restore, token and digest change "
+                    "what is no setting",
+                )
+        if self.version is not None and self.version != before.version:
+            raise ProblemError(
+                "stale", f"the version is {before.version}, no longer {self.version}"
+            )
+        edit = DeviceEdit(
+            vendor=self.vendor or before.vendor,
+            model=self.model,
+            firmware=self.firmware,
+            label=self.label,
+            generations=self.generations,
+        )
+        layer = self.layer.layer(before.layer, allow_unknown)
+        return edit.apply(_with_layer(before, layer))
+
+
+class DeviceChange(Body):
+    """What is to change in a record; what is absent stays, null takes away."""
+
+    vendor: Short = ""
+    model: Annotated[str, Field(max_length=64)] | None = None
+    firmware: Annotated[str, Field(max_length=32)] | None = None
+    label: Short = ""
+    generations: list[Generation] | None = None
+    layer: LayerChange = LayerChange()
+    no_digest: bool = False
+    """Remove the HTTP digest user."""
+    no_token: bool = False
+    """Remove the one-time token."""
+
+    def apply(self, device: Device, allow_unknown: bool) -> Device:
+        """Return the changed record. Raises InputError."""
+        names = ("vendor", "model", "firmware", "label", "generations")
+        given: dict[str, Any] = {
+            name: getattr(self, name) for name in names if name in self.model_fields_set
+        }
+        digest = None if self.no_digest else STAY
+        edit = DeviceEdit(**given, digest=digest, no_token=self.no_token)
+        layer = self.layer.apply(device.layer, str(device.mac), allow_unknown)
+        return edit.apply(_with_layer(device, layer))
+
+
+def _with_layer(device: Device, layer: Layer) -> Device:
+    from dataclasses import replace
+
+    return replace(device, layer=layer)

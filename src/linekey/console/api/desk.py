@@ -1,0 +1,139 @@
+"""What every path of the API has in common: the database, ETags, pages, answers."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Header, Query, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from linekey.console.api.problems import ProblemError
+from linekey.console.asking import Asking
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.store.database import Database
+from linekey.wire.readiness import Readiness
+
+READ_WITHIN_S, CHANGE_WITHIN_S = 10.0, 120.0
+"""A change of 100,000 phones is one transaction."""
+MAX_LIMIT = 1000
+_THREADS = 4
+
+T = TypeVar("T")
+
+Limit = Annotated[
+    int, Query(ge=1, le=MAX_LIMIT, description="At most so many; next has the rest.")
+]
+Cursor = Annotated[
+    str | None, Query(max_length=4096, description="From next; where to go on.")
+]
+IfMatch = Annotated[
+    str | None,
+    Header(description="ETags of which one must be the present one; else 412."),
+]
+AllowUnknown = Annotated[
+    bool, Query(description="Take settings that linekey does not know as they are.")
+]
+
+
+class Desk:
+    """One database, as the API works on it; close it."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        public_url: str,
+        ready: Callable[[], Awaitable[Readiness]],
+    ) -> None:
+        self.clock, self.public_url, self.ready = clock, public_url, ready
+        self._database = database
+        self._asking = Asking(database, _THREADS, "api")
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._asking.close()
+
+    async def read(self, question: Callable[[Database], T]) -> T:
+        """Ask the database. Raises StorageError, also when it does not answer."""
+        return await self._asking.ask(lambda: question(self._database), READ_WITHIN_S)
+
+    async def change(self, request: Request, how: Callable[[Database], T]) -> T:
+        """Change the database as the caller."""
+        database = self._database.acting(request.state.actor)
+        return await self._asking.ask(lambda: how(database), CHANGE_WITHIN_S)
+
+
+class JsonAnswer(JSONResponse):
+    """JSON with times in ISO 8601."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it."""
+        text = json.dumps(content, ensure_ascii=False, default=_plain)
+        return text.encode("utf-8", "backslashreplace")
+
+
+def _plain(value: Any) -> str:
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+def etag(document: Any) -> str:
+    """The ETag of a document: it changes whenever anything in it does."""
+    text = json.dumps(document, sort_keys=True, default=_plain).encode()
+    return f'"{hashlib.sha256(text).hexdigest()[:24]}"'
+
+
+def answer(document: Any, status: int = 200, **headers: str) -> Response:
+    """Answer with a document and its ETag."""
+    tagged = {"ETag": etag(document)}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return JsonAnswer(document, status_code=status, headers=tagged | named)
+
+
+def check_match(if_match: str | None, document: Any) -> None:
+    """Raise ProblemError 412 unless If-Match has the document's ETag.
+
+    ``document`` is None where there is none. No weak tag matches (RFC 9110 §13.1.1).
+    """
+    if if_match is None:
+        return
+    if document is not None:
+        given = [tag.strip() for tag in if_match.split(",")]
+        if given == ["*"] or etag(document) in given:
+            return
+        raise ProblemError("stale", "it was changed meanwhile, by somebody else")
+    raise ProblemError("stale", "it is not, or no longer, there")
+
+
+def check_none_match(if_none_match: str | None, is_there: bool) -> None:
+    """Raise ProblemError 412 where ``If-None-Match: *`` wants that nothing is there."""
+    if is_there and if_none_match is not None and if_none_match.strip() == "*":
+        raise ProblemError("stale", "it is there already")
+
+
+def mac_of(text: str) -> Mac:
+    """Read the MAC of a path. Raises ProblemError 400."""
+    try:
+        return parse_mac(text)
+    except InputError as error:
+        raise ProblemError.of(error, "parameter") from None
+
+
+def next_url(request: Request, cursor: str | None) -> str | None:
+    """Where a list goes on."""
+    if cursor is None:
+        return None
+    return str(request.url.include_query_params(cursor=cursor))
+
+
+class Page(BaseModel):
+    """A part of a list."""
+
+    total: int
+    """How many there are in all."""
+    next: str | None
+    """Where the list goes on; null: this is its end."""

@@ -1,0 +1,409 @@
+"""``/devices``: phones' records, one by one and many at once."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from pydantic import BaseModel, Field, model_validator
+from starlette.responses import Response
+
+from linekey.console.api.bodies import Body, DeviceBody, DeviceChange, Short
+from linekey.console.api.desk import (
+    AllowUnknown,
+    Cursor,
+    Desk,
+    IfMatch,
+    JsonAnswer,
+    Limit,
+    Page,
+    answer,
+    check_match,
+    check_none_match,
+    etag,
+    mac_of,
+    next_url,
+)
+from linekey.console.api.problems import ProblemError
+from linekey.errors import InputError
+from linekey.mac import Mac, parse_mac
+from linekey.provisioning.device import REALM, Device, DigestCredential
+from linekey.provisioning.service import SharedLayers, phone_file
+from linekey.provisioning.shown import device_json
+from linekey.store.database import Database
+from linekey.store.devices import Devices, Done
+from linekey.store.edit import DeviceEdit
+from linekey.store.layers import Layers, Scope
+from linekey.store.selection import Condition, Order, Selection
+from linekey.store.vendor_cas import VendorCas
+
+MacPath = Annotated[
+    str, Path(max_length=32, description="000413AABBCC, or 00:04:13:AA:BB:CC.")
+]
+Pattern = Annotated[str | None, Query(description="The whole of it; * is anything.")]
+IfNoneMatch = Annotated[str | None, Header(description="*: only if it is not there.")]
+State = Literal["active", "revoked"]
+
+
+class DevicePage(Page):
+    """A part of the phones."""
+
+    items: list[DeviceBody]
+
+
+class Reason(Body):
+    """Why."""
+
+    reason: Short = ""
+
+
+class TokenMade(BaseModel):
+    """A one-time token, shown here and never again."""
+
+    mac: str
+    token: str
+
+
+class Digest(Body):
+    """How a phone proves itself by HTTP digest."""
+
+    username: Annotated[str, Field(min_length=1, max_length=256)]
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Select(Body):
+    """Which phones; what is absent asks for nothing, and ``*`` is anything."""
+
+    macs: Annotated[list[Short], Field(max_length=200_000)] | None = None
+    q: Short = ""
+    vendor: Short | None = None
+    model: Short | None = None
+    label: Short | None = None
+    state: State | None = None
+    where: Annotated[tuple[Short, ...], Field(max_length=16)] = ()
+    """NAME=VALUE: a column, or a setting of the phone's own."""
+    all: bool = False
+    """Said where every phone is meant."""
+
+    def selection(self) -> Selection:
+        """It as the store has it. Raises InputError."""
+        macs = None if self.macs is None else frozenset(map(parse_mac, self.macs))
+        found = Selection(
+            macs=macs, vendor=self.vendor, model=self.model, label=self.label,
+            state=self.state, search=self.q,
+            where=tuple(map(Condition.parse, self.where)),
+        )  # fmt: skip
+        if found.is_all is not self.all:
+            raise InputError(
+                "all phones are meant, and nobody said so"
+                if found.is_all
+                else 'both "all" and a selection are given',
+                hint='give "all": true alone, or what selects some',
+            )
+        return found
+
+
+class Bulk(Body):
+    """One change of many phones: all of them, or none."""
+
+    select: Select
+    change: DeviceChange | None = None
+    action: Literal["revoke", "restore"] | None = None
+    """Instead of a change."""
+    reason: Short = ""
+    """Why they are revoked."""
+    expected: int | None = None
+    """How many phones are meant; if it is another number, nothing is changed."""
+    dry_run: bool = False
+    """Only say what would be changed."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Bulk":
+        if (self.change is None) is (self.action is None):
+            raise ValueError('give either "change" or "action"')
+        return self
+
+    def apply(self, device: Device, allow_unknown: bool) -> Device:
+        """Return the changed record. Raises InputError."""
+        if self.change is not None:
+            return self.change.apply(device, allow_unknown)
+        return _ACTIONS[self.action or ""](self.reason).apply(device)
+
+
+class Differs(BaseModel):
+    """One thing before and after. A secret is "secret", and "changed"."""
+
+    what: str
+    before: Annotated[str | None, Field(alias="from")]
+    after: Annotated[str | None, Field(alias="to")]
+
+
+class Changed(BaseModel):
+    """What changes in one phone's record."""
+
+    mac: str
+    changes: list[Differs]
+
+
+class BulkDone(BaseModel):
+    """What a change of many phones did, or would do."""
+
+    matched: int
+    changed: int
+    dry_run: bool
+    items: list[Changed]
+    """Every phone whose record changes."""
+
+
+_ACTIONS = {
+    "revoke": lambda why: DeviceEdit(state="revoked", reason=why),
+    "restore": lambda why: DeviceEdit(state="active"),
+}
+
+
+def device_routes(desk: Desk) -> APIRouter:
+    """Return the paths."""
+    router = APIRouter(tags=["devices"])
+
+    @router.get("/devices", response_model=DevicePage)
+    async def list_devices(
+        request: Request,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        q: Annotated[str, Query(description="In MAC, label, model, firmware.")] = "",
+        sort: Annotated[str, Query(description="label, or -label.")] = "mac",
+        vendor: Pattern = None,
+        model: Pattern = None,
+        label: Pattern = None,
+        state: State | None = None,
+        where: Annotated[
+            str | None, Query(description="NAME=VALUE, of a column or a setting.")
+        ] = None,
+    ) -> Response:
+        """List phones: search, filter, sort, page by page."""
+
+        def find(database: Database) -> dict[str, Any]:
+            wanted = Selection(
+                vendor=vendor, model=model, label=label, state=state, search=q,
+                where=() if where is None else (Condition.parse(where),),
+            )  # fmt: skip
+            devices = Devices(database)
+            found, after = devices.page(wanted, Order.parse(sort), cursor, limit)
+            return {
+                "items": [device_json(device) for device in found],
+                "total": devices.count(wanted),
+                "next": next_url(request, after),
+            }
+
+        try:
+            return JsonAnswer(await desk.read(find))
+        except InputError as error:
+            raise ProblemError.of(error, "parameter") from None
+
+    @router.post("/devices/bulk", response_model=BulkDone)
+    async def change_many(
+        request: Request, body: Bulk, allow_unknown: AllowUnknown = False
+    ) -> Response:
+        """Change all phones of a selection, or none of them."""
+        wanted = body.select.selection()
+        matched = 0
+
+        def seen(count: int) -> None:
+            nonlocal matched
+            matched += count
+
+        def change(database: Database) -> list[Done]:
+            return Devices(database).change_all(
+                wanted,
+                lambda device: body.apply(device, allow_unknown),
+                desk.clock(),
+                expected=body.expected,
+                dry_run=body.dry_run,
+                seen=seen,
+            )
+
+        done = await desk.change(request, change)
+        items = [
+            {"mac": one.mac.digits, "changes": [d.as_json() for d in one.details]}
+            for one in done
+        ]
+        return JsonAnswer(
+            {
+                "matched": matched,
+                "changed": len(items),
+                "dry_run": body.dry_run,
+                "items": items,
+            }
+        )
+
+    @router.get("/devices/{mac}", response_model=DeviceBody)
+    async def get_device(
+        mac: MacPath,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """Get a phone's record. Secrets show as "secret": true."""
+        document = await desk.read(lambda database: _json(database, mac_of(mac)))
+        if if_none_match is not None and etag(document) in if_none_match:
+            return Response(status_code=304, headers={"ETag": etag(document)})
+        return answer(document)
+
+    @router.put(
+        "/devices/{mac}",
+        response_model=DeviceBody,
+        responses={201: {"model": DeviceBody, "description": "It was not there."}},
+    )
+    async def put_device(
+        request: Request,
+        mac: MacPath,
+        body: DeviceBody,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+        allow_unknown: AllowUnknown = False,
+    ) -> Response:
+        """Say what a phone's whole record is; what is absent is taken away."""
+        address = mac_of(mac)
+
+        def put(database: Database) -> tuple[Device, bool]:
+            devices = Devices(database)
+
+            def how(before: Device) -> Device:
+                check_none_match(if_none_match, True)
+                check_match(if_match, device_json(before))
+                return body.device(before, allow_unknown)
+
+            if devices.find(address) is not None:
+                return devices.change(address, how, desk.clock()), False
+            check_match(if_match, None)
+            empty = Device(address, VendorCas(database).usual_vendor(), version=0)
+            new = body.device(empty, allow_unknown)
+            return devices.add(new, desk.clock()), True
+
+        device, is_new = await desk.change(request, put)
+        return answer(device_json(device), 201 if is_new else 200)
+
+    @router.patch("/devices/{mac}", response_model=DeviceBody)
+    async def patch_device(
+        request: Request,
+        mac: MacPath,
+        body: DeviceChange,
+        if_match: IfMatch = None,
+        allow_unknown: AllowUnknown = False,
+    ) -> Response:
+        """Change a phone's record; what is absent stays as it is."""
+        return await change_one(
+            request, mac, if_match, lambda device: body.apply(device, allow_unknown)
+        )
+
+    @router.delete("/devices/{mac}", status_code=204, response_class=Response)
+    async def delete_device(
+        request: Request, mac: MacPath, if_match: IfMatch = None
+    ) -> Response:
+        """Delete a phone's record and settings. (To refuse the phone, revoke it.)"""
+        address = mac_of(mac)
+
+        def unless(device: Device) -> None:
+            check_match(if_match, device_json(device))
+
+        def remove(database: Database) -> None:
+            _found(database, address)
+            Devices(database).remove(address, desk.clock(), unless)
+
+        await desk.change(request, remove)
+        return Response(status_code=204)
+
+    @router.post("/devices/{mac}/revoke", response_model=DeviceBody)
+    async def revoke_device(
+        request: Request,
+        mac: MacPath,
+        body: Reason | None = None,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Give a phone nothing any more, from its next request on."""
+        edit = _ACTIONS["revoke"](body.reason if body else "")
+        return await change_one(request, mac, if_match, edit.apply)
+
+    @router.post("/devices/{mac}/restore", response_model=DeviceBody)
+    async def restore_device(
+        request: Request, mac: MacPath, if_match: IfMatch = None
+    ) -> Response:
+        """Take a revocation back."""
+        return await change_one(request, mac, if_match, _ACTIONS["restore"]("").apply)
+
+    @router.post("/devices/{mac}/token", response_model=TokenMade)
+    async def make_token(request: Request, mac: MacPath) -> Response:
+        """Make a one-time token for a phone that shares its certificate with others."""
+        address = mac_of(mac)
+
+        def make(database: Database) -> str:
+            _found(database, address)
+            return Devices(database).new_token(address, desk.clock())
+
+        made = await desk.change(request, make)
+        return JsonAnswer({"mac": address.digits, "token": made})
+
+    @router.post("/devices/{mac}/digest", response_model=DeviceBody)
+    async def set_digest(
+        request: Request, mac: MacPath, body: Digest, if_match: IfMatch = None
+    ) -> Response:
+        """Let a phone prove itself by HTTP digest, too."""
+        credential = DigestCredential.create(body.username, REALM, body.password)
+        edit = DeviceEdit(digest=credential)
+        return await change_one(request, mac, if_match, edit.apply)
+
+    @router.get(
+        "/devices/{mac}/file",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {"text/xml": {"schema": {"type": "string"}}},
+                "description": "The file. The header Linekey-Left-Out counts what "
+                "could not be written into it.",
+            }
+        },
+    )
+    async def preview_file(mac: MacPath) -> Response:
+        """Get the file that the phone would get, with its secrets starred."""
+
+        def render(database: Database) -> Response:
+            device, layers = _found(database, mac_of(mac)), Layers(database)
+            fleet, model = (
+                layers.get_with_version(Scope(scope))
+                for scope in ("fleet", f"model:{device.model}")
+            )
+            shared = SharedLayers(fleet[0], model[0], (fleet[1], model[1]))
+            file = phone_file(device, shared, desk.public_url, starred=True)
+            left_out = str(len(file.skipped))
+            return Response(
+                file.body, media_type="text/xml", headers={"Linekey-Left-Out": left_out}
+            )
+
+        return await desk.read(render)
+
+    async def change_one(
+        request: Request, mac: str, if_match: str | None, how: Any
+    ) -> Response:
+        address = mac_of(mac)
+
+        def checked(device: Device) -> Device:
+            check_match(if_match, device_json(device))
+            changed: Device = how(device)
+            return changed
+
+        def change(database: Database) -> Device:
+            _found(database, address)
+            return Devices(database).change(address, checked, desk.clock())
+
+        return answer(device_json(await desk.change(request, change)))
+
+    return router
+
+
+def _found(database: Database, mac: Mac) -> Device:
+    device = Devices(database).find(mac)
+    if device is None:
+        raise ProblemError(
+            "not_found", f"no device {mac} is registered", f"PUT /devices/{mac} adds it"
+        )
+    return device
+
+
+def _json(database: Database, mac: Mac) -> dict[str, Any]:
+    return device_json(_found(database, mac))

@@ -1,0 +1,284 @@
+"""``/layers``: what all phones, or a model's, have; ``/vendor-cas``: who vouches."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from linekey.catalog.vendors import OperatorRule
+from linekey.certs.pem import parse_bundle
+from linekey.console.api.bodies import Body, LayerBody, LayerChange, Short, Text
+from linekey.console.api.desk import (
+    AllowUnknown,
+    Desk,
+    IfMatch,
+    JsonAnswer,
+    Page,
+    answer,
+    check_match,
+)
+from linekey.console.api.problems import ProblemError
+from linekey.errors import InputError
+from linekey.provisioning.document import Layer
+from linekey.provisioning.shown import layer_json
+from linekey.store.database import Database
+from linekey.store.layers import Layers, Scope
+from linekey.store.trust_list import Listed, ca_json, operator_rule
+from linekey.store.vendor_cas import VendorCas, describe_ca
+
+ScopePath = Annotated[str, Path(max_length=80, description="fleet, or model:D785.")]
+Fingerprint = Annotated[
+    str, Path(max_length=100, description="SHA-256 or SHA-1, or eight digits of it.")
+]
+
+
+class LayerShown(LayerBody):
+    """A layer with its name."""
+
+    scope: str
+    version: int
+    """Rises with every change; 0: never set."""
+
+
+class LayerPut(LayerBody):
+    """A whole layer."""
+
+    scope: Short | None = None
+    """Read only."""
+    version: int | None = None
+    """Read only."""
+
+
+class LayerPage(Page):
+    """All layers that were ever set."""
+
+    items: list[LayerShown]
+
+
+class CaShown(BaseModel):
+    """A CA whose device certificates are believed."""
+
+    subject: str
+    issuer: str
+    role: Literal["root", "intermediate"]
+    vendor: str | None
+    rule: str | None
+    rule_by: str | None
+    phones: str
+    generation: str | None
+    known: bool
+    known_as: str | None
+    sha256: str
+    sha1: str
+    not_before: str
+    not_after: str
+    key: str
+    signature_algorithm: str
+    signature_hash: str | None
+    added_at: str
+
+
+class CaPage(Page):
+    """All CAs."""
+
+    items: list[CaShown]
+
+
+class CaSaid(Body):
+    """What the operator says of the phones of a CA."""
+
+    vendor: Short | None = None
+    rule: Literal["cn-mac", "st-mac", "shared"] | None = None
+
+    def said(self) -> OperatorRule | None:
+        """It as the store has it. Raises InputError."""
+        return operator_rule(self.vendor, self.rule)
+
+
+class CaAdded(CaSaid):
+    """CAs to believe."""
+
+    pem: Annotated[Text, Field(min_length=1)]
+
+
+def layer_routes(desk: Desk) -> APIRouter:
+    """Return the paths of layers."""
+    router = APIRouter(tags=["layers"])
+
+    @router.get("/layers", response_model=LayerPage)
+    async def list_layers() -> Response:
+        """List the layers that were ever set; there is one for each model at most."""
+
+        def read(database: Database) -> list[dict[str, Any]]:
+            layers = Layers(database)
+            return [_json(layers, Scope(scope)) for scope in layers.scopes()]
+
+        items = await desk.read(read)
+        return JsonAnswer({"items": items, "total": len(items), "next": None})
+
+    @router.get("/layers/{scope}", response_model=LayerShown)
+    async def get_layer(scope: ScopePath) -> Response:
+        """Get a layer; an empty one where nothing was ever set."""
+        wanted = _scope(scope)
+        return answer(await desk.read(lambda d: _json(Layers(d), wanted)))
+
+    @router.put("/layers/{scope}", response_model=LayerShown)
+    async def put_layer(
+        request: Request,
+        scope: ScopePath,
+        body: LayerPut,
+        if_match: IfMatch = None,
+        allow_unknown: AllowUnknown = False,
+    ) -> Response:
+        """Say what a whole layer is; what is absent is taken away."""
+
+        def put(before: Layer) -> Layer:
+            return body.layer(before, allow_unknown)
+
+        return await change(request, scope, if_match, put)
+
+    @router.patch("/layers/{scope}", response_model=LayerShown)
+    async def patch_layer(
+        request: Request,
+        scope: ScopePath,
+        body: LayerChange,
+        if_match: IfMatch = None,
+        allow_unknown: AllowUnknown = False,
+    ) -> Response:
+        """Change a layer; what is absent stays as it is."""
+
+        def patch(before: Layer) -> Layer:
+            return body.apply(before, scope, allow_unknown)
+
+        return await change(request, scope, if_match, patch)
+
+    async def change(
+        request: Request, scope: str, if_match: str | None, how: Any
+    ) -> Response:
+        wanted = _scope(scope)
+
+        def do(database: Database) -> dict[str, Any]:
+            layers = Layers(database)
+            version = 0
+
+            def version_is(there: int) -> None:
+                nonlocal version
+                version = there
+
+            def checked(before: Layer) -> Layer:
+                document = _document(wanted, before, version)
+                check_match(if_match, document)
+                changed: Layer = how(before)
+                return changed
+
+            layers.change(wanted, checked, desk.clock(), version_is)
+            return _json(layers, wanted)
+
+        return answer(await desk.change(request, do))
+
+    return router
+
+
+def _scope(text: str) -> Scope:
+    try:
+        scope = Scope.parse(text)
+    except InputError as error:
+        raise ProblemError.of(error, "not_found") from None
+    if scope.mac is not None:
+        raise ProblemError(
+            "not_found",
+            "a phone's own layer is part of its record",
+            f"see /devices/{scope.mac}",
+        )
+    return scope
+
+
+def _json(layers: Layers, scope: Scope) -> dict[str, Any]:
+    return _document(scope, *layers.get_with_version(scope))
+
+
+def _document(scope: Scope, layer: Layer, version: int) -> dict[str, Any]:
+    return {"scope": scope.text, "version": version} | layer_json(layer)
+
+
+def ca_routes(desk: Desk) -> APIRouter:
+    """Return the paths of vendor CAs."""
+    router = APIRouter(tags=["vendor CAs"])
+
+    @router.get("/vendor-cas", response_model=CaPage)
+    async def list_cas() -> Response:
+        """List the CAs whose device certificates are believed, roots first."""
+        items = await desk.read(_cas)
+        return JsonAnswer({"items": items, "total": len(items), "next": None})
+
+    @router.post("/vendor-cas", status_code=201, response_model=CaPage)
+    async def add_cas(request: Request, body: CaAdded) -> Response:
+        """Believe the CAs of a PEM text; all of them, or none."""
+        said, at = body.said(), desk.clock()
+        bundle = parse_bundle(body.pem.encode())
+        if not bundle.certificates:
+            raise InputError("no certificate found", hint="give the CA in PEM form")
+        cas = [
+            describe_ca(certificate, at, said) for certificate in bundle.certificates
+        ]
+        named = {ca.certificate.sha256 for ca in cas}
+
+        def add(database: Database) -> list[dict[str, Any]]:
+            VendorCas(database).add(cas)
+            return [ca for ca in _cas(database) if ca["sha256"] in named]
+
+        items = await desk.change(request, add)
+        document = {"items": items, "total": len(items), "next": None}
+        return JsonAnswer(document, status_code=201)
+
+    @router.get("/vendor-cas/{fingerprint}", response_model=CaShown)
+    async def get_ca(fingerprint: Fingerprint) -> Response:
+        """Get a CA."""
+
+        def read(database: Database) -> dict[str, Any]:
+            sha256 = _find(database, fingerprint)
+            return next(ca for ca in _cas(database) if ca["sha256"] == sha256)
+
+        return answer(await desk.read(read))
+
+    @router.patch("/vendor-cas/{fingerprint}", response_model=CaShown)
+    async def say_of_ca(
+        request: Request, fingerprint: Fingerprint, body: CaSaid
+    ) -> Response:
+        """Say which rule the phones of a CA follow; nothing: linekey's catalogue's."""
+        said = body.said()
+
+        def say(database: Database) -> dict[str, Any]:
+            sha256 = _find(database, fingerprint)
+            VendorCas(database).say(sha256, said)
+            return next(ca for ca in _cas(database) if ca["sha256"] == sha256)
+
+        return answer(await desk.change(request, say))
+
+    @router.delete(
+        "/vendor-cas/{fingerprint}", status_code=204, response_class=Response
+    )
+    async def remove_ca(request: Request, fingerprint: Fingerprint) -> Response:
+        """Stop believing a CA, from the next handshake on."""
+
+        def remove(database: Database) -> None:
+            VendorCas(database).remove(_find(database, fingerprint))
+
+        await desk.change(request, remove)
+        return Response(status_code=204)
+
+    return router
+
+
+def _cas(database: Database) -> list[dict[str, Any]]:
+    cas = VendorCas(database).all()
+    listed = Listed(cas)
+    return [ca_json(ca, listed) for ca in cas]
+
+
+def _find(database: Database, fingerprint: str) -> str:
+    try:
+        return VendorCas(database).find(fingerprint).certificate.sha256
+    except InputError as error:
+        raise ProblemError.of(error, "not_found") from None

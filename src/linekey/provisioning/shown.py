@@ -1,0 +1,60 @@
+"""A phone's record and a layer as JSON values, for commands and for the API.
+
+Rule: a secret has ``"secret": true`` and no value, and no hash of one is in here.
+"""
+
+from typing import Any
+
+from linekey.catalog.known_settings import why_unknown
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer
+
+
+def device_json(device: Device) -> dict[str, Any]:
+    """Write a device as JSON values, without secrets and hashes of such."""
+    return {
+        "mac": device.mac.digits,
+        "vendor": device.vendor,
+        "model": device.model,
+        "firmware": None if device.firmware is None else str(device.firmware),
+        "label": device.label,
+        "state": device.state,
+        "revoked_reason": device.revoked_reason,
+        "generations": generations_of(device),
+        "token": token_state(device),
+        "digest_user": None if device.digest is None else device.digest.username,
+        "version": device.version,
+        "layer": layer_json(device.layer),
+    }
+
+
+def layer_json(layer: Layer) -> dict[str, Any]:
+    """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
+    plain, _ = layer.to_plain()
+    for entry, s in zip(plain["settings"], layer.settings, strict=True):
+        entry["known"] = why_unknown(s.name, s.idx) is None
+    plain["certificates"] = [
+        {
+            "subject": str(entry.certificate.subject),
+            "sha256": entry.certificate.sha256,
+            "not_after": entry.certificate.not_after,
+        }
+        for entry in layer.certificates
+    ]
+    return plain | {"unreadable": list(layer.unreadable)}
+
+
+def generations_of(device: Device) -> list[str] | None:
+    """The generations that a device is pinned to, in order; None: by its model."""
+    if device.generations is None:
+        return None
+    return sorted(generation.value for generation in device.generations)
+
+
+def token_state(device: Device) -> str:
+    """Say whether a device has a one-time token, and when it was used."""
+    if device.token_sha256 is None:
+        return "none"
+    if device.token_used_at is None:
+        return "unused"
+    return f"used {device.token_used_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,89 @@
+"""A change of a phone's record or a layer, as an operator asks for it.
+
+One meaning for the command line, the API and a change of many phones: what is not
+named stays as it is. Nothing here checks names of settings: that is for
+``catalog.known_settings.refuse_unknown``, which can be insisted against.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Self
+
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.models import Generation
+from linekey.errors import InputError
+from linekey.provisioning.device import Device, DigestCredential, State
+from linekey.provisioning.difference import slot_text
+from linekey.provisioning.document import Layer, Setting
+from linekey.store.device_csv import parse_model, parse_vendor
+
+
+class Stay(Enum):
+    """What stands for a value that is not to be changed, where None is a value."""
+
+    STAY = "stay"
+
+
+STAY = Stay.STAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceEdit:
+    """A change of a record. Raises InputError, when applied, for what cannot be."""
+
+    vendor: str | Stay = STAY
+    model: str | Stay | None = STAY
+    firmware: str | Stay | None = STAY
+    label: str | Stay = STAY
+    generations: Collection[Generation] | Stay | None = STAY
+    digest: DigestCredential | Stay | None = STAY
+    no_token: bool = False
+    state: State | Stay = STAY
+    reason: str = ""
+    """Why it is revoked."""
+    settings: tuple[Setting, ...] = ()
+    """Set, or set anew."""
+    unset: tuple[tuple[str, int | None], ...] = ()
+
+    @classmethod
+    def given(cls, **values: Any) -> Self:
+        """Make one of options, of which None says that they were not given."""
+        return cls(**{name: v for name, v in values.items() if v is not None})
+
+    def apply(self, device: Device) -> Device:
+        """Return the changed record."""
+        layer = without(device.layer, self.unset, str(device.mac))
+        device = replace(device, layer=layer.with_settings(*self.settings))
+        if self.vendor is not STAY:
+            device = replace(device, vendor=parse_vendor(self.vendor))
+        if self.model is not STAY:
+            model = self.model and parse_model(self.model, device.vendor)
+            device = replace(device, model=model or None)
+        if self.firmware is not STAY:
+            firmware = None if self.firmware is None else Firmware.parse(self.firmware)
+            device = replace(device, firmware=firmware)
+        if self.label is not STAY:
+            device = replace(device, label=self.label)
+        if self.generations is not STAY:
+            pinned = None if self.generations is None else frozenset(self.generations)
+            device = replace(device, generations=pinned or None)
+        if self.digest is not STAY:
+            device = replace(device, digest=self.digest)
+        if self.no_token:
+            device = replace(device, token_sha256=None, token_used_at=None)
+        if self.state is not STAY:
+            device = replace(device, state=self.state, revoked_reason=self.reason)
+        return device
+
+
+def without(layer: Layer, slots: Collection[tuple[str, int | None]], of: str) -> Layer:
+    """Take settings out of a layer. Raises InputError for one that it has not."""
+    for name, idx in slots:
+        if (name, idx) not in {s.slot for s in layer.settings}:
+            raise InputError(
+                f"{of} has no setting {slot_text(name, idx)!r} of its own",
+                hint=f"linekey device show {of}",
+            )
+        layer = layer.without_setting(name, idx)
+    return layer

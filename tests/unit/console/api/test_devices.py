@@ -1,0 +1,344 @@
+"""Phones by the API: as by commands, with ETags, all or nothing, nothing cut."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Setting
+from linekey.store.changes import ChangeSearch, read_changes
+from linekey.store.devices import Devices
+from linekey.store.layers import Layers
+from linekey.store.layers import Scope as LayerScope
+from linekey.store.tokens import Scope
+
+MAC = "000413AABBCC"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CANARY = "canary-93ab"
+RECORD = {
+    "model": "D785",
+    "label": "<b>Hall</b>",
+    "layer": {
+        "settings": [
+            {"name": "user_name", "idx": 1, "value": "4711"},
+            {"name": "user_pass", "idx": 1, "value": CANARY},
+        ],
+        "function_keys": [{"idx": 0, "type": "speed", "value": CANARY, "secret": True}],
+    },
+}
+
+
+def fill(world, count: int) -> None:
+    Devices(world.database).add_all(
+        [
+            Device(Mac(f"0004130{number:05X}"), "snom", "D785", label=f"Room {number}")
+            for number in range(count)
+        ],
+        NOW,
+    )
+
+
+async def test_put_makes_a_phone_and_then_changes_nothing(world) -> None:
+    async with world.client() as http:
+        made = await http.put(f"devices/{MAC}", json=RECORD)
+        assert made.status_code == 201, made.text
+        again = await http.put("devices/00:04:13:aa:bb:cc", json=RECORD)
+        assert again.status_code == 200
+        assert again.json() == made.json()
+        assert again.headers["etag"] == made.headers["etag"]
+        # What GET gives can be sent back as it is.
+        got = await http.get(f"devices/{MAC}")
+        back = await http.put(
+            f"devices/{MAC}", json=got.json(), headers={"If-Match": got.headers["etag"]}
+        )
+        assert (back.status_code, back.json()) == (200, got.json())
+        assert CANARY not in made.text + got.text
+        gone = await http.delete(f"devices/{MAC}")
+        assert (gone.status_code, gone.content) == (204, b"")
+        assert (await http.get(f"devices/{MAC}")).status_code == 404
+    layer = {}
+    with world.database.read() as connection:
+        lines = read_changes(connection, ChangeSearch(subject=f"device {MAC}"))
+    assert [line.action for line in lines] == ["remove", "add"]
+    assert {(line.who, line.place) for line in lines} == {("admin", "192.0.2.7")}
+    assert CANARY not in repr(lines)
+    assert layer == {}
+
+
+async def test_the_secret_that_is_kept_is_the_one_there_was(world) -> None:
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=RECORD)
+        got = (await http.get(f"devices/{MAC}")).json()
+        got["label"] = "Door"
+        assert (await http.put(f"devices/{MAC}", json=got)).status_code == 200
+        lost = {
+            "layer": {"settings": [{"name": "user_pass", "idx": 2, "secret": True}]}
+        }
+        answer = await http.put(f"devices/{MAC}", json=lost)
+        assert answer.status_code == 422
+    layer = Devices(world.database).get(Mac(MAC)).layer
+    assert {s.slot: s.value for s in layer.settings}["user_pass", 1] == CANARY
+    assert layer.function_keys[0].value == CANARY
+
+
+async def test_two_who_change_one_phone_do_not_lose_each_others_work(world) -> None:
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=RECORD)
+        seen = (await http.get(f"devices/{MAC}")).headers["etag"]
+        told = {"If-Match": seen}
+        first = await http.patch(f"devices/{MAC}", json={"label": "A"}, headers=told)
+        assert first.status_code == 200
+        for call in (
+            http.patch(f"devices/{MAC}", json={"label": "B"}, headers=told),
+            http.put(f"devices/{MAC}", json=RECORD, headers=told),
+            http.post(f"devices/{MAC}/revoke", headers=told),
+            http.delete(f"devices/{MAC}", headers=told),
+            http.patch(
+                f"devices/{MAC}",
+                json={"label": "B"},
+                headers={"If-Match": f"W/{first.headers['etag']}"},
+            ),
+            http.put(f"devices/{MAC}", json=RECORD, headers={"If-None-Match": "*"}),
+            http.put("devices/000413000001", json=RECORD, headers={"If-Match": "*"}),
+        ):
+            answer = await call
+            assert answer.status_code == 412
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["code"] == "stale"
+        assert (await http.get(f"devices/{MAC}")).json()["label"] == "A"
+        assert (await http.get("devices")).json()["total"] == 1
+
+
+async def test_a_list_goes_on_to_its_end(world) -> None:
+    fill(world, 25)
+    async with world.client(Scope.READ) as http:
+        found, url = [], "devices?limit=10&sort=-label&q=room"
+        while url:
+            page = (await http.get(url)).json()
+            assert page["total"] == 25
+            found += [device["label"] for device in page["items"]]
+            url = page["next"]
+        assert found == sorted(found, reverse=True)
+        assert len(set(found)) == 25
+        one = (await http.get("devices?label=room 7&model=D7*")).json()
+        assert [device["label"] for device in one["items"]] == ["Room 7"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("modle=D785", "did you mean model?"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=x", "limit"),
+        ("limit=1&limit=2", "given twice"),
+        ("sort=lable", "ordered by"),
+        ("cursor=xyz", "cursor"),
+        ("cursor=%00%ff", "cursor"),
+        ("state=lost", "state"),
+        (f"q={'x' * 10_000}", "256"),
+        ("where=user_pass[1]%3Dx", "secret"),
+        ("where=x", ""),
+    ],
+)
+async def test_a_bad_parameter_is_400_and_cured(world, query: str, said: str) -> None:
+    fill(world, 3)
+    async with world.client(Scope.READ) as http:
+        answer = await http.get(f"devices?{query}")
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    plain = answer.json()
+    assert said in plain["detail"] + plain["cure"]
+    assert plain["cure"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"modle": "D785"},
+        {"model": "D999"},
+        {"vendor": "nobody"},
+        {"firmware": "x"},
+        {"label": 5},
+        {"layer": {"settings": [{"name": "usr_name", "idx": 1, "value": "x"}]}},
+        {"layer": {"settings": [{"name": "user_name", "value": "x"}]}},
+        {"layer": {"settings": [{"name": "language", "value": "\0"}]}},
+        {"layer": {"settings": [{"name": "language", "value": "a"}] * 2}},
+        {"layer": {"certificates": [{"pem": "x"}]}},
+        {"state": "revoked"},
+        {"generations": ["md5"]},
+        [],
+        "x",
+        None,
+    ],
+)
+async def test_a_bad_record_is_422_and_nothing_is_made(world, body) -> None:
+    async with world.client() as http:
+        answer = await http.put(f"devices/{MAC}", json=body)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["cure"]
+        assert (await http.get("devices")).json()["total"] == 0
+
+
+async def test_an_unknown_setting_is_taken_on_the_callers_word(world) -> None:
+    body = {"layer": {"settings": [{"name": "usr_name", "idx": 1, "value": "x"}]}}
+    async with world.client() as http:
+        refused = await http.put(f"devices/{MAC}", json=body)
+        assert "allow_unknown=true" in refused.json()["cure"]
+        taken = await http.put(f"devices/{MAC}?allow_unknown=true", json=body)
+        assert taken.status_code == 201
+        back = await http.put(f"devices/{MAC}", json=taken.json())
+        assert back.status_code == 200
+
+
+async def test_the_help_desk_revokes_restores_and_makes_tokens(world) -> None:
+    fill(world, 1)
+    mac = "000413000000"
+    async with world.client(Scope.HELPDESK) as http:
+        revoked = await http.post(f"devices/{mac}/revoke", json={"reason": "stolen"})
+        assert revoked.json()["revoked_reason"] == "stolen"
+        restored = await http.post(f"devices/{mac}/restore")
+        assert restored.json()["state"] == "active"
+        made = await http.post(f"devices/{mac}/token")
+        assert set(made.json()) == {"mac", "token"}
+        shown = await http.get(f"devices/{mac}")
+        assert shown.json()["token"] == "unused"
+        assert made.json()["token"] not in shown.text
+
+
+async def test_a_password_is_set_and_shown_nowhere(world) -> None:
+    fill(world, 1)
+    async with world.client() as http:
+        answer = await http.post(
+            "devices/000413000000/digest", json={"username": "desk", "password": CANARY}
+        )
+        assert answer.json()["digest_user"] == "desk"
+        assert CANARY not in answer.text
+        assert CANARY not in (await http.get("changes")).text
+        patched = await http.patch("devices/000413000000", json={"no_digest": True})
+        assert patched.json()["digest_user"] is None
+
+
+async def test_a_patch_sets_unsets_and_resets(world) -> None:
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=RECORD)
+        body = {
+            "firmware": "10.1.33.33",
+            "model": None,
+            "layer": {
+                "set": [{"name": "language", "value": "Deutsch"}],
+                "unset": ["user_name[1]"],
+                "set_keys": [{"idx": 1, "type": "line"}],
+                "unset_keys": [{"idx": 0}],
+            },
+        }
+        answer = await http.patch(f"devices/{MAC}", json=body)
+        assert answer.status_code == 200, answer.text
+        plain = answer.json()
+        assert (plain["firmware"], plain["model"]) == ("10.1.33.33", None)
+        assert plain["label"] == RECORD["label"]
+        names = [setting["name"] for setting in plain["layer"]["settings"]]
+        assert names == ["user_pass", "language"]
+        assert [key["idx"] for key in plain["layer"]["function_keys"]] == [1]
+        again = await http.patch(f"devices/{MAC}", json=body)
+        assert again.status_code == 422
+
+
+async def test_the_file_is_what_the_phone_gets_but_for_its_secrets(world) -> None:
+    Layers(world.database).change(
+        LayerScope.fleet(), lambda old: old.with_settings(Setting("language", "x")), NOW
+    )
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=RECORD)
+        answer = await http.get(f"devices/{MAC}/file")
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert answer.headers["linekey-left-out"] == "0"
+    assert '<user_name idx="1">4711</user_name>' in answer.text
+    assert '<user_pass idx="1">********</user_pass>' in answer.text
+    assert "speed ********" in answer.text
+    assert "<language>x</language>" in answer.text
+    assert CANARY not in answer.text
+
+
+async def test_a_bulk_change_is_tried_and_then_done(world) -> None:
+    fill(world, 12)
+    body = {
+        "select": {"label": "room 1*"},
+        "change": {"layer": {"set": [{"name": "language", "value": "Deutsch"}]}},
+        "dry_run": True,
+    }
+    async with world.client() as http:
+        tried = (await http.post("devices/bulk", json=body)).json()
+        assert (tried["matched"], tried["changed"]) == (3, 3)
+        assert tried["items"][0]["changes"] == [
+            {"what": "setting language", "from": None, "to": "Deutsch"}
+        ]
+        assert (await http.get("changes?who=admin")).json()["total"] == 0
+        done = await http.post("devices/bulk", json=body | {"dry_run": False})
+        assert done.json()["items"] == tried["items"]
+        assert (await http.get("changes?who=admin")).json()["total"] == 3
+        again = await http.post("devices/bulk", json=body)
+        assert (again.json()["matched"], again.json()["changed"]) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"select": {}, "action": "revoke"},
+        {"select": {"all": True, "label": "x"}, "action": "revoke"},
+        {"select": {"all": True}},
+        {"select": {"all": True}, "action": "revoke", "change": {}},
+        {"select": {"all": True}, "action": "revoke", "expected": 11},
+        {"select": {"macs": ["000413000000", MAC]}, "action": "revoke"},
+        {"select": {"all": True}, "change": {"layer": {"unset": ["language"]}}},
+        {"select": {"all": True}, "change": {"model": "D999"}},
+    ],
+)
+async def test_a_bulk_change_never_half_applies(world, body) -> None:
+    fill(world, 12)
+    devices = Devices(world.database)
+    devices.change(
+        Mac("000413000000"),
+        lambda d: __import__("dataclasses").replace(
+            d, layer=d.layer.with_settings(Setting("language", "x"))
+        ),
+        NOW,
+    )
+    before = list(devices.all())
+    async with world.client() as http:
+        answer = await http.post("devices/bulk", json=body)
+        assert answer.status_code == 422, answer.text
+        assert (await http.get("changes?who=admin")).json()["total"] == 0
+    assert list(devices.all()) == before
+
+
+async def test_odd_labels_come_back_as_they_are(world) -> None:
+    labels = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "Zürich ☎", '"\\']
+    async with world.client() as http:
+        for number, label in enumerate(labels):
+            mac = f"00041300000{number}"
+            answer = await http.put(f"devices/{mac}", json={"label": label})
+            assert answer.json()["label"] == label
+        page = await http.get("devices")
+        assert [d["label"] for d in page.json()["items"]] == labels
+        assert page.headers["content-type"] == "application/json"
+
+
+async def test_a_mac_that_is_none_is_400(world) -> None:
+    async with world.client() as http:
+        answer = await http.get("devices/0004")
+    assert (answer.status_code, answer.json()["code"]) == (400, "parameter")
+
+
+async def test_a_database_that_is_gone_is_503_with_its_cause(world) -> None:
+    async with world.client() as http:
+        assert (await http.get("devices")).status_code == 200
+        world.database.state.database_file.unlink()
+        answer = await http.get("devices")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "storage.gone"
+    assert int(answer.headers["retry-after"]) > 0
+    assert json.loads(answer.content)["cure"]
