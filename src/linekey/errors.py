@@ -61,14 +61,14 @@ class Cause(StrEnum):
 _CAUSES = {
     Cause.BUSY: "another process holds the database's lock",
     Cause.SLOW: "the database does not answer in time",
-    Cause.UNREACHABLE: "the database cannot be connected to",
-    Cause.FULL: "the database has no room left",
-    Cause.READ_ONLY: "the database cannot be written",
+    Cause.UNREACHABLE: "linekey cannot connect to the database",
+    Cause.FULL: "the database has no space left",
+    Cause.READ_ONLY: "the database is read-only",
     Cause.DISK: "the database's file cannot be opened, read or written",
     Cause.DAMAGED: "the database is damaged",
     Cause.GONE: "the database's file was deleted or replaced",
-    Cause.OVERLOADED: "more waits for the database than may",
-    Cause.OTHER: "the database refuses",
+    Cause.OVERLOADED: "too many requests wait for the database",
+    Cause.OTHER: "the database reports an error",
 }
 
 

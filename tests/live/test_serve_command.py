@@ -139,7 +139,7 @@ async def test_it_names_everything_that_keeps_it_from_starting(place: Any) -> No
         cas.remove(ca.certificate.sha256)
     code, said = await try_serve(place)
     assert code == 2
-    for message in ("no vendor CA is trusted", "can read", "can get at the state"):
+    for message in ("no vendor CA is trusted", "can read", "can access the state"):
         assert message in said
     for cure in ("linekey trust add", "chmod 600", "chmod 700"):
         assert cure in said

@@ -166,7 +166,7 @@ async def test_garbage_and_a_stranger_end_their_own_connection_only() -> None:
         async with talking(there) as stream:
             assert (await ask(stream, request("OPTIONS"))).code == 200
     (ended,) = (said for said in told if said.cure)
-    assert "no SIP" in ended.sentence
+    assert "not SIP" in ended.sentence
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ def directory_settings(state: PhoneState, port: int, **more: str) -> PhoneState:
 @pytest.mark.parametrize(
     ("says", "closes", "reason"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", False, "something that is no SIP"),
-        (b"\x00\xff" * 9000, False, "something that is no SIP"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", False, "something that is not SIP"),
+        (b"\x00\xff" * 9000, False, "something that is not SIP"),
         (BIG, False, "announces a SIP body of '10485760'"),
         (ENDLESS, False, "headers of over"),
         (b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", True, "closed the connection"),
@@ -197,8 +197,8 @@ async def test_nobody_there_and_no_tls_there_are_two_reasons() -> None:
 @pytest.mark.parametrize(
     ("says", "closes", "reason"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "is no LDAP"),
-        (b"\xff" * 4096, False, "is no LDAP"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "is not LDAP"),
+        (b"\xff" * 4096, False, "is not LDAP"),
         (b"", True, "closed the connection"),
         (b"\x30\x84\x7f\xff\xff\xff" + b"\x00" * 6_000_000, False, "more than"),
         (b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01", True, "closed the connection"),

@@ -36,15 +36,16 @@ def _lines(data: bytes) -> Iterator[str]:
             data = data.decode("utf-16").encode()
         except UnicodeError:
             raise InputError(
-                "the file is cut, or no UTF-16", hint='save the table as "CSV UTF-8"'
+                "the file is cut off, or not UTF-16",
+                hint='save the table as "CSV UTF-8"',
             ) from None
     stream = io.BytesIO(data.removeprefix(codecs.BOM_UTF8))
     for number in itertools.count(1):
         line = stream.readline(MAX_LINE_BYTES + 1)
         if len(line) > MAX_LINE_BYTES:
             raise InputError(
-                f"line {number} has no end within {MAX_LINE_BYTES} bytes",
-                hint="look whether this is a table, one phone a line",
+                f"line {number} is longer than {MAX_LINE_BYTES} bytes",
+                hint="check that this is a CSV file with one phone per line",
             )
         if number > MAX_LINES and line:
             raise InputError(f"more than {MAX_LINES} lines", hint="split the file")

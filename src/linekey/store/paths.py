@@ -47,13 +47,13 @@ class StateDir:
         if root.exists() and not root.is_dir():
             raise StorageError(
                 f"the state folder {str(root)!r} is not a folder",
-                hint="name another with --state DIR",
+                hint="give another folder with --state DIR",
             )
         if not create and not root.is_dir():
             raise StorageError(
                 f"there is no state folder {str(root)!r}",
-                hint="name yours with --state DIR; linekey up or linekey device add "
-                "makes a new one",
+                hint="give yours with --state DIR; linekey up and linekey device add "
+                "make a new one",
             )
         state._folder(root)
         if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
@@ -186,9 +186,9 @@ class StateDir:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & _OTHERS:
             raise StorageError(
-                f"other users can get at {str(path)!r} (mode {mode:04o})",
-                hint=f"{cure} {path} — and if others may have read it, replace the "
-                "keys in it",
+                f"other users can access {str(path)!r} (mode {mode:04o})",
+                hint=f"{cure} {path}; if others may have read it, replace the keys "
+                "in it",
             )
 
     def _give_to_owner(self, path: Path) -> None:
@@ -217,12 +217,12 @@ def _sync_folder(path: Path) -> None:
 def _unwritable(root: Path) -> StorageError:
     return StorageError(
         f"the state folder {str(root)!r} cannot be read and written by this user",
-        hint="run linekey as the user who owns it, or name another with --state DIR",
+        hint="run linekey as its owner, or give another folder with --state DIR",
     )
 
 
 def _failed(what: str, path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"cannot {what} {str(path)!r}: {(error.strerror or str(error)).lower()}",
-        hint="give this user the right to it, or name another folder with --state DIR",
+        hint="let this user access it, or give another folder with --state DIR",
     )

@@ -207,7 +207,7 @@ class KeyRing:
             cipher = self._by_id.get(sealed[1:5])
         if sealed[:1] != _VERSION or cipher is None:
             raise StorageError(
-                f"the secrets of {place} are sealed with a key that is not in "
+                f"the secrets of {place} are encrypted with a key that is not in "
                 f"keys/{KEY_FILE}",
                 hint=LACKS_HINT,
             )

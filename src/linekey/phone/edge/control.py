@@ -133,8 +133,8 @@ def ask(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise StorageError(
             f"the process that runs the phone does not answer: {error}",
-            hint="look whether linekey phone run (or linekey up) still runs",
+            hint="check that linekey phone run (or linekey up) is still running",
         ) from error
     if not isinstance(answer, dict) or "ok" not in answer:
-        raise StorageError("the process that runs the phone hung up")
+        raise StorageError("the process that runs the phone closed the connection")
     return answer

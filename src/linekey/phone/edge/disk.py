@@ -70,8 +70,8 @@ class PhoneFolder:
         if text is None:
             raise InputError(
                 f"there is no virtual phone {self.path.name}",
-                hint="run it first: linekey phone run --mac … --model … "
-                "--setting-server …",
+                hint="run it first: linekey phone run --mac MAC --model MODEL "
+                "--setting-server URL",
             )
         try:
             document = json.loads(text)
@@ -79,7 +79,7 @@ class PhoneFolder:
             document = None
         if not isinstance(document, dict):
             raise StorageError(
-                f"{str(self.path / 'state.json')!r} is broken",
+                f"{str(self.path / 'state.json')!r} is damaged",
                 hint="restore it, or remove the folder to start the phone anew",
             )
         state = PhoneState.from_dict(

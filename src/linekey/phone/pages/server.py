@@ -116,7 +116,7 @@ def phone_policies(row: Profile) -> dict[str, Policy]:
     fallback = next((fitted[p.name] for p in order if p.name in fitted), None)
     if fallback is None:
         raise LinekeyError(
-            f"no current engine speaks what the {row.name}'s web server speaks",
+            f"no current TLS library supports what the {row.name}'s web server needs",
             hint="choose a firmware from 8.7.5.35 on",
         )
     result = {}

@@ -569,7 +569,11 @@ def test_a_page_that_renews_itself_stays_behind_what_was_asked_for_since() -> No
     [
         ({}, "ada", "ldap_server is not set"),
         ({"ldap_server": "x", "ldap_port": "none"}, "ada", "ldap_port cannot be"),
-        ({"ldap_server": "x", "ldap_search_filter": "(cn=%"}, "ada", "no LDAP filter"),
+        (
+            {"ldap_server": "x", "ldap_search_filter": "(cn=%"},
+            "ada",
+            "not an LDAP filter",
+        ),
         ({"ldap_server": "a b"}, "ada", "ldap_server cannot be"),
         ({"ldap_server": "x", "ldap_port": "9" * 5000}, "ada", "ldap_port cannot be"),
         (

@@ -152,11 +152,11 @@ class MessageReader:
     def _wrong(self, why: str) -> PeerError:
         if not self._understood:
             return PeerError(
-                f"the directory's answer is no LDAP: {why}", hint=_NO_LDAP_HINT
+                f"the directory's answer is not LDAP: {why}", hint=_NO_LDAP_HINT
             )
         return PeerError(
             f"the directory breaks the rules of LDAP: {why}",
-            hint="look at the server's log, and whether something stands in between",
+            hint="look in the server's log, and check for a device in between",
         )
 
 

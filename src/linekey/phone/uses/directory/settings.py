@@ -148,7 +148,7 @@ def _parse_filter(template: str, typed: str, name: str) -> LDAPFilter:
         return LDAPFilter.from_string(template.replace("%", escape(typed)))
     except ValueError as error:
         raise InputError(
-            f"{name} is no LDAP filter: {shown(str(error))}", hint=hint
+            f"{name} is not an LDAP filter: {shown(str(error))}", hint=hint
         ) from None
 
 
@@ -201,8 +201,8 @@ def _login(username: str, password: str | None, notes: list[str]) -> tuple[str, 
     if username and not password:
         raise InputError(
             "ldap_username is set, and ldap_password is empty",
-            hint="set ldap_password, or empty ldap_username to log in as nobody: that"
-            " is what servers make of a login without a password (RFC 4513 §5.1.2)",
+            hint="set ldap_password; or, for an anonymous login, empty ldap_username:"
+            " servers treat a login without a password as one (RFC 4513 §5.1.2)",
         )
     if not password:
         return "", ""

@@ -160,8 +160,8 @@ def _read_list(text: str, name: str) -> tuple[_Entry, ...]:
     if len(kinds) > 1:
         raise InputError(
             f"{name} has entries with transport=tls and entries without",
-            hint="write ;transport=tls behind each: a phone whose first server does "
-            "not answer would go on without TLS",
+            hint="add ;transport=tls to each: if the first server does not answer, the "
+            "phone would otherwise continue without TLS",
         )
     return entries
 
@@ -192,8 +192,7 @@ def _read_entry(text: str, name: str) -> _Entry:
         transports = {"tls"} if transports <= {"tls", "tcp"} else transports | {"tls"}
     if len(transports) > 1 or not transports <= {"tls"} | _PLAIN:
         raise InputError(
-            f"{name} has a transport that cannot be: "
-            f"{', '.join(sorted(transports))[:60]!r}",
+            f"{name} has an unknown transport: {', '.join(sorted(transports))[:60]!r}",
             hint="write ;transport=tls once, or udp or tcp for no TLS",
         )
     return _Entry(match["host"].strip("[]"), port, next(iter(transports), ""))

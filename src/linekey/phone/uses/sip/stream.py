@@ -96,7 +96,7 @@ class SipReader:
                 raise PeerError(
                     f"the SIP server sent headers of over {MAX_HEADERS} bytes"
                     if self._buffer.startswith(b"SIP/2.0 ")
-                    else "the peer sends something that is no SIP",
+                    else "the peer sends something that is not SIP",
                     hint="check that host and port are those of a SIP server over TLS",
                 )
             return False
@@ -144,8 +144,8 @@ def _content_length(head: bytes) -> int:
             lengths.add(value.strip())
     if len(lengths) != 1:
         raise PeerError(
-            "the peer sent a SIP message with no one Content-Length, which TLS needs",
-            hint="the server must say Content-Length in every message (RFC 3261 §18.3)",
+            "the peer sent a SIP message without exactly one Content-Length",
+            hint="over TLS every message needs one (RFC 3261 §18.3)",
         )
     text = lengths.pop()
     if not text.isdigit() or len(text) > 9 or int(text) > MAX_BODY:

@@ -203,7 +203,7 @@ def _response(start: str, headers: Headers, body: bytes) -> Response | Flawed:
 def _request(start: str, headers: Headers, body: bytes) -> Request | Flawed:
     words = start.split(" ")
     if not headers.getlist("Via") and not _VERSION.fullmatch(words[-1]):
-        raise PeerError("the peer sends something that is no SIP", hint=_NO_SIP)
+        raise PeerError("the peer sends something that is not SIP", hint=_NO_SIP)
     request = Request(words[0], URI(scheme="", host=""), body)
     request.headers = headers
 

@@ -160,7 +160,7 @@ def test_a_referral_is_not_followed_and_cured() -> None:
 def test_too_much_and_no_ldap_raise_the_one_error() -> None:
     looked_up = lookup()
     looked_up.begin()
-    with pytest.raises(PeerError, match="no LDAP"):
+    with pytest.raises(PeerError, match="not LDAP"):
         looked_up.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     looked_up = lookup()
     looked_up.begin()
@@ -171,7 +171,7 @@ def test_too_much_and_no_ldap_raise_the_one_error() -> None:
 def test_a_value_cut_inside_a_message_raises_the_one_error() -> None:
     looked_up = lookup()
     looked_up.begin()
-    with pytest.raises(PeerError, match="no LDAP"):
+    with pytest.raises(PeerError, match="not LDAP"):
         looked_up.receive(b"0\x0e\x02\x01\x01a\t\n\x81\x00\x04L\x04\x00\xa3\xae")
 
 

@@ -102,7 +102,9 @@ CASES = [
     Case("3.3.6", "invut", (415,), "§8.2.3"),
     Case("3.3.7", "regaut01", (405,), "§8.2.1"),
     Case("3.3.8", "multi01", (400,), "§7.3.1", told="more than once"),
-    Case("3.3.9", "mcl01", (400,), "§18.3", False, "no one Content-Length"),
+    Case(
+        "3.3.9", "mcl01", (400,), "§18.3", False, "without exactly one Content-Length"
+    ),
     Case("3.3.10", "bcast", (), "§8.1.3.3", told="more than one Via"),
     Case("3.3.11", "zeromf", (200,), "§16.3 binds proxies, not the end"),
     Case("3.3.12", "cparam01", (405,), "§8.2.1"),
@@ -110,7 +112,7 @@ CASES = [
     Case("3.3.14", "regescrt", (405,), "§8.2.1"),
     Case("3.3.15", "sdp01", (486,), "§21.4.21: busy, whatever it accepts"),
     Case(
-        "3.4.1", "inv2543", (400,), "§18.3: no length on a stream", False, "which TLS"
+        "3.4.1", "inv2543", (400,), "§18.3: no length on a stream", False, "exactly one"
     ),
 ]
 
