@@ -77,7 +77,11 @@ class ApiSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """What one peer, or all of them together, may use up."""
+    """What one peer, or all of them together, may use up.
+
+    The phone's own pages and the lab's menu stand behind the same door, with these
+    defaults.
+    """
 
     half_open: Count = 512
     """Handshakes, in each worker, that may be under way: from a whole ClientHello to
@@ -103,8 +107,9 @@ class LimitSettings(_Section):
     """Bytes a client may send before the handshake's end, its certificates included.
     OpenSSL allows 102,400 for a certificate list (SSL_MAX_CERT_LIST_DEFAULT)."""
     handshake_s: Seconds = 10.0
-    """Seconds from accept to the handshake's end, however steadily bytes drip in. An
-    RSA-1024 phone of 2008 signs in about one second."""
+    """Seconds for a whole ClientHello and its turn, and as long again for the rest of
+    the handshake, however steadily bytes drip in. An RSA-1024 phone of 2008 signs in
+    about one second."""
     shed_after_s: Seconds = 2.0
     """Seconds after which, while there are more than ``half_open`` connections without
     a whole ClientHello, these are closed, all at once; silent or dripping. A handshake

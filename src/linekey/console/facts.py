@@ -1,6 +1,8 @@
 """What the status page shows, as values, and where it comes from.
 
 Rule: nothing here holds a secret: no password, no token, no key, no configuration.
+A further column is a field here, its reading in ``source``, its cell in the template
+``parts.html``.
 """
 
 from collections.abc import Sequence

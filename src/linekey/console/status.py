@@ -8,7 +8,7 @@ Where the facts cannot be read, it is 503 with a page that says why.
 Rules: no page loads anything from elsewhere and none runs a script (the CSP says so);
 a request whose Host, read whole, is not a loopback name is refused, so that no website
 can read the page through a name that it points at 127.0.0.1 (DNS rebinding); nothing
-shown is secret (see ``status_facts``).
+shown is secret (see ``console.facts``).
 """
 
 import dataclasses

@@ -57,6 +57,7 @@ SILENCE_S: Final = 120.0
 """A connection without a byte for so long is closed; phones ping every minute."""
 MAX_CONNECTIONS: Final = 64
 _LIMITS: Final = Limits(handshake_s=SILENCE_S)
+"""The registrar stands on loopback, for few: a phone that is slow may be looked at."""
 _EXPIRES: Final = re.compile(r";\s*expires\s*=\s*[^;,]*", re.ASCII | re.IGNORECASE)
 
 METHODS: Final = ("REGISTER", "OPTIONS")

@@ -47,7 +47,10 @@ class Save(Command):
 
 @dataclass(frozen=True, slots=True)
 class ApplySettings(Command):
-    """Settings changed; whatever hangs on them (SIP, pages) is to look again."""
+    """Settings changed; whatever hangs on them (SIP, pages) is to look again.
+
+    A command, which no use takes: take ``RoundEnded`` and ``SettingEntered``.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ from linekey.wire.carry import READ_SIZE, carry
 
 CONNECT_LIMIT_S: Final = 10.0
 HANDSHAKE_LIMIT_S: Final = 15.0
+"""Seconds. Whole answers have limits of their own: ``phone.edge.http``, and the
+directory's and 802.1X's edges."""
 _CLOSE_LIMIT_S: Final = 1.0
 
 _UNLIKE_TLS: Final = "something listens there and does not answer as TLS does"

@@ -7,7 +7,11 @@ show what it shows and offer what it offers.
 
 A folder holds ``events`` (events in the past tense, commands in the imperative),
 ``handle`` (a pure function for each event, what is shown of it, and this value) and,
-where commands take their time, ``edge`` with ``CARRIES``.
+where commands take their time, ``edge`` with ``CARRIES``. ``firmware`` is the smallest
+whole one. Outside the folder a use has its line in ``all``, a row for each setting of
+its own in ``catalog/data/known_settings.tsv`` (the server refuses unknown names), its
+rules with sources in ``tools/fidelity_rules.py``, and a section in
+``docs/howto/phone-uses.md``.
 """
 
 from collections.abc import Callable, Mapping
