@@ -17,32 +17,36 @@ from linekey.cli.output import console, emit_json, note
 from linekey.mac import parse_mac
 from linekey.store.changes import ChangeLine, ChangeSearch, count_changes, read_changes
 
-app = make_app("Who changed what, when, and from where.", no_args_is_help=False)
+app = make_app(
+    "Show who changed what, when, and from where.\n\n"
+    "For example: `linekey audit --mac 000413AABBCC --since 7d`.",
+    no_args_is_help=False,
+)
 
 _TimeOption = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Such as 2h or 7d ago, or 2026-01-31T12:00."),
+    typer.Option(metavar="WHEN", help="2h or 7d (ago), or a time: 2026-01-31T12:00."),
 ]
 
 
 @app.callback(invoke_without_command=True)
 def audit(
     who: Annotated[
-        str, typer.Option(help="Only by this system account, or this token's name.")
+        str, typer.Option(help="Only changes by this system account or API token.")
     ] = "",
     mac: Annotated[
-        str | None, typer.Option(metavar="MAC", help="Only of this phone.")
+        str | None, typer.Option(metavar="MAC", help="Only changes of this phone.")
     ] = None,
     subject: Annotated[
         str,
         typer.Option(
-            help="Only of this: 'layer fleet', 'vendor-ca SHA256', 'token NAME'."
+            help="Only changes of 'layer fleet', 'vendor-ca SHA256' or 'token NAME'."
         ),
     ] = "",
     since: _TimeOption = None,
     until: _TimeOption = None,
     limit: Annotated[
-        int, typer.Option(min=0, help="The newest so many; 0: all.")
+        int, typer.Option(min=0, help="Show at most the newest N changes; 0: all.")
     ] = 100,
     state: StateOption = None,
     json: JsonOption = False,
@@ -67,7 +71,7 @@ def audit(
     if total > len(lines):
         note(f"{len(lines)} of {total} changes; --limit 0 shows all")
     if not total:
-        note("nothing on record that fits")
+        note("no matching entries")
 
 
 def printable_line(line: ChangeLine) -> str:

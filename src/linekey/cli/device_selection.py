@@ -34,7 +34,7 @@ WhereFilter = Annotated[
         metavar="NAME=VALUE",
         help="Only phones where this column (vendor, firmware, state …) or setting of "
         "their own is so, such as 'user_host[1]=*.example.com'; with nothing after the "
-        "=, where it is not set; again for more, which must hold as well.",
+        "=, where it is not set. May be repeated: all must match.",
     ),
 ]
 FileFilter = Annotated[
@@ -42,7 +42,7 @@ FileFilter = Annotated[
     typer.Option(
         "--file",
         metavar="FILE",
-        help="Only phones whose MACs stand in this file, one a line (or the first "
+        help="Only phones whose MACs are in this file, one per line (or the first "
         "column of a table).",
     ),
 ]
@@ -96,7 +96,7 @@ def read_macs(path: Path) -> frozenset[Mac]:
                 f"{path}:{number}: {error.message}", hint=error.hint
             ) from None
     if not found:
-        raise InputError(f"{path} has no MAC", hint="write one a line")
+        raise InputError(f"{path} has no MAC", hint="write one MAC per line")
     return frozenset(found)
 
 

@@ -13,9 +13,9 @@ from linekey.errors import InputError
 from linekey.store.tokens import ApiTokens, Scope
 
 app = make_app(
-    """Who may use the HTTP API, and for what.
+    """Manage the tokens for the HTTP API.
 
-    A program that uses the API shows a token with each request. Such as:
+    A program that uses the API sends a token with each request. For example:
 
         linekey token add pbx --scope admin --expires 365d
 
@@ -30,7 +30,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 @app.command()
 def add(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Yours, such as pbx; for the audit.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the token, such as pbx, for the audit."
+        ),
     ],
     scope: Annotated[
         Scope,
@@ -41,12 +44,15 @@ def add(
     ],
     expires: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="30d from now, or 2027-01-31; else never."),
+        typer.Option(
+            metavar="WHEN",
+            help="End of the token: 30d (from now) or 2027-01-31. Default: none.",
+        ),
     ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a token. It is shown here and never again."""
+    """Make a token. It is shown only now."""
     at = now()
     ends = None
     if expires is not None:
@@ -55,7 +61,7 @@ def add(
                 ends = at + timedelta(**{_UNITS[found[2]]: int(found[1])})
             except OverflowError:
                 raise InputError(
-                    f"not a time to come: {expires!r}", hint="leave --expires out"
+                    f"not a time in the future: {expires!r}", hint="leave out --expires"
                 ) from None
         else:
             ends = parse_when(expires, at)
@@ -73,7 +79,7 @@ def add(
 
 @app.command("list")
 def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the tokens: scope, state, end, and when each was last used."""
+    """List the tokens: scope, state, end, and last use."""
     at = now()
     with opened(state) as database:
         tokens = [one.as_json(at) for one in ApiTokens(database).all()]
@@ -101,7 +107,7 @@ def revoke(
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Revoke a token: from the next request on it opens nothing."""
+    """Revoke a token. It is refused from the next request on."""
     with opened(state) as database:
         token = ApiTokens(database).revoke(name, now())
     if json:

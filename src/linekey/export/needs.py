@@ -252,24 +252,24 @@ def _notes(
     notes = []
     if not count:
         notes.append(
-            "no phone is registered: the lists are those of today's phones (TLS 1.2);"
-            " register the fleet with linekey device add or import, and export again"
+            "no phone is registered: the lists fit current phones (TLS 1.2); register"
+            " yours with linekey device add or import, and export again"
         )
     if no_model:
         notes.append(
-            "model not known, taken for a phone of today (TLS 1.2 and 1.3): "
-            f"{_listed(no_model)}; say it with linekey device set MAC --model MODEL"
+            "model not in the record, treated as a current phone (TLS 1.2 and 1.3): "
+            f"{_listed(no_model)}; set it: linekey device set MAC --model MODEL"
         )
     if strange:
         notes.append(
-            "model not in the catalogue, taken for a phone of today (TLS 1.2 and 1.3 "
-            f"with modern suites): {_listed(strange)}; an older one is not served: if "
-            "the server's log shows one refused, export with --min-version 1.0"
+            "model not in the catalogue, treated as a current phone (TLS 1.2 and 1.3 "
+            f"with modern suites): {_listed(strange)}; older ones are refused: if the "
+            "server's log shows such a phone, export with --min-version 1.0"
         )
     if no_firmware:
         notes.append(
-            "firmware not known, taken for the newest: "
-            f"{_listed(no_firmware)}; say it with linekey device set MAC --firmware V"
+            "firmware not in the record, treated as the newest: "
+            f"{_listed(no_firmware)}; set it: linekey device set MAC --firmware V"
         )
     return tuple(notes)
 

@@ -42,10 +42,10 @@ PEERS: dict[str, Peer] = {
             "nginx",
             "nginx",
             443,
-            "HTTPS before linekey, or with the phones' files",
+            "HTTPS proxy for linekey, or server of the phones' files",
             (
-                ("nginx.conf", "nginx.conf.j2", "the whole configuration"),
-                ("linekey-nginx.service", "nginx.service.j2", "systemd's unit"),
+                ("nginx.conf", "nginx.conf.j2", "the complete configuration"),
+                ("linekey-nginx.service", "nginx.service.j2", "the systemd unit"),
             ),
             ("nginx -t -c {folder}/nginx.conf", "nginx -c {folder}/nginx.conf"),
             forwards=True,
@@ -57,10 +57,10 @@ PEERS: dict[str, Peer] = {
             "haproxy",
             "HAProxy",
             443,
-            "HTTPS before linekey",
+            "HTTPS proxy for linekey",
             (
-                ("haproxy.cfg", "haproxy.cfg.j2", "the whole configuration"),
-                ("linekey-haproxy.service", "haproxy.service.j2", "systemd's unit"),
+                ("haproxy.cfg", "haproxy.cfg.j2", "the complete configuration"),
+                ("linekey-haproxy.service", "haproxy.service.j2", "the systemd unit"),
             ),
             ("haproxy -c -f {folder}/haproxy.cfg", "haproxy -f {folder}/haproxy.cfg"),
             forwards=True,
@@ -69,10 +69,10 @@ PEERS: dict[str, Peer] = {
             "apache",
             "Apache httpd",
             443,
-            "HTTPS before linekey, or with the phones' files",
+            "HTTPS proxy for linekey, or server of the phones' files",
             (
-                ("apache.conf", "apache.conf.j2", "the whole configuration"),
-                ("linekey-apache.service", "apache.service.j2", "systemd's unit"),
+                ("apache.conf", "apache.conf.j2", "the complete configuration"),
+                ("linekey-apache.service", "apache.service.j2", "the systemd unit"),
             ),
             (
                 "apache2 -t -f {folder}/apache.conf",
@@ -101,7 +101,7 @@ PEERS: dict[str, Peer] = {
                 (
                     "linekey-kamailio.service",
                     "kamailio.service.j2",
-                    "systemd's unit",
+                    "the systemd unit",
                 ),
             ),
             (
@@ -118,11 +118,11 @@ PEERS: dict[str, Peer] = {
             "slapd",
             "OpenLDAP slapd",
             636,
-            "LDAPS: the phone book, for phones alone",
+            "LDAPS: the phone book, only for phones",
             (
-                ("slapd.conf", "slapd.conf.j2", "the whole configuration"),
+                ("slapd.conf", "slapd.conf.j2", "the complete configuration"),
                 ("phonebook.ldif", "slapd-phonebook.ldif.j2", "the empty phone book"),
-                ("linekey-slapd.service", "slapd.service.j2", "systemd's unit"),
+                ("linekey-slapd.service", "slapd.service.j2", "the systemd unit"),
             ),
             (
                 "slaptest -u -f {folder}/slapd.conf",
@@ -142,13 +142,13 @@ PEERS: dict[str, Peer] = {
             1812,
             "802.1X: EAP-TLS with the phones' certificates",
             (
-                ("radiusd.conf", "radiusd.conf.j2", "the whole configuration"),
+                ("radiusd.conf", "radiusd.conf.j2", "the complete configuration"),
                 ("clients.conf", "radius-clients.conf.j2", "switches and secrets"),
                 ("phones", "radius-phones.j2", "the phones that may log in"),
                 (
                     "linekey-freeradius.service",
                     "freeradius.service.j2",
-                    "systemd's unit",
+                    "the systemd unit",
                 ),
             ),
             (
@@ -170,5 +170,6 @@ def find_peer(name: str) -> Peer:
         return PEERS[name]
     except KeyError:
         raise InputError(
-            f"no peer is called {name!r}", hint=f"one of {', '.join(PEERS)}"
+            f"not a server that linekey exports to: {name!r}",
+            hint=f"give one of {', '.join(PEERS)}",
         ) from None

@@ -139,9 +139,9 @@ def _backend_notes(request: Request) -> tuple[str, ...]:
     if not isinstance(backend, Endpoint) or not is_loopback(backend.host):
         return ()
     return (
-        f"every user of this machine can reach {backend.text} as the proxy does, and "
-        "pass for any phone; use --backend unix:PATH, unless nobody but root, linekey "
-        "and the proxy runs anything here",
+        f"every user of this machine can connect to {backend.text} and pretend to be "
+        "any phone; use --backend unix:PATH, unless only root, linekey and the proxy "
+        "run programs on this machine",
     )
 
 
@@ -153,18 +153,19 @@ def _listed(names: tuple[str, ...], limit: int = 8) -> str:
 def _check(peer: Peer, request: Request) -> None:
     if not request.authorities:
         raise InputError(
-            "no vendor CA is trusted, so no phone could prove itself",
+            "no vendor CA is trusted, so every phone would be refused",
             hint="linekey trust add FILE, with the vendor's root and intermediates",
         )
     if request.files is not None and not peer.serves:
         raise InputError(
             f"{peer.title} serves no files",
-            hint="nginx and apache do; leave --files out",
+            hint="nginx and apache do; leave out --files",
         )
     if request.client_certificates == "optional" and not peer.may_go_without:
         raise InputError(
-            f"{peer.title} serves no phone without a certificate",
-            hint="kamailio does, by the SIP password; leave --client-certificates out",
+            f"{peer.title} accepts no phone without a certificate",
+            hint="kamailio accepts them, by SIP password; or leave out "
+            "--client-certificates",
         )
     if peer.forwards and request.files is None and request.backend is None:
         raise InputError(
@@ -186,9 +187,9 @@ def _authorities(
     kept = tuple(c for c, why in reads.items() if not why)
     if not kept:
         raise InputError(
-            "no trusted vendor puts the MAC into the CN, and the MAC rule reads that",
+            "no trusted vendor puts the MAC into the CN, where this server reads it",
             hint="let nginx, haproxy or apache forward to linekey serve instead; "
-            "linekey trust list says where each CA's phones have it",
+            "linekey trust list shows where each CA puts the MAC",
         )
     notes = [
         f"left out of the bundle, {why}: {c.label}" for c, why in reads.items() if why

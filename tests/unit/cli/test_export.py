@@ -168,7 +168,7 @@ def test_it_says_which_command_serves_the_proxy_and_who_else_could_be_it(
     tcp = run(state, "haproxy", *NAME, *out, "--backend", "http://127.0.0.1:8443")
     said = tcp.stderr.replace("\n", " ")
     assert "--behind-proxy 127.0.0.1 --host 127.0.0.1 --port 8443" in said
-    assert "every user of this machine can reach 127.0.0.1:8443" in said
+    assert "every user of this machine can connect to 127.0.0.1:8443" in said
     private = run(state, "haproxy", *NAME, *out, "--backend", "http://10.0.0.5:8443")
     assert "every user of this machine" not in private.stderr.replace("\n", " ")
 
@@ -222,7 +222,7 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["caddy"], "no peer is called 'caddy'"),
+        (["caddy"], "not a server that linekey exports to: 'caddy'"),
         (["nginx", "--backend", "http://8.8.8.8:80"], "neither loopback nor private"),
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),

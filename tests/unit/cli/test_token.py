@@ -43,7 +43,10 @@ def test_a_token_is_made_listed_and_revoked(tmp_path: Path) -> None:
         (["add", "a b", "--scope", "read"], "not a token's name"),
         (["add", "a", "--scope", "read", "--expires", "soon"], "not a time"),
         (["add", "a", "--scope", "read", "--expires", "2020-01-01"], "opens nothing"),
-        (["add", "a", "--scope", "read", "--expires", "999999w"], "not a time to come"),
+        (
+            ["add", "a", "--scope", "read", "--expires", "999999w"],
+            "not a time in the future",
+        ),
         (["add", "a", "--scope", "root"], "--scope"),
         (["revoke", "a"], "no token"),
     ],

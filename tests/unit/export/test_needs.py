@@ -90,7 +90,7 @@ def test_unknown_models_and_firmwares_are_taken_for_new_and_named() -> None:
 def test_a_model_that_the_catalogue_does_not_have_is_said_with_a_cure_that_fits() -> None:  # fmt: skip
     needs = fleet_needs([phone("T46S"), phone(None, None, 2)])
     unset, strange = needs.notes
-    assert "model not known" in unset
+    assert "model not in the record" in unset
     assert "000413000002" in unset
     assert "000413000001" not in unset
     assert "not in the catalogue" in strange
