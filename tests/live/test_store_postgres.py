@@ -33,6 +33,12 @@ from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.document import Layer, Mark, Setting
 from linekey.settings import LogSettings
 from linekey.store import postgres
+from linekey.store.changes import (
+    Actor,
+    ChangeSearch,
+    count_changes,
+    read_changes,
+)
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log, read_log
@@ -40,7 +46,9 @@ from linekey.store.device_csv import parse_device_table
 from linekey.store.device_export import table_rows
 from linekey.store.device_import import How, import_table
 from linekey.store.devices import Devices
-from linekey.store.layers import Layers, Scope
+from linekey.store.layers import Layers
+from linekey.store.layers import Scope as LayerScope
+from linekey.store.log_search import LogSearch, count_lines, find_lines
 from linekey.store.paths import StateDir
 from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
@@ -48,6 +56,7 @@ from linekey.store.retention import Retention, keep_within
 from linekey.store.schema import devices, layers, meta, metadata
 from linekey.store.selection import EVERYTHING, Order, SortBy
 from linekey.store.strangers import NETWORKS_A_MINUTE
+from linekey.store.tokens import ApiTokens, Scope
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
 pytestmark = pytest.mark.peer("postgres")
@@ -241,7 +250,7 @@ async def test_devices_and_layers_are_read_as_they_are_now(database: Database) -
         found = await registry.find(MAC, await registry.revision())
         assert found is not None
         assert found.state == "revoked"
-        layers.change(Scope.fleet(), lambda _: device.layer, NOW)
+        layers.change(LayerScope.fleet(), lambda _: device.layer, NOW)
         assert (
             await registry.layers("D785", await registry.revision())
         ).fleet == device.layer
@@ -492,7 +501,9 @@ def test_a_database_of_the_schema_before_is_brought_up_to_date(
         for column in ("times", "last_at", "network", "minute"):
             connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
         connection.exec_driver_sql("DROP TABLE refusal_lines")
-        connection.exec_driver_sql("DROP TABLE secret_names")  # of the next schema
+        connection.exec_driver_sql(
+            "DROP TABLE secret_names, api_tokens, changes"
+        )  # of the next schema
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
     with open_database(state, url) as database:
         (line,) = read_log(database)
@@ -515,7 +526,7 @@ def test_marks_and_the_older_databases_sealing_are_the_same_there(
     Devices(database).add(Device(MAC, "snom", layer=plain), NOW)
     fleet = Layers(database)
     fleet.change(
-        Scope.fleet(),
+        LayerScope.fleet(),
         lambda old: old.with_settings(Setting("site_code", "c-2", mark=Mark.SECRET)),
         NOW,
     )
@@ -531,7 +542,7 @@ def test_marks_and_the_older_databases_sealing_are_the_same_there(
     url = database.engine.url.render_as_string(hide_password=False)
     with open_database(state, url) as newer:
         assert "canary-3" not in plain_columns(newer)
-        (setting,) = Layers(newer).get(Scope.fleet()).settings
+        (setting,) = Layers(newer).get(LayerScope.fleet()).settings
         assert (setting.value, setting.secret) == ("canary-3", True)
 
 
@@ -573,3 +584,46 @@ def test_many_phones_are_changed_at_once(database: Database) -> None:
     done = import_table(devices, table, How.SYNC, NOW, removals=3)
     assert [one.action for one in done] == ["remove"] * 3
     assert devices.count() == 1
+
+
+def test_tokens_and_the_record_of_changes_are_the_same_there(
+    database: Database,
+) -> None:
+    tokens = ApiTokens(database.acting(Actor("anna", "192.0.2.9")))
+    made = tokens.add("pbx", Scope.ADMIN, NOW + timedelta(days=1), NOW)
+    found = tokens.find(made)
+    assert found is not None
+    tokens.used(found, NOW)
+    assert tokens.revoke("pbx", NOW).used_at == NOW
+    layers_ = Layers(database)
+    layers_.change(
+        LayerScope.fleet(),
+        lambda old: old.with_settings(Setting("language", "x-1")),
+        NOW,
+    )
+    layer = Layer((Setting("language", "y", mark=Mark.SECRET),))
+    Devices(database).add(Device(MAC, "snom", layer=layer), NOW)
+    search = ChangeSearch(who="anna", since=NOW, until=NOW + timedelta(seconds=1))
+    with database.read() as connection:
+        assert count_changes(connection, search) == 2
+        assert "x-1" not in repr(read_changes(connection, ChangeSearch()))
+        newest = read_changes(connection, search, limit=1)
+        rest = read_changes(connection, search, before=newest[0].row_id)
+    assert [line.action for line in (*newest, *rest)] == ["remove", "add"]
+    keep_within(database, Retention(0, 0, 9, change_days=1), NOW + timedelta(days=2))
+    with database.read() as connection:
+        assert count_changes(connection, ChangeSearch()) == 0
+
+
+async def test_the_lists_of_the_api_go_on_there_as_in_sqlite(
+    database: Database,
+) -> None:
+    async with DecisionLog(database) as log:
+        for number in range(5):
+            await log.record(entry(at=NOW + timedelta(minutes=number), mac=MAC))
+    search = LogSearch(mac=MAC, since=NOW + timedelta(minutes=1), reason="own_file")
+    with database.read() as connection:
+        assert count_lines(connection, search) == 4
+        newest = find_lines(connection, search, before=None, limit=3)
+        rest = find_lines(connection, search, before=newest[-1].row_id, limit=3)
+    assert [one.at.minute for one in (*newest, *rest)] == [4, 3, 2, 1]
