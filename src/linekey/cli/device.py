@@ -4,7 +4,7 @@ Rule: no secret is ever shown; where one is, it says "(set)". The one exception 
 one-time token, when it is made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,20 @@ import typer
 
 from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
+from linekey.cli.device_selection import (
+    AllOption,
+    DryRunOption,
+    FileFilter,
+    LabelFilter,
+    MaybeMac,
+    ModelFilter,
+    SearchFilter,
+    WhereFilter,
+    YesOption,
+    change_selected,
+    selection_of,
+    which,
+)
 from linekey.cli.device_tables import export, import_
 from linekey.cli.layer_text import (
     layer_lines,
@@ -29,13 +43,14 @@ from linekey.cli.opening import (
     printable,
     read_secret,
 )
-from linekey.cli.output import console, emit_json, note, warn
+from linekey.cli.output import console, emit_json, emit_json_list, emit_line, note, warn
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Setting, parse_setting, parse_slot
 from linekey.provisioning.shown import device_json, generations_of, token_state
 from linekey.store.devices import Devices
 from linekey.store.edit import DeviceEdit, without
+from linekey.store.selection import Order
 from linekey.store.vendor_cas import VendorCas
 
 app = make_app(
@@ -172,18 +187,63 @@ def add(
 
 
 @app.command("list")
-def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the registered phones, one per line, ordered by MAC address."""
+def list_(
+    model: ModelFilter = None,
+    label: LabelFilter = None,
+    where: WhereFilter = None,
+    file: FileFilter = None,
+    search: SearchFilter = None,
+    revoked: Annotated[
+        bool, typer.Option("--revoked", help="Only revoked phones.")
+    ] = False,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="Order by mac, vendor, model, label, state or changed; with - before "
+            "it, the last comes first.",
+        ),
+    ] = "mac",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many phones.")
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Continue a list where --limit ended it."),
+    ] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the registered phones, one per line, ordered by MAC address.
+
+    How many there are is printed at the end, and how to continue if there are more.
+    """
+    order = Order.parse(sort)
+    wanted = selection_of(
+        model=model, label=label, where=where, file=file, search=search, revoked=revoked
+    )
+    count, cursor = 0, after
     with opened(state) as database:
+        devices = Devices(database)
+        pages = devices.pages(wanted, order, after, limit, layers=json)
+
+        def each() -> Iterator[Device]:
+            nonlocal count, cursor
+            for found, cursor in pages:  # noqa: B007 - told when all is printed
+                yield from found
+                count += len(found)
+
         if json:
-            emit_json([device_json(device) for device in Devices(database).all()])
-            return
-        count = 0
-        for device in Devices(database).all():
-            count += 1
-            console.print(_line(device), markup=False, soft_wrap=True)
-    note(f"{count} phone{'' if count == 1 else 's'}")
-    if not count:
+            emit_json_list(device_json(device) for device in each())
+        else:
+            for device in each():
+                emit_line(_line(device))
+        total = devices.count(wanted)
+    of_all = f" of {total}" if count != total else ""
+    note(f"{count}{of_all} phone{'' if total == 1 else 's'}")
+    if cursor is not None:
+        note(f"next: the same command with --after {cursor}")
+    elif not total and wanted.is_all:
         note("next: linekey device add MAC --model MODEL, or linekey device import")
 
 
@@ -215,11 +275,36 @@ def show(mac: MacArgument, state: StateOption = None, json: JsonOption = False) 
 
 @app.command("set")
 def set_device(
-    mac: MacArgument,
-    model: ModelOption = None,
+    mac: MaybeMac = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="With a MAC: its model, such as D785. Without: change the phones of "
+            "this model.",
+        ),
+    ] = None,
     firmware: FirmwareOption = None,
     vendor: VendorOption = None,
-    label: LabelOption = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="With a MAC: your note on the phone. Without: change the phones with "
+            "this label, such as 'Hall*'.",
+        ),
+    ] = None,
+    where: WhereFilter = None,
+    file: FileFilter = None,
+    every: AllOption = False,
+    new_model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="The new model of a selection's phones."),
+    ] = None,
+    new_label: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The new label of a selection's phones."),
+    ] = None,
     set_: SetOption = None,
     secret: SecretOption = None,
     unset: Annotated[
@@ -242,27 +327,42 @@ def set_device(
         bool, typer.Option("--no-token", help="Remove the one-time token.")
     ] = False,
     allow_unknown: AllowUnknownOption = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change a phone's record. It takes effect at the phone's next request.
+    """Change a phone's record, or all of a selection. It takes effect at once.
 
-    What you do not name stays as it is. For example:
+    What you do not name stays as it is. A selection is changed as a whole or not at
+    all, after you have agreed to the number of its phones. For example:
 
         linekey device set 000413AABBCC --firmware 10.1.198.19 --unset language
+
+        linekey device set --model D785 --where language= --set language=Deutsch
     """
+    wanted = which(
+        mac,
+        model=None if mac else model,
+        label=None if mac else label,
+        where=where,
+        file=file,
+        every=every,
+    )
     settings = _settings(set_, secret, allow_unknown)
     slots = [parse_slot(name) for name in unset or ()]
     credential = _credential(digest)
 
     def change(device: Device) -> Device:
-        layer = without(device.layer, slots, str(device.mac))
+        own = {s.slot for s in device.layer.settings}
+        there = [slot for slot in slots if mac or slot in own]
+        layer = without(device.layer, there, str(device.mac))
         device = _changed(
             replace(device, layer=layer),
             vendor=vendor,
-            model=model,
+            model=new_model if new_model is not None or not mac else model,
             firmware=firmware,
-            label=label,
+            label=new_label if new_label is not None or not mac else label,
             settings=settings,
             generation=generation,
             digest=credential,
@@ -275,34 +375,74 @@ def set_device(
             device = replace(device, token_sha256=None, token_used_at=None)
         return device
 
-    _change(mac, change, state, json, "set")
+    if mac and not dry_run:
+        _change(mac, change, state, json, "set")
+        return
+    change_selected(
+        wanted, change, "change", yes=yes, dry_run=dry_run, state=state, json=json
+    )
 
 
 @app.command()
 def revoke(
-    mac: MacArgument,
+    mac: MaybeMac = None,
     reason: Annotated[str, typer.Option(help="Your reason, kept in the record.")] = "",
+    model: ModelFilter = None,
+    label: LabelFilter = None,
+    where: WhereFilter = None,
+    file: FileFilter = None,
+    every: AllOption = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Refuse everything to this phone, from its next request on. Keep its record."""
+    """Refuse everything to a phone, or a selection, from the next request on.
+
+    The records are kept. For example:
+
+        linekey device revoke 000413AABBCC --reason "stolen"
+
+        linekey device revoke --label 'Berlin*' --reason "office closed"
+    """
+    wanted = which(mac, model=model, label=label, where=where, file=file, every=every)
 
     def how(device: Device) -> Device:
         return replace(device, state="revoked", revoked_reason=reason)
 
-    _change(mac, how, state, json, "revoked")
+    if mac and not dry_run:
+        _change(mac, how, state, json, "revoked")
+        return
+    change_selected(
+        wanted, how, "revoke", yes=yes, dry_run=dry_run, state=state, json=json
+    )
 
 
 @app.command()
 def restore(
-    mac: MacArgument, state: StateOption = None, json: JsonOption = False
+    mac: MaybeMac = None,
+    model: ModelFilter = None,
+    label: LabelFilter = None,
+    where: WhereFilter = None,
+    file: FileFilter = None,
+    every: AllOption = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    state: StateOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Undo a revocation: the phone gets its files again."""
+    """Undo a revocation, or those of a selection: the phones get their files again."""
+    wanted = which(mac, model=model, label=label, where=where, file=file, every=every)
 
     def how(device: Device) -> Device:
         return replace(device, state="active", revoked_reason="")
 
-    _change(mac, how, state, json, "restored")
+    if mac and not dry_run:
+        _change(mac, how, state, json, "restored")
+        return
+    change_selected(
+        wanted, how, "restore", yes=yes, dry_run=dry_run, state=state, json=json
+    )
 
 
 @app.command()

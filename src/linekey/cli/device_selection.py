@@ -1,14 +1,20 @@
 """Which phones a verb is about: the options, and the agreement to change many."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linekey.cli.opening import read_file
+from linekey.cli.device_difference import done_json, tell_done
+from linekey.cli.opening import now, opened, read_file
+from linekey.cli.output import emit_json, note
+from linekey.cli.progress import progress
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
+from linekey.provisioning.device import Device
+from linekey.store.devices import Devices
 from linekey.store.selection import Condition, Selection
 
 ModelFilter = Annotated[
@@ -45,6 +51,16 @@ FileFilter = Annotated[
         help="Only phones whose MACs are in this file, one per line (or the first "
         "column of a table).",
     ),
+]
+MaybeMac = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MAC", help="One phone; or select some by the options below."
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All registered phones.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only report what would be changed.")
 ]
 SearchFilter = Annotated[
     str | None,
@@ -100,25 +116,73 @@ def read_macs(path: Path) -> frozenset[Mac]:
     return frozenset(found)
 
 
-def refuse_none(wanted: Selection) -> InputError:
-    """What to say where no phone fits."""
-    return InputError(
-        f"no phone fits {wanted.describe()}",
-        hint="linekey device list with the same options shows what fits",
-    )
+def change_selected(
+    wanted: Selection,
+    how: Callable[[Device], Device],
+    verb: str,
+    *,
+    yes: bool,
+    dry_run: bool,
+    state: Path | None,
+    json: bool,
+) -> None:
+    """Change all phones of a selection, or none, and say what differs.
 
-
-def agree(count: int, what: str, wanted: Selection, yes: bool) -> None:
-    """Have it confirmed that more than one phone is meant.
-
-    Raises InputError if nobody can be asked, and leaves if the answer is no.
+    More than one has to be agreed to, and nothing is changed if there are more or
+    fewer by then. Raises InputError.
     """
-    if count == 1 or yes:
+    with opened(state) as database:
+        devices = Devices(database)
+        count = devices.count(wanted)
+        if count > 1 and not dry_run and not yes:
+            _agree(f"{verb} {count} phones ({wanted.describe()})")
+        with progress(verb, count) as seen:
+            done = devices.change_all(
+                wanted, how, now(), expected=count, dry_run=dry_run, seen=seen
+            )
+    if not count:
+        raise InputError(
+            f"no phone fits {wanted.describe()}",
+            hint="linekey device list with the same options shows which phones fit",
+        )
+    if json:
+        emit_json({"selected": count, "dry_run": dry_run} | done_json(done))
         return
-    text = f"{what} {count} phones ({wanted.describe()})"
+    tell_done(done, dry_run)
+    if len(done) < count:
+        note(f"{count - len(done)} of {count} phones are so already")
+
+
+def _agree(text: str) -> None:
+    """Have it confirmed. Raises InputError if it is not, or nobody can be asked."""
     if not sys.stdin.isatty():
         raise InputError(
-            f"would {text}",
+            f"this would {text}",
             hint="--yes agrees to it; --dry-run shows what would change",
         )
-    typer.confirm(f"{text}?", abort=True, err=True)
+    if not typer.confirm(f"{text}?", err=True):
+        raise InputError("nothing was changed", hint="--dry-run shows what would be")
+
+
+def which(
+    mac: str | None,
+    *,
+    model: str | None,
+    label: str | None,
+    where: list[str] | None,
+    file: Path | None,
+    every: bool,
+) -> Selection:
+    """Say which phones are meant: by a MAC, by what they fit, or every one.
+
+    Raises InputError for nothing at all, and for a MAC beside anything else.
+    """
+    wanted = selection_of(model=model, label=label, where=where, file=file)
+    if [mac is not None, not wanted.is_all, every].count(True) != 1:
+        raise InputError(
+            "say which phones: a MAC, or a selection, or --all",
+            hint="a selection is --model, --label, --where or --file, or several",
+        )
+    if mac is not None:
+        return Selection(macs=frozenset({parse_mac(mac)}))
+    return wanted

@@ -6,12 +6,13 @@ Rule: what would be done is told by the very code that does it.
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from linekey.cli.device_difference import done_json, tell_done
 from linekey.cli.device_selection import (
     LabelFilter,
     ModelFilter,
@@ -30,16 +31,12 @@ from linekey.cli.opening import (
 from linekey.cli.output import console, emit_json, err_console, note, warn
 from linekey.cli.progress import progress
 from linekey.errors import InputError
-from linekey.provisioning.difference import Difference
 from linekey.provisioning.document import parse_slot
 from linekey.store.device_csv import RowProblem, parse_device_table
 from linekey.store.device_export import table_rows
 from linekey.store.device_import import How, ImportRefused, import_table, too_many
-from linekey.store.devices import Devices, Done
+from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
-
-SHOWN = 20
-"""Phones of each kind that a difference lists; all of them are in --json."""
 
 
 def import_(
@@ -177,52 +174,6 @@ def import_(
         console.print(f"{verb} {len(done)} phone{plural}", markup=False)
         return
     tell_done(done, dry_run)
-
-
-def done_json(done: Sequence[Done]) -> dict[str, Any]:
-    """Write what was done as JSON values: MACs, and what differs in changed ones."""
-    return {
-        "added": [one.mac.digits for one in done if one.action == "add"],
-        "changed": [
-            {
-                "mac": one.mac.digits,
-                "changes": [detail.as_json() for detail in one.details],
-            }
-            for one in done
-            if one.action == "change"
-        ],
-        "removed": [one.mac.digits for one in done if one.action == "remove"],
-    }
-
-
-def tell_done(done: Sequence[Done], dry_run: bool) -> None:
-    """Print what was done, or would be: some phones of each kind, and the sums."""
-    sums = []
-    for action, sign, past in (
-        ("add", "+", "added"), ("change", "~", "changed"), ("remove", "-", "removed"),
-    ):  # fmt: skip
-        those = [one for one in done if one.action == action]
-        sums.append(f"{action if dry_run else past} {len(those)}")
-        for one in those[:SHOWN]:
-            details = "; ".join(map(_detail, one.details))
-            text = f"{sign} {one.mac}  {details}".rstrip()
-            console.print(printable(text), markup=False, soft_wrap=True)
-        if len(those) > SHOWN:
-            rest = len(those) - SHOWN
-            console.print(f"{sign} … and {rest} more; --json lists all", markup=False)
-    would = "would " if dry_run else ""
-    console.print(f"{would}{', '.join(sums)}", markup=False)
-
-
-def _detail(one: Difference) -> str:
-    what = one.what.removeprefix("setting ")
-    if one.before is None:
-        return f"{what}: {one.after!r}" if one.after != "changed" else f"{what}: set"
-    if one.after is None:
-        return f"{what}: removed"
-    if one.before == "secret":
-        return f"{what}: changed"
-    return f"{what}: {one.before!r} → {one.after!r}"
 
 
 def _tell_problems(file: Path, problems: Iterable[RowProblem], json: bool) -> None:

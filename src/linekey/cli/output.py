@@ -6,6 +6,7 @@ Rules: a result is the only thing on stdout; errors are ``error: …`` and
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import typer
@@ -33,6 +34,23 @@ def emit_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def emit_json_list(items: Iterable[Any]) -> None:
+    """Print a JSON list as its items come, one a line: it never is in memory."""
+    # Without an indent the encoder is C's, and ten times as fast.
+    encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
+    before = "[\n"
+    for item in items:
+        sys.stdout.write(f"{before}{encode(item)}")
+        before = ",\n"
+    sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
+    sys.stdout.flush()
+
+
+def emit_line(line: str) -> None:
+    """Print a line of a long result as it is."""
+    sys.stdout.write(f"{line}\n")
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 Rule: a secret has ``"secret": true`` and no value, and no hash of one is in here.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from linekey.catalog.known_settings import why_unknown
@@ -28,11 +29,16 @@ def device_json(device: Device) -> dict[str, Any]:
     }
 
 
+@lru_cache(4096)  # a fleet's phones have the same settings
+def _is_known(name: str, idx: int | None) -> bool:
+    return why_unknown(name, idx) is None
+
+
 def layer_json(layer: Layer) -> dict[str, Any]:
     """Write a layer as JSON values; a secret has ``"secret": true`` and no value."""
     plain, _ = layer.to_plain()
     for entry, s in zip(plain["settings"], layer.settings, strict=True):
-        entry["known"] = why_unknown(s.name, s.idx) is None
+        entry["known"] = _is_known(s.name, s.idx)
     plain["certificates"] = [
         {
             "subject": str(entry.certificate.subject),

@@ -30,6 +30,8 @@ from linekey.store.schema import devices, revision, to_us
 from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection, own_settings
 
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
+_SEALED = {"layer": sa.literal("{}"), "sealed": sa.null(), "digest_username": sa.null()}
+_WITHOUT_LAYER = [_SEALED.get(c.name, c) for c in _COLUMNS]
 _CHUNK = 500
 
 
@@ -92,25 +94,47 @@ class Devices:
         limit: int | None = None,
     ) -> Iterator[Device]:
         """Yield devices in this order, a part of them in memory at a time."""
-        cursor: str | None = None
+        for found, _ in self.pages(wanted, order, limit=limit):
+            yield from found
+
+    def pages(
+        self,
+        wanted: Selection = EVERYTHING,
+        order: Order = BY_MAC,
+        cursor: str | None = None,
+        limit: int | None = None,
+        *,
+        layers: bool = True,
+    ) -> Iterator[tuple[list[Device], str | None]]:
+        """Yield parts of a list, each with the cursor that goes on after it, if any.
+
+        Without ``layers`` the devices have no settings, and no digest user.
+        """
         left = limit
         while left is None or left > 0:
             part = _CHUNK if left is None else min(left, _CHUNK)
-            found, cursor = self.page(wanted, order, cursor, part)
-            yield from found
+            found, cursor = self.page(wanted, order, cursor, part, layers=layers)
+            yield found, cursor
             if cursor is None:
                 return
             left = None if left is None else left - len(found)
 
     def page(
-        self, wanted: Selection, order: Order, cursor: str | None, limit: int
+        self,
+        wanted: Selection,
+        order: Order,
+        cursor: str | None,
+        limit: int,
+        *,
+        layers: bool = True,
     ) -> tuple[list[Device], str | None]:
         """Return devices from a cursor on, and the cursor to go on with, if any.
 
         Raises InputError for a cursor of another order.
         """
         columns = order.columns(self._database.is_sqlite)
-        query = sa.select(*_COLUMNS, devices.c.changed_at).where(*self._where(wanted))
+        read = _COLUMNS if layers else _WITHOUT_LAYER
+        query = sa.select(*read, devices.c.changed_at).where(*self._where(wanted))
         if cursor is not None:
             place = sa.tuple_(*order.read_cursor(cursor))
             here = sa.tuple_(*columns)
