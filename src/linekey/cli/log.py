@@ -1,12 +1,13 @@
 """``linekey log``: which requests were granted or refused, and why."""
 
+import itertools
 import json as json_module
 import re
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,11 +19,17 @@ from linekey.cli.opening import (
     opened,
     printable,
 )
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import (
+    console,
+    emit_json,
+    emit_json_list,
+    emit_line,
+    note,
+)
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.store.database import Database
-from linekey.store.decisions import LogEntry, prune_log, read_log
+from linekey.store.decisions import LogEntry, count_log, prune_log, read_log, walk_log
 
 FOLLOW_S = 0.5
 """Seconds between two looks for new lines."""
@@ -84,12 +91,15 @@ def log(
     with opened(state) as database:
         # What is there already, before it is read: what comes meanwhile is new.
         last = max((entry.row_id for entry in read_log(database, limit=1)), default=0)
-        entries = read_log(
-            database, mac=wanted, refused=refused, since=start, limit=limit or None
-        )
+        asked: dict[str, Any] = {"mac": wanted, "refused": refused, "since": start}
         if not follow:
-            _print_all(entries, json)
+            count = _print_all(walk_log(database, limit=limit or None, **asked), json)
+            if not count:
+                note("no matching entries")
+            if count == limit and (total := count_log(database, **asked)) > count:
+                note(f"the newest {count} of {total} entries; --limit 0 prints all")
             return
+        entries = read_log(database, limit=limit or None, **asked)
         for entry in entries:
             _print(entry, json)
         recent = read_log(database, after=last - _OVERLAP)
@@ -205,14 +215,16 @@ def _new_lines(
         time.sleep(FOLLOW_S)
 
 
-def _print_all(entries: list[LogEntry], json: bool) -> None:
+def _print_all(entries: Iterator[LogEntry], json: bool) -> int:
+    """Print lines as they come; return how many there were."""
+    numbers = itertools.count()
+    each = (entry for entry, _ in zip(entries, numbers, strict=False))
     if json:
-        emit_json([entry.as_json() for entry in entries])
-        return
-    for entry in entries:
-        _print(entry, False)
-    if not entries:
-        note("no matching entries")
+        emit_json_list(entry.as_json() for entry in each)
+    else:
+        for entry in each:
+            emit_line(log_line(entry))
+    return next(numbers)
 
 
 def _print(entry: LogEntry, json: bool) -> None:

@@ -36,6 +36,9 @@ MAX_REFUSED_BYTES = 200
 """Bytes kept of it, in UTF-8, where nothing was handed out. So a line that a stranger
 can bring about has at most some 1,200 bytes."""
 
+WALKED = 2000
+"""Lines of a long list that are in memory at a time."""
+
 PIECE = 500
 """Lines that are deleted in one transaction."""
 
@@ -268,21 +271,8 @@ def read_log(
     what was last counted then; ``after`` is the number of a line; ``limit`` counts from
     the newest. Raises StorageError.
     """
-    wanted = sa.select(decision_log)
-    if mac is not None:
-        wanted = wanted.where(
-            sa.or_(
-                decision_log.c.mac == mac.digits,
-                decision_log.c.target_mac == mac.digits,
-            )
-        )
-    if refused:
-        wanted = wanted.where(decision_log.c.outcome == "refused")
+    wanted = sa.select(decision_log).where(*_where(mac, refused, since))
     if since is not None:
-        last = sa.func.coalesce(decision_log.c.last_at, decision_log.c.at)
-        wanted = wanted.where(last >= to_us(since))
-        # A counted line is of one minute.
-        wanted = wanted.where(decision_log.c.at >= to_us(since) - 60_000_000)
         # So the index on ``at`` is used; by ``id`` the whole log would be read.
         wanted = wanted.order_by(decision_log.c.at.desc())
     if after is not None:
@@ -293,6 +283,75 @@ def read_log(
     with database.read() as connection:
         rows = connection.execute(wanted).all()
     return [entry_of(row) for row in reversed(rows)]
+
+
+def walk_log(
+    database: Database,
+    *,
+    mac: Mac | None = None,
+    refused: bool = False,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> Iterator[LogEntry]:
+    """Yield the newest lines, oldest first, a part of them in memory at a time.
+
+    As ``read_log``, by their numbers; what is written meanwhile is left out. No
+    transaction stays open, so that a reader who waits keeps nothing from SQLite.
+    """
+    if limit is not None and limit <= WALKED:
+        yield from read_log(
+            database, mac=mac, refused=refused, since=since, limit=limit
+        )
+        return
+    where = _where(mac, refused, since)
+    number = decision_log.c.id
+    with database.read() as connection:
+        newest = connection.execute(sa.select(sa.func.max(number))).scalar() or 0
+        first = sa.select(sa.func.min(number)).where(*where)
+        if limit is not None:
+            first = sa.select(number).where(*where).order_by(number.desc())
+            first = first.offset(limit - 1).limit(1)
+        last = (connection.execute(first).scalar() or 1) - 1
+    while True:
+        part = sa.select(decision_log).where(number > last, number <= newest, *where)
+        with database.read() as connection:
+            rows = connection.execute(part.order_by(number).limit(WALKED)).all()
+        for row in rows:
+            yield _entry(row)
+        if len(rows) < WALKED:
+            return
+        last = rows[-1].id
+
+
+def count_log(
+    database: Database,
+    *,
+    mac: Mac | None = None,
+    refused: bool = False,
+    since: datetime | None = None,
+) -> int:
+    """Return how many lines ``read_log`` would find without a limit."""
+    query = sa.select(sa.func.count()).select_from(decision_log)
+    with database.read() as connection:
+        found = connection.execute(query.where(*_where(mac, refused, since)))
+        return int(found.scalar_one())
+
+
+def _where(
+    mac: Mac | None, refused: bool, since: datetime | None
+) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if mac is not None:
+        columns = decision_log.c.mac, decision_log.c.target_mac
+        found.append(sa.or_(*(column == mac.digits for column in columns)))
+    if refused:
+        found.append(decision_log.c.outcome == "refused")
+    if since is not None:
+        last = sa.func.coalesce(decision_log.c.last_at, decision_log.c.at)
+        found.append(last >= to_us(since))
+        # A counted line is of one minute.
+        found.append(decision_log.c.at >= to_us(since) - 60_000_000)
+    return found
 
 
 def prune_log(

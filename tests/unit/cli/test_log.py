@@ -232,3 +232,10 @@ def test_a_bad_mac_and_a_missing_state_are_told(
     assert run(database, "--mac", "x").exit_code == 2
     result = CliRunner().invoke(app, ["--state", str(tmp_path / "none")])
     assert result.exit_code == 3
+
+
+def test_a_cut_list_says_how_many_there_are(database: Database) -> None:
+    assert (
+        "the newest 1 of 4 entries; --limit 0" in run(database, "--limit", "1").stderr
+    )
+    assert "newest" not in run(database, "--limit", "0").stderr

@@ -8,7 +8,7 @@ from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Reason
 from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
-from linekey.store.decisions import LogEntry, prune_log, read_log
+from linekey.store.decisions import LogEntry, count_log, prune_log, read_log, walk_log
 from linekey.store.schema import from_us, to_us
 from linekey.tls.events import NO_CERTIFICATE
 from linekey.wire.door.refusal import Refusal
@@ -182,3 +182,20 @@ async def test_pruning_goes_through_many_pieces(
 )  # fmt: skip
 def test_times_survive_to_the_microsecond(at: datetime) -> None:
     assert from_us(to_us(at)) == at
+
+
+@pytest.mark.parametrize("walked", [1, 2, 2000])
+def test_a_walk_yields_the_same_lines_part_by_part(
+    filled: Database, monkeypatch: pytest.MonkeyPatch, walked: int
+) -> None:
+    monkeypatch.setattr("linekey.store.decisions.WALKED", walked)
+    everything = read_log(filled)
+    assert len(everything) > 3
+    for asked in (
+        {}, {"mac": MAC}, {"refused": True}, {"since": everything[-2].at},
+        {"since": everything[-2].at, "refused": True},
+    ):  # fmt: skip
+        for limit in (None, 1, 2, 3, 100):
+            found = list(walk_log(filled, limit=limit, **asked))  # type: ignore[arg-type]
+            assert found == read_log(filled, limit=limit, **asked)  # type: ignore[arg-type]
+        assert count_log(filled, **asked) == len(read_log(filled, **asked))  # type: ignore[arg-type]
