@@ -28,12 +28,18 @@ def done_json(done: Sequence[Done]) -> dict[str, Any]:
     }
 
 
-def tell_done(done: Sequence[Done], dry_run: bool) -> None:
+def tell_done(
+    done: Sequence[Done],
+    dry_run: bool,
+    actions: Sequence[str] = ("add", "change", "remove"),
+) -> None:
     """Print what was done, or would be: some phones of each kind, and the sums."""
     sums = []
     for action, sign, past in (
         ("add", "+", "added"), ("change", "~", "changed"), ("remove", "-", "removed"),
     ):  # fmt: skip
+        if action not in actions:
+            continue
         those = [one for one in done if one.action == action]
         sums.append(f"{action if dry_run else past} {len(those)}")
         for one in those[:SHOWN]:

@@ -148,7 +148,7 @@ def change_selected(
     if json:
         emit_json({"selected": count, "dry_run": dry_run} | done_json(done))
         return
-    tell_done(done, dry_run)
+    tell_done(done, dry_run, ["change"])
     if len(done) < count:
         note(f"{count - len(done)} of {count} phones are so already")
 

@@ -45,6 +45,8 @@ def read_cell(cell: str) -> Cell:
     """Read what a spreadsheet program, or ``write_cell``, wrote."""
     if cell.startswith("'") and _needs_apostrophe(cell):
         return Cell(cell[1:], True)
+    if "=" not in cell:  # nearly all of them
+        return Cell(cell)
     found = _TEXT_FORMULA.fullmatch(cell.strip())
     return Cell(cell if found is None else found[1].replace('""', '"'))
 
@@ -52,7 +54,7 @@ def read_cell(cell: str) -> Cell:
 def refuse_broken(cell: Cell, column: str) -> None:
     """Refuse what a spreadsheet program made of a value, which is never repeated."""
     text = cell.text.strip()
-    if cell.exact:
+    if cell.exact or not text or text[0] not in "#0123456789":
         return
     if _ROUNDED.fullmatch(text):
         raise InputError(

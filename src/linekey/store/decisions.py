@@ -317,7 +317,7 @@ def walk_log(
         with database.read() as connection:
             rows = connection.execute(part.order_by(number).limit(WALKED)).all()
         for row in rows:
-            yield _entry(row)
+            yield entry_of(row)
         if len(rows) < WALKED:
             return
         last = rows[-1].id

@@ -47,6 +47,8 @@ from linekey.store.foreign_tables import (
     recognise_table,
 )
 
+MAX_PHONES = 250_000
+"""Of one table: they are in memory at once, some 3 kB each with ten settings."""
 MAX_COLUMNS = 500
 MAX_PROBLEMS = 1000
 """Rows that are told as bad; what follows is not looked at."""
@@ -181,12 +183,19 @@ def parse_device_table(
             row = _row(columns, line, cells, vendor, vendors)
             mac = row.device.mac
             found[mac] = _joined(found[mac], row, by_line) if mac in found else row
+            if len(found) > MAX_PHONES:
+                break
         except InputError as error:
             problems.append(RowProblem(line, error.message, error.hint))
             if len(problems) == MAX_PROBLEMS:
                 text = f"{MAX_PROBLEMS} bad rows; what follows was not looked at"
                 problems.append(RowProblem(line + 1, text))
                 break
+    if len(found) > MAX_PHONES:
+        raise InputError(
+            f"more than {MAX_PHONES} phones in one file",
+            hint="split it, and import the parts with --update",
+        )
     notes = _notes(foreign, header, columns, [row.device for row in found.values()])
     there = [column for column in columns if column is not None]
     names = {c.record for c in there if c.record is not None}

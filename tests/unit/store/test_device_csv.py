@@ -328,3 +328,12 @@ def test_bad_rows_without_end_are_told_up_to_a_number() -> None:
     table = parse_device_table(b"mac\n" + b"nonsense\n" * (MAX_PROBLEMS * 3))
     assert len(table.problems) == MAX_PROBLEMS + 1
     assert "not looked at" in table.problems[-1].reason
+
+
+def test_phones_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linekey.store.device_csv.MAX_PHONES", 3)
+    rows = b"".join(b"00041300000%d\n" % n for n in range(4))
+    assert len(parse_device_table(b"mac\n" + rows[:39]).rows) == 3
+    with pytest.raises(InputError, match="more than 3 phones") as caught:
+        parse_device_table(b"mac\n" + rows)
+    assert "split" in caught.value.hint
