@@ -86,33 +86,33 @@ def of_bytes(data: bytes) -> Container | None:
         return _STORE
     if data.startswith(_PACKED):
         return Container("a packed file (.zip, .gz)", "unpack it first: unzip, gunzip")
-    at = _inside(data, 0, 0x30)
+    at = _inside(data, 0)
     if at is None:
         return None
     tag, content = data[at : at + 1], data[at + 2 : at + 2 + len(_PKCS7_OIDS)]
     if tag == b"\x06" and content == _PKCS7_OIDS:
         return _pkcs7("DER")
     if data[at : at + 3] == b"\x02\x01\x03":  # PFX: version 3, then a ContentInfo
-        inner = _inside(data, at + 3, 0x30)
+        inner = _inside(data, at + 3)
         if inner is not None and data[inner + 2 :].startswith(_PKCS7_OIDS):
             return _pkcs12("DER")
         return None
-    inner = _inside(data, at, 0x30)
+    inner = _inside(data, at)
     if inner is None:
         return None
     # CertificationRequestInfo begins with version 0 and a name, which is a SEQUENCE; a
     # version 1 certificate with its serial number and an algorithm is told apart by
     # what the name begins with: a SET.
     if data[inner : inner + 3] == b"\x02\x01\x00":
-        name = _inside(data, inner + 3, 0x30)
+        name = _inside(data, inner + 3)
         if name is not None and data[name : name + 1] != b"\x06":
             return Container("a certificate request (PKCS#10), DER", _REQUEST)
     return None
 
 
-def _inside(data: bytes, at: int, tag: int) -> int | None:
-    """Where the content of the element at ``at`` begins, if it has this tag."""
-    if len(data) < at + 2 or data[at] != tag:
+def _inside(data: bytes, at: int) -> int | None:
+    """Where the content of the SEQUENCE at ``at`` begins, if there is one."""
+    if len(data) < at + 2 or data[at] != 0x30:
         return None
     length = data[at + 1]
     return at + 2 + (length & 0x7F if length & 0x80 else 0)

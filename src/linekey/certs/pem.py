@@ -59,10 +59,6 @@ _WIDE = ((b"-\0-\0", "utf-16-le"), (b"\0-\0-", "utf-16-be"))
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
-class EncryptedKeyError(CertificateError):
-    """A private key opens with a password only, and none was given."""
-
-
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """What a file held.
@@ -294,15 +290,13 @@ def to_base64(certificate: Certificate) -> str:
     return "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
 
 
-def parse_private_key(
-    data: bytes, password: bytes | None = None, *, own: bool = False
-) -> PrivateKey:
+def parse_private_key(data: bytes, *, own: bool = False) -> PrivateKey:
     """Read one private key, PEM (the first in the file) or DER, PKCS #1, #8 or SEC 1.
 
     ``own`` says that linekey itself wrote it: an RSA key's primes are then not proved
     again, which takes 30 ms for 2048 bits.
-    Raises CertificateError, which never shows any of it: no key, a wrong or missing
-    password, a kind that TLS cannot use.
+    Raises CertificateError, which never shows any of it: no key, an encrypted
+    one, a kind that TLS cannot use.
     """
     if len(data) > MAX_BUNDLE_BYTES:
         raise CertificateError(f"a key file of {len(data)} bytes")
@@ -318,22 +312,16 @@ def parse_private_key(
         der = _first_key_block(_as_ascii(data))
         load = serialization.load_pem_private_key
     try:
-        key = load(der, password, unsafe_skip_rsa_key_validation=own)
+        key = load(der, None, unsafe_skip_rsa_key_validation=own)
     except TypeError:
-        if password is None:
-            raise EncryptedKeyError(
-                "the private key is encrypted", hint="give its password"
-            ) from None
         raise CertificateError(
-            "the private key is not encrypted, yet a password was given",
-            hint="leave the password out",
+            "the private key is encrypted, and nobody is asked for its passphrase",
+            hint="decrypt it with openssl pkey -in FILE -out NEWFILE, and chmod 600 it",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         # The library's message is left out: nothing of a key file is ever shown.
         raise CertificateError(
-            "the private key cannot be read"
-            if password is None
-            else "the private key cannot be read with this password",
+            "the private key cannot be read",
             hint="it must be PEM or DER; `openssl pkey -in FILE -noout` checks it",
         ) from None
     if not isinstance(key, PrivateKey):

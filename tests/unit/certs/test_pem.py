@@ -183,16 +183,13 @@ def test_keys_are_read_in_every_form(family: Family) -> None:
     assert parse_private_key(behind).private_numbers() == key.private_numbers()
 
 
-def test_passwords_are_asked_for_in_words(family: Family) -> None:
+def test_an_encrypted_key_is_refused_with_its_cure(family: Family) -> None:
     data = family.keys[0].private_bytes(
         ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.BestAvailableEncryption(b"right")
     )
-    assert parse_private_key(data, b"right").key_size == 1024
-    for password, reason in [(None, "is encrypted"), (b"wrong", "with this password")]:
-        with pytest.raises(CertificateError, match=reason):
-            parse_private_key(data, password)
-    with pytest.raises(CertificateError, match="not encrypted"):
-        parse_private_key(private_key_to_pem(family.keys[0]), b"x")
+    with pytest.raises(CertificateError, match="is encrypted") as raised:
+        parse_private_key(data)
+    assert "openssl pkey" in raised.value.hint
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ def decided(now: datetime, reason: Reason, **changes: object) -> LogEntry:
         peer=PEER,
         tls_version="TLSv1.2",
         suite="TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-        fingerprint="t12d190900_d83cc789557e_7af1ed941c26",
         user_agent="Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33)",
     )
 

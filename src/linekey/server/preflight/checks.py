@@ -20,7 +20,6 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.expiry import expires_soon
 from linekey.certs.host_names import match_host
 from linekey.certs.pem import (
-    EncryptedKeyError,
     PrivateKey,
     parse_bundle,
     parse_private_key,
@@ -99,12 +98,6 @@ def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
     key_pem = _read(key_path, "key")
     try:
         key = parse_private_key(key_pem)
-    except EncryptedKeyError as error:
-        raise CertificateError(
-            f"{str(key_path)!r}: {error.message}",
-            hint="the server cannot ask for a passphrase: decrypt the key with openssl "
-            "pkey -in FILE -out NEWFILE, and chmod 600 it",
-        ) from None
     except CertificateError as error:
         raise _in_file(key_path, error) from None
     if not key_fits(chain[0], key):
