@@ -27,9 +27,9 @@ from linekey.cli.device_selection import (
     selection_of,
     which,
 )
+from linekey.cli.device_show import MacArgument, show, state_text
 from linekey.cli.device_tables import export, import_
 from linekey.cli.layer_text import (
-    layer_lines,
     note_shell_history,
     secret_setting,
 )
@@ -40,14 +40,13 @@ from linekey.cli.opening import (
     make_app,
     now,
     opened,
-    printable,
     read_secret,
 )
 from linekey.cli.output import console, emit_json, emit_json_list, emit_line, note, warn
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Setting, parse_setting, parse_slot
-from linekey.provisioning.shown import device_json, generations_of, token_state
+from linekey.provisioning.shown import device_json
 from linekey.store.devices import Devices
 from linekey.store.edit import DeviceEdit, without
 from linekey.store.selection import Order
@@ -66,12 +65,6 @@ app = make_app(
     """
 )
 
-MacArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MAC", help="MAC address: 000413AABBCC or 00:04:13:AA:BB:CC."
-    ),
-]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -245,32 +238,6 @@ def list_(
         note(f"next: the same command with --after {cursor}")
     elif not total and wanted.is_all:
         note("next: linekey device add MAC --model MODEL, or linekey device import")
-
-
-@app.command()
-def show(mac: MacArgument, state: StateOption = None, json: JsonOption = False) -> None:
-    """Show one phone and its own settings. Secrets are shown as "(set)"."""
-    with opened(state) as database:
-        device = Devices(database).get(parse_mac(mac))
-    if json:
-        emit_json(device_json(device))
-        return
-    facts: list[tuple[str, object]] = [
-        ("MAC", device.mac),
-        ("vendor", device.vendor),
-        ("model", device.model or "not known"),
-        ("firmware", device.firmware or "not known"),
-        ("label", printable(device.label) or "none"),
-        ("state", _state(device)),
-        ("generations", ", ".join(generations_of(device) or []) or "by the model"),
-        ("one-time token", token_state(device)),
-        ("digest user", device.digest.username if device.digest else "none"),
-        ("version", device.version),
-    ]
-    for name, value in facts:
-        console.print(f"{name:>14}  {value}", markup=False, soft_wrap=True)
-    for text in layer_lines(device.layer):
-        console.print(f"{'':>14}  {text}", markup=False, soft_wrap=True)
 
 
 @app.command("set")
@@ -477,6 +444,7 @@ def token(
         _show_token(parsed, made)
 
 
+app.command()(show)
 app.command("import")(import_)
 app.command()(export)
 
@@ -549,16 +517,10 @@ def _line(device: Device) -> str:
     parts = [str(device.mac), device.model or f"({device.vendor})"]
     if device.firmware is not None:
         parts.append(str(device.firmware))
-    parts.append(_state(device))
+    parts.append(state_text(device))
     if device.label:
         parts.append(repr(device.label))
     return "  ".join(parts)
-
-
-def _state(device: Device) -> str:
-    if device.state == "revoked" and device.revoked_reason:
-        return f"revoked ({printable(device.revoked_reason)})"
-    return device.state
 
 
 def _show_token(mac: Mac, made: str) -> None:

@@ -3,12 +3,13 @@
 Rule: a secret has ``"secret": true`` and no value, and no hash of one is in here.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from linekey.catalog.known_settings import why_unknown
 from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer
+from linekey.provisioning.document import Layer, merge
 
 
 def device_json(device: Device) -> dict[str, Any]:
@@ -48,6 +49,32 @@ def layer_json(layer: Layer) -> dict[str, Any]:
         for entry in layer.certificates
     ]
     return plain | {"unreadable": list(layer.unreadable)}
+
+
+def sources(layers: Sequence[tuple[str, Layer]]) -> list[str]:
+    """Say which of named layers, the lowest first, each entry of all is from.
+
+    In the order in which ``merge`` of them has settings, function keys, certificates.
+    """
+    whole = merge(*(layer for _, layer in layers))
+    found: dict[object, str] = {}
+    for name, layer in layers:
+        found.update({s.slot: name for s in layer.settings})
+        found.update({k.slot: name for k in layer.function_keys})
+        for entry in layer.certificates:
+            found.setdefault(entry, name)
+    keys: list[object] = [s.slot for s in whole.settings]
+    keys += [k.slot for k in whole.function_keys]
+    return [found[key] for key in (*keys, *whole.certificates)]
+
+
+def merged_json(layers: Sequence[tuple[str, Layer]]) -> dict[str, Any]:
+    """Write named layers laid over each other; each entry says which it is ``from``."""
+    plain = layer_json(merge(*(layer for _, layer in layers)))
+    entries = [*plain["settings"], *plain["function_keys"], *plain["certificates"]]
+    for entry, source in zip(entries, sources(layers), strict=True):
+        entry["from"] = source
+    return plain
 
 
 def generations_of(device: Device) -> list[str] | None:

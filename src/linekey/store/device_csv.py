@@ -453,6 +453,7 @@ def _row(
     mac = _mac(record["mac"])
     vendor, model = _maker(record, vendors.get(mac, usual_vendor))
     firmware = record.get("firmware")
+    made = _settings(record, settings, vendor)
     device = Device(
         mac=mac,
         vendor=vendor,
@@ -460,7 +461,7 @@ def _row(
         firmware=Firmware.parse(firmware) if firmware else None,
         generations=_generations(record.get("generations", "")),
         label=", ".join(labels),
-        layer=Layer().with_settings(*_settings(record, settings, vendor)),
+        layer=Layer(tuple({s.slot: s for s in made}.values())),
     )
     number = int(record.get("line") or 1)
     said = {name for name, text in record.items() if text}
