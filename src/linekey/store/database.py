@@ -274,7 +274,9 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     )
     # Before the first table: afterwards it has no effect. Deleted lines' pages can
     # then be given back to the disk (``retention.give_back``).
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    # Only then: it takes the write lock, and would wait for whoever has it.
+    if not connection.execute("PRAGMA page_count").fetchone()[0]:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     connection.execute("PRAGMA synchronous=FULL")

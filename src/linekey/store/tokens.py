@@ -63,6 +63,10 @@ class ApiToken:
             return "this token has expired"
         return ""
 
+    def is_use_news(self, now: datetime) -> bool:
+        """Whether a use now is to be noted: none was a moment ago."""
+        return self.used_at is None or now - self.used_at >= USED_EVERY
+
     def as_json(self, now: datetime) -> dict[str, Any]:
         """It as JSON values."""
         state = "revoked" if self.revoked_at else "active"
@@ -145,7 +149,7 @@ class ApiTokens:
 
     def used(self, token: ApiToken, now: datetime) -> None:
         """Note that a token was used, if that was not noted a moment ago."""
-        if token.used_at is not None and now - token.used_at < USED_EVERY:
+        if not token.is_use_news(now):
             return
         with self._database.write() as connection:
             connection.execute(

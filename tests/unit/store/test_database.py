@@ -1,7 +1,9 @@
+import contextlib
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -346,3 +348,14 @@ def test_a_connection_that_waits_for_nobody_waits_while_it_is_opened(
     closing.join()
     assert raw.execute("PRAGMA busy_timeout").fetchone() == (0,)
     raw.close()
+
+
+def test_a_new_connection_does_not_wait_for_a_writer(database: Database) -> None:
+    with database.write() as writing:
+        writing.execute(sa.update(revision).values(registry=revision.c.registry))
+        with contextlib.closing(database.raw_connection(busy_s=0)) as other:
+            began = time.monotonic()
+            other.execute("SELECT registry FROM revision").fetchall()
+        with contextlib.closing(database.raw_connection(busy_s=30)) as other:
+            other.execute("SELECT registry FROM revision").fetchall()
+        assert time.monotonic() - began < 20  # it would be 30

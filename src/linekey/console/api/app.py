@@ -34,7 +34,6 @@ from linekey.console.api.problems import (
 from linekey.console.api.records import record_routes
 from linekey.errors import Cause, InputError
 from linekey.settings import ApiSettings
-from linekey.store.database import Database
 from linekey.store.tokens import ApiToken, ApiTokens
 from linekey.wire.asgi_edge import FAULT, Edge, Page, Trouble
 
@@ -59,14 +58,14 @@ def make_api(desk: Desk, settings: ApiSettings) -> Edge:
     """Return the API behind its guard."""
 
     async def find(token: str) -> ApiToken | None:
-        def look(database: Database) -> ApiToken | None:
-            tokens = ApiTokens(database)
-            found = tokens.find(token)
-            if found is not None and not found.problem(desk.clock()):
-                tokens.used(found, desk.clock())
-            return found
-
-        return await desk.read(look)
+        found = await desk.read(lambda database: ApiTokens(database).find(token))
+        now = desk.clock()
+        if found is not None and not found.problem(now) and found.is_use_news(now):
+            desk.note(
+                f"the use of the token {found.name!r}",
+                lambda database: ApiTokens(database).used(found, now),
+            )
+        return found
 
     guard = Guard(
         api_app(desk),

@@ -1,7 +1,9 @@
 """What every path of the API has in common: the database, ETags, pages, answers."""
 
+import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -12,10 +14,12 @@ from starlette.responses import JSONResponse, Response
 
 from linekey.console.api.problems import ProblemError
 from linekey.console.asking import Asking
-from linekey.errors import InputError
+from linekey.errors import InputError, StorageError
 from linekey.mac import Mac, parse_mac
 from linekey.store.database import Database
 from linekey.wire.readiness import Readiness
+
+_log = logging.getLogger("linekey.api")
 
 READ_WITHIN_S, CHANGE_WITHIN_S = 10.0, 120.0
 """A change of 100,000 phones is one transaction."""
@@ -52,20 +56,43 @@ class Desk:
     ) -> None:
         self.clock, self.public_url, self.ready = clock, public_url, ready
         self._database = database
-        self._asking = Asking(database, _THREADS, "api")
+        self._reading = Asking(database, _THREADS, "api")
+        # Apart: a change may wait long for others', and no reader is to wait for it.
+        self._changing = Asking(database, 2, "api-changes")
+        self._noting = Asking(database, 1, "api-notes")
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     def close(self) -> None:
         """Let the threads go."""
-        self._asking.close()
+        for asking in (self._reading, self._changing, self._noting):
+            asking.close()
 
     async def read(self, question: Callable[[Database], T]) -> T:
         """Ask the database. Raises StorageError, also when it does not answer."""
-        return await self._asking.ask(lambda: question(self._database), READ_WITHIN_S)
+        return await self._reading.ask(lambda: question(self._database), READ_WITHIN_S)
 
     async def change(self, request: Request, how: Callable[[Database], T]) -> T:
         """Change the database as the caller."""
         database = self._database.acting(request.state.actor)
-        return await self._asking.ask(lambda: how(database), CHANGE_WITHIN_S)
+        return await self._changing.ask(lambda: how(database), CHANGE_WITHIN_S)
+
+    def note(self, what: str, how: Callable[[Database], None]) -> None:
+        """Write something down when there is time; nobody waits for it.
+
+        Of one ``what`` one is under way at most. Trouble is logged.
+        """
+        if what in self._notes:
+            return
+
+        async def write() -> None:
+            try:
+                await self._noting.ask(lambda: how(self._database), CHANGE_WITHIN_S)
+            except StorageError as error:
+                _log.warning("%s is not noted: %s", what, error.message)
+
+        task = asyncio.get_running_loop().create_task(write())
+        self._notes[what] = task
+        task.add_done_callback(lambda _: self._notes.pop(what, None))
 
 
 class JsonAnswer(JSONResponse):

@@ -1,5 +1,6 @@
 """Without a good token everything is 401; a scope is enough or 403; rates are bounded."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -51,6 +52,23 @@ async def test_a_revoked_token_opens_nothing_from_the_next_call_on(world) -> Non
         assert (await http.get("devices")).status_code == 200
         ApiTokens(world.database).revoke("read", world.now)
         assert (await http.get("devices")).status_code == 401
+
+
+async def test_a_call_waits_for_nobodys_change_to_note_its_token(world) -> None:
+    """As a change of all phones takes long, and a full disk takes no note at all."""
+    tokens = ApiTokens(world.database)
+    async with world.client(Scope.READ) as http:
+        with world.database.write():
+            async with asyncio.timeout(8):
+                assert (await http.get("devices")).status_code == 200
+            assert tokens.all()[0].used_at is None
+            pending = [task for task in asyncio.all_tasks() if _is_note(task)]
+        await asyncio.gather(*pending)
+    assert tokens.all()[0].used_at == world.now
+
+
+def _is_note(task: "asyncio.Task[object]") -> bool:
+    return "Desk.note" in getattr(task.get_coro(), "__qualname__", "")
 
 
 def test_every_route_has_its_scope() -> None:
