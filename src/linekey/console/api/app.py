@@ -90,6 +90,8 @@ def api_app(desk: Desk) -> FastAPI:
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
         redirect_slashes=False,
+        # So that a generated client's functions have the names of these.
+        generate_unique_id_function=lambda route: route.name,
         middleware=[Middleware(Edge, _log, page=_trouble_page)],
         exception_handlers={
             ProblemError: _told,
