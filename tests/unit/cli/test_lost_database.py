@@ -23,6 +23,8 @@ OPENING: dict[str, list[list[str]]] = {
     ],
     "layer": [["show", "fleet"], ["set", "fleet", "language=English"], ["rotate-key"]],
     "trust": [["list"], ["remove", "ab" * 32]],
+    "token": [["list"], ["add", "pbx", "--scope", "read"], ["revoke", "pbx"]],
+    "audit": [[], ["--json"]],
     "log": [[], ["--json"], ["prune", "--older-than", "90d"]],
     "check": [["localhost:1", "--fleet"]],
     "export": [["nginx", "--name", "phones.example.com"]],
