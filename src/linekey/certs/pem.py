@@ -273,11 +273,12 @@ def _first_stranger(text: bytes) -> str:
 
 def to_pem(certificate: Certificate) -> str:
     """One PEM block with its final newline (RFC 7468, 64 columns)."""
-    return (
-        "-----BEGIN CERTIFICATE-----\n"
-        f"{to_base64(certificate)}\n"
-        "-----END CERTIFICATE-----\n"
-    )
+    return pem_block("CERTIFICATE", certificate.der)
+
+
+def pem_block(label: str, der: bytes) -> str:
+    """Any one PEM block, such as of ``DH PARAMETERS``."""
+    return f"-----BEGIN {label}-----\n{_columns(der)}\n-----END {label}-----\n"
 
 
 def to_base64(certificate: Certificate) -> str:
@@ -286,7 +287,11 @@ def to_base64(certificate: Certificate) -> str:
     The form of the phones' ``<certificate type="base64">`` (SNOM-TLS, "Uploading Server
     Certificates via Provisioning", H).
     """
-    text = base64.b64encode(certificate.der).decode("ascii")
+    return _columns(certificate.der)
+
+
+def _columns(der: bytes) -> str:
+    text = base64.b64encode(der).decode("ascii")
     return "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
 
 

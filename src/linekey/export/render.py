@@ -22,7 +22,6 @@ from linekey.errors import InputError
 from linekey.export import path_rule
 from linekey.export.account import DEBIAN, Account
 from linekey.export.active import apache_map, nginx_map
-from linekey.export.ffdhe import ffdhe2048_pem
 from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs
 from linekey.export.peers import Peer
@@ -30,6 +29,7 @@ from linekey.export.request import Endpoint, Request, UnixSocket
 from linekey.export.signature_rule import signature_patterns
 from linekey.provisioning.ca_rules import prospect, upwards
 from linekey.settings import is_loopback
+from linekey.tls.ffdhe import ffdhe2048_pem
 from linekey.tls.versions import Version
 
 MARK = "Made by `linekey export"

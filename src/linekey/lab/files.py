@@ -8,7 +8,6 @@ user.
 
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,9 @@ from linekey.certs.pem import (
     private_key_to_pem,
     to_pem,
 )
-from linekey.errors import CertificateError, InputError, LinekeyError, StorageError
+from linekey.errors import CertificateError, InputError, StorageError
+from linekey.store import paths
+from linekey.store.paths import file_error, give_to_owner, make_draft
 
 _OTHERS = 0o077
 
@@ -37,14 +38,7 @@ ChainMaker = Callable[[PrivateKey], tuple[Certificate, ...]]
 
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, for our user alone. Raises StorageError."""
-    if path.is_dir():
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise _failed("make", path, error) from error
-    _give_to_owner(path)
+    paths.make_folder(path, path.parent)
 
 
 def write_file(path: Path, data: bytes, *, private: bool, force: bool = False) -> None:
@@ -53,29 +47,21 @@ def write_file(path: Path, data: bytes, *, private: bool, force: bool = False) -
     Raises InputError if it is there already and ``force`` is not set, StorageError
     if it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    mode = 0o600 if private else 0o644
+    draft = make_draft(path, data, path.parent, 0o600 if private else 0o644)
     try:
-        try:
-            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            _give_to_owner(draft)
-            if force:
-                draft.replace(path)
-            else:
-                os.link(draft, path)  # fails where a rename would overwrite
-        finally:
-            draft.unlink(missing_ok=True)
+        if force:
+            draft.replace(path)
+        else:
+            os.link(draft, path)  # fails where a rename would overwrite
     except FileExistsError:
         raise InputError(
             f"{str(path)!r} exists already",
             hint="give another folder, or --force to overwrite it",
         ) from None
     except OSError as error:
-        raise _failed("write", path, error) from error
+        raise file_error("write", path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -85,9 +71,9 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise _failed("write", path, error) from error
+        raise file_error("write", path, error) from error
     try:
-        _give_to_owner(path)
+        give_to_owner(path, folder)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -109,7 +95,7 @@ def read_pair(path: Path) -> Pair | None:
     except CertificateError as error:
         raise damaged(certificate_path, error.message) from error
     except OSError as error:
-        raise _failed("read", certificate_path, error) from error
+        raise file_error("read", certificate_path, error) from error
     if not belongs(chain[0], key):
         raise damaged(certificate_path, "its key is not the one beside it")
     return chain, key
@@ -172,17 +158,4 @@ def _read_key(path: Path) -> PrivateKey:
     except CertificateError as error:
         raise damaged(path, error.message) from error
     except OSError as error:
-        raise _failed("read", path, error) from error
-
-
-def _give_to_owner(path: Path) -> None:
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _failed(what: str, path: Path, error: OSError) -> LinekeyError:
-    return StorageError(
-        f"cannot {what} {str(path)!r}: {(error.strerror or str(error)).lower()}",
-        hint="give this user the right to it, or name another folder",
-    )
+        raise file_error("read", path, error) from error

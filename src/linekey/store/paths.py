@@ -102,7 +102,7 @@ class StateDir:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _failed("read", path, error) from error
+            raise file_error("read", path, error) from error
 
     def key_stamp(self, name: str) -> tuple[int, ...] | None:
         """Return what changes whenever a key file is replaced; None: not there."""
@@ -120,7 +120,7 @@ class StateDir:
         StorageError if the folder cannot be written.
         """
         path = self.key_path(name)
-        draft = self._draft(path, data)
+        draft = make_draft(path, data, self.root)
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -128,7 +128,7 @@ class StateDir:
             assert there is not None  # nobody deletes keys while we run
             return there
         except OSError as error:
-            raise _failed("write", path, error) from error
+            raise file_error("write", path, error) from error
         finally:
             draft.unlink()
         _sync_folder(self.keys)
@@ -137,12 +137,12 @@ class StateDir:
     def replace_key(self, name: str, data: bytes) -> None:
         """Replace a key file at once, as a whole: a reader finds the old or the new."""
         path = self.key_path(name)
-        draft = self._draft(path, data)
+        draft = make_draft(path, data, self.root)
         try:
             draft.replace(path)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise _failed("write", path, error) from error
+            raise file_error("write", path, error) from error
         _sync_folder(self.keys)
 
     def make_private_file(self, path: Path) -> None:
@@ -152,35 +152,12 @@ class StateDir:
         except FileExistsError:
             return
         except OSError as error:
-            raise _failed("write", path, error) from error
+            raise file_error("write", path, error) from error
         os.close(descriptor)
-        self._give_to_owner(path)
-
-    def _draft(self, path: Path, data: bytes) -> Path:
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise _failed("write", path, error) from error
-        self._give_to_owner(draft)
-        return draft
+        give_to_owner(path, self.root)
 
     def _folder(self, path: Path) -> None:
-        if path.is_dir():
-            return
-        try:
-            if path == self.root:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise _failed("make", path, error) from error
-        if path != self.root:
-            self._give_to_owner(path)
+        make_folder(path, None if path == self.root else self.root)
 
     def _check_private(self, path: Path, cure: str) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -191,11 +168,6 @@ class StateDir:
                 "in it",
             )
 
-    def _give_to_owner(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            owner = self.root.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
-
 
 def default_state_path() -> Path:
     """``$LINEKEY_STATE``, else the platform's user state folder."""
@@ -204,6 +176,53 @@ def default_state_path() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("linekey")
+
+
+def make_folder(path: Path, owner: Path | None) -> None:
+    """Make a folder, and those above it, for our user alone.
+
+    ``owner``: as root, give it to whoever has that one. Raises StorageError.
+    """
+    if path.is_dir():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise file_error("make", path, error) from error
+    if owner is not None:
+        give_to_owner(path, owner)
+
+
+def make_draft(path: Path, data: bytes, owner: Path, mode: int = 0o600) -> Path:
+    """Write and sync ``data`` beside ``path``, to be linked or renamed to it."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        give_to_owner(draft, owner)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise file_error("write", path, error) from error
+    return draft
+
+
+def give_to_owner(path: Path, owner: Path) -> None:
+    """As root, give ``path`` to the user who has ``owner``."""
+    if os.geteuid() == 0:
+        found = owner.stat()
+        os.chown(path, found.st_uid, found.st_gid)
+
+
+def file_error(what: str, path: Path, error: OSError) -> StorageError:
+    """The error, with its cure, for a file that we cannot read, write or make."""
+    return StorageError(
+        f"cannot {what} {str(path)!r}: {(error.strerror or str(error)).lower()}",
+        hint="let this user access it, or give another folder (--state or --out DIR)",
+    )
 
 
 def _sync_folder(path: Path) -> None:
@@ -218,11 +237,4 @@ def _unwritable(root: Path) -> StorageError:
     return StorageError(
         f"the state folder {str(root)!r} cannot be read and written by this user",
         hint="run linekey as its owner, or give another folder with --state DIR",
-    )
-
-
-def _failed(what: str, path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot {what} {str(path)!r}: {(error.strerror or str(error)).lower()}",
-        hint="let this user access it, or give another folder with --state DIR",
     )

@@ -17,6 +17,7 @@ from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError
 from linekey.tls import binding
 from linekey.tls.events import Verify
+from linekey.tls.ffdhe import ffdhe2048_pem
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name, signature_name
 from linekey.tls.policy import MODERN, Policy, missing_suites
 from linekey.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, SUITES, name_of
@@ -54,17 +55,6 @@ _NO_EXTENDED_MASTER_SECRET = 1 << 0
 # default; nothing here renegotiates, which is what RFC 5746 protects.
 _LEGACY_SERVER_CONNECT = 1 << 2
 _NO_ENCRYPT_THEN_MAC = 1 << 19
-
-# RFC 7919 §A.1 (ffdhe2048), as a PKCS #3 structure; public constants.
-_FFDHE2048 = b"""-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +261,7 @@ def server_context(
         context.set_tls13_ciphersuites(":".join(newest).encode("ascii"))
     context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     _set_lists(context, policy.groups, policy.signature_algorithms)
-    binding.set_dh_parameters(context, _FFDHE2048)
+    binding.set_dh_parameters(context, ffdhe2048_pem().encode("ascii"))
     _use(context, identity)
     context.set_session_id(session_id_context)
     context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)

@@ -1,5 +1,4 @@
 import re
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from linekey.errors import InputError
 from linekey.export.account import DEBIAN, Account
 from linekey.export.active import active_phones
 from linekey.export.admission import admitted
-from linekey.export.ffdhe import ffdhe2048_pem, ffdhe2048_prime
 from linekey.export.needs import fleet_needs
 from linekey.export.peers import PEERS, find_peer
 from linekey.export.render import BUNDLE, MARK, Export, export
@@ -337,24 +335,3 @@ def test_nginx_reads_the_cn_of_a_whole_name(dn: str) -> None:
 )  # fmt: skip
 def test_nginx_takes_no_other_value_for_the_cn(dn: str) -> None:
     assert nginx_dn_rule().match(dn) is None
-
-
-def test_the_prime_is_rfc_7919s() -> None:
-    prime = ffdhe2048_prime()
-    digits = f"{prime:X}"
-    # First and last words as printed in RFC 7919 §A.1.
-    assert digits.startswith("FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1")
-    assert digits.endswith("886B423861285C97FFFFFFFFFFFFFFFF")
-    assert pow(2, prime - 1, prime) == 1
-    half = (prime - 1) // 2
-    assert pow(2, half - 1, half) == 1
-
-
-@pytest.mark.peer("openssl")
-def test_openssl_knows_the_group_of_the_file() -> None:
-    ran = subprocess.run(
-        ["openssl", "dhparam", "-check", "-text", "-noout"],
-        input=ffdhe2048_pem().encode(), capture_output=True, timeout=30,
-    )  # fmt: skip
-    assert ran.returncode == 0
-    assert b"ffdhe2048" in ran.stdout + ran.stderr

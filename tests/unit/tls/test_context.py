@@ -1,15 +1,11 @@
 """Contexts: what they refuse to be made of, and what they leave out and say so."""
 
-import base64
-from decimal import Decimal, getcontext
-
 import pytest
 from tests.certificates import certificate, key
 from tests.pair.tls_world import accept, device, server_identity
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError
-from linekey.tls import context as contexts
 from linekey.tls.engine import (
     Accept,
     ClientEngine,
@@ -184,15 +180,6 @@ def test_hosts_are_told_from_addresses():
         assert is_address(text)
     for text in ("example.com", "1.2.3", "192.0.2.1.example", "", "localhost"):
         assert not is_address(text)
-
-
-def test_the_dh_group_is_that_of_rfc_7919():
-    getcontext().prec = 800
-    e = Decimal(1).exp()
-    p = 2**2048 - 2**1984 + (int(Decimal(2) ** 1918 * e) + 560316) * 2**64 - 1
-    der = base64.b64decode("".join(contexts._FFDHE2048.decode().splitlines()[1:-1]))
-    assert p.to_bytes(256, "big") in der
-    assert der.endswith(b"\x02\x01\x02")
 
 
 def test_every_number_has_a_name():

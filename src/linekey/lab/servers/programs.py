@@ -7,15 +7,15 @@ for each one apart (``Speech``).
 """
 
 import shutil
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from linekey.certs import der
+from linekey.certs.pem import pem_block
 from linekey.errors import LinekeyError
-from linekey.export.ffdhe import ffdhe2048_pem
+from linekey.tls.ffdhe import ffdhe2048_pem
 
 Clients = Literal["no", "right", "wrong", "unnamed"]
 """Is a client certificate demanded: no; of the lab vendor's authorities; of others;
@@ -224,14 +224,7 @@ def oakley_1024_pem() -> str:
     """
     prime = 2**1024 - 2**960 - 1 + 2**64 * (_pi_times(894) + 129093)
     text = der.write(der.SEQUENCE, der.write_integer(prime), der.write_integer(2))
-    return der_to_pem(text, "DH PARAMETERS")
-
-
-def der_to_pem(data: bytes, label: str) -> str:
-    """PEM with 64 columns (RFC 7468)."""
-    text = b64encode(data).decode("ascii")
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+    return pem_block("DH PARAMETERS", text)
 
 
 def _pi_times(bits: int) -> int:

@@ -4,10 +4,10 @@ The prime is computed by the RFC's own formula, so that nobody need trust a copi
 number: p = 2^2048 − 2^1984 + (⌊2^1918 · e⌋ + 560316) · 2^64 − 1.
 """
 
-from base64 import b64encode
 from functools import cache
 
 from linekey.certs import der
+from linekey.certs.pem import pem_block
 
 GENERATOR = 2
 
@@ -16,11 +16,7 @@ GENERATOR = 2
 def ffdhe2048_pem() -> str:
     """The parameters, PEM ("DH PARAMETERS": prime and generator, PKCS #3)."""
     prime, generator = map(der.write_integer, (ffdhe2048_prime(), GENERATOR))
-    text = b64encode(der.write(der.SEQUENCE, prime, generator)).decode("ascii")
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return "\n".join(
-        ["-----BEGIN DH PARAMETERS-----", *lines, "-----END DH PARAMETERS-----", ""]
-    )
+    return pem_block("DH PARAMETERS", der.write(der.SEQUENCE, prime, generator))
 
 
 def ffdhe2048_prime() -> int:
