@@ -13,7 +13,7 @@ from linekey.cli.opening import (
     opened,
     printable,
 )
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import emit_json, note, say
 from linekey.mac import parse_mac
 from linekey.store.changes import ChangeLine, ChangeSearch, count_changes, read_changes
 
@@ -67,7 +67,7 @@ def audit(
         emit_json({"items": [line.as_json() for line in lines], "total": total})
         return
     for line in lines:
-        console.print(printable_line(line), markup=False, soft_wrap=True)
+        say(printable_line(line))
     if total > len(lines):
         note(f"{len(lines)} of {total} changes; --limit 0 shows all")
     if not total:

@@ -36,18 +36,13 @@ from linekey.cli.check_inputs import (
     read_settings,
 )
 from linekey.cli.check_table import print_report
-from linekey.cli.opening import JsonOption, StateOption, now, read_file
-from linekey.cli.output import console, emit_json, err_console, fail, note
+from linekey.cli.opening import JsonOption, StateOption, Verb, make_verb, now, read_file
+from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import InputError, LinekeyError
 from linekey.phone.document import PhoneDocument
 from linekey.tls.engine import Identity
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = make_verb()
 
 
 class FailOnChoice(StrEnum):
@@ -57,7 +52,7 @@ class FailOnChoice(StrEnum):
     warning = "warning"
 
 
-@app.command()
+@app.command(cls=Verb)
 def check(
     target: Annotated[
         str,
@@ -195,61 +190,58 @@ def check(
     a certificate that is not in use yet: `linekey check --chain new-fullchain.pem
     --name prov.example.com`.
     """
-    try:
-        _refuse_contradictions(target, chain, model, firmware, all_phones, fleet)
-        where = parse_target(target) if target else None
-        wanted = name or (where.host if where else "")
-        if not wanted:
-            raise InputError(
-                "--chain needs a name",
-                hint="give the name that phones connect to: --name prov.example.com",
-            )
-        started = now()
-        clock = _date(phone_clock, "--phone-clock") if phone_clock else None
-        judged_at = _date(at, "--at") if at else started
-        shown = None if identity is None else read_identity(identity)
-        setup = _setup(trust, settings, capture, firmware_date, shown)
-        gathered = (
-            gather_each(fleet_entries(state, setup), wanted, now=started)
-            if fleet
-            else gather(_profiles(model or [], firmware), wanted, setup, now=started)
+    _refuse_contradictions(target, chain, model, firmware, all_phones, fleet)
+    where = parse_target(target) if target else None
+    wanted = name or (where.host if where else "")
+    if not wanted:
+        raise InputError(
+            "--chain needs a name",
+            hint="give the name that phones connect to: --name prov.example.com",
         )
-        classes = classes_of(gathered.phones)
-        question = Question(
-            wanted,
-            clock or judged_at,
-            known_roots(),
-            shown.chain if shown else (),
+    started = now()
+    clock = _date(phone_clock, "--phone-clock") if phone_clock else None
+    judged_at = _date(at, "--at") if at else started
+    shown = None if identity is None else read_identity(identity)
+    setup = _setup(trust, settings, capture, firmware_date, shown)
+    gathered = (
+        gather_each(fleet_entries(state, setup), wanted, now=started)
+        if fleet
+        else gather(_profiles(model or [], firmware), wanted, setup, now=started)
+    )
+    classes = classes_of(gathered.phones)
+    question = Question(
+        wanted,
+        clock or judged_at,
+        known_roots(),
+        shown.chain if shown else (),
+    )
+    if where is None:
+        assert chain is not None
+        certificates, said = read_chain(chain)
+        report = check_chain(
+            certificates,
+            classes,
+            question,
+            label=f"{chain.name} as {wanted}",
+            checked_at=started,
+            phone_clock=clock,
+            notes=(*said, *gathered.notes),
+            calendar=calendar,
         )
-        if where is None:
-            assert chain is not None
-            certificates, said = read_chain(chain)
-            report = check_chain(
-                certificates,
-                classes,
-                question,
-                label=f"{chain.name} as {wanted}",
-                checked_at=started,
-                phone_clock=clock,
-                notes=(*said, *gathered.notes),
-                calendar=calendar,
-            )
-        else:
-            report = _ask(
-                where,
-                classes,
-                question,
-                shown,
-                Limits(answer_s=timeout_s, connect_s=timeout_s, per_second=per_second),
-                started=started,
-                clock=clock,
-                notes=gathered.notes,
-                calendar=calendar,
-                quiet=json,
-            )
-        _deliver(report, json=json, html=html)
-    except LinekeyError as error:
-        fail(error)
+    else:
+        report = _ask(
+            where,
+            classes,
+            question,
+            shown,
+            Limits(answer_s=timeout_s, connect_s=timeout_s, per_second=per_second),
+            started=started,
+            clock=clock,
+            notes=gathered.notes,
+            calendar=calendar,
+            quiet=json,
+        )
+    _deliver(report, json=json, html=html)
     raise typer.Exit(report.exit_code(fail_on.value))
 
 

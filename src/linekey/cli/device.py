@@ -42,7 +42,15 @@ from linekey.cli.opening import (
     opened,
     read_secret,
 )
-from linekey.cli.output import console, emit_json, emit_json_list, emit_line, note, warn
+from linekey.cli.output import (
+    console,
+    emit_json,
+    emit_json_list,
+    emit_line,
+    note,
+    say,
+    warn,
+)
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.document import Setting, parse_setting, parse_slot
@@ -172,7 +180,7 @@ def add(
     if json:
         emit_json(device_json(device) | ({"token": made} if made else {}))
         return
-    console.print(f"added {_line(device)}", markup=False, soft_wrap=True)
+    say(f"added {_line(device)}")
     if made:
         _show_token(device.mac, made)
     if device.model is None:
@@ -510,7 +518,7 @@ def _change(
     if json:
         emit_json(device_json(device))
     else:
-        console.print(f"{verb} {_line(device)}", markup=False, soft_wrap=True)
+        say(f"{verb} {_line(device)}")
 
 
 def _line(device: Device) -> str:
@@ -524,7 +532,7 @@ def _line(device: Device) -> str:
 
 
 def _show_token(mac: Mac, made: str) -> None:
-    console.print(f"one-time token of {mac}: {made}", markup=False, soft_wrap=True)
+    say(f"one-time token of {mac}: {made}")
     note(
         "it is not shown again; put it into the phone's setting server URL: "
         f"…/t/{made}/"

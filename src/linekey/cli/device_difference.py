@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from linekey.cli.opening import printable
-from linekey.cli.output import console
+from linekey.cli.output import console, say
 from linekey.provisioning.difference import Difference
 from linekey.store.devices import Done
 
@@ -45,7 +45,7 @@ def tell_done(
         for one in those[:SHOWN]:
             details = "; ".join(map(_detail, one.details))
             text = f"{sign} {one.mac}  {details}".rstrip()
-            console.print(printable(text), markup=False, soft_wrap=True)
+            say(printable(text))
         if len(those) > SHOWN:
             rest = len(those) - SHOWN
             console.print(f"{sign} … and {rest} more; --json lists all", markup=False)

@@ -10,7 +10,7 @@ import typer
 
 from linekey.cli.layer_text import layer_lines
 from linekey.cli.opening import JsonOption, StateOption, opened, printable
-from linekey.cli.output import console, emit_json
+from linekey.cli.output import emit_json, say
 from linekey.cli.serve import load_settings
 from linekey.endpoint import bracketed, host_port
 from linekey.errors import InputError
@@ -92,16 +92,16 @@ def show(
         ("version", device.version),
     ]
     for name, value in facts:
-        console.print(f"{name:>14}  {value}", markup=False, soft_wrap=True)
+        say(f"{name:>14}  {value}")
     if not merged:
         for text in layer_lines(device.layer):
-            console.print(f"{'':>14}  {text}", markup=False, soft_wrap=True)
+            say(f"{'':>14}  {text}")
         return
     lines = layer_lines(merge(*(layer for _, layer in layers)))
     origin = sources(layers)
     origin += [""] * (len(lines) - len(origin))  # what is unreadable has none
     for text, source in zip(lines, origin, strict=True):
-        console.print(f"{source:>14}  {text}", markup=False, soft_wrap=True)
+        say(f"{source:>14}  {text}")
 
 
 def _layers(layers: Layers, device: Device) -> list[tuple[str, Layer]]:

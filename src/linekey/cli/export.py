@@ -13,11 +13,11 @@ import typer
 
 from linekey.certs.certificate import Certificate
 from linekey.cli.export_reach import is_filled, key_advice
-from linekey.cli.opening import JsonOption, StateOption, opened
-from linekey.cli.output import emit_json, fail, note, warn
+from linekey.cli.opening import JsonOption, StateOption, Verb, make_verb, opened
+from linekey.cli.output import emit_json, note, warn
 from linekey.cli.serve import load_settings, report
 from linekey.endpoint import host_port
-from linekey.errors import InputError, LinekeyError, StorageError
+from linekey.errors import InputError, StorageError
 from linekey.export.account import DEBIAN, parse_account
 from linekey.export.active import active_phones
 from linekey.export.admission import admitted
@@ -44,19 +44,14 @@ from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
 from linekey.trust.findings import Finding
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = make_verb()
 
 HOME = "/etc/linekey"
 """Where files are taken to lie if nothing else is said."""
 _OLDEST = {"1.0": Version.TLS1_0, "1.1": Version.TLS1_1, "1.2": Version.TLS1_2}
 
 
-@app.command()
+@app.command(cls=Verb)
 def export_(
     peer: Annotated[
         str, typer.Argument(metavar="PEER", help=f"The server: {', '.join(PEERS)}.")
@@ -151,26 +146,23 @@ def export_(
 
         linekey export nginx --out /etc/linekey/nginx --name phones.example.com
     """
-    try:
-        with opened(state) as database:
-            options = {
-                "out": out,
-                "name": name,
-                "listen": listen,
-                "certificate": certificate,
-                "key": key,
-                "backend": backend,
-                "files": files,
-                "user": user,
-                "client_certificates": client_certificates,
-                "min_version": min_version,
-            }
-            request, findings = _request(peer, database, options)
-        report(findings)
-        made = export(find_peer(peer), request)
-        kept = [] if out is None else write_files(made, Path(request.folder))
-    except LinekeyError as error:
-        fail(error)
+    with opened(state) as database:
+        options = {
+            "out": out,
+            "name": name,
+            "listen": listen,
+            "certificate": certificate,
+            "key": key,
+            "backend": backend,
+            "files": files,
+            "user": user,
+            "client_certificates": client_certificates,
+            "min_version": min_version,
+        }
+        request, findings = _request(peer, database, options)
+    report(findings)
+    made = export(find_peer(peer), request)
+    kept = [] if out is None else write_files(made, Path(request.folder))
     _show(made, request, written=out is not None, json=json)
     for path in kept:
         note(f"kept unchanged: {path}")

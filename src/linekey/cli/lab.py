@@ -8,8 +8,8 @@ import typer
 
 from linekey.catalog.models import Generation
 from linekey.certs.pem import private_key_to_pem
-from linekey.cli.opening import STATE_HELP
-from linekey.cli.output import console, emit_json, err_console
+from linekey.cli.opening import JsonOption, StateOption
+from linekey.cli.output import emit_json, note, say
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import chain_pem, make_folder, write_file
@@ -26,14 +26,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-
-StateOption = Annotated[
-    Path | None,
-    typer.Option("--state", metavar="DIR", help=STATE_HELP, show_default=False),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of text.")
-]
 
 # A model of each generation, for the example that is shown (SNOM-TLS, model table).
 _EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
@@ -96,20 +88,20 @@ def identity(
             }
         )
         return
-    console.print(f"certificate  {certificate_path}", markup=False, soft_wrap=True)
-    console.print(f"key          {key_path}", markup=False, soft_wrap=True)
+    say(f"certificate  {certificate_path}")
+    say(f"key          {key_path}")
     if openssl_path is not None:
-        console.print(f"openssl.cnf  {openssl_path}", markup=False, soft_wrap=True)
-    _say(
+        say(f"openssl.cnf  {openssl_path}")
+    note(
         f"{certificate_path.name} is the client certificate: the phone's certificate "
-        "and the intermediate.",
-        f"{key_path.name} is its private key (mode 0600).",
-        f"the server's own CA is {lab.server_root_path}.",
-        f"next: linekey device add {address} --model {_EXAMPLE_MODEL[generation]}",
-        f"then: {curl}",
+        "and the intermediate."
     )
+    note(f"{key_path.name} is its private key (mode 0600).")
+    note(f"the server's own CA is {lab.server_root_path}.")
+    note(f"next: linekey device add {address} --model {_EXAMPLE_MODEL[generation]}")
+    note(f"then: {curl}")
     if lab.server_url() is None:
-        _say("linekey up has not run here yet; it prints the server's URL.")
+        note("linekey up has not run here yet; it prints the server's URL.")
 
 
 @app.command()
@@ -142,12 +134,11 @@ def patch(
     if as_json:
         emit_json({"mac": str(address), "patch": path, "sha256": chain[0].sha256})
         return
-    console.print(f"patch  {path}", markup=False, soft_wrap=True)
-    _say(
-        f"it is only for the phone {address}, and contains its private key (mode "
-        "0600).",
-        f"next: linekey phone patch {address} {path}",
+    say(f"patch  {path}")
+    note(
+        f"it is only for the phone {address}, and contains its private key (mode 0600)."
     )
+    note(f"next: linekey phone patch {address} {path}")
 
 
 @app.command()
@@ -191,7 +182,7 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
     ]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        console.print(f"{label:{width}}  {value}", markup=False, soft_wrap=True)
+        say(f"{label:{width}}  {value}")
 
 
 def _refuse_existing(*paths: Path) -> None:
@@ -216,8 +207,3 @@ def _curl_line(
         *("--key", str(key_path)),
     ]
     return shlex.join([*words, f"{url}/snom{model}-{mac}.htm"])
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        err_console.print(line, markup=False, soft_wrap=True)

@@ -25,7 +25,7 @@ from linekey.cli.opening import (
     read_file,
     read_secret,
 )
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import (
@@ -90,7 +90,7 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
         emit_json([{"scope": s} | layer_json(layer) for s, layer in found.items()])
         return
     for scope, layer in found.items():
-        console.print(f"{scope}  {_counts(layer)}", markup=False, soft_wrap=True)
+        say(f"{scope}  {_counts(layer)}")
     if not found:
         note("next: linekey layer set fleet NAME=VALUE")
 
@@ -122,7 +122,7 @@ def show(
         emit_json({"scope": scope.text, "merged": merged} | layer_json(found))
         return
     for line in layer_lines(found):
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     if not found:
         note(f"{scope} is empty")
 
@@ -271,7 +271,7 @@ def unmark(
     if json:
         emit_json(left)
         return
-    console.print(f"unmarked {', '.join(names)}", markup=False, soft_wrap=True)
+    say(f"unmarked {', '.join(names)}")
     note("next: linekey layer unset LAYER NAME, and set it again")
 
 
@@ -419,7 +419,7 @@ def _change(
     if json:
         emit_json({"scope": scope.text} | layer_json(changed))
     else:
-        console.print(f"{scope}  {_counts(changed)}", markup=False, soft_wrap=True)
+        say(f"{scope}  {_counts(changed)}")
     return changed
 
 

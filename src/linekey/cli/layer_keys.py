@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linekey.cli.opening import JsonOption, StateOption, now, opened
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
 from linekey.store.rotation import (
     Rotation,
@@ -140,7 +140,7 @@ def _say_prepared(database: "Database", key_id: str, json: bool) -> None:
     if found.lacking:
         note(f"copy {path} (mode 0600, owned by the server's user) to:")
         for server in found.lacking:
-            console.print(f"  {server.name}", markup=False, soft_wrap=True)
+            say(f"  {server.name}")
         note("running servers read it within seconds; then run --status and --finish")
     else:
         note(
@@ -169,21 +169,19 @@ def _status(database: "Database", json: bool) -> None:
 
 
 def _print_status(found: Rotation, database: "Database", at: datetime) -> None:
-    console.print(f"keys in {_path(database)}", markup=False, soft_wrap=True)
+    say(f"keys in {_path(database)}")
     for key in _all_keys(found):
         here = "" if key in found.file_ids else "  NOT IN THIS FILE"
         rows = found.sealed[key]
         said = f"  {key}  {_role(found, key)}, {rows} row{'' if rows == 1 else 's'}"
-        console.print(said + here, markup=False, soft_wrap=True)
+        say(said + here)
     console.print("servers", markup=False)
     for server in found.servers:
         lacks = f"  LACKS {found.wanted}" if server in found.lacking else ""
         alive = "alive" if server.lives(at) else "not seen"
-        console.print(
+        say(
             f"  {server.name}  {' '.join(found.keys_of(server))}  {alive} "
-            f"{server.seen_at:%Y-%m-%d %H:%M:%S} UTC{lacks}",
-            markup=False,
-            soft_wrap=True,
+            f"{server.seen_at:%Y-%m-%d %H:%M:%S} UTC{lacks}"
         )
     if not found.servers:
         console.print("  none has started yet", markup=False)

@@ -25,6 +25,7 @@ from linekey.cli.output import (
     emit_json_list,
     emit_line,
     note,
+    say,
 )
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
@@ -233,4 +234,4 @@ def _print(entry: LogEntry, json: bool) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     else:
-        console.print(log_line(entry), markup=False, soft_wrap=True)
+        say(log_line(entry))

@@ -24,16 +24,17 @@ from linekey.catalog.describe import (
 from linekey.catalog.evidence import CONFIDENCE_MEANING, SOURCES_MEANING
 from linekey.catalog.models import MODELS, Model, find_model
 from linekey.catalog.profile import Profile, newest_firmware, profile
-from linekey.cli.output import console, emit_json, fail, warn
-from linekey.errors import InputError, LinekeyError
+from linekey.cli.opening import Verb, make_verb
+from linekey.cli.output import console, emit_json, warn
+from linekey.errors import InputError
 from linekey.tls.suites import SUITES
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = make_verb()
 
 _STYLE = {"H": "green", "M": "yellow", "L": "magenta"}
 
 
-@app.command()
+@app.command(cls=Verb)
 def models(
     model: str = typer.Argument(
         "",
@@ -53,18 +54,15 @@ def models(
     For each fact it shows the source, and how certain it is. For example:
     `linekey models D785 --firmware 10.1.33.33`.
     """
-    try:
-        if model:
-            _show_one(find_model(model), firmware, as_json=as_json)
-        elif firmware:
-            raise InputError(
-                "--firmware was given without a model",
-                hint=f"name the model: linekey models D785 --firmware {firmware}",
-            )
-        else:
-            _show_all(as_json=as_json)
-    except LinekeyError as error:
-        fail(error)
+    if model:
+        _show_one(find_model(model), firmware, as_json=as_json)
+    elif firmware:
+        raise InputError(
+            "--firmware was given without a model",
+            hint=f"name the model: linekey models D785 --firmware {firmware}",
+        )
+    else:
+        _show_all(as_json=as_json)
 
 
 def _show_all(*, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from linekey.catalog.known_settings import INSIST
 from linekey.cli.output import fail
@@ -48,8 +48,19 @@ AllowUnknownOption = Annotated[
 ]
 
 
-class StoreVerbs(TyperGroup):
+class Verb(TyperCommand):
     """Prints our errors as ``error:`` and ``hint:``; exits with their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LinekeyError as error:
+            fail(error)
+
+
+class StoreVerbs(TyperGroup):
+    """The same for a group of commands."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -59,16 +70,26 @@ class StoreVerbs(TyperGroup):
             fail(error)
 
 
+_USUAL: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": "markdown",
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def make_verb() -> typer.Typer:
+    """Return the Typer app of a verb that is one command, of class ``Verb``."""
+    return typer.Typer(**_USUAL)
+
+
 def make_app(help_text: str, **options: Any) -> typer.Typer:
     """Return the Typer app of one verb; ``help_text`` is for a first-time user."""
     return typer.Typer(
         cls=StoreVerbs,
         help=help_text,
         no_args_is_help=options.pop("no_args_is_help", True),
-        add_completion=False,
-        rich_markup_mode="markdown",
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        **_USUAL,
         **options,
     )
 

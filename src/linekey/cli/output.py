@@ -61,6 +61,11 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def say(text: str) -> None:
+    """Print a line of the result, for people: as it stands, however wide it is."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
 def note(text: str) -> None:
     """Say something that is no result, on stderr."""
     err_console.print(text, markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 from linekey.cli import phone_run, phone_uses
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import console, emit_json, note, say
 from linekey.cli.phone_asking import (
     print_answer,
     report_of,
@@ -79,11 +79,9 @@ def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
         )
         return
     for phone, running in phones:
-        console.print(
+        say(
             f"{phone.mac}  {phone.profile.name}  {'running' if running else 'stopped'}"
-            f"  {phone.status}: {printable(phone.status_reason)}",
-            markup=False,
-            soft_wrap=True,
+            f"  {phone.status}: {printable(phone.status_reason)}"
         )
     if not phones:
         note("no virtual phone yet; next: linekey phone run --mac MAC --model MODEL")
@@ -100,7 +98,7 @@ def show(
         return
     _table(show_rows(document))
     for line in notice_lines(document):
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
 
 
 @app.command()
@@ -159,18 +157,12 @@ def certificates(
         console.print(TABS.get(tab, "Its own"), style="bold", markup=False)
         for row in [rows] if isinstance(rows, dict) else rows or []:
             subject = printable(row["label"])
-            console.print(f"  {subject}", markup=False, soft_wrap=True)
-            console.print(
-                f"    SHA-256 {row['sha256']}  until {row['not_after'][:10]}",
-                markup=False,
-                soft_wrap=True,
-            )
+            say(f"  {subject}")
+            say(f"    SHA-256 {row['sha256']}  until {row['not_after'][:10]}")
             if "reason" in row:
-                console.print(
+                say(
                     f"    {row['purpose']} {row['peer']}: {printable(row['reason'])}"
-                    f" ({counted(row['times'], 'time')})",
-                    markup=False,
-                    soft_wrap=True,
+                    f" ({counted(row['times'], 'time')})"
                 )
 
 
@@ -190,14 +182,12 @@ def log(
         emit_json([entry.as_dict() for entry in entries])
         return
     for entry in entries:
-        console.print(
+        say(
             f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.level:7} {entry.purpose}: "
-            f"{printable(entry.text)}",
-            markup=False,
-            soft_wrap=True,
+            f"{printable(entry.text)}"
         )
         for detail in entry.details:
-            console.print(f"    {printable(detail)}", markup=False, soft_wrap=True)
+            say(f"    {printable(detail)}")
 
 
 # --- pressing its buttons
@@ -325,4 +315,4 @@ def _load(state: Path | None, mac: str, *, authorities: bool = True) -> PhoneSta
 def _table(rows: list[tuple[str, str]]) -> None:
     width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:
-        console.print(f"{label:{width}}  {value}", markup=False, soft_wrap=True)
+        say(f"{label:{width}}  {value}")

@@ -12,7 +12,7 @@ import typer
 
 from linekey.catalog.root_lists import lists_for
 from linekey.cli.opening import printable
-from linekey.cli.output import console, emit_json
+from linekey.cli.output import emit_json, say
 from linekey.errors import StorageError
 from linekey.phone.edge.carry import carry_out
 from linekey.phone.edge.control import ask
@@ -84,7 +84,7 @@ def print_answer(answer: Answer, as_json: bool) -> None:
         return
     if not answer.ok:
         raise StorageError(printable(answer.text), hint=printable(answer.hint))
-    console.print(printable(answer.text), markup=False, soft_wrap=True)
+    say(printable(answer.text))
 
 
 def with_authorities(phone: PhoneState) -> PhoneState:

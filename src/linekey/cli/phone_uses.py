@@ -13,7 +13,7 @@ import typer
 
 from linekey.cli.mac_first import MacArgument, MacFirst
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
-from linekey.cli.output import console, emit_json, err_console
+from linekey.cli.output import emit_json, err_console, say
 from linekey.cli.phone_asking import (
     print_answer,
     running_report,
@@ -48,7 +48,7 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
             emit_json(screen_of(document))
             return
         for line in screen_lines(document):
-            console.print(line, markup=False, soft_wrap=True)
+            say(line)
 
 
 def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
@@ -67,7 +67,7 @@ def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
             print_answer(answer, as_json)
         lines, notes = verb.found(answer.details)
         for line in lines:
-            console.print(printable(line), markup=False, soft_wrap=True)
+            say(printable(line))
         for note in notes:
             err_console.print(f"note: {printable(note)}", markup=False)
         if not answer.ok:

@@ -14,22 +14,17 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import JsonOption, StateOption, now
-from linekey.cli.output import console, emit_json, fail, note, warn
+from linekey.cli.opening import JsonOption, StateOption, Verb, make_verb, now
+from linekey.cli.output import console, emit_json, note, say, warn
 from linekey.errors import InputError, LinekeyError
 from linekey.lab.servers.catalogue import BY_NAME, CASES
 from linekey.lab.servers.certificates import SERVER_NAME
 from linekey.lab.servers.kinds import KINDS, Case
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = make_verb()
 
 
-@app.command()
+@app.command(cls=Verb)
 def servers(
     names: Annotated[
         list[str] | None,
@@ -54,8 +49,6 @@ def servers(
             _list(cases, json=json)
             return
         asyncio.run(_open(cases, named=bool(names), json=json, state=state))
-    except LinekeyError as error:
-        fail(error)
     except KeyboardInterrupt:
         note("stopped")
 
@@ -101,18 +94,16 @@ def _list(cases: list[Case], *, json: bool) -> None:
         return
     for case in cases:
         console.print(f"{case.name}  ({case.program})", style="bold", markup=False)
-        console.print(f"  {case.sentence}", markup=False, soft_wrap=True)
+        say(f"  {case.sentence}")
         groups: dict[str, list[str]] = {}
         for kind, outcome in case.expected.items():
             model, firmware = KINDS[kind].phone
             extra = ", authenticating" if KINDS[kind].authenticates else ""
             groups.setdefault(outcome, []).append(f"{model} {firmware}{extra}")
         for outcome, phones in groups.items():
-            console.print(
-                f"  {outcome}: {'; '.join(phones)}", markup=False, soft_wrap=True
-            )
+            say(f"  {outcome}: {'; '.join(phones)}")
         if case.why:
-            console.print(f"  Why: {case.why}", markup=False, soft_wrap=True)
+            say(f"  Why: {case.why}")
         console.print()
 
 
@@ -145,11 +136,7 @@ async def _open(cases: list[Case], *, named: bool, json: bool, state: Any) -> No
             ask = f"linekey check {where} --name {case.called} --trust {root}"
             rows.append({**_told(case), "address": where, "check": ask})
             if not json:
-                console.print(
-                    f"{where:<16} {case.name:<22} {case.sentence}",
-                    markup=False,
-                    soft_wrap=True,
-                )
+                say(f"{where:<16} {case.name:<22} {case.sentence}")
         if json:
             emit_json({"root": launcher.root_path, "servers": rows})
             sys.stdout.flush()  # whoever reads it from a pipe must not wait for the end

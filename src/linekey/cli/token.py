@@ -8,7 +8,7 @@ import typer
 
 from linekey.cli.log import parse_when
 from linekey.cli.opening import JsonOption, StateOption, make_app, now, opened
-from linekey.cli.output import console, emit_json, note
+from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
 from linekey.store.tokens import ApiTokens, Scope
 
@@ -72,7 +72,7 @@ def add(
             {"name": name, "token": made, "scope": scope.value, "expires_at": ends}
         )
         return
-    console.print(made, markup=False, soft_wrap=True)
+    say(made)
     until = f" until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
     note(f"token {name!r}, scope {scope.value}{until}; it is not shown again")
 
@@ -91,11 +91,9 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
             "never" if one[name] is None else f"{one[name]:%Y-%m-%d %H:%M} UTC"
             for name in ("expires_at", "used_at")
         )
-        console.print(
+        say(
             f"{one['name']}  {one['scope']}  {one['state']}  expires {ends}  "
-            f"last used {used}",
-            markup=False,
-            soft_wrap=True,
+            f"last used {used}"
         )
     if not tokens:
         note("none; next: linekey token add NAME --scope read")

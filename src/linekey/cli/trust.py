@@ -23,7 +23,7 @@ from linekey.cli.opening import (
     printable,
     read_file,
 )
-from linekey.cli.output import console, emit_json, note, warn
+from linekey.cli.output import emit_json, note, say, warn
 from linekey.errors import CertificateError, InputError
 from linekey.provisioning.ca_rules import RULE_CURE
 from linekey.provisioning.purpose import issuing_problem
@@ -126,7 +126,7 @@ def add(
             verb = "added" if old is None else "already there:"
             if old is not None and old.said != ca.said:
                 verb = "changed"
-            console.print(f"{verb} {_text(ca, listed)}", markup=False, soft_wrap=True)
+            say(f"{verb} {_text(ca, listed)}")
     for ca in shown:
         _warn(ca, listed, at)
     _note_label(said)
@@ -164,7 +164,7 @@ def set_(
     if json:
         emit_json(ca_json(ca, listed))
     else:
-        console.print(f"set {_text(ca, listed)}", markup=False, soft_wrap=True)
+        say(f"set {_text(ca, listed)}")
     _warn_of_phones(ca, listed)
     _note_label(said)
 
@@ -179,7 +179,7 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
         emit_json([ca_json(ca, listed) for ca in cas])
         return
     for ca in cas:
-        console.print(_text(ca, listed), markup=False, soft_wrap=True)
+        say(_text(ca, listed))
     if not cas:
         note("no CA is trusted, so no phone is")
         note("next: linekey trust add FILE…, with the vendor's root and intermediates")
@@ -199,7 +199,7 @@ def remove(
     if json:
         emit_json(ca_json(ca, listed))
     else:
-        console.print(f"removed {_text(ca, listed)}", markup=False, soft_wrap=True)
+        say(f"removed {_text(ca, listed)}")
 
 
 def _note_label(said: OperatorRule | None) -> None:

@@ -3,23 +3,22 @@
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import PORTS, STATE_HELP
-from linekey.cli.output import console, emit_json, err_console, fail, note
+from linekey.cli.opening import PORTS, StateOption, Verb, make_verb
+from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import LinekeyError
 from linekey.mac import parse_mac
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = make_verb()
 
 PORT, STATUS_PORT, PHONE_PORT, SIP_PORT = 8443, 8480, 8444, 8461
 _STOP = (signal.SIGINT, signal.SIGTERM)
 
 
-@app.command()
+@app.command(cls=Verb)
 def up(
     model: Annotated[str, typer.Option(help="The virtual phone's model.")] = "D785",
     firmware: Annotated[str, typer.Option(help="Its firmware version.")] = "10.1.33.33",
@@ -58,14 +57,7 @@ def up(
     json: Annotated[
         bool, typer.Option("--json", help="With --once: print one JSON document.")
     ] = False,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            envvar="LINEKEY_STATE",
-            help=STATE_HELP,
-        ),
-    ] = None,
+    state: StateOption = None,
 ) -> None:
     """Try linekey on this machine: a lab CA, the provisioning server and one phone.
 
@@ -90,37 +82,34 @@ def up(
             for line in lines:
                 console.print(line, soft_wrap=True)
 
-    try:
-        if json and not once:
-            raise _json_needs_once()
-        stage = Stage(
-            StateDir.open(state),
-            cast(
-                model,
-                firmware,
-                parse_mac(mac) if mac else None,
-                port=_port(port, free, PORT),
-                status_port=_port(status_port, free, STATUS_PORT),
-            ),
-            tell_server=lambda entry: show(narrator.server(entry)),
-            tell_phone=lambda entry: show(narrator.phone(entry)),
-            tell_registrar=lambda at, said: show(narrator.registrar(at, said)),
-            web_port=_port(web_port, free, PHONE_PORT),
-            sip_port=_port(sip_port, free, SIP_PORT),
-            passing=once,
+    if json and not once:
+        raise _json_needs_once()
+    stage = Stage(
+        StateDir.open(state),
+        cast(
+            model,
+            firmware,
+            parse_mac(mac) if mac else None,
+            port=_port(port, free, PORT),
+            status_port=_port(status_port, free, STATUS_PORT),
+        ),
+        tell_server=lambda entry: show(narrator.server(entry)),
+        tell_phone=lambda entry: show(narrator.phone(entry)),
+        tell_registrar=lambda at, said: show(narrator.registrar(at, said)),
+        web_port=_port(web_port, free, PHONE_PORT),
+        sip_port=_port(sip_port, free, SIP_PORT),
+        passing=once,
+    )
+    with (
+        queued_streams(stdout=True, on_gone=_end_this),
+        asyncio.Runner(loop_factory=new_loop) as runner,
+    ):
+        ended = runner.run(_run(stage, once=once, quiet=json))
+    if once and ended is None:
+        raise LinekeyError(
+            "stopped before the phone had its configuration",
+            hint="run it again and wait until the phone is provisioned",
         )
-        with (
-            queued_streams(stdout=True, on_gone=_end_this),
-            asyncio.Runner(loop_factory=new_loop) as runner,
-        ):
-            ended = runner.run(_run(stage, once=once, quiet=json))
-        if once and ended is None:
-            raise LinekeyError(
-                "stopped before the phone had its configuration",
-                hint="run it again and wait until the phone is provisioned",
-            )
-    except LinekeyError as error:
-        fail(error)
     if json:
         emit_json(stage.report())
     elif not once:
