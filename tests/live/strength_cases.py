@@ -64,7 +64,7 @@ def openssl(*words: str, stdin: bytes = b"") -> bytes:
 
 
 def certificate(
-    subject: str, issuer: str, spki: bytes, algorithm: bytes, sign: Sign, *, ca: bool
+    subject: str, issuer: Name, spki: bytes, algorithm: bytes, sign: Sign, *, ca: bool
 ) -> bytes:
     """A certificate of version 3, DER; ``algorithm`` is an AlgorithmIdentifier."""
     true = asn1.write(asn1.BOOLEAN, b"\xff")
@@ -79,7 +79,7 @@ def certificate(
         asn1.write(0xA0, asn1.write_integer(2)),
         asn1.write_integer(7),
         algorithm,
-        Name.build([("CN", issuer)]).der,
+        issuer.der,
         asn1.write(0x30, *map(asn1.write_time, GOOD)),
         Name.build([("CN", subject)]).der,
         spki,
@@ -91,14 +91,19 @@ def certificate(
 
 def chain(spki: bytes, algorithm: bytes, sign: Sign) -> list[bytes]:
     """A leaf that the key of ``spki`` signed, and the intermediate that has it."""
-    (above,) = root().common_names
     middle = certificate(
-        "middle", above, spki, asn1.write(0x30, SHA256_RSA, NULL), _root_signs, ca=True
+        "middle",
+        root().subject,
+        spki,
+        asn1.write(0x30, SHA256_RSA, NULL),
+        _root_signs,
+        ca=True,
     )
     own = key("leaf").public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )  # fmt: skip
-    return [certificate(NAME, "middle", own, algorithm, sign, ca=False), middle]
+    above = Name.build([("CN", "middle")])
+    return [certificate(NAME, above, own, algorithm, sign, ca=False), middle]
 
 
 def _root_signs(tbs: bytes) -> bytes:

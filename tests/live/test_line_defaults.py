@@ -78,9 +78,11 @@ async def serving_group(bits: int) -> AsyncIterator[tuple[int, list[int]]]:
             assert hello is not None
             server_flight = flight(hello.random, bits, hello.max_version)
             writer.write(b"\x16\x03\x03" + vector(2, server_flight))
-            said = await reader.read(65536)
+            place = len(answers)
+            answers.append(ALERT)
             # Node.js 0.10 hangs up and takes 1.0.1u's alert with it
-            answers.append(said[0] if said else ALERT)
+            if said := await reader.read(65536):
+                answers[place] = said[0]
         writer.close()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as door:
@@ -125,14 +127,14 @@ async def test_phone_and_check_refuse_the_groups_that_their_line_refuses(
     async with serving_group(bits) as (port, answers):
         found = await check(port, questions(*ROWS))
         for row in ROWS:
-            del answers[:]
+            before = len(answers)  # a connection of the check may end after it
             report = (await visited(port, *row)).report
             result = found[profile(*row).name]
             told = [f for f in result.findings if f.rule == "tls.dh-size"]
             small = bits < 1024
             assert bool(told) is (bits < 2048)
             assert (result.outcome.value == "accepted") is not small, result.findings
-            assert set(answers) == {ALERT if small else HANDSHAKE}
+            assert set(answers[before:]) == {ALERT if small else HANDSHAKE}
             notes = [n for n in report.notes if n.startswith("tls.dh-size")]
             assert notes == [f"{f.rule} ({f.severity}): {f.message}" for f in told]
             assert (report.alert_sent is Alert.HANDSHAKE_FAILURE) is small

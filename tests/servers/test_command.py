@@ -90,4 +90,4 @@ def test_an_unknown_server_is_told_with_what_is_near() -> None:
     done = run("test-servers", "expird")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "hint: near it: expired" in done.stderr
+    assert "hint: similar names: expired" in done.stderr

@@ -78,7 +78,7 @@ def printable_line(line: ChangeLine) -> str:
     """Write a change for people, a line for each thing that differs below it."""
     head = (
         f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}  {line.who} ({line.place})  "
-        f"{line.action} {line.subject}"
+        + " ".join((line.action, line.subject))
     )
     rest = [
         f"    {one.what}: {_shown(one.before)} → {_shown(one.after)}"

@@ -172,9 +172,12 @@ async def _http(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """Every method of a path: the router names those of its first match only."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    paths = request.app.openapi()["paths"]
+    if path in paths:  # ``/devices/bulk``, which is no MAC
+        return sorted(map(str.upper, paths[path]))
     return sorted(
         method.upper()
-        for template, calls in request.app.openapi()["paths"].items()
+        for template, calls in paths.items()
         if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path)
         for method in calls
     )

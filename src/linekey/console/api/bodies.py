@@ -10,7 +10,14 @@ Rule: no body holds what its record cannot: it is checked when it is made into o
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+)
 
 from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
@@ -33,10 +40,19 @@ from linekey.store.edit import STAY, DeviceEdit, without
 MAX_ENTRIES = 10_000
 """Settings, keys or certificates in one layer; the fullest known has some 1,100."""
 
-Idx = Annotated[int | None, Field(ge=0, le=9999)]
+Idx = Annotated[StrictInt | None, Field(ge=0, le=9999)]
 Text = Annotated[str, Field(max_length=65536)]
 Short = Annotated[str, Field(max_length=1024)]
 Name = Annotated[str, Field(max_length=140)]
+
+
+def _iso(given: object) -> object:
+    if isinstance(given, datetime) or (isinstance(given, str) and "-" in given[1:]):
+        return given
+    raise ValueError("not a time: write 2026-01-31T12:00:00Z")  # a bare number
+
+
+Time = Annotated[datetime, BeforeValidator(_iso)]
 
 
 class Body(BaseModel):
@@ -58,11 +74,11 @@ class SettingBody(Body):
     """R, &, RW, $ or !."""
     mark: Mark | None = None
     """The operator's word: secret in every layer, or public although unknown."""
-    secret: bool = False
+    secret: StrictBool = False
     """With a value: mark it as a secret. Without: it has one that is not shown."""
-    guessed: bool = False
+    guessed: StrictBool = False
     """Read only: a secret by its name or value, without a mark."""
-    known: bool | None = None
+    known: StrictBool | None = None
     """Read only: whether linekey's catalogue has this setting."""
 
     def setting(self, before: Layer) -> Setting:
@@ -84,7 +100,7 @@ class SettingBody(Body):
 class KeyBody(Body):
     """A function key."""
 
-    idx: Annotated[int, Field(ge=0, le=9999)]
+    idx: Annotated[StrictInt, Field(ge=0, le=9999)]
     """Its number, from 0."""
     type: Short
     """line, speed, dest, blf, url, keyevent, none, …"""
@@ -94,7 +110,7 @@ class KeyBody(Body):
     label: Short = ""
     perm: Short | None = None
     mark: Mark | None = None
-    secret: bool = False
+    secret: StrictBool = False
     """As for a setting."""
 
     def key(self, before: Layer) -> FunctionKey:
@@ -125,7 +141,7 @@ class CertificateBody(Body):
     """Of one that is there, and is kept."""
     subject: Text | None = None
     """Read only."""
-    not_after: datetime | None = None
+    not_after: Time | None = None
     """Read only."""
 
     def entries(self, before: Layer) -> tuple[CertificateEntry, ...]:
@@ -165,7 +181,7 @@ class LayerBody(Body):
 class KeySlot(Body):
     """Which function key."""
 
-    idx: Annotated[int, Field(ge=0, le=9999)]
+    idx: Annotated[StrictInt, Field(ge=0, le=9999)]
     context: Short = "active"
 
 
@@ -244,7 +260,7 @@ class DeviceBody(Body):
     """Read only: none, unused, or when it was used."""
     digest_user: str | None = None
     """Read only."""
-    version: int | None = None
+    version: StrictInt | None = None
     """Read only: rises with every change."""
 
     def device(self, before: Device, allow_unknown: bool) -> Device:
@@ -284,9 +300,9 @@ class DeviceChange(Body):
     label: Short = ""
     generations: list[Generation] | None = None
     layer: LayerChange = LayerChange()
-    no_digest: bool = False
+    no_digest: StrictBool = False
     """Remove the HTTP digest user."""
-    no_token: bool = False
+    no_token: StrictBool = False
     """Remove the one-time token."""
 
     def apply(self, device: Device, allow_unknown: bool) -> Device:

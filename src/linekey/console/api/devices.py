@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
 from starlette.responses import Response
 
 from linekey.console.api.bodies import Body, DeviceBody, DeviceChange, Short
@@ -110,9 +110,9 @@ class Bulk(Body):
     """Instead of a change."""
     reason: Short = ""
     """Why they are revoked."""
-    expected: int | None = None
+    expected: StrictInt | None = None
     """How many phones are meant; if it is another number, nothing is changed."""
-    dry_run: bool = False
+    dry_run: StrictBool = False
     """Only say what would be changed."""
 
     @model_validator(mode="after")

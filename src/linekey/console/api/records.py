@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from linekey import __version__
+from linekey.console.api.bodies import Time
 from linekey.console.api.desk import (
     Cursor,
     Desk,
@@ -26,13 +27,6 @@ from linekey.store.log_search import LogSearch, count_lines, find_lines
 Mac = Annotated[str | None, Query(max_length=32, description="Only of this phone.")]
 
 
-def _iso(given: object) -> object:
-    if isinstance(given, str) and "-" not in given[1:]:
-        raise ValueError("not a time: write 2026-01-31T12:00:00Z")  # a bare number
-    return given
-
-
-Time = Annotated[datetime, BeforeValidator(_iso)]
 Since = Annotated[
     Time | None, Query(description="From then on; UTC unless it says otherwise.")
 ]
