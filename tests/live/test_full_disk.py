@@ -137,6 +137,7 @@ async def test_phones_are_served_from_the_reserve_and_strangers_rows_dropped(
             for _ in range(50):
                 assert place.password in (await phone()).out
             assert len(place.log()) == before + 50
+            await until(lambda: server.counters.total(SHORT_OF_ROOM) > 0)
             overview = await place.curl(f"{server.status_url}overview.json")
             assert "the disk is full" in overview.out
             metrics = await place.curl(f"{server.status_url}metrics")
