@@ -93,6 +93,11 @@ def page(
         "| CPU of the server per request | linekey | nginx | linekey ÷ nginx |",
         "|---|---|---|---|",
         row("whole handshake", ours.full_ms, theirs.full_ms),
+        row(
+            "whole handshake, with an EC certificate (P-256) beside the RSA one",
+            ours.full_ecdsa_ms,
+            theirs.full_ecdsa_ms,
+        ),
         row("resumed session", ours.resumed_ms, theirs.resumed_ms),
         "",
         "Median of the rounds (least – most). The ratio is the median of the rounds' "

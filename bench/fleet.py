@@ -40,13 +40,19 @@ class Fleet:
         return self.folder / "server.key"
 
     @property
+    def pairs(self) -> tuple[tuple[Path, Path], ...]:
+        """The server's two certificates with their keys: RSA's, then EC's."""
+        ec = self.folder / "server-ec.pem", self.folder / "server-ec.key"
+        return ((self.server_certificate, self.server_key), ec)
+
+    @property
     def server_authority(self) -> Path:
         return self.folder / "server-ca.pem"
 
 
 def make_fleet(folder: Path, count: int = IDENTITIES) -> Fleet:
     listing = folder / "fleet.json"
-    if listing.exists():
+    if listing.exists() and (folder / "server-ec.pem").exists():
         macs = json.loads(listing.read_text())
         if len(macs) >= count:
             return Fleet(folder, tuple(macs[:count]))
@@ -90,15 +96,19 @@ def make_fleet(folder: Path, count: int = IDENTITIES) -> Fleet:
     server_ca = issue(
         name("LAB server CA"), server_ca_key, None, serial=serial(), ca=True, **span
     )
-    server = issue(
-        Name.build([("CN", "localhost")]),
-        server_key,
-        Issuer(server_ca, server_ca_key),
-        serial=serial(),
-        dns_names=["localhost"],
-        **span,
-    )
-    _write(folder, "server", [server, server_ca], server_key)
+    for stem, own in (
+        ("server", server_key),
+        ("server-ec", new_key("ec", "secp256r1")),
+    ):
+        server = issue(
+            Name.build([("CN", "localhost")]),
+            own,
+            Issuer(server_ca, server_ca_key),
+            serial=serial(),
+            dns_names=["localhost"],
+            **span,
+        )
+        _write(folder, stem, [server, server_ca], own)
     (folder / "server-ca.pem").write_text(to_pem(server_ca))
     macs = sorted({f"000413{numbers.getrandbits(24):06X}" for _ in range(count * 2)})
     macs = macs[:count]

@@ -13,21 +13,26 @@ import ssl
 import sys
 import threading
 import time
+from collections import Counter
 from itertools import count
 from pathlib import Path
+
+MODES = ("full", "full-ecdsa", "resumed", "idle")
 
 
 class Phone:
     """One device identity with its context, built before anything is measured."""
 
-    def __init__(self, folder: Path, mac: str) -> None:
+    def __init__(self, folder: Path, mac: str, *, ecdsa: bool = False) -> None:
         self.mac = mac
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.load_verify_locations(folder / "server-ca.pem")
         self.context.load_cert_chain(folder / f"{mac}.pem", folder / f"{mac}.key")
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.maximum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+        # With ECDSA it says that it can do both, as a phone does.
+        both = "ECDHE-ECDSA-AES128-GCM-SHA256:" if ecdsa else ""
+        self.context.set_ciphers(f"{both}ECDHE-RSA-AES128-GCM-SHA256")
         self.context.set_ecdh_curve("prime256v1")
         self.session: ssl.SSLSession | None = None
         self.lock = threading.Lock()
@@ -80,6 +85,7 @@ def run(
     errors: list[str] = []
     reused = [0] * clients
     latencies: list[float] = []
+    suites: Counter[str] = Counter()
 
     def client(which: int) -> None:
         mine = phones[which::clients]
@@ -92,6 +98,7 @@ def run(
                 tls = phone.connect(address, phone.session if resumed else None)
                 with tls:
                     reused[which] += bool(tls.session_reused)
+                    suites[(tls.cipher() or ("",))[0]] += 1
                     phone.fetch(tls, close=True)
                     if resumed and phone.session is None:
                         phone.session = tls.session
@@ -112,6 +119,7 @@ def run(
         "seconds": seconds,
         "reused": sum(reused),
         "errors": errors,
+        "suites": suites,
         "p50_ms": 1000 * latencies[len(latencies) // 2],
         "p99_ms": 1000 * latencies[len(latencies) * 99 // 100],
     }
@@ -141,10 +149,11 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--mode", choices=("full", "resumed", "idle"), default="full")
+    parser.add_argument("--mode", choices=MODES, default="full")
     given = parser.parse_args()
     macs = json.loads((given.folder / "fleet.json").read_text())
-    phones = [Phone(given.folder, mac) for mac in macs]
+    ecdsa = given.mode == "full-ecdsa"
+    phones = [Phone(given.folder, mac, ecdsa=ecdsa) for mac in macs]
     address = (given.host, given.port)
     if given.mode == "resumed":
         # One whole handshake each, before the measured part begins.

@@ -35,13 +35,12 @@ http {{
   server {{
     listen 127.0.0.1:{port} ssl backlog=2048;
     root {files};
-    ssl_certificate {fleet.server_certificate};
-    ssl_certificate_key {fleet.server_key};
+    {certificates}
     ssl_client_certificate {fleet.authorities};
     ssl_verify_client on;
     ssl_verify_depth 3;
     ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384;
+    ssl_ciphers {suites};
     location / {{
       if ($allowed = 0) {{ return 403; }}
     }}
@@ -69,13 +68,27 @@ def version() -> str | None:
 
 
 @contextmanager
-def serving(folder: Path, fleet: Fleet, files: Path) -> Iterator[Running]:
+def serving(
+    folder: Path, fleet: Fleet, files: Path, *, both: bool = False
+) -> Iterator[Running]:
+    """Run it; ``both``: with an EC certificate beside the RSA one."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(
-        _CONFIGURATION.format(folder=folder, port=port, fleet=fleet, files=files)
-    )
+        _CONFIGURATION.format(
+            folder=folder, port=port, fleet=fleet, files=files,
+            certificates="\n    ".join(
+                f"ssl_certificate {certificate};\n    ssl_certificate_key {key};"
+                for certificate, key in (fleet.pairs if both else fleet.pairs[:1])
+            ),
+            suites=":".join(
+                f"ECDHE-{kind}-{rest}"
+                for rest in ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
+                for kind in (("ECDSA", "RSA") if both else ("RSA",))
+            ),
+        )
+    )  # fmt: skip
     command = [*pin(0), "/usr/sbin/nginx", "-p", str(folder), "-c", str(configuration),
                "-e", str(folder / "error.log")]  # fmt: skip
     if __import__("os").geteuid() == 0:

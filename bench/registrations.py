@@ -39,7 +39,7 @@ from bench.server_vs_nginx import cpu_model
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem, to_pem
-from linekey.cli.export import write_files
+from linekey.cli.exporting import write_files
 from linekey.export.account import Account as System
 from linekey.export.active import active_phones
 from linekey.export.needs import fleet_needs

@@ -42,6 +42,8 @@ class Measured:
     """One server's numbers, milliseconds of CPU per request by kind of handshake."""
 
     full_ms: list[float] = field(default_factory=list)
+    full_ecdsa_ms: list[float] = field(default_factory=list)
+    """With two certificates, and clients that can use both."""
     resumed_ms: list[float] = field(default_factory=list)
     idle_kib: float = 0.0
     rate: list[float] = field(default_factory=list)
@@ -87,16 +89,19 @@ def prepare(folder: Path, fleet: Fleet, devices: int) -> None:
 
 
 @contextlib.contextmanager
-def linekey_serving(folder: Path, fleet: Fleet, devices: int) -> Iterator[Server]:
+def linekey_serving(
+    folder: Path, fleet: Fleet, devices: int, *, both: bool = False
+) -> Iterator[Server]:
+    """Run ``linekey serve``; ``both``: with an EC certificate beside the RSA one."""
     prepare(folder, fleet, devices)
     port = nginx.free_port()
     command = [
         *pin(0), sys.executable, "-c", "from linekey.cli.main import main; main()",
         "serve", "--state", str(folder),
         "--host", "127.0.0.1", "--port", str(port), "--status-port", "0",
-        "--certificate", str(fleet.server_certificate),
-        "--key", str(fleet.server_key),
     ]  # fmt: skip
+    for certificate, key in fleet.pairs if both else fleet.pairs[:1]:
+        command += ["--certificate", str(certificate), "--key", str(key)]
     environment = {**os.environ, "LINEKEY_LIMITS__KEEP_ALIVE_S": "600"}
     with (
         (folder / "serve.log").open("w") as log,
@@ -121,6 +126,8 @@ def measure_round(server: Server, fleet: Fleet, mode: str, requests: int) -> flo
         raise RuntimeError(f"{server.name}: {result['errors'][:3]}")
     if mode == "resumed" and result["reused"] < requests * 0.95:
         raise RuntimeError(f"{server.name}: {result['reused']} of {requests} resumed")
+    if mode == "full-ecdsa" and any("ECDSA" not in suite for suite in result["suites"]):
+        raise RuntimeError(f"{server.name}: negotiated {result['suites']}")
     return 1000 * used / requests
 
 
@@ -154,14 +161,26 @@ def compare(
             write_static(folder / "state", fleet, files)
             theirs = stack.enter_context(nginx.serving(folder / "nginx", fleet, files))
             servers = [ours, Server("nginx", theirs.pid, theirs.port)]
+            our_both = stack.enter_context(
+                linekey_serving(folder / "both", fleet, len(fleet.macs), both=True)
+            )
+            their_both = stack.enter_context(
+                nginx.serving(folder / "nginx-both", fleet, files, both=True)
+            )
+            both = [our_both, Server("nginx", their_both.pid, their_both.port)]
+            asked = {"full": servers, "full-ecdsa": both, "resumed": servers}
             for server in servers:  # warm up, not counted
                 measure_round(server, fleet, "full", 2 * len(fleet.macs))
+            for server in both:
+                measure_round(server, fleet, "full-ecdsa", 2 * len(fleet.macs))
             for number in range(rounds):
-                order = servers if number % 2 == 0 else servers[::-1]
-                for mode in ("full", "resumed"):
-                    for server in order:
+                for mode, some in asked.items():
+                    for server in some if number % 2 == 0 else some[::-1]:
                         cost = measure_round(server, fleet, mode, requests)
-                        getattr(found[server.name], f"{mode}_ms").append(cost)
+                        costs = getattr(
+                            found[server.name], f"{mode.replace('-', '_')}_ms"
+                        )
+                        costs.append(cost)
                         say(f"round {number + 1}: {server.name} {mode} {cost:.3f} ms")
             for server in servers:
                 idle = measure_idle(server, fleet, connections)

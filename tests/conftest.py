@@ -17,12 +17,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from linekey.cli.on_use import bring
+
 # No deadline for a case: how fast it is, a busy machine decides (bench/ measures).
 settings.register_profile("any", deadline=None)
 settings.load_profile("any")
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
+
+# A test that names no state folder fails: the user's own is no place for tests.
+os.environ["XDG_STATE_HOME"] = "/dev/null/no-state-folder-in-tests"
 
 # Program looked for, and what installs it (make peers).
 PEERS = {
@@ -36,9 +41,22 @@ PEERS = {
     "openssl": ["openssl"],
     "curl": ["curl"],
     "chromium": ["chromium"],
+    "prometheus": ["prometheus", "promtool"],
+    "bash": ["bash"],
+    "zsh": ["zsh"],
+    "fish": ["fish"],
+    "man": ["man"],
+    "mandoc": ["mandoc"],
     "postgres": ["postgres", "initdb"],
+    "faketime": ["faketime"],
+    "certbot": ["certbot"],
+    "pebble": ["pebble", "pebble-challtestsrv"],
     "network namespaces": ["unshare", "ip"],
+    "systemd": ["systemd", "systemctl", "unshare", "nsenter"],
 }
+PROVIDER = Path(__file__).parents[1] / ".cache" / "peers" / "oidc-provider"
+"""npm's oidc-provider, with the program that runs it (tests/live/oidc)."""
+PEERS["oidc-provider"] = ["node", str(PROVIDER / "provider.mjs")]
 LINES = ("1.0.1u", "1.0.2o", "1.0.2s", "1.1.1k")
 """OpenSSL of the phones' age, as programs of Node.js that have it linked in; peers by
 the name ``OpenSSL 1.0.1u``."""
@@ -53,6 +71,12 @@ PLACES = os.pathsep.join(
 def peer_path(program: str) -> str | None:
     """Where a foreign program lies; Debian keeps daemons outside a user's PATH."""
     return shutil.which(program, path=PLACES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _brought() -> None:
+    """Tests call the verbs' functions themselves, which no command does before."""
+    bring()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

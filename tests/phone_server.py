@@ -150,7 +150,7 @@ async def serve(
                 return
             data += part
         chosen = policy or choose(hello).policy or LEGACY
-        engine = ServerEngine(contexts[chosen], hello=hello)
+        engine = ServerEngine(contexts.context(chosen), hello=hello)
         request, info = b"", None
         while True:
             for event in engine.receive(data) if data else engine.receive_eof():

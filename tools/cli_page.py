@@ -1,23 +1,43 @@
 """docs/reference/cli.md: every verb, argument and option, from the verbs themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
 
 from linekey.cli.main import VERBS, app
+from linekey.errors import Cause, LinekeyError
 
 FINDINGS = {
     "up": "with `--once`, the phone did not get its configuration",
-    "phone run": "with `--once`, the phone was not provisioned",
+    "phone run": "with `--once`, a phone was not provisioned",
     "layer rotate-key": "with `--status`, the rotation is not done",
     "check": "a phone refuses the server, or what `--fail-on` names was found",
+    "certificate deploy": "phones would be lost, so nothing was changed",
+    "alert test": "a target did not take the message",
+    "forecast": "something ends, is refused already, or the new chain loses phones",
 }
 """What 1 means, by command; no other command exits with it."""
 
 
+def error_kinds() -> Iterator[type[LinekeyError]]:
+    """Each kind of error that linekey raises."""
+    kinds = [LinekeyError]
+    for kind in kinds:
+        yield kind
+        kinds.extend(kind.__subclasses__())
+
+
+ERROR_CODES = ("usage", "stopped", *sorted({e.code for e in error_kinds()}))
+"""What ``code`` of an error in JSON may be."""
+
 _TYPES = {"<str>": "TEXT", "<int>": "N", "<int range>": "N", "<float>": "N"}
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{w}`" for w in words)
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -48,6 +68,14 @@ def _page() -> Iterator[str]:
         "…`, then `hint: …`) and notes go to stderr. `--json` prints one JSON document",
         "and nothing else.",
         "",
+        "Where `--json` was typed, an error is a JSON document, too: the last line of",
+        "stderr. The exit status is its `exit`.",
+        "",
+        '    {"error": {"code": "input", "message": "…", "hint": "…", "exit": 2}}',
+        "",
+        f"`code` is one of {_listed(ERROR_CODES)}.",
+        f"With `storage` there is `cause`, too: {_listed(Cause)}.",
+        "",
         "| exit status | means |",
         "|---|---|",
         "| 0 | done |",
@@ -76,7 +104,7 @@ def _options(words: str, command: Any) -> Iterator[str]:
     group = bool(getattr(command, "commands", {})) or words == "linekey"
     if group and not given:
         return
-    usage = [words, *(_word(p) for p in arguments)]
+    usage = [words, *(word(p) for p in arguments)]
     yield f"    {' '.join(usage)}{' [OPTIONS]' if given else ''}"
     yield ""
     if not (arguments or given):
@@ -88,29 +116,56 @@ def _options(words: str, command: Any) -> Iterator[str]:
     yield ""
 
 
-def _word(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
-    return f"{name} …" if argument.nargs != 1 else name
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One argument or option, as the pages show it."""
+
+    names: tuple[str, ...]
+    value: str
+    """What the help calls its value; empty for a switch."""
+    required: bool
+    default: str
+    text: str
+    argument: bool
 
 
-def _cells(param: Any, context: Any) -> Iterator[str]:
+def row_of(param: Any, context: Any) -> Row:
+    """Return what is to be said of a parameter."""
     flag = getattr(param, "is_bool_flag", False)
+    argument = param.param_type_name == "argument"
     metavar = param.metavar or _TYPES.get(kind := param.display_type(context), kind)
-    if param.param_type_name == "argument":
-        yield f"`{_word(param)}`"
-        yield "required" if param.required else ""
-    else:
-        yield ", ".join(f"`{o}`" for o in (*param.opts, *param.secondary_opts))
-        value = metavar.strip("<>").removeprefix("list[").removesuffix("]")
-        needed = ", required" if param.required else ""
-        yield "" if flag else f"`{_bars(value)}`{needed}"
+    value = metavar.strip("<>").removeprefix("list[").removesuffix("]")
     default = param.default
     shown = default not in (None, "") and not (flag and default is False)
-    yield f"`{getattr(default, 'value', default)}`" if shown else ""
     text = " ".join((param.help or "").split())
     if param.envvar:
         text += f" Environment: `{param.envvar}`."
-    yield _bars(text)
+    return Row(
+        (word(param),) if argument else (*param.opts, *param.secondary_opts),
+        "" if flag or argument else value,
+        param.required,
+        str(getattr(default, "value", default)) if shown else "",
+        text,
+        argument,
+    )
+
+
+def word(argument: Any) -> str:
+    """Return how an argument stands in the usage line."""
+    name = argument.metavar or argument.name.upper()
+    return name if argument.nargs == 1 or name.endswith("…") else f"{name} …"
+
+
+def _cells(param: Any, context: Any) -> Iterator[str]:
+    row = row_of(param, context)
+    yield ", ".join(f"`{name}`" for name in row.names)
+    if row.argument:
+        yield "required" if row.required else ""
+    else:
+        needed = ", required" if row.required else ""
+        yield f"`{_bars(row.value)}`{needed}" if row.value else ""
+    yield f"`{row.default}`" if row.default else ""
+    yield _bars(row.text)
 
 
 def _bars(text: str) -> str:

@@ -35,13 +35,27 @@ PAGES: dict[str, str] = {
     "docs/reference/settings.md": "tools.reference_pages:settings_page",
     "docs/reference/states.md": "tools.states_page:states_page",
 }
-"""Path of the page from the top of the repository → ``module:function``."""
+"""Path of the page from the top of the repository → ``module:function``, and the word
+that the function is given, if any."""
+
+
+def _manual() -> dict[str, str]:
+    from tools.man_pages import page_paths
+
+    first, *rest = page_paths()
+    verbs = {p: p.removeprefix("docs/man/linekey-").removesuffix(".1") for p in rest}
+    return {first: "tools.man_pages:main_page"} | {
+        path: f"tools.man_pages:verb_page:{verb}" for path, verb in verbs.items()
+    }
+
+
+PAGES |= _manual()
 
 
 def render(page: str) -> str:
     """Return what the page should hold."""
-    module, _, function = PAGES[page].partition(":")
-    text = getattr(import_module(module), function)()
+    module, function, *words = PAGES[page].split(":")
+    text = getattr(import_module(module), function)(*words)
     assert isinstance(text, str)
     assert text.endswith("\n"), f"{PAGES[page]} gives a text without a last line end"
     return text

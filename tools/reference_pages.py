@@ -5,8 +5,6 @@ One function a page, called by ``tools.make_docs``; none of them is part of the 
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 
 from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.describe import branch_words, certificate_words, hash_words
@@ -17,8 +15,13 @@ from linekey.catalog.models import MODELS
 from linekey.catalog.settings_rules import SINCE_RULES, STANDING_RULES
 from linekey.catalog.vendors import IDENTITY_RULES
 from linekey.certs.verify_errors import ERRORS
+from linekey.console.api.problems import PROBLEMS
+from linekey.console.facts import AuthorityLine
+from linekey.console.watch import Outlook
 from linekey.provisioning.decision import Outcome, Reason
-from linekey.server.counters import Counters, metrics_registry
+from linekey.reasons import Row
+from linekey.server.counters import Counters
+from linekey.server.metrics import Facts, registry
 from linekey.server.preflight.finding import RULES as PREFLIGHT
 from linekey.settings import fields
 from linekey.tls.alerts import Alert
@@ -49,6 +52,10 @@ _TITLES = {
     Outcome.BLANKED: "Blanked",
     Outcome.REFUSED: "Refused",
 }
+
+
+MANY = 16
+"""Values of a label that are too many to list."""
 
 
 def findings_page() -> str:
@@ -96,7 +103,7 @@ def _findings() -> Iterator[str]:
     yield "| id | holds when | else |"
     yield "|---|---|---|"
     for rule_id, row in PREFLIGHT.items():
-        yield f"| `{rule_id}` | {row.title} | {row.severity} |"
+        yield f"| `{rule_id}` | {row.sentence} | {row.severity} |"
     yield ""
     yield "## Which alert the phone sends"
     yield ""
@@ -144,40 +151,65 @@ def reasons_page() -> str:
         "| reason | HTTP | alert | what happened | cure |",
         "|---|---|---|---|---|",
     ]
-    for code, text in REFUSALS.items():
-        status = " or ".join(map(str, text.statuses)) or "–"
-        alert = f"`{text.alert.label}`" if text.alert else "–"
-        lines.append(
-            f"| `{code}` | {status} | {alert} | {_bars(text.sentence)} "
-            f"| {_bars(text.cure)} |"
-        )
+    for code, row in REFUSALS.items():
+        alert = f"`{row.alert.label}`" if row.alert else "–"
+        lines.append(f"| `{code}` | {_status(row)} | {alert} | {_told(row)} |")
+    lines += [
+        "",
+        "## What the API answers instead",
+        "",
+        "The `code` of its problem details (RFC 9457). `detail` and `cure` there may",
+        "say more than here, from the case at hand.",
+        "",
+        "| code | HTTP | what happened | cure |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{code}` | {_status(row)} | {_told(row)} |"
+        for code, row in PROBLEMS.items()
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _status(row: Row) -> str:
+    return " or ".join(map(str, row.statuses)) or "–"
+
+
+def _told(row: Row) -> str:
+    return f"{_bars(row.sentence)} | {_bars(row.cure)}"
 
 
 def metrics_page() -> str:
     """Return ``docs/reference/metrics.md``, from what the registry itself gives."""
     now = datetime.now(UTC)
-    certificate: Any = SimpleNamespace(not_after=now)
     lines = [
         "# Metrics",
         "",
-        "<!-- Made by `make docs` from src/linekey/server/counters.py. -->",
+        "<!-- Made by `make docs` from src/linekey/server/metrics.py. -->",
         "",
         "What `/metrics` on the status page's address gives to Prometheus: the numbers",
-        "of all workers together, counted since the server began.",
+        "of all workers together, counted since the server began. `reason`:",
+        "[reasons](reasons.md).",
         "",
         "| name | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
-    for family in metrics_registry(
-        Counters(), lambda: certificate, lambda: now
-    ).collect():
-        labels: dict[str, list[str]] = {}
+    kinds = dict.fromkeys(("accepts", "recognised"), (now, 0))
+    outlook = Outlook(now, 0, 0, kinds)
+    shown = AuthorityLine("", "", "", "", now, 0, "")
+    for family in registry(Counters(), Facts(now, now, [shown], outlook)).collect():
+        labels: dict[str, set[str]] = {}
         for sample in family.samples:
             for label, value in sample.labels.items():
-                labels.setdefault(label, []).append(f"`{value}`")
-        told = "; ".join(f"`{k}`: {', '.join(v)}" for k, v in labels.items())
-        name = family.samples[0].name
+                labels.setdefault(label, set()).add(f"`{value or '(empty)'}`")
+        told = "; ".join(
+            f"`{k}`" + (f": {', '.join(sorted(v))}" if 1 < len(v) < MANY else "")
+            for k, v in labels.items()
+            if family.type != "info"
+        )
+        name = family.samples[0].name if family.samples else family.name
+        if family.type == "histogram":
+            name = family.name
         lines.append(f"| `{name}` | {family.type} | {told} | {family.documentation} |")
     return "\n".join(lines) + "\n"
 

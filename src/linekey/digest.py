@@ -158,6 +158,18 @@ def challenges_by_realm(values: Iterable[str]) -> dict[str, Challenge]:
     return found
 
 
+def asked_schemes(values: Iterable[str]) -> str:
+    """Name what challenges ask for: ``negotiate, digest with SHA-512-256``."""
+    found = [
+        f"digest with {algorithm}"
+        if scheme.name == "digest" and (algorithm := scheme.parameters.get("algorithm"))
+        else scheme.name
+        for value in values
+        for scheme in split_schemes(value)
+    ]
+    return ", ".join(dict.fromkeys(word[:40] for word in found[:8]))
+
+
 def _rank(challenge: Challenge) -> int:
     return ALGORITHMS.index(challenge.algorithm)
 

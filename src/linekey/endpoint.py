@@ -4,8 +4,16 @@ A host is held without brackets; only what is written for people, URLs and SIP h
 """
 
 import ipaddress
+from urllib.parse import urlsplit
 
 from linekey.digits import digits_of
+
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+    )
+)
 
 
 def bracketed(host: str) -> str:
@@ -45,3 +53,35 @@ def parse_endpoint(text: str) -> tuple[str, int]:
             f"{text!r} is not ADDRESS:PORT, such as 10.0.0.7:8481 or [::1]:8481"
         )
     return host, port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` can only be reached from this machine: 127/8, ::1, localhost."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_safe_origin(url: str) -> bool:
+    """Whether a URL is https, or http to this machine, with a host and no user."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for one that is none
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        return False
+    safe = parts.scheme == "http" and is_loopback(parts.hostname)
+    return parts.scheme == "https" or safe
+
+
+def is_private(host: str) -> bool:
+    """Whether ``host`` is an address of a private network (RFC 1918, RFC 4193)."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)

@@ -14,9 +14,11 @@ class LinekeyError(Exception):
 
     ``hint`` is the cure, one sentence, or empty where there is none to give.
     ``exit_code`` is what the command line exits with: 2 usage, 3 could not do it.
+    ``code`` is the kind of error, for programs.
     """
 
     exit_code = 3
+    code = "failed"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -28,14 +30,19 @@ class InputError(LinekeyError):
     """The operator gave something that cannot be right: an option, a file, a row."""
 
     exit_code = 2
+    code = "input"
 
 
 class PeerError(LinekeyError):
     """The other end of a connection broke a rule, or a limit of ours."""
 
+    code = "peer"
+
 
 class CertificateError(InputError):
     """Bytes that should hold a certificate, a key or a bundle do not."""
+
+    code = "certificate"
 
 
 class Cause(StrEnum):
@@ -74,6 +81,8 @@ _CAUSES = {
 
 class StorageError(LinekeyError):
     """The state folder or the database cannot be read or written."""
+
+    code = "storage"
 
     def __init__(
         self, message: str, *, hint: str = "", cause: Cause = Cause.OTHER

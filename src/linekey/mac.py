@@ -56,8 +56,10 @@ def parse_mac(text: str) -> Mac:
     that no device has: zero, broadcast, and groups (IEEE 802-2014 §8.2.2: the lowest
     bit of the first octet).
     """
-    if is_written_as_mac(text):
-        mac = Mac(re.sub(r"[:.-]", "", text.strip()).upper())
+    bare = _BARE.fullmatch(text) is not None  # nearly all of a table's
+    if bare or is_written_as_mac(text):
+        digits = text if bare else re.sub(r"[:.-]", "", text.strip())
+        mac = Mac(digits.upper())
         if kind := _no_device(mac):
             raise InputError(
                 f"{text.strip()} is {kind}, and no phone's own",

@@ -14,11 +14,17 @@ What a phone fetches is a *phone configuration* and has nothing to do with this.
 import difflib
 import ipaddress
 import tomllib
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic import field_validator as validated
 from pydantic_settings import (
     BaseSettings,
@@ -26,34 +32,30 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from linekey.endpoint import parse_endpoint
+from linekey.alert_settings import AlertSettings
+from linekey.endpoint import is_safe_origin, parse_endpoint
 from linekey.errors import InputError
+from linekey.section import Count, Files, Port, Seconds, Section
 
 ENVIRONMENT_PREFIX = "LINEKEY_"
 OTHER_VARIABLES = frozenset({"LINEKEY_STATE"})
 """Variables with our prefix that are no settings: where the state folder is."""
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
-
-
-class StatusSettings(_Section):
-    """The management listener: the status page and the HTTP API."""
+class StatusSettings(Section):
+    """The management listener: the status page, the console and the HTTP API."""
 
     host: str = "127.0.0.1"
     """Address to listen on. Beyond loopback it needs ``certificate`` and ``key``, and
-    there is the API only: the status page has no log-in."""
+    there are console and API only: the status page has no log-in."""
     port: Port = 8480
     """TCP port; 0 takes a free one."""
     enabled: bool = True
     """Whether there is a status page, and an API, at all."""
+    own_process: bool = True
+    """Whether a process of its own serves it, so that phones do not wait for it. False
+    spares some 100 MB of memory, for small machines. With several workers it is always
+    so."""
     certificate: Path | None = None
     """PEM file with this listener's certificate first, then its intermediates. Then it
     speaks TLS 1.2 or newer only. A relative path starts at the state folder; a renewed
@@ -62,7 +64,34 @@ class StatusSettings(_Section):
     """PEM file with that certificate's private key, mode 0600."""
 
 
-class ApiSettings(_Section):
+class MetricsSettings(Section):
+    """The numbers for Prometheus on a listener of their own (docs/howto/monitoring.md).
+
+    They are on the status page's listener, too, for who may reach that.
+    """
+
+    listen: str = ""
+    """``ADDRESS:PORT`` of ``/metrics``, such as ``10.0.0.7:9480``; empty: nowhere.
+    Beyond loopback it needs ``certificate`` and ``key``."""
+    token_file: Path = Path("metrics.token")
+    """File with the bearer token that Prometheus sends, mode 0600; made with a new one
+    if there is none. A relative path starts at the state folder; a changed file counts
+    from the next request on."""
+    certificate: Path | None = None
+    """PEM file with this listener's certificate first, then its intermediates. A
+    renewed file is read by itself."""
+    key: Path | None = None
+    """PEM file with that certificate's private key, mode 0600."""
+
+    @validated("listen")
+    @classmethod
+    def _endpoint(cls, given: str) -> str:
+        if given:
+            parse_endpoint(given)
+        return given
+
+
+class ApiSettings(Section):
     """The HTTP API, on the status page's listener (docs/howto/api.md)."""
 
     enabled: bool = True
@@ -76,7 +105,97 @@ class ApiSettings(_Section):
     429 instead of 401."""
 
 
-class LimitSettings(_Section):
+class OidcSettings(Section):
+    """Log-in to the console at an identity provider, by OpenID Connect."""
+
+    issuer: str = ""
+    """The provider's issuer, such as ``https://id.example.com/realms/office``; empty:
+    users log in with passwords and links alone. It needs ``console.url``, since the
+    provider sends browsers back there: to ``/console/provider/back``."""
+    client_id: str = ""
+    """What the provider calls linekey."""
+    client_secret: SecretStr | None = None
+    """The secret that goes with it; better in the environment
+    (``LINEKEY_CONSOLE__OIDC__CLIENT_SECRET``). Not set: a public client, with PKCE."""
+    name: Annotated[str, Field(max_length=60)] = "OpenID Connect"
+    """What the log-in page calls the provider."""
+    ca: Path | None = None
+    """PEM file with the CAs that the provider's certificate may be from; not set: those
+    of the system. A relative path starts at the state folder."""
+    scope: str = "openid"
+    """What is asked for, separated by spaces; a provider may give its groups only to
+    who asks for ``groups``, too."""
+    claim: str = "groups"
+    """The claim of the ID token, a text or a list of texts, that ``roles`` reads."""
+    roles: dict[str, str] = Field(default_factory=dict)
+    """Which value of that claim is which role: ``"phone-admins" = "admin"``, with
+    groups ``"acme-it" = "helpdesk acme"``; the first that fits counts. Who has one is
+    or becomes a user with that role and these groups; who has none stays out. Empty:
+    users and their roles are linekey's own."""
+
+    @validated("roles")
+    @classmethod
+    def _grants(cls, given: dict[str, str]) -> dict[str, str]:
+        for value, grant in given.items():
+            if grant.partition(" ")[0] not in ("viewer", "helpdesk", "admin"):
+                raise ValueError(
+                    f"{value!r} is {grant!r}, which begins with none of viewer, "
+                    "helpdesk and admin"
+                )
+        return given
+
+    @validated("scope")
+    @classmethod
+    def _openid(cls, given: str) -> str:
+        if "openid" not in given.split():
+            raise ValueError(f"{given!r} does not ask for openid")
+        return given
+
+    @validated("issuer")
+    @classmethod
+    def _https(cls, given: str) -> str:
+        if given and not is_safe_origin(given):
+            raise ValueError(f"{given!r} is not an https URL (http: loopback only)")
+        return given
+
+
+class ConsoleSettings(Section):
+    """The console: pages with log-in, on the status page's listener."""
+
+    enabled: bool = True
+    """Whether there is a console. It needs the listener, so ``status.enabled``, too."""
+    url: str = ""
+    """Where browsers reach it if not at the listener itself, such as
+    ``https://pbx.example.com``: the name of a proxy before it, or of its certificate.
+    On loopback no other name but this one is answered."""
+    idle_minutes: Count = 60
+    """Minutes without a request after which a user has to log in again."""
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    """Hours after which a user has to log in again whatever it does."""
+    time_zone: str = "UTC"
+    """The zone in which times are shown, such as ``Europe/Berlin``."""
+    oidc: OidcSettings = OidcSettings()
+    """Log-in at an identity provider."""
+
+    @validated("url")
+    @classmethod
+    def _origin(cls, given: str) -> str:
+        given = given.rstrip("/")
+        if given and not (is_safe_origin(given) and given.count("/") == 2):
+            raise ValueError(f"{given!r} is not a URL such as https://pbx.example.com")
+        return given
+
+    @validated("time_zone")
+    @classmethod
+    def _zone(cls, given: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(given)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{given!r} is not a time zone of this machine") from None
+        return given
+
+
+class LimitSettings(Section):
     """What one peer, or all of them together, may use up.
 
     The phone's own pages and the lab's menu stand behind the same door, with these
@@ -132,7 +251,7 @@ class LimitSettings(_Section):
     not fit is counted and the count logged, so that a flood cannot fill memory."""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """What is kept on record, and how long (docs/explanation/what-is-kept.md)."""
 
     keep_days: Annotated[int, Field(ge=0)] = 90
@@ -162,7 +281,7 @@ BasePath = Annotated[
 ]
 
 
-class RuleSettings(_Section):
+class RuleSettings(Section):
     """What the operator may decide about who gets what."""
 
     blanked_for_shared: bool = False
@@ -176,7 +295,27 @@ class RuleSettings(_Section):
     the root is always served. Empty: any folder, up to four deep."""
 
 
-class ProxySettings(_Section):
+class PendingSettings(Section):
+    """Phones that prove themselves and that nobody has registered
+    (docs/howto/pending.md)."""
+
+    policy: Annotated[str, Field(pattern="^(refuse|waiting|adopt)$")] = "refuse"
+    """What they get, unless the operator said something else for their CA (``linekey
+    trust set --pending``). ``refuse``: nothing; they are listed all the same.
+    ``waiting``: a file that shows a code on the display, and nothing else. ``adopt``:
+    as waiting, and who fits a rule of ``linekey pending rules`` is registered at once.
+    """
+    keep: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Phones that are listed, some 600 bytes each; who has not come for the longest
+    time goes first. Those that the operator refused do not count."""
+    keep_days: Annotated[int, Field(ge=0)] = 30
+    """Days after its last visit that a phone is listed, also a refused one; 0: for
+    ever."""
+    ask_again_s: Annotated[int, Field(ge=60, le=86_400)] = 300
+    """Seconds after which a phone with a waiting file is told to ask again."""
+
+
+class ProxySettings(Section):
     """Behind a proxy that ends TLS and forwards the phone's certificate."""
 
     behind_proxy: bool = False
@@ -227,11 +366,13 @@ class Settings(BaseSettings):
     """Address to listen on for phones; ``::`` for IPv6 and IPv4 together."""
     port: Port = 8443
     """TCP port for phones; 0 takes a free one. 443 needs CAP_NET_BIND_SERVICE."""
-    certificate: Path | None = None
+    certificate: Files = ()
     """PEM file with the server's certificate first, then its intermediates. A relative
-    path starts at the state folder."""
-    key: Path | None = None
-    """PEM file with the certificate's private key, mode 0600."""
+    path starts at the state folder. A list of two, one for an RSA key and one for an EC
+    key: each phone is shown the one that it can use, EC where it can use both."""
+    key: Files = ()
+    """PEM file with the certificate's private key, mode 0600; with two certificates a
+    list of two, in the same order."""
     names: tuple[str, ...] = ()
     """Host names that phones use for this server. Each must be in the certificate;
     empty: the certificate's own names."""
@@ -255,14 +396,28 @@ class Settings(BaseSettings):
     """The status page."""
     api: ApiSettings = ApiSettings()
     """The HTTP API."""
+    metrics: MetricsSettings = MetricsSettings()
+    """The numbers for Prometheus on a listener of their own."""
+    console: ConsoleSettings = ConsoleSettings()
+    """The console, for people with a browser."""
     limits: LimitSettings = LimitSettings()
     """Limits against peers that send too much, too slowly, or too often."""
     log: LogSettings = LogSettings()
     """What is kept on record, and how long."""
     rules: RuleSettings = RuleSettings()
     """Who gets what, where the operator has a choice."""
+    pending: PendingSettings = PendingSettings()
+    """Phones that nobody has registered yet."""
     proxy: ProxySettings = ProxySettings()
     """Behind a proxy that ends TLS."""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told of what by webhook and mail."""
+
+    @property
+    def has_own_process_for_status(self) -> bool:
+        """Whether the management listener is there, apart from who serves phones."""
+        status = self.status
+        return status.enabled and (status.own_process or self.workers > 1)
 
     @validated("health_listen")
     @classmethod
@@ -282,14 +437,6 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values as given only: ``parse_settings`` layers them, purely."""
         return (init_settings,)
-
-
-_PRIVATE = tuple(
-    map(
-        ipaddress.ip_network,
-        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
-    )
-)
 
 
 def parse_settings(
@@ -330,25 +477,6 @@ def parse_settings(
         ) from None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be reached from this machine: 127/8, ::1, localhost."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_private(host: str) -> bool:
-    """Whether ``host`` is an address of a private network (RFC 1918, RFC 4193)."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in _PRIVATE)
-
-
 def fields() -> Iterator[tuple[str, str, str, str]]:
     """Yield (dotted name, type, default, meaning) for each setting, in order."""
     yield from _walk(Settings, "")
@@ -378,6 +506,8 @@ def _type_name(kind: Any) -> str:
             kind.__name__, kind.__name__
         )
     text = str(kind).replace("pathlib.Path", "file").replace("pydantic.types.", "")
+    if "file" in text and "tuple" in text:
+        return "file or list of files"
     if text.startswith("tuple"):
         return "list of texts"
     return text.replace("SecretStr", "text").replace(" | None", "")
@@ -433,6 +563,6 @@ def _place(tree: dict[str, Any], dotted: str, value: Any, where: str) -> None:
 
 def _from_text(dotted: str, text: str) -> Any:
     kind = next((k for n, k, _, _ in fields() if n == dotted), "text")
-    if kind == "list of texts":
+    if kind.endswith(("list of texts", "list of files")):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text

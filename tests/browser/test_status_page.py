@@ -69,7 +69,7 @@ def status_url(tmp_path: Path) -> Iterator[str]:
         now = datetime.now(UTC)
         leaf = issue(
             Name.build([("CN", "prov.example.com")]), new_key(), None, serial=1,
-            not_before=now - timedelta(days=1), not_after=now + timedelta(days=20),
+            not_before=now - timedelta(days=70), not_after=now + timedelta(days=20),
             dns_names=["prov.example.com"],
         )  # fmt: skip
         with bind("127.0.0.1", 0) as listener:
@@ -78,7 +78,7 @@ def status_url(tmp_path: Path) -> Iterator[str]:
                 database,
                 listener,
                 url="https://prov.example.com",
-                certificate=lambda: leaf,
+                chain=lambda: (leaf,),
                 counters=Counters(),
                 clock=utc_now,
             )
@@ -151,7 +151,7 @@ def test_it_can_be_walked_by_keyboard(browser: Any, status_url: str) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.goto(status_url)
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/phones", timeout=10_000)

@@ -136,7 +136,7 @@ def write_export(
     Without ``account`` root's peers run as the export would have it, and another
     user's as that user, who cannot change who he is.
     """
-    from linekey.cli.export import write_files
+    from linekey.cli.exporting import write_files
 
     chain, key = place.lab.server_identity()
     certificate, key_file = folder / "server.crt", folder / "server.key"

@@ -1,8 +1,11 @@
 """The API of a running ``linekey serve``, called by curl, and by Schemathesis."""
 
 import asyncio
+import contextlib
 import json
+import ssl
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,13 @@ import pytest
 from tests.live.conftest import NOW
 from tests.live.test_serve_command import PROGRAM, clean_environment, fetch, serve
 from tests.live.test_serve_command import put_server_files as put_files
+from tests.postgres import running_cluster
 
+from linekey.certs.pem import parse_certificates, private_key_to_pem, to_pem
+from linekey.lab import server_ca
+from linekey.server.preflight.finding import RULES
 from linekey.store.changes import ChangeSearch, read_changes
+from linekey.store.database import open_database
 from linekey.store.tokens import ApiTokens, Scope
 
 pytestmark = pytest.mark.peer("curl")
@@ -36,15 +44,52 @@ async def call(place: Any, token: str, method: str, url: str, *more: str) -> Any
     return int(status), json.loads(body) if body else None
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+def leaf_at(port: str) -> str:
+    """The certificate that is sent at a port, as PEM."""
+    return to_pem(
+        parse_certificates(
+            ssl.get_server_certificate(("127.0.0.1", int(port))).encode()
+        )[0]
+    )
+
+
+@contextlib.asynccontextmanager
+async def on(kind: str, place: Any) -> AsyncIterator[None]:
+    """The place's database, or PostgreSQL that it was copied to."""
+    if kind == "sqlite":
+        yield
+        return
+    with running_cluster() as cluster:
+        cluster.execute("CREATE DATABASE api")
+        url = cluster.url("api")
+        place.database.close()
+        await linekey(place, "database", "copy", "--to", url)
+        settings = place.state.root / "linekey.toml"
+        settings.write_text(f'database_url = "{url}"\n{settings.read_text()}')
+        with open_database(place.state, url) as place.database:
+            yield
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [
+        ("sqlite", "1"),
+        pytest.param("postgres", "2", marks=pytest.mark.peer("postgres")),
+    ],
+)
 async def test_a_change_by_the_api_holds_at_the_phones_next_request(
-    place: Any, workers: str
+    place: Any, kind: str, workers: str
 ) -> None:
     put_files(place)
+    async with on(kind, place):
+        await walk(place, workers)
+
+
+async def walk(place: Any, workers: str) -> None:
     made = await linekey(place, "token", "add", "pbx", "--scope", "admin")
     assert made["name"] == "pbx"
     token = made["token"]
-    async with serve(place, "--workers", workers) as serving:
+    async with serve(place, "--workers", workers, own_process=True) as serving:
         api = f"{serving.status_url}api/v1"
         assert (await call(place, "", "GET", f"{api}/openapi.json"))[0] == 401
         status, page = await call(place, token, "GET", f"{api}/devices?limit=1")
@@ -56,7 +101,10 @@ async def test_a_change_by_the_api_holds_at_the_phones_next_request(
         status, revoked = await call(place, token, "POST", f"{url}/revoke")
         assert (status, revoked["state"]) == (200, "revoked")
         assert place.password not in (await fetch(place, serving)).out
-        assert (await call(place, token, "POST", f"{url}/restore"))[0] == 200
+        body = {"select": {"all": True}, "action": "restore", "expected": 2}
+        sent = ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        status, done = await call(place, token, "POST", f"{api}/devices/bulk", *sent)
+        assert (status, done["matched"], done["changed"]) == (200, 2, 1)
         assert place.password in (await fetch(place, serving)).out
         status, found = await call(
             place, token, "GET", f"{api}/decisions?mac={place.phone}&outcome=refused"
@@ -80,21 +128,47 @@ async def test_beyond_loopback_the_api_speaks_tls_and_stands_alone(place: Any) -
     async with serve(place) as serving:
         port = serving.status_url.rstrip("/").rpartition(":")[2]
         url = f"https://localhost:{port}"
-        assert (await call(place, made, "GET", f"{url}/api/v1/health"))[0] == 200
-        for path in ("", "phones.json", "metrics", "readyz"):
+        status, health = await call(place, made, "GET", f"{url}/api/v1/health")
+        assert (status, health["status"]) == (200, "ready")
+        (found,) = health["findings"]
+        assert found["rule"] == "chain.no_intermediate"
+        assert found["severity"] == RULES["chain.no_intermediate"].severity
+        for path in ("phones.json", "metrics", "readyz"):
             assert (await call(place, made, "GET", f"{url}/{path}"))[0] == 403
+        there, _ = await call(place, made, "GET", url)
+        assert there == 303, "to the console's log-in"
         plain = await place.curl(f"http://localhost:{port}/api/v1/health")
         assert "This port speaks HTTPS" in plain.out
         old = await place.curl("--tls-max", "1.1", f"{url}/api/v1/health", old=True)
         assert old.code == 35
+        # Renewed while it runs, with another key; half of it, or junk, changes nothing.
+        before = leaf_at(port)
+        key = server_ca.new_server_key()
+        renewed = server_ca.issue_server((), key, place.lab.server, now=NOW)
+        files = [place.state.root / name for name in ("server.pem", "server.key")]
+        for path, text in (
+            (files[0], b"junk"), (files[0], to_pem(renewed).encode()),
+            (files[1], private_key_to_pem(key)),
+        ):  # fmt: skip
+            assert leaf_at(port) == before
+            assert (await call(place, made, "GET", f"{url}/api/v1/health"))[0] == 200
+            path.write_bytes(text)
+        assert leaf_at(port) == to_pem(renewed)
+        assert (await call(place, made, "GET", f"{url}/api/v1/health"))[0] == 200
         assert await serving.end() == 0
 
 
 async def test_schemathesis_finds_nothing(place: Any, tmp_path: Path) -> None:
-    """What the OpenAPI document says is what the running server does."""
+    """What the OpenAPI document says is what the running server does.
+
+    By examples, by every bound of every member, at random (five cases for each path, the
+    same each time), and by calls that follow from others' answers.
+    """
     put_files(place)
     with (place.state.root / "linekey.toml").open("a") as file:
-        file.write("[api]\nrequests_each_minute = 1000000\n")
+        file.write(
+            "[api]\nrequests_each_minute = 1000000\nrefused_each_minute = 1000000\n"
+        )
     token = ApiTokens(place.database).add("a", Scope.ADMIN, None, NOW)
     async with serve(place) as serving:
         process = await asyncio.create_subprocess_exec(
@@ -104,9 +178,8 @@ async def test_schemathesis_finds_nothing(place: Any, tmp_path: Path) -> None:
             "--header", f"Authorization: Bearer {token}",
             # What a schema cannot say (a MAC, a present ETag, a known setting) is refused.
             "--exclude-checks", "positive_data_acceptance",
-            # The phase whose cases are the same each time; by hand also fuzzing.
-            "--phases", "coverage", "--continue-on-failure", "--seed", "4711",
-            "--no-color",
+            "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "5",
+            "--continue-on-failure", "--seed", "4711", "--no-color",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             cwd=tmp_path, env=clean_environment(),
         )  # fmt: skip

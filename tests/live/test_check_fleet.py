@@ -84,6 +84,8 @@ def test_each_phone_is_judged_with_its_own_certificates_and_settings(
     assert refusals(f"D785 {NEW}") == ["name.mismatch"]
     assert refusals(f"D735 {BARE}") == ["chain.incomplete", "name.mismatch"]
     assert refusals(f"D735 {OFF}") == []
+    assert report["sentence"].startswith("of 3 phones 1 accepts, 2 refuse the server")
+    assert (report["phones"]["accepted"], report["phones"]["phone_refuses"]) == (1, 2)
     assert done.returncode == 1
     assert "left out 1 phone without a model in the record" in done.stderr.replace(
         "\n", " "

@@ -21,7 +21,7 @@ from linekey.check.assess import Question
 from linekey.check.hellos import Hello, derive
 from linekey.check.prober import Limits, Prober
 from linekey.check.target import Target
-from linekey.cli.check import _other_addresses
+from linekey.cli.checking import _other_addresses
 from linekey.tls.alerts import Alert
 
 NAME = "prov.example.com"

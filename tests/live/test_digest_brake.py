@@ -88,14 +88,17 @@ async def test_two_servers_judge_one_guess_after_the_other(
             AttemptStore(first) as here,
             AttemptStore(second) as there,
         ):
-            verdicts = await asyncio.gather(
-                *(
-                    store.judge(mac, f"192.0.2.{n % 3}", None, right=False, now=NOW)
-                    for n in range(60)
-                    for mac in macs
-                    for store in (here, there)
+            verdicts = [
+                verdict
+                for n in range(60)  # a few at once: each has its time to answer
+                for verdict in await asyncio.gather(
+                    *(
+                        store.judge(mac, f"192.0.2.{n % 3}", None, right=False, now=NOW)
+                        for mac in macs
+                        for store in (here, there)
+                    )
                 )
-            )
+            ]
             read = sum(verdict.read for verdict in verdicts)
             assert read == 3 * 3 * len(macs), "three for each device and source"
             right = await there.judge(macs[0], "192.0.2.99", None, right=True, now=NOW)

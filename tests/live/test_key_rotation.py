@@ -7,8 +7,10 @@ server and its file from the other.
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,8 +24,10 @@ from tests.live.conftest import PASSWORD, Place, Ran, fill_place
 from tests.live.test_serve_command import (
     PROGRAM,
     clean_environment,
+    fetch,
     put_server_files,
     serve,
+    workers_of,
 )
 from tests.live.test_store_postgres import Cluster, cluster, url
 
@@ -173,7 +177,11 @@ async def test_two_servers_take_a_new_key_under_traffic_and_no_phone_notices(
     third = another(first, tmp_path / "three", "three", url)
     async with serve(first) as one, serve(second) as two:
         async with serve(third) as three:
+            assert PASSWORD in (await fetch(third, three)).out  # its worker is up
+            workers = workers_of(three.process.pid)
             three.process.kill()
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
             await three.process.wait()
         traffic = Traffic(first, [one.url, two.url])
         async with traffic.flowing():

@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certificates import MAC, device
 from tests.live.line_cases import GOOD, NAME, TODAY, key
 from tests.live.odd_certificates import odd_leaves, root
-from tests.live.openssl_lines import serving
+from tests.live.openssl_lines import serving, verdicts_on
 from tests.live.test_check_nginx import LINEKEY
-from tests.live.test_line_paths import verdicts_on
 from tests.live.test_openssl_lines import Remembering
 
 from linekey.catalog.profile import profile

@@ -4,75 +4,30 @@ The referees are the lines themselves: each verifies thousands of generated chai
 one process, over real handshakes with itself.
 """
 
-import json
 import os
-import ssl
 from collections import Counter
-from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.line_cases import NAME, TODAY, Case, cases, key
-from tests.live.openssl_lines import run
+from tests.live.line_cases import DAY, GOOD, NAME, TODAY, Case, cases, key
+from tests.live.openssl_lines import verdicts_on
 
+from linekey.certs.build import Issuer, issue
+from linekey.certs.dn import Name
 from linekey.certs.lines import Line, issues, prove_as
-from linekey.certs.pem import PrivateKey, private_key_to_pem
 from linekey.trust.paths import find_path
 from linekey.trust.store import TrustStore
+from linekey.trust.validity import look_at_dates
 
+LINES: tuple[tuple[str, Line], ...] = (
+    ("1.0.1u", "1.0.1"),
+    ("1.0.2s", "1.0.2"),
+    ("1.1.1k", "1.1.1"),
+)
 CASES = int(os.environ.get("LINEKEY_PATH_CASES", "2000"))
-
-VERIFY = """\
-var tls = require('tls'), fs = require('fs');
-var given = JSON.parse(fs.readFileSync(JSON.parse(process.argv[1]), 'utf8'));
-var next = 0, told = [], open = 0;
-function pem(numbers) {
-  return numbers.map(function (n) { return given.certificates[n]; });
-}
-function one() {
-  if (next >= given.cases.length) {
-    if (!open) { console.log(JSON.stringify(told)); process.exit(0); }
-    return;
-  }
-  var number = next++, one_case = given.cases[number];
-  var server;
-  try {
-    server = tls.createServer({
-      key: given.key, cert: pem(one_case.chain).join(''), ciphers: 'AES128-SHA'
-    }, function (socket) { socket.on('error', function () {}); });
-  } catch (error) {
-    told[number] = 'cannot load: ' + error.message;
-    setImmediate(one);
-    return;
-  }
-  open++;
-  server.on('clientError', function () {});
-  server.on('tlsClientError', function () {});
-  server.listen(0, '127.0.0.1', function () {
-    var over = false, socket = tls.connect({
-      host: '127.0.0.1', port: server.address().port, servername: given.name,
-      ca: pem(one_case.anchors), rejectUnauthorized: false, ciphers: 'AES128-SHA'
-    }, function () {
-      end(socket.authorized ? 'accepted' :
-        String(socket.authorizationError.message || socket.authorizationError));
-    });
-    var timer = setTimeout(function () { end('no verdict'); }, 5000);
-    function end(verdict) {
-      if (over) { return; }
-      over = true;
-      clearTimeout(timer);
-      told[number] = verdict;
-      server.close(function () { open--; setImmediate(one); });
-      socket.end();
-    }
-    socket.on('error', function (error) { end('error: ' + error.message); });
-    socket.on('close', function () { end('closed'); });
-  });
-}
-for (var i = 0; i < 8; i++) { one(); }
-"""
 
 
 @cache
@@ -104,32 +59,6 @@ async def verdicts_of(version: str, tried: tuple[Case, ...], folder: Path) -> li
     return await verdicts_on(version, chains, folder, key("leaf"))
 
 
-async def verdicts_on(
-    version: str,
-    chains: Sequence[tuple[Sequence[bytes], Sequence[bytes]]],
-    folder: Path,
-    own: PrivateKey,
-) -> list[str]:
-    """The same for chains and anchors as bytes; ``own`` is every leaf's key."""
-    numbers: dict[bytes, int] = {}
-
-    def numbered(ders: Sequence[bytes]) -> list[int]:
-        return [numbers.setdefault(der, len(numbers)) for der in ders]
-
-    told = [{"chain": numbered(c), "anchors": numbered(a)} for c, a in chains]
-    given = {
-        "name": NAME,
-        "key": private_key_to_pem(own).decode(),
-        "certificates": [ssl.DER_cert_to_PEM_cert(der) for der in numbers],
-        "cases": told,
-    }
-    path = folder / "cases.json"
-    path.write_text(json.dumps(given))
-    said = await run(version, VERIFY, str(path))
-    verdicts: list[str] = json.loads(said.splitlines()[-1])
-    return verdicts
-
-
 def says(line: Line, case: Case) -> tuple[bool, list[str]]:
     result = prove_as(
         line, case.leaf, case.sent, case.anchors, at=TODAY, purpose="server"
@@ -139,10 +68,7 @@ def says(line: Line, case: Case) -> tuple[bool, list[str]]:
 
 @pytest.mark.parametrize(
     ("version", "line"),
-    [
-        pytest.param(v, line, marks=pytest.mark.peer(f"OpenSSL {v}"))
-        for v, line in (("1.0.1u", "1.0.1"), ("1.0.2s", "1.0.2"), ("1.1.1k", "1.1.1"))
-    ],
+    [pytest.param(v, n, marks=pytest.mark.peer(f"OpenSSL {v}")) for v, n in LINES],
 )
 async def test_each_generated_chain_gets_the_verdict_of_its_line(
     version: str, line: Line, tmp_path: Path, record_property: Any, record_interop: Any
@@ -182,3 +108,38 @@ def test_lines_that_are_no_program_differ_from_1_0_1_by_alternatives_alone(
         assert newer or not ok
         differing += ok is not newer
     assert differing
+
+
+@pytest.mark.peer("faketime")
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [pytest.param(v, n, marks=pytest.mark.peer(f"OpenSSL {v}")) for v, n in LINES],
+)
+async def test_the_second_in_which_a_certificate_ends_is_over(
+    version: str, line: Line, tmp_path: Path
+) -> None:
+    root, own = Name.build([("CN", "root")]), key("leaf")
+    above = Issuer(
+        issue(
+            root, key("O"), None, serial=1, not_before=GOOD[0], not_after=GOOD[1],
+            ca=True,
+        ),
+        key("O"),
+    )  # fmt: skip
+    leaf = issue(
+        Name.build([("CN", NAME)]), own, above, serial=2, dns_names=(NAME,),
+        not_before=TODAY - DAY, not_after=TODAY + DAY,
+    )  # fmt: skip
+    anchors = (above.certificate,)
+    tick = timedelta(seconds=1)
+    for at in (
+        TODAY - DAY - tick, TODAY - DAY, TODAY + DAY - tick, TODAY + DAY,
+        TODAY + DAY + tick,
+    ):  # fmt: skip
+        (said,) = await verdicts_on(
+            version, [([leaf.der], [a.der for a in anchors])], tmp_path, own, at=at
+        )
+        ours = prove_as(line, leaf, (), anchors, at=at, purpose="server")
+        assert ours.ok is (said == "accepted"), (at, said)
+        dates = look_at_dates((leaf, *anchors), at, line=line)
+        assert any(f.refuses for f in dates) is not ours.ok, (at, dates)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.live.line_cases import TODAY, key
 from tests.live.odd_certificates import root
-from tests.live.openssl_lines import serving
+from tests.live.openssl_lines import serving, verdicts_on
 from tests.live.strength_cases import (
     CURVES,
     EC_HASHES,
@@ -22,7 +22,6 @@ from tests.live.strength_cases import (
     strength_cases,
 )
 from tests.live.test_line_certificates import visited
-from tests.live.test_line_paths import verdicts_on
 from tests.live.test_openssl_lines import check
 
 from linekey.catalog.profile import Profile, profile

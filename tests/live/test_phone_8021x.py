@@ -225,6 +225,7 @@ async def test_an_empty_tab_checks_nobody_and_says_so(place: Place) -> None:
         answer = await log_in(running, peer.port)
         ended = running.state
     assert answer.ok
+    assert "tab is empty, so the network's server is not checked" in answer.hint
     assert ended.part(Network).last is not None
     assert "tab is empty" in str(ended.part(Network).last.notes)
 

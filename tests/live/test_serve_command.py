@@ -80,11 +80,14 @@ class Serving:
 
 
 @asynccontextmanager
-async def serve(place: Any, *options: str) -> AsyncIterator[Serving]:
+async def serve(
+    place: Any, *options: str, own_process: bool = True
+) -> AsyncIterator[Serving]:
+    """Run it, as it is shipped or with the API in the process that serves phones."""
     process = await asyncio.create_subprocess_exec(
         *PROGRAM, "serve", "--state", str(place.state.root), *options,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        env=clean_environment(),
+        env=clean_environment() | {"LINEKEY_STATUS__OWN_PROCESS": str(own_process)},
     )  # fmt: skip
     serving = Serving(process)
     try:

@@ -13,8 +13,10 @@ from tests.live.test_serve_command import (
     PROGRAM,
     Serving,
     clean_environment,
+    fetch,
     put_server_files,
     shown_certificate,
+    workers_of,
 )
 
 from linekey.wire.descriptors import RESERVE
@@ -63,7 +65,9 @@ def limits_of(pid: int) -> tuple[int, int]:
 async def test_the_soft_limit_is_raised_to_what_the_settings_need(place: Any) -> None:
     put_server_files(place)
     async with serve(place, hard=16_000, soft=256) as serving:
-        assert limits_of(serving.process.pid) == (10_000 + RESERVE, 16_000)
+        assert place.password in (await fetch(place, serving)).out  # its worker is up
+        (worker,) = workers_of(serving.process.pid)
+        assert limits_of(worker) == (10_000 + RESERVE, 16_000)
         assert "descriptors" not in "".join(serving.lines)
         await serving.end()
 

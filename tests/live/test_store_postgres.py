@@ -6,15 +6,10 @@ goes away.
 """
 
 import asyncio
-import contextlib
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,17 +20,24 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.certificates import certificate, ec
-from tests.selections import CASES, FLEET
+from tests.old_schema import step_back
+from tests.pending import SCENARIOS
+from tests.postgres import Cluster, running_cluster
+from tests.selections import CASES, FLEET, HALL
+from tests.sightings import CASES as SEEN_CASES
+from tests.sightings import LATER, fleet_that_came, line, visit
 
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.document import Layer, Mark, Setting
+from linekey.provisioning.group import Group
 from linekey.settings import LogSettings
 from linekey.store import postgres
 from linekey.store.changes import (
     Actor,
     ChangeSearch,
+    Moment,
     count_changes,
     read_changes,
 )
@@ -46,15 +48,18 @@ from linekey.store.device_csv import parse_device_table
 from linekey.store.device_export import table_rows
 from linekey.store.device_import import How, import_table
 from linekey.store.devices import Devices
+from linekey.store.groups import Groups
 from linekey.store.layers import Layers
 from linekey.store.layers import Scope as LayerScope
-from linekey.store.log_search import LogSearch, count_lines, find_lines
+from linekey.store.log_search import LogSearch, count_lines, find_lines, lines_and_total
 from linekey.store.paths import StateDir
 from linekey.store.postgres import BoundedConnection
 from linekey.store.registry import Registry
+from linekey.store.replace import replace_phone
 from linekey.store.retention import Retention, keep_within
-from linekey.store.schema import devices, layers, meta, metadata
-from linekey.store.selection import EVERYTHING, Order, SortBy
+from linekey.store.schema import devices, layers, meta, metadata, to_us
+from linekey.store.selection import EVERYTHING, Order, Selection, SortBy
+from linekey.store.sightings import sightings_of
 from linekey.store.strangers import NETWORKS_A_MINUTE
 from linekey.store.tokens import ApiTokens, Scope
 from linekey.store.vendor_cas import VendorCas, describe_ca
@@ -63,86 +68,12 @@ pytestmark = pytest.mark.peer("postgres")
 
 MAC = Mac("000413AABBCC")
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-PLACES = os.pathsep.join(
-    [os.environ.get("PATH", "")]
-    + [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
-)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """One PostgreSQL, in ``root``; started and stopped as an unprivileged user."""
-
-    root: Path
-
-    def run(self, program: str, *arguments: str) -> None:
-        found = shutil.which(program, path=PLACES)
-        assert found is not None
-        command = [str(Path(found).resolve()), *arguments]
-        if os.geteuid() == 0:  # initdb refuses root
-            command = ["runuser", "-u", "nobody", "--", *command]
-        with (self.root / "commands.log").open("a") as log:
-            done = subprocess.run(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        assert done.returncode == 0, (self.root / "commands.log").read_text()
-
-    def make(self) -> None:
-        self.run(
-            "initdb", "-D", f"{self.root}/data", "-U", "linekey", "-A", "trust",
-            "-E", "UTF8", "--locale=C", "--no-sync",
-        )  # fmt: skip
-
-    def start(self) -> None:
-        self.run(
-            "pg_ctl", "-D", f"{self.root}/data", "-w", "-l", f"{self.root}/server.log",
-            "-o", f"-c listen_addresses='' -c unix_socket_directories='{self.root}'",
-            "start",
-        )  # fmt: skip
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", f"{self.root}/data", "-w", "-m", "immediate", "stop")
-
-    @contextlib.contextmanager
-    def hanging(self) -> Iterator[None]:
-        """Every process of it stopped, as if the machine hung: accepted, unanswered."""
-        parent = int((self.root / "data" / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        pids = [parent, *map(int, children)]
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-
-    def execute(self, statement: str) -> None:
-        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
-        engine.dispose()
-
-    def url(self, name: str) -> str:
-        return f"postgresql+psycopg://linekey@/{name}?host={self.root}"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    # Short, since a socket's path has 107 characters at most; and not below pytest's
-    # own folder, which is for root alone if root runs the tests.
-    with tempfile.TemporaryDirectory(prefix="lk-pg-") as name:
-        root = Path(name)
-        if os.geteuid() == 0:
-            shutil.chown(root, "nobody")
-        cluster = Cluster(root)
-        cluster.make()
-        cluster.start()
+    with running_cluster() as cluster:
         yield cluster
-        with contextlib.suppress(AssertionError):
-            cluster.stop()
 
 
 @pytest.fixture
@@ -172,7 +103,14 @@ def entry(**changes: object) -> LogEntry:
 
 def test_the_migrations_lead_to_the_same_schema(database: Database) -> None:
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                # SQLite's alone: ``schema.LIST_COLUMNS``.
+                "include_object": lambda _, name, *__: name != "ix_devices_list",
+            },
+        )
         assert compare_metadata(context, metadata) == []
 
 
@@ -489,22 +427,14 @@ async def test_what_is_too_old_or_too_much_is_deleted(database: Database) -> Non
 def test_a_database_of_the_schema_before_is_brought_up_to_date(
     url: str, state: StateDir
 ) -> None:
-    with open_database(state, url) as database, database.write() as connection:
+    database = open_database(state, url)
+    with database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO decision_log (at, kind, outcome, reason, detail, resource, "
             "peer, peer_port) VALUES (5, 'decision', 'granted', 'own_file', '', '/x', "
             "'192.0.2.1', 1)"
         )
-        connection.exec_driver_sql(
-            "DROP INDEX ix_decision_log_minute_network_kind_reason"
-        )
-        for column in ("times", "last_at", "network", "minute"):
-            connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
-        connection.exec_driver_sql("DROP TABLE refusal_lines")
-        connection.exec_driver_sql(
-            "DROP TABLE secret_names, api_tokens, changes"
-        )  # of the next schema
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
+    step_back(database, "v0007")
     with open_database(state, url) as database:
         (line,) = read_log(database)
     assert (line.resource, line.times, line.network) == ("/x", 1, None)
@@ -556,6 +486,8 @@ def test_phones_are_selected_and_ordered_as_in_sqlite(
             for wanted, macs in CASES:
                 assert {device.mac for device in devices.all(wanted)} == macs, wanted
                 assert devices.count(wanted) == len(macs)
+                found, _, total = devices.page_and_total(wanted, Order(), None, 1)
+                assert (total, len(found)) == (len(macs), min(len(macs), 1))
         for by in SortBy:
             for order in (Order(by), Order(by, True)):
                 walks = []
@@ -564,9 +496,47 @@ def test_phones_are_selected_and_ordered_as_in_sqlite(
                     while cursor is not None:
                         found, cursor = devices.page(EVERYTHING, order, cursor, 1)
                         page += found
+                    ours = Selection(vendor="snom")
+                    first, cursor, total = devices.page_and_total(ours, order, None, 1)
+                    rest, _, again = devices.page_and_total(ours, order, cursor, 99)
+                    assert total == again == len(first + rest)
+                    assert first + rest == list(devices.all(ours, order))
                     walks.append([device.mac for device in page])
                 assert walks[0] == walks[1], order
                 assert len(walks[0]) == len(FLEET)
+
+
+async def test_visits_are_kept_and_found_as_in_sqlite(database: Database) -> None:
+    devices = await fleet_that_came(database)
+    for wanted, macs in SEEN_CASES:
+        assert {device.mac for device in devices.all(wanted)} == macs, wanted
+        assert devices.count(wanted) == len(macs)
+    hall = sightings_of(database, [HALL])[HALL]
+    assert (hall.reason, hall.peer, hall.last_at) == ("own_file", "192.0.2.8", LATER)
+    assert [e.reason for e in read_log(database, mac=HALL)] == [
+        "own_file", "common_file",
+    ]  # fmt: skip
+    # In another group it is begun anew, and no clock that is set back moves it.
+    acme = database.acting(database.actor, frozenset({"acme"}))
+    assert sightings_of(acme, [HALL]) == {}
+    moved = LATER + timedelta(minutes=9)
+    for at in (moved, moved - timedelta(minutes=5)):
+        came = line(HALL, at, group="acme", outcome="refused", reason="revoked")
+        await visit(database, came)
+    theirs = sightings_of(acme, [HALL])[HALL]
+    assert (theirs.first_at, theirs.last_at, theirs.refused_at) == (moved,) * 3
+    assert sightings_of(database, [HALL])[HALL].first_at == hall.first_at
+    # Two servers, many phones in each other's order: neither waits for the other.
+    many = [Device(Mac(f"0004131{n:05X}"), "snom", "D785") for n in range(100)]
+    devices.add_all(many, NOW)
+    async with DecisionLog(database) as one, DecisionLog(database) as other:
+        lines = [line(device.mac, LATER, certificate_ends_at=None) for device in many]
+        await asyncio.gather(
+            *map(one.record, lines), *map(other.record, reversed(lines))
+        )
+    assert len(sightings_of(database, [device.mac for device in many])) == 100
+    devices.remove(HALL, NOW)
+    assert sightings_of(database, [HALL]) == {}
 
 
 def test_many_phones_are_changed_at_once(database: Database) -> None:
@@ -626,4 +596,61 @@ async def test_the_lists_of_the_api_go_on_there_as_in_sqlite(
         assert count_lines(connection, search) == 4
         newest = find_lines(connection, search, before=None, limit=3)
         rest = find_lines(connection, search, before=newest[-1].row_id, limit=3)
+        for asked in (search, replace(search, peer="192.0.2.7")):
+            both = lines_and_total(connection, asked, before=None, limit=3)
+            assert both == (find_lines(connection, asked, before=None, limit=3), 4)
+            before = newest[-1].row_id
+            assert lines_and_total(connection, asked, before=before, limit=3)[1] == 4
     assert [one.at.minute for one in (*newest, *rest)] == [4, 3, 2, 1]
+
+
+async def test_groups_are_the_same_there(database: Database) -> None:
+    groups, all_ = Groups(database), Devices(database)
+    for name in ("acme", "beta"):
+        groups.add(Group(name), NOW)
+        layer = Layer((Setting("language", name),))
+        Layers(database).change(LayerScope.group(name), lambda _, new=layer: new, NOW)
+    other = Mac("000413000001")
+    all_.add_all(
+        [
+            Device(MAC, "snom", "D785", group="acme"),
+            Device(other, "snom", group="beta"),
+        ],
+        NOW,
+    )
+    with Registry(database) as registry:
+        shared = await registry.layers("D785", await registry.revision(), "acme")
+        nobody = await registry.layers("D785", await registry.revision(), "none")
+    assert (shared.group and shared.group.name, nobody.group) == ("acme", None)
+    assert shared.of_group == Layer((Setting("language", "acme"),))
+    async with DecisionLog(database) as log:
+        for second in range(3):
+            at = NOW + timedelta(seconds=second // 2)
+            await log.record(replace(entry(), at=at, group="acme", peer=f"p{second}"))
+        await log.record(replace(entry(), at=NOW, group="beta"))
+    limited = database.acting(Actor("a", "here"), frozenset({"acme"}))
+    devices_ = Devices(limited)
+    assert (devices_.count(), devices_.find(other)) == (1, None)
+    assert [d.mac for d in devices_.all(EVERYTHING, Order(SortBy.GROUP))] == [MAC]
+    assert Layers(limited).scopes() == ["group:acme"]
+    with limited.read() as connection:
+        search = LogSearch(groups=frozenset({"acme"}))
+        assert count_lines(connection, search) == 3
+        pages = [
+            [line.peer for line in find_lines(connection, search, before=at, limit=2)]
+            for at in (None, Moment(to_us(NOW), 0), Moment(to_us(NOW), 1))
+        ]
+        assert pages == [["p2", "p1"], ["p1", "p0"], ["p0"]]
+        changes = ChangeSearch(groups=frozenset({"acme"}))
+        assert count_changes(connection, changes) == 3
+    assert groups.remove("acme", NOW, ungroup=True) == 1
+    assert all_.get(MAC).group is None
+    new = replace_phone(all_, MAC, Mac("000413000002"), NOW)
+    assert (new.model, all_.get(MAC).state) == ("D785", "revoked")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+async def test_pending_phones_are_the_same_there(
+    database: Database, scenario: Callable[[Database], Awaitable[None]]
+) -> None:
+    await scenario(database)

@@ -15,8 +15,8 @@ from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.settings import LimitSettings
 from linekey.tls.alerts import Alert
-from linekey.tls.context import Identity, client_context, server_context
-from linekey.tls.engine import ClientEngine, ServerEngine
+from linekey.tls.context import Identity, client_context
+from linekey.tls.engine import ClientEngine, ServerContexts
 from linekey.tls.events import (
     Accept,
     DataReceived,
@@ -24,7 +24,6 @@ from linekey.tls.events import (
     PeerChain,
     Refuse,
 )
-from linekey.tls.policy import POLICIES
 from linekey.tls.versions import Version
 from linekey.wire.asgi_tls import connection_tls
 from linekey.wire.door.connection import DoorConnection
@@ -87,20 +86,16 @@ class Joined:
         verify: Callable[[PeerChain], Accept | Refuse],
     ) -> None:
         chain, key = lab.server_identity()
-        contexts = {
-            name: server_context(
-                Identity(chain, key), policy, verify=verify, roots=lab.vendor_roots()
-            )
-            for name, policy in POLICIES.items()
-        }
+        contexts = ServerContexts(
+            Identity(chain, key), verify=verify, roots=lab.vendor_roots()
+        )
         self.refusals: list[Refusal] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.door = Door(
             app,
-            lambda policy, hello: ServerEngine(contexts[policy.name], hello=hello),
+            contexts,
             self.listener,
             limits=LimitSettings(hello_bytes=4096),
-            certificate=chain[0],
             on_refused=self._refused,
         )
         self.wire = Wire()

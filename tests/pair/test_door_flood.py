@@ -11,11 +11,10 @@ from tests.pair.test_door import lab, phone  # noqa: F401
 
 from linekey.lab.authority import LabAuthority
 from linekey.settings import LimitSettings
-from linekey.tls.context import Identity, server_context
-from linekey.tls.engine import ServerEngine
+from linekey.tls.context import Identity
+from linekey.tls.engine import ServerContexts
 from linekey.tls.events import Accept, HandshakeCompleted
 from linekey.tls.hello import build_client_hello, new_client_hello
-from linekey.tls.policy import POLICIES
 from linekey.tls.versions import Version
 from linekey.wire.door.listener import Door
 from linekey.wire.door.refusal import Refusal
@@ -45,15 +44,9 @@ async def nobody(scope: Any, receive: Any, send: Any) -> None:
 @asynccontextmanager
 async def served(lab: LabAuthority) -> AsyncIterator[tuple[Door, list[Refusal]]]:  # noqa: F811
     chain, key = lab.server_identity()
-    contexts = {
-        name: server_context(
-            Identity(chain, key),
-            policy,
-            verify=lambda _: Accept(),
-            roots=lab.vendor_roots(),
-        )
-        for name, policy in POLICIES.items()
-    }
+    contexts = ServerContexts(
+        Identity(chain, key), verify=lambda _: Accept(), roots=lab.vendor_roots()
+    )
     refusals: list[Refusal] = []
 
     async def refused(some: list[Refusal], dropped: int) -> None:
@@ -62,10 +55,9 @@ async def served(lab: LabAuthority) -> AsyncIterator[tuple[Door, list[Refusal]]]
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         door = Door(
             nobody,
-            lambda policy, hello: ServerEngine(contexts[policy.name], hello=hello),
+            contexts,
             listener,
             limits=LIMITS,
-            certificate=chain[0],
             on_refused=refused,
         )
         async with door:

@@ -169,6 +169,26 @@ async def test_challenges_in_one_field_are_told_apart(field: str, scheme: str) -
         assert f'response="{digest.hash_hex("MD5", f"{ha1}:n:{ha2}")}"' in rest
 
 
+@pytest.mark.parametrize(
+    ("field", "unknown"),
+    [
+        ("Negotiate", "negotiate"),
+        ('NTLM, Bearer realm="x"', "ntlm, bearer"),
+        ('Digest realm="r", nonce="n", algorithm=SHA-1', "digest with SHA-1"),
+        ('Negotiate, Basic realm="lab"', ""),
+        ("", ""),
+    ],
+)
+async def test_an_authentication_that_the_phone_cannot_do_is_named(
+    field: str, unknown: str
+) -> None:
+    async with serve(server(), verify=accept) as site:
+        headers = (("www-authenticate", field),) if field else ()
+        site.answer = lambda asked: Route(status=401, headers=headers)
+        answer, _ = await get(f"{site.url}/x", credentials=JOE)
+    assert (answer.status, answer.unknown_login) == (401, unknown)
+
+
 async def test_a_redirect_is_asked_without_the_password_of_the_page_before() -> None:
     async with serve(server(), verify=accept) as site:
 

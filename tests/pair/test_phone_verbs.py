@@ -197,7 +197,20 @@ def test_a_phone_that_does_not_run_presses_nothing(tmp_path: Path) -> None:
     done = linekey(tmp_path, "press", str(MAC), "3")
     assert done.exit_code == 3
     assert "is not running" in done.stderr
-    assert "linekey phone run" in done.stderr
+    words = " ".join(done.stderr.split())
+    assert f"linekey phone run --mac {MAC} --state {tmp_path}" in words
+
+
+def test_where_there_is_no_phone_the_command_that_makes_one_can_be_copied(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "phones").mkdir()
+    done = linekey(tmp_path, "show")
+    assert done.exit_code == 2
+    made = "linekey phone run --mac 000413AABBCC --model D785"
+    assert f"hint: {made} --state {tmp_path} makes one" in " ".join(done.stderr.split())
+    gone = linekey(tmp_path, "show", str(MAC))
+    assert f"linekey phone list --state {tmp_path}" in " ".join(gone.stderr.split())
 
 
 def test_8021x_goes_without_a_running_phone_and_tells_what_is_missing(

@@ -29,9 +29,17 @@ from linekey.tls.engine import (
 )
 from linekey.tls.errors import TlsError
 from linekey.tls.hello import ClientHello, build_client_hello, parse_client_hello
-from linekey.tls.messages import FlightReader, ServerHello
+from linekey.tls.messages import CertificateMessage, FlightReader, ServerHello
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES
-from linekey.tls.policy import BEST_VERSION, INTERIM, LEGACY, MODERN, POLICIES, choose
+from linekey.tls.policy import (
+    BEST_VERSION,
+    INTERIM,
+    LEGACY,
+    MODERN,
+    POLICIES,
+    choose,
+    choose_key,
+)
 from linekey.tls.suites import SUITES, by_name
 from linekey.tls.versions import Version
 
@@ -87,20 +95,23 @@ def reach(hello: ClientHello) -> int:
 
 def hold_against_openssl(name: str, hello: ClientHello, data: bytes) -> None:
     made = contexts(name)
-    choice = choose(hello, made.key)
+    choice = choose(hello, made.keys[0])
     if choice.policy is not None:
         assert choice.alert is None
-        assert outcome(made[choice.policy], hello, data) == "", choice.reason
+        assert outcome(made.context(choice.policy), hello, data) == "", choice.reason
     else:
         assert choice.alert is not None
     weaker = (INTERIM, LEGACY)
-    if choice.policy is None or (choice.policy in weaker and made.key.may_sign):
+    if choice.policy is None or (choice.policy in weaker and made.keys[0].may_sign):
         # No other one would have done it; above all none that is stronger.
         for policy in POLICIES.values():
             if policy == choice.policy:
                 break
             if policy.max_version >= reach(hello):
-                assert outcome(made[policy], hello, data), (policy.name, choice.reason)
+                assert outcome(made.context(policy), hello, data), (
+                    policy.name,
+                    choice.reason,
+                )
 
 
 # -- raw hellos: whatever a client may offer ----------------------------------
@@ -149,6 +160,64 @@ def test_what_the_rule_chooses_openssl_serves_and_no_more(name, hello):
     hold_against_openssl(name, hello, build_client_hello(hello))
 
 
+# -- a server with two certificates --------------------------------------------
+
+PAIRS = [(one, other) for one in ("P-256", "P-384", "Ed25519", "P-256 not to sign")
+         for other in ("RSA-2048", "RSA to sign", "RSA to decrypt")]  # fmt: skip
+"""Each as ``linekey serve`` has them: the one to be preferred first, RSA's last."""
+
+
+@check
+@given(st.sampled_from(PAIRS), raw_hellos())
+def test_of_two_certificates_the_one_is_shown_that_openssl_serves_best(pair, hello):
+    made = ServerContexts(*map(identity, pair), verify=None, best_version=BEST_VERSION)
+    choice = choose_key(hello, made.keys)
+    alone = {key: choose(hello, key) for key in made.keys}
+    served = [one.policy for one in alone.values() if one.policy is not None]
+    if choice.policy is None:
+        refused = [one.alert for one in alone.values()]
+        assert not served or Alert.INAPPROPRIATE_FALLBACK in refused
+        assert choice.alert in refused
+        return
+    engine = made.engine_for(choice, hello)
+    assert engine.receive(build_client_hello(hello)) == []
+    flight = FlightReader().feed(engine.take_output())
+    for message in flight:
+        if isinstance(message, CertificateMessage):  # TLS 1.3 hides it
+            assert message.chain_der[0] == made.shown(choice).der
+    tiers = list(POLICIES)
+    assert tiers.index(choice.policy.name) == min(tiers.index(p.name) for p in served)
+
+
+@check
+@given(st.sampled_from(PAIRS), raw_hellos())
+def test_a_client_that_resumes_comes_back_to_its_certificate(pair, hello):
+    """Whatever a session adds to a hello, the certificate stays."""
+    keys = [contexts(name).keys[0] for name in pair]
+    first = choose_key(hello, keys)
+    more = replace(
+        hello, extensions=(*hello.extensions, (35, bytes(32)), (41, bytes(40)))
+    )
+    if first.policy is not None:
+        again = choose_key(more, keys)
+        assert (again.key, again.policy) == (first.key, first.policy)
+
+
+def test_an_ec_key_is_preferred_and_rsa_is_for_who_knows_no_other():
+    keys = [contexts(name).keys[0] for name in ("P-256", "RSA-2048")]
+    modern = parse_client_hello(
+        ClientEngine(client_context(verify=accept)).take_output()
+    )
+    old = replace(modern, suites=(0x002F, 0x0035), extensions=(), legacy_version=0x0301)
+    assert choose_key(modern, keys).key is keys[0]
+    assert choose_key(old, keys).key is keys[1]
+    # A stronger policy wins over the cheaper key.
+    rsa_is_better = replace(old, legacy_version=0x0303, suites=(0xC009, 0xC02F),
+                            extensions=((10, wire.numbers(2, (23,))),
+                                        (13, wire.numbers(2, (0x0401, 0x0403)))))  # fmt: skip
+    assert choose_key(rsa_is_better, keys).key is keys[1]
+
+
 # -- real clients: a handshake to its end -------------------------------------
 
 _CLIENT_SUITES = [n for n in _OURS if SUITES[n].known_by_engine]
@@ -181,10 +250,10 @@ def test_whenever_a_policy_could_serve_a_client_it_is_served(
     hello = parse_client_hello(data)
     hold_against_openssl(name, hello, data)
     made = contexts(name)
-    policy = choose(hello, made.key).policy
+    policy = choose(hello, made.keys[0]).policy
     if policy is None:
         return
-    far = ServerEngine(made[policy], hello=hello)
+    far = ServerEngine(made.context(policy), hello=hello)
     at_far, at_near = far.receive(data), []
     while data := far.take_output():
         at_near += near.receive(data)
@@ -225,9 +294,9 @@ def windows_7() -> ClientHello:
 def test_windows_7_is_served_by_what_the_servers_key_can_do(name, policy, suite):
     hello = windows_7()
     made = contexts(name)
-    choice = choose(hello, made.key)
+    choice = choose(hello, made.keys[0])
     assert choice.policy is policy
-    engine = ServerEngine(made[choice.policy], hello=hello)
+    engine = ServerEngine(made.context(choice.policy), hello=hello)
     assert engine.receive(build_client_hello(hello)) == []
     flight = FlightReader().feed(engine.take_output())
     server_hello = next(m for m in flight if isinstance(m, ServerHello))
@@ -237,14 +306,14 @@ def test_windows_7_is_served_by_what_the_servers_key_can_do(name, policy, suite)
 def test_a_client_without_curves_gets_what_needs_none():
     suites = tuple(by_name(n).number for n in ("ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA"))  # fmt: skip
     hello = ClientHello(0x0303, bytes(32), suites)
-    assert choose(hello, contexts("RSA-2048").key).policy is INTERIM
+    assert choose(hello, contexts("RSA-2048").keys[0]).policy is INTERIM
 
 
 def test_a_certificate_that_may_only_decrypt_signs_nothing_it_need_not():
     suites = tuple(by_name(n).number for n in ("ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA"))  # fmt: skip
     extensions = ((10, wire.numbers(2, (23,))), (13, wire.numbers(2, (0x0401,))))
     hello = ClientHello(0x0303, bytes(32), suites, extensions)
-    own = contexts("RSA to decrypt").key
+    own = contexts("RSA to decrypt").keys[0]
     policy = choose(hello, own).policy
     assert policy.name == "interim"
     assert {by_name(n).key_exchange for n in policy.suites} == {"RSA"}
@@ -272,7 +341,7 @@ def test_a_refusal_says_what_did_not_meet(name, changes, words):
     groups, schemes = changes.get("groups", (23,)), changes.get("schemes", (0x0401, 0x0403))  # fmt: skip
     extensions = ((10, wire.numbers(2, groups)), (13, wire.numbers(2, schemes)))
     hello = ClientHello(0x0303, bytes(32), (0xC02F,), extensions)
-    choice = choose(hello, contexts(name).key)
+    choice = choose(hello, contexts(name).keys[0])
     assert choice.policy is None
     assert words in choice.reason
     assert choice.alert is Alert.HANDSHAKE_FAILURE
@@ -281,7 +350,7 @@ def test_a_refusal_says_what_did_not_meet(name, changes, words):
 def test_tls_1_3_without_what_it_needs_is_told_so():
     extensions = ((43, b"\2\3\4"), (10, wire.numbers(2, (23,))), (51, b"\0\0"))
     hello = ClientHello(0x0303, bytes(32), (0x1301,), extensions)
-    choice = choose(hello, contexts("RSA-2048").key)
+    choice = choose(hello, contexts("RSA-2048").keys[0])
     assert choice.alert is Alert.MISSING_EXTENSION
     assert "without signature_algorithms" in choice.reason
 
@@ -304,8 +373,8 @@ def test_each_policy_marks_what_lies_below_tls_1_3(legacy, suite, policy, mark):
     extensions = ((10, wire.numbers(2, (23,))), (13, wire.numbers(2, (0x0401,))))
     hello = ClientHello(legacy, bytes(32), (by_name(suite).number,), extensions)
     made = contexts("RSA-2048")
-    assert choose(hello, made.key).policy is policy
-    engine = ServerEngine(made[policy], hello=hello)
+    assert choose(hello, made.keys[0]).policy is policy
+    engine = ServerEngine(made.context(policy), hello=hello)
     engine.receive(build_client_hello(hello))
     flight = FlightReader().feed(engine.take_output())
     found = next(m for m in flight if isinstance(m, ServerHello))
@@ -319,7 +388,7 @@ def test_a_policy_is_not_for_a_hello_that_reaches_above_it():
         hello = ClientHello(0x0303, bytes(32), (0x002F,), ((43, body),))
         for given_hello in (hello, None):
             with pytest.raises(ValueError, match=policy.name):
-                ServerEngine(made[policy], hello=given_hello)
+                ServerEngine(made.context(policy), hello=given_hello)
 
 
 def test_a_client_that_reaches_higher_refuses_the_mark_and_says_why():
@@ -331,7 +400,7 @@ def test_a_client_that_reaches_higher_refuses_the_mark_and_says_why():
     data = data.replace(before, after)
     hello = parse_client_hello(data)
     made = contexts("RSA-2048")
-    far = ServerEngine(made[choose(hello, made.key).policy], hello=hello)
+    far = ServerEngine(made.context(choose(hello, made.keys[0]).policy), hello=hello)
     assert far.receive(data) == []
     (failed,) = near.receive(far.take_output())
     assert failed.alert_sent is Alert.ILLEGAL_PARAMETER

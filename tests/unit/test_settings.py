@@ -2,12 +2,12 @@
 
 import pytest
 
+from linekey.endpoint import is_loopback
 from linekey.errors import InputError
 from linekey.settings import (
     LimitSettings,
     Settings,
     fields,
-    is_loopback,
     parse_endpoint,
     parse_settings,
 )
@@ -28,6 +28,21 @@ def test_options_win_over_the_environment_and_that_over_the_file() -> None:
 def test_nothing_given_means_the_defaults() -> None:
     assert parse_settings() == Settings()
     assert parse_settings().limits == LimitSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        ("", True),
+        ("workers = 2\n[status]\nown_process = false", True),
+        ("[status]\nown_process = false", False),
+        ("workers = 2\n[status]\nenabled = false", False),
+    ],
+)
+def test_who_serves_phones_does_not_serve_the_api_unless_it_is_asked_to(
+    text: str, apart: bool
+) -> None:
+    assert parse_settings(text).has_own_process_for_status is apart
 
 
 def test_settings_read_no_environment_by_themselves(

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, cast
@@ -85,6 +85,7 @@ def known_settings() -> Mapping[str, KnownSetting]:
     return MappingProxyType(rows)
 
 
+@lru_cache(maxsize=8192)
 def find_known(name: str) -> KnownSetting | None:
     """The row for a setting; None if unknown.
 

@@ -14,6 +14,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.firmware_dates import date_of
 from linekey.catalog.roots import find_roots, history_of, release_at, releases, roots_at
 from linekey.certs.certificate import Certificate
+from linekey.said import say, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def in_list_words(root: Certificate) -> str:
     first = releases()[0].date
     spans = []
     for span in history.spans:
-        begin = "before " + str(span.first) if span.first == first else str(span.first)
-        end = "today" if span.removed_by is None else str(span.removed_by)
-        spans.append(f"from {begin} to {end}")
-    return " and ".join(spans)
+        day = str(span.first)
+        begin = say("before %(day)s", day=day) if span.first == first else day
+        end = say("today") if span.removed_by is None else str(span.removed_by)
+        spans.append(say("from %(begin)s to %(end)s", begin=begin, end=end))
+    return together(spans) if spans else ""

@@ -148,6 +148,7 @@ _MEMBER = re.compile(
 )
 """A number is one from four digits on: a PIN, not a count."""
 _BEARER = re.compile(r"\b(?:Bearer|Basic)\s+([A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE)
+_LEAST_BEARER = len("Basic 12345678")
 _PLACEHOLDER = re.compile(r"\$[A-Za-z_][\w-]*&?|\{\w+\}|%|…|\*+|\(set\)|")
 """Values that stand for another: an action URL's variable, ``{mac}``, a mask."""
 _NO_USERS = ("sip", "sips", "mailto", "tel")
@@ -266,10 +267,12 @@ def is_secret_value(value: str) -> bool:
 
 def _may_hold(text: str) -> bool:
     # The patterns cost microseconds; most values have none of these characters.
+    if text.isalnum():
+        return False
     for mark in _MARKS:  # not any(): it would cost twice as much, for each line
         if mark in text:
             return True
-    return _BEARER.search(text) is not None
+    return len(text) >= _LEAST_BEARER and _BEARER.search(text) is not None
 
 
 def mask_url(text: str, typed: Iterable[str] = ()) -> str:

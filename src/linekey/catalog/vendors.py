@@ -83,6 +83,8 @@ class IdentityRule:
     lab: bool = False
     absent_is_shared: bool = False
     """Whether a certificate without any such attribute is a shared one, too."""
+    model_in: str = ""
+    """Which attribute of the leaf's subject holds the model; empty: none does."""
 
 
 class TrustRule(StrEnum):
@@ -254,6 +256,7 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
         "CISCO-MPP", "H",
         "ST, not CN: OU is the model, L the serial number. The issuers' names are not"
         " known: told by organization (L)",
+        model_in="OU",
     ),
     IdentityRule(
         "panasonic", "panasonic", "Panasonic",

@@ -171,6 +171,11 @@ class Certificate:
         return self.der[slice(*self._fields.key)]
 
     @cached_property
+    def public_key_sha256(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo, lower-case hex."""
+        return hashlib.sha256(self.public_key_der).hexdigest()
+
+    @cached_property
     def signature(self) -> bytes:
         """The signature's bytes, without the BIT STRING's leading count."""
         return self.der[slice(*self._fields.signature)]

@@ -15,6 +15,7 @@ from typing import final
 
 from linekey.certs import der as asn1
 from linekey.errors import CertificateError
+from linekey.words import choice_hint
 
 Attribute = tuple[str, str]
 """Attribute type as a dotted identifier, and the value as text."""
@@ -191,7 +192,7 @@ def _oid(attribute: str) -> str:
         return attribute
     raise CertificateError(
         f"unknown attribute type: {attribute!r}",
-        hint=f"one of {', '.join(OIDS)}, or a dotted identifier",
+        hint=f"{choice_hint(attribute, OIDS)}, or a dotted identifier",
     )
 
 

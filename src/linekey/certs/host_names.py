@@ -248,3 +248,8 @@ def _match_wildcard(
     elif host[:4].lower() == b"xn--":
         return False
     return matched == b"*" or allowed.issuperset(matched)
+
+
+def whole_names(certificate: Certificate) -> tuple[str, ...]:
+    """The certificate's DNS names that are one server's: no pattern among them."""
+    return tuple(name for name in certificate.dns_names if "*" not in name)

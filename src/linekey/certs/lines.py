@@ -84,6 +84,15 @@ def issues(issuer: Certificate, child: Certificate) -> bool:
     return is_likely(issuer, child) and (usage is None or "keyCertSign" in usage)
 
 
+def is_over(certificate: Certificate, at: datetime) -> bool:
+    """Whether a phone's line takes it for expired: from the second of notAfter on.
+
+    X509_cmp_time calls equal times "earlier", from 1.0.1u to 3.x (H: tests/live/
+    test_forecast_replay.py). OpenSSL 4 counts that second in, as RFC 5280 §4.1.2.5.
+    """
+    return certificate.not_after <= at
+
+
 def reads_dates(line: Line, certificate: Certificate) -> bool:
     """Whether the line finds dates in its two fields, whatever they are."""
     if line in _MORE_DATES:
@@ -194,10 +203,15 @@ def _against(
         yield from _against_restated(line, built, others, anchors, at)
         return
     said = proof.verify(path[0], path[1:-1], path[-1:], at=at, partial_chain=True)
-    if built.trusted and said == path:
+    ends = [c for c in path if c.not_after == at.replace(microsecond=0)]
+    if built.trusted and said == path and not ends:
         return
     found = [
         *proof.against_time(path, at),
+        *(
+            proof.as_problem(err.CERT_HAS_EXPIRED, path.index(c), c, "it ends now")
+            for c in ends
+        ),
         *proof.against_links(path),
         *proof.against_lengths(path),
         *_against_constraints(path),
@@ -272,11 +286,11 @@ class _Builder:
         self.path = [leaf]
         self.sent = list(sent)
         self.anchors = anchors
-        self.at = at.replace(microsecond=0)
+        self.at = at
         self.partial_chain = partial_chain
 
     def _valid(self, certificate: Certificate) -> bool:
-        return certificate.not_before <= self.at <= certificate.not_after
+        return certificate.not_before <= self.at and not is_over(certificate, self.at)
 
     def _first(
         self, candidates: Sequence[Certificate], child: Certificate

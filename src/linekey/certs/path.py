@@ -30,6 +30,7 @@ from linekey.certs import verify_errors as err
 from linekey.certs.algorithms import SUBJECT_KEY_ID
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
+from linekey.words import counted
 
 Purpose = Literal["server", "client"]
 """What the first certificate is to be used for: TLS server or TLS client."""
@@ -409,7 +410,8 @@ def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
                 err.PATH_LENGTH_EXCEEDED,
                 depth,
                 certificate,
-                f"{below} authorities stand below it, it allows {allowed}",
+                f"{counted(below, 'authority stands', 'authorities stand')} below "
+                f"it, it allows {allowed}",
             )
         if not certificate.self_issued:
             below += 1

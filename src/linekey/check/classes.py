@@ -64,7 +64,13 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
     groups: dict[tuple[object, ...], list[Phone]] = {}
     by_identity: dict[int, int] = {}
     numbers: dict[TrustStore, int] = {}
+    known: dict[tuple[int, int], list[Phone]] = {}
     for phone in phones:
+        # Phones of a fleet share what they are set up with: found out once for many.
+        shared = id(phone.state), id(phone.hello)
+        if (alike := known.get(shared)) is not None:
+            alike.append(phone)
+            continue
         profile, roots = phone.profile, phone.state.roots
         key = (
             phone.hello.wire_key,
@@ -83,7 +89,8 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
             _number(phone.state.trust, by_identity, numbers),
             roots and roots.oldest_date,
         )
-        groups.setdefault(key, []).append(phone)
+        known[shared] = groups.setdefault(key, [])
+        known[shared].append(phone)
     return tuple(
         PhoneClass(f"class-{place}", tuple(group))
         for place, group in enumerate(groups.values(), 1)

@@ -28,6 +28,7 @@ from linekey.trust.client_refusal import (
 )
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.http_refusal import HttpRefusal
+from linekey.words import counted
 
 RSA_SIGN: Final = 1
 """ClientCertificateType rsa_sign (RFC 5246 §7.4.4): every built-in key is RSA."""
@@ -154,8 +155,8 @@ def _authorities(
         )
     return failed(
         "client.ca-names",
-        f"the server names {len(names)} authorities and none of {whose}: it will "
-        "most likely refuse the phone",
+        f"the server names {counted(len(names), 'authority', 'authorities')} and none "
+        f"of {whose}: it will most likely refuse the phone",
         severity="warning",
         evidence=listed,
         cure="import the vendor's root and intermediates into what the server trusts "

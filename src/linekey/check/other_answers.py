@@ -15,7 +15,8 @@ from linekey.check.answer import Answer, Reach
 from linekey.check.classes import PhoneClass
 from linekey.check.report import ClassResult, Outcome
 from linekey.check.variants import Change, Variant, variants_of
-from linekey.trust.findings import Finding, Severity, failed, held, in_order
+from linekey.reasons import Severity
+from linekey.trust.findings import Finding, failed, held, in_order
 
 SERVER_NAME = "phone.server-name"
 """The rule whose finding says that the verdict depends on whether a name is sent."""

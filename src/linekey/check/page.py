@@ -8,26 +8,27 @@ names and certificates come from servers that may be hostile.
 
 from datetime import UTC, datetime
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from linekey.check.report import DOUBT_MARK, Outcome, Report
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a page's template, ready to render."""
     environment = Environment(
         autoescape=True,
+        loader=PackageLoader("linekey.check", ""),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["moment"] = _moment
-    source = resources.files("linekey.check").joinpath("page.html.j2")
-    return environment.from_string(source.read_text(encoding="utf-8"))
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    return environment.get_template(name)
 
 
 def render_page(report: Report) -> str:
@@ -44,12 +45,12 @@ def render_page(report: Report) -> str:
     labels = {result.id: result.label for result in report.classes}
     for row, result in zip(document["classes"], report.classes, strict=True):
         row |= {"label": result.label, "mark": result.mark, "words": result.words}
-    return _template().render(
+    return template("page.html.j2").render(
         report=document,
         outcomes=list(marks.values()),
         marks=marks,
         labels=labels,
-        matrix=_matrix(report),
+        matrix=None if report.of_fleet else _matrix(report),
         doubt_mark=DOUBT_MARK if any(r.doubt for r in report.classes) else "",
     )
 

@@ -6,7 +6,7 @@ settings mean, and which certificates its firmware takes, is decided there. What
 phone would log as a warning or an error is told with the report.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
@@ -60,6 +60,20 @@ def gather(
     return gather_each(((p, "", setup) for p in profiles), name, now=now)
 
 
+def each_of(kinds: Gathered, macs: Sequence[Sequence[str]]) -> Gathered:
+    """Every phone of these kinds, in the order of their MACs.
+
+    ``macs`` are those of each kind: its phones are set up alike.
+    """
+    every = sorted((mac, kind) for kind, its in enumerate(macs) for mac in its)
+    phones = []
+    for mac, kind in every:
+        one = kinds.phones[kind]
+        label = f"{one.profile.model.name} {mac}"
+        phones.append(Phone(one.state, one.hello, label))
+    return Gathered(tuple(phones), kinds.notes)
+
+
 def gather_each(
     entries: Iterable[tuple[Profile, str, Setup]], name: str | None, *, now: datetime
 ) -> Gathered:
@@ -71,6 +85,7 @@ def gather_each(
     notes: dict[str, None] = {}
     lists: dict[tuple[str, date | None], RootLists] = {}
     fresh: dict[tuple[object, ...], PhoneState] = {}
+    hellos: dict[Profile, Hello] = {}
     for profile, label, setup in entries:
         own = setup.authorities
         maker = setup.maker_authorities
@@ -93,6 +108,8 @@ def gather_each(
         for entry in state.log:
             if entry.level != "info":
                 notes.update(dict.fromkeys(entry.details or (entry.text,)))
-        hello = setup.capture or derive(profile, name)
+        hello = setup.capture or hellos.get(profile)
+        if hello is None:
+            hello = hellos[profile] = derive(profile, name)
         phones.append(Phone(replace(state, log=()), hello, label))
     return Gathered(tuple(phones), tuple(notes))

@@ -42,6 +42,7 @@ from linekey.tls.engine import (
     client_context,
 )
 from linekey.tls.hello import parse_client_hello
+from linekey.tls.parameters import SIGNATURE_SCHEMES
 from linekey.tls.pump import ClientPump
 from linekey.tls.pump import Limits as TlsLimits
 from linekey.tls.suites import SIGNALS
@@ -49,6 +50,7 @@ from linekey.tls.versions import Version
 from linekey.trust.client_refusal import CertificateWish
 from linekey.trust.http_refusal import read_http_refusal
 from linekey.wire.carry import READ_SIZE, carry
+from linekey.wire.system_words import os_text
 
 _MAX_HEAD: Final = 65_536
 """Bytes of an HTTP answer that are looked at: its status line and an error's words."""
@@ -222,7 +224,7 @@ class Prober:
                 elapsed(),
             )
         except OSError as error:
-            return Answer(Reach.NO_CONNECTION, _reason(error), shown, elapsed())
+            return Answer(Reach.NO_CONNECTION, os_text(error), shown, elapsed())
         answer = AnswerReader(shown)
         try:
             async with asyncio.timeout(self._limits.answer_s):
@@ -283,7 +285,7 @@ class Prober:
         except TimeoutError:
             talk.detail = talk.detail or "no answer in time"
         except OSError as error:
-            talk.detail = talk.detail or f"the connection broke: {_reason(error)}"
+            talk.detail = talk.detail or f"the connection broke: {os_text(error)}"
         finally:
             await _close(writer)
         return talk.late(), engine.info
@@ -375,9 +377,17 @@ def _uncover(answer: Answer, late: Late, info: TlsInfo | None) -> Answer:
     )
 
 
-def current_hello(name: str) -> Hello:
-    """The hello of a current client, OpenSSL's own with TLS 1.3: is anybody there?"""
-    context = client_context(verify=_look_on, name="control")
+def current_hello(name: str, *, rsa: bool = False) -> Hello:
+    """The hello of a current client, OpenSSL's own with TLS 1.3: is anybody there?
+
+    ``rsa``: it takes no signature but those of an RSA key.
+    """
+    signatures = [n for n, s in SIGNATURE_SCHEMES.items() if s.startswith("rsa_")]
+    context = client_context(
+        verify=_look_on,
+        signature_algorithms=signatures if rsa else (),
+        name="control",
+    )
     hello = parse_client_hello(ClientEngine(context, server_name=name).take_output())
     assert hello is not None, "the engine's own hello is whole"
     return Hello(hello, "a current OpenSSL", tuple(sorted(hello.versions)))
@@ -396,9 +406,3 @@ async def _close(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()
-
-
-def _reason(error: OSError) -> str:
-    """The system's words; asyncio joins several addresses' errors into one."""
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]

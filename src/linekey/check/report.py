@@ -225,6 +225,20 @@ class Report:
     connections: int = 0
     elapsed_s: float = 0.0
     chain: tuple[dict[str, Any], ...] = ()
+    of_fleet: bool = False
+    """Each phone of a class is one of the registry: phones are counted, not classes."""
+
+    @property
+    def phones(self) -> dict[Outcome, int]:
+        """How many phones came to which outcome, every outcome named."""
+        counted = Counter[Outcome]()
+        for result in self.classes:
+            counted[result.outcome] += len(result.phones)
+        return {outcome: counted[outcome] for outcome in Outcome}
+
+    def _many(self, results: Sequence[ClassResult]) -> int:
+        """How many these are, in what the report counts."""
+        return sum(len(r.phones) for r in results) if self.of_fleet else len(results)
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -240,21 +254,24 @@ class Report:
     @property
     def sentence(self) -> str:
         """The whole report in one sentence."""
-        total = len(self.classes)
-        noun = "class" if total == 1 else "classes"
-        counts = {o: n for o, n in self.counts.items() if n}
-        doubts = sum(bool(c.doubt) for c in self.classes)
-        unsure = f"; for {doubts} of them that is not certain" if doubts else ""
+        total = self._many(self.classes)
+        what = "phones" if self.of_fleet else "classes of phones"
+        told_of = self.phones if self.of_fleet else self.counts
+        counts = {o: n for o, n in told_of.items() if n}
+        doubts = self._many([c for c in self.classes if c.doubt])
+        unsure = f"; for {doubts:,} of them that is not certain" if doubts else ""
         if counts == {Outcome.ACCEPTED: total}:
-            warned = sum(bool(c.warnings) for c in self.classes)
-            tail = f", {warned} of them with warnings" if warned else ""
+            warned = self._many([c for c in self.classes if c.warnings])
+            tail = f", {warned:,} of them with warnings" if warned else ""
             if total == 1 and self.classes[0].doubt:
                 return f"the phone would accept, but {self.classes[0].doubt}"
             if total == 1:
                 return "the phone accepts" + (", with warnings" if warned else "")
-            return f"all {total} {noun} of phones accept{tail}{unsure}"
-        told = ", ".join(f"{n} {_TOLD[o][n != 1]}" for o, n in counts.items())
-        return f"of {total} {noun} of phones {told}{unsure}"
+            return f"all {total:,} {what} accept{tail}{unsure}"
+        told = ", ".join(f"{n:,} {_TOLD[o][n != 1]}" for o, n in counts.items())
+        if total == 1:
+            what = "phone" if self.of_fleet else "class of phones"
+        return f"of {total:,} {what} {told}{unsure}"
 
     def exit_code(self, fail_on: FailOn = "refused") -> int:
         """0 every phone accepts, 1 findings, 3 nothing could be reached.
@@ -283,6 +300,9 @@ class Report:
             else self.phone_clock.isoformat(),
             "sentence": self.sentence,
             "counts": {str(o): n for o, n in self.counts.items()},
+            "phones": {str(o): n for o, n in self.phones.items()}
+            if self.of_fleet
+            else None,
             "connections": self.connections,
             "elapsed_s": round(self.elapsed_s, 3),
             "chain": list(self.chain),

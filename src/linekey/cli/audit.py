@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from linekey.cli.log import parse_when
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     JsonOption,
     StateOption,
@@ -14,8 +14,18 @@ from linekey.cli.opening import (
     printable,
 )
 from linekey.cli.output import emit_json, note, say
+from linekey.cli.when import parse_when
 from linekey.mac import parse_mac
-from linekey.store.changes import ChangeLine, ChangeSearch, count_changes, read_changes
+from linekey.provisioning.group import parse_group
+from linekey.words import counted
+
+with on_use():
+    from linekey.store.changes import (
+        ChangeLine,
+        ChangeSearch,
+        count_changes,
+        read_changes,
+    )
 
 app = make_app(
     "Show who changed what, when, and from where.\n\n"
@@ -43,6 +53,12 @@ def audit(
             help="Only changes of 'layer fleet', 'vendor-ca SHA256' or 'token NAME'."
         ),
     ] = "",
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP", help="Only changes of this group's phones and layer."
+        ),
+    ] = None,
     since: _TimeOption = None,
     until: _TimeOption = None,
     limit: Annotated[
@@ -58,6 +74,7 @@ def audit(
         subject=subject if mac is None else f"device {parse_mac(mac)}",
         since=None if since is None else parse_when(since, at),
         until=None if until is None else parse_when(until, at),
+        group="" if group is None else parse_group(group),
     )
     with opened(state) as database, database.read() as connection:
         total = count_changes(connection, search)
@@ -69,7 +86,7 @@ def audit(
     for line in lines:
         say(printable_line(line))
     if total > len(lines):
-        note(f"{len(lines)} of {total} changes; --limit 0 shows all")
+        note(f"{len(lines):,} of {counted(total, 'change')}; --limit 0 shows all")
     if not total:
         note("no matching entries")
 

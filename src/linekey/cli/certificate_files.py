@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_certificates
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import read_file
 from linekey.errors import CertificateError
+
+with on_use():
+    from linekey.certs.certificate import Certificate
+    from linekey.certs.pem import parse_certificates
 
 
 @contextmanager

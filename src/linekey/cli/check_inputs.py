@@ -3,23 +3,22 @@
 Rules: a private key is opened, never shown; what is skipped is said on stderr.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, newest_firmware, profile
-from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
-from linekey.check.phones import Setup
+from linekey.check.phones import Gathered, Setup, each_of, gather_each
+from linekey.check.registered import JUDGED, set_up
 from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import opened, read_file
 from linekey.cli.output import note, warn
 from linekey.errors import CertificateError, InputError
-from linekey.phone.document import PhoneDocument, SettingLine, parse_document
+from linekey.phone.document import PhoneDocument, parse_document
 from linekey.phone.identity import parse_identity
-from linekey.provisioning.document import merge
 from linekey.tls.engine import Identity
 
 
@@ -70,10 +69,12 @@ def read_settings(path: Path) -> tuple[PhoneDocument, list[str]]:
     return replace(document, notes=()), said
 
 
-def fleet_entries(
-    state: Path | None, setup: Setup
-) -> Iterator[tuple[Profile, str, Setup]]:
+def fleet_phones(
+    state: Path | None, setup: Setup, name: str, *, now: datetime
+) -> Gathered:
     """The registry's active phones, each with its merged layer on top of ``setup``.
+
+    They are set up by kinds (``store.fleet_kinds``), and are all of them in the answer.
 
     Imported CAs of their maker, known by fingerprint (or the lab's), are on their tab.
 
@@ -81,60 +82,28 @@ def fleet_entries(
     firmware is judged with the newest that the catalogue has for its model.
     """
     # the database costs 0.3 s, which a check without --fleet need not wait for
-    from linekey.store.devices import Devices
-    from linekey.store.layers import Layers, Scope
-    from linekey.store.vendor_cas import VendorCas
+    from linekey.store.fleet_kinds import whole_kinds
+    from linekey.store.selection import Selection
+    from linekey.store.vendor_cas import VendorCas, makers_cas
 
     skipped = guessed = 0
-    entries = []
+    kinds: list[tuple[Profile, str, Setup]] = []
+    macs: list[tuple[str, ...]] = []
     with opened(state) as database:
-        layers = Layers(database)
-        fleet = layers.get(Scope.fleet())
-        of_model = {}
-        imported = [
-            ca
-            for ca in VendorCas(database).all()
-            if ca.known or ca.vendor == LAB_VENDOR
-        ]
-        for device in Devices(database).all():
-            if device.state != "active":
+        makers = makers_cas(VendorCas(database).all())
+        for kind in whole_kinds(database, JUDGED, Selection(state="active")):
+            if kind.model is None:
+                skipped += len(kind.macs)
                 continue
-            if device.model is None:
-                skipped += 1
-                continue
-            if device.model not in of_model:
-                of_model[device.model] = layers.get(Scope.model(device.model))
-            layer = merge(fleet, of_model[device.model], device.layer)
-            firmware = device.firmware
-            if firmware is None:
-                guessed += 1
+            if kind.firmware is None:
+                guessed += len(kind.macs)
             phone = profile(
-                device.model,
-                firmware or newest_firmware(find_model(device.model)),
+                kind.model,
+                kind.firmware or newest_firmware(find_model(kind.model)),
             )
-            makers = (c.certificate for c in imported if c.vendor == device.vendor)
-            own = replace(
-                setup,
-                maker_authorities=(*setup.maker_authorities, *makers),
-                certificates=tuple(
-                    dict.fromkeys(
-                        (
-                            *setup.certificates,
-                            *(e.certificate for e in layer.certificates),
-                        )
-                    )
-                ),
-                documents=(
-                    *setup.documents,
-                    PhoneDocument(
-                        tuple(
-                            SettingLine(s.name, s.value, s.idx, s.perm or "")
-                            for s in layer.settings
-                        )
-                    ),
-                ),
-            )
-            entries.append((phone, f"{phone.model.name} {device.mac}", own))
+            own = set_up(setup, kind.layer, makers.get(kind.vendor, ()))
+            kinds.append((phone, "", own))
+            macs.append(kind.macs)
     if skipped:
         warn(
             f"left out {skipped} {_phones(skipped)} without a model in the record",
@@ -145,12 +114,12 @@ def fleet_entries(
             f"{guessed} {_phones(guessed)} without a firmware in the record: checked "
             "with the newest of the model"
         )
-    if not entries:
+    if not kinds:
         raise InputError(
             "no active phone with a model is registered",
             hint="add one: linekey device add MAC --model D785 --firmware 10.1.33.33",
         )
-    return iter(entries)
+    return each_of(gather_each(kinds, name, now=now), macs)
 
 
 def _phones(count: int) -> str:

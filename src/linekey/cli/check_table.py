@@ -55,7 +55,16 @@ def _verdict(result: ClassResult) -> Text:
 
 def _who(report: Report, group: tuple[ClassResult, ...]) -> str:
     if len(group) == len(report.classes) and len(group) > 1:
+        if report.of_fleet:
+            return f"all {sum(report.phones.values()):,} phones"
         return f"all {len(group)} classes"
+    many = sum(len(result.phones) for result in group)
+    if report.of_fleet and many > 1:
+        return f"{many:,} phones: {_named(group)}"
+    return _named(group)
+
+
+def _named(group: tuple[ClassResult, ...]) -> str:
     return phones_in_words([pair for result in group for pair in result.phones])
 
 

@@ -4,19 +4,24 @@ Rule: no secret is ever shown; where one is, it says "(set)". The one exception 
 one-time token, when it is made.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
+from linekey.cli.device_exported import say_who_still_lets_in
+from linekey.cli.device_passwords import rotate_passwords
+from linekey.cli.device_replace import replace_
 from linekey.cli.device_selection import (
     AllOption,
     DryRunOption,
     FileFilter,
+    GroupFilter,
     LabelFilter,
     MaybeMac,
     ModelFilter,
@@ -29,10 +34,8 @@ from linekey.cli.device_selection import (
 )
 from linekey.cli.device_show import MacArgument, show, state_text
 from linekey.cli.device_tables import export, import_
-from linekey.cli.layer_text import (
-    note_shell_history,
-    secret_setting,
-)
+from linekey.cli.layer_text import note_shell_history, secret_setting
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     AllowUnknownOption,
     JsonOption,
@@ -41,6 +44,7 @@ from linekey.cli.opening import (
     now,
     opened,
     read_secret,
+    with_state,
 )
 from linekey.cli.output import (
     console,
@@ -51,14 +55,18 @@ from linekey.cli.output import (
     say,
     warn,
 )
+from linekey.cli.progress import progress
 from linekey.mac import Mac, parse_mac
-from linekey.provisioning.device import REALM, Device, DigestCredential
-from linekey.provisioning.document import Setting, parse_setting, parse_slot
-from linekey.provisioning.shown import device_json
-from linekey.store.devices import Devices
-from linekey.store.edit import DeviceEdit, without
-from linekey.store.selection import Order
-from linekey.store.vendor_cas import VendorCas
+
+with on_use():
+    from linekey.provisioning.device import REALM, Device, DigestCredential
+    from linekey.provisioning.document import Setting, parse_setting, parse_slot
+    from linekey.provisioning.shown import device_json
+    from linekey.store.devices import Devices
+    from linekey.store.edit import DeviceEdit, without
+    from linekey.store.selection import Order
+    from linekey.store.sightings import seen_json, sightings_of
+    from linekey.store.vendor_cas import VendorCas
 
 app = make_app(
     """Register phones and change their records.
@@ -89,6 +97,10 @@ VendorOption = Annotated[
 ]
 LabelOption = Annotated[
     str | None, typer.Option(help="Your own note, such as a room or a person.")
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(metavar="GROUP", help="The group it is in; see `linekey group`."),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -144,6 +156,7 @@ def add(
     firmware: FirmwareOption = None,
     vendor: VendorOption = None,
     label: LabelOption = None,
+    group: GroupOption = None,
     set_: SetOption = None,
     secret: SecretOption = None,
     generation: GenerationOption = None,
@@ -170,6 +183,7 @@ def add(
             model=model,
             firmware=firmware,
             label=label,
+            group=group,
             settings=settings,
             generation=generation,
             digest=credential,
@@ -184,13 +198,15 @@ def add(
     if made:
         _show_token(device.mac, made)
     if device.model is None:
-        note(f"next: set its model: linekey device set {device.mac} --model MODEL")
+        words = with_state(f"linekey device set {device.mac} --model MODEL", state)
+        note(f"next: set its model: {words}")
 
 
 @app.command("list")
 def list_(
     model: ModelFilter = None,
     label: LabelFilter = None,
+    group: GroupFilter = None,
     where: WhereFilter = None,
     file: FileFilter = None,
     search: SearchFilter = None,
@@ -201,8 +217,8 @@ def list_(
         str,
         typer.Option(
             metavar="COLUMN",
-            help="Order by mac, vendor, model, label, state or changed; with - before "
-            "it, the last comes first.",
+            help="Order by mac, vendor, model, label, group, state or changed; with - "
+            "before it, the last comes first.",
         ),
     ] = "mac",
     limit: Annotated[
@@ -221,24 +237,33 @@ def list_(
     """
     order = Order.parse(sort)
     wanted = selection_of(
-        model=model, label=label, where=where, file=file, search=search, revoked=revoked
-    )
+        model=model, label=label, group=group, where=where, file=file, search=search,
+        revoked=revoked,
+    )  # fmt: skip
     count, cursor = 0, after
     with opened(state) as database:
         devices = Devices(database)
         pages = devices.pages(wanted, order, after, limit, layers=json)
 
-        def each() -> Iterator[Device]:
+        def each() -> Iterator[list[Device]]:
             nonlocal count, cursor
-            for found, cursor in pages:  # noqa: B007 - told when all is printed
-                yield from found
-                count += len(found)
+            with progress("listing", shown=not sys.stdout.isatty()):
+                for found, cursor in pages:  # noqa: B007 - told when all is printed
+                    yield found
+                    count += len(found)
+
+        def documents() -> Iterator[dict[str, Any]]:
+            for found in each():
+                known = sightings_of(database, [device.mac for device in found])
+                for device in found:
+                    yield device_json(device) | seen_json(known.get(device.mac))
 
         if json:
-            emit_json_list(device_json(device) for device in each())
+            emit_json_list(documents())
         else:
-            for device in each():
-                emit_line(_line(device))
+            for found in each():
+                for device in found:
+                    emit_line(_line(device))
         total = devices.count(wanted)
     of_all = f" of {total}" if count != total else ""
     note(f"{count}{of_all} phone{'' if total == 1 else 's'}")
@@ -269,6 +294,14 @@ def set_device(
             "this label, such as 'Hall*'.",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="With a MAC: the group it is in, '' for none. Without: change the "
+            "phones of this group.",
+        ),
+    ] = None,
     where: WhereFilter = None,
     file: FileFilter = None,
     every: AllOption = False,
@@ -279,6 +312,13 @@ def set_device(
     new_label: Annotated[
         str | None,
         typer.Option(metavar="LABEL", help="The new label of a selection's phones."),
+    ] = None,
+    new_group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="The new group of a selection's phones; '' takes them out of theirs.",
+        ),
     ] = None,
     set_: SetOption = None,
     secret: SecretOption = None,
@@ -320,6 +360,7 @@ def set_device(
         mac,
         model=None if mac else model,
         label=None if mac else label,
+        group=None if mac else group,
         where=where,
         file=file,
         every=every,
@@ -329,15 +370,18 @@ def set_device(
     credential = _credential(digest)
 
     def change(device: Device) -> Device:
-        own = {s.slot for s in device.layer.settings}
-        there = [slot for slot in slots if mac or slot in own]
-        layer = without(device.layer, there, str(device.mac))
+        if slots:
+            own = {s.slot for s in device.layer.settings}
+            there = [slot for slot in slots if mac or slot in own]
+            layer = without(device.layer, there, str(device.mac))
+            device = replace(device, layer=layer)
         device = _changed(
-            replace(device, layer=layer),
+            device,
             vendor=vendor,
             model=new_model if new_model is not None or not mac else model,
             firmware=firmware,
             label=new_label if new_label is not None or not mac else label,
+            group=new_group if new_group is not None or not mac else group,
             settings=settings,
             generation=generation,
             digest=credential,
@@ -364,6 +408,7 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Your reason, kept in the record.")] = "",
     model: ModelFilter = None,
     label: LabelFilter = None,
+    group: GroupFilter = None,
     where: WhereFilter = None,
     file: FileFilter = None,
     every: AllOption = False,
@@ -380,17 +425,21 @@ def revoke(
 
         linekey device revoke --label 'Berlin*' --reason "office closed"
     """
-    wanted = which(mac, model=model, label=label, where=where, file=file, every=every)
+    wanted = which(
+        mac, model=model, label=label, group=group, where=where, file=file, every=every
+    )
 
     def how(device: Device) -> Device:
         return replace(device, state="revoked", revoked_reason=reason)
 
     if mac and not dry_run:
         _change(mac, how, state, json, "revoked")
-        return
-    change_selected(
-        wanted, how, "revoke", yes=yes, dry_run=dry_run, state=state, json=json
-    )
+    else:
+        change_selected(
+            wanted, how, "revoke", yes=yes, dry_run=dry_run, state=state, json=json
+        )
+    if not dry_run:
+        say_who_still_lets_in(state)
 
 
 @app.command()
@@ -398,6 +447,7 @@ def restore(
     mac: MaybeMac = None,
     model: ModelFilter = None,
     label: LabelFilter = None,
+    group: GroupFilter = None,
     where: WhereFilter = None,
     file: FileFilter = None,
     every: AllOption = False,
@@ -407,7 +457,9 @@ def restore(
     json: JsonOption = False,
 ) -> None:
     """Undo a revocation, or those of a selection: the phones get their files again."""
-    wanted = which(mac, model=model, label=label, where=where, file=file, every=every)
+    wanted = which(
+        mac, model=model, label=label, group=group, where=where, file=file, every=every
+    )
 
     def how(device: Device) -> Device:
         return replace(device, state="active", revoked_reason="")
@@ -425,13 +477,14 @@ def remove(
     mac: MacArgument, state: StateOption = None, json: JsonOption = False
 ) -> None:
     """Delete a phone's record and settings. (To refuse the phone, revoke it.)"""
+    parsed = parse_mac(mac)
     with opened(state) as database:
-        parsed = parse_mac(mac)
         Devices(database).remove(parsed, now())
     if json:
         emit_json({"removed": parsed.digits})
     else:
         console.print(f"removed {parsed}", markup=False)
+    say_who_still_lets_in(state)
 
 
 @app.command()
@@ -452,6 +505,8 @@ def token(
         _show_token(parsed, made)
 
 
+app.command("replace")(replace_)
+app.command("rotate-passwords")(rotate_passwords)
 app.command()(show)
 app.command("import")(import_)
 app.command()(export)
@@ -464,6 +519,7 @@ def _changed(
     model: str | None,
     firmware: str | None,
     label: str | None,
+    group: str | None,
     settings: Sequence[Setting],
     generation: list[Generation] | None,
     digest: DigestCredential | None,
@@ -473,6 +529,7 @@ def _changed(
         model=model,
         firmware=firmware,
         label=label,
+        group=group,
         generations=generation or None,
         digest=digest,
         settings=tuple(settings),
@@ -513,8 +570,9 @@ def _change(
     json: bool,
     verb: str,
 ) -> None:
+    parsed = parse_mac(mac)
     with opened(state) as database:
-        device = Devices(database).change(parse_mac(mac), how, now())
+        device = Devices(database).change(parsed, how, now())
     if json:
         emit_json(device_json(device))
     else:
@@ -526,6 +584,8 @@ def _line(device: Device) -> str:
     if device.firmware is not None:
         parts.append(str(device.firmware))
     parts.append(state_text(device))
+    if device.group:
+        parts.append(device.group)
     if device.label:
         parts.append(repr(device.label))
     return "  ".join(parts)

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import printable
 from linekey.cli.output import console, say
-from linekey.provisioning.difference import Difference
-from linekey.store.devices import Done
+
+with on_use():
+    from linekey.provisioning.difference import Difference
+    from linekey.store.devices import Done
 
 SHOWN = 20
 """Phones of each kind that a difference lists; all of them are in --json."""

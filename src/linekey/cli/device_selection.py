@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from linekey.cli.device_difference import done_json, tell_done
+from linekey.cli.many import many_values
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import now, opened, read_file
 from linekey.cli.output import emit_json, note
 from linekey.cli.progress import progress
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
-from linekey.provisioning.device import Device
-from linekey.store.devices import Devices
-from linekey.store.selection import Condition, Selection
+from linekey.words import counted
+
+with on_use():
+    from linekey.provisioning.device import Device
+    from linekey.store.devices import Devices, Done
+    from linekey.store.selection import Condition, Selection
 
 ModelFilter = Annotated[
     str | None,
@@ -33,6 +38,14 @@ LabelFilter = Annotated[
         help="Only phones with this label, such as 'Hall*'.",
     ),
 ]
+GroupFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="GROUP",
+        help="Only phones of this group; '' for those in none.",
+    ),
+]
 WhereFilter = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,7 +53,10 @@ WhereFilter = Annotated[
         metavar="NAME=VALUE",
         help="Only phones where this column (vendor, firmware, state …) or setting of "
         "their own is so, such as 'user_host[1]=*.example.com'; with nothing after the "
-        "=, where it is not set. May be repeated: all must match.",
+        "=, where it is not set. Or by what visits said: seen=never, "
+        "not_seen_since=2026-01-31, refused_since=…, certificate_ends_before=…, "
+        "certificate_generation=sha1, last_reason=…, issuer=…. May be repeated: all "
+        "must match.",
     ),
 ]
 FileFilter = Annotated[
@@ -77,6 +93,7 @@ def selection_of(
     *,
     model: str | None = None,
     label: str | None = None,
+    group: str | None = None,
     where: list[str] | None = None,
     file: Path | None = None,
     search: str | None = None,
@@ -87,6 +104,7 @@ def selection_of(
         macs=None if file is None else read_macs(file),
         model=model,
         label=label,
+        group=group,
         state="revoked" if revoked else None,
         search=search or "",
         where=tuple(map(Condition.parse, where or ())),
@@ -125,36 +143,45 @@ def change_selected(
     dry_run: bool,
     state: Path | None,
     json: bool,
-) -> None:
+    keep: Callable[[Callable[[], list[Done]]], list[Done]] = lambda do: do(),
+    same: str = "already so",
+) -> list[Done]:
     """Change all phones of a selection, or none, and say what differs.
 
     More than one has to be agreed to, and nothing is changed if there are more or
-    fewer by then. Raises InputError.
+    fewer by then. ``keep`` does the change and keeps what comes of it; ``same`` says of
+    phones why nothing changes. Raises InputError.
     """
-    with opened(state) as database:
+    with many_values(), opened(state) as database:
         devices = Devices(database)
         count = devices.count(wanted)
-        if count > 1 and not dry_run and not yes:
-            _agree(f"{verb} {count} phones ({wanted.describe()})")
-        with progress(verb, count) as seen:
-            done = devices.change_all(
-                wanted, how, now(), expected=count, dry_run=dry_run, seen=seen
+        if not count:
+            raise InputError(
+                f"no phone fits {wanted.describe()}",
+                hint="linekey device list with the same options shows which phones fit",
             )
-    if not count:
-        raise InputError(
-            f"no phone fits {wanted.describe()}",
-            hint="linekey device list with the same options shows which phones fit",
-        )
+        if count > 1 and not dry_run and not yes:
+            agree(f"{verb} {count} phones ({wanted.describe()})")
+        with progress(verb, count) as seen:
+            done = keep(
+                lambda: devices.change_all(
+                    wanted, how, now(), expected=count, dry_run=dry_run, seen=seen
+                )
+            )
     if json:
         emit_json({"selected": count, "dry_run": dry_run} | done_json(done))
-        return
+        return done
     tell_done(done, dry_run, ["change"])
     if len(done) < count:
-        note(f"{count - len(done)} of {count} phones are so already")
+        note(f"{same}: {count - len(done):,} of {counted(count, 'phone')}")
+    return done
 
 
-def _agree(text: str) -> None:
-    """Have it confirmed. Raises InputError if it is not, or nobody can be asked."""
+def agree(text: str) -> None:
+    """Have a change of many confirmed.
+
+    Raises InputError if it is not, or nobody can be asked.
+    """
     if not sys.stdin.isatty():
         raise InputError(
             f"this would {text}",
@@ -169,6 +196,7 @@ def which(
     *,
     model: str | None,
     label: str | None,
+    group: str | None,
     where: list[str] | None,
     file: Path | None,
     every: bool,
@@ -177,11 +205,18 @@ def which(
 
     Raises InputError for nothing at all, and for a MAC beside anything else.
     """
-    wanted = selection_of(model=model, label=label, where=where, file=file)
-    if [mac is not None, not wanted.is_all, every].count(True) != 1:
+    wanted = selection_of(model=model, label=label, group=group, where=where, file=file)
+    ways = [mac is not None, not wanted.is_all, every].count(True)
+    if ways > 1:
+        raise InputError(
+            "phones are named in two ways: by a MAC, a selection, or --all",
+            hint="give one of them alone",
+        )
+    if not ways:
         raise InputError(
             "say which phones: a MAC, or a selection, or --all",
-            hint="a selection is --model, --label, --where or --file, or several",
+            hint="a selection is --model, --label, --group, --where or --file, or "
+            "several of them",
         )
     if mac is not None:
         return Selection(macs=frozenset({parse_mac(mac)}))

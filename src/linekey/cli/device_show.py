@@ -9,24 +9,28 @@ from typing import Annotated
 import typer
 
 from linekey.cli.layer_text import layer_lines
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, opened, printable
 from linekey.cli.output import emit_json, say
 from linekey.cli.serve import load_settings
 from linekey.endpoint import bracketed, host_port
 from linekey.errors import InputError
 from linekey.mac import parse_mac
-from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer, merge
-from linekey.provisioning.service import SharedLayers, phone_file
-from linekey.provisioning.shown import (
-    device_json,
-    generations_of,
-    merged_json,
-    sources,
-    token_state,
-)
-from linekey.store.devices import Devices
-from linekey.store.layers import Layers, Scope
+
+with on_use():
+    from linekey.provisioning.device import Device
+    from linekey.provisioning.document import merge
+    from linekey.provisioning.service import phone_file
+    from linekey.provisioning.shown import (
+        device_json,
+        generations_of,
+        merged_json,
+        sources,
+        token_state,
+    )
+    from linekey.store.devices import Devices
+    from linekey.store.layers import Layers
+    from linekey.store.sightings import Sighting, seen_json, sightings_of
 
 MacArgument = Annotated[
     str,
@@ -62,12 +66,14 @@ def show(
     """
     if xml and (merged or json):
         raise InputError("--xml prints the file alone", hint="leave the other out")
+    parsed = parse_mac(mac)
     with opened(state) as database:
-        device = Devices(database).get(parse_mac(mac))
-        layers = _layers(Layers(database), device) if merged or xml else []
+        device = Devices(database).get(parsed)
+        seen = sightings_of(database, [device.mac]).get(device.mac)
+        layers = Layers(database).of(device) if merged else []
+        shared = Layers(database).shared(device) if xml else None
         settings = load_settings(database.state, {}) if xml else None
-    if settings is not None:
-        shared = SharedLayers(layers[0][1], layers[1][1], (0, 0))
+    if settings is not None and shared is not None:
         name = settings.names[0] if settings.names else "localhost"
         proxy = settings.proxy
         port = proxy.public_port if proxy.behind_proxy else settings.port
@@ -77,7 +83,7 @@ def show(
         return
     if json:
         extra = {"merged": merged_json(layers)} if merged else {}
-        emit_json(device_json(device) | extra)
+        emit_json(device_json(device) | seen_json(seen) | extra)
         return
     facts: list[tuple[str, object]] = [
         ("MAC", device.mac),
@@ -85,11 +91,13 @@ def show(
         ("model", device.model or "not known"),
         ("firmware", device.firmware or "not known"),
         ("label", printable(device.label) or "none"),
+        ("group", device.group or "none"),
         ("state", state_text(device)),
         ("generations", ", ".join(generations_of(device) or []) or "by the model"),
         ("one-time token", token_state(device)),
         ("digest user", device.digest.username if device.digest else "none"),
         ("version", device.version),
+        *seen_facts(seen),
     ]
     for name, value in facts:
         say(f"{name:>14}  {value}")
@@ -104,13 +112,20 @@ def show(
         say(f"{source:>14}  {text}")
 
 
-def _layers(layers: Layers, device: Device) -> list[tuple[str, Layer]]:
-    """The layers that make a device's file, the lowest first."""
-    model = f"model:{device.model}"
+def seen_facts(seen: Sighting | None) -> list[tuple[str, object]]:
+    """What its visits said, as lines of its record."""
+    if seen is None:
+        return [("last seen", "never")]
+    ends = seen.certificate_ends_at
     return [
-        ("fleet", layers.get(Scope.fleet())),
-        (model, layers.get(Scope(model))),
-        ("device", device.layer),
+        ("first seen", f"{seen.first_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("last seen", f"{seen.last_at:%Y-%m-%d %H:%M:%S} UTC from {seen.peer}"),
+        ("last answer", f"{seen.outcome}: {seen.reason}" if seen.reason else "none"),
+        ("last refused", f"{seen.refused_at:%Y-%m-%d %H:%M:%S} UTC")
+        if seen.refused_at
+        else ("last refused", "never"),
+        ("certificate", f"{seen.generation}, ends {ends:%Y-%m-%d}" if ends else "none"),
+        ("User-Agent", printable(seen.user_agent or "") or "none"),
     ]
 
 

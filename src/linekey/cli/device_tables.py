@@ -6,19 +6,24 @@ Rule: what would be done is told by the very code that does it.
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from linekey.cli.device_difference import done_json, tell_done
+from linekey.cli.device_exported import say_who_still_lets_in
 from linekey.cli.device_selection import (
+    GroupFilter,
     LabelFilter,
     ModelFilter,
     WhereFilter,
     selection_of,
 )
+from linekey.cli.many import many_values
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     AllowUnknownOption,
     JsonOption,
@@ -27,16 +32,20 @@ from linekey.cli.opening import (
     opened,
     printable,
     read_file,
+    with_state,
 )
 from linekey.cli.output import console, emit_json, err_console, note, warn
 from linekey.cli.progress import progress
 from linekey.errors import InputError
-from linekey.provisioning.document import parse_slot
-from linekey.store.device_csv import RowProblem, parse_device_table
-from linekey.store.device_export import table_rows
-from linekey.store.device_import import How, ImportRefused, import_table, too_many
-from linekey.store.devices import Devices
-from linekey.store.vendor_cas import VendorCas
+from linekey.words import counted
+
+with on_use():
+    from linekey.provisioning.document import parse_slot
+    from linekey.store.device_csv import RowProblem, parse_device_table
+    from linekey.store.device_export import table_rows
+    from linekey.store.device_import import How, ImportRefused, import_table, too_many
+    from linekey.store.devices import Devices, Done
+    from linekey.store.vendor_cas import VendorCas
 
 
 def import_(
@@ -91,8 +100,8 @@ def import_(
 
     The first line names the columns, in any order:
 
-    - `mac` (required), `vendor`, `model`, `firmware`, `label`, `state` (active or
-      revoked), `revoked_reason`, `generations`;
+    - `mac` (required), `vendor`, `model`, `firmware`, `label`, `group`, `state` (active
+      or revoked), `revoked_reason`, `generations`;
 
     - any phone setting, with its idx in brackets, such as `user_name[1]`,
       `user_pass[1]` or `setting_server`; `user_name1` works, too.
@@ -116,7 +125,7 @@ def import_(
         )
     how = How.SYNC if sync else How.UPDATE if update else How.ADD
     data = read_file(file)
-    with opened(state, create=True) as database:
+    with many_values(), opened(state, create=True) as database:
         devices = Devices(database)
         table = parse_device_table(
             data,
@@ -147,9 +156,11 @@ def import_(
     removed = sum(1 for one in done if one.action == "remove")
     if dry_run and too_many(removed, before, allow_removals):
         note(
-            f"note: {removed} of {before} phones would be removed: that needs "
-            f"--allow-removals {removed}"
+            f"note: {removed} of {counted(before, 'phone')} would be removed: that "
+            f"needs --allow-removals {removed}"
         )
+    if not dry_run and (shut := sum(map(_is_shut_out, done))):
+        say_who_still_lets_in(state, f"the {counted(shut, 'phone')} removed or revoked")
     added = {one.mac for one in done}
     lines = table.lines if skip_registered else {}
     skipped = sorted(mac for mac in lines if mac not in added)
@@ -174,6 +185,12 @@ def import_(
         console.print(f"{verb} {len(done)} phone{plural}", markup=False)
         return
     tell_done(done, dry_run)
+
+
+def _is_shut_out(one: Done) -> bool:
+    return one.action == "remove" or any(
+        d.what == "state" and d.after == "revoked" for d in one.details
+    )
 
 
 def _tell_problems(file: Path, problems: Iterable[RowProblem], json: bool) -> None:
@@ -213,6 +230,7 @@ def export(
     ] = None,
     model: ModelFilter = None,
     label: LabelFilter = None,
+    group: GroupFilter = None,
     where: WhereFilter = None,
     state: StateOption = None,
 ) -> None:
@@ -230,37 +248,44 @@ def export(
     """
     if output is not None and with_secrets is not None:
         raise InputError("two files to write into", hint="give -o or --with-secrets")
-    wanted = selection_of(model=model, label=label, where=where)
+    wanted = selection_of(model=model, label=label, group=group, where=where)
     left_out = Counter[str]()
     with opened(state) as database:
         devices = Devices(database)
         total = devices.count(wanted)
-        with progress("exporting", total) as seen:
+        path = with_secrets or output
+        # On a terminal the rows themselves show how far it is.
+        hidden = path is None and sys.stdout.isatty()
+        with progress("exporting", total, shown=not hidden) as seen:
             rows = table_rows(
                 devices.all(wanted),
                 devices.slots(wanted),
                 secrets=with_secrets is not None,
                 left_out=left_out,
             )
-            path = with_secrets or output
             if path is None:
-                for row in rows:
-                    sys.stdout.write(row)
-                    seen(1)
+                sys.stdout.writelines(_told(rows, seen))
                 sys.stdout.flush()
             else:
-                _write_file(path, rows, new=with_secrets is not None)
+                write_file(path, _told(rows, seen), new=with_secrets is not None)
     for what, count in left_out.items():
         if count:
-            note(f"note: {what}: {count} phones have some; not in the table")
-    note(f"{total} phone{'' if total == 1 else 's'} in the table")
+            note(f"note: {what}: {counted(count, 'phone')} with some; not in the table")
+    note(f"{counted(total, 'phone')} in the table")
     if with_secrets is not None:
         warn(f"{with_secrets} holds secrets in plain", "delete it when it has served")
     elif output is not None:
-        note(f"next: linekey device import {output} --sync --dry-run")
+        words = f"linekey device import {quote(str(output))} --sync --dry-run"
+        note(f"next: {with_state(words, state)}")
 
 
-def _write_file(path: Path, rows: Iterable[str], *, new: bool) -> None:
+def _told(rows: Iterable[str], seen: Callable[[int], None]) -> Iterator[str]:
+    for row in rows:
+        yield row
+        seen(1)
+
+
+def write_file(path: Path, rows: Iterable[str], *, new: bool) -> None:
     """Write a table: a ``new`` one is its owner's alone, and takes no other's place.
 
     Another one is written beside its place first, so that what is there is whole.

@@ -7,24 +7,23 @@ from typing import Annotated
 import typer
 
 from linekey.catalog.models import Generation
-from linekey.certs.pem import private_key_to_pem
-from linekey.cli.opening import JsonOption, StateOption
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import JsonOption, StateOption, make_app, with_state
 from linekey.cli.output import emit_json, note, say
 from linekey.errors import InputError
-from linekey.lab.authority import LabAuthority
-from linekey.lab.files import chain_pem, make_folder, write_file
-from linekey.lab.servers.programs import LEGACY_OPENSSL
 from linekey.mac import parse_mac
-from linekey.phone.identity import DeviceIdentity
-from linekey.phone.patch import make_patch
 from linekey.store.paths import StateDir
 
-app = typer.Typer(
-    help="Make lab certificates, built like a vendor's, for tests without a real "
-    "phone.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
+with on_use():
+    from linekey.certs.pem import private_key_to_pem
+    from linekey.lab.authority import LabAuthority
+    from linekey.lab.files import chain_pem, make_folder, write_file
+    from linekey.lab.servers.programs import LEGACY_OPENSSL
+    from linekey.phone.identity import DeviceIdentity
+    from linekey.phone.patch import make_patch
+
+app = make_app(
+    """Make lab certificates, built like a vendor's, for tests without a real phone."""
 )
 
 # A model of each generation, for the example that is shown (SNOM-TLS, model table).
@@ -98,7 +97,8 @@ def identity(
     )
     note(f"{key_path.name} is its private key (mode 0600).")
     note(f"the server's own CA is {lab.server_root_path}.")
-    note(f"next: linekey device add {address} --model {_EXAMPLE_MODEL[generation]}")
+    model = _EXAMPLE_MODEL[generation]
+    note(f"next: {with_state(f'linekey device add {address} --model {model}', state)}")
     note(f"then: {curl}")
     if lab.server_url() is None:
         note("linekey up has not run here yet; it prints the server's URL.")
@@ -138,7 +138,8 @@ def patch(
     note(
         f"it is only for the phone {address}, and contains its private key (mode 0600)."
     )
-    note(f"next: linekey phone patch {address} {path}")
+    words = f"linekey phone patch {address} {shlex.quote(str(path))}"
+    note(f"next: {with_state(words, state)}")
 
 
 @app.command()
@@ -151,6 +152,7 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         "server_ca": lab.server_root_path,
         "server_url": lab.server_url(),
         "api_url": lab.api_url(),
+        "console_url": lab.console_url(),
         "vendor_roots": [root for root, _ in paths.values()],
         "vendor_intermediates": [intermediate for _, intermediate in paths.values()],
         "devices": [
@@ -170,6 +172,10 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         ("server CA", lab.server_root_path),
         ("server URL", lab.server_url() or "not known: linekey up has not run here"),
         ("API", lab.api_url() or "not known: linekey up has not run here"),
+        (
+            "console",
+            lab.console_url() or "not known: linekey up has not run here",
+        ),
         *(("vendor root", root) for root, _ in paths.values()),
         *(("vendor intermediate", i) for _, i in paths.values()),
         *(

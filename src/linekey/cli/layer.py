@@ -1,4 +1,4 @@
-"""``linekey layer``: phone settings for all phones, a model or one phone."""
+"""``linekey layer``: phone settings for all phones, a group, a model or one phone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,6 +15,7 @@ from linekey.cli.layer_text import (
     note_shell_history,
     secret_setting,
 )
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     AllowUnknownOption,
     JsonOption,
@@ -24,35 +25,40 @@ from linekey.cli.opening import (
     opened,
     read_file,
     read_secret,
+    with_state,
 )
 from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
-from linekey.provisioning.difference import slot_text
-from linekey.provisioning.document import (
-    CertificateEntry,
-    FunctionKey,
-    Layer,
-    Mark,
-    Setting,
-    merge,
-    parse_setting,
-    parse_slot,
-)
-from linekey.provisioning.shown import layer_json
-from linekey.store.devices import Devices
-from linekey.store.layers import Layers, Scope
+
+with on_use():
+    from linekey.provisioning.difference import slot_text
+    from linekey.provisioning.document import (
+        CertificateEntry,
+        FunctionKey,
+        Layer,
+        Mark,
+        Setting,
+        merge,
+        parse_setting,
+        parse_slot,
+    )
+    from linekey.provisioning.shown import layer_json
+    from linekey.store.devices import Devices
+    from linekey.store.layers import Layers, Scope
 
 app = make_app(
-    """Set phone settings for all phones, a model or one phone.
+    """Set phone settings for all phones, a group, a model or one phone.
 
-    A phone's configuration is built from three layers. If a setting or function key is
+    A phone's configuration is built from four layers. If a setting or function key is
     in several, the later layer wins; the certificates of all layers are used:
 
     1. `fleet`: for every phone;
 
-    2. `model:D785`: for every phone of this model;
+    2. `group:acme`: for every phone of this group;
 
-    3. `device:000413AABBCC`: for this phone only.
+    3. `model:D785`: for every phone of this model;
+
+    4. `device:000413AABBCC`: for this phone only.
 
     For example:
 
@@ -67,7 +73,8 @@ app = make_app(
 ScopeArgument = Annotated[
     str,
     typer.Argument(
-        metavar="LAYER", help="Layer: fleet, model:D785 or device:000413AABBCC."
+        metavar="LAYER",
+        help="Layer: fleet, group:NAME, model:D785 or device:000413AABBCC.",
     ),
 ]
 PermOption = Annotated[
@@ -82,7 +89,7 @@ PermOption = Annotated[
 
 @app.command("list")
 def list_(state: StateOption = None, json: JsonOption = False) -> None:
-    """List the fleet layer and the models' layers that were ever set."""
+    """List the layers of fleet, groups and models that were ever set."""
     with opened(state) as database:
         layers = Layers(database)
         found = {scope: layers.get(Scope.parse(scope)) for scope in layers.scopes()}
@@ -92,7 +99,7 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
     for scope, layer in found.items():
         say(f"{scope}  {_counts(layer)}")
     if not found:
-        note("next: linekey layer set fleet NAME=VALUE")
+        note(f"next: {with_state('linekey layer set fleet NAME=VALUE', state)}")
 
 
 @app.command()
@@ -112,12 +119,11 @@ def show(
     with opened(state) as database:
         layers = Layers(database)
         found = layers.get(scope)
-        if merged and scope.text != "fleet":
-            below = [layers.get(Scope.fleet())]
-            if scope.mac is not None:
-                model = Devices(database).get(scope.mac).model
-                below += _model_layer(layers, model)
-            found = merge(*below, found)
+        if merged and scope.mac is not None:
+            device = Devices(database).get(scope.mac)
+            found = merge(*(layer for _, layer in layers.of(device)))
+        elif merged and scope.text != "fleet":
+            found = merge(layers.get(Scope.fleet()), found)
     if json:
         emit_json({"scope": scope.text, "merged": merged} | layer_json(found))
         return
@@ -168,9 +174,9 @@ def set_(
     name is suggested: a phone ignores unknown settings without a message. If no known
     name is near, say with `--secret` or `--public` whether the value is secret.
 
-    Any phone of a model may fetch the files for all phones or for its model. These
-    files contain no secrets and no unknown settings; linekey reports what it leaves
-    out. linekey remembers `--secret` and `--public`.
+    Any phone of a model may fetch the files for all phones or for its model; they hold
+    its group's settings, too. These files contain no secrets and no unknown settings;
+    linekey reports what it leaves out. linekey remembers `--secret` and `--public`.
     """
     new: list[Setting] = [parse_setting(text, perm) for text in settings or ()]
     secrets = [parse_slot(text) for text in secret or ()]
@@ -433,11 +439,6 @@ def _one_of(layer: Layer, name: str, fingerprint: str) -> str:
     if len(found) != 1:
         raise _not_there(name, f"certificate with the SHA-256 {fingerprint!r}")
     return found[0]
-
-
-def _model_layer(layers: Layers, model: str | None) -> list[Layer]:
-    scope = f"model:{model}"
-    return [layers.get(Scope(scope))] if scope in layers.scopes() else []
 
 
 def _not_there(layer: str, what: str) -> InputError:

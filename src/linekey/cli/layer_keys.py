@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, now, opened
 from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
-from linekey.store.rotation import (
-    Rotation,
-    cancel,
-    finish,
-    forget_key,
-    prepare,
-    rotate_key,
-    rotation,
-)
-from linekey.store.secrets import KEY_FILE
+
+with on_use():
+    from linekey.store.rotation import (
+        Rotation,
+        cancel,
+        finish,
+        forget_key,
+        prepare,
+        rotate_key,
+        rotation,
+    )
+    from linekey.store.secrets import KEY_FILE
 
 if TYPE_CHECKING:
     from linekey.store.database import Database

@@ -5,10 +5,13 @@ setting that no phone is known to have is kept, and marked as unknown.
 """
 
 from linekey.catalog.known_settings import why_unknown
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import printable, read_secret
 from linekey.cli.output import note
-from linekey.provisioning.difference import slot_text
-from linekey.provisioning.document import Layer, Mark, Setting, parse_slot
+
+with on_use():
+    from linekey.provisioning.difference import slot_text
+    from linekey.provisioning.document import Layer, Mark, Setting, parse_slot
 
 
 def secret_setting(text: str, perm: str | None = None) -> Setting:

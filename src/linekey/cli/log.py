@@ -2,15 +2,15 @@
 
 import itertools
 import json as json_module
-import re
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     JsonOption,
     StateOption,
@@ -27,18 +27,26 @@ from linekey.cli.output import (
     note,
     say,
 )
-from linekey.errors import InputError
-from linekey.mac import Mac, parse_mac
-from linekey.store.database import Database
-from linekey.store.decisions import LogEntry, count_log, prune_log, read_log, walk_log
+from linekey.cli.progress import progress
+from linekey.cli.when import parse_when
+from linekey.mac import parse_mac
+from linekey.provisioning.group import parse_group
+
+with on_use():
+    from linekey.store.database import Database
+    from linekey.store.decisions import (
+        LogEntry,
+        count_log,
+        prune_log,
+        read_log,
+        walk_log,
+    )
 
 FOLLOW_S = 0.5
 """Seconds between two looks for new lines."""
 
 _OVERLAP = 256  # lines looked at again: PostgreSQL may number them before they are seen
 _COUNTED_FOR = timedelta(seconds=65)  # then a counted line grows no more
-_AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 app = make_app(
     """Show which requests were granted or refused, and why.
@@ -63,6 +71,10 @@ def log(
             metavar="MAC",
             help="Only requests by this phone or for its file.",
         ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Only phones that were in this group then."),
     ] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Only refusals.")] = False,
     since: Annotated[
@@ -92,22 +104,31 @@ def log(
     with opened(state) as database:
         # What is there already, before it is read: what comes meanwhile is new.
         last = max((entry.row_id for entry in read_log(database, limit=1)), default=0)
-        asked: dict[str, Any] = {"mac": wanted, "refused": refused, "since": start}
+        asked: dict[str, Any] = {
+            "mac": wanted,
+            "refused": refused,
+            "group": None if group is None else parse_group(group),
+        }
         if not follow:
-            count = _print_all(walk_log(database, limit=limit or None, **asked), json)
+            entries = walk_log(database, limit=limit or None, since=start, **asked)
+            with progress("reading the log", shown=not sys.stdout.isatty()):
+                count = _print_all(entries, json)
             if not count:
                 note("no matching entries")
-            if count == limit and (total := count_log(database, **asked)) > count:
+            if (
+                count == limit
+                and (total := count_log(database, since=start, **asked)) > count
+            ):
                 note(f"the newest {count} of {total} entries; --limit 0 prints all")
             return
-        entries = read_log(database, limit=limit or None, **asked)
-        for entry in entries:
+        newest = read_log(database, limit=limit or None, since=start, **asked)
+        for entry in newest:
             _print(entry, json)
         recent = read_log(database, after=last - _OVERLAP)
         seen = {entry.row_id: entry.times for entry in recent if entry.row_id <= last}
-        seen.update((entry.row_id, entry.times) for entry in entries)
+        seen.update((entry.row_id, entry.times) for entry in newest)
         try:
-            for entry in _new_lines(database, wanted, refused, last, seen):
+            for entry in _new_lines(database, asked, last, seen):
                 _print(entry, json)
         except KeyboardInterrupt:
             return
@@ -136,7 +157,7 @@ def prune(
     before = parse_when(older_than, now())
     # Before the database is opened: that takes room, too.
     lent = lend_if_short(StateDir.open(state, create=False).root)
-    with opened(state) as database:
+    with opened(state) as database, progress("deleting"):
         deleted = prune_log(database, before)
         freed = give_back(database)
     if json:
@@ -149,25 +170,6 @@ def prune(
         note(f"the database is {freed / 1e6:.1f} MB smaller")
     if lent:
         note("the disk was full; a running server restores its reserve by itself")
-
-
-def parse_when(text: str, now: datetime) -> datetime:
-    """Read ``90d`` (ago; s, m, h, d, w) or an ISO 8601 time; raises InputError.
-
-    A time without an offset is local.
-    """
-    if found := _AGO.fullmatch(text.strip()):
-        try:
-            return now - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-        except OverflowError:
-            return datetime.min.replace(tzinfo=UTC)
-    try:
-        return datetime.fromisoformat(text.strip()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InputError(
-            f"not a time: {text!r}",
-            hint="write 30m, 2h or 7d (ago), or a time such as 2026-01-31T12:00",
-        ) from None
 
 
 def log_line(entry: LogEntry) -> str:
@@ -199,13 +201,11 @@ def log_line(entry: LogEntry) -> str:
 
 
 def _new_lines(
-    database: Database, mac: Mac | None, refused: bool, last: int, seen: dict[int, int]
+    database: Database, asked: dict[str, Any], last: int, seen: dict[int, int]
 ) -> Iterator[LogEntry]:
     """Yield each new line; a counted one again, once its minute is over, if it grew."""
     while True:
-        for entry in read_log(
-            database, mac=mac, refused=refused, after=last - _OVERLAP
-        ):
+        for entry in read_log(database, after=last - _OVERLAP, **asked):
             before = seen.get(entry.row_id)
             grown = before is not None and entry.times > before
             if before is None or (grown and now() - entry.at > _COUNTED_FOR):

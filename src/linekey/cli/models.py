@@ -13,32 +13,35 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from linekey.catalog.describe import (
-    ORIGIN_WORDS,
-    branch_words,
-    certificate_words,
-    hash_words,
-    model_document,
-    profile_document,
-)
 from linekey.catalog.evidence import CONFIDENCE_MEANING, SOURCES_MEANING
 from linekey.catalog.models import MODELS, Model, find_model
-from linekey.catalog.profile import Profile, newest_firmware, profile
-from linekey.cli.opening import Verb, make_verb
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import make_verb
 from linekey.cli.output import console, emit_json, warn
 from linekey.errors import InputError
 from linekey.tls.suites import SUITES
+
+with on_use():
+    from linekey.catalog.describe import (
+        ORIGIN_WORDS,
+        branch_words,
+        certificate_words,
+        hash_words,
+        model_document,
+        profile_document,
+    )
+    from linekey.catalog.profile import Profile, newest_firmware, profile
 
 app = make_verb()
 
 _STYLE = {"H": "green", "M": "yellow", "L": "magenta"}
 
 
-@app.command(cls=Verb)
+@app.command()
 def models(
     model: str = typer.Argument(
         "",
-        metavar="[MODEL]",
+        metavar="MODEL",
         help="Model, such as D785, snomD785 or 'snom 710'. Without it: list all.",
     ),
     firmware: str = typer.Option(

@@ -4,6 +4,8 @@ Rules: a secret is asked for without echo, or read from a pipe, and never taken 
 the command line; what a peer once sent is printed without its control characters.
 """
 
+import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from linekey.catalog.known_settings import INSIST
-from linekey.cli.output import fail
-from linekey.errors import InputError, LinekeyError
+from linekey.cli.command import App, Verbs
+from linekey.errors import InputError
 
 if TYPE_CHECKING:
     from linekey.store.database import Database
@@ -48,28 +49,6 @@ AllowUnknownOption = Annotated[
 ]
 
 
-class Verb(TyperCommand):
-    """Prints our errors as ``error:`` and ``hint:``; exits with their exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except LinekeyError as error:
-            fail(error)
-
-
-class StoreVerbs(TyperGroup):
-    """The same for a group of commands."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
-        try:
-            return super().invoke(ctx)
-        except LinekeyError as error:
-            fail(error)
-
-
 _USUAL: dict[str, Any] = {
     "add_completion": False,
     "rich_markup_mode": "markdown",
@@ -78,15 +57,15 @@ _USUAL: dict[str, Any] = {
 }
 
 
-def make_verb() -> typer.Typer:
+def make_verb() -> App:
     """Return the Typer app of a verb that is one command, of class ``Verb``."""
-    return typer.Typer(**_USUAL)
+    return App(**_USUAL)
 
 
-def make_app(help_text: str, **options: Any) -> typer.Typer:
+def make_app(help_text: str, **options: Any) -> App:
     """Return the Typer app of one verb; ``help_text`` is for a first-time user."""
-    return typer.Typer(
-        cls=StoreVerbs,
+    return App(
+        cls=Verbs,
         help=help_text,
         no_args_is_help=options.pop("no_args_is_help", True),
         **_USUAL,
@@ -101,6 +80,20 @@ def opened(state: Path | None, *, create: bool = False) -> Iterator["Database"]:
 
     with open_store(state, create=create) as database:
         yield database
+
+
+def with_state(command: str, state: Path | None) -> str:
+    """Return a command that may be copied as it is: it names a folder of one's own."""
+    if state is None:
+        return command
+    from platformdirs import user_state_path
+
+    root = state.absolute()
+    named = os.environ.get("LINEKEY_STATE")
+    usual = user_state_path("linekey") if named is None else Path(named).absolute()
+    if root == usual:
+        return command
+    return f"{command} --state {shlex.quote(str(root))}"
 
 
 def now() -> datetime:
@@ -131,6 +124,17 @@ def read_file(path: Path) -> bytes:
             hint="check the file's name, or split the file",
         )
     return data
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file the operator named. Raises InputError if that cannot be done."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {str(path)!r}: {(error.strerror or str(error)).lower()}",
+            hint="give a file in a folder that this user may write to",
+        ) from None
 
 
 def read_secret(what: str) -> str:

@@ -1,19 +1,20 @@
 """What every verb prints with: results to stdout, all else to stderr.
 
 Rules: a result is the only thing on stdout; errors are ``error: …`` and
-``hint: …`` on stderr; ``--json`` prints one JSON document and nothing else.
+``hint: …`` on stderr; ``--json`` prints one JSON document and nothing else, and an
+error then is one, too: the last line of stderr (docs/reference/cli.md).
 """
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from linekey.catalog.secrecy import mask_url
-from linekey.errors import LinekeyError
+from linekey.errors import LinekeyError, StorageError
 
 
 class _Results(Console):
@@ -31,7 +32,9 @@ err_console = Console(stderr=True, highlight=False, emoji=False)
 
 def emit_json(document: Any) -> None:
     """Print one JSON document to stdout, dates in ISO 8601, other values by ``str``."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+    # Part by part: the whole text of 100,000 phones is much to hold.
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, default=_plain)
+    sys.stdout.writelines(encoder.iterencode(document))
     sys.stdout.write("\n")
     sys.stdout.flush()
 
@@ -78,13 +81,49 @@ def warn(text: str, hint: str = "") -> None:
         err_console.print(f"hint: {hint}", markup=False, soft_wrap=True)
 
 
-def fail(error: LinekeyError) -> NoReturn:
-    """Print an error with its hint on stderr and leave with its exit code.
+_errors = {"as_json": False}
 
-    It often repeats what was typed; a URL's password is no text for a terminal's log.
-    """
-    text = mask_url(error.message)
-    err_console.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
-    if error.hint:
-        err_console.print(f"hint: {error.hint}", markup=False, soft_wrap=True)
+
+def set_json_errors(wanted: bool) -> None:
+    """Say errors from now on as JSON, or in words."""
+    _errors["as_json"] = wanted
+
+
+def fail(error: LinekeyError) -> NoReturn:
+    """Print an error with its hint on stderr and leave with its exit code."""
+    tell_error(error)
     raise typer.Exit(error.exit_code)
+
+
+def tell_error(error: LinekeyError) -> None:
+    """Print an error with its hint on stderr, and go on."""
+    more = {"cause": error.cause} if isinstance(error, StorageError) else {}
+    _print_error(error.code, error.message, error.hint, error.exit_code, **more)
+
+
+def fail_usage(
+    message: str,
+    hint: str,
+    leave: Callable[[int], NoReturn],
+    *,
+    code: str = "usage",
+    exit_code: int = 2,
+) -> NoReturn:
+    """Print what is wrong with the words that were typed, and leave."""
+    _print_error(code, message, hint, exit_code)
+    leave(exit_code)
+
+
+def _print_error(
+    code: str, message: str, hint: str, exit_code: int, **more: str
+) -> None:
+    # It often repeats what was typed; a URL's password is no text for a terminal's log.
+    text = mask_url(message)
+    if _errors["as_json"]:
+        document = {"code": code, "message": text, "hint": hint, "exit": exit_code}
+        line = json.dumps({"error": {**document, **more}}, ensure_ascii=False)
+        sys.stderr.write(f"{line}\n")
+        return
+    err_console.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
+    if hint:
+        err_console.print(f"hint: {hint}", markup=False, soft_wrap=True)

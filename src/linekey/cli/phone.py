@@ -11,7 +11,15 @@ import typer
 
 from linekey.cli import phone_run, phone_uses
 from linekey.cli.mac_first import MacArgument, MacFirst
-from linekey.cli.opening import JsonOption, StateOption, make_app, printable, read_file
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    printable,
+    read_file,
+    with_state,
+)
 from linekey.cli.output import console, emit_json, note, say
 from linekey.cli.phone_asking import (
     print_answer,
@@ -22,26 +30,28 @@ from linekey.cli.phone_asking import (
 from linekey.cli.phone_text import notice_lines, show_rows
 from linekey.errors import InputError
 from linekey.mac import parse_mac
-from linekey.phone.edge.disk import PhoneFolder, PhoneStore
-from linekey.phone.events import (
-    CertificateUploaded,
-    Event,
-    FactoryResetDone,
-    NotificationDismissed,
-    SettingEntered,
-)
-from linekey.phone.report import (
-    TABS,
-    describe_certificates,
-    describe_run,
-    describe_settings,
-    find_in_tab,
-)
-from linekey.phone.state import PhoneState
-from linekey.phone.typed import check_idx
-from linekey.phone.uses.network.events import NetworkCertificateUploaded
-from linekey.phone.wording import counted
 from linekey.store.paths import StateDir
+from linekey.words import counted
+
+with on_use():
+    from linekey.phone.edge.disk import PhoneFolder, PhoneStore
+    from linekey.phone.events import (
+        CertificateUploaded,
+        Event,
+        FactoryResetDone,
+        NotificationDismissed,
+        SettingEntered,
+    )
+    from linekey.phone.report import (
+        TABS,
+        describe_certificates,
+        describe_run,
+        describe_settings,
+        find_in_tab,
+    )
+    from linekey.phone.state import PhoneState
+    from linekey.phone.typed import check_idx
+    from linekey.phone.uses.network.events import NetworkCertificateUploaded
 
 app = make_app(
     """Run virtual phones and control them.
@@ -84,10 +94,11 @@ def list_phones(state: StateOption = None, as_json: JsonOption = False) -> None:
             f"  {phone.status}: {printable(phone.status_reason)}"
         )
     if not phones:
-        note("no virtual phone yet; next: linekey phone run --mac MAC --model MODEL")
+        words = with_state("linekey phone run --mac MAC --model MODEL", state)
+        note(f"no virtual phone yet; next: {words}")
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def show(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
@@ -101,7 +112,7 @@ def show(
         say(line)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def settings(
     mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
 ) -> None:
@@ -122,7 +133,7 @@ def settings(
     )
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def certificates(
     mac: MacArgument = "",
     state: StateOption = None,
@@ -166,7 +177,7 @@ def certificates(
                 )
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def log(
     mac: MacArgument = "",
     limit: Annotated[
@@ -193,7 +204,7 @@ def log(
 # --- pressing its buttons
 
 
-@app.command("factory-reset")
+@app.command("factory-reset", cls=MacFirst)
 def factory_reset(
     mac: MacArgument = "",
     yes: Annotated[
@@ -258,7 +269,7 @@ def set_setting(
     _act(_folder(state, mac), SettingEntered(name, value, idx), as_json)
 
 
-@app.command()
+@app.command(cls=MacFirst)
 def dismiss(
     mac: MacArgument = "",
     index: Annotated[
@@ -290,18 +301,21 @@ def _folder(state: Path | None, mac: str) -> PhoneFolder:
         if not folder.exists:
             raise InputError(
                 f"there is no virtual phone {folder.path.name}",
-                hint="linekey phone list names those that are there",
+                hint=f"{with_state('linekey phone list', state)} names those that are "
+                "there",
             )
         return folder
     macs = store.macs()
-    if len(macs) != 1:
+    if not macs:
+        words = "linekey phone run --mac 000413AABBCC --model D785"
         raise InputError(
-            "there is no virtual phone here yet"
-            if not macs
-            else f"which of the {len(macs)} virtual phones?",
-            hint="linekey phone run --mac … --model … makes one"
-            if not macs
-            else "say one of: " + ", ".join(map(str, macs[:10])),
+            "there is no virtual phone here yet",
+            hint=f"{with_state(words, state)} makes one",
+        )
+    if len(macs) > 1:
+        raise InputError(
+            f"which of the {len(macs)} virtual phones?",
+            hint="say one of: " + ", ".join(map(str, macs[:10])),
         )
     return store.folder(macs[0])
 

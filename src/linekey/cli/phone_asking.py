@@ -4,25 +4,26 @@ Rule: while a process runs the phone, it alone knows how the phone is; its lines
 screen are kept in no file.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
-from linekey.catalog.root_lists import lists_for
-from linekey.cli.opening import printable
-from linekey.cli.output import emit_json, say
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import printable, with_state
+from linekey.cli.output import emit_json, note, say
 from linekey.errors import StorageError
-from linekey.phone.edge.carry import carry_out
-from linekey.phone.edge.control import ask
-from linekey.phone.edge.disk import PhoneFolder
-from linekey.phone.edge.runner import VirtualPhone
-from linekey.phone.events import Answer, Errand, Event
-from linekey.phone.machine import Machine
-from linekey.phone.report import describe_phone
-from linekey.phone.requests import to_request
-from linekey.phone.state import PhoneState
+
+with on_use():
+    import asyncio
+
+    from linekey.catalog.root_lists import lists_for
+    from linekey.phone.edge.disk import PhoneFolder
+    from linekey.phone.events import Answer, Errand, Event
+    from linekey.phone.machine import Machine
+    from linekey.phone.report import describe_phone
+    from linekey.phone.requests import to_request
+    from linekey.phone.state import PhoneState
 
 
 def tell_running(folder: PhoneFolder, event: Event) -> Answer:
@@ -30,6 +31,8 @@ def tell_running(folder: PhoneFolder, event: Event) -> Answer:
 
     Raises StorageError where the phone does not run.
     """
+    from linekey.phone.edge.control import ask  # only to reach a phone
+
     _must_run(folder)
     return Answer(**ask(folder.control_path, to_request(event)))
 
@@ -38,6 +41,9 @@ def tell(folder: PhoneFolder, event: Event) -> Answer:
     """Have the phone take an event, in its own process or here; what came of it."""
     if folder.running:
         return tell_running(folder, event)
+    from linekey.phone.edge.carry import carry_out  # only without a process
+    from linekey.phone.edge.runner import VirtualPhone
+
     with folder.lock():
         machine = Machine(with_authorities(folder.load()))
         commands = machine.handle(event, datetime.now(UTC))
@@ -54,6 +60,8 @@ def running_report(folder: PhoneFolder) -> dict[str, Any]:
 
     Raises StorageError where the phone does not run.
     """
+    from linekey.phone.edge.control import ask  # only to reach a phone
+
     _must_run(folder)
     answer = Answer(**ask(folder.control_path, {"do": "report"}))
     if not answer.ok:
@@ -85,6 +93,8 @@ def print_answer(answer: Answer, as_json: bool) -> None:
     if not answer.ok:
         raise StorageError(printable(answer.text), hint=printable(answer.hint))
     say(printable(answer.text))
+    if answer.hint:
+        note(f"note: {printable(answer.hint)}")
 
 
 def with_authorities(phone: PhoneState) -> PhoneState:
@@ -94,8 +104,9 @@ def with_authorities(phone: PhoneState) -> PhoneState:
 
 def _must_run(folder: PhoneFolder) -> None:
     if not folder.running:
+        words = f"linekey phone run --mac {folder.path.name}"
+        command = with_state(words, folder.path.parents[1])
         raise StorageError(
             f"the phone {folder.path.name} is not running",
-            hint="run it in another terminal: linekey phone run --mac "
-            f"{folder.path.name} (the lab's: linekey up)",
+            hint=f"run it in another terminal: {command} (the lab's: linekey up)",
         )

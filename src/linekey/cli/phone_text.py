@@ -3,10 +3,13 @@
 Rule: what servers and pages brought is printed with its control characters escaped.
 """
 
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import printable
-from linekey.phone.report import TABS
-from linekey.phone.uses.all import USES
-from linekey.phone.uses.use import Document, Row
+
+with on_use():
+    from linekey.phone.report import TABS
+    from linekey.phone.uses.all import USES
+    from linekey.phone.uses.use import Document, Row
 
 
 def show_rows(phone: Document) -> list[Row]:

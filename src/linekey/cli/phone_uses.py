@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from linekey.cli.mac_first import MacArgument, MacFirst
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, printable, read_file
 from linekey.cli.output import emit_json, err_console, say
 from linekey.cli.phone_asking import (
@@ -21,11 +22,13 @@ from linekey.cli.phone_asking import (
     tell_running,
 )
 from linekey.cli.phone_text import screen_lines
-from linekey.phone.device import DEVICE
-from linekey.phone.edge.disk import PhoneFolder
-from linekey.phone.report import screen_of
-from linekey.phone.uses.all import USES
-from linekey.phone.uses.use import Parameter, Verb
+from linekey.phone.uses.words import WORDS, Parameter, Words
+
+with on_use():
+    from linekey.phone.device import DEVICE
+    from linekey.phone.edge.disk import PhoneFolder
+    from linekey.phone.report import screen_of
+    from linekey.phone.uses.all import USES
 
 FindFolder = Callable[[Path | None, str], PhoneFolder]
 """Finds one phone's folder by state folder and MAC (empty: the only one)."""
@@ -33,12 +36,10 @@ FindFolder = Callable[[Path | None, str], PhoneFolder]
 
 def add_verbs(app: typer.Typer, find: FindFolder) -> None:
     """Add these verbs to ``linekey phone``."""
-    for use in (DEVICE, *USES):
-        for verb in use.verbs:
-            kind = MacFirst if any(not p.option for p in verb.parameters) else None
-            app.command(verb.name, cls=kind)(_function(verb, find))
+    for words in WORDS:
+        app.command(words.name, cls=MacFirst)(_function(words, find))
 
-    @app.command()
+    @app.command(cls=MacFirst)
     def screen(
         mac: MacArgument = "", state: StateOption = None, as_json: JsonOption = False
     ) -> None:
@@ -51,15 +52,16 @@ def add_verbs(app: typer.Typer, find: FindFolder) -> None:
             say(line)
 
 
-def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
+def _function(words: Words, find: FindFolder) -> Callable[..., None]:
     """The verb as a function with the signature that Typer reads."""
 
-    def run(mac: str, state: Path | None, as_json: bool, **words: Any) -> None:
+    def run(mac: str, state: Path | None, as_json: bool, **given: Any) -> None:
+        (verb,) = (v for use in (DEVICE, *USES) for v in use.verbs if v.words is words)
         event = verb.event(
-            **{p.name: _given(p, words[p.name]) for p in verb.parameters}
+            **{p.name: _given(p, given[p.name]) for p in words.parameters}
         )
         folder = find(state, mac)
-        answer = (tell if verb.alone else tell_running)(folder, event)
+        answer = (tell if words.alone else tell_running)(folder, event)
         if as_json or verb.found is None:
             print_answer(answer, as_json)
             return
@@ -75,7 +77,7 @@ def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
 
     types = {
         "mac": (MacArgument, ""),
-        **{p.name: _typed(p) for p in verb.parameters},
+        **{p.name: _typed(p) for p in words.parameters},
         "state": (StateOption, None),
         "as_json": (JsonOption, False),
     }
@@ -87,7 +89,7 @@ def _function(verb: Verb, find: FindFolder) -> Callable[..., None]:
         ]
     )
     run.__annotations__ = {name: annotation for name, (annotation, _) in types.items()}
-    run.__name__, run.__doc__ = verb.name, verb.help
+    run.__name__, run.__doc__ = words.name, words.help
     return run
 
 

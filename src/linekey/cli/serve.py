@@ -1,6 +1,5 @@
 """``linekey serve``: the provisioning server alone, for production."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -10,25 +9,29 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import PORTS, STATE_HELP
-from linekey.cli.output import console, fail, note, warn
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import PORTS, StateOption, make_verb
+from linekey.cli.output import note, say, warn
 from linekey.endpoint import parse_endpoint
 from linekey.errors import InputError, LinekeyError, StorageError
-from linekey.settings import Settings, is_loopback, parse_settings
 from linekey.store.paths import StateDir
-from linekey.trust.findings import Finding
+from linekey.wire.service_manager import ServiceManager
+from linekey.wire.service_manager import status as status_line
 from linekey.wire.standard_streams import QueuedStream, queued_streams
 
-app = typer.Typer(
-    help="Run the provisioning server.",
-    add_completion=False,
-    rich_markup_mode="markdown",
-)
+with on_use():
+    import asyncio
+
+    from linekey.endpoint import is_loopback
+    from linekey.settings import Settings, parse_settings
+    from linekey.trust.findings import Finding
+
+app = make_verb()
 
 
 @app.command()
 def serve(
-    state: Annotated[Path | None, typer.Option(help=STATE_HELP, metavar="DIR")] = None,
+    state: StateOption = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on for phones.")
     ] = None,
@@ -37,13 +40,14 @@ def serve(
         typer.Option(**PORTS, help="TCP port for phones; 0 takes a free one."),
     ] = None,
     certificate: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="PEM file: the server's certificate, then its intermediates."
+            help="PEM file: the server's certificate, then its intermediates. Twice, "
+            "each with its --key: one of an RSA and one of an EC key."
         ),
     ] = None,
     key: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(help="PEM file: the certificate's private key, mode 0600."),
     ] = None,
     name: Annotated[
@@ -83,10 +87,27 @@ def serve(
             help="Group that may connect to that socket: the proxy's group.",
         ),
     ] = None,
+    public_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Port on which phones reach that proxy; it is in the URLs of their "
+            "configurations. Default: 443.",
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check", help="Only report what would prevent a start; do not start."
+        ),
+    ] = False,
+    check_files: Annotated[
+        bool,
+        typer.Option(
+            "--check-files",
+            help="The same without the ports: what a server that runs would refuse "
+            "when it reloads.",
         ),
     ] = False,
 ) -> None:
@@ -99,29 +120,29 @@ def serve(
 
     Settings are read from linekey.toml in the state folder, then from LINEKEY_…
     environment variables, then from these options; the last one wins. SIGHUP loads a
-    renewed certificate. SIGTERM finishes the answers under way, then stops.
+    renewed certificate. SIGTERM finishes the answers under way, then stops. Under
+    systemd (Type=notify) it says when it serves, how it is, and that it lives.
     """
     with queued_streams() as stderr:
-        try:
-            _serve(
-                stderr,
-                state,
-                {
-                    "host": host,
-                    "port": port,
-                    "certificate": certificate.absolute() if certificate else None,
-                    "key": key.absolute() if key else None,
-                    "names": tuple(name) if name else None,
-                    "workers": workers,
-                    "status.port": status_port,
-                    "status.enabled": status,
-                    "health_listen": health_listen,
-                    **_proxy_options(behind_proxy, socket_group),
-                },
-                check_only=check,
-            )
-        except LinekeyError as error:
-            fail(error)
+        _serve(
+            stderr,
+            state,
+            {
+                "host": host,
+                "port": port,
+                "certificate": _absolute(certificate),
+                "key": _absolute(key),
+                "names": tuple(name) if name else None,
+                "workers": workers,
+                "status.port": status_port,
+                "status.enabled": status,
+                "health_listen": health_listen,
+                "proxy.public_port": public_port,
+                **_proxy_options(behind_proxy, socket_group),
+            },
+            check=check,
+            check_files=check_files,
+        )
 
 
 def _proxy_options(addresses: str | None, group: str | None) -> dict[str, Any]:
@@ -170,8 +191,29 @@ def _serve(
     folder: Path | None,
     options: dict[str, Any],
     *,
-    check_only: bool,
+    check: bool,
+    check_files: bool,
 ) -> None:
+    manager = ServiceManager.take(os.environ, os.getpid())
+    if check or check_files:
+        _run(stderr, folder, options, ServiceManager(), ports=not check_files)
+        return
+    try:
+        _run(stderr, folder, options, manager)
+    except LinekeyError as error:
+        manager.tell(status_line(error.message))
+        raise
+
+
+def _run(
+    stderr: QueuedStream,
+    folder: Path | None,
+    options: dict[str, Any],
+    manager: ServiceManager,
+    *,
+    ports: bool | None = None,
+) -> None:
+    """Serve; or only check, with the ports or without, where ``ports`` says so."""
     # Here and not above: `linekey --help` needs none of it.
     from linekey.server import workers
     from linekey.server.health import health_url
@@ -196,6 +238,9 @@ def _serve(
         database = stack.enter_context(workers.open_store(state, settings))
         files, findings = workers.inspect_start(settings, state, database, utc_now())
         report(findings)
+        if ports is False:
+            say("a server that runs would take these files")
+            return
         listener = stack.enter_context(phone_listener(settings))
         status_listener: socket.socket | None = None
         if settings.status.enabled:
@@ -207,8 +252,8 @@ def _serve(
             health_listener = stack.enter_context(
                 bind(*parse_endpoint(settings.health_listen))
             )
-        if check_only:
-            console.print("linekey serve would start", markup=False)
+        if ports:
+            say("linekey serve would start")
             return
 
         def started(url: str, status_url: str | None) -> None:
@@ -225,13 +270,14 @@ def _serve(
                 note(f"listening on {proxy.unix_socket} for this user and {who}")
             elif not is_loopback(settings.host):
                 note(f"listening on {settings.host}, {settings.workers} worker(s)")
-            note("Ctrl-C stops it.")
+            if not manager:
+                note("Ctrl-C stops it.")
 
         def started_here(server: ProvisioningServer) -> None:
             started(server.url, server.status_url)
 
         runner = stack.enter_context(asyncio.Runner(loop_factory=new_loop))
-        if settings.workers == 1:
+        if settings.workers == 1 and not settings.has_own_process_for_status:
             runner.run(
                 workers.serve_here(
                     settings,
@@ -241,6 +287,7 @@ def _serve(
                     listener=listener,
                     status_listener=status_listener,
                     health_listener=health_listener,
+                    manager=manager,
                     on_started=started_here,
                 )
             )
@@ -255,12 +302,17 @@ def _serve(
                         listener=listener,
                         status_listener=status_listener,
                         health_listener=health_listener,
+                        manager=manager,
                         on_started=started,
                     )
                 )
             except* LinekeyError as group:
                 raise _first(group) from None
     note("shut down cleanly")
+
+
+def _absolute(files: list[Path] | None) -> tuple[Path, ...] | None:
+    return tuple(path.absolute() for path in files) if files else None
 
 
 def _first(group: BaseExceptionGroup[LinekeyError]) -> LinekeyError:

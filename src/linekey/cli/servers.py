@@ -4,7 +4,6 @@ Each is a real server (openssl, nginx, HAProxy, Kamailio) or, where no real one
 misbehaves that way, linekey itself; all on loopback, on free ports, until Ctrl-C.
 """
 
-import asyncio
 import difflib
 import shlex
 import signal
@@ -14,21 +13,26 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import JsonOption, StateOption, Verb, make_verb, now
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import JsonOption, StateOption, make_verb, now
 from linekey.cli.output import console, emit_json, note, say, warn
 from linekey.errors import InputError, LinekeyError
-from linekey.lab.servers.catalogue import BY_NAME, CASES
-from linekey.lab.servers.certificates import SERVER_NAME
-from linekey.lab.servers.kinds import KINDS, Case
+
+with on_use():
+    import asyncio
+
+    from linekey.lab.servers.catalogue import BY_NAME, CASES
+    from linekey.lab.servers.certificates import SERVER_NAME
+    from linekey.lab.servers.kinds import KINDS, Case
 
 app = make_verb()
 
 
-@app.command(cls=Verb)
+@app.command()
 def servers(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME…]", help="Only these servers. Default: all."),
+        typer.Argument(metavar="NAME", help="Only these servers. Default: all."),
     ] = None,
     listing: Annotated[
         bool,

@@ -1,16 +1,25 @@
 """``linekey token``: who may use the HTTP API, and for what."""
 
-import re
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from linekey.cli.log import parse_when
-from linekey.cli.opening import JsonOption, StateOption, make_app, now, opened
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import (
+    JsonOption,
+    StateOption,
+    make_app,
+    now,
+    opened,
+    with_state,
+)
 from linekey.cli.output import console, emit_json, note, say
-from linekey.errors import InputError
-from linekey.store.tokens import ApiTokens, Scope
+from linekey.cli.when import parse_ahead
+from linekey.provisioning.group import parse_group
+from linekey.store.token_scope import Scope
+
+with on_use():
+    from linekey.store.tokens import ApiTokens
 
 app = make_app(
     """Manage the tokens for the HTTP API.
@@ -22,9 +31,6 @@ app = make_app(
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8480/api/v1/devices
     """
 )
-
-_AHEAD = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @app.command()
@@ -49,32 +55,41 @@ def add(
             help="End of the token: 30d (from now) or 2027-01-31. Default: none.",
         ),
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="GROUP",
+            help="Limit the token to this group: it sees and changes nothing of other "
+            "phones. May be repeated.",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make a token. It is shown only now."""
     at = now()
+    groups = [parse_group(name) for name in group] if group else None
     ends = None
     if expires is not None:
-        if found := _AHEAD.fullmatch(expires.strip()):
-            try:
-                ends = at + timedelta(**{_UNITS[found[2]]: int(found[1])})
-            except OverflowError:
-                raise InputError(
-                    f"not a time in the future: {expires!r}", hint="leave out --expires"
-                ) from None
-        else:
-            ends = parse_when(expires, at)
+        ends = parse_ahead(expires, at)
     with opened(state, create=True) as database:
-        made = ApiTokens(database).add(name, scope, ends, at)
+        made = ApiTokens(database).add(name, scope, ends, at, groups)
     if json:
         emit_json(
-            {"name": name, "token": made, "scope": scope.value, "expires_at": ends}
+            {
+                "name": name,
+                "token": made,
+                "scope": scope.value,
+                "groups": groups,
+                "expires_at": ends,
+            }
         )
         return
     say(made)
     until = f" until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
-    note(f"token {name!r}, scope {scope.value}{until}; it is not shown again")
+    only = f", only {', '.join(groups)}" if groups else ""
+    note(f"token {name!r}, scope {scope.value}{only}{until}; it is not shown again")
 
 
 @app.command("list")
@@ -92,11 +107,12 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
             for name in ("expires_at", "used_at")
         )
         say(
-            f"{one['name']}  {one['scope']}  {one['state']}  expires {ends}  "
-            f"last used {used}"
+            f"{one['name']}  {one['scope']}{_only(one['groups'])}  {one['state']}  "
+            f"expires {ends}  last used {used}"
         )
     if not tokens:
-        note("none; next: linekey token add NAME --scope read")
+        words = with_state("linekey token add NAME --scope read", state)
+        note(f"none; next: {words}")
 
 
 @app.command()
@@ -112,3 +128,9 @@ def revoke(
         emit_json(token.as_json(now()))
     else:
         console.print(f"revoked {name}", markup=False)
+
+
+def _only(groups: list[str] | None) -> str:
+    if groups is None:
+        return ""
+    return f" of {', '.join(groups) or 'no group'}"

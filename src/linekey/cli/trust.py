@@ -12,8 +12,8 @@ from linekey.catalog.vendors import (
     OperatorRule,
     TrustRule,
 )
-from linekey.certs.pem import parse_bundle
 from linekey.cli.certificate_files import in_file
+from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     JsonOption,
     StateOption,
@@ -22,13 +22,18 @@ from linekey.cli.opening import (
     opened,
     printable,
     read_file,
+    with_state,
 )
 from linekey.cli.output import emit_json, note, say, warn
 from linekey.errors import CertificateError, InputError
-from linekey.provisioning.ca_rules import RULE_CURE
-from linekey.provisioning.purpose import issuing_problem
-from linekey.store.trust_list import Listed, ca_json, operator_rule
-from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
+
+with on_use():
+    from linekey.certs.pem import parse_bundle
+    from linekey.provisioning.ca_rules import RULE_CURE
+    from linekey.provisioning.pending import parse_policy_of_ca
+    from linekey.provisioning.purpose import issuing_problem
+    from linekey.store.trust_list import Listed, ca_json, operator_rule
+    from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
 
 app = make_app(
     """Manage the CAs whose phone certificates are trusted.
@@ -141,26 +146,44 @@ def set_(
         bool,
         typer.Option("--no-rule", help="Use linekey's own catalogue again."),
     ] = False,
+    pending: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="What this CA's phones get that nobody has registered: refuse, "
+            "waiting, adopt, or default (as pending.policy says).",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say where the MAC is in the certificates of a CA's phones.
+    """Say where the MAC is in a CA's certificates, and what its new phones get.
 
     Running servers use it within a second. It also applies to this CA's renewed
     certificate. For example:
 
         linekey trust set 3f9a0c12 --vendor panasonic
+
+        linekey trust set 3f9a0c12 --pending waiting
     """
     said = operator_rule(vendor, rule)
-    if no_rule == (said is not None):
+    if no_rule and said is not None:
+        raise InputError("--no-rule excludes a rule", hint="give one of the two")
+    if not no_rule and said is None and pending is None:
         raise InputError(
-            "nothing to set" if said is None else "--no-rule excludes a rule",
+            "nothing to set",
             hint="give --vendor VENDOR, or --rule cn-mac, st-mac or shared, or "
-            "--no-rule",
+            "--no-rule, or --pending POLICY",
         )
+    policy = None if pending is None else parse_policy_of_ca(pending)
     with opened(state) as database:
-        ca = VendorCas(database).say(fingerprint, said)
-        listed = Listed(VendorCas(database).all())
+        cas = VendorCas(database)
+        if said is not None or no_rule:
+            cas.say(fingerprint, said)
+        if pending is not None:
+            cas.say_of_pending(fingerprint, policy)
+        ca = cas.find(fingerprint)
+        listed = Listed(cas.all())
     if json:
         emit_json(ca_json(ca, listed))
     else:
@@ -182,7 +205,8 @@ def list_(state: StateOption = None, json: JsonOption = False) -> None:
         say(_text(ca, listed))
     if not cas:
         note("no CA is trusted, so no phone is")
-        note("next: linekey trust add FILE…, with the vendor's root and intermediates")
+        words = with_state("linekey trust add FILE…", state)
+        note(f"next: {words}, with the vendor's root and intermediates")
 
 
 @app.command()
@@ -251,8 +275,13 @@ def _text(ca: VendorCa, listed: Listed) -> str:
         f"    {vendor}, {signed}, {certificate.key.text}, {known}, "
         f"until {certificate.not_after:%Y-%m-%d}\n"
         f"    phones: {printable(phones.text)}\n"
+        f"{_of_pending(ca)}"
         f"    SHA-256 {certificate.sha256}"
     )
+
+
+def _of_pending(ca: VendorCa) -> str:
+    return "" if ca.pending is None else f"    unregistered phones: {ca.pending}\n"
 
 
 def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:

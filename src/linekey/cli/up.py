@@ -1,16 +1,19 @@
 """``linekey up``: the whole of linekey on one machine, printing what happens."""
 
-import asyncio
 import os
 import signal
 from typing import Annotated, Any
 
 import typer
 
-from linekey.cli.opening import PORTS, StateOption, Verb, make_verb
+from linekey.cli.on_use import on_use
+from linekey.cli.opening import PORTS, StateOption, make_verb, with_state
 from linekey.cli.output import console, emit_json, err_console, note
 from linekey.errors import LinekeyError
 from linekey.mac import parse_mac
+
+with on_use():
+    import asyncio
 
 app = make_verb()
 
@@ -18,13 +21,15 @@ PORT, STATUS_PORT, PHONE_PORT, SIP_PORT = 8443, 8480, 8444, 8461
 _STOP = (signal.SIGINT, signal.SIGTERM)
 
 
-@app.command(cls=Verb)
+@app.command()
 def up(
-    model: Annotated[str, typer.Option(help="The virtual phone's model.")] = "D785",
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="The virtual phone's model.")
+    ] = "D785",
     firmware: Annotated[str, typer.Option(help="Its firmware version.")] = "10.1.33.33",
     mac: Annotated[
         str | None,
-        typer.Option(help="Its MAC address. Default: one of the lab's."),
+        typer.Option(metavar="MAC", help="Its MAC address. Default: one of the lab's."),
     ] = None,
     port: Annotated[
         int | None,
@@ -47,6 +52,13 @@ def up(
             **PORTS, help=f"Port of the lab's SIP registrar. Default: {SIP_PORT}."
         ),
     ] = None,
+    unregistered: Annotated[
+        bool,
+        typer.Option(
+            "--unregistered",
+            help="Do not register the phone: it waits for `linekey pending approve`.",
+        ),
+    ] = False,
     once: Annotated[
         bool,
         typer.Option(
@@ -98,6 +110,7 @@ def up(
         tell_registrar=lambda at, said: show(narrator.registrar(at, said)),
         web_port=_port(web_port, free, PHONE_PORT),
         sip_port=_port(sip_port, free, SIP_PORT),
+        unregistered=unregistered,
         passing=once,
     )
     with (
@@ -185,6 +198,7 @@ def _introduce(stage: Any) -> None:
 def _tell_addresses(stage: Any) -> None:
     err_console.print()
     for what, url in (
+        ("console", stage.log_in_link or stage.server.console_url),
         ("status page", stage.server.status_url),
         ("API", stage.server.api_url),
         ("the phone's pages", stage.phone_url),
@@ -195,9 +209,20 @@ def _tell_addresses(stage: Any) -> None:
         err_console.print(f"  {what:<18} {url}", markup=False, style="bold")
     ca = stage.lab.server_root_path
     err_console.print(f"  {'lab server CA':<18} {ca}", markup=False)
+    if stage.log_in_link:
+        note("the console's link logs you in once, for half an hour; another one:")
+        note(f"  {with_state('linekey user link admin', stage.state.root)}")
     err_console.print()
     note("try in another terminal:")
+    waiting: tuple[tuple[str, str], ...] = ()
+    if stage.unregistered:
+        waiting = (
+            ("linekey pending list", "the phone waits here, with the code it shows"),
+            (f"linekey pending approve {stage.cast.mac}", "register it"),
+            ("linekey phone provision", "it asks again, and has its file"),
+        )
     for command, does in (
+        *waiting,
         ("linekey phone show", "the phone, its settings and its registration"),
         ("linekey phone press 1", "press a function key: the lab's menu opens"),
         ("linekey phone screen", "what the phone's screen shows"),
@@ -206,6 +231,7 @@ def _tell_addresses(stage: Any) -> None:
             "a certificate for your own tests",
         ),
     ):
-        note(f"  {command:<43} {does}")
+        line = with_state(command, stage.state.root)
+        note(f"  {line:<43} {does}")
     note("Ctrl-C stops everything.")
     err_console.print()

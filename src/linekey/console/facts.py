@@ -80,7 +80,18 @@ class ServerLine:
     certificate_issuer: str
     certificate_not_after: datetime
     certificate_days_left: int
+    certificate_expires_soon: bool
     certificate_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The server and its authorities, without anything of the log."""
+
+    server: ServerLine
+    authorities: Sequence[AuthorityLine]
+    notes: Sequence[str]
+    """What needs the operator's attention, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

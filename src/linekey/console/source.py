@@ -5,7 +5,7 @@ the last 24 hours, so that a long log never makes the page slow or the server wa
 database that does not answer keeps two threads at most, and the page says so in time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from linekey import __version__
 from linekey.certs.certificate import Certificate
-from linekey.certs.expiry import AUTHORITY_SOON, SERVER_SOON
+from linekey.certs.expiry import AUTHORITY_SOON, expires_soon
 from linekey.console.asking import Asking
 from linekey.console.facts import (
     AuthorityLine,
@@ -21,11 +21,15 @@ from linekey.console.facts import (
     Overview,
     PhoneLine,
     ServerLine,
+    Standing,
 )
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import prospect, rules_of
+from linekey.said import say
+from linekey.store import outbox
 from linekey.store.database import Database
 from linekey.store.decisions import LogEntry, read_log
+from linekey.store.pending import Pending
 from linekey.store.schema import decision_log, devices, from_us, to_us
 from linekey.store.vendor_cas import VendorCas
 
@@ -70,6 +74,10 @@ class StoreSource:
         """Return the first page's facts; counts are those of the last 24 hours."""
         return await self._read(self._overview, now)
 
+    async def standing(self, now: datetime) -> Standing:
+        """Return what is so of the server and its authorities."""
+        return await self._read(self._standing, now)
+
     async def decisions(
         self, *, mac: str | None, refused: bool, limit: int
     ) -> Sequence[DecisionLine]:
@@ -83,6 +91,15 @@ class StoreSource:
     async def authorities(self, now: datetime) -> Sequence[AuthorityLine]:
         """Return the vendor CAs, roots first."""
         return await self._read(self._authorities, now)
+
+    async def pending(self) -> Mapping[str, int]:
+        """Return how many phones are pending, by state."""
+        return await self._read(Pending(self._database).states)
+
+    async def alert_messages(self) -> Mapping[str, int]:
+        """Return how many messages about alerts are not delivered, by state."""
+        found = await self._read(outbox.counts, self._database)
+        return {state: found[state] for state in (outbox.WAITING, outbox.UNDELIVERED)}
 
     def _overview(self, now: datetime) -> Overview:
         since = to_us(now - DAY)
@@ -109,27 +126,33 @@ class StoreSource:
                     handshakes += int(count)
             by_state = {row[0]: int(row[1]) for row in connection.execute(states)}
             phones_seen = connection.execute(seen).scalar() or 0
-        server = self._server(now)
-        authorities = self._authorities(now)
+        standing = self._standing(now)
         return Overview(
-            server=server,
+            server=standing.server,
             phones_registered=sum(by_state.values()),
             phones_seen=phones_seen,
             phones_revoked=by_state.get("revoked", 0),
             outcomes=outcomes,
             handshakes_refused=handshakes,
             latest=self._decisions(None, False, _LATEST),
-            authorities=authorities,
-            notes=[*self._room(), *_notes(server, authorities)],
+            authorities=standing.authorities,
+            notes=standing.notes,
         )
+
+    def _standing(self, now: datetime) -> Standing:
+        server, authorities = self._server(now), self._authorities(now)
+        notes = [*self._room(), *_notes(server, authorities)]
+        return Standing(server, authorities, notes)
 
     def _room(self) -> list[str]:
         if not self._is_short():
             return []
         return [
-            "the disk is full: decisions about phones are recorded in what was kept in "
-            "reserve, refusals of strangers are not. Free some space, or prune the "
-            "log: linekey log prune --older-than 90d."
+            say(
+                "the disk is full: decisions about phones are recorded in what was "
+                "kept in reserve, refusals of strangers are not. Free some space, or "
+                "prune the log: linekey log prune --older-than 90d."
+            )
         ]
 
     def _server(self, now: datetime) -> ServerLine:
@@ -143,6 +166,7 @@ class StoreSource:
             certificate_issuer=str(leaf.issuer),
             certificate_not_after=leaf.not_after,
             certificate_days_left=(leaf.not_after - now).days,
+            certificate_expires_soon=expires_soon(leaf, now),
             certificate_sha256=leaf.sha256,
         )
 
@@ -243,17 +267,36 @@ def _line(entry: LogEntry) -> DecisionLine:
 
 
 def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str]:
-    notes = []
-    left, cure = server.certificate_days_left, "renew it, then reload linekey (SIGHUP)."
+    notes: list[str] = []
+    left = server.certificate_days_left
     if left < 0:
-        notes.append(f"the server's certificate has expired; {cure}")
-    elif left < SERVER_SOON.days:
-        notes.append(f"the server's certificate expires in {left} days; {cure}")
+        notes.append(
+            say(
+                "the server's certificate has expired; renew it, then reload linekey "
+                "(SIGHUP)."
+            )
+        )
+    elif server.certificate_expires_soon:
+        notes.append(
+            say(
+                "the server's certificate expires in %(count)s day; renew it, then "
+                "reload linekey (SIGHUP)."
+                if left == 1
+                else "the server's certificate expires in %(count)s days; renew it, "
+                "then reload linekey (SIGHUP).",
+                count=left,
+            )
+        )
     if not authorities:
-        notes.append("no vendor CA is trusted; add one with linekey trust add FILE.")
+        notes.append(
+            say("no vendor CA is trusted; add one with linekey trust add FILE.")
+        )
     notes += [
-        f"{authority.name} expires on {authority.not_after:%Y-%m-%d}; its phones are "
-        "refused from then on."
+        say(
+            "%(authority)s expires on %(day)s; its phones are refused from then on.",
+            authority=authority.name,
+            day=f"{authority.not_after:%Y-%m-%d}",
+        )
         for authority in authorities
         if authority.days_left < AUTHORITY_SOON.days
     ]

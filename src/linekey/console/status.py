@@ -1,7 +1,8 @@
 """The status page: who was here, what was decided, what is about to expire.
 
 It is for the operator at this machine. It listens on loopback only, has no log-in and
-changes nothing. Every page has a JSON twin at the same path with ``.json``.
+changes nothing. It is in English or German, as the browser asks for it; every page has
+a JSON twin at the same path with ``.json``, which is English.
 
 Where the facts cannot be read, it is 503 with a page that says why.
 
@@ -15,11 +16,11 @@ import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,18 +31,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from linekey.console.api.app import PREFIX
 from linekey.console.facts import StatusSource
+from linekey.console.web.language import choose, environment, languages
+from linekey.console.web.reasons import why
+from linekey.endpoint import is_loopback
 from linekey.errors import InputError, PeerError
 from linekey.mac import parse_mac
-from linekey.settings import is_loopback
+from linekey.reasons import sentence
+from linekey.said import mark
+from linekey.store.users import CONSOLE
 from linekey.wire.asgi_edge import Edge, Page, Trouble
 from linekey.wire.readiness import Readiness
-from linekey.wire.request_head import place_target, read_host, target_of
+from linekey.wire.request_head import Host, place_target, read_host, target_of
 
 PAGES = (
-    ("/", "Overview"),
-    ("/phones", "Phones"),
-    ("/decisions", "Decisions"),
-    ("/authorities", "Vendor CAs"),
+    ("/", mark("Overview")),
+    ("/phones", mark("Phones")),
+    ("/decisions", mark("Decisions")),
+    ("/authorities", mark("Vendor CAs")),
 )
 _log = logging.getLogger("linekey.status")
 
@@ -65,19 +71,20 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def sentence(text: str) -> str:
-    """Write a lower-case clause as a sentence; commands stay as they are."""
-    if not text:
-        return ""
-    head = text if text.startswith("linekey ") else text[:1].upper() + text[1:]
-    return head if head.endswith((".", "!", "?")) else f"{head}."
-
-
 class _Hosts:
-    """Sends calls to the API, and to the pages those that name a loopback address."""
+    """Sends calls to the API, requests to the console, and to the status pages those
+    that name a loopback address."""
 
-    def __init__(self, pages: ASGIApp, api: ASGIApp | None, shown: bool) -> None:
+    def __init__(
+        self,
+        pages: ASGIApp,
+        api: ASGIApp | None,
+        console: ASGIApp | None,
+        console_name: str | None,
+        shown: bool,
+    ) -> None:
         self._pages, self._api, self._shown = pages, api, shown
+        self._console, self._console_name = console, console_name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,6 +101,19 @@ class _Hosts:
         if self._api and f"{scope['path']}/".startswith(f"{PREFIX}/"):
             # Whom it answers, its tokens say, whatever the name it was called by.
             app, scope["root_path"] = self._api, PREFIX
+        elif self._console and self._is_for_console(scope["path"]):
+            # Beyond loopback it asks for a log-in, by whatever name it is called.
+            name = None if host is None else host.name.lower()
+            if self._shown and name != self._console_name and not _is_here(host):
+                refusal = _refuse(
+                    421,
+                    "the console does not have this name",
+                    "open it at a loopback address, or set console.url",
+                )
+                await refusal(scope, receive, send)
+                return
+            await self._console(scope, receive, send)
+            return
         elif not self._shown:
             refusal = _refuse(
                 403,
@@ -102,7 +122,7 @@ class _Hosts:
             )
             await refusal(scope, receive, send)
             return
-        elif host is None or not is_loopback(host.name):
+        elif not _is_here(host):
             refusal = _refuse(
                 421,
                 "this page answers loopback names only",
@@ -121,6 +141,14 @@ class _Hosts:
 
         await app(scope, receive, send_with_headers)
 
+    def _is_for_console(self, path: str) -> bool:
+        """The console's own, and where there is no status page the first one."""
+        return f"{path}/".startswith(CONSOLE) or (path == "/" and not self._shown)
+
+
+def _is_here(host: Host | None) -> bool:
+    return host is not None and is_loopback(host.name)
+
 
 def _refuse(status: int, message: str, hint: str) -> JSONResponse:
     return JSONResponse(
@@ -131,7 +159,8 @@ def _refuse(status: int, message: str, hint: str) -> JSONResponse:
 class StatusPages:
     """The pages over one source; ``app`` is the ASGI application.
 
-    ``api`` stands beside them, under its prefix; without ``shown`` alone.
+    ``api`` and ``console`` stand beside them, under their prefixes; without ``shown``
+    alone. ``console_name`` is a name that the console has beside those of loopback.
     """
 
     def __init__(
@@ -139,22 +168,27 @@ class StatusPages:
         source: StatusSource,
         *,
         clock: Clock,
-        registry: CollectorRegistry | None = None,
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
         ready: Callable[[], Awaitable[Readiness]] | None = None,
         api: ASGIApp | None = None,
+        console: ASGIApp | None = None,
+        console_name: str | None = None,
         shown: bool = True,
     ) -> None:
         self._source = source
         self._clock = clock
-        self._registry = registry
+        self._text_of_metrics = metrics
         self._ready = ready
-        self._templates = Environment(
-            loader=PackageLoader("linekey.console"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-        )
-        self._templates.filters.update(moment=moment, sentence=sentence)
+        self._console = "" if console is None else CONSOLE
+        self._languages = languages(UTC)
+        self._templates = {
+            code: environment(language, "linekey.console")
+            for code, language in self._languages.items()
+        }
+        for code, templates in self._templates.items():
+            templates.filters.update(
+                moment=moment, why=partial(why, language=self._languages[code])
+            )
         folder = files("linekey.console") / "templates"
         self._style = (folder / "style.css").read_text(encoding="utf-8")
         self._icon = (folder / "icon.svg").read_text(encoding="utf-8")
@@ -177,7 +211,7 @@ class StatusPages:
             },
             middleware=[Middleware(Edge, _log, page=self._trouble)],
         )
-        self.app: ASGIApp = _Hosts(pages, api, shown)
+        self.app: ASGIApp = _Hosts(pages, api, console, console_name, shown)
 
     @staticmethod
     def _asset(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
@@ -196,10 +230,10 @@ class StatusPages:
         return JSONResponse(found.as_json(), status_code=200 if found.ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        if self._registry is None:
+        if self._text_of_metrics is None:
             raise HTTPException(404, "metrics are off")
         return Response(
-            generate_latest(self._registry),
+            await self._text_of_metrics(),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
         )
 
@@ -308,14 +342,20 @@ class StatusPages:
     ) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         twin = "/overview.json" if here in ("", "/") else f"{here}.json"
-        text = self._templates.get_template(template).render(
-            pages=PAGES,
-            here=here,
-            title=title,
-            now=now,
-            twin=f"{twin}{query}",
-            request_path=f"{request.url.path}{query}",
-            **values,
+        code = choose(request.headers.get("accept-language", ""), None)
+        text = (
+            self._templates[code]
+            .get_template(template)
+            .render(
+                pages=PAGES,
+                here=here,
+                console=self._console,
+                title=self._languages[code].t(title),
+                now=now,
+                twin=f"{twin}{query}",
+                request_path=f"{request.url.path}{query}",
+                **values,
+            )
         )
         return HTMLResponse(text, status_code=status)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from linekey.export.needs import Needs, ServerKey, fleet_needs
+from linekey.export.needs import Kind, Needs, ServerKey, fleet_needs, kind_of
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 
@@ -41,9 +41,14 @@ def admitted(
     """
     needs = partial(fleet_needs, server_key=server_key)
     sorted_in: dict[bool, list[Device]] = {False: [], True: []}
+    level_0_of: dict[Kind, bool] = {}
     for device in devices:
-        if device.state == "active":
-            sorted_in[needs([device]).level_0].append(device)
+        if device.state != "active":
+            continue
+        kind = kind_of(device)
+        if kind not in level_0_of:
+            level_0_of[kind] = needs([device]).level_0
+        sorted_in[level_0_of[kind]].append(device)
     if not any(sorted_in.values()):
         return (Group(False, (), needs([])),)
     return tuple(

@@ -20,8 +20,10 @@ oldest version himself (``fleet_needs(…, oldest=…)``).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation, find_model
 from linekey.catalog.profile import newest_firmware, profile
 from linekey.errors import InputError
@@ -37,6 +39,8 @@ _KEYS: dict[ServerKey, TlsServerKey] = {
     "ECDSA": TlsServerKey("EC", curve=23),  # secp256r1, which every client has
 }
 """How the server proves itself: the kind of its certificate's key."""
+Kind = tuple[str | None, Firmware | None, frozenset[Generation] | None]
+"""Model, firmware and the generations that the operator pinned."""
 
 _ORDER = tuple(dict.fromkeys((*MODERN.suites, *INTERIM.suites, *LEGACY.suites)))
 _NAMED = 8
@@ -140,7 +144,7 @@ def fleet_needs(
         if device.state != "active":
             continue
         count += 1
-        wanted = _wanted(device, server_key)
+        wanted = _wanted(*kind_of(device), server_key)
         if not isinstance(wanted, str) and oldest is not None and wanted.high < oldest:
             wanted = f"{wanted.high.label} is its best, and {oldest.label} the oldest"
         if isinstance(wanted, str):
@@ -193,11 +197,21 @@ class _Wanted:
     sha1: bool
 
 
-def _wanted(device: Device, server_key: ServerKey) -> _Wanted | str:
-    """What one phone needs, or why nothing serves it."""
-    pinned = device.generations
+def kind_of(device: Device) -> Kind:
+    """All of a phone that its needs depend on: equal for most of a fleet."""
+    return device.model, device.firmware, device.generations
+
+
+@lru_cache(1024)
+def _wanted(
+    name: str | None,
+    firmware: Firmware | None,
+    pinned: frozenset[Generation] | None,
+    server_key: ServerKey,
+) -> _Wanted | str:
+    """What a phone of this kind needs, or why nothing serves it."""
     try:
-        model = find_model(device.model) if device.model else None
+        model = find_model(name) if name else None
     except InputError:
         model = None
     if model is None:
@@ -208,7 +222,7 @@ def _wanted(device: Device, server_key: ServerKey) -> _Wanted | str:
             _forward_secret(MODERN.suites, server_key),
             pinned is not None and Generation.SHA1 in pinned,
         )
-    known = profile(model, device.firmware or newest_firmware(model))
+    known = profile(model, firmware or newest_firmware(model))
     choice = choose(known.client_hello(), _KEYS[server_key])
     if choice.policy is None:
         other = choose(known.client_hello(), _KEYS["RSA"]).policy

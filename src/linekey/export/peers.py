@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from linekey.errors import InputError
 from linekey.export.account import Rights
+from linekey.export.phone_book import BRANCH
+from linekey.words import choice_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Peer:
     folders: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
     """Files that are the operator's from then on."""
+    secret: frozenset[str] = frozenset()
+    """Files that hold secrets, or will."""
     fills: tuple[tuple[str, str], ...] = ()
     """Those of ``run`` that fill an empty folder, each with its name."""
     rights: Rights = field(default_factory=Rights)
@@ -33,7 +37,7 @@ class Peer:
     """It can serve phones that show no certificate, by their password."""
 
 
-_SLAPADD = "slapadd -f {folder}/slapd.conf -l {folder}/phonebook.ldif"
+_SLAPADD = "slapadd -f {folder}/slapd.conf -b dc=phonebook -l {folder}/phonebook.ldif"
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
@@ -94,9 +98,14 @@ PEERS: dict[str, Peer] = {
                 ("dbtext/version", "kamailio-version.j2", "versions of the tables"),
                 ("dbtext/phones", "kamailio-phones.j2", "the active phones"),
                 (
+                    "dbtext/accounts",
+                    "kamailio-accounts.j2",
+                    "the registry's SIP accounts, each with its phone's MAC",
+                ),
+                (
                     "dbtext/subscriber",
                     "kamailio-subscriber.j2",
-                    "SIP accounts, each with its phone's MAC",
+                    "SIP accounts of your own, each with its phone's MAC",
                 ),
                 (
                     "linekey-kamailio.service",
@@ -111,7 +120,10 @@ PEERS: dict[str, Peer] = {
             ),
             folders=("run",),
             own=frozenset({"dbtext/subscriber"}),
-            rights=Rights(owns=("run",), reads=("dbtext/subscriber",), key=True),
+            secret=frozenset({"dbtext/accounts", "dbtext/subscriber"}),
+            rights=Rights(
+                owns=("run",), reads=("dbtext/accounts", "dbtext/subscriber"), key=True
+            ),
             may_go_without=True,
         ),
         Peer(
@@ -122,19 +134,29 @@ PEERS: dict[str, Peer] = {
             (
                 ("slapd.conf", "slapd.conf.j2", "the complete configuration"),
                 ("phonebook.ldif", "slapd-phonebook.ldif.j2", "the empty phone book"),
+                (
+                    "registry.ldif",
+                    "slapd-registry.ldif.j2",
+                    "the registry's phones: names and numbers",
+                ),
                 ("linekey-slapd.service", "slapd.service.j2", "the systemd unit"),
             ),
             (
                 "slaptest -u -f {folder}/slapd.conf",
                 _SLAPADD,
-                "chown -R {user}:{group} {folder}/run {folder}/data",
+                "rm -f {folder}/registry/data.mdb {folder}/registry/lock.mdb",
+                f"slapadd -q -f {{folder}}/slapd.conf -b {BRANCH}"
+                " -l {folder}/registry.ldif",
+                "chown -R {user}:{group} {folder}/run {folder}/data {folder}/registry",
                 "slapd -u {user} -g {group} -f {folder}/slapd.conf"
                 " -h ldaps://{listen}/ -d 0",
             ),
-            folders=("run", "data"),
+            folders=("run", "data", "registry"),
             own=frozenset({"phonebook.ldif"}),
+            secret=frozenset({"registry.ldif"}),
             fills=((_SLAPADD, "data"),),
-            rights=Rights(key=True),  # its folders change hands when they are filled
+            # Its folders change hands when they are filled.
+            rights=Rights(key=True, reads=("registry.ldif",)),
         ),
         Peer(
             "freeradius",
@@ -157,6 +179,7 @@ PEERS: dict[str, Peer] = {
             ),
             folders=("run",),
             own=frozenset({"clients.conf"}),
+            secret=frozenset({"clients.conf"}),
             rights=Rights(owns=("run",), reads=("clients.conf",), key=True),
         ),
     )
@@ -171,5 +194,5 @@ def find_peer(name: str) -> Peer:
     except KeyError:
         raise InputError(
             f"not a server that linekey exports to: {name!r}",
-            hint=f"give one of {', '.join(PEERS)}",
+            hint=choice_hint(name, PEERS),
         ) from None

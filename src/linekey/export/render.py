@@ -8,7 +8,7 @@ Rule: a peer's MAC rule reads the subject by attribute, or a whole DN by an anch
 grammar in which a value cannot pass for another attribute; never a piece of a DN.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -18,6 +18,7 @@ from jinja2 import Environment, StrictUndefined
 from linekey.catalog.vendors import MacPlace
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_pem
+from linekey.endpoint import is_loopback
 from linekey.errors import InputError
 from linekey.export import path_rule
 from linekey.export.account import DEBIAN, Account
@@ -25,10 +26,10 @@ from linekey.export.active import apache_map, nginx_map
 from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs
 from linekey.export.peers import Peer
+from linekey.export.phone_book import BRANCH
 from linekey.export.request import Endpoint, Request, UnixSocket
 from linekey.export.signature_rule import signature_patterns
 from linekey.provisioning.ca_rules import prospect, upwards
-from linekey.settings import is_loopback
 from linekey.tls.ffdhe import ffdhe2048_pem
 from linekey.tls.versions import Version
 
@@ -50,6 +51,8 @@ class ExportFile:
     purpose: str
     operators: bool = False
     """Whether it is only a start that the operator goes on with: never overwritten."""
+    secret: bool = False
+    """Whether it holds secrets, or will: for its owner and one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,13 @@ def export(peer: Peer, request: Request) -> Export:
     authorities, notes = _authorities(peer, request)
     values = _values(peer, request)
     files = [
-        ExportFile(name, _render(template, values), purpose, name in peer.own)
+        ExportFile(
+            name,
+            _render(template, values),
+            purpose,
+            operators=name in peer.own,
+            secret=name in peer.secret,
+        )
         for name, template, purpose in peer.files
     ]
     files.append(
@@ -115,7 +124,13 @@ def export(peer: Peer, request: Request) -> Export:
         tuple(files),
         peer.folders,
         (*_links(peer, request), *run),
-        (*unserved, *request.needs.notes, *notes, *_backend_notes(request)),
+        (
+            *unserved,
+            *request.needs.notes,
+            *request.account_notes,
+            *notes,
+            *_backend_notes(request),
+        ),
         {line.format_map(words): folder for line, folder in peer.fills},
         account,
         () if account is None else peer.rights.preparation(account, request.folder),
@@ -150,12 +165,17 @@ def _listed(names: tuple[str, ...], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def _check(peer: Peer, request: Request) -> None:
-    if not request.authorities:
+def check_trust(authorities: Sized) -> None:
+    """Refuse an export by which nobody gets in. Raises InputError."""
+    if not authorities:
         raise InputError(
             "no vendor CA is trusted, so every phone would be refused",
             hint="linekey trust add FILE, with the vendor's root and intermediates",
         )
+
+
+def _check(peer: Peer, request: Request) -> None:
+    check_trust(request.authorities)
     if request.files is not None and not peer.serves:
         raise InputError(
             f"{peer.title} serves no files",
@@ -239,6 +259,7 @@ def _values(peer: Peer, request: Request) -> dict[str, object]:
         ),
         "folder": request.folder,
         "bundle": f"{request.folder}/{BUNDLE}",
+        "branch": BRANCH,
         "dh_file": (
             f"{request.folder}/dh.pem" if needs.dhe and peer.name in _DH_FILES else ""
         ),

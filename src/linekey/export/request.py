@@ -13,14 +13,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from linekey.certs.certificate import Certificate
-from linekey.endpoint import bracketed
+from linekey.endpoint import bracketed, is_loopback, is_private
 from linekey.errors import InputError
 from linekey.export.account import Account
+from linekey.export.accounts import Account as SipAccount
 from linekey.export.active import ActivePhone
 from linekey.export.admission import Group, admitted
 from linekey.export.needs import Needs
+from linekey.export.phone_book import ldif
 from linekey.provisioning.ca_rules import Rules
-from linekey.settings import is_loopback, is_private
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+=:-]+)+/?")
@@ -81,6 +82,12 @@ class Request:
     """What the operator says of the phones of some of ``authorities``."""
     phones: tuple[ActivePhone, ...] = ()
     """The active ones, for a peer that knows phones one by one."""
+    accounts: tuple[SipAccount, ...] = ()
+    """Those of this registrar, for a peer that is one."""
+    account_notes: tuple[str, ...] = ()
+    """Which accounts are left out, and why."""
+    phone_book: str = ldif(())
+    """The registry's phones as LDIF, for a peer that is a directory."""
     files: str | None = None
     """Absolute path of a folder with the phones' files, for a peer that serves them."""
     groups: tuple[Group, ...] = admitted(())

@@ -229,38 +229,51 @@ class LabAuthority:
                 )
         return (leaf,), key
 
-    def record_urls(self, server: str, api: str | None = None) -> None:
+    def record_urls(
+        self, server: str, api: str | None = None, console: str | None = None
+    ) -> None:
         """Keep where `linekey up` listens, for ``linekey lab show``."""
-        data = json.dumps({"server_url": server, "api_url": api}).encode()
-        files.write_file(self._server_file, data, private=False, force=True)
+        urls = {"server_url": server, "api_url": api, "console_url": console}
+        data = json.dumps(urls).encode()
+        files.write_file(_urls_file(self.folder), data, private=False, force=True)
 
     def server_url(self) -> str | None:
         """Where `linekey up` last listened for phones; None when it never did.
 
         Raises StorageError if the file that says so cannot be read.
         """
-        return self._url("server_url")
+        return recorded_url(self.folder, "server_url")
 
     def api_url(self) -> str | None:
         """Where its API was; None when it never was. Raises as ``server_url`` does."""
-        return self._url("api_url")
+        return recorded_url(self.folder, "api_url")
 
-    def _url(self, name: str) -> str | None:
-        try:
-            document = json.loads(self._server_file.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"cannot read {str(self._server_file)!r}: {error}",
-                hint="remove it; linekey up writes it anew",
-            ) from error
-        url = document.get(name) if isinstance(document, dict) else None
-        return url if isinstance(url, str) else None
+    def console_url(self) -> str | None:
+        """Where its console was; None when it never was."""
+        return recorded_url(self.folder, "console_url")
 
-    @property
-    def _server_file(self) -> Path:
-        return self.folder / "server.json"
+
+def recorded_url(folder: Path, name: str) -> str | None:
+    """What ``record_urls`` kept in a lab's folder; None: nothing.
+
+    Raises StorageError if the file cannot be read.
+    """
+    file = _urls_file(folder)
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"cannot read {str(file)!r}: {error}",
+            hint="remove it; linekey up writes it anew",
+        ) from error
+    url = document.get(name) if isinstance(document, dict) else None
+    return url if isinstance(url, str) else None
+
+
+def _urls_file(folder: Path) -> Path:
+    return folder / "server.json"
 
 
 def _open_vendor(folder: Path, generation: Generation) -> tuple[Issuer, Issuer]:

@@ -73,14 +73,11 @@ def follow_url(device: Device, url: str) -> Device:
 
 def menu_door(lab: LabAuthority, listener: socket.socket) -> Door:
     """The server on ``listener``, which stays the caller's; a context manager."""
-    contexts = lab_contexts(lab, b"linekey lab menu")
-    certificate = lab.server_identity()[0][0]
     return Door(
         _app(lab),
-        contexts.engine_for,
+        lab_contexts(lab, b"linekey lab menu"),
         listener,
         limits=_LIMITS,
-        certificate=certificate,
         on_refused=_refused,
     )
 

@@ -48,6 +48,7 @@ from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
+from linekey.store.users import Users, link_url
 from linekey.store.vendor_cas import VendorCas, describe_ca
 from linekey.wire.door.listener import bind
 
@@ -55,6 +56,8 @@ _log = logging.getLogger("linekey.lab")
 
 MODEL, FIRMWARE = "D785", "10.1.33.33"
 """The phone of the lab, unless another is asked for."""
+ADMINISTRATOR = "admin"
+"""The user of the lab's console, made where there is none."""
 _REGISTERED_WITHIN_S = 10.0
 
 
@@ -99,6 +102,8 @@ class Stage:
     """Of the phone's own pages, on loopback; 0 takes a free one."""
     sip_port: int = 0
     """Of the lab's registrar, on loopback; 0 takes a free one."""
+    unregistered: bool = False
+    """Whether the phone is left without a record, if it has none, and waits."""
     passing: bool = False
     """Whether it ends by itself: then a lab that stays keeps its URL on record."""
     decisions: list[LogEntry] = field(default_factory=list)
@@ -112,6 +117,8 @@ class Stage:
     registrar: Registrar = field(init=False)
     menu_url: str = field(init=False, default="")
     """Of the minibrowser menu for the phone's function key."""
+    log_in_link: str | None = field(init=False, default=None)
+    """What logs the administrator in to the console, once."""
     at_registrar: bool = field(init=False, default=False)
     """Whether the phone's line is one at the lab's registrar."""
     _kept: dict[str, Any] | None = field(init=False, default=None)
@@ -157,6 +164,7 @@ class Stage:
                 "port": self.cast.port,
                 "status": {"port": self.cast.status_port},
                 "names": ("localhost",),
+                "pending": {"policy": "waiting" if self.unregistered else "refuse"},
             }
         )
         chain, key = self.lab.server_identity()
@@ -166,7 +174,10 @@ class Stage:
         )
         stack.callback(self.server.subscribe(self._decided))
         if not self.passing or self.lab.server_url() is None:
-            self.lab.record_urls(self.server.url, self.server.api_url)
+            self.lab.record_urls(
+                self.server.url, self.server.api_url, self.server.console_url
+            )
+        self._let_in(database, now)
         listener = bind("127.0.0.1", self.web_port)
         stack.callback(listener.close)
         pages = PhoneServer(listener)
@@ -214,6 +225,19 @@ class Stage:
         self.decisions.append(entry)
         self.tell_server(entry)
 
+    def _let_in(self, database: Database, now: datetime) -> None:
+        """Make a link that logs a person in to the console, whoever comes first."""
+        if self.server.console_url is None or self.passing:
+            return
+        users = Users(database)
+        if not (there := [one for one in users.all() if one.revoked_at is None]):
+            there = [users.add(ADMINISTRATOR, "admin", now)]
+            self.made.append("an administrator of the console (linekey user list)")
+        names = [one.name for one in there]
+        if ADMINISTRATOR in names:
+            token = users.new_link(ADMINISTRATOR, now)
+            self.log_in_link = link_url(self.server.console_url, token)
+
     def _trust(self, database: Database, now: datetime) -> None:
         authorities = VendorCas(database)
         there = {ca.certificate.sha256 for ca in authorities.all()}
@@ -228,6 +252,8 @@ class Stage:
         devices, row = Devices(database), self.cast.profile
         port = self.registrar.port
         if devices.find(self.cast.mac) is None:
+            if self.unregistered:
+                return ""
             self._add(devices, now)
         device = devices.change(
             self.cast.mac,

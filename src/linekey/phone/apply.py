@@ -17,8 +17,8 @@ from linekey.errors import CertificateError
 from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
 from linekey.phone.settings import is_perm
 from linekey.phone.state import PhoneState, host_flags
-from linekey.phone.wording import counted
 from linekey.trust.store import read_upload
+from linekey.words import counted
 
 AUTHENTICATION = "tls_server_authentication"
 MAX_FUNCTION_KEYS = 512
@@ -57,9 +57,7 @@ def take_document(
     details = list(document.notes) + kept_back
     if unknown:
         names = ", ".join(unknown[:_LISTED]) + (" …" if len(unknown) > _LISTED else "")
-        subject = (
-            "1 setting is" if len(unknown) == 1 else f"{len(unknown)} settings are"
-        )
+        subject = counted(len(unknown), "setting is", "settings are")
         details.append(f"{subject} unknown here and kept: {names}")
     state = state.with_log(
         now,

@@ -35,9 +35,9 @@ from linekey.phone.state import PhoneState, Status
 from linekey.phone.tabs import find_certificate, remove, upload
 from linekey.phone.tls_log import note_connection
 from linekey.phone.typed import check_idx
+from linekey.phone.uses import words
 from linekey.phone.uses.use import (
     Button,
-    Parameter,
     Request,
     Result,
     Use,
@@ -235,10 +235,6 @@ def _with_fitting_idx(event: SettingEntered) -> SettingEntered:
     return event
 
 
-_SHA256 = Parameter(
-    "sha256", "SHA-256 fingerprint; its first 8 digits are enough.", "SHA256"
-)
-
 DEVICE = Use(
     name="",
     takes={
@@ -277,37 +273,10 @@ DEVICE = Use(
         Request("factory-reset", FactoryResetDone),
     ),
     verbs=(
-        Verb(
-            "patch",
-            "Install a firmware patch that gives this phone a SHA-2 certificate.",
-            lambda file: PatchInstalled(file),
-            (
-                Parameter(
-                    "file", "Patch, as linekey lab patch writes it.", "FILE", "file"
-                ),
-            ),
-            alone=True,
-        ),
-        Verb(
-            "exception",
-            "Add an exception for a certificate on the Unknown Certificates tab.",
-            lambda sha256: ExceptionAdded(sha256),
-            (_SHA256,),
-            alone=True,
-        ),
-        Verb(
-            "remove",
-            "Remove a certificate from its tab.",
-            lambda sha256: CertificateRemoved(sha256),
-            (_SHA256,),
-            alone=True,
-        ),
-        Verb(
-            "activate",
-            "Activate TLS server authentication. Only a factory reset turns it off.",
-            ServerAuthenticationActivated,
-            alone=True,
-        ),
+        Verb(words.PATCH, lambda file: PatchInstalled(file)),
+        Verb(words.EXCEPTION, lambda sha256: ExceptionAdded(sha256)),
+        Verb(words.REMOVE, lambda sha256: CertificateRemoved(sha256)),
+        Verb(words.ACTIVATE, ServerAuthenticationActivated),
     ),
     buttons=(
         Button(

@@ -225,7 +225,8 @@ def describe_phone(state: PhoneState) -> dict[str, Any]:
             "ieee8021x": len(state.trust.ieee8021x),
             "authorities": len(state.trust.authorities),
         },
-        "name": state.setting("user_realname", 1)
+        "name": state.setting("user_idle_text", 1)
+        or state.setting("user_realname", 1)
         or state.setting("user_name", 1)
         or row.model.title,
         "function_keys": [

@@ -48,14 +48,20 @@ def upload(state: PhoneState, event: CertificateUploaded, now: datetime) -> Resu
         reason, hint = "only in admin mode", "log in as administrator"
     else:
         try:
-            intake = state.trust.upload(read_upload(event.data), at=now)
+            certificate = read_upload(event.data)
+            intake = state.trust.upload(certificate, at=now)
         except CertificateError as error:
             reason, hint = error.message, error.hint
         else:
             state = replace(state, trust=intake.store)
             accepted, reason = intake.accepted, intake.reason
             if not accepted:
-                hint = "upload its issuer first, if an accepted one signed that"
+                hint = (
+                    "provision it instead, or accept its server's certificate as an "
+                    "exception: nothing signed it but itself"
+                    if certificate.self_issued
+                    else "upload its issuer first, if an accepted one signed that"
+                )
     text = f"upload: {reason}" if accepted else f"upload refused: {reason}"
     state = state.with_log(
         now, "certificates", text, level="info" if accepted else "error"

@@ -11,8 +11,3 @@ def own_fault(kind: str) -> tuple[str, str]:
         "report it, with what the process that runs the phone wrote to its error"
         " output",
     )
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """``1 setting``, ``2 settings``; ``many`` where an s does not make the plural."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

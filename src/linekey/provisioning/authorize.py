@@ -7,7 +7,8 @@ fails is the reason:
     request       does the target name a file, and is the method one for reading?
     certificate   was one sent, does its chain hold, is it valid now?
     target        does the URL name the phone that the certificate names?
-    record        is that phone registered, active, of this vendor, of this generation?
+    record        is that phone registered, active, of this vendor, of this generation,
+                  from a CA that its group allows?
     connection    is the TLS version as good as this model with this firmware speaks?
     second factor where the certificate proves less than the phone: token or digest
     format        does linekey know how to write this vendor's file?
@@ -16,12 +17,16 @@ A phone's own certificate needs no second factor, and one that is sent is not lo
 at. A shared certificate proves the vendor, so a second factor is needed; it is not
 accepted for a model that the catalogue knows to have certificates of its own.
 
+A phone whose own certificate holds and that has no record is a **newcomer**: pending,
+and where the operator wants it, given a waiting file in the place of its own
+(``pending``).
+
 Rule: no grant without a record, and no grant of a phone's file to an identity with
 another MAC, whatever else is true. Nothing here reads a clock or remembers anything.
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -32,7 +37,7 @@ from linekey.catalog.profile import newest_firmware, profile
 from linekey.catalog.vendors import KNOWN_VENDORS
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.provisioning.decision import Decision, Outcome, Reason
+from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
 from linekey.provisioning.device import (
     Device,
     DigestCredential,
@@ -40,7 +45,9 @@ from linekey.provisioning.device import (
     is_token,
 )
 from linekey.provisioning.digest import DigestOutcome, DigestResult
+from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity
+from linekey.provisioning.pending import Welcome, pending_code
 from linekey.provisioning.resource import (
     SNOM,
     SNOM_LIKE,
@@ -55,6 +62,7 @@ from linekey.tls.versions import label_of
 
 TLS1_2 = 0x0303
 READING = frozenset({"GET", "HEAD"})
+_NO_WELCOME = Welcome()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,13 @@ class Rules:
     """Folders that may stand before a file in a URL; empty: any
     (``resource.parse_target``)."""
 
+    def of(self, group: Group) -> "Rules":
+        """What holds for a group's phones."""
+        said = group.policies.get("blanked_for_shared")
+        if said is None:
+            return self
+        return replace(self, blanked_for_shared=said == "on")
+
 
 def record_key(identity: Identity, resource: Resource) -> Mac | None:
     """Whose record ``authorize`` wants as ``device``.
@@ -119,16 +134,34 @@ def authorize(
     now: datetime,
     *,
     method: str = "GET",
+    group: Group | None = None,
+    welcome: Welcome = _NO_WELCOME,
 ) -> Decision:
     """Decide one request. Never raises; ``now`` is aware.
 
     ``device`` is the record of ``record_key(identity, resource)``, None if there is
-    none. See the module for the order of the questions and ``Reason`` for the answers.
+    none; ``group`` is that device's, None if it is in none. ``welcome`` is what the
+    operator wants of this phone if there is no record of it. See the module for the
+    order of the questions and ``Reason`` for the answers.
     """
+    if group is not None:
+        rules = rules.of(group)
     case = _Case(
-        identity, resource, device, connection, second_factor, rules, now, method
+        identity,
+        resource,
+        device,
+        connection,
+        second_factor,
+        rules,
+        now,
+        method,
+        group,
+        welcome,
     )
     reason, detail = _reason(case)
+    newcomer = _newcomer(case, reason)
+    if newcomer is not None:
+        detail = f"{detail}; pending, code {newcomer.code}"
     # What is odd about a certificate that holds is on record whatever was decided.
     detail = "; ".join(filter(None, (detail, *identity.notes)))
     target = resource.mac if isinstance(resource, PhoneFile | UploadFile) else None
@@ -143,6 +176,10 @@ def authorize(
         vendor=identity.vendor,
         generation=identity.generation.value if identity.generation else None,
         leaf_sha256=identity.leaf_sha256,
+        issuer_key_sha256=identity.authorities[0] if identity.authorities else None,
+        certificate_ends_at=identity.not_after,
+        group=None if device is None else device.group,
+        newcomer=newcomer,
     )
 
 
@@ -156,6 +193,8 @@ class _Case:
     rules: Rules
     now: datetime
     method: str
+    group: Group | None
+    welcome: Welcome
 
 
 _Answer = tuple[Reason, str]
@@ -204,7 +243,7 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
         )
     # The second comparison holds even if the caller looked up the wrong record.
     if device is None or device.mac != resource.mac:
-        return Reason.UNKNOWN_PHONE, f"{resource.mac} is not registered"
+        return _unknown(case, resource)
     if refusal := _record(case, device) or _connection(case, device):
         return refusal
     answer: _Answer = (Reason.OWN_FILE, _odd_model(device, resource))
@@ -228,11 +267,60 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer
         if refusal := _record(case, device) or _connection(case, device):
             return refusal
         vendor = device.vendor or vendor
-    elif isinstance(resource, CommonFile) and (refusal := _nameless(case, resource)):
+    elif isinstance(resource, CommonFile) and (
+        refusal := _nameless(case, resource.model)
+    ):
         return refusal
     if isinstance(resource, CertificateFile):
         return Reason.CERTIFICATE_FILE, ""
     return _format(vendor, resource) or (Reason.COMMON_FILE, "")
+
+
+def _unknown(case: _Case, resource: PhoneFile) -> _Answer:
+    """A phone's file without a record: nothing, or a waiting file in its place.
+
+    The waiting file holds no secret, so what it asks of the phone is what a common file
+    does: a certificate of its own, a format that linekey writes, a TLS version that is
+    not below the model's.
+    """
+    identity = case.identity
+    said = f"{resource.mac} is not registered"
+    if identity.mac is None:
+        return Reason.UNKNOWN_PHONE, said
+    if case.welcome.refused:
+        return Reason.UNKNOWN_PHONE, f"{said}, and was refused by the operator"
+    if not case.welcome.waits:
+        return Reason.UNKNOWN_PHONE, said
+    if refusal := _format(_maker(identity), resource) or _nameless(
+        case, resource.model
+    ):
+        reason, why = refusal
+        return Reason.UNKNOWN_PHONE, "; ".join(filter(None, (said, reason.value, why)))
+    return Reason.WAITING, said
+
+
+def _newcomer(case: _Case, reason: Reason) -> Newcomer | None:
+    """The pending phone, if it is one: its own certificate holds, a record is missing.
+
+    Who is refused for anything else, such as for asking for another phone's file, is
+    not pending.
+    """
+    identity, resource = case.identity, case.resource
+    if reason not in (Reason.UNKNOWN_PHONE, Reason.WAITING):
+        return None
+    if identity.mac is None or identity.vendor is None or case.device is not None:
+        return None
+    rule = case.welcome.rule
+    return Newcomer(
+        identity.mac,
+        pending_code(identity.mac, identity.leaf_sha256),
+        identity.vendor,
+        identity.issuer,
+        identity.model,
+        resource.model if isinstance(resource, PhoneFile | CommonFile) else None,
+        group=rule.group if rule else None,
+        waits=reason is Reason.WAITING,
+    )
 
 
 def _format(vendor: str | None, resource: PhoneFile | CommonFile) -> _Answer | None:
@@ -257,8 +345,15 @@ def _record(case: _Case, device: Device) -> _Answer | None:
     identity = case.identity
     if device.state != "active":
         return Reason.REVOKED, device.revoked_reason
+    if device.group is not None and (
+        case.group is None or case.group.name != device.group
+    ):
+        return Reason.CA_NOT_ALLOWED, f"the group {device.group!r} is not there"
     if identity.vendor is None:
         return None
+    if case.group is not None and not case.group.allows(identity.authorities):
+        issuer = ascii(identity.issuer[:200])
+        return Reason.CA_NOT_ALLOWED, f"group {device.group!r}, issuer {issuer}"
     if not _vendors_fit(identity, device.vendor):
         return (
             Reason.VENDOR_MISMATCH,
@@ -291,16 +386,19 @@ def _connection(case: _Case, device: Device) -> _Answer | None:
     return _too_old(case.connection, model, device.firmware)
 
 
-def _nameless(case: _Case, resource: CommonFile) -> _Answer | None:
-    """The same where there is no record: a shared certificate and a common file.
+def _nameless(case: _Case, name: str | None) -> _Answer | None:
+    """The same where there is no record, for a file without secrets.
 
-    The model in the file's name has to do. It proves nothing, and the file holds no
-    secret; but a model that speaks TLS 1.2 is not let in with less by any name.
+    The model in the file's ``name`` has to do. It proves nothing; but a model that
+    speaks TLS 1.2 is not let in with less by any name. A shared certificate is let in
+    only for a model that has no other.
     """
     if not _is_old(case.connection):
         return None
-    model = _find(resource.model)
-    if model is None or not model.shared_certificate:
+    model = _find(name)
+    if model is None:
+        return Reason.MODEL_NEEDED, "the file's name says no model"
+    if case.identity.mac is None and not model.shared_certificate:
         return Reason.MODEL_NEEDED, "a shared certificate names no model"
     return _too_old(case.connection, model, None)
 

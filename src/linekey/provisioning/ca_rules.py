@@ -39,6 +39,7 @@ from linekey.catalog.vendors import (
     vendor_rule,
 )
 from linekey.certs.certificate import Certificate
+from linekey.said import say
 
 RULE_CURE = (
     "say which vendor's phones it issues for: linekey trust set {} --vendor VENDOR; "
@@ -86,12 +87,9 @@ def rule_of_path(path: Sequence[Certificate], rules: Rules) -> PathRule | str:
     vendor = catalogued_vendor(anchor)
     rule = rule_for(issuing.subject, leaf.subject)
     if rule is None:
-        return f"issuer {leaf.issuer_label}"
+        return say("issuer %(issuer)s", issuer=leaf.issuer_label)
     if vendor != rule.vendor and (vendor is not None or issuing != anchor):
-        return (
-            f"issuer {leaf.issuer_label} has a name of {rule.vendor!r}, but was issued "
-            f"by {_whose(anchor, vendor)}"
-        )
+        return _misnamed(leaf.issuer_label, rule.vendor, _whose(anchor, vendor))
     if rule.mac_in is MacPlace.UNKNOWN:
         return _not_known(rule.vendor)
     return PathRule(rule, rule.vendor, own=False)
@@ -109,10 +107,7 @@ def _as_said(
     for certificate in below:
         named = catalogued_vendor(certificate)
         if named is not None and not _may_be_named(named, vendor):
-            return (
-                f"issuer {certificate.label} has a name of {named!r}, but was issued "
-                f"by {_whose(spoken_of, vendor)}"
-            )
+            return _misnamed(certificate.label, named, _whose(spoken_of, vendor))
     rule = operator_rule(said.rule, vendor)
     if rule is None:
         return _not_known(vendor)
@@ -137,11 +132,24 @@ def _may_be_named(named: str, vendor: str) -> bool:
 
 
 def _whose(certificate: Certificate, vendor: str | None) -> str:
-    return f"{certificate.label}, of {vendor or 'a vendor that linekey does not know'}"
+    return say(
+        "%(certificate)s, of %(vendor)s",
+        certificate=certificate.label,
+        vendor=vendor or say("a vendor that linekey does not know"),
+    )
+
+
+def _misnamed(issuer: str, vendor: str, whose: str) -> str:
+    return say(
+        "issuer %(issuer)s has a name of '%(vendor)s', but was issued by %(whose)s",
+        issuer=issuer,
+        vendor=vendor,
+        whose=whose,
+    )
 
 
 def _not_known(vendor: str) -> str:
-    return f"where {vendor} puts the MAC is not known"
+    return say("where %(vendor)s puts the MAC is not known", vendor=vendor)
 
 
 @lru_cache(maxsize=256)
@@ -167,14 +175,19 @@ class Prospect:
     def text(self) -> str:
         """In words: where the MAC is and whose phones they are, or why none."""
         if self.rule is None:
-            return f"refused: {self.problem}"
+            return say("refused: %(why)s", why=self.problem)
         whose = (
-            f"of {self.vendor}"
+            say("of %(vendor)s", vendor=self.vendor)
             if self.vendor in KNOWN_VENDORS
-            else "registered for any vendor"
+            else say("registered for any vendor")
         )
-        said = ", as you said" if self.by == "operator" else ""
-        return f"{whose}, {_PLACES[self.rule.mac_in]}{said}"
+        return say(
+            "%(whose)s, %(place)s, as you said"
+            if self.by == "operator"
+            else "%(whose)s, %(place)s",
+            whose=whose,
+            place=_PLACES[self.rule.mac_in],
+        )
 
     @property
     def name(self) -> str | None:
@@ -183,9 +196,9 @@ class Prospect:
 
 
 _PLACES = {
-    MacPlace.CN: "MAC in the CN",
-    MacPlace.ST: "MAC in the ST",
-    MacPlace.NONE: "no MAC: a shared certificate, so with a second factor only",
+    MacPlace.CN: say("MAC in the CN"),
+    MacPlace.ST: say("MAC in the ST"),
+    MacPlace.NONE: say("no MAC: a shared certificate, so with a second factor only"),
 }
 _NAMES = {
     MacPlace.CN: TrustRule.CN_MAC,
@@ -218,7 +231,10 @@ def prospect(
             if found is not None and found.rule is not None:
                 return found
     return Prospect(
-        None, "", vendor, "nothing says where its phones' certificates hold the MAC"
+        None,
+        "",
+        vendor,
+        say("nothing says where its phones' certificates hold the MAC"),
     )
 
 
@@ -240,7 +256,11 @@ def _by_name(
 ) -> Prospect:
     over = catalogued_vendor(anchor)
     if over != rule.vendor and (over is not None or certificate != anchor):
-        why = f"named like {rule.vendor!r}, it stands under {_whose(anchor, over)}"
+        why = say(
+            "named like '%(vendor)s', it stands under %(whose)s",
+            vendor=rule.vendor,
+            whose=_whose(anchor, over),
+        )
         return Prospect(None, "catalogue", rule.vendor, why)
     if rule.mac_in is MacPlace.UNKNOWN:
         return Prospect(None, "catalogue", rule.vendor, _not_known(rule.vendor))

@@ -9,10 +9,11 @@ logged and documented, so a name never changes its meaning.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from linekey.mac import Mac
+from linekey.reasons import Row, Severity
 
 
 class Outcome(StrEnum):
@@ -26,15 +27,6 @@ class Outcome(StrEnum):
     """Nothing."""
 
 
-class ReasonText(NamedTuple):
-    """What a reason means, for people and for HTTP."""
-
-    outcome: Outcome
-    status: int
-    sentence: str
-    cure: str
-
-
 class Reason(StrEnum):
     """Why a request was granted, blanked or refused. ``docs/reference/reasons.md``."""
 
@@ -45,6 +37,8 @@ class Reason(StrEnum):
     COMMON_FILE = "common_file"
     CERTIFICATE_FILE = "certificate_file"
     SECRETS_LEFT_OUT = "secrets_left_out"
+    ADOPTED = "adopted"
+    WAITING = "waiting"
     # the request
     NOTHING_THERE = "nothing_there"
     AMBIGUOUS_REQUEST = "ambiguous_request"
@@ -70,6 +64,7 @@ class Reason(StrEnum):
     OTHER_PHONES_FILE = "other_phones_file"
     UNKNOWN_PHONE = "unknown_phone"
     REVOKED = "revoked"
+    CA_NOT_ALLOWED = "ca_not_allowed"
     VENDOR_MISMATCH = "vendor_mismatch"
     GENERATION_NOT_ALLOWED = "generation_not_allowed"
     SHARED_CERTIFICATE = "shared_certificate"
@@ -88,7 +83,7 @@ class Reason(StrEnum):
     @property
     def outcome(self) -> Outcome:
         """The one outcome this reason goes with."""
-        return _TEXTS[self].outcome
+        return _OUTCOMES[_TEXTS[self].severity]
 
     @property
     def status(self) -> int:
@@ -106,15 +101,22 @@ class Reason(StrEnum):
         return _TEXTS[self].cure
 
 
-def _granted(sentence: str) -> ReasonText:
-    return ReasonText(Outcome.GRANTED, 200, sentence, "")
+_OUTCOMES: dict[Severity, Outcome] = {
+    "note": Outcome.GRANTED,
+    "warning": Outcome.BLANKED,
+    "refused": Outcome.REFUSED,
+}
 
 
-def _refused(status: int, sentence: str, cure: str) -> ReasonText:
-    return ReasonText(Outcome.REFUSED, status, sentence, cure)
+def _granted(sentence: str) -> Row:
+    return Row(sentence, "", "note", (200,))
 
 
-_TEXTS: dict[Reason, ReasonText] = {
+def _refused(status: int, sentence: str, cure: str) -> Row:
+    return Row(sentence, cure, "refused", (status,))
+
+
+_TEXTS: dict[Reason, Row] = {
     Reason.OWN_FILE: _granted("the certificate is this phone's"),
     Reason.TOKEN_ACCEPTED: _granted(
         "the certificate does not name the phone, but the URL had this device's "
@@ -128,12 +130,24 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.CERTIFICATE_FILE: _granted(
         "a certificate that the phones are configured to trust"
     ),
-    Reason.SECRETS_LEFT_OUT: ReasonText(
-        Outcome.BLANKED,
-        200,
+    Reason.SECRETS_LEFT_OUT: Row(
         "the certificate is shared by many phones and proves only the vendor, so all "
         "secrets were left out",
         "give the phone a one-time token in its URL, or an HTTP user name and password",
+        "warning",
+        (200,),
+    ),
+    Reason.ADOPTED: _granted(
+        "nobody had registered this phone, a rule of yours did so now, and the "
+        "certificate is this phone's"
+    ),
+    Reason.WAITING: Row(
+        "no device with this MAC is registered, so the phone got a waiting file with "
+        "nothing but its code",
+        "compare the code with the one on the phone's display, then: linekey pending "
+        "approve MAC; or linekey pending refuse MAC",
+        "warning",
+        (200,),
     ),
     Reason.NOTHING_THERE: _refused(
         404,
@@ -248,12 +262,20 @@ _TEXTS: dict[Reason, ReasonText] = {
     Reason.UNKNOWN_PHONE: _refused(
         403,
         "no device with this MAC is registered",
-        "if the phone is yours, register it: linekey device add MAC --model MODEL",
+        "if the phone is yours: linekey pending approve MAC, if linekey pending list "
+        "has it; otherwise linekey device add MAC --model MODEL",
     ),
     Reason.REVOKED: _refused(
         403,
         "this device is revoked",
         "if that was a mistake: linekey device restore MAC",
+    ),
+    Reason.CA_NOT_ALLOWED: _refused(
+        403,
+        "the certificate is from a CA that this device's group does not allow",
+        "if the phone is in the wrong group: linekey device set MAC --group NAME; if "
+        "the CA is right: linekey group set NAME --ca FINGERPRINT; linekey group show "
+        "NAME lists the CAs it allows",
     ),
     Reason.VENDOR_MISMATCH: _refused(
         403,
@@ -334,6 +356,25 @@ assert _TEXTS.keys() == set(Reason), "every reason has its text"
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A pending phone, as one request shows it. Part of the decision."""
+
+    mac: Mac
+    code: str
+    vendor: str
+    """As its certificate says: a maker's name, or the operator's for a CA of his."""
+    issuer: str
+    """Name of the CA that issued its certificate."""
+    certificate_model: str | None = None
+    file_model: str | None = None
+    """What the name of the file says that it asked for: a hint, no proof."""
+    group: str | None = None
+    """Of the rule that it fits."""
+    waits: bool = False
+    """Whether it is given the waiting file now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided for one request, and why. Holds no secret.
 
@@ -355,6 +396,14 @@ class Decision:
     vendor: str | None = None
     generation: str | None = None
     leaf_sha256: str | None = None
+    issuer_key_sha256: str | None = None
+    """Of the key of the CA that issued the certificate, where its path is proved."""
+    certificate_ends_at: datetime | None = None
+    """The first end of validity on that path."""
+    group: str | None = None
+    """Of the phone whose record was looked at."""
+    newcomer: Newcomer | None = None
+    """Set where the phone proved itself and only its record is missing."""
 
     @property
     def outcome(self) -> Outcome:
@@ -384,5 +433,10 @@ class Decision:
 
 
 _WHOLE_FILE = frozenset(
-    {Reason.OWN_FILE, Reason.TOKEN_ACCEPTED, Reason.DIGEST_ACCEPTED}
+    {
+        Reason.OWN_FILE,
+        Reason.ADOPTED,
+        Reason.TOKEN_ACCEPTED,
+        Reason.DIGEST_ACCEPTED,
+    }
 )

@@ -86,7 +86,12 @@ class Device:
     digest: DigestCredential | None = None
     label: str = ""
     """The operator's note, such as a room or a person."""
+    group: str | None = None
+    """Name of the group that it belongs to (``provisioning.group``)."""
     layer: Layer = field(default_factory=Layer)
+    waited: bool = False
+    """Whether it got a waiting file before it was registered (``pending``), so that its
+    file begins with taking that back."""
     version: int = 1
     """Counts changes of the record; the key of any cache of rendered files."""
 

@@ -21,15 +21,21 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from types import NoneType
 from typing import Any, Self, TypeVar
 
 from linekey.catalog.known_settings import find_known
-from linekey.catalog.secrecy import is_secret, is_secret_value
-from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_certificates
+from linekey.catalog.secrecy import is_secret
 from linekey.errors import InputError
+from linekey.provisioning.entries import (
+    MAX_KEPT,
+    CertificateEntry,
+    FunctionKey,
+    Mark,
+    Setting,
+    setting_of,
+)
 
 __all__ = [
     "CertificateEntry",
@@ -40,204 +46,11 @@ __all__ = [
     "is_secret",
     "merge",
     "parse_setting",
+    "secret_key",
 ]
-
-PERMS = frozenset({"", "R", "&", "RW", "$", "!"})
-"""``R``, ``&``, blank: read-only; ``RW``, ``$``: the user may change it and
-provisioning overwrites; ``!``: set only if the user has not (SNOM-FILES)."""
-
-MAX_NAME = 128
-"""Characters of a setting's name; the longest known has about 50."""
-MAX_VALUE = 64 * 1024
-"""Characters of a value; the longest is a certificate chain with its key."""
-MAX_IDX = 9999
-"""Function keys of expansion modules go to some hundreds."""
 
 STARS = "********"
 """What a preview has in the place of a secret."""
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
-_KEY_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-# What XML 1.0 §2.2 cannot hold, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _check_text(text: str, what: str) -> None:
-    if len(text) > MAX_VALUE:
-        raise InputError(
-            f"{what} has {len(text)} characters, over the limit of {MAX_VALUE}",
-            hint="shorten it, or serve it as a document of its own",
-        )
-    if found := _FORBIDDEN.search(text):
-        raise InputError(
-            f"{what} holds U+{ord(found.group()):04X}, which no XML document can carry",
-            hint="remove the control character",
-        )
-
-
-def _check_idx(idx: int, what: str) -> None:
-    if not 0 <= idx <= MAX_IDX:
-        raise InputError(
-            f"{what} has idx {idx}", hint=f"an idx is a number from 0 to {MAX_IDX}"
-        )
-
-
-def _check_perm(perm: str | None, what: str) -> None:
-    if perm is not None and perm not in PERMS:
-        raise InputError(
-            f"{what} has perm {perm!r}",
-            hint="perm is R or & (read-only), RW or $ (overwritten), ! (set once)",
-        )
-
-
-class Mark(StrEnum):
-    """The operator's word on a value, kept with it."""
-
-    SECRET = "secret"  # noqa: S105 - a word of the stored form
-    """Sealed at rest, shown nowhere, and in no file but its own phone's."""
-    PUBLIC = "public"
-    """May go into a file for more than one phone although linekey does not know the
-    setting, or its name looks like a secret's. What the catalogue calls a secret, and
-    a value that holds one, stays one."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Setting:
-    """One phone setting: ``<name idx="N" perm="…">value</name>``.
-
-    ``idx`` is the line or entry it belongs to (``user_name idx="1"``), None for a
-    setting of the whole phone. ``perm`` is one of PERMS; None leaves the attribute out.
-    ``mark`` is the operator's word, if there was one.
-    Raises InputError for a name that is no XML element name, and for text that no XML
-    document can carry.
-    """
-
-    name: str
-    value: str
-    idx: int | None = None
-    perm: str | None = None
-    mark: Mark | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.name) > MAX_NAME or not _NAME.fullmatch(self.name):
-            raise InputError(
-                f"not a setting name: {self.name[:MAX_NAME]!r}",
-                hint="letters, digits, '_', '.' and '-', such as user_name",
-            )
-        what = f"setting {self.name!r}"
-        if self.idx is not None:
-            _check_idx(self.idx, what)
-        _check_perm(self.perm, what)
-        _check_text(self.value, what)
-
-    @property
-    def secret(self) -> bool:
-        """Whether the value is a secret: marked as one, or by its name or content."""
-        if self.mark is Mark.SECRET or is_secret_value(self.value):
-            return True
-        if self.mark is Mark.PUBLIC and find_known(self.name) is None:
-            return False
-        return is_secret(self.name)
-
-    @property
-    def shared(self) -> bool:
-        """Whether it may stand in a file for more than one phone."""
-        if self.secret:
-            return False
-        return self.mark is Mark.PUBLIC or find_known(self.name) is not None
-
-    @property
-    def slot(self) -> tuple[str, int | None]:
-        """What a later layer overwrites: name and idx."""
-        return self.name, self.idx
-
-    def __repr__(self) -> str:
-        shown = "<secret>" if self.secret else repr(self.value)
-        return f"Setting({self.name!r}, {shown}, idx={self.idx}, perm={self.perm!r})"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FunctionKey:
-    """One function key: ``<fkey idx context label perm>TYPE VALUE</fkey>``.
-
-    ``type`` is Snom's word (line, speed, dest, blf, url, keyevent, none …), not checked
-    against a list since firmware adds to it. Raises InputError as Setting does.
-    """
-
-    idx: int
-    type: str
-    value: str = ""
-    context: str = "active"
-    label: str = ""
-    perm: str | None = None
-    mark: Mark | None = None
-
-    def __post_init__(self) -> None:
-        what = f"function key {self.idx}"
-        _check_idx(self.idx, what)
-        if len(self.type) > MAX_NAME or not _KEY_TYPE.fullmatch(self.type):
-            raise InputError(
-                f"{what} has type {self.type[:MAX_NAME]!r}",
-                hint="one word, such as line, speed, dest, blf, url, keyevent or none",
-            )
-        _check_perm(self.perm, what)
-        for text in (self.value, self.context, self.label):
-            _check_text(text, what)
-
-    @property
-    def secret(self) -> bool:
-        """Whether the value is a secret: marked, or such as a URL with a password."""
-        return self.mark is Mark.SECRET or is_secret_value(self.text)
-
-    @property
-    def slot(self) -> tuple[int, str]:
-        """What a later layer overwrites: idx and context."""
-        return self.idx, self.context
-
-    @property
-    def text(self) -> str:
-        """The element's text: type and value."""
-        return f"{self.type} {self.value}" if self.value else self.type
-
-    def __repr__(self) -> str:
-        shown = "<secret>" if self.secret else repr(self.value)
-        return (
-            f"FunctionKey({self.idx}, {self.type!r}, {shown}, "
-            f"context={self.context!r}, label={self.label!r}, perm={self.perm!r})"
-        )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class CertificateEntry:
-    """One certificate the phone is told to trust (``<certificate>``), as DER.
-
-    Raises CertificateError (an InputError) if ``der`` is not exactly one certificate.
-    """
-
-    der: bytes
-    certificate: Certificate = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "certificate", Certificate.from_der(self.der))
-
-    def __repr__(self) -> str:
-        return f"CertificateEntry({self.certificate.sha256})"
-
-    @classmethod
-    def from_file(cls, data: bytes, origin: str) -> "tuple[CertificateEntry, ...]":
-        """Read a file the operator names: PEM (one or many), DER, or bare base64.
-
-        ``origin`` is the file's name for the error. Raises InputError for a file that
-        holds no certificate, or something else next to them, such as a private key.
-        """
-        try:
-            found = parse_certificates(data)
-        except InputError as error:
-            raise InputError(
-                f"{origin}: {error.message}",
-                hint=error.hint or "give a certificate in PEM or DER form",
-            ) from error
-        return tuple(cls(certificate.der) for certificate in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +74,17 @@ class Layer:
 
         A mark stays with its place when the value changes, unless another one comes.
         """
-        merged: dict[object, Setting] = {s.slot: s for s in self.settings}
+        if not settings:
+            return self
+        merged: dict[object, Setting] = {(s.name, s.idx): s for s in self.settings}
         for setting in settings:
             _lay_over(merged, setting, *Mark)
-        return replace(self, settings=tuple(merged.values()))
+        return type(self)(
+            tuple(merged.values()),
+            self.function_keys,
+            self.certificates,
+            self.unreadable,
+        )
 
     def without_setting(self, name: str, idx: int | None = None) -> Self:
         """Remove one setting; nothing happens if it is not there."""
@@ -273,6 +93,8 @@ class Layer:
 
     def with_function_keys(self, *keys: FunctionKey) -> Self:
         """Set these, overwriting what has the same idx and context; marks stay."""
+        if not keys:
+            return self
         merged: dict[object, FunctionKey] = {k.slot: k for k in self.function_keys}
         for key in keys:
             _lay_over(merged, key, *Mark)
@@ -285,6 +107,8 @@ class Layer:
 
     def with_certificates(self, *entries: CertificateEntry) -> Self:
         """Add these, each certificate once."""
+        if not entries:
+            return self
         merged = dict.fromkeys((*self.certificates, *entries))
         return replace(self, certificates=tuple(merged))
 
@@ -297,7 +121,7 @@ class Layer:
 
     def marked(self, names: Collection[str]) -> Self:
         """The same layer with the settings of these names (lower case) marked."""
-        if not any(s.name.lower() in names for s in self.settings):
+        if not names or not any(s.name.lower() in names for s in self.settings):
             return self
         settings = tuple(
             replace(s, mark=Mark.SECRET) if s.name.lower() in names else s
@@ -346,7 +170,7 @@ class Layer:
                 entry["secret"] = True
                 if s.mark is not Mark.SECRET:
                     entry["guessed"] = True
-                secrets[_setting_key(s.name, s.idx)] = s.value
+                secrets[secret_key(s.name, s.idx)] = s.value
             else:
                 entry["value"] = s.value
             settings.append(entry)
@@ -505,7 +329,8 @@ def parse_slot(text: str) -> tuple[str, int | None]:
     return parse_setting(f"{text}=").slot
 
 
-def _setting_key(name: str, idx: int | None) -> str:
+def secret_key(name: str, idx: int | None) -> str:
+    """Under which name ``Layer.to_plain`` puts a setting's secret value."""
     return f"setting {name}" if idx is None else f"setting {name} {idx}"
 
 
@@ -542,17 +367,28 @@ def _value(item: Mapping[str, Any], secrets: Mapping[str, str], key: str) -> str
     return _text(secrets, key)
 
 
+_ORDINARY = ({"name", "value"}, {"name", "idx", "value"})
+"""What most entries have: no perm, no mark, no secret."""
+
+
 def _read_setting(item: Mapping[str, Any], secrets: Mapping[str, str]) -> Setting:
+    if item.keys() in _ORDINARY:
+        name, value, idx = item["name"], item["value"], item.get("idx")
+        if type(name) is type(value) is str and type(idx) in (int, NoneType):
+            make = setting_of if len(value) <= MAX_KEPT else Setting
+            return make(name, value, idx)
     name = _text(item, "name")
     idx = None if item.get("idx") is None else _number(item["idx"])
     perm = None if item.get("perm") is None else _text(item, "perm")
-    value = _value(item, secrets, _setting_key(name, idx))
+    value = _value(item, secrets, secret_key(name, idx))
     mark = _mark(item)
     sealed_unsaid = item.get("secret") and mark is None and not item.get("guessed")
     if sealed_unsaid and find_known(name) is None:
         # An older linekey did not keep who said so; it may have been the operator.
         mark = Mark.SECRET
-    return Setting(name, value, idx, perm, mark)
+    if item.get("secret") or len(value) > MAX_KEPT:
+        return Setting(name, value, idx, perm, mark)
+    return setting_of(name, value, idx, perm, mark)
 
 
 def _mark(item: Mapping[str, Any]) -> Mark | None:
@@ -582,7 +418,7 @@ def _read_function_key(
 
 
 _KINDS: tuple[tuple[str, Callable[..., Any], Callable[[Any], str]], ...] = (
-    ("settings", _read_setting, lambda s: _setting_key(s.name, s.idx)),
+    ("settings", _read_setting, lambda s: secret_key(s.name, s.idx)),
     ("function_keys", _read_function_key, lambda k: _function_key_key(*k.slot)),
 )
 

@@ -104,6 +104,8 @@ class Identity:
     not_before: datetime | None = None
     not_after: datetime | None = None
     """The narrowest validity of the proved path, aware UTC."""
+    authorities: tuple[str, ...] = field(default=(), repr=False)
+    """SHA-256 of the key of each CA of the proved path, from the leaf's issuer up."""
     inner: tuple[Certificate, ...] = field(default=(), repr=False)
     """The proved path between the leaf and its anchor: what else the phone sent is not
     in it."""
@@ -116,6 +118,9 @@ class Identity:
     own: bool = False
     """By an authority of the operator's own, so no built-in certificate: what the
     catalogue says of those does not count."""
+    model: str | None = None
+    """As the certificate says, if its issuer puts it there (``IdentityRule.model_in``).
+    """
     notes: tuple[str, ...] = ()
     """What the operator should know of a certificate that was accepted, in clauses."""
 
@@ -213,11 +218,25 @@ def _read(
         leaf_sha256=leaf.sha256,
         not_before=max(c.not_before for c in path),
         not_after=min(c.not_after for c in path),
+        authorities=tuple(c.public_key_sha256 for c in path[1:]),
         inner=path[1:-1],
         rule=read.rule.id,
         own=read.own,
+        model=_model_in(leaf, read.rule),
         notes=purpose_notes(path),
     )
+
+
+_MAX_MODEL = 64
+
+
+def _model_in(leaf: Certificate, rule: IdentityRule) -> str | None:
+    """The one printable value there; None where there is none, or it is odd."""
+    values = leaf.subject.values(rule.model_in) if rule.model_in else ()
+    if len(values) != 1 or not values[0].strip():
+        return None
+    text = values[0].strip()
+    return text if text.isprintable() and len(text) <= _MAX_MODEL else None
 
 
 def _read_mac(leaf: Certificate, rule: IdentityRule) -> Mac | tuple[Reason, str] | None:

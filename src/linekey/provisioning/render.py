@@ -26,6 +26,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.pem import to_base64
 from linekey.mac import Mac
 from linekey.provisioning.document import CertificateEntry, FunctionKey, Layer, Setting
+from linekey.words import counted
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 
@@ -93,7 +94,9 @@ def render_document(
         shown = "".join(c for c in model or "" if c.isalnum())
         parts.append(f"<!-- {' '.join(filter(None, (shown, str(mac or ''))))} -->\n")
     if left_out:
-        parts.append(f"<!-- {left_out} settings are left out -->\n")
+        parts.append(
+            f"<!-- {counted(left_out, 'setting is', 'settings are')} left out -->\n"
+        )
     if layer.settings:
         parts.append("<phone-settings>\n")
         parts.extend(map(_setting, layer.settings))

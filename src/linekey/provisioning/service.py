@@ -8,7 +8,7 @@ the two things it names (``record_of``, ``model_of``), and calls ``decide``:
 
     request = Request(method, raw_target, identity, connection, authorization)
     device  = the record of request.record_of
-    shared  = the layers of request.model_of(device)
+    shared  = the layers of request.model_of(device) and of the device's group
     answer  = decide(request, device, shared, site, now)
 
 An answer that comes of a guess at a password (``Answer.guess``) does not leave before
@@ -26,6 +26,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from linekey.mac import Mac
 from linekey.provisioning import digest
@@ -42,7 +43,9 @@ from linekey.provisioning.decision import Decision, Outcome, Reason
 from linekey.provisioning.device import REALM, Device
 from linekey.provisioning.digest import DigestOutcome, DigestResult
 from linekey.provisioning.document import Layer, merge
+from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity
+from linekey.provisioning.pending import TAKEN_BACK, Welcome, waiting_layer
 from linekey.provisioning.render import CONTENT_TYPE, Rendered, render_document
 from linekey.provisioning.resource import (
     CertificateFile,
@@ -61,10 +64,13 @@ PLAIN_TEXT = b"text/plain; charset=utf-8"
 CERTIFICATE = b"application/pkix-cert"
 """RFC 2585 §4.1."""
 
+_NO_WELCOME = Welcome()
+
 _RECORD_TELLS = frozenset(
     {
         Reason.UNKNOWN_PHONE,
         Reason.REVOKED,
+        Reason.CA_NOT_ALLOWED,
         Reason.VENDOR_MISMATCH,
         Reason.GENERATION_NOT_ALLOWED,
         Reason.SHARED_CERTIFICATE,
@@ -85,12 +91,33 @@ _RECORD_TELLS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SharedLayers:
-    """The layers below a device's own. ``version`` tells whether a rendered file is of
-    these: it is the fleet's and the model's version, 0 for one never set."""
+    """The layers below a device's own, and its group. ``version`` tells whether a
+    rendered file is of these: the version of each layer, 0 for one never set."""
 
     fleet: Layer
     model: Layer
-    version: tuple[int, int]
+    version: tuple[int, ...]
+    group: Group | None = None
+    """Of the phone that asks; None: of none, or of one that is not there."""
+    of_group: Layer = field(default_factory=Layer)
+
+    @property
+    def all(self) -> tuple[Layer, Layer, Layer]:
+        """All of them, the lowest first."""
+        return self.fleet, self.of_group, self.model
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What differs wherever these differ."""
+        if self.group is None:
+            return self.version
+        return (*self.version, self.group.name, self.group.version)
+
+    def without_group(self) -> Self:
+        """The same for whoever is in no group."""
+        if self.group is None and not self.of_group:
+            return self
+        return dataclasses.replace(self, group=None, of_group=Layer())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +140,15 @@ class Request:
     def __post_init__(self) -> None:
         found = parse_target(self.raw_target, bases=self.base_paths)
         object.__setattr__(self, "resource", found)
+
+    def is_newcomers(self, device: Device | None, now: datetime) -> bool:
+        """Whether a phone asks that proves itself and has no ``device``.
+
+        Only then ``decide`` looks at its ``welcome``.
+        """
+        if device is not None or self.identity.mac is None:
+            return False
+        return self.identity.is_valid(now)
 
     @property
     def record_of(self) -> Mac | None:
@@ -160,6 +196,9 @@ class Answer:
     brake has to judge, ``right`` or not, before this may leave."""
     right: bool = False
     """Whether the guess was the password of a phone that may have its file."""
+    adopts: Device | None = None
+    """The record that a rule gives the phone that asks: it would open the phone's file.
+    Whoever registers it decides anew; where that cannot be, this answer leaves."""
     otherwise: "Answer | None" = None
     """Set where the answer uses up the device's one-time token, which has to happen in
     one step with the record; this leaves instead if somebody else just used it."""
@@ -172,16 +211,25 @@ def decide(
     site: Site,
     now: datetime,
     verdict: Verdict | None = None,
+    *,
+    welcome: Welcome = _NO_WELCOME,
+    adopted_by: str = "",
 ) -> Answer:
     """Decide a request and make the answer to it. Never raises; ``now`` is aware.
 
     ``device`` is the record of ``request.record_of``, None if there is none; ``shared``
-    are the layers of ``request.model_of(device)``. ``verdict`` is what the brake said
-    to the answer that was made without one.
+    are the layers of ``request.model_of(device)`` and of the device's group.
+    ``verdict`` is what the brake said to the answer that was made without one.
+    ``welcome`` is what the operator wants of the phone if there is no record of it, and
+    ``adopted_by`` the rule that registered it a moment ago.
     """
     resource = request.resource
     if device is not None and device.mac != request.record_of:
         device = None  # a record of somebody else says nothing here
+    if shared.group is not None and (
+        device is None or device.group != shared.group.name
+    ):
+        shared = shared.without_group()
     result = _held_against_password(request, device, site, now)
     factor = None if result is None else SecondFactor(result)
     if verdict is not None and not verdict.read:
@@ -195,7 +243,14 @@ def decide(
         site.rules,
         now,
         method=request.method,
+        group=shared.group,
+        welcome=welcome,
     )
+    if decision.newcomer is not None:
+        return _newcomers_answer(decision, request, welcome, site, now)
+    if adopted_by and decision.reason is Reason.OWN_FILE:
+        detail = "; ".join(filter(None, (f"rule {adopted_by}", decision.detail)))
+        decision = dataclasses.replace(decision, reason=Reason.ADOPTED, detail=detail)
     guess = None
     if result is not None and result.outcome in _GUESSES:
         assert isinstance(resource, PhoneFile)
@@ -217,7 +272,7 @@ def decide(
         guess = None  # granted for something else
     if isinstance(resource, CertificateFile):
         own = device.layer if device else Layer()
-        for layer in (shared.fleet, shared.model, own):
+        for layer in (*shared.all, own):
             for entry in layer.certificates:
                 if entry.certificate.sha256 == resource.sha256:
                     return Answer(decision, 200, entry.certificate.der, CERTIFICATE)
@@ -250,6 +305,38 @@ def decide(
         right=guess is not None,
         otherwise=otherwise,
     )
+
+
+def _newcomers_answer(
+    decision: Decision,
+    request: Request,
+    welcome: Welcome,
+    site: Site,
+    now: datetime,
+) -> Answer:
+    """A waiting file or a refusal; and whom a rule may register instead."""
+    newcomer = decision.newcomer
+    assert newcomer is not None
+    if decision.reason is Reason.WAITING:
+        file = render_document(
+            waiting_layer(newcomer.code, welcome.ask_again_s),
+            firmware=None, mac=newcomer.mac, model=None, blank_secrets=True,
+            certificate_url=lambda _: "",
+        )  # fmt: skip
+        answer = Answer(decision, 200, file.body, CONTENT_TYPE.encode("ascii"))
+    else:
+        answer = _refusal(decision, request, site, now)
+    rule = welcome.rule
+    if not welcome.adopts or rule is None or request.method != "GET":
+        return answer
+    candidate = rule.device(newcomer)
+    trial = authorize(
+        request.identity, request.resource, candidate, request.connection, None,
+        site.rules, now, method=request.method, group=welcome.group,
+    )  # fmt: skip
+    if trial.reason is not Reason.OWN_FILE:
+        return answer
+    return dataclasses.replace(answer, adopts=candidate)
 
 
 def public_refusal(
@@ -348,13 +435,13 @@ def _file(
         assert device is not None
         blank = decision.blank_secrets
         return site.rendered.get(
-            (device.mac, device.version, shared.version, blank),
+            (device.mac, device.version, shared.key, blank),
             lambda: phone_file(device, shared, site.public_url, blank_secrets=blank),
         )
     return site.rendered.get(
-        (resource.model, shared.version),
+        (resource.model, shared.key),
         lambda: render_document(
-            merge(shared.fleet, shared.model),
+            merge(*shared.all),
             firmware=None,
             mac=None,
             model=resource.model,
@@ -373,7 +460,8 @@ def phone_file(
     starred: bool = False,
 ) -> Rendered:
     """Render a phone's own file; ``starred``: to be looked at, its secrets starred."""
-    layer = merge(shared.fleet, shared.model, device.layer)
+    first = (TAKEN_BACK,) if device.waited else ()
+    layer = merge(*first, *shared.all, device.layer)
     return render_document(
         layer.starred() if starred else layer,
         firmware=device.firmware,

@@ -10,6 +10,8 @@ from typing import Any
 from linekey.catalog.known_settings import why_unknown
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, merge
+from linekey.provisioning.group import Group
+from linekey.provisioning.pending import AdoptionRule
 
 
 def device_json(device: Device) -> dict[str, Any]:
@@ -20,6 +22,7 @@ def device_json(device: Device) -> dict[str, Any]:
         "model": device.model,
         "firmware": None if device.firmware is None else str(device.firmware),
         "label": device.label,
+        "group": device.group,
         "state": device.state,
         "revoked_reason": device.revoked_reason,
         "generations": generations_of(device),
@@ -27,6 +30,32 @@ def device_json(device: Device) -> dict[str, Any]:
         "digest_user": None if device.digest is None else device.digest.username,
         "version": device.version,
         "layer": layer_json(device.layer),
+    }
+
+
+def group_json(group: Group, phones: int) -> dict[str, Any]:
+    """Write a group with the number of its phones as JSON values."""
+    allowed = group.authorities
+    return {
+        "name": group.name,
+        "note": group.note,
+        "vendor_cas": None if allowed is None else sorted(allowed),
+        "policies": dict(group.policies),
+        "phones": phones,
+    }
+
+
+def rule_json(rule: AdoptionRule) -> dict[str, Any]:
+    """Write a rule for phones that are expected as JSON values."""
+    return {
+        "name": rule.name,
+        "macs": [str(each) for each in rule.ranges],
+        "count": rule.count,
+        "label": rule.label,
+        "group": rule.group,
+        "model": rule.model,
+        "vendor": rule.vendor,
+        "ask": not rule.adopts,
     }
 
 

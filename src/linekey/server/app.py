@@ -7,8 +7,9 @@ each request, on a resumed session as on a fresh one:
     record → the answer leaves
 
 ``provisioning.service.decide`` alone decides what is answered; here is what waits: the
-registry is looked into, a guess at a password counted (``provisioning.brake``), the
-decision recorded, the answer sent. Only the ASGI TLS
+registry is looked into, a phone that a rule expects registered (``store.adoption``), a
+guess at a password counted (``provisioning.brake``), the decision recorded, the answer
+sent. Only the ASGI TLS
 extension is read, so it works alike at the door and behind a proxy.
 
 Rules: no answer leaves before its decision is on record; where that cannot be done, or
@@ -22,16 +23,20 @@ import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Protocol
 
 from linekey.errors import Cause, CertificateError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Verdict
+from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
 from linekey.provisioning.identity import Identity
+from linekey.provisioning.pending import Adoption, Policy, Welcome, policy_of
 from linekey.provisioning.service import Answer, Request, SharedLayers, Site, decide
 from linekey.server.gate import Gate
+from linekey.settings import PendingSettings
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Authorities, Revision
 from linekey.wire.asgi_tls import ConnectionTls, connection_tls
@@ -57,11 +62,28 @@ class Registry(Protocol):
     async def find(self, mac: Mac, at: Revision) -> Device | None:
         """Return the device."""
 
-    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
-        """Return fleet's and model's layers."""
+    async def layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers:
+        """Return fleet's, group's and model's layers, and the group."""
 
     async def authorities(self, at: Revision) -> Authorities:
         """Return the vendor CAs."""
+
+    async def adoption(self, at: Revision) -> Adoption:
+        """Return the rules for phones that are expected."""
+
+    async def is_refused(self, mac: Mac) -> bool:
+        """Whether the operator refused this phone while it was pending."""
+
+
+class Adopter(Protocol):
+    """What the application asks of ``store.adoption.Adopter``."""
+
+    async def adopt(
+        self, newcomer: Newcomer, rule: str, peer: str, now: datetime
+    ) -> bool:
+        """Register a phone by a rule, if it may be; say whether it was."""
 
 
 class Recorder(Protocol):
@@ -86,7 +108,10 @@ class Brake(Protocol):
 
 
 class ProvisioningApp:
-    """The ASGI application. ``on_decision`` is told of each decision once on record.
+    """The ASGI application.
+
+    ``on_decision`` is told of each decision once it is on record, and how many seconds
+    that took.
 
     ``nonce_keys`` gives keys of at least 16 random bytes, the same in every worker and
     server: the one to make nonces with, then others that are good. ``public_url`` is
@@ -100,16 +125,21 @@ class ProvisioningApp:
         log: Recorder,
         gate: Gate,
         brake: Brake,
+        adopter: Adopter,
+        pending: PendingSettings,
         rules: Rules,
         nonce_keys: Callable[[], tuple[bytes, ...]],
         public_url: str,
         clock: Callable[[], datetime],
-        on_decision: Callable[[LogEntry], None] = lambda _: None,
+        on_decision: Callable[[LogEntry, float], None] = lambda *_: None,
     ) -> None:
         self._registry = registry
         self._log = log
         self._gate = gate
         self._brake = brake
+        self._adopter = adopter
+        self._pending = pending
+        self._policy = Policy(pending.policy)
         self._site = Site(rules, nonce_keys(), public_url)
         self._nonce_keys = nonce_keys
         self._clock = clock
@@ -130,7 +160,7 @@ class ProvisioningApp:
         )
 
     async def _answer(self, scope: Any) -> Answer:
-        now = self._clock()
+        began, now = perf_counter(), self._clock()
         user_agent, authorization = _read_headers(scope)
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
@@ -148,9 +178,16 @@ class ProvisioningApp:
                 device = (
                     None if wanted is None else await self._registry.find(wanted, at)
                 )
-                shared = await self._registry.layers(request.model_of(device), at)
+                shared = await self._registry.layers(
+                    request.model_of(device), at, device.group if device else None
+                )
                 site = self._here(identity)
-                answer = decide(request, device, shared, site, now)
+                if request.is_newcomers(device, now):
+                    answer = await self._newcomers(
+                        request, authorities, shared, site, at, now, scope
+                    )
+                else:
+                    answer = decide(request, device, shared, site, now)
                 if answer.guess is not None:
                     peer = scope["client"] or ("", 0)
                     verdict = await self._brake.judge(
@@ -196,8 +233,47 @@ class ProvisioningApp:
                 answer, line = answer.otherwise, late
         else:
             await self._log.record(line)
-        self._on_decision(line)
+        self._on_decision(line, perf_counter() - began)
         return answer
+
+    async def _newcomers(
+        self,
+        request: Request,
+        authorities: Authorities,
+        shared: SharedLayers,
+        site: Site,
+        at: Revision,
+        now: datetime,
+        scope: Any,
+    ) -> Answer:
+        """The answer to a phone that proves itself and has no record, so far."""
+        identity = request.identity
+        assert identity.mac is not None
+        rule = (await self._registry.adoption(at)).find(identity.mac, identity.vendor)
+        policy = policy_of(identity.authorities, authorities.pending, self._policy)
+        group = None
+        if policy is Policy.ADOPT and rule is not None and rule.group is not None:
+            group = (await self._registry.layers(None, at, rule.group)).group
+        welcome = Welcome(
+            policy,
+            policy.waits and await self._registry.is_refused(identity.mac),
+            rule,
+            group,
+            self._pending.ask_again_s,
+        )
+        answer = decide(request, None, shared, site, now, welcome=welcome)
+        newcomer = answer.decision.newcomer
+        if answer.adopts is None or newcomer is None or rule is None:
+            return answer
+        peer = scope["client"] or ("", 0)
+        if not await self._adopter.adopt(newcomer, rule.name, peer[0], now):
+            return answer
+        at = await self._registry.revision()
+        device = await self._registry.find(identity.mac, at)
+        shared = await self._registry.layers(
+            request.model_of(device), at, device.group if device else None
+        )
+        return decide(request, device, shared, site, now, adopted_by=rule.name)
 
     def _here(self, identity: Identity) -> Site:
         if identity.mac is None:  # else HTTP digest is not looked at

@@ -1,34 +1,76 @@
 """Numbers of all workers together, for ``/metrics``.
 
-Each worker writes its own row of one shared array, and the status page adds the rows
+Each worker writes its own row of one shared array, and ``server.metrics`` adds the rows
 up; no lock, since each cell has one writer and 64 bits are written at once.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Mapping
 from math import inf
 from time import monotonic_ns
-from typing import Any
+from typing import Any, TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector, CollectorRegistry
-
-from linekey.certs.certificate import Certificate
 from linekey.errors import Cause
+from linekey.provisioning.decision import Reason
+from linekey.tls.policy import POLICIES
+from linekey.tls.versions import Version
 from linekey.wire.asgi_edge import FAULT
+from linekey.wire.door.refusal import REFUSALS
 from linekey.wire.readiness import Report
 
-GRANTED, BLANKED, REFUSED = 0, 1, 2
-HANDSHAKES, HANDSHAKES_REFUSED, ACCEPTED, SHED, DROPPED = 3, 4, 5, 6, 7
-CONNECTIONS, HALF_OPEN = 8, 9
-LINES_LOST = {"debug": 10, "info": 11, "warning": 12, "error": 13}
+T = TypeVar("T", bound=Hashable)
+_width = 0
+
+
+def _cells(names: Iterable[T]) -> dict[T, int]:
+    """Give each name the next cell of a row."""
+    global _width
+    found = {name: _width + n for n, name in enumerate(names)}
+    _width += len(found)
+    return found
+
+
+def _cell() -> int:
+    return _cells([""])[""]
+
+
+OTHER = "other"
+_REASONS = (*map(str, Reason), *REFUSALS, OTHER)
+DECIDED = _cells(_REASONS)
+"""Reason → requests decided, by the application or by the door."""
+TURNED_AWAY = _cells(_REASONS)
+"""Reason → handshakes and broken requests that the door refused."""
+NO_TLS = ("", "")
+SERVED = _cells(
+    [
+        *(
+            (version.label, policy.name)
+            for policy in POLICIES.values()
+            for version in Version
+            if policy.min_version <= version <= policy.max_version
+        ),
+        *((version.label, "") for version in Version),
+        NO_TLS,
+    ]
+)
+"""(TLS version, policy) → requests decided on such connections; behind a proxy the
+policy is its own, ``""``, and the version is what it says."""
+LINES_LOST = _cells(("debug", "info", "warning", "error"))
 """Level → lines of the log on stderr that could not be written."""
-SHORT_OF_ROOM = 14
-UNAVAILABLE = {cause: 15 + n for n, cause in enumerate((*map(str, Cause), FAULT))}
+UNAVAILABLE = _cells((*map(str, Cause), FAULT))
 """Cause → answers 503 because of it."""
-_STATE, _STATE_AT, _ASKED_AT = range(15 + len(UNAVAILABLE), 18 + len(UNAVAILABLE))
-_WIDTH = 18 + len(UNAVAILABLE)
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, inf)
+"""Of the histogram of durations: how long a request took at most, in seconds."""
+TOOK = tuple(_cells(BOUNDS_S).values())
+"""For each bound: how many took so long, and longer than the bound before."""
+TOOK_US = _cell()
+"""Microseconds of all requests together."""
+HANDSHAKES, ACCEPTED, SHED, DROPPED = (_cell() for _ in range(4))
+CONNECTIONS, HALF_OPEN, SHORT_OF_ROOM = (_cell() for _ in range(3))
+_STATE, _STATE_AT, _ASKED_AT = (_cell() for _ in range(3))
+_ALIVE_AT, _RENEWALS = (_cell() for _ in range(2))
+_WIDTH = _width
 
 
 class Counters:
@@ -73,6 +115,30 @@ class Counters:
             for start in starts
         ]
 
+    def beat(self, worker: int, *, within_s: float = 0.0) -> None:
+        """Note that a worker lives; ``within_s``: that it is to say so by then.
+
+        The latter is for who starts it, while there is no such process.
+        """
+        self.row(worker).set(_ALIVE_AT, _now_ms() + round(within_s * 1000))
+
+    def silences(self) -> list[float]:
+        """Return for how many seconds each worker has been silent.
+
+        Below zero: it is being started, and has so long yet.
+        """
+        now = _now_ms()
+        starts = range(0, (self._rows - 1) * _WIDTH, _WIDTH)
+        return [(now - self._cells[start + _ALIVE_AT]) / 1000 for start in starts]
+
+    def renewed(self, worker: int) -> None:
+        """Note that a worker has read certificate and key anew, used or not."""
+        self.row(worker).add(_RENEWALS)
+
+    def renewals(self, worker: int) -> int:
+        """Return how often it has."""
+        return int(self._cells[worker * _WIDTH + _RENEWALS])
+
     def total(self, number: int) -> int:
         """Add one number of all workers up."""
         return sum(self._cells[w * _WIDTH + number] for w in range(self._rows))
@@ -100,95 +166,13 @@ class Row:
         """Set what goes up and down."""
         self._cells[self._start + number] = value
 
+    def took(self, seconds: float) -> None:
+        """Count how long a request took."""
+        self.add(TOOK[bisect_left(BOUNDS_S, seconds)])
+        self.add(TOOK_US, round(seconds * 1e6))
+
 
 def count_lost_lines(row: Row, lost: Mapping[str, int]) -> None:
     """Write down what ``wire.standard_streams`` says of this process."""
     for level, count in lost.items():
         row.set(LINES_LOST.get(level, LINES_LOST["error"]), count)
-
-
-class _ServerCollector(Collector):
-    def __init__(
-        self,
-        counters: Counters,
-        certificate: Callable[[], Certificate],
-        clock: Callable[[], datetime],
-        refresh: Callable[[], None],
-    ) -> None:
-        self._refresh = refresh
-        self._counters = counters
-        self._certificate = certificate
-        self._clock = clock
-
-    def collect(self) -> Iterator[Metric]:
-        self._refresh()
-        total = self._counters.total
-        decisions = CounterMetricFamily(
-            "linekey_decisions", "Requests decided, by outcome.", labels=["outcome"]
-        )
-        for outcome, number in (
-            ("granted", GRANTED),
-            ("blanked", BLANKED),
-            ("refused", REFUSED),
-        ):
-            decisions.add_metric([outcome], total(number))
-        yield decisions
-        unavailable = CounterMetricFamily(
-            "linekey_unavailable",
-            "Requests answered 503, by cause: nobody decided on them.",
-            labels=["cause"],
-        )
-        for cause, number in UNAVAILABLE.items():
-            unavailable.add_metric([cause], total(number))
-        yield unavailable
-        lost = CounterMetricFamily(
-            "linekey_log_lines_lost",
-            "Lines of the log on stderr that were not written: nobody read it.",
-            labels=["level"],
-        )
-        for level, number in LINES_LOST.items():
-            lost.add_metric([level], total(number))
-        yield lost
-        for name, text, number in (
-            ("handshakes", "TLS handshakes that ended well.", HANDSHAKES),
-            (
-                "door_refusals",
-                "Handshakes and broken requests that the door refused.",
-                HANDSHAKES_REFUSED,
-            ),
-            ("connections", "TCP connections accepted.", ACCEPTED),
-            ("connections_shed", "Half-open connections closed for others.", SHED),
-            ("refusals_unrecorded", "Refusals that no record was kept of.", DROPPED),
-        ):
-            yield CounterMetricFamily(f"linekey_{name}", text, value=total(number))
-        yield GaugeMetricFamily(
-            "linekey_open_connections", "Connections now.", value=total(CONNECTIONS)
-        )
-        yield GaugeMetricFamily(
-            "linekey_half_open_connections",
-            "Handshakes under way now, from a whole ClientHello.",
-            value=total(HALF_OPEN),
-        )
-        yield GaugeMetricFamily(
-            "linekey_disk_full_workers",
-            "Workers that record decisions about phones only: the disk is full.",
-            value=total(SHORT_OF_ROOM),
-        )
-        left = self._certificate().not_after - self._clock()
-        yield GaugeMetricFamily(
-            "linekey_certificate_expiry_seconds",
-            "Seconds until the server's certificate expires.",
-            value=left.total_seconds(),
-        )
-
-
-def metrics_registry(
-    counters: Counters,
-    certificate: Callable[[], Certificate],
-    clock: Callable[[], datetime],
-    refresh: Callable[[], None] = lambda: None,
-) -> CollectorRegistry:
-    """Return what ``/metrics`` shows; ``refresh`` is called each time before."""
-    registry = CollectorRegistry()
-    registry.register(_ServerCollector(counters, certificate, clock, refresh))
-    return registry

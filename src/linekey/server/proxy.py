@@ -43,7 +43,7 @@ from linekey.tls.suites import Suite, by_name
 from linekey.tls.versions import Version, parse_version
 from linekey.wire.asgi_tls import ConnectionTls
 from linekey.wire.door.refusal import Refusal, cure_of
-from linekey.wire.networks import is_in, parse_networks
+from linekey.wire.networks import is_in, parse_networks, spelled
 from linekey.wire.request_head import place_target, read_host, target_of
 
 MAX_HEADER_BYTES = 16_384
@@ -364,7 +364,7 @@ def _read_suite(value: bytes | None) -> tuple[Suite | None, str | None]:
 def _read_address(value: bytes) -> str:
     try:
         text = value.decode("ascii")
-        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+        return spelled(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
         raise _HeaderError(
             "x-forwarded-for is not one address: the proxy must replace what the client"

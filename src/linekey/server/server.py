@@ -22,10 +22,14 @@ from types import TracebackType
 from typing import Self
 
 from linekey.certs.certificate import Certificate
-from linekey.endpoint import bracketed, host_port
+from linekey.certs.host_names import whole_names
+from linekey.console.forecasting import served_here
+from linekey.console.watch import Watch
+from linekey.endpoint import bracketed, host_port, is_loopback
 from linekey.errors import StorageError
 from linekey.provisioning.authorize import Rules
 from linekey.server import counters as numbers
+from linekey.server.alerting import Alerting
 from linekey.server.app import ProvisioningApp
 from linekey.server.counters import Counters
 from linekey.server.gate import Gate
@@ -37,8 +41,10 @@ from linekey.server.plain_door import PlainDoor
 from linekey.server.preflight.checks import ServerFiles
 from linekey.server.proxy import BehindProxy
 from linekey.server.repeats import WINDOW_S
+from linekey.server.scrape import ScrapeServer
 from linekey.server.worker_state import WorkerState, ready
-from linekey.settings import Settings, is_loopback
+from linekey.settings import Settings
+from linekey.store.adoption import Adopter
 from linekey.store.attempts import AttemptStore
 from linekey.store.database import Database
 from linekey.store.deadline import within
@@ -51,7 +57,8 @@ from linekey.store.servers import Presence
 from linekey.tls.context import Identity as TlsIdentity
 from linekey.tls.engine import ServerContexts, ServerEngine
 from linekey.tls.hello import ClientHello
-from linekey.tls.policy import BEST_VERSION, POLICIES, Policy
+from linekey.tls.policy import BEST_VERSION, PolicyChoice
+from linekey.trust.findings import Finding
 from linekey.wire.descriptors import fitting, needed, raise_soft_limit
 from linekey.wire.door.listener import Door, bind
 from linekey.wire.door.refusal import Refusal
@@ -82,9 +89,10 @@ class ProvisioningServer:
 
     ``listener`` and ``status_listener`` are bound sockets (``listener.bind``); without
     them the settings' addresses are bound here. ``status=False`` leaves the status page
-    to somebody else; balancers are answered only on a ``health_listener``. ``worker``
-    is this process's row in ``counters``. Raises LinekeyError, with the cure, if an
-    address cannot be had or the store not be read.
+    to somebody else, ``alone=False`` the alerts and the numbers' own listener;
+    balancers are answered only on a ``health_listener``. ``worker`` is this process's
+    row in ``counters``. Raises LinekeyError, with the cure, if an address cannot be had
+    or the store not be read.
     """
 
     def __init__(
@@ -97,17 +105,22 @@ class ProvisioningServer:
         status_listener: socket.socket | None = None,
         health_listener: socket.socket | None = None,
         status: bool = True,
+        alone: bool = True,
         counters: Counters | None = None,
         worker: int = 0,
         clock: Callable[[], datetime] = utc_now,
+        findings: Callable[[], Sequence[Finding]] | None = None,
     ) -> None:
         self.settings = settings
+        self._findings = findings
         self.database = database
         self._files = files
+        self._served = partial(served_here, settings.names, lambda: self._files.chains)
         self._given = listener
         self._given_status = status_listener
         self._health_listener = health_listener
         self._with_status = status and settings.status.enabled
+        self._alone = alone
         self.counters = counters or Counters()
         self._row = self.counters.row(worker)
         self._worker = worker
@@ -130,6 +143,8 @@ class ProvisioningServer:
         """Where the status page is, or None."""
         self.api_url: str | None = None
         """Where the API is, without a slash at its end, or None."""
+        self.console_url: str | None = None
+        """Where the console is, or None."""
 
     # Life
 
@@ -166,7 +181,12 @@ class ProvisioningServer:
         await self._read_trust(registry)
         await asyncio.to_thread(self._reserve.fill)
         log = await stack.enter_async_context(
-            DecisionLog(self.database, rules=settings.log, on_short=self._short_of_room)
+            DecisionLog(
+                self.database,
+                rules=settings.log,
+                pending=settings.pending,
+                on_short=self._short_of_room,
+            )
         )
         self._decisions = log
         app = ProvisioningApp(
@@ -174,6 +194,8 @@ class ProvisioningServer:
             log=log,
             gate=self.gate,
             brake=stack.enter_context(AttemptStore(self.database)),
+            adopter=stack.enter_context(Adopter(self.database)),
+            pending=settings.pending,
             rules=Rules(
                 blanked_for_shared=settings.rules.blanked_for_shared,
                 second_factor_without_certificate=(
@@ -186,8 +208,28 @@ class ProvisioningServer:
             clock=self._clock,
             on_decision=self._decided,
         )
+        watch = Watch(self.database, self._served, self._clock)
+        stack.callback(watch.close)
         if self._with_status:
-            await self._start_status(stack)
+            await self._start_status(stack, watch)
+        if self._alone:
+            alerting = Alerting(
+                settings,
+                self.database,
+                chain=lambda: self._files.certificates,
+                outlook=watch.latest,
+                clock=self._clock,
+            )
+            await stack.enter_async_context(alerting)
+            scraped = ScrapeServer(
+                settings,
+                self.database,
+                chain=lambda: self._files.ends_first,
+                counters=self.counters,
+                watch=watch,
+                clock=self._clock,
+            )
+            await stack.enter_async_context(scraped)
         self.door = await stack.enter_async_context(self._make_door(app, listener))
         state = WorkerState(self.counters, self._worker, registry, log)
         speaker = asyncio.get_running_loop().create_task(state.run())
@@ -229,16 +271,17 @@ class ProvisioningServer:
             )
         return Door(
             app,
-            self._engine_for,
+            self,
             listener,
             limits=limits,
-            certificate=lambda: self._files.chain[0],
             on_refused=self._refused,
             balancers=settings.proxy.protocol_from,
             on_trouble=self._unavailable,
         )
 
-    async def _start_status(self, stack: contextlib.AsyncExitStack) -> None:
+    async def _start_status(
+        self, stack: contextlib.AsyncExitStack, watch: Watch
+    ) -> None:
         status = self.settings.status
         listener = self._given_status
         if listener is None:
@@ -249,12 +292,21 @@ class ProvisioningServer:
             self.database,
             listener,
             url=self.url,
-            certificate=lambda: self._files.chain[0],
+            chain=lambda: self._files.ends_first,
+            served=self._served,
             counters=self.counters,
             clock=self._clock,
+            watch=watch,
+            findings=self._findings,
         )
         await stack.enter_async_context(page)
         self.status_url, self.api_url = page.url, page.api_url
+        self.console_url = page.console_url
+
+    @property
+    def files(self) -> ServerFiles:
+        """What is in use."""
+        return self._files
 
     def reload(self, files: ServerFiles) -> None:
         """Use another certificate and key for connections from now on."""
@@ -264,10 +316,15 @@ class ProvisioningServer:
     # What the door asks and tells
 
     def _build_contexts(self) -> ServerContexts | None:
-        if self._files.key is None:
-            return None  # behind a proxy, which has the key
+        identities = [
+            TlsIdentity(files.chain, files.key)
+            for files in self._files.every
+            if files.key is not None
+        ]
+        if not identities:
+            return None  # behind a proxy, which has the keys
         contexts = ServerContexts(
-            TlsIdentity(self._files.chain, self._files.key),
+            *identities,
             verify=self.gate.verify,
             roots=self.gate.roots,
             intermediates=self.gate.intermediates,
@@ -278,13 +335,25 @@ class ProvisioningServer:
             best_version=BEST_VERSION,
             openssl_proves=False,
         )
-        for policy in POLICIES.values():
-            contexts[policy]  # now, and not while a phone waits
+        contexts.make_all()  # now, and not while a phone waits
         return contexts
 
-    def _engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+    @property
+    def _tls(self) -> ServerContexts:
         assert self._contexts is not None, "the door is not behind a proxy"
-        return self._contexts.engine_for(policy, hello)
+        return self._contexts
+
+    def choose(self, hello: ClientHello) -> PolicyChoice:
+        """Choose policy and certificate for a phone (``tls.pump.Server``)."""
+        return self._tls.choose(hello)
+
+    def engine_for(self, choice: PolicyChoice, hello: ClientHello) -> ServerEngine:
+        """Make the engine for one connection (``tls.pump.Server``)."""
+        return self._tls.engine_for(choice, hello)
+
+    def shown(self, choice: PolicyChoice) -> Certificate:
+        """Give the certificate that a phone is shown (``tls.pump.Server``)."""
+        return self._tls.shown(choice)
 
     async def _refused(self, refusals: list[Refusal], dropped: int) -> None:
         if dropped:
@@ -296,7 +365,7 @@ class ProvisioningServer:
             return_exceptions=True,
         )
         for entry, result in zip(entries, results, strict=True):
-            self._row.add(numbers.HANDSHAKES_REFUSED)
+            self._count(numbers.TURNED_AWAY, entry)
             if isinstance(result, StorageError):
                 self._row.add(numbers.DROPPED)
                 self._refusals_dropped += 1
@@ -309,13 +378,18 @@ class ProvisioningServer:
         """Put one refused request on record before it is answered."""
         entry = LogEntry.of_refusal(refusal)
         await self._decisions.record(entry)
-        self._row.add(numbers.REFUSED)
+        self._count(numbers.DECIDED, entry)
         self._tell(entry)
 
-    def _decided(self, entry: LogEntry) -> None:
-        number = {"granted": numbers.GRANTED, "blanked": numbers.BLANKED}
-        self._row.add(number.get(entry.outcome, numbers.REFUSED))
+    def _decided(self, entry: LogEntry, seconds: float) -> None:
+        self._count(numbers.DECIDED, entry)
+        served = (entry.tls_version or "", entry.policy or "")
+        self._row.add(numbers.SERVED.get(served, numbers.SERVED[numbers.NO_TLS]))
+        self._row.took(seconds)
         self._tell(entry)
+
+    def _count(self, cells: dict[str, int], entry: LogEntry) -> None:
+        self._row.add(cells.get(entry.reason, cells[numbers.OTHER]))
 
     def _unavailable(self, cause: str) -> None:
         self._row.add(numbers.UNAVAILABLE[cause])
@@ -415,6 +489,8 @@ class ProvisioningServer:
             rules.stranger_days,
             rules.stranger_lines,
             rules.change_days,
+            self.settings.pending.keep,
+            self.settings.pending.keep_days,
         )
         next_time = 0.0
         while True:
@@ -480,9 +556,7 @@ def public_url(settings: Settings, leaf: Certificate, listener: socket.socket) -
     behind = settings.proxy.behind_proxy
     if behind:
         port = settings.proxy.public_port
-    names: Sequence[str] = settings.names or [
-        name for name in leaf.dns_names if "*" not in name
-    ]
+    names = settings.names or whole_names(leaf)
     name = names[0] if names else "localhost" if host.startswith("/") else host
     if not settings.names and not behind and is_loopback(host):
         name = "localhost" if "localhost" in names else host

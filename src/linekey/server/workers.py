@@ -1,7 +1,8 @@
 """Several processes behind one socket, started again when one dies.
 
-The parent binds the sockets, starts the workers, shows the status page, and waits. All
-workers accept from the same listening socket, so the kernel's one backlog feeds them
+The parent binds the sockets, starts the workers (also a single one, so that it never
+waits for the API), serves status page, console and API, and waits. All workers accept
+from the same listening socket, so the kernel's one backlog feeds them
 and a dying worker loses no waiting connection (with SO_REUSEPORT it would lose its own
 queue). Each worker has its own TLS session tickets, since pyOpenSSL cannot share ticket
 keys: a phone that resumes at another worker makes a whole handshake, and no session
@@ -10,7 +11,8 @@ outlives its worker.
 Rules: a worker that dies is started again, as ``restarts`` says; one whose parent dies
 drains and ends, and leaves the port at once to the next parent. SIGINT and SIGTERM
 drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refuses.
-Signals that come before their handlers wait for them.
+Signals that come before their handlers wait for them. A service manager is told how all
+of them are by the process that it started (``supervision``).
 """
 
 import asyncio
@@ -29,10 +31,14 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
+from linekey.alerts.sender import Sender
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_private_key, private_key_to_pem
+from linekey.console.forecasting import served_here, shut_out
+from linekey.console.watch import Watch
 from linekey.errors import LinekeyError, StorageError
 from linekey.provisioning.ca_rules import rules_of
+from linekey.server.alerting import Alerting
 from linekey.server.counters import Counters, count_lost_lines
 from linekey.server.health import HealthServer
 from linekey.server.logs import configure_logs
@@ -44,8 +50,11 @@ from linekey.server.preflight.checks import (
     read_server_files,
 )
 from linekey.server.preflight.limits import check_descriptors
+from linekey.server.preflight.phones import check_phones
 from linekey.server.restarts import NO_DATABASE, Restarts
+from linekey.server.scrape import ScrapeServer
 from linekey.server.server import ProvisioningServer, public_url, utc_now
+from linekey.server.supervision import START_S, Supervision, beating
 from linekey.server.worker_state import ready
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
@@ -54,6 +63,7 @@ from linekey.store.vendor_cas import VendorCas
 from linekey.trust.findings import Finding
 from linekey.wire.descriptors import hard_limit
 from linekey.wire.process import new_loop, settle_garbage
+from linekey.wire.service_manager import ServiceManager
 from linekey.wire.standard_streams import lost_lines, queued_streams
 
 _log = logging.getLogger("linekey.workers")
@@ -61,6 +71,8 @@ _log = logging.getLogger("linekey.workers")
 _STOP = (signal.SIGINT, signal.SIGTERM)
 _WAIT = (signal.SIGHUP, signal.SIGINT)
 """Signals that wait while a worker starts. SIGTERM ends it even then."""
+RENEW_S = 10.0
+"""Seconds in which every worker is to have read a new certificate."""
 _ORPHANED = 0
 """What is put among the signals when the parent is gone; no signal has this number."""
 
@@ -78,12 +90,17 @@ def inspect_start(
 
     Raises LinekeyError for files that cannot be read or do not fit together.
     """
+    Sender(settings.alerts, state.root)  # which looks at all that it will need
     files = read_server_files(settings, state.root)
     private = []
-    if files.key is not None and settings.key is not None:
-        private.append(state.root / settings.key)
+    if files.key is not None:
+        private += [state.root / path for path in settings.key]
     if settings.status.enabled and settings.status.key is not None:
         private.append(state.root / settings.status.key)
+    if settings.metrics.listen:
+        secret = (settings.metrics.key, settings.metrics.token_file)
+        paths = [state.root / path for path in secret if path is not None]
+        private += [path for path in paths if path.exists()]
     if database.is_sqlite:
         private.append(state.database_file)
     trusted = VendorCas(database).all()
@@ -93,6 +110,7 @@ def inspect_start(
         *check_modes(state.root, private),
         *check_start(settings, files, vendor_cas, now, rules),
         *check_descriptors(settings, hard_limit()),
+        *check_phones(files, lambda: shut_out(database, files.chains, now)),
     ]
     return files, findings
 
@@ -156,59 +174,83 @@ async def serve_here(
     health_listener: socket.socket | None = None,
     counters: Counters | None = None,
     worker: int = 0,
+    manager: ServiceManager | None = None,
     on_started: Callable[[ProvisioningServer], None] = lambda _: None,
 ) -> None:
     """Serve in this process until SIGINT or SIGTERM, then drain.
 
-    A worker drains too when its parent is gone.
+    A worker drains too when its parent is gone, and has no ``manager``: its parent has.
     """
-    async with _signals(*_STOP, signal.SIGHUP) as signals:
-        with _parent_watched(lambda: signals.put_nowait(_ORPHANED)):
-            async with ProvisioningServer(
-                settings,
-                database,
-                files,
-                listener=listener,
-                status_listener=status_listener,
-                health_listener=health_listener,
-                status=status_listener is not None,
-                counters=counters,
-                worker=worker,
-            ) as server:
-                settle_garbage()
-                on_started(server)
-                while (got := await signals.get()) == signal.SIGHUP:
-                    await _reload(server, settings, state, database)
-                if got == _ORPHANED:
-                    # Whoever starts next binds the same port; this one is of no use.
-                    listener.close()
-                    _log.error("the process that started this worker is gone")
-                _log.info("draining: answers under way are finished, then this ends")
+    alone = counters is None
+    counters = counters or Counters()
+    async with contextlib.AsyncExitStack() as stack:
+        signals = await stack.enter_async_context(_signals(*_STOP, signal.SIGHUP))
+        stack.enter_context(_parent_watched(lambda: signals.put_nowait(_ORPHANED)))
+        await stack.enter_async_context(beating(counters, worker))
+        server = ProvisioningServer(
+            settings,
+            database,
+            files,
+            listener=listener,
+            status_listener=status_listener,
+            health_listener=health_listener,
+            status=status_listener is not None,
+            alone=alone,
+            counters=counters,
+            worker=worker,
+            findings=lambda: inspect_start(settings, state, database, utc_now())[1],
+        )
+        await stack.enter_async_context(server)
+        settle_garbage()
+        on_started(server)
+        told = Supervision(
+            manager or ServiceManager(),
+            counters,
+            database,
+            workers=1,
+            expires=lambda: server.files.ends_first[0].not_after,
+        )
+        await stack.enter_async_context(told)
+        while (got := await signals.get()) == signal.SIGHUP:
+            told.reloading()
+            told.reloaded(await _reload(server, settings, state, database))
+            counters.renewed(worker)
+        told.stopping()
+        if got == _ORPHANED:
+            # Whoever starts next binds the same port; this one is of no use.
+            listener.close()
+            _log.error("the process that started this worker is gone")
+        _log.info("draining: answers under way are finished, then this ends")
 
 
 async def _reload(
     server: ProvisioningServer, settings: Settings, state: StateDir, database: Database
-) -> None:
+) -> str:
+    """Take up what is fit; why the old certificate stays, or nothing."""
     # In a thread: files and database are read, and phones do not wait for that.
     files = await asyncio.to_thread(_renewed, settings, state, database)
-    if files is not None:
-        server.reload(files)
-        _log.info("using the certificate that expires %s", files.chain[0].not_after)
+    if isinstance(files, str):
+        return files
+    server.reload(files)
+    for chain in files.chains:
+        end, key = chain[0].not_after, chain[0].key.text
+        _log.info("using the certificate that expires %s (%s)", end, key)
+    return ""
 
 
 def _renewed(
     settings: Settings, state: StateDir, database: Database
-) -> ServerFiles | None:
-    """Read certificate and key anew; None, and a line in the log, if they are unfit."""
+) -> ServerFiles | str:
+    """Read certificate and key anew; if they are unfit, say and log why."""
     try:
         files, findings = inspect_start(settings, state, database, utc_now())
     except LinekeyError as error:
         _log.error("kept the old certificate: %s (%s)", error.message, error.hint)
-        return None
+        return error.message
     refused = [f for f in findings if f.severity == "refused"]
     if refused:
         _log.error("kept the old certificate: %s", refused[0].message)
-        return None
+        return refused[0].message
     return files
 
 
@@ -221,19 +263,22 @@ class _Carried:
 
     chain_der: tuple[bytes, ...]
     key_pem: bytes | None
+    also: "_Carried | None"
 
     @classmethod
     def of(cls, files: ServerFiles) -> Self:
         key = None if files.key is None else private_key_to_pem(files.key)
-        return cls(tuple(c.der for c in files.chain), key)
+        also = None if files.also is None else cls.of(files.also)
+        return cls(tuple(c.der for c in files.chain), key, also)
 
     def files(self) -> ServerFiles:
         chain = tuple(map(Certificate.from_der, self.chain_der))
+        also = None if self.also is None else self.also.files()
         if self.key_pem is None:
-            return ServerFiles(chain, None)
+            return ServerFiles(chain, None, also)
         key = parse_private_key(self.key_pem, own=True)
         assert not isinstance(key, DSAPrivateKey)  # read_server_files refuses it
-        return ServerFiles(chain, key)
+        return ServerFiles(chain, key, also)
 
 
 def _work(
@@ -284,6 +329,7 @@ async def serve_workers(
     listener: socket.socket,
     status_listener: socket.socket | None,
     health_listener: socket.socket | None = None,
+    manager: ServiceManager | None = None,
     on_started: Callable[[str, str | None], None] = lambda url, status_url: None,
 ) -> None:
     """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
@@ -295,16 +341,46 @@ async def serve_workers(
     async with contextlib.AsyncExitStack() as stack:
         signals = await stack.enter_async_context(_signals(*_STOP, signal.SIGHUP))
         status_url = None
+        served = partial(served_here, settings.names, lambda: files.chains)
+        watch = Watch(
+            database,
+            served,
+            utc_now,
+        )
+        stack.callback(watch.close)
+        alerting = Alerting(
+            settings,
+            database,
+            chain=lambda: files.certificates,
+            outlook=watch.latest,
+            clock=utc_now,
+        )
+        await stack.enter_async_context(alerting)
+        scraped = ScrapeServer(
+            settings,
+            database,
+            chain=lambda: files.ends_first,
+            counters=counters,
+            watch=watch,
+            clock=utc_now,
+            refresh=lambda: count_lost_lines(mine, lost_lines()),
+        )
+        await stack.enter_async_context(scraped)
         if status_listener is not None:
             page = ManagementServer(
                 settings,
                 database,
                 status_listener,
                 url=url,
-                certificate=lambda: files.chain[0],
+                chain=lambda: files.ends_first,
+                served=served,
                 counters=counters,
                 clock=utc_now,
                 refresh=lambda: count_lost_lines(mine, lost_lines()),
+                findings=lambda: inspect_start(
+                    settings, database.state, database, utc_now()
+                )[1],
+                watch=watch,
             )
             await stack.enter_async_context(page)
             status_url = page.url
@@ -312,6 +388,13 @@ async def serve_workers(
             await stack.enter_async_context(
                 HealthServer(health_listener, partial(ready, counters))
             )
+        told = Supervision(
+            manager or ServiceManager(),
+            counters,
+            database,
+            workers=settings.workers,
+            expires=lambda: files.ends_first[0].not_after,
+        )
         living: dict[int, multiprocessing.process.BaseProcess] = {}
         # A worker that cannot stay alive takes the others with it.
         stack.callback(_terminate, living)
@@ -321,6 +404,7 @@ async def serve_workers(
 
         async with asyncio.TaskGroup() as group:
             for number in range(settings.workers):
+                counters.beat(number, within_s=START_S)
                 group.create_task(
                     _watch(
                         settings,
@@ -334,24 +418,59 @@ async def serve_workers(
                     )
                 )
             on_started(url, status_url)
+            await stack.enter_async_context(told)
             while True:
                 got = asyncio.create_task(signals.get())
                 ended = asyncio.create_task(stop.wait())
                 await asyncio.wait({got, ended}, return_when=asyncio.FIRST_COMPLETED)
                 ended.cancel()
                 if got.done() and got.result() == signal.SIGHUP:
+                    told.reloading()
                     renewed = await asyncio.to_thread(
                         _renewed, settings, state, database
                     )
-                    if renewed is not None:
+                    if isinstance(renewed, str):
+                        told.reloaded(renewed)
+                    else:
                         files = renewed
-                        for process in living.values():
-                            _send(process, signal.SIGHUP)
+                        told.reloaded(await _renew_all(living, counters))
                     continue
                 got.cancel()
                 break
+            told.stopping()
             stop.set()
             _terminate(living)
+
+
+async def _renew_all(
+    living: dict[int, multiprocessing.process.BaseProcess], counters: Counters
+) -> str:
+    """Let the workers read the certificate; say which of them did not in time.
+
+    One that dies meanwhile is started with the new certificate.
+    """
+    asked = dict(living)
+    before = {number: counters.renewals(number) for number in asked}
+    for process in asked.values():
+        _send(process, signal.SIGHUP)
+
+    def late() -> list[int]:
+        return [
+            number
+            for number, process in asked.items()
+            if living.get(number) is process
+            and counters.renewals(number) == before[number]
+        ]
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RENEW_S):
+            while late():  # noqa: ASYNC110 - other processes write it
+                await asyncio.sleep(0.02)
+    if not (hanging := late()):
+        return ""
+    numbers = ", ".join(map(str, hanging))
+    _log.error("worker %s has not read the new certificate", numbers)
+    return f"worker {numbers} has not read the new one within {RENEW_S:g} s"
 
 
 def _terminate(living: dict[int, multiprocessing.process.BaseProcess]) -> None:
@@ -398,6 +517,7 @@ async def _watch(
                 f"worker {number} cannot stay alive (exit {process.exitcode})",
                 hint="see its messages above",
             )
+        counters.beat(number, within_s=pause + START_S)
         _log.error(
             "worker %d died (exit %s); started again %s",
             number,

@@ -15,10 +15,9 @@ import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from linekey.errors import Cause, StorageError
@@ -36,7 +35,8 @@ from linekey.provisioning.brake import (
 )
 from linekey.store.database import Database
 from linekey.store.deadline import within
-from linekey.store.schema import digest_attempts, digest_places, from_us, to_us
+from linekey.store.schema import digest_attempts, digest_places, from_us
+from linekey.store.tallies import keep, prune, put
 
 MAX_ROWS = 50_000
 """Counts kept, some 150 bytes each."""
@@ -125,7 +125,7 @@ class AttemptStore:
             if right and verdict.read:
                 _move(connection, guess)
             if self._written % PRUNE_EVERY == 0:
-                _prune(connection, now)
+                prune(connection, digest_attempts, now, MAX_ROWS)
             self._written += 1
         return verdict
 
@@ -134,7 +134,8 @@ def forget_attempts(connection: Connection, macs: Iterable[Mac]) -> None:
     """Forget what was counted for devices: new, gone, or with a new password."""
     digits = [mac.digits for mac in macs]
     for table in (digest_attempts, digest_places):
-        connection.execute(sa.delete(table).where(table.c.mac.in_(digits)))
+        if connection.execute(sa.select(table.c.mac).limit(1)).first() is not None:
+            connection.execute(sa.delete(table).where(table.c.mac.in_(digits)))
 
 
 def _lock(connection: Connection, guess: _Guess) -> None:
@@ -176,52 +177,20 @@ def _write(
         tally: Tally = getattr(after, name)
         if tally == getattr(before, name):
             continue
-        gone = tally.forgotten_at(rule)
-        assert tally.at is not None
-        assert gone is not None
-        _put(
+        keep(
             connection,
             digest_attempts,
-            digest_attempts.c.scope,
-            {
-                "scope": guess.scopes[name],
-                "mac": None if name == "source" else guess.mac.digits,
-                "wrong": tally.wrong,
-                "at": to_us(tally.at),
-                "forgotten_at": to_us(gone),
-            },
+            guess.scopes[name],
+            tally,
+            rule,
+            mac=None if name == "source" else guess.mac.digits,
         )
 
 
 def _move(connection: Connection, guess: _Guess) -> None:
-    _put(
+    put(
         connection,
         digest_places,
         digest_places.c.mac,
         {"mac": guess.mac.digits, "source": guess.source, "leaf": guess.leaf},
     )
-
-
-def _put(
-    connection: Connection, table: sa.Table, key: sa.Column[Any], row: dict[str, Any]
-) -> None:
-    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = kind.insert(table).values(row)
-    connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=row))
-
-
-def _prune(connection: Connection, now: datetime) -> None:
-    gone = digest_attempts.c.forgotten_at < to_us(now)
-    connection.execute(sa.delete(digest_attempts).where(gone))
-    count = sa.select(sa.func.count()).select_from(digest_attempts)
-    over = int(connection.execute(count).scalar_one()) - MAX_ROWS
-    if over > 0:
-        # Those that are forgotten first have the fewest wrong answers.
-        first = (
-            sa.select(digest_attempts.c.scope)
-            .order_by(digest_attempts.c.forgotten_at)
-            .limit(over)
-        )
-        connection.execute(
-            sa.delete(digest_attempts).where(digest_attempts.c.scope.in_(first))
-        )

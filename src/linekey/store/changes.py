@@ -14,16 +14,21 @@ import pwd
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from linekey.provisioning.difference import CHANGED, SECRET, Difference
+from linekey.store.many_rows import insert_rows
 from linekey.store.schema import changes, from_us, to_us
 
 HERE = "command line"
 _MAX_WHO, _MAX_SUBJECT = 128, 128
+_WRITTEN = (
+    "at", "who", "place", "action", "subject", "details", "group", "left_group",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,10 @@ class Changed:
     action: str
     subject: str
     details: Sequence[Difference]
+    group: str | None = None
+    """Whose phone or layer it is."""
+    left_group: str | None = None
+    """Whose phone it was before, empty for nobody's; None: the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,30 @@ class ChangeLine:
         }
 
 
+class Moment(NamedTuple):
+    """A place in a list without the lines' numbers: their time, and how many lines of
+    that time came before the place.
+
+    For who is limited to groups: a line's number says how many there are of others.
+    """
+
+    at: int
+    """Microseconds since 1970."""
+    passed: int
+
+
+def newest_first(
+    query: sa.Select[Any], table: sa.FromClause, before: int | Moment | None
+) -> sa.Select[Any]:
+    """Order a query of lines, and have it begin behind one, or at a moment."""
+    if isinstance(before, Moment):
+        query = query.where(table.c.at <= before.at).offset(before.passed)
+        return query.order_by(table.c.at.desc(), table.c.id.desc())
+    if before is not None:
+        query = query.where(table.c.id < before)
+    return query.order_by(table.c.id.desc())
+
+
 def put_on_record(
     connection: Connection,
     actor: Actor,
@@ -86,19 +119,21 @@ def put_on_record(
 ) -> None:
     """Write lines of changes, made ``at`` or now, into the transaction of these."""
     at = at or datetime.now(UTC)
+    us, who, place = to_us(at), actor.who, actor.place
     lines = [
-        {
-            "at": to_us(at),
-            "who": actor.who,
-            "place": actor.place,
-            "action": one.action,
-            "subject": one.subject[:_MAX_SUBJECT],
-            "details": _dump(one.details),
-        }
+        (
+            us,
+            who,
+            place,
+            one.action,
+            one.subject[:_MAX_SUBJECT],
+            _dump(one.details),
+            one.group,
+            one.left_group,
+        )
         for one in done
     ]
-    if lines:
-        connection.execute(sa.insert(changes), lines)
+    insert_rows(connection, changes, _WRITTEN, lines)
 
 
 def hide_values(connection: Connection, names: Collection[str]) -> None:
@@ -137,6 +172,10 @@ class ChangeSearch:
     subject: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    group: str = ""
+    """What belongs to it, or did before."""
+    groups: frozenset[str] | None = None
+    """Only what belongs to one of these groups, and did before, too."""
 
     def where(self) -> list[sa.ColumnElement[bool]]:
         """It as conditions."""
@@ -149,6 +188,14 @@ class ChangeSearch:
             found.append(changes.c.at >= to_us(self.since))
         if self.until is not None:
             found.append(changes.c.at < to_us(self.until))
+        if self.group:
+            its = (changes.c.group == self.group, changes.c.left_group == self.group)
+            found.append(sa.or_(*its))
+        if self.groups is not None:
+            those = sorted(self.groups)
+            left = changes.c.left_group
+            found.append(changes.c.group.in_(those))
+            found.append(sa.or_(left.is_(None), left.in_(those)))
         return found
 
 
@@ -156,13 +203,11 @@ def read_changes(
     connection: Connection,
     search: ChangeSearch,
     *,
-    before: int | None = None,
+    before: int | Moment | None = None,
     limit: int | None = None,
 ) -> list[ChangeLine]:
     """Return the newest lines, newest first; ``before``: older than that line."""
-    wanted = sa.select(changes).where(*search.where()).order_by(changes.c.id.desc())
-    if before is not None:
-        wanted = wanted.where(changes.c.id < before)
+    wanted = newest_first(sa.select(changes).where(*search.where()), changes, before)
     rows = connection.execute(wanted.limit(limit)).all()
     return [
         ChangeLine(
@@ -185,8 +230,11 @@ def count_changes(connection: Connection, search: ChangeSearch) -> int:
 
 
 def _dump(details: Iterable[Difference]) -> str:
-    plain = [one.as_json() for one in details]
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=True)
+    plain = [{"what": what, "from": old, "to": new} for what, old, new in details]
+    try:
+        return to_json(plain).decode()
+    except ValueError:  # half a character in a label
+        return json.dumps(plain, separators=(",", ":"))
 
 
 def _read(text: str) -> list[Difference]:

@@ -59,7 +59,10 @@ def _lines(data: bytes) -> Iterator[str]:
             raise InputError("not a text file", hint='save the table as "CSV UTF-8"')
         if not text:
             return
-        yield from io.StringIO(text, newline="")  # a bare CR ends a line, too
+        if "\r" in text:
+            yield from io.StringIO(text, newline="")  # a bare CR ends a line, too
+        else:
+            yield text
 
 
 def csv_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -70,10 +70,13 @@ class Database:
         self.engine = engine
         self.keys = keys
         self.state = state
-        self.name = _shown(engine.url)
+        self.name = shown(engine.url)
         """What it is, for people; without its password."""
         self.actor = Actor.here()
         """Who stands on record for what is changed through this."""
+        self.within: frozenset[str] | None = None
+        """Groups beyond which nothing is seen or changed through this; None: all of it.
+        What is beyond is as if it were not there."""
         self._path = str(state.database_file)
         self._file = _identity(self._path) if self.is_sqlite else None
 
@@ -95,11 +98,16 @@ class Database:
         """Close all connections that are not in use."""
         self.engine.dispose()
 
-    def acting(self, actor: Actor) -> Self:
-        """Return the same database for somebody else's changes; not to be closed."""
+    def acting(self, actor: Actor, within: frozenset[str] | None = None) -> Self:
+        """Return the same database for somebody else, whose changes these are and who
+        may be limited to groups; not to be closed."""
         other = copy.copy(self)
-        other.actor = actor
+        other.actor, other.within = actor, within
         return other
+
+    def reaches(self, group: str | None) -> bool:
+        """Whether what belongs to a group, or to none, is seen through this."""
+        return self.within is None or group in self.within
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -200,8 +208,8 @@ class Database:
             )
 
 
-def _shown(url: sa.URL) -> str:
-    """The URL for people. libpq takes a password in the query, too."""
+def shown(url: sa.URL) -> str:
+    """Return the URL for people. libpq takes a password in the query, too."""
     return mask_url(url.render_as_string(hide_password=True))
 
 
@@ -217,10 +225,10 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
     if url is None:
         refuse_lost_file(state)
         state.make_private_file(state.database_file)
-        engine = _sqlite_engine(state)
+        engine = _sqlite_engine(state.database_file)
     else:
-        engine = _postgresql_engine(url)
-    name = _shown(engine.url)
+        engine = postgresql_engine(url)
+    name = shown(engine.url)
     try:
         with told_as_storage_error(name):
             with engine.connect() as connection:
@@ -230,7 +238,7 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
                 with within(inf):
                     _migrate(engine, state, name)
         database = Database(engine, keys or KeyRing.open(state), state)
-        _check_key(database)
+        check_key(database)
         with within(inf):
             _seal_old_rows(database)
     except BaseException:
@@ -248,8 +256,7 @@ def _identity(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _sqlite_engine(state: StateDir) -> Engine:
-    path = state.database_file
+def _sqlite_engine(path: Path) -> Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         creator=lambda: _connect_sqlite(path, BUSY_S),
@@ -288,7 +295,11 @@ def _connect_sqlite(path: Path, busy_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _postgresql_engine(url: str) -> Engine:
+def postgresql_engine(url: str) -> Engine:
+    """Return an engine whose waits end; it connects when it is asked.
+
+    Raises InputError for a URL that is not one of PostgreSQL.
+    """
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError:
@@ -314,31 +325,12 @@ def _postgresql_engine(url: str) -> Engine:
 
 
 def _migrate(engine: Engine, state: StateDir, name: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
-    scripts = ScriptDirectory.from_config(config)
-    with _one_at_a_time(engine, state) as connection, contextlib.ExitStack() as undo:
+    with one_at_a_time(engine, state) as connection, contextlib.ExitStack() as undo:
         stage = read_stage(connection, name)
-        try:
-            if stage is not None:
-                scripts.get_revision(stage)
-        except CommandError:
-            raise StorageError(
-                f"{name} was made by a newer linekey (schema {stage!r})",
-                hint="install the newer linekey again",
-            ) from None
-        config.attributes["connection"] = connection
         if stage is None:
             path = state.database_file if engine.dialect.name == "sqlite" else None
             refuse_lost_tables(state, name, path)
-        command.upgrade(config, "head")
+        upgrade(connection, stage, name)
         if stage is None:
             # Last, right before the commit: a key without its database is refused.
             keys = KeyRing.open(state, new=True)
@@ -352,8 +344,43 @@ def _migrate(engine: Engine, state: StateDir, name: str) -> None:
             undo.pop_all()
 
 
+def upgrade(connection: Connection, stage: str | None, name: str) -> None:
+    """Bring the tables from a stage (None: there are none) to the newest.
+
+    The caller holds the lock and the transaction. Raises StorageError for a stage of a
+    newer linekey.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    scripts = ScriptDirectory.from_config(config)
+    try:
+        if stage is not None:
+            scripts.get_revision(stage)
+    except CommandError:
+        raise too_new(name, stage) from None
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def too_new(name: str, stage: str | None) -> StorageError:
+    """Return what is said of a database that a newer linekey made."""
+    return StorageError(
+        f"{name} was made by a newer linekey (schema {stage!r}; this one knows up to "
+        f"{HEAD!r})",
+        hint="install the newer linekey again, or restore the backup that was taken "
+        "before it (docs/howto/roll-back.md)",
+    )
+
+
 @contextmanager
-def _one_at_a_time(engine: Engine, state: StateDir) -> Iterator[Connection]:
+def one_at_a_time(engine: Engine, state: StateDir) -> Iterator[Connection]:
     """Open a transaction that no other process's migration can overlap."""
     with engine.connect() as connection:
         connection = connection.execution_options(linekey_write=True)
@@ -364,18 +391,25 @@ def _one_at_a_time(engine: Engine, state: StateDir) -> Iterator[Connection]:
                 )
                 yield connection
             return
-        lock_path = state.root / ".linekey.db.lock"
-        state.make_private_file(lock_path)
-        descriptor = os.open(lock_path, os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with connection.begin():
-                yield connection
-        finally:
-            os.close(descriptor)
+        with files_locked(state), connection.begin():
+            yield connection
 
 
-def _check_key(database: Database) -> None:
+@contextmanager
+def files_locked(state: StateDir) -> Iterator[None]:
+    """Wait for the lock of whoever makes or replaces linekey.db, and hold it."""
+    lock_path = state.root / ".linekey.db.lock"
+    state.make_private_file(lock_path)
+    descriptor = os.open(lock_path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def check_key(database: Database) -> None:
+    """See that the key file has the key that is in use. Raises StorageError."""
     with database.read() as connection:
         sealed = connection.execute(
             sa.select(meta.c.sealed).where(meta.c.name == "key_check")

@@ -15,6 +15,9 @@ What strangers bring about is counted in the same transaction instead of written
 line (``strangers``): a count on disk is on record. When the disk is full, the reserve
 (``reserve``) gives its room to decisions about phones; strangers' are refused then.
 
+What a registered phone's visit says of it goes into its row (``sightings``) in the same
+transaction, too, and so does that of a pending one (``newcomers``).
+
 A one-time token is used up in the transaction that puts its use on record
 (``record_using_token``): of two requests with the same token, also in two processes,
 one succeeds.
@@ -33,12 +36,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
-from linekey.settings import LogSettings
+from linekey.settings import LogSettings, PendingSettings
+from linekey.store import newcomers, sightings
 from linekey.store.database import Database
 from linekey.store.deadline import within
 from linekey.store.decisions import MAX_ROWS, LogEntry, counting, statements
@@ -96,11 +100,6 @@ class _Item:
     given_up: bool = False
     """Set by the loop; the thread looks before it begins, and before it commits."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether a statement of its own, or none, is all that it takes."""
-        return self.use is None and (self.entry is None or is_kept_whole(self.entry))
-
 
 _Result = bool | StorageError
 
@@ -128,11 +127,14 @@ class DecisionLog:
         database: Database,
         *,
         rules: LogSettings | None = None,
+        pending: PendingSettings | None = None,
         max_waiting: int = MAX_WAITING,
         on_short: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._writer = _Writer(database, rules or LogSettings(), on_short)
+        self._writer = _Writer(
+            database, rules or LogSettings(), pending or PendingSettings(), on_short
+        )
         self._max_waiting = max_waiting
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._waiting: deque[_Item] = deque()  # in the order of the queue
@@ -324,10 +326,15 @@ class _Writer:
     """The thread's connection; opened when it is needed, dropped after an error."""
 
     def __init__(
-        self, database: Database, rules: LogSettings, on_short: Callable[[], None]
+        self,
+        database: Database,
+        rules: LogSettings,
+        pending: PendingSettings,
+        on_short: Callable[[], None],
     ) -> None:
         self._database = database
         self._rules = rules
+        self._keep_pending = pending.keep
         self._on_short = on_short
         self._mark = mark = "?" if database.is_sqlite else "%s"
         self._connection: Any = None
@@ -335,6 +342,8 @@ class _Writer:
         self._reserve = Reserve(database.state.root, size)
         self._short_until = 0.0
         self._minute = Minute()
+        self._lately = sightings.Lately()
+        self._newcomers = newcomers.Newcomers()
         self._spent: set[tuple[int, str]] = set()
         self._use_token = (
             f"UPDATE {devices.name} SET token_used_at = {mark}, "  # noqa: S608
@@ -400,11 +409,15 @@ class _Writer:
         try:
             with told_as_storage_error(self._database.name):
                 if self._database.is_sqlite:
-                    return self._write_sqlite(group)
-                return self._write_postgresql(group)
+                    results = self._write_sqlite(group)
+                else:
+                    results = self._write_postgresql(group)
         except BaseException:
             self._drop()
             raise
+        self._lately.commit()
+        self._newcomers.commit()
+        return results
 
     def close(self) -> None:
         """Close the connection; whatever it had begun is rolled back."""
@@ -421,7 +434,7 @@ class _Writer:
 
     def _write_sqlite(self, group: list[_Item]) -> list[_Result]:
         execute = self._connection.execute
-        if len(group) <= MAX_ROWS and all(item.is_plain for item in group):
+        if all(item.entry is None for item in group):
             # A single statement is a transaction of its own, and the cheapest.
             self._committing = True
             self._fill(execute, group)
@@ -449,6 +462,7 @@ class _Writer:
     ) -> list[_Result]:
         whole: list[LogEntry] = []
         refused: list[LogEntry] = []
+        recorded: list[LogEntry] = []  # both, in the order they came
         results: list[_Result] = []
         counted = short = False
         for entry, use in ((item.entry, item.use) for item in group):
@@ -463,7 +477,8 @@ class _Writer:
                 values = (to_us(entry.at), use.mac.digits, use.token_sha256)
                 answer = execute(self._use_token, values)
                 good = (cursor or answer).rowcount == 1
-                whole.append(entry if good else use.otherwise)
+                entry = entry if good else use.otherwise
+                whole.append(entry)
                 results.append(good)
             elif is_kept_whole(entry):
                 whole.append(entry)
@@ -471,17 +486,37 @@ class _Writer:
             elif entry.mac is None and (short or self.is_short):
                 short = True
                 results.append(_no_room())
+                continue
             else:
                 refused.append(entry)
                 results.append(True)
+            recorded.append(entry)
         if refused:
             whole += self._refusals(execute, refused, cursor)
         rows = [entry.values() for entry in whole]
         for statement, flat in statements(rows, self._mark):
             execute(statement, flat)
+        seen = self._lately.rows(recorded)
+        for start in range(0, len(seen), MAX_ROWS):
+            part = seen[start : start + MAX_ROWS]
+            flat = [value for row in part for value in row]
+            execute(sightings.statement(len(part), self._mark), flat)
+        self._note_newcomers(execute, recorded)
         if not rows and not refused:
             execute(self._prove)
         return results
+
+    def _note_newcomers(
+        self, execute: Callable[..., Any], recorded: list[LogEntry]
+    ) -> None:
+        rows = self._newcomers.rows(recorded)
+        for start in range(0, len(rows), MAX_ROWS):
+            part = rows[start : start + MAX_ROWS]
+            flat = [value for row in part for value in row]
+            execute(newcomers.statement(len(part), self._mark), flat)
+        if rows and self._newcomers.begun >= newcomers.TRIM_EVERY:
+            self._newcomers.begun = 0
+            execute(newcomers.trim(self._mark), (self._keep_pending,))
 
     def _refusals(
         self, execute: Callable[..., Any], refused: list[LogEntry], cursor: Any
@@ -528,7 +563,9 @@ class _Writer:
     def _add_up(self, execute: Callable[..., Any], counted: list[LogEntry]) -> None:
         for (minute, network, _, _), line in self._minute.sums(counted):
             last = (line.times, line.last_at, network, minute)
-            execute(self._counting, (*line.first.values(), *last))
+            # It counts others' refusals, too, whatever group the first one is of.
+            first = replace(line.first, group=None)
+            execute(self._counting, (*first.values(), *last))
         if self._minute.begun >= NETWORKS_A_MINUTE:
             self._minute.begun = 0
             execute(self._trim, (self._rules.stranger_lines,))

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from linekey.catalog.secrecy import mask_url
 from linekey.mac import Mac
-from linekey.provisioning.decision import Reason
+from linekey.provisioning.decision import Newcomer, Reason
 from linekey.store.database import Database
 from linekey.store.schema import decision_log, from_us, to_us
 
@@ -79,6 +79,15 @@ class LogEntry:
     """When the last of them was."""
     network: str | None = None
     """The strangers' network whose refusals are counted; None: a line of its own."""
+    group: str | None = None
+    """Of the phone whose record was looked at, as it was then."""
+    issuer_key_sha256: str | None = None
+    """Of the CA that issued the certificate. Not in the line, but in the phone's row
+    (``sightings``), and so is the next."""
+    certificate_ends_at: datetime | None = None
+    """The first end of validity on the certificate's path."""
+    newcomer: Newcomer | None = None
+    """The pending phone, for its row (``newcomers``)."""
     row_id: int = 0
 
     @classmethod
@@ -112,6 +121,10 @@ class LogEntry:
             vendor=decision.vendor,
             generation=decision.generation,
             certificate_sha256=decision.leaf_sha256,
+            group=decision.group,
+            issuer_key_sha256=decision.issuer_key_sha256,
+            certificate_ends_at=decision.certificate_ends_at,
+            newcomer=decision.newcomer,
             peer=peer[0],
             peer_port=peer[1],
             tls_version=tls_version,
@@ -198,12 +211,14 @@ class LogEntry:
             self.vendor,
             self.generation,
             None if self.user_agent is None else keep(self.user_agent),
+            self.group,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The line as JSON values, with the reason's sentence and cure."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        del plain["row_id"]
+        for name in ("row_id", "issuer_key_sha256", "certificate_ends_at", "newcomer"):
+            del plain[name]
         return {
             "id": self.row_id,
             **plain,
@@ -258,6 +273,7 @@ def read_log(
     *,
     mac: Mac | None = None,
     refused: bool = False,
+    group: str | None = None,
     since: datetime | None = None,
     after: int | None = None,
     limit: int | None = None,
@@ -265,11 +281,12 @@ def read_log(
     """Return the newest lines, oldest first.
 
     ``mac`` finds lines where it is the phone that was proved or the one asked for;
-    ``refused`` leaves out what was granted or blanked; ``since`` is inclusive, and has
+    ``refused`` leaves out what was granted or blanked; ``group`` is that in which the
+    phone was then; ``since`` is inclusive, and has
     what was last counted then; ``after`` is the number of a line; ``limit`` counts from
     the newest. Raises StorageError.
     """
-    wanted = sa.select(decision_log).where(*_where(mac, refused, since))
+    wanted = sa.select(decision_log).where(*_where(mac, refused, group, since))
     if since is not None:
         # So the index on ``at`` is used; by ``id`` the whole log would be read.
         wanted = wanted.order_by(decision_log.c.at.desc())
@@ -288,6 +305,7 @@ def walk_log(
     *,
     mac: Mac | None = None,
     refused: bool = False,
+    group: str | None = None,
     since: datetime | None = None,
     limit: int | None = None,
 ) -> Iterator[LogEntry]:
@@ -298,10 +316,10 @@ def walk_log(
     """
     if limit is not None and limit <= WALKED:
         yield from read_log(
-            database, mac=mac, refused=refused, since=since, limit=limit
+            database, mac=mac, refused=refused, group=group, since=since, limit=limit
         )
         return
-    where = _where(mac, refused, since)
+    where = _where(mac, refused, group, since)
     number = decision_log.c.id
     with database.read() as connection:
         newest = connection.execute(sa.select(sa.func.max(number))).scalar() or 0
@@ -326,30 +344,47 @@ def count_log(
     *,
     mac: Mac | None = None,
     refused: bool = False,
+    group: str | None = None,
     since: datetime | None = None,
 ) -> int:
     """Return how many lines ``read_log`` would find without a limit."""
     query = sa.select(sa.func.count()).select_from(decision_log)
     with database.read() as connection:
-        found = connection.execute(query.where(*_where(mac, refused, since)))
+        found = connection.execute(query.where(*_where(mac, refused, group, since)))
         return int(found.scalar_one())
 
 
 def _where(
-    mac: Mac | None, refused: bool, since: datetime | None
+    mac: Mac | None, refused: bool, group: str | None, since: datetime | None
 ) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if mac is not None:
-        columns = decision_log.c.mac, decision_log.c.target_mac
-        found.append(sa.or_(*(column == mac.digits for column in columns)))
+        found.append(about(mac))
     if refused:
         found.append(decision_log.c.outcome == "refused")
+    if group is not None:
+        found.append(decision_log.c.group == group)
     if since is not None:
         last = sa.func.coalesce(decision_log.c.last_at, decision_log.c.at)
         found.append(last >= to_us(since))
         # A counted line is of one minute.
         found.append(decision_log.c.at >= to_us(since) - 60_000_000)
     return found
+
+
+def about(mac: Mac) -> sa.ColumnElement[bool]:
+    """Condition for the lines in which a phone is the proved one, or the one asked for.
+
+    Two questions, each with an index that answers it.
+    """
+    its, target = decision_log.c.mac, decision_log.c.target_mac
+    own = sa.select(decision_log.c.id).where(its == mac.digits)
+    others = sa.select(decision_log.c.id).where(
+        target == mac.digits,
+        target.is_not(None),
+        sa.or_(its.is_(None), its != target),
+    )
+    return decision_log.c.id.in_(sa.union_all(own, others))
 
 
 def prune_log(
@@ -424,12 +459,16 @@ def counting(mark: str) -> str:
     later = "MAX" if mark == "?" else "GREATEST"
     table = decision_log.name
     return (
-        f"INSERT INTO {table} ({','.join(names)}) "  # noqa: S608 - our own names
+        f"INSERT INTO {table} ({_quoted(names)}) "  # noqa: S608 - our own names
         f"VALUES ({','.join([mark] * len(names))}) "
         "ON CONFLICT (minute, network, kind, reason) WHERE network IS NOT NULL "
         f"DO UPDATE SET times = {table}.times + excluded.times, "
         f"last_at = {later}({table}.last_at, excluded.last_at)"
     )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ",".join(f'"{name}"' for name in names)
 
 
 MAX_ROWS = 64
@@ -447,7 +486,7 @@ def _insert(count: int, mark: str) -> str:
         verb = "INSERT OR ROLLBACK" if mark == "?" else "INSERT"
         # Names of our own columns only; every value is bound.
         statement = (
-            f"{verb} INTO {decision_log.name} ({','.join(COLUMNS)}) VALUES "
+            f"{verb} INTO {decision_log.name} ({_quoted(COLUMNS)}) VALUES "
             + ",".join([row] * count)
         )
         _inserts[count, mark] = statement

@@ -12,7 +12,6 @@ reason, not only the first; what a spreadsheet broke is said to be that; no reas
 repeats the value of a setting, which may be a password.
 """
 
-import difflib
 import re
 from collections.abc import (
     Callable,
@@ -22,25 +21,28 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
-from functools import cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from linekey.catalog.firmware import Firmware
 from linekey.catalog.known_settings import (
     INSIST,
     near_name,
     why_unknown,
     written_with_idx,
 )
-from linekey.catalog.models import Generation, find_model
-from linekey.catalog.vendors import IDENTITY_RULES, LAB_VENDOR
 from linekey.errors import InputError
-from linekey.mac import Mac, parse_mac
+from linekey.mac import Mac
 from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer, Mark, Setting
-from linekey.store.csv_cells import AS_TEXT, EMPTY, KEPT, read_cell, refuse_broken
+from linekey.provisioning.document import Layer, Setting
 from linekey.store.csv_rows import csv_rows
+from linekey.store.device_rows import (
+    DISABLED,
+    LEFT_OUT,
+    Column,
+    Row,
+    RowReader,
+    Slot,
+)
 from linekey.store.foreign_tables import (
     LINE_SETTINGS,
     ForeignTable,
@@ -54,20 +56,12 @@ MAX_PROBLEMS = 1000
 """Rows that are told as bad; what follows is not looked at."""
 
 RECORD_COLUMNS = (
-    "mac", "vendor", "model", "firmware", "label", "state", "revoked_reason",
-    "generations",
+    "mac", "vendor", "model", "firmware", "label", "group", "state",
+    "revoked_reason", "generations",
 )  # fmt: skip
-VENDORS: tuple[str, ...] = tuple(sorted({rule.vendor for rule in IDENTITY_RULES}))
-"""Short names of the vendors whose certificates can be read."""
-
 NOBODY: Final[Mapping[Mac, str]] = MappingProxyType({})
 
 _BRACKETS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\[([0-9]{0,4})\]", re.ASCII)
-_SNOM = ("snom", LAB_VENDOR)
-_SNOM_LIKE = (*_SNOM, "gigaset")
-"""Makers whose phones read the settings that a foreign table's line is turned into."""
-_ALIASES = {"polycom": "poly", "cisco systems": "cisco"}
-"""Makers as other systems call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +71,6 @@ class RowProblem:
     line: int
     reason: str
     cure: str = ""
-
-
-Slot = tuple[str, int | None]
-"""A setting's name and idx."""
-
-
-class Row(NamedTuple):
-    """A phone of a table; of several rows, if it has a row for each line of its own."""
-
-    device: Device
-    """As it is if it is new."""
-    line: int
-    said: frozenset[str]
-    """The record's columns, or ``enabled``, that have a value."""
-    kept: frozenset[Slot] = frozenset()
-    """Settings whose value is to stay as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +103,6 @@ class DeviceTable:
         return slot in self.slots or slot[0] in self.of_lines
 
 
-def parse_vendor(text: str) -> str:
-    """Return a vendor's short name as in ``catalog.vendors``; raises InputError."""
-    name = text.strip().lower()
-    name = _ALIASES.get(name, name)
-    if name in VENDORS:
-        return name
-    near = difflib.get_close_matches(name, VENDORS, n=1)
-    raise InputError(
-        f"unknown vendor: {text!r}",
-        hint=(f"did you mean {near[0]}? " if near else "")
-        + f"one of {', '.join(VENDORS)}",
-    )
-
-
-def parse_model(text: str, vendor: str) -> str:
-    """Return a model's name: the catalogue's for Snom, as written for other vendors.
-
-    Raises InputError for a Snom model that the catalogue has not.
-    """
-    return find_model(text).name if vendor in _SNOM else text.strip()
-
-
 def parse_device_table(
     data: bytes,
     vendor: str = "snom",
@@ -174,13 +130,14 @@ def parse_device_table(
     foreign = recognise_table(header)
     columns = _mark(_columns(header, line, foreign, allow_unknown, in_use), secret)
     by_line = any(c is not None and c.record == "line" for c in columns)
+    reader = RowReader(columns, vendor, vendors)
     found: dict[Mac, Row] = {}
     problems: list[RowProblem] = []
     for line, cells in rows:
-        if not any(cell.strip() for cell in cells):
+        if not any(cells) or not any(cell.strip() for cell in cells):
             continue
         try:
-            row = _row(columns, line, cells, vendor, vendors)
+            row = reader.read(line, cells)
             mac = row.device.mac
             found[mac] = _joined(found[mac], row, by_line) if mac in found else row
             if len(found) > MAX_PHONES:
@@ -229,8 +186,8 @@ def _joined(one: Row, other: Row, by_line: bool) -> Row:
 
 
 def _mark(
-    columns: "list[_Column | None]", secret: Collection[tuple[str, int | None]]
-) -> "list[_Column | None]":
+    columns: "list[Column | None]", secret: Collection[tuple[str, int | None]]
+) -> "list[Column | None]":
     slots = {(c.name, c.idx) for c in columns if c is not None and c.record is None}
     for name, idx in secret:
         if (name, idx) not in slots:
@@ -257,7 +214,7 @@ def _one_phone(one: Device, other: Device) -> bool:
 def _notes(
     foreign: ForeignTable | None,
     header: Sequence[str],
-    columns: "Sequence[_Column | None]",
+    columns: "Sequence[Column | None]",
     devices: Iterable[Device],
 ) -> tuple[str, ...]:
     notes = []
@@ -267,10 +224,10 @@ def _notes(
         read = [
             f"{title} as {column.shown}"
             for title, column in pairs
-            if column is not None and column.record != _LEFT_OUT
+            if column is not None and column.record != LEFT_OUT
             and title.lower() != column.shown
         ]  # fmt: skip
-        left = [t for t, c in pairs if c is not None and c.record == _LEFT_OUT]
+        left = [t for t, c in pairs if c is not None and c.record == LEFT_OUT]
         text = f"read as a table of {foreign.system}"
         text += f": {', '.join(read)}" if read else ""
         notes.append(text + (f"; left out: {', '.join(left)}" if left else ""))
@@ -293,40 +250,13 @@ _HEADER_HINT = (
 )
 
 
-DISABLED = "disabled in the table that was imported"
-"""The reason with which such a device is revoked."""
-_LEFT_OUT = "left out"
-_TRUE = frozenset({"true", "t", "1", "yes", "on", "enabled", "wahr", "ja"})
-_FALSE = frozenset({"false", "f", "0", "no", "off", "disabled", "falsch", "nein"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    record: str | None
-    """A column of the record, or a foreign table's own, or _LEFT_OUT; None: a
-    setting."""
-    name: str = ""
-    idx: int | None = None
-    of_line: bool = False
-    """The idx is the row's column ``line``."""
-    secret: bool = False
-    """Marked as a secret by the operator."""
-
-    @property
-    def shown(self) -> str:
-        if self.record is not None:
-            return self.record
-        idx = "LINE" if self.of_line else self.idx
-        return self.name if idx is None else f"{self.name}[{idx}]"
-
-
 def _columns(
     header: Sequence[str],
     line: int,
     foreign: ForeignTable | None,
     allow_unknown: bool,
     in_use: Callable[[], Collection[Slot]],
-) -> list[_Column | None]:
+) -> list[Column | None]:
     if len(header) > MAX_COLUMNS:
         raise InputError(
             f"line {line}: more than {MAX_COLUMNS} columns",
@@ -338,8 +268,8 @@ def _columns(
             hint="separate them by commas, semicolons or tabs; or write "
             f"sep={mark[0]} as the first line",
         )
-    columns: list[_Column | None] = []
-    seen: set[_Column] = set()
+    columns: list[Column | None] = []
+    seen: set[Column] = set()
     unknown: dict[Slot, str] = {}
     for cell in header:
         title = cell.strip()
@@ -353,7 +283,7 @@ def _columns(
         if column is None:
             columns.append(None)
             continue
-        if column in seen and column.record not in ("label", _LEFT_OUT):
+        if column in seen and column.record not in ("label", LEFT_OUT):
             raise InputError(
                 f"line {line}: column {title!r} is there twice", hint="remove one"
             )
@@ -368,7 +298,7 @@ def _columns(
             hint=f"correct or remove the column; {INSIST} takes it as a phone setting "
             "as it is",
         )
-    if _Column("mac") not in seen:
+    if Column("mac") not in seen:
         raise InputError(f"line {line}: there is no column 'mac'", hint=_HEADER_HINT)
     return columns
 
@@ -384,14 +314,14 @@ def _near_title(lower: str) -> str:
     return near_name("_".join(words), RECORD_COLUMNS)
 
 
-def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
+def _column(title: str, line: int, foreign: ForeignTable | None) -> Column:
     lower = title.lower()
     if lower in RECORD_COLUMNS:
-        return _Column(lower)
+        return Column(lower)
     if foreign is not None and (meant := foreign.columns.get(lower)):
         if meant in LINE_SETTINGS:
-            return _Column(None, meant, of_line=True)
-        return _Column(meant)
+            return Column(None, meant, of_line=True)
+        return Column(meant)
     name, idx = title, None
     if found := _BRACKETS.fullmatch(title):
         name, idx = found[1], int(found[2]) if found[2] else None
@@ -402,7 +332,7 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
         and why_unknown(name, idx) is not None
         and foreign.left_out.fullmatch(lower)
     ):
-        return _Column(_LEFT_OUT)
+        return Column(LEFT_OUT)
     try:
         Setting(name, "", idx)  # a name that no setting can have
     except InputError as error:
@@ -412,167 +342,4 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> _Column:
             + (f"did you mean {near}?" if near else error.message),
             hint=_HEADER_HINT,
         ) from None
-    return _Column(None, name, idx)
-
-
-def _row(
-    columns: Sequence[_Column | None],
-    line: int,
-    cells: Sequence[str],
-    usual_vendor: str,
-    vendors: Mapping[Mac, str],
-) -> Row:
-    if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns) :]):
-        raise InputError(
-            f"{len(cells)} cells, but {len(columns)} columns",
-            hint='put a value that holds the separator between "',
-        )
-    record: dict[str, str] = {}
-    labels: list[str] = []
-    settings: list[tuple[_Column, str]] = []
-    kept: list[_Column] = []
-    for column, written in zip(columns, cells, strict=False):
-        cell = read_cell(written)
-        text = cell.text if cell.exact else cell.text.strip()
-        if column is None:
-            if text:
-                raise InputError(
-                    "a value under a column without a name", hint="name the column"
-                )
-        elif column.record == "label":
-            labels += [text] if text else []
-        elif column.record is not None:
-            record[column.record] = text
-        elif cell == (KEPT, False):
-            kept.append(column)
-        elif cell.text:
-            refuse_broken(cell, column.shown)
-            settings.append((column, "" if cell == (EMPTY, False) else cell.text))
-    if not record.get("mac"):
-        raise InputError("no MAC", hint="every row needs its phone's MAC")
-    mac = _mac(record["mac"])
-    vendor, model = _maker(record, vendors.get(mac, usual_vendor))
-    firmware = record.get("firmware")
-    made = _settings(record, settings, vendor)
-    device = Device(
-        mac=mac,
-        vendor=vendor,
-        model=parse_model(model, vendor) if model else None,
-        firmware=Firmware.parse(firmware) if firmware else None,
-        generations=_generations(record.get("generations", "")),
-        label=", ".join(labels),
-        layer=Layer(tuple({s.slot: s for s in made}.values())),
-    )
-    number = int(record.get("line") or 1)
-    said = {name for name, text in record.items() if text}
-    said |= {"label"} if labels else set()
-    said |= {"vendor", "model"} if "/" in record.get("template", "") else set()
-    return Row(
-        _with_state(device, record),
-        line,
-        _one_value(frozenset(said)),
-        frozenset((c.name, number if c.of_line else c.idx) for c in kept),
-    )
-
-
-@cache
-def _one_value(said: frozenset[str]) -> frozenset[str]:
-    return said  # one object for all rows that say the same things
-
-
-def _with_state(device: Device, record: dict[str, str]) -> Device:
-    enabled = record.get("enabled", "").lower()
-    if enabled and enabled not in _TRUE | _FALSE:
-        raise InputError(
-            f"neither true nor false: {enabled[:20]!r}", hint="write true or false"
-        )
-    if enabled in _FALSE:
-        return replace(device, state="revoked", revoked_reason=DISABLED)
-    state = record.get("state", "").lower()
-    if state not in ("", "active", "revoked"):
-        raise InputError(f"not a state: {state[:20]!r}", hint="write active or revoked")
-    if state == "revoked":
-        reason = record.get("revoked_reason", "")
-        return replace(device, state="revoked", revoked_reason=reason)
-    return device
-
-
-def _generations(text: str) -> frozenset[Generation] | None:
-    try:
-        return frozenset(map(Generation, text.lower().split("+"))) if text else None
-    except ValueError:
-        known = " or ".join(Generation)
-        raise InputError(
-            f"not a generation of certificates: {text[:40]!r}",
-            hint=f"write {known}, or several with + between them",
-        ) from None
-
-
-def _maker(record: dict[str, str], usual: str) -> tuple[str, str | None]:
-    """Vendor and model of a row; ``template`` is a foreign one's ``vendor/model``."""
-    named, model = record.get("vendor"), record.get("model")
-    of_template, slash, template_model = record.get("template", "").partition("/")
-    if slash and not named:
-        named = of_template
-        model = model or template_model
-    return (parse_vendor(named) if named else usual), model
-
-
-def _settings(
-    record: dict[str, str], settings: Sequence[tuple[_Column, str]], vendor: str
-) -> list[Setting]:
-    """The row's settings; those of a foreign table's line only for a phone that reads
-    them."""
-    line = record.get("line") or "1"
-    if not (line.isascii() and line.isdigit() and 1 <= int(line) <= 99):
-        raise InputError(f"not a line: {line[:20]!r}", hint="a number from 1 to 99")
-    snom = vendor in _SNOM_LIKE
-    made = [
-        Setting(
-            column.name,
-            value,
-            int(line) if column.of_line else column.idx,
-            mark=Mark.SECRET if column.secret else None,
-        )
-        for column, value in settings
-        if snom or not column.of_line
-    ]
-    if not snom:
-        return made
-    if server := record.get("server"):
-        made.append(Setting("user_host", server, int(line)))
-    transport = record.get("transport", "").lower()
-    host = record.get("proxy") or record.get("server")
-    if host and transport in ("tls", "tcp", "udp"):
-        port = f":{record['port']}" if record.get("port") else ""
-        value = f"{host}{port};transport={transport}"
-        made.append(Setting("user_outbound", value, int(line)))
-    elif host and record.get("proxy"):
-        made.append(Setting("user_outbound", host, int(line)))
-    return made
-
-
-def _mac(text: str) -> Mac:
-    """Read a row's MAC, and say if a spreadsheet program spoilt it."""
-    try:
-        return parse_mac(text)
-    except InputError:
-        digits = re.sub(r"[^0-9A-Za-z]", "", text)
-        if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]{1,3}", text, re.IGNORECASE):
-            raise InputError(
-                f"a spreadsheet has written the MAC as a number: {text[:40]!r}",
-                hint=AS_TEXT,
-            ) from None
-        if found := re.fullmatch(r"([0-9]{6,12})[.,]0{1,3}", text):
-            raise InputError(
-                f"a spreadsheet has written the MAC as a number: {text!r}",
-                hint=f"if it is {Mac(found[1].zfill(12))}, write that; mark the column "
-                "as text before the table is opened",
-            ) from None
-        if re.fullmatch(r"[0-9A-Fa-f]{6,11}", digits) and digits == text:
-            raise InputError(
-                f"a spreadsheet has taken zeros from the MAC's beginning: {text!r}",
-                hint=f"if it is {Mac(digits.upper().zfill(12))}, write that; mark the "
-                "column as text before the table is opened",
-            ) from None
-        raise
+    return Column(None, name, idx)

@@ -16,7 +16,8 @@ from linekey.catalog.known_settings import why_unknown
 from linekey.errors import InputError
 from linekey.provisioning.device import Device
 from linekey.store.csv_cells import EMPTY, KEPT, write_cell
-from linekey.store.device_csv import MAX_COLUMNS, RECORD_COLUMNS, Slot
+from linekey.store.device_csv import MAX_COLUMNS, RECORD_COLUMNS
+from linekey.store.device_rows import Slot
 
 
 def table_rows(
@@ -73,6 +74,7 @@ def _record(device: Device) -> list[str]:
         device.model or "",
         "" if device.firmware is None else str(device.firmware),
         device.label,
+        device.group or "",
         device.state,
         device.revoked_reason,
         "" if generations is None else "+".join(sorted(generations)),

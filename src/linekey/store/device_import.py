@@ -21,8 +21,11 @@ from sqlalchemy.engine import Connection
 from linekey.errors import InputError
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Setting
-from linekey.store.device_csv import DISABLED, DeviceTable, Row, RowProblem
+from linekey.store.device_csv import DeviceTable, RowProblem
+from linekey.store.device_rows import DISABLED, Row
 from linekey.store.devices import Change, Devices, Done
+from linekey.store.known_groups import known_groups, no_group
+from linekey.words import counted
 
 REMOVED_UNASKED = 10
 """``sync`` removes one phone in so many without being told how many it may."""
@@ -76,7 +79,7 @@ def import_table(
         )
 
     def parts(connection: Connection) -> Iterator[list[Change]]:
-        problems = list(table.problems)
+        problems = [*table.problems, *_without_group(table, connection)]
         if how is How.SYNC and not problems:
             there = devices.macs(connection)
             gone = sorted(there - {row.device.mac for row in table.rows})
@@ -117,7 +120,8 @@ def too_many(removed: int, before: int, allowed: int | None) -> bool:
 
 def _too_many(removed: int, before: int) -> InputError:
     return InputError(
-        f"{removed} of {before} phones are not in the table and would be removed",
+        f"{removed:,} of {counted(before, 'phone')} "
+        f"{'is' if removed == 1 else 'are'} not in the table and would be removed",
         hint=f"if that is meant: --allow-removals {removed}; --dry-run lists them; "
         "--update removes none",
     )
@@ -130,6 +134,15 @@ def _registered(row: Row) -> RowProblem:
         f"{mac} is registered already",
         "--update changes it; --skip-registered skips it",
     )
+
+
+def _without_group(table: DeviceTable, connection: Connection) -> list[RowProblem]:
+    """The first row of each group that is not there."""
+    first = {row.device.group: row.line for row in reversed(table.rows)}
+    known = known_groups(connection)
+    missing = {name for name in first if name} - known
+    errors = [(first[name], no_group(name, known)) for name in missing]
+    return [RowProblem(line, error.message, error.hint) for line, error in errors]
 
 
 def _laid_over(
@@ -148,26 +161,40 @@ def _laid_over(
     if before is None:
         return new
     given = {s.slot: s for s in new.layer.settings}
-    layer = before.layer.with_settings(
-        *(_setting(s, own.get(slot)) for slot, s in given.items())
-    )
+    differing = [s for s in given.values() if not _says(s, own.get(s.slot))]
+    layer = before.layer
+    if differing:
+        layer = layer.with_settings(*(_setting(s, own.get(s.slot)) for s in differing))
     if whole:
         for slot in own.keys() - given.keys() - row.kept:
             if table.tells(slot):
                 layer = layer.without_setting(*slot)
     fields: dict[str, Any] = {
         name: getattr(new, name)
-        for name in ("vendor", "model", "firmware", "label", "generations")
+        for name in ("vendor", "model", "firmware", "label", "group", "generations")
         if name in row.said or (whole and name in table.columns and name != "vendor")
     }
-    return _with_state(replace(before, layer=layer, **fields), row, table)
+    device = before
+    if layer is not before.layer or any(
+        getattr(before, name) != value for name, value in fields.items()
+    ):
+        device = replace(before, layer=layer, **fields)
+    return _with_state(device, row, table)
+
+
+def _says(given: Setting, old: Setting | None) -> bool:
+    """Whether what is there says what the table says; most of it does."""
+    return (
+        old is not None and old.value == given.value and given.mark in (None, old.mark)
+    )
 
 
 def _setting(given: Setting, old: Setting | None) -> Setting:
     """What is there with the table's value; perm and mark are no matter of a table."""
     if old is None:
         return given
-    return replace(old, value=given.value, mark=given.mark or old.mark)
+    mark = given.mark or old.mark
+    return Setting(old.name, given.value, old.idx, old.perm, mark)
 
 
 def _with_state(device: Device, row: Row, table: DeviceTable) -> Device:

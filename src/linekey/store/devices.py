@@ -5,7 +5,8 @@ counter, and so is seen by every worker at its next request.
 
 Rules: a change reads the device inside its own transaction, so two operators at once
 cannot lose each other's work. A one-time token is shown once, when it is made; the
-database has its hash.
+database has its hash. Through a database that is limited to groups (``within``) other
+phones are not there, none is added, and none leaves these groups.
 """
 
 import secrets
@@ -24,10 +25,21 @@ from linekey.provisioning.difference import Difference, between_devices
 from linekey.store.attempts import forget_attempts
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
-from linekey.store.marks import keep_marks
-from linekey.store.records import DEVICE_COLUMNS, device_values, read_device
+from linekey.store.device_places import Places, count, places, places_and_total
+from linekey.store.known_groups import known_groups, no_group
+from linekey.store.many_rows import insert_rows, update_rows
+from linekey.store.marks import check_marks, keep_marks
+from linekey.store.newcomers import NEVER, came_from, no_longer_pending
+from linekey.store.records import (
+    DEVICE_COLUMNS,
+    device_row,
+    differing_columns,
+    read_device,
+)
 from linekey.store.schema import devices, revision, to_us
 from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection, own_settings
+from linekey.store.sightings import forget_sightings
+from linekey.words import counted
 
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
 _SEALED = {"layer": sa.literal("{}"), "sealed": sa.null(), "digest_username": sa.null()}
@@ -56,6 +68,16 @@ class Change(NamedTuple):
         return "remove" if self.after is None else "change"
 
     @property
+    def of_groups(self) -> tuple[str | None, str | None]:
+        """Whose it is now, and whose it was, as ``Changed`` has them."""
+        before = self.before.group if self.before else None
+        after = self.after.group if self.after else None
+        if self.action != "change" or before == after:
+            return after or before, None
+        # Nobody who is limited to groups is told of what left all of them.
+        return after or before, (before if after else None) or ""
+
+    @property
     def new_digest(self) -> bool:
         """Whether the device is new, gone, or has another password for digest."""
         before, after = self
@@ -68,6 +90,15 @@ class Done(NamedTuple):
     mac: Mac
     action: Literal["add", "change", "remove"]
     details: tuple[Difference, ...] = ()
+
+
+class _Written(NamedTuple):
+    """Changes as they were written, and what differs in each."""
+
+    changes: list[Change]
+    differences: list[tuple[Difference, ...]]
+    fresh: bool
+    """Whether a name was marked as a secret for the first time (``marks.Kept``)."""
 
 
 class Devices:
@@ -132,29 +163,54 @@ class Devices:
 
         Raises InputError for a cursor of another order.
         """
-        columns = order.columns(self._database.is_sqlite)
-        read = _COLUMNS if layers else _WITHOUT_LAYER
-        query = sa.select(*read, devices.c.changed_at).where(*self._where(wanted))
-        if cursor is not None:
-            place = sa.tuple_(*order.read_cursor(cursor))
-            here = sa.tuple_(*columns)
-            query = query.where(here < place if order.descending else here > place)
-        query = query.order_by(*(c.desc() if order.descending else c for c in columns))
         with self._database.read() as connection:
-            rows = connection.execute(query.limit(limit + 1)).all()
-        found = [read_device(row[:-1], self._database.keys) for row in rows[:limit]]
-        more = len(rows) > limit
-        return found, order.cursor(order.place_of(rows[limit - 1])) if more else None
+            where = self._where(wanted)
+            found = places(connection, where, order, cursor, limit + 1)
+            return self._records(connection, found, order, limit, layers=layers)
+
+    def page_and_total(
+        self, wanted: Selection, order: Order, cursor: str | None, limit: int
+    ) -> tuple[list[Device], str | None, int]:
+        """``page``, and how many devices the whole list has."""
+        with self._database.read() as connection:
+            where = self._where(wanted)
+            found, total = places_and_total(connection, where, order, cursor, limit + 1)
+            return *self._records(connection, found, order, limit), total
+
+    def _records(
+        self,
+        connection: Connection,
+        found: Places,
+        order: Order,
+        limit: int,
+        *,
+        layers: bool = True,
+    ) -> tuple[list[Device], str | None]:
+        """The devices of ``limit`` places, and the cursor if there are more places."""
+        read = sa.select(*(_COLUMNS if layers else _WITHOUT_LAYER))
+        macs = [place[-1] for place in found[:limit]]
+        rows = {
+            row.mac: row
+            for start in range(0, len(macs), _CHUNK)
+            for row in connection.execute(
+                read.where(devices.c.mac.in_(macs[start : start + _CHUNK]))
+            )
+        }
+        listed = [read_device(rows[mac], self._database.keys) for mac in macs]
+        return listed, order.cursor(found[limit - 1]) if len(found) > limit else None
 
     def count(self, wanted: Selection = EVERYTHING) -> int:
         """Return how many devices there are."""
-        query = sa.select(sa.func.count()).select_from(devices)
         with self._database.read() as connection:
-            found = connection.execute(query.where(*self._where(wanted)))
-            return int(found.scalar_one())
+            return count(connection, self._where(wanted))
 
     def _where(self, wanted: Selection) -> list[sa.ColumnElement[bool]]:
-        return wanted.clauses(self._database.is_sqlite)
+        database = self._database
+        return [*self._reached(), *wanted.clauses(database.is_sqlite, database.within)]
+
+    def _reached(self) -> list[sa.ColumnElement[bool]]:
+        within = self._database.within
+        return [] if within is None else [devices.c.group.in_(sorted(within))]
 
     def add(self, device: Device, now: datetime) -> Device:
         """Add one device. Raises InputError if its MAC is registered already."""
@@ -183,11 +239,13 @@ class Devices:
         now: datetime,
         *,
         dry_run: bool = False,
+        registers: bool = False,
     ) -> list[Done]:
         """Make all changes that ``parts`` yields in one transaction; say what differs.
 
         ``parts`` reads by the transaction's connection, and what it raises undoes all.
-        A change that changes nothing is left out. With ``dry_run`` nothing is written.
+        A change that changes nothing is left out. With ``dry_run`` nothing is written;
+        with ``registers`` who is limited to groups may add phones to these, too.
         """
         done: list[Done] = []
         fresh = False
@@ -195,10 +253,13 @@ class Devices:
         with begin() as connection:
             for part in parts(connection):
                 real = [pair for pair in part if pair.before != pair.after]
-                if not dry_run:
-                    real, marked = self._write(connection, real, now)
-                    fresh |= marked
-                done += [_done(pair) for pair in real]
+                if dry_run:
+                    self._check_writing(connection, real, registers)
+                    done += [_done(pair, between_devices(*pair)) for pair in real]
+                else:
+                    written = self._write(connection, real, now, registers)
+                    fresh |= written.fresh
+                    done += map(_done, real, written.differences)
         if fresh:
             self._database.forget_deleted()
         return done
@@ -224,11 +285,12 @@ class Devices:
             changed = replace(how(before), mac=mac)
             if changed == before:
                 return before
-            (written,), fresh = self._write(connection, [Change(before, changed)], now)
-        if fresh:
+            written = self._write(connection, [Change(before, changed)], now)
+        if written.fresh:
             self._database.forget_deleted()
-        assert written.after is not None
-        return written.after
+        (after,) = (change.after for change in written.changes)
+        assert after is not None
+        return after
 
     def change_all(
         self,
@@ -255,6 +317,17 @@ class Devices:
                 seen(len(part))
 
         return self.apply(parts, now, dry_run=dry_run)
+
+    def change_within(
+        self,
+        connection: Connection,
+        wanted: Selection,
+        how: Callable[[Device], Device],
+        now: datetime,
+    ) -> None:
+        """Change all devices of a selection in a transaction that is under way."""
+        for part in self._parts(connection, wanted):
+            self._write(connection, [Change(d, how(d)) for d in part], now)
 
     def revoke(self, mac: Mac, reason: str, now: datetime) -> Device:
         """Revoke a device: from the next request on it gets nothing.
@@ -303,61 +376,116 @@ class Devices:
         return token
 
     def _write(
-        self, connection: Connection, changes: Sequence[Change], now: datetime
-    ) -> tuple[list[Change], bool]:
-        """Write changes, the only place that does, and return them as written.
-
-        And whether a name was marked as a secret for the first time (``Kept``).
-        """
+        self,
+        connection: Connection,
+        changes: Sequence[Change],
+        now: datetime,
+        registers: bool = False,
+    ) -> _Written:
+        """Write changes, the only place that does."""
         keys = self._database.keys  # sealed under the change's lock: see its docstring
-        version = _version(connection)
+        version = counter_of(connection)
+        self._check_groups(connection, changes, registers)
+        came = no_longer_pending(connection, [c.mac for c in changes if not c.before])
         new = [after for _, after in changes if after is not None]
         old = [before for before, after in changes if before and after]
         kept, fresh = keep_marks(
-            connection, keys, [d.layer for d in new], now, [d.layer for d in old]
+            connection,
+            keys,
+            [d.layer for d in new],
+            now,
+            [d.layer for d in old],
+            may_mark=self._database.within is None,
         )
         layers = iter(kept)
         written = [
             Change(
                 before,
-                after and replace(after, version=version, layer=next(layers)),
+                after
+                and replace(
+                    after,
+                    version=version,
+                    layer=next(layers),
+                    waited=after.waited or came.get(after.mac, NEVER).waited,
+                ),
             )
             for before, after in changes
         ]
-        also = {"changed_at": to_us(now)}
-        added, changed = (
-            [
-                device_values(after, keys) | also
-                for before, after in written
-                if after is not None and (before is None) is is_new
-            ]
-            for is_new in (True, False)
+        at = to_us(now)
+        added = [after for before, after in written if after and before is None]
+        insert_rows(
+            connection,
+            devices,
+            (*DEVICE_COLUMNS, "changed_at"),
+            [(*device_row(device, DEVICE_COLUMNS, keys), at) for device in added],
         )
-        if added:
-            connection.execute(sa.insert(devices), added)
-        if changed:
-            names = [name for name in changed[0] if name != "mac"]
-            connection.execute(
-                sa.update(devices)
-                .where(devices.c.mac == sa.bindparam("its_mac"))
-                .values({name: sa.bindparam(name) for name in names}),
-                [row | {"its_mac": row.pop("mac")} for row in changed],
-            )
+        changed = [(before, after) for before, after in written if before and after]
+        names = differing_columns(changed)
+        update_rows(
+            connection,
+            devices.c.mac,
+            (*names, "changed_at"),
+            [
+                (*device_row(after, names, keys), at, after.mac.digits)
+                for _, after in changed
+            ],
+        )
         if gone := [change.mac for change in written if change.after is None]:
             connection.execute(
                 sa.delete(devices).where(devices.c.mac.in_([m.digits for m in gone]))
             )
-        forget_attempts(connection, [c.mac for c in written if c.new_digest])
+            forget_sightings(connection, gone)
+        if new_digests := [c.mac for c in written if c.new_digest]:
+            forget_attempts(connection, new_digests)
+        differences = [between_devices(*c) + came_from(came, c.mac) for c in written]
         put_on_record(
             connection,
             self._database.actor,
             (
-                Changed(c.action, f"device {c.mac}", between_devices(*c))
-                for c in written
+                Changed(
+                    change.action, f"device {change.mac}", details, *change.of_groups
+                )
+                for change, details in zip(written, differences, strict=True)
             ),
             now,
         )
-        return written, fresh
+        return _Written(written, differences, fresh)
+
+    def _check_writing(
+        self, connection: Connection, changes: Sequence[Change], registers: bool
+    ) -> None:
+        """Raise what ``_write`` would, and write nothing."""
+        self._check_groups(connection, changes, registers)
+        check_marks(
+            connection,
+            [after.layer for _, after in changes if after],
+            [before.layer for before, after in changes if before and after],
+            may_mark=self._database.within is None,
+        )
+
+    def _check_groups(
+        self, connection: Connection, changes: Sequence[Change], registers: bool
+    ) -> None:
+        """Refuse what would put a device where it cannot be. Raises InputError."""
+        within = self._database.within
+        moved = {
+            after.group
+            for before, after in changes
+            if after and (before is None or before.group != after.group)
+        }
+        if within is not None and not registers and any(not c.before for c in changes):
+            raise InputError(
+                "no phone is registered by who is limited to groups",
+                hint="who may see all phones registers it, in one of these groups",
+            )
+        if within is not None and None in moved:
+            raise InputError(
+                f"a phone stays in one of the groups {', '.join(sorted(within))}",
+                hint="leave the group out, or name one of these",
+            )
+        named = {group for group in moved if group}
+        if named and (missing := sorted(named - known_groups(connection, within))):
+            raise no_group(missing[0], known_groups(connection, within), within)
 
     def _check(
         self, connection: Connection, wanted: Selection, expected: int | None
@@ -371,11 +499,10 @@ class Devices:
                 )
         if expected is None:
             return
-        query = sa.select(sa.func.count()).select_from(devices)
-        count = connection.execute(query.where(*self._where(wanted))).scalar_one()
-        if count != expected:
+        found = count(connection, self._where(wanted))
+        if found != expected:
             raise InputError(
-                f"meanwhile it is {count} phones, no longer {expected}",
+                f"meanwhile it is {counted(found, 'phone')}, no longer {expected}",
                 hint="nothing was changed; look at them again",
             )
 
@@ -396,19 +523,21 @@ class Devices:
     def those(self, connection: Connection, macs: Sequence[Mac]) -> dict[Mac, Device]:
         """Return those of up to some hundred MACs that are registered."""
         wanted = devices.c.mac.in_([mac.digits for mac in macs])
-        rows = connection.execute(sa.select(*_COLUMNS).where(wanted)).all()
+        query = sa.select(*_COLUMNS).where(wanted, *self._reached())
+        rows = connection.execute(query).all()
         found = [read_device(row, self._database.keys) for row in rows]
         return {device.mac: device for device in found}
 
     def macs(self, connection: Connection) -> frozenset[Mac]:
         """Return the MACs of all devices."""
-        rows = connection.execute(sa.select(devices.c.mac)).scalars()
-        return frozenset(map(Mac, rows))
+        query = sa.select(devices.c.mac).where(*self._reached())
+        return frozenset(map(Mac, connection.execute(query).scalars()))
 
     def vendors(self) -> dict[Mac, str]:
         """Return the vendor of each device."""
+        query = sa.select(devices.c.mac, devices.c.vendor).where(*self._reached())
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(devices.c.mac, devices.c.vendor)).all()
+            rows = connection.execute(query).all()
         return {Mac(row.mac): row.vendor for row in rows}
 
     def slots(self, wanted: Selection = EVERYTHING) -> list[tuple[str, int | None]]:
@@ -424,25 +553,26 @@ class Devices:
 
     def _read(self, connection: Connection, mac: Mac) -> Device | None:
         wanted = sa.select(*_COLUMNS).where(devices.c.mac == mac.digits)
-        row = connection.execute(wanted).first()
+        row = connection.execute(wanted.where(*self._reached())).first()
         return None if row is None else read_device(row, self._database.keys)
 
     def _registered(self, connection: Connection, macs: list[str]) -> frozenset[Mac]:
         found: set[Mac] = set()
         for start in range(0, len(macs), _CHUNK):
             part = macs[start : start + _CHUNK]
-            query = sa.select(devices.c.mac).where(devices.c.mac.in_(part))
+            query = sa.select(devices.c.mac).where(
+                devices.c.mac.in_(part), *self._reached()
+            )
             found.update(Mac(digits) for digits in connection.execute(query).scalars())
         return frozenset(found)
 
 
-def _version(connection: Connection) -> int:
+def counter_of(connection: Connection) -> int:
     """Return the version of what is changed now: the registry's counter.
 
     So it rises with every change, also when a device is removed and added again.
     """
-    counter = connection.execute(sa.select(revision.c.registry)).scalar_one()
-    return int(counter)
+    return int(connection.execute(sa.select(revision.c.registry)).scalar_one())
 
 
 def _unknown(mac: Mac) -> InputError:
@@ -463,6 +593,6 @@ def _named(macs: frozenset[Mac]) -> str:
     return named + (f" and {len(macs) - 10} more" if len(macs) > 10 else "")
 
 
-def _done(change: Change) -> Done:
-    details = between_devices(*change) if change.action == "change" else ()
+def _done(change: Change, differences: tuple[Difference, ...]) -> Done:
+    details = differences if change.action == "change" else ()
     return Done(change.mac, change.action, details)

@@ -16,7 +16,8 @@ from linekey.errors import InputError
 from linekey.provisioning.device import Device, DigestCredential, State
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import Layer, Setting
-from linekey.store.device_csv import parse_model, parse_vendor
+from linekey.provisioning.group import parse_group
+from linekey.store.device_rows import parse_model, parse_vendor
 
 
 class Stay(Enum):
@@ -36,6 +37,8 @@ class DeviceEdit:
     model: str | Stay | None = STAY
     firmware: str | Stay | None = STAY
     label: str | Stay = STAY
+    group: str | Stay | None = STAY
+    """Empty or None: in none."""
     generations: Collection[Generation] | Stay | None = STAY
     digest: DigestCredential | Stay | None = STAY
     no_token: bool = False
@@ -51,30 +54,35 @@ class DeviceEdit:
         """Make one of options, of which None says that they were not given."""
         return cls(**{name: v for name, v in values.items() if v is not None})
 
-    def apply(self, device: Device) -> Device:
-        """Return the changed record."""
-        layer = without(device.layer, self.unset, str(device.mac))
-        device = replace(device, layer=layer.with_settings(*self.settings))
+    def apply(self, device: Device, **new: Any) -> Device:
+        """Return the changed record; ``new`` are fields that change, too."""
+        if self.unset or self.settings:
+            layer = new.get("layer", device.layer)
+            layer = without(layer, self.unset, str(device.mac))
+            new["layer"] = layer.with_settings(*self.settings)
+        vendor = device.vendor
         if self.vendor is not STAY:
-            device = replace(device, vendor=parse_vendor(self.vendor))
+            new["vendor"] = vendor = parse_vendor(self.vendor)
         if self.model is not STAY:
-            model = self.model and parse_model(self.model, device.vendor)
-            device = replace(device, model=model or None)
+            model = self.model and parse_model(self.model, vendor)
+            new["model"] = model or None
         if self.firmware is not STAY:
             firmware = None if self.firmware is None else Firmware.parse(self.firmware)
-            device = replace(device, firmware=firmware)
+            new["firmware"] = firmware
         if self.label is not STAY:
-            device = replace(device, label=self.label)
+            new["label"] = self.label
+        if self.group is not STAY:
+            new["group"] = parse_group(self.group) if self.group else None
         if self.generations is not STAY:
             pinned = None if self.generations is None else frozenset(self.generations)
-            device = replace(device, generations=pinned or None)
+            new["generations"] = pinned or None
         if self.digest is not STAY:
-            device = replace(device, digest=self.digest)
+            new["digest"] = self.digest
         if self.no_token:
-            device = replace(device, token_sha256=None, token_used_at=None)
+            new |= {"token_sha256": None, "token_used_at": None}
         if self.state is not STAY:
-            device = replace(device, state=self.state, revoked_reason=self.reason)
-        return device
+            new |= {"state": self.state, "revoked_reason": self.reason}
+        return replace(device, **new) if new else device
 
 
 def without(layer: Layer, slots: Collection[tuple[str, int | None]], of: str) -> Layer:

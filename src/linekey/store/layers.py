@@ -1,7 +1,8 @@
-"""The fleet's and the models' layers, and by which name each layer goes.
+"""The fleet's, groups' and models' layers, and by which name each layer goes.
 
-A layer's scope is ``fleet``, ``model:D785`` or ``device:000413AABBCC``. The last is
-part of the device's record, so ``Layers`` passes it on to ``Devices``.
+A layer's scope is ``fleet``, ``group:acme``, ``model:D785`` or ``device:000413AABBCC``.
+They are laid over each other in this order (``Layers.of``). The last is part of the
+device's record, so ``Layers`` passes it on to ``Devices``.
 
 Rule: a change reads the layer inside its own transaction, and is all or nothing.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from linekey.catalog.models import find_model
 from linekey.errors import InputError
@@ -19,22 +21,28 @@ from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
+from linekey.provisioning.group import parse_group
+from linekey.provisioning.pending import TAKEN_BACK
+from linekey.provisioning.service import SharedLayers
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.devices import Devices
+from linekey.store.known_groups import known_groups, no_group
 from linekey.store.marks import keep_marks, marked_names, unmark
 from linekey.store.records import layer_values, read_layer
 from linekey.store.schema import layers, to_us
 
-FLEET = "fleet"
+FLEET, GROUP = "fleet", "group"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which layer: ``text`` is its name; ``mac`` is set for a device's own."""
+    """Which layer: ``text`` is its name; ``mac`` is set for a device's own, and
+    ``of_group`` for a group's."""
 
     text: str
     mac: Mac | None = None
+    of_group: str | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -43,6 +51,12 @@ class Scope:
     def fleet(cls) -> "Scope":
         """The layer of all phones."""
         return cls(FLEET)
+
+    @classmethod
+    def group(cls, name: str) -> "Scope":
+        """The layer of a group. Raises InputError for what is no group's name."""
+        name = parse_group(name)
+        return cls(f"{GROUP}:{name}", of_group=name)
 
     @classmethod
     def model(cls, name: str) -> "Scope":
@@ -56,13 +70,16 @@ class Scope:
 
     @classmethod
     def parse(cls, text: str) -> "Scope":
-        """Read what an operator types: ``fleet``, ``model:D785``, ``device:MAC``.
+        """Read what an operator types: ``fleet``, ``group:acme``, ``model:D785`` or
+        ``device:MAC``.
 
         A bare MAC or model name is fine too. Raises InputError.
         """
         kind, colon, rest = text.strip().partition(":")
         if not colon and kind.lower() == FLEET:
             return cls.fleet()
+        if colon and kind.lower() == GROUP:
+            return cls.group(rest)
         if colon and kind.lower() == "model":
             return cls.model(rest)
         if colon and kind.lower() == "device":
@@ -73,7 +90,7 @@ class Scope:
             return cls.model(text)
         raise InputError(
             f"not a layer: {text!r}",
-            hint="write fleet, model:D785 or device:000413AABBCC",
+            hint="write fleet, group:NAME, model:D785 or device:000413AABBCC",
         )
 
 
@@ -87,7 +104,7 @@ class Layers:
     def get(self, scope: Scope) -> Layer:
         """Return a layer; an empty one if nothing was ever set there.
 
-        Raises InputError if it is that of a device that is not registered.
+        Raises InputError if it is that of a device or group that is not there.
         """
         return self.get_with_version(scope)[0]
 
@@ -96,18 +113,61 @@ class Layers:
         if scope.mac is not None:
             device = self._devices.get(scope.mac)
             return device.layer, device.version
-        wanted = sa.select(layers).where(layers.c.scope == scope.text)
         with self._database.read() as connection:
-            row = connection.execute(wanted).first()
+            self._check(connection, scope)
+            return self._read(connection, scope.text)
+
+    def _read(self, connection: Connection, scope: str) -> tuple[Layer, int]:
+        wanted = sa.select(layers).where(layers.c.scope == scope)
+        row = connection.execute(wanted).first()
         if row is None:
             return Layer(), 0
         keys = self._database.keys
         return read_layer(row.scope, row.layer, row.sealed, keys), int(row.version)
 
-    def scopes(self) -> list[str]:
-        """Return the names of the fleet's and models' layers that hold something."""
+    def _check(self, connection: Connection, scope: Scope) -> None:
+        """Refuse a group's layer where there is no such group, and any but a group's
+        to who is limited to groups. Raises InputError."""
+        within = self._database.within
+        known = known_groups(connection, within)
+        if scope.of_group is not None and scope.of_group not in known:
+            raise no_group(scope.of_group, known, within)
+        if scope.of_group is None and within is not None:
+            raise InputError(
+                f"the layer {scope} is for more than the groups "
+                + ", ".join(sorted(within)),
+                hint="see the layers of these groups, or a phone's whole file",
+            )
+
+    def of(self, device: Device) -> list[tuple[str, Layer]]:
+        """Return the layers that make a device's file by their names, the lowest
+        first; the last is its own."""
+        first = [("waiting file, taken back", TAKEN_BACK)] if device.waited else []
+        scopes = [FLEET]
+        scopes += [f"{GROUP}:{device.group}"] if device.group else []
+        scopes += [f"model:{device.model}"] if device.model else []
         with self._database.read() as connection:
-            query = sa.select(layers.c.scope).order_by(layers.c.scope)
+            found = [(scope, self._read(connection, scope)[0]) for scope in scopes]
+        return [*first, *found, ("device", device.layer)]
+
+    def shared(self, device: Device) -> SharedLayers:
+        """Return the layers below a device's own, to render its file once."""
+        found = dict(self.of(device))
+        empty = Layer()
+        return SharedLayers(
+            found[FLEET],
+            found.get(f"model:{device.model}", empty),
+            (),
+            of_group=found.get(f"{GROUP}:{device.group}", empty),
+        )
+
+    def scopes(self) -> list[str]:
+        """Return the names of all layers but devices' that hold something."""
+        query = sa.select(layers.c.scope).order_by(layers.c.scope)
+        if (within := self._database.within) is not None:
+            names = [f"{GROUP}:{group}" for group in sorted(within)]
+            query = query.where(layers.c.scope.in_(names))
+        with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
     def marks(self) -> frozenset[str]:
@@ -135,7 +195,7 @@ class Layers:
         """Change a layer by ``how``, which gets it as it is now; return it changed.
 
         ``version_is`` is told the layer's version first, 0 where there is none. Raises
-        InputError if it is that of a device that is not registered, and whatever
+        InputError if it is that of a device or group that is not there, and whatever
         ``how`` and ``version_is`` raise; then nothing is changed.
         """
         if scope.mac is not None:
@@ -147,6 +207,7 @@ class Layers:
             return self._devices.change(scope.mac, change, now).layer
         keys = self._database.keys
         with self._database.change("layers") as connection:
+            self._check(connection, scope)
             row = connection.execute(
                 sa.select(layers).where(layers.c.scope == scope.text)
             ).first()
@@ -157,7 +218,10 @@ class Layers:
             after = how(before)
             if after == before:
                 return before
-            (after,), fresh = keep_marks(connection, keys, [after], now, [before])
+            (after,), fresh = keep_marks(
+                connection, keys, [after], now, [before],
+                may_mark=self._database.within is None,
+            )  # fmt: skip
             values = layer_values(scope.text, after, keys)
             values["changed_at"] = to_us(now)
             if row is None:
@@ -171,7 +235,8 @@ class Layers:
                     .values(version=row.version + 1, **values)
                 )
             action = "add" if row is None else "change"
-            done = Changed(action, f"layer {scope}", between_layers(before, after))
+            details = between_layers(before, after)
+            done = Changed(action, f"layer {scope}", details, group=scope.of_group)
             put_on_record(connection, self._database.actor, [done], now)
         if fresh:
             self._database.forget_deleted()

@@ -62,25 +62,18 @@ def keep_marks(
     new: Iterable[Layer],
     now: datetime,
     before: Iterable[Layer] = (),
+    *,
+    may_mark: bool = True,
 ) -> Kept:
     """Return layers that are about to be written, with the marks that hold for them.
 
     Names that are marked in them now, and were not in ``before``, are kept, and what
     other layers hold under them is sealed. Raises InputError for a setting that is to
-    be public although its name is marked.
+    be public although its name is marked, and for a name that is to be marked now by
+    who may not (``may_mark``), since that is for all phones.
     """
     new = list(new)
-    known = marked_names(connection)
-    for layer in new:
-        for setting in layer.settings:
-            if setting.mark is Mark.PUBLIC and setting.name.lower() in known:
-                raise InputError(
-                    f"{setting.name} is marked as secret",
-                    hint=f"linekey layer unmark {setting.name} undoes that",
-                )
-    fresh = {name for layer in new for name in _marked_in(layer)} - known
-    # A value keeps a mark whose name was taken back since (``unmark``).
-    fresh = fresh.difference(*(_marked_in(layer) for layer in before))
+    known, fresh = check_marks(connection, new, before, may_mark=may_mark)
     if fresh:
         connection.execute(
             sa.insert(secret_names),
@@ -90,6 +83,36 @@ def keep_marks(
         hide_values(connection, fresh)
     marked = [layer.marked(known | fresh) for layer in new]
     return Kept(marked, bool(fresh))
+
+
+def check_marks(
+    connection: Connection,
+    new: Collection[Layer],
+    before: Iterable[Layer] = (),
+    *,
+    may_mark: bool = True,
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that are marked, and those that ``keep_marks`` would mark.
+
+    Raises InputError as it does, and writes nothing.
+    """
+    known = marked_names(connection)
+    for layer in new:
+        for setting in layer.settings:
+            if setting.mark is Mark.PUBLIC and setting.name.lower() in known:
+                raise InputError(
+                    f"{setting.name} is marked as secret",
+                    hint=f"linekey layer unmark {setting.name} undoes that",
+                )
+    fresh = frozenset(name for layer in new for name in _marked_in(layer)) - known
+    # A value keeps a mark whose name was taken back since (``unmark``).
+    fresh = fresh.difference(*(_marked_in(layer) for layer in before))
+    if fresh and not may_mark:
+        raise InputError(
+            f"{min(fresh)} would become a secret in every layer of all groups",
+            hint="who may see all phones marks it: linekey layer set --secret",
+        )
+    return known, fresh
 
 
 def unmark(connection: Connection, names: Collection[str]) -> None:

@@ -131,7 +131,7 @@ class StateDir:
             raise file_error("write", path, error) from error
         finally:
             draft.unlink()
-        _sync_folder(self.keys)
+        sync_folder(self.keys)
         return data
 
     def replace_key(self, name: str, data: bytes) -> None:
@@ -143,7 +143,7 @@ class StateDir:
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise file_error("write", path, error) from error
-        _sync_folder(self.keys)
+        sync_folder(self.keys)
 
     def make_private_file(self, path: Path) -> None:
         """Make an empty file that only we can read, if there is none yet."""
@@ -225,7 +225,8 @@ def file_error(what: str, path: Path, error: OSError) -> StorageError:
     )
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Put on the disk which names a folder has."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -17,7 +17,7 @@ hangs.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -31,17 +31,30 @@ from linekey.mac import Mac
 from linekey.provisioning.ca_rules import Rules, rules_of
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
+from linekey.provisioning.pending import Adoption, Policy
 from linekey.provisioning.service import SharedLayers
+from linekey.store.adoption import read_adoption_rule
 from linekey.store.database import Database
 from linekey.store.deadline import within
-from linekey.store.layers import FLEET
+from linekey.store.layers import FLEET, GROUP
 from linekey.store.records import (
     DEVICE_COLUMNS,
+    GROUP_COLUMNS,
     read_device,
+    read_group,
     read_layer,
+    read_policy,
     read_rule,
 )
-from linekey.store.schema import devices, layers, revision, vendor_cas
+from linekey.store.schema import (
+    adoption_rules,
+    devices,
+    groups,
+    layers,
+    pending,
+    revision,
+    vendor_cas,
+)
 from linekey.store.trouble import storage_error
 
 MAX_CACHED = 4096
@@ -73,6 +86,8 @@ class Authorities:
     version: int
     rules: Rules = field(default_factory=dict)
     """What the operator says of the phones of some of them."""
+    pending: Mapping[str, Policy] = field(default_factory=dict)
+    """What their phones get that nobody registered, by the SHA-256 of the CA's key."""
 
 
 class Registry:
@@ -93,8 +108,9 @@ class Registry:
             else ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
         )
         self._devices: dict[Mac, tuple[int, Device]] = {}
-        self._layers: dict[str | None, tuple[int, SharedLayers]] = {}
+        self._layers: dict[tuple[str | None, str | None], tuple[int, SharedLayers]] = {}
         self._authorities: Authorities | None = None
+        self._adoption: tuple[int, Adoption] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,15 +139,19 @@ class Registry:
             self._devices[mac] = (at.registry, device)
         return device
 
-    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
-        """Return the fleet's layer and that of ``model`` (its catalogue name). Raises
-        StorageError."""
-        cached = self._layers.get(model)
+    async def layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers:
+        """Return the fleet's layer, that of ``group`` with the group, and that of
+        ``model`` (its catalogue name). Raises StorageError."""
+        wanted = group, model
+        cached = self._layers.get(wanted)
         if cached is not None and cached[0] == at.layers:
             return cached[1]
-        shared = await self._ask(lambda: self._read_layers(model))
-        if model in self._layers or len(self._layers) < MAX_CACHED:
-            self._layers[model] = (at.layers, shared)
+        shared = await self._ask(lambda: self._read_layers(model, group))
+        if cached is None and len(self._layers) >= MAX_CACHED:
+            del self._layers[next(iter(self._layers))]
+        self._layers[wanted] = (at.layers, shared)
         return shared
 
     async def authorities(self, at: Revision) -> Authorities:
@@ -139,6 +159,21 @@ class Registry:
         if self._authorities is None or self._authorities.version != at.trust:
             self._authorities = await self._ask(lambda: self._read_authorities(at))
         return self._authorities
+
+    async def adoption(self, at: Revision) -> Adoption:
+        """Return the rules for phones that are expected. Raises StorageError."""
+        if self._adoption is None or self._adoption[0] != at.layers:
+            rows = await self._ask(self._look.adoption_rules)
+            rules = tuple(map(read_adoption_rule, map(_Rule._make, rows)))
+            self._adoption = at.layers, Adoption(rules)
+        return self._adoption[1]
+
+    async def is_refused(self, mac: Mac) -> bool:
+        """Whether the operator refused this phone while it was pending.
+
+        Asked anew each time: a pending phone has no version. Raises StorageError.
+        """
+        return await self._ask(lambda: self._look.is_refused(mac))
 
     async def revision(self) -> Revision:
         """Return the counters as they are now. Raises StorageError."""
@@ -183,25 +218,42 @@ class Registry:
         row = self._look.device(mac)
         return None if row is None else read_device(row, self._database.keys)
 
-    def _read_layers(self, model: str | None) -> SharedLayers:
-        scopes = [FLEET] if model is None else [FLEET, f"model:{model}"]
-        rows = {row[0]: row for row in self._look.layers(scopes)}
+    def _read_layers(self, model: str | None, group: str | None) -> SharedLayers:
+        its = None if group is None else self._look.group(group)
+        scopes = [
+            FLEET,
+            None if model is None else f"model:{model}",
+            None if its is None else f"{GROUP}:{group}",
+        ]
+        rows = {
+            row[0]: row
+            for row in self._look.layers([scope for scope in scopes if scope])
+        }
         found = []
-        for scope in (FLEET, f"model:{model}"):
+        for scope in scopes:
             row = rows.get(scope)
             if row is None:
                 found.append((Layer(), 0))
             else:
                 layer = read_layer(row[0], row[1], row[2], self._database.keys)
                 found.append((layer, int(row[3])))
-        (fleet, fleet_version), (own, own_version) = found
-        return SharedLayers(fleet, own, (fleet_version, own_version))
+        (fleet, _), (own, _), (of_group, _) = found
+        return SharedLayers(
+            fleet,
+            own,
+            tuple(version for _, version in found),
+            None if its is None else read_group(its),
+            of_group,
+        )
 
     def _read_authorities(self, at: Revision) -> Authorities:
         by_role: dict[str, list[Certificate]] = {"root": [], "intermediate": []}
         said: list[tuple[Certificate, OperatorRule | None]] = []
-        for role, der, rule, vendor in self._look.vendor_cas():
+        policies: dict[str, Policy] = {}
+        for role, der, rule, vendor, policy in self._look.vendor_cas():
             certificate = Certificate.from_der(bytes(der))
+            if (its := read_policy(policy)) is not None:
+                policies[certificate.public_key_sha256] = its
             by_role[role].append(certificate)
             said.append((certificate, read_rule(rule, vendor)))
         return Authorities(
@@ -209,6 +261,7 @@ class Registry:
             tuple(by_role["intermediate"]),
             at.trust,
             rules_of(said),
+            policies,
         )
 
 
@@ -218,13 +271,16 @@ def _bounded(question: Callable[[], T]) -> T:
 
 
 class _Look(Protocol):
-    """The five questions, asked of one kind of database."""
+    """The questions, asked of one kind of database."""
 
     def revision(self) -> Revision: ...
     def version(self, mac: Mac) -> int | None: ...
     def device(self, mac: Mac) -> Any: ...
     def layers(self, scopes: list[str]) -> list[Any]: ...
+    def group(self, name: str) -> Any: ...
     def vendor_cas(self) -> list[Any]: ...
+    def adoption_rules(self) -> list[Any]: ...
+    def is_refused(self, mac: Mac) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -233,10 +289,44 @@ _VERSION = sa.select(devices.c.version).where(devices.c.mac == sa.bindparam("mac
 _DEVICE = sa.select(*(devices.c[name] for name in DEVICE_COLUMNS)).where(
     devices.c.mac == sa.bindparam("mac")
 )
-_LAYERS = sa.select(layers.c.scope, layers.c.layer, layers.c.sealed, layers.c.version)
+_PLACES = ("one", "two", "three")
+_LAYERS = sa.select(
+    layers.c.scope, layers.c.layer, layers.c.sealed, layers.c.version
+).where(layers.c.scope.in_([sa.bindparam(name) for name in _PLACES]))
+_GROUP = sa.select(*(groups.c[name] for name in GROUP_COLUMNS)).where(
+    groups.c.name == sa.bindparam("name")
+)
 _CAS = sa.select(
-    vendor_cas.c.role, vendor_cas.c.der, vendor_cas.c.rule, vendor_cas.c.vendor
+    vendor_cas.c.role,
+    vendor_cas.c.der,
+    vendor_cas.c.rule,
+    vendor_cas.c.vendor,
+    vendor_cas.c.pending,
 ).order_by(vendor_cas.c.sha256)
+
+
+class _Rule(NamedTuple):
+    name: str
+    ranges: str
+    label: str
+    group: str | None
+    model: str | None
+    vendor: str
+    adopts: int  # fmt: skip
+
+
+_RULES = sa.select(*(adoption_rules.c[name] for name in _Rule._fields)).order_by(
+    adoption_rules.c.name
+)
+_REFUSED = sa.select(pending.c.mac).where(
+    pending.c.mac == sa.bindparam("mac"),
+    pending.c.state == sa.literal_column("'refused'"),
+)
+
+
+def _three(scopes: list[str]) -> tuple[str, ...]:
+    """Up to three scopes as the three that ``_LAYERS`` asks for."""
+    return (*scopes, *[FLEET] * (3 - len(scopes)))
 
 
 def _counters(rows: list[Any]) -> Revision:
@@ -258,10 +348,13 @@ class _SqliteLook:
         # Waiting for a lock is the loop's to do, not the driver's, which would stop it.
         self._connection: sqlite3.Connection = database.raw_connection(busy_s=0)
         dialect = database.engine.dialect
-        self._revision, self._version, self._device, self._all_layers, self._cas = (
-            str(query.compile(dialect=dialect))
-            for query in (_REVISION, _VERSION, _DEVICE, _LAYERS, _CAS)
-        )
+        queries = (
+            _REVISION, _VERSION, _DEVICE, _LAYERS, _GROUP, _CAS, _RULES, _REFUSED,
+        )  # fmt: skip
+        (
+            self._revision, self._version, self._device, self._layers, self._group,
+            self._cas, self._rules, self._refused,
+        ) = (str(query.compile(dialect=dialect)) for query in queries)  # fmt: skip
 
     def _all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
@@ -282,10 +375,20 @@ class _SqliteLook:
         return rows[0] if rows else None
 
     def layers(self, scopes: list[str]) -> list[Any]:
-        return [row for row in self._all(self._all_layers) if row[0] in scopes]
+        return self._all(self._layers, _three(scopes))
+
+    def group(self, name: str) -> Any:
+        rows = self._all(self._group, (name,))
+        return rows[0] if rows else None
 
     def vendor_cas(self) -> list[Any]:
         return self._all(self._cas)
+
+    def adoption_rules(self) -> list[Any]:
+        return self._all(self._rules)
+
+    def is_refused(self, mac: Mac) -> bool:
+        return bool(self._all(self._refused, (mac.digits,)))
 
     def close(self) -> None:
         self._connection.close()
@@ -322,10 +425,20 @@ class _SqlLook:
         return rows[0] if rows else None
 
     def layers(self, scopes: list[str]) -> list[Any]:
-        return self._all(_LAYERS.where(layers.c.scope.in_(scopes)))
+        return self._all(_LAYERS, **dict(zip(_PLACES, _three(scopes), strict=True)))
+
+    def group(self, name: str) -> Any:
+        rows = self._all(_GROUP, name=name)
+        return rows[0] if rows else None
 
     def vendor_cas(self) -> list[Any]:
         return self._all(_CAS)
+
+    def adoption_rules(self) -> list[Any]:
+        return self._all(_RULES)
+
+    def is_refused(self, mac: Mac) -> bool:
+        return bool(self._all(_REFUSED, mac=mac.digits))
 
     def close(self) -> None:
         """Nothing of its own to close."""

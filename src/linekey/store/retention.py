@@ -15,11 +15,19 @@ import sqlalchemy as sa
 
 from linekey.store.database import Database
 from linekey.store.decisions import PIECE, delete_in_pieces, prune_log
-from linekey.store.schema import changes, decision_log, refusal_lines, to_us
+from linekey.store.schema import (
+    changes,
+    decision_log,
+    devices,
+    pending,
+    refusal_lines,
+    to_us,
+)
 from linekey.store.strangers import DAY_US, MINUTE_US
 from linekey.store.trouble import storage_error
 
 _REST_S = 0.11  # others' turn: who waits for SQLite's lock looks every 100 ms
+_MOST_PENDING = 1_000_000  # more than there can be; SQLite wants a limit
 SPARE_PAGES = 256
 """Free pages that a SQLite file keeps for what comes next: 1 MiB."""
 
@@ -32,6 +40,9 @@ class Retention:
     stranger_days: int
     stranger_lines: int
     change_days: int = 0
+    pending: int | None = None
+    """Pending phones that are kept; None: all of them."""
+    pending_days: int = 0
 
 
 def keep_within(
@@ -56,6 +67,8 @@ def keep_within(
         with database.write() as connection:
             connection.execute(sa.delete(changes).where(changes.c.at < to_us(before)))
     with database.write() as connection:
+        _forget_pending(connection, rules, now)
+    with database.write() as connection:
         today = to_us(now) // DAY_US
         # A day's length back, since servers' clocks may differ.
         connection.execute(
@@ -64,6 +77,21 @@ def keep_within(
     if deleted:
         give_back(database, stop)
     return deleted
+
+
+def _forget_pending(connection: sa.Connection, rules: Retention, now: datetime) -> None:
+    """Delete pending phones that did not come for long, that are too many, or that
+    were registered while their line was being written."""
+    gone: list[sa.ColumnElement[bool]] = [pending.c.mac.in_(sa.select(devices.c.mac))]
+    if rules.pending_days:
+        before = now - timedelta(days=rules.pending_days)
+        gone.append(pending.c.last_at < to_us(before))
+    connection.execute(sa.delete(pending).where(sa.or_(*gone)))
+    if rules.pending is not None:
+        newest = sa.select(pending.c.mac).where(pending.c.state == "open")
+        newest = newest.order_by(pending.c.last_at.desc(), pending.c.mac)
+        beyond_them = newest.offset(rules.pending).limit(_MOST_PENDING)
+        connection.execute(sa.delete(pending).where(pending.c.mac.in_(beyond_them)))
 
 
 def delete_counted(
@@ -113,7 +141,8 @@ def give_back(database: Database, stop: Callable[[], bool] = lambda: False) -> i
         while incremental and not stop():
             if _number(connection, "freelist_count") <= SPARE_PAGES:
                 break
-            connection.execute(f"PRAGMA incremental_vacuum({PIECE})").fetchall()
+            # As a script: ``execute`` takes one step of it, which is one page.
+            connection.executescript(f"PRAGMA incremental_vacuum({PIECE})")
             time.sleep(_REST_S)
         # Passive: any other kind makes writers wait for readers.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

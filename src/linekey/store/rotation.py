@@ -36,6 +36,7 @@ from linekey.store.records import device_place, layer_place, reseal
 from linekey.store.schema import devices, layers, meta, servers
 from linekey.store.secrets import KEY_FILE, sealed_with
 from linekey.store.servers import KnownServer, known_servers, place_of
+from linekey.words import counted
 
 _NEXT = "key_next"
 _NEXT_PLACE = "key next"
@@ -133,7 +134,8 @@ def prepare(database: Database) -> str:
     state = rotation(database)
     if state.left and state.prepared is None:
         raise InputError(
-            f"the last rotation is not finished: {state.left} rows have an older key",
+            f"the last rotation is not finished: "
+            f"{counted(state.left, 'row has', 'rows have')} an older key",
             hint=f"run {_COMMAND} --finish to complete it",
         )
     with database.change() as connection:
@@ -217,7 +219,8 @@ def forget_key(database: Database, key_id: str) -> None:
         )
     if state.sealed[key_id]:
         raise InputError(
-            f"{state.sealed[key_id]} rows are still encrypted with the key {key_id}",
+            f"{counted(state.sealed[key_id], 'row is', 'rows are')} still encrypted "
+            f"with the key {key_id}",
             hint=f"run {_COMMAND} --finish to encrypt them with the new one",
         )
     database.keys.drop_from_file(key_id)

@@ -26,7 +26,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0010"
+HEAD = "v0018"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -64,6 +64,14 @@ revision = Table(
 )
 """One row. ``registry`` counts every change, the others those of their kind."""
 
+LIST_COLUMNS = (
+    "mac", "label", "model", "firmware", "vendor", "state", "group", "revoked_reason",
+    "changed_at",
+)  # fmt: skip
+"""What lists of phones are searched, filtered and ordered by. SQLite has an index of
+all of them, so that it need not go through the long layers; PostgreSQL's indexes have
+no room for a long label (docs/decisions/0022)."""
+
 devices = Table(
     "devices",
     metadata,
@@ -74,6 +82,7 @@ devices = Table(
     Column("label", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("revoked_reason", Text, nullable=False),
+    Column("group", String(48)),
     Column("generations", String(64)),
     Column("token_sha256", String(64)),
     Column("token_used_at", BigInteger),
@@ -83,8 +92,26 @@ devices = Table(
     Column("sealed", LargeBinary),
     Column("version", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("waited", Integer, nullable=False, server_default="0"),
+    Index(None, "group", "mac"),
 )
-"""A phone; ``layer`` is JSON without its secrets, which are in ``sealed``."""
+"""A phone; ``layer`` is JSON without its secrets, which are in ``sealed``. ``waited``
+is 1 if it got a waiting file before it was registered."""
+
+Index("ix_devices_list", *(devices.c[n] for n in LIST_COLUMNS)).ddl_if("sqlite")
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", String(48), primary_key=True),
+    Column("note", Text, nullable=False),
+    Column("authorities", Text),
+    Column("policies", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""A group of phones (``provisioning.group``); ``authorities`` and ``policies`` are
+JSON. Its layer is in ``layers``."""
 
 layers = Table(
     "layers",
@@ -95,7 +122,7 @@ layers = Table(
     Column("version", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
 )
-"""``fleet`` or ``model:D785``. A device's own layer is in ``devices``."""
+"""``fleet``, ``group:acme`` or ``model:D785``. A device's own is in ``devices``."""
 
 secret_names = Table(
     "secret_names",
@@ -114,9 +141,14 @@ vendor_cas = Table(
     Column("rule", String(16)),
     Column("vendor", String(32)),
     Column("added_at", BigInteger, nullable=False),
+    Column("pending", String(16)),
 )
-"""``rule`` and ``vendor`` are the operator's word on its phones; NULL: he said nothing.
-What the catalogue and the certificate itself say is not stored."""
+"""``rule`` and ``vendor`` are the operator's word on its phones, ``pending`` on those
+that nobody registered (``provisioning.pending``); NULL: he said nothing. What the
+catalogue and the certificate itself say is not stored."""
+
+_ITS_OWN = "mac IS NOT NULL"
+_ANOTHERS = "target_mac IS NOT NULL AND (mac IS NULL OR mac <> target_mac)"
 
 decision_log = Table(
     "decision_log",
@@ -147,7 +179,27 @@ decision_log = Table(
     Column("last_at", BigInteger),
     Column("network", String(64)),
     Column("minute", BigInteger),
-    Index(None, "at"),
+    Column("group", String(48)),
+    Index(None, "outcome", "reason"),
+    Index(
+        None,
+        "group",
+        "at",
+        sqlite_where=text('"group" IS NOT NULL'),
+        postgresql_where=text('"group" IS NOT NULL'),
+    ),
+    Index(
+        None,
+        "mac",
+        sqlite_where=text(_ITS_OWN),
+        postgresql_where=text(_ITS_OWN),
+    ),
+    Index(
+        None,
+        "target_mac",
+        sqlite_where=text(_ANOTHERS),
+        postgresql_where=text(_ANOTHERS),
+    ),
     Index(
         None,
         "minute",
@@ -163,10 +215,84 @@ decision_log = Table(
 
 A line with ``network`` counts refusals of strangers (``strangers``): ``times`` of them
 from ``at`` to ``last_at`` in one minute since 1970; the other columns are the first's.
+``group`` is that of the phone whose record was looked at, as it was then.
 
-No index on the MACs: each group of lines would touch a page for each phone in it, which
-took a third of the time to write them; ``--mac`` looks from the newest line backwards.
+A phone's lines are found by two indexes: those of the phone itself, and the few where
+somebody else asked for its file, or nobody proved to be it.
 """
+
+LOG_COLUMNS = (
+    "at", "kind", "outcome", "reason", "peer", "vendor", "status", "policy",
+    "tls_version", "group",
+)  # fmt: skip
+"""What decisions are filtered by, their certificate and texts excepted: an index has
+all of them, so that no whole lines are gone through; by time, so that new lines go to
+its end (docs/decisions/0003)."""
+Index("ix_decision_log_list", *(decision_log.c[n] for n in LOG_COLUMNS))
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("mac", String(12), primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("reason", String(64)),
+    Column("outcome", String(16)),
+    Column("refused_at", BigInteger, index=True),
+    Column("certificate_sha256", String(64)),
+    Column("issuer_key_sha256", String(64)),
+    Column("certificate_ends_at", BigInteger, index=True),
+    Column("generation", String(16), index=True),
+    Column("user_agent", Text),
+    Column("peer", String(64), nullable=False),
+    Column("group", String(64)),
+    Column("group_since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a registered phone's visits say of it (``store.sightings``), apart from its
+record, which no visit changes. No index on ``last_at``: each visit would move it."""
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("mac", String(12), primary_key=True),
+    Column("state", String(16), nullable=False, server_default="open"),
+    Column("refused_reason", Text, nullable=False, server_default=""),
+    Column("code", String(8), nullable=False),
+    Column("vendor", String(32), nullable=False),
+    Column("model", String(64)),
+    Column("model_by", String(16)),
+    Column("generation", String(16)),
+    Column("issuer", Text, nullable=False),
+    Column("issuer_key_sha256", String(64)),
+    Column("certificate_sha256", String(64)),
+    Column("certificate_ends_at", BigInteger),
+    Column("user_agent", Text),
+    Column("peer", String(64), nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("waited", Integer, nullable=False),
+    Column("group", String(48)),
+    sqlite_with_rowid=False,
+)
+"""A phone that proved itself and that nobody registered (``store.pending``); ``state``
+is ``open`` or ``refused``, the operator's word. Bounded (``pending.keep``)."""
+
+adoption_rules = Table(
+    "adoption_rules",
+    metadata,
+    Column("name", String(48), primary_key=True),
+    Column("ranges", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("group", String(48)),
+    Column("model", String(64)),
+    Column("vendor", String(32), nullable=False),
+    Column("adopts", Integer, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""Which phones the operator expects (``provisioning.pending``); ``ranges`` is JSON, a
+pair of MACs each."""
 
 digest_attempts = Table(
     "digest_attempts",
@@ -209,9 +335,64 @@ api_tokens = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("used_at", BigInteger),
+    Column("groups", Text),
     Index(None, "token_sha256", unique=True),
 )
-"""A bearer token of the API: its hash, and what it may do."""
+"""A bearer token of the API: its hash, what it may do, and in which groups (JSON);
+NULL: in all, and beyond."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("groups", Text),
+    Column("password", Text),
+    Column("issuer", Text),
+    Column("subject", String(255)),
+    Column("language", String(8)),
+    Column("source", String(64)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+)
+"""A user of the console (``store.users``): ``password`` is an argon2 hash; ``issuer``
+and ``subject`` are who it is at an identity provider; ``source`` is where it last
+logged in from; ``groups`` as for a token."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user", String(64), nullable=False, index=True),
+    Column("way", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("proved_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+)
+"""A browser that is logged in: the hash of its cookie. ``proved_at`` is when the user
+last proved to be it, ``used_at`` the last use, a minute exactly."""
+
+log_in_links = Table(
+    "log_in_links",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user", String(64), nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+)
+"""A link that logs a user in once."""
+
+log_in_attempts = Table(
+    "log_in_attempts",
+    metadata,
+    Column("scope", String(160), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("forgotten_at", BigInteger, nullable=False),
+)
+"""Wrong passwords (``store.log_ins``), counted for a user and a source, a user, a
+source. Bounded; rows go when they are forgotten."""
 
 changes = Table(
     "changes",
@@ -223,10 +404,64 @@ changes = Table(
     Column("action", String(16), nullable=False),
     Column("subject", String(128), nullable=False),
     Column("details", Text, nullable=False),
+    Column("group", String(48)),
+    Column("left_group", String(48)),
     Index(None, "at"),
     Index(None, "subject"),
+    Index(None, "group", "at"),
 )
-"""Who changed what (``store.changes``): ``details`` is JSON, without any secret."""
+"""Who changed what (``store.changes``): ``details`` is JSON, without any secret;
+``group`` is that of the phone or layer, ``left_group`` the one that a phone was moved
+from, empty for none."""
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("cause", String(128), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("cure", Text, nullable=False),
+    Column("mac", String(12)),
+    Column("text", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),
+    Column("over_at", BigInteger),
+)
+"""An alert that holds, or did a moment ago (``store.alerts``). ``told_at``: when it was
+put into a message; NULL: it waits. ``size``: how many phones it was about then."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("message", String(64), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger),
+    Column("tried_at", BigInteger),
+    Column("problem", Text, nullable=False),
+    Index(None, "state", "next_at"),
+)
+"""A message for one target (``store.outbox``); ``body`` is JSON without any secret,
+``state`` waiting, sent or undelivered."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("since_at", BigInteger),
+)
+"""What one process at a time does for all (``store.leases``), and since when it is done
+at all; NULL: it was not done once."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

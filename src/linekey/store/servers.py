@@ -56,6 +56,11 @@ def place_of(state: StateDir) -> str:
     return f"{socket.gethostname()}:{state.root.resolve()}"[:255]
 
 
+def called(state: StateDir, instance: str) -> str:
+    """A server's name for people: the setting ``instance``, or its machine's."""
+    return instance or place_of(state).partition(":")[0]
+
+
 def known_servers(connection: Connection) -> list[KnownServer]:
     """Return all servers on the list, by name."""
     rows = connection.execute(sa.select(servers).order_by(servers.c.name)).all()

@@ -11,6 +11,8 @@ that has a bound that no name, certificate or address a stranger makes up can li
   ``LogSettings.refused_lines_each``, while all of them together are no more than
   ``LogSettings.refused_lines``; what is beyond is counted.
 - What was handed out, and whether a one-time token was good, always has its own line.
+  A waiting file is as a refusal: it tells nobody anything, and anybody with a phone's
+  certificate can ask for it all day.
 
 Rule: nothing here asks the database; ``decision_log`` does, and hands in what it said.
 """
@@ -37,7 +39,9 @@ IPV4_BITS, IPV6_BITS = 24, 56
 reference manual, ``rate-limit``: ipv4-prefix-length 24, ipv6-prefix-length 56); a
 site usually gets a /56 or a /48 (RFC 6177 §2)."""
 
-_FOR_ANYBODY = frozenset({Reason.COMMON_FILE.value, Reason.CERTIFICATE_FILE.value})
+_FOR_ANYBODY = frozenset(
+    {Reason.COMMON_FILE.value, Reason.CERTIFICATE_FILE.value, Reason.WAITING.value}
+)
 ALL = ""
 """Who stands for all phones in the day's numbers."""
 

@@ -6,11 +6,12 @@ and long. When a token was last used is written at most once a minute.
 """
 
 import difflib
+import json
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,28 +21,14 @@ from linekey.provisioning.device import hash_token, is_token
 from linekey.provisioning.difference import Difference
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
+from linekey.store.known_groups import known_groups, no_group
 from linekey.store.schema import api_tokens, from_us, to_us
+from linekey.store.token_scope import Scope
 
 _PREFIX = "linekey_"
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a token was last used."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
-
-
-class Scope(StrEnum):
-    """What a token may do; each may do what those before it may."""
-
-    READ = "read"
-    """Read everything but secrets."""
-    HELPDESK = "helpdesk"
-    """Revoke and restore phones, and make one-time tokens for them."""
-    ADMIN = "admin"
-    """Change everything."""
-
-    def covers(self, wanted: "Scope") -> bool:
-        """Whether this scope is enough where ``wanted`` is asked for."""
-        order = list(Scope)
-        return order.index(self) >= order.index(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +41,8 @@ class ApiToken:
     expires_at: datetime | None
     revoked_at: datetime | None
     used_at: datetime | None
+    groups: frozenset[str] | None = None
+    """Groups beyond which it sees and changes nothing; None: it is not limited."""
 
     def problem(self, now: datetime) -> str:
         """Why it opens nothing; empty: it does."""
@@ -73,6 +62,7 @@ class ApiToken:
         return {
             "name": self.name,
             "scope": self.scope.value,
+            "groups": None if self.groups is None else sorted(self.groups),
             "state": "expired" if state == "active" and self.problem(now) else state,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
@@ -88,12 +78,17 @@ class ApiTokens:
         self._database = database
 
     def add(
-        self, name: str, scope: Scope, expires_at: datetime | None, now: datetime
+        self,
+        name: str,
+        scope: Scope,
+        expires_at: datetime | None,
+        now: datetime,
+        groups: Collection[str] | None = None,
     ) -> str:
         """Make a token; it is returned here and never again.
 
-        Raises InputError for a name that is none, or that a living token has, and for
-        an end that has passed.
+        ``groups`` limits it to them. Raises InputError for a name that is none, or that
+        a living token has, for an end that has passed, and a group that is not there.
         """
         if not _NAME.fullmatch(name):
             raise InputError(
@@ -107,7 +102,11 @@ class ApiTokens:
             )
         token = f"{_PREFIX}{secrets.token_urlsafe(24)}"
         mine = api_tokens.c.name == name
+        limits = None if groups is None else sorted(set(groups))
         with self._database.change_uncounted() as connection:
+            known = known_groups(connection)
+            if missing := [group for group in limits or () if group not in known]:
+                raise no_group(missing[0], known)
             there = connection.execute(sa.select(api_tokens).where(mine)).first()
             if there is not None and not _read(there).problem(now):
                 raise InputError(
@@ -122,11 +121,14 @@ class ApiTokens:
                     scope=scope.value,
                     created_at=to_us(now),
                     expires_at=None if expires_at is None else to_us(expires_at),
+                    groups=None if limits is None else json.dumps(limits),
                 )
             )
             ends = None if expires_at is None else expires_at.isoformat()
             details = [Difference("scope", None, scope.value)]
             details += [Difference("expires_at", None, ends)] if ends else []
+            if limits is not None:
+                details.append(Difference("groups", None, ", ".join(limits) or "none"))
             self._record(connection, Changed("add", f"token {name}", details), now)
         return token
 
@@ -200,4 +202,5 @@ def _read(row: sa.Row[Any]) -> ApiToken:
         at(row.expires_at),
         at(row.revoked_at),
         at(row.used_at),
+        None if row.groups is None else frozenset(json.loads(row.groups)),
     )

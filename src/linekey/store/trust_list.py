@@ -8,7 +8,8 @@ from linekey.catalog.vendors import OperatorRule, TrustRule, vendor_rule
 from linekey.certs.path import prove
 from linekey.errors import InputError
 from linekey.provisioning.ca_rules import Prospect, prospect, rules_of
-from linekey.store.device_csv import parse_vendor
+from linekey.said import words_of
+from linekey.store.device_rows import parse_vendor
 from linekey.store.vendor_cas import VendorCa
 
 
@@ -42,7 +43,9 @@ def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
     """Write a CA as JSON values.
 
     ``rule`` is where its phones have their MAC, null where they are refused for want
-    of one; ``rule_by`` who says so, ``operator`` or ``catalogue``.
+    of one; ``rule_by`` who says so, ``operator`` or ``catalogue``. ``pending`` is what
+    its phones get that nobody registered, null: as ``pending.policy`` says. ``words``
+    is what the sentence ``phones`` was made of.
     """
     certificate, phones = ca.certificate, listed.phones_of(ca)
     return {
@@ -53,6 +56,8 @@ def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
         "rule": phones.name,
         "rule_by": phones.by or None,
         "phones": phones.text,
+        "words": words_of([phones.text]),
+        "pending": ca.pending,
         "generation": ca.generation,
         "known": ca.known,
         "known_as": ca.known_as,

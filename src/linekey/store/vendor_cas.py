@@ -9,7 +9,7 @@ says of a CA is asked each time, so that a newer catalogue helps at once; stored
 certificate, and what the operator says of its phones.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -33,9 +33,10 @@ from linekey.provisioning.ca_rules import (
 )
 from linekey.provisioning.difference import Difference
 from linekey.provisioning.identity import generation_of
+from linekey.provisioning.pending import Policy
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
-from linekey.store.records import read_rule
+from linekey.store.records import read_policy, read_rule
 from linekey.store.schema import from_us, to_us, vendor_cas
 
 Role = Literal["root", "intermediate"]
@@ -54,6 +55,8 @@ class VendorCa:
     known_as: str | None
     added_at: datetime
     said: OperatorRule | None = None
+    pending: Policy | None = None
+    """What its phones get that nobody registered; None: as linekey.toml says."""
 
     @property
     def known(self) -> bool:
@@ -114,7 +117,10 @@ def describe_ca(
 
 
 def _described(
-    certificate: Certificate, added_at: datetime, said: OperatorRule | None
+    certificate: Certificate,
+    added_at: datetime,
+    said: OperatorRule | None,
+    pending: Policy | None = None,
 ) -> VendorCa:
     known = known_ca(certificate)
     return VendorCa(
@@ -123,7 +129,21 @@ def _described(
         known_as=known.name if known else None,
         added_at=added_at,
         said=said,
+        pending=pending,
     )
+
+
+def makers_cas(trusted: Iterable[VendorCa]) -> dict[str, list[Certificate]]:
+    """Return makers' own CAs by vendor: those that phones have on their tab.
+
+    Known by fingerprint, or the lab's; what the operator says of another CA is about
+    its phones' certificates, and makes it none of their maker's.
+    """
+    found: dict[str, list[Certificate]] = {}
+    for ca in trusted:
+        if ca.vendor is not None and (ca.known or ca.vendor == LAB_VENDOR):
+            found.setdefault(ca.vendor, []).append(ca.certificate)
+    return found
 
 
 class VendorCas:
@@ -161,17 +181,23 @@ class VendorCas:
             found = _read_all(connection).values()
         return sorted(found, key=lambda ca: (ca.role != "root", ca.certificate.label))
 
-    def say(self, fingerprint: str, said: OperatorRule | None) -> VendorCa:
+    def say(
+        self,
+        fingerprint: str,
+        said: OperatorRule | None,
+        unless: Callable[[list[VendorCa]], None] = lambda there: None,
+    ) -> VendorCa:
         """Say which rule the phones of a CA in the list follow; None: the catalogue's.
 
-        It holds for every certificate of that authority. ``fingerprint`` is as for
-        ``remove``. Raises InputError and CertificateError as ``remove`` and
+        It holds for every certificate of that authority. ``fingerprint`` and ``unless``
+        are as for ``remove``. Raises InputError and CertificateError as ``remove`` and
         ``describe_ca`` do.
         """
         ca = self.find(fingerprint)
         ca = describe_ca(ca.certificate, ca.added_at, said)
         with self._database.change("trust") as connection:
             there = _read_all(connection)
+            unless(list(there.values()))
             rules = dict(rules_of((c.certificate, c.said) for c in there.values()))
             rules.pop(authority_of(ca.certificate), None)
             if said is not None:
@@ -179,6 +205,31 @@ class VendorCas:
             _say(connection, there.values(), rules)
             self._record(connection, there, _read_all(connection))
         return ca
+
+    def say_of_pending(
+        self,
+        fingerprint: str,
+        policy: Policy | None,
+        unless: Callable[[list[VendorCa]], None] = lambda there: None,
+    ) -> VendorCa:
+        """Say what phones of a CA get that nobody registered; None: as for all.
+
+        It holds for every certificate with the CA's key. Else as ``say``.
+        """
+        ca = self.find(fingerprint)
+        key = ca.certificate.public_key_sha256
+        with self._database.change("trust") as connection:
+            there = _read_all(connection)
+            unless(list(there.values()))
+            its = [c for c in there.values() if c.certificate.public_key_sha256 == key]
+            named = [c.certificate.sha256 for c in its]
+            connection.execute(
+                sa.update(vendor_cas)
+                .where(vendor_cas.c.sha256.in_(named))
+                .values(pending=None if policy is None else policy.value)
+            )
+            self._record(connection, there, _read_all(connection))
+        return replace(ca, pending=policy)
 
     def usual_vendor(self) -> str:
         """The vendor of a phone that is registered without one.
@@ -190,14 +241,20 @@ class VendorCas:
         lab_alone = LAB_VENDOR in vendors and "snom" not in vendors
         return LAB_VENDOR if lab_alone else "snom"
 
-    def remove(self, fingerprint: str) -> VendorCa:
+    def remove(
+        self,
+        fingerprint: str,
+        unless: Callable[[list[VendorCa]], None] = lambda there: None,
+    ) -> VendorCa:
         """Remove the CA with this SHA-256 or SHA-1 fingerprint, or its beginning.
 
-        Colons, spaces and case do not count; eight digits at least. Raises InputError
-        if none, or more than one, begins so.
+        Colons, spaces and case do not count; eight digits at least. ``unless`` gets the
+        list as it is now, and may raise; then nothing is changed. Raises InputError if
+        none, or more than one, begins so.
         """
         ca = self.find(fingerprint)
         with self._database.change("trust") as connection:
+            unless(list(_read_all(connection).values()))
             connection.execute(
                 sa.delete(vendor_cas).where(
                     vendor_cas.c.sha256 == ca.certificate.sha256
@@ -221,15 +278,21 @@ class VendorCas:
             details = [
                 Difference(what, was, now)
                 for what, was, now in zip(
-                    ("subject", "rule", "vendor"), _words(old), _words(new), strict=True
+                    ("subject", "rule", "vendor", "unregistered phones"),
+                    _words(old),
+                    _words(new),
+                    strict=True,
                 )
                 if was != now
             ]
             done.append(Changed(action, f"vendor-ca {sha256}", details))
         put_on_record(connection, self._database.actor, done)
 
-    def find(self, fingerprint: str) -> VendorCa:
-        """Return the CA that ``fingerprint`` names, as for ``remove``."""
+    def find(
+        self, fingerprint: str, among: Iterable[VendorCa] | None = None
+    ) -> VendorCa:
+        """Return the CA that ``fingerprint`` names, as for ``remove``, of all or
+        ``among`` some."""
         digits = fingerprint.replace(":", "").replace(" ", "").lower()
         if len(digits) < 8 or set(digits) - set("0123456789abcdef"):
             raise InputError(
@@ -239,7 +302,7 @@ class VendorCas:
             )
         found = [
             ca
-            for ca in self.all()
+            for ca in (self.all() if among is None else among)
             if ca.certificate.sha256.startswith(digits)
             or ca.certificate.sha1.startswith(digits)
         ]
@@ -258,6 +321,7 @@ def _read_all(connection: sa.Connection) -> dict[str, VendorCa]:
             Certificate.from_der(bytes(row.der)),
             from_us(row.added_at),
             read_rule(row.rule, row.vendor),
+            read_policy(row.pending),
         )
         for row in connection.execute(sa.select(vendor_cas))
     }
@@ -287,12 +351,12 @@ def _said_values(ca: VendorCa) -> dict[str, str | None]:
     }
 
 
-def _words(ca: VendorCa | None) -> tuple[str | None, str | None, str | None]:
-    """What the record of changes says of a CA: its name, rule and vendor."""
+def _words(ca: VendorCa | None) -> tuple[str | None, ...]:
+    """What the record of changes says of a CA: its name, rule, vendor and policy."""
     if ca is None:
-        return None, None, None
+        return None, None, None, None
     said = _said_values(ca)
-    return str(ca.certificate.subject), said["rule"], said["vendor"]
+    return str(ca.certificate.subject), said["rule"], said["vendor"], ca.pending
 
 
 def _row(ca: VendorCa) -> dict[str, object]:
@@ -301,5 +365,6 @@ def _row(ca: VendorCa) -> dict[str, object]:
         "der": ca.certificate.der,
         "role": ca.role,
         "added_at": to_us(ca.added_at),
+        "pending": ca.pending,
         **_said_values(ca),
     }

@@ -58,9 +58,15 @@ from linekey.tls.events import (
 from linekey.tls.hello import ClientHello
 from linekey.tls.messages import read_client_chain
 from linekey.tls.parameters import is_address
-from linekey.tls.policy import LEGACY, Policy
+from linekey.tls.policy import (
+    LEGACY,
+    POLICIES,
+    Policy,
+    PolicyChoice,
+    choose_key,
+)
 from linekey.tls.reasons import Phase, explain_alert, explain_failure
-from linekey.tls.server_key import server_key
+from linekey.tls.server_key import ServerKey, server_key
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 
@@ -466,33 +472,58 @@ def _reaches(hello: ClientHello, context: ServerContext) -> int:
 
 
 class ServerContexts:
-    """The contexts of one server, one for each policy, made when first needed; and the
-    engines of its connections.
+    """The contexts of one server, one for each policy and certificate, made when first
+    needed; and the engines of its connections.
 
-    Takes what ``server_context`` takes. A change of trust or identity is a new
-    ServerContexts: with it every session that could be resumed is forgotten. ``key``
-    is what ``policy.choose`` needs to know of the identity. Whoever lets ``choose``
-    pick from all policies says so with ``best_version=BEST_VERSION``.
+    Takes its identities, the one to be preferred first, and what ``server_context``
+    takes. A change of trust or identity is a new ServerContexts: with it every session
+    that could be resumed is forgotten. Whoever lets ``policy.choose_key`` pick from all
+    policies says so with ``best_version=BEST_VERSION``.
     """
 
-    def __init__(self, identity: Identity, **options: object) -> None:
-        self._identity = identity
+    def __init__(self, *identities: Identity, **options: object) -> None:
+        self._identities = {server_key(i.leaf): i for i in identities}
         self._options = options
-        self._made: dict[Policy, ServerContext] = {}
-        self.key = server_key(identity.leaf)
-        self[LEGACY]  # what is wrong with the options shows now
+        self._made: dict[tuple[Policy, ServerKey], ServerContext] = {}
+        self.keys = tuple(self._identities)
+        """What the certificates' keys can do, the one to be preferred first."""
+        for key in self.keys:
+            self.context(LEGACY, key)  # what is wrong with the options shows now
 
-    def __getitem__(self, policy: Policy) -> ServerContext:
-        """Give the context for a policy."""
-        made = self._made.get(policy)
+    def context(self, policy: Policy, key: ServerKey | None = None) -> ServerContext:
+        """Give the context for a policy, with the certificate of ``key``.
+
+        None, or the key of a certificate that has been replaced meanwhile: the first.
+        """
+        key = self._present(key)
+        made = self._made.get((policy, key))
         if made is None:
-            made = server_context(self._identity, policy, **self._options)  # type: ignore[arg-type]
-            self._made[policy] = made
+            identity = self._identities[key]
+            made = server_context(identity, policy, **self._options)  # type: ignore[arg-type]
+            self._made[policy, key] = made
         return made
 
-    def engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
+    def make_all(self) -> None:
+        """Make all contexts now, so that no phone waits for one."""
+        for key in self.keys:
+            for policy in POLICIES.values():
+                self.context(policy, key)
+
+    def choose(self, hello: ClientHello) -> PolicyChoice:
+        """Choose policy and certificate for a client, or say why there is none."""
+        return choose_key(hello, self.keys)
+
+    def engine_for(self, choice: PolicyChoice, hello: ClientHello) -> ServerEngine:
         """Make the engine for one connection."""
-        return ServerEngine(self[policy], hello=hello)
+        assert choice.policy is not None, "a client that is refused has no engine"
+        return ServerEngine(self.context(choice.policy, choice.key), hello=hello)
+
+    def shown(self, choice: PolicyChoice) -> Certificate:
+        """Give the certificate that a client is shown."""
+        return self._identities[self._present(choice.key)].leaf
+
+    def _present(self, key: ServerKey | None) -> ServerKey:
+        return self.keys[0] if key is None or key not in self._identities else key
 
 
 class ClientEngine(Engine):

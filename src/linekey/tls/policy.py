@@ -27,8 +27,9 @@ certificate only if its chain's hashes are on the list (RFC 5246 §7.4.4), and 1
 SNOM-TLS's 16 models have SHA-1 chains.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from linekey.tls.alerts import Alert
 from linekey.tls.hello import ClientHello
@@ -159,11 +160,15 @@ POLICIES = {policy.name: policy for policy in (MODERN, INTERIM, LEGACY)}
 
 @dataclass(frozen=True, slots=True)
 class PolicyChoice:
-    """Which policy a hello gets, and why; or None, why not, and the alert to send."""
+    """Which policy a hello gets, and why; or None, why not, and the alert to send.
+
+    ``key``: the one of the server's that it is shown, where it has been asked about.
+    """
 
     policy: Policy | None
     reason: str
     alert: Alert | None = None
+    key: ServerKey | None = None
 
 
 _WHY = {
@@ -310,6 +315,39 @@ def choose(hello: ClientHello, key: ServerKey | None = None) -> PolicyChoice:
             last = tier
     assert last is not None, "the policies leave no version out"
     return _refuse(hello, version, key, last)
+
+
+def choose_key(hello: ClientHello, keys: Sequence[ServerKey]) -> PolicyChoice:
+    """Choose policy and certificate for a client of a server that has several.
+
+    ``keys`` are theirs, the one to be preferred first. The client gets the strongest
+    policy that any of them lets it have; of equal ones, the first whose signature it
+    takes. That depends on nothing that a client changes when it resumes a session, so
+    it comes back to the certificate that the session was made with. OpenSSL with
+    several certificates chooses alike, by the client's suites and signature algorithms
+    (ssl/t1_lib.c, tls_choose_sigalg).
+    """
+    choices = [replace(choose(hello, key), key=key) for key in keys]
+    first, *others = choices
+    for choice in choices:
+        if choice.alert is Alert.INAPPROPRIATE_FALLBACK:
+            return choice  # whatever a key that knows nothing newer would do
+    served = [choice for choice in choices if choice.policy is not None]
+    if served:
+        return min(served, key=partial(_rank, hello)) if others else first
+    reasons = dict.fromkeys(choice.reason for choice in choices)
+    return replace(first, reason="; ".join(reasons))
+
+
+def _rank(hello: ClientHello, choice: PolicyChoice) -> tuple[int, int, bool]:
+    """The place of a choice among those that serve a hello, the least first."""
+    policy, key = choice.policy, choice.key
+    assert policy is not None, "served"
+    assert key is not None, "asked about a key"
+    highest = policy.max_version if key.tls13 else Version.TLS1_2
+    version = max(v for v in hello.versions if v <= highest)
+    tier = next(n for n, t in enumerate(_TIERS) if t.policy.name == policy.name)
+    return -version, tier, not key.signs(hello, version, _TIERS[tier].schemes)
 
 
 def _resumes(hello: ClientHello) -> bool:

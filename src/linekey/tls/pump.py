@@ -19,6 +19,7 @@ delivered any more.
 from dataclasses import dataclass
 from typing import Protocol
 
+from linekey.certs.certificate import Certificate
 from linekey.tls.alerts import Alert, record
 from linekey.tls.engine import ClientEngine, Engine, ServerEngine
 from linekey.tls.errors import TlsError
@@ -35,8 +36,7 @@ from linekey.tls.messages import (
     FlightReader,
     ServerKeyExchange,
 )
-from linekey.tls.policy import Policy, choose
-from linekey.tls.server_key import ServerKey
+from linekey.tls.policy import Policy, PolicyChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,14 @@ class Limits:
 class Server(Protocol):
     """Whose connection it is: ``tls.engine.ServerContexts``, or what may change."""
 
-    @property
-    def key(self) -> ServerKey:
-        """What its key can do in a handshake."""
+    def choose(self, hello: ClientHello) -> PolicyChoice:
+        """Choose policy and certificate for a client, or say why there is none."""
 
-    def engine_for(self, policy: Policy, hello: ClientHello) -> ServerEngine:
-        """Make the engine for one connection."""
+    def engine_for(self, choice: PolicyChoice, hello: ClientHello) -> ServerEngine:
+        """Make the engine for one connection, as ``choose`` had it."""
+
+    def shown(self, choice: PolicyChoice) -> Certificate:
+        """Give the certificate that it is shown."""
 
 
 class Pump:
@@ -170,11 +172,11 @@ class Pump:
 class ServerPump(Pump):
     """The server's end of one connection to ``server``.
 
-    ``hello`` is what the client sent, as soon as it is whole, and ``policy`` the one
-    that was chosen for it. ``in_turn``: after HelloReceived it waits for ``begin()``.
+    ``hello`` is what the client sent, as soon as it is whole, and ``choice`` what was
+    chosen for it. ``in_turn``: after HelloReceived it waits for ``begin()``.
     """
 
-    __slots__ = ("_in_turn", "_reader", "_server", "hello", "policy")
+    __slots__ = ("_in_turn", "_reader", "_server", "choice", "hello")
     _too_large = Alert.HANDSHAKE_FAILURE
 
     def __init__(
@@ -185,7 +187,12 @@ class ServerPump(Pump):
         self._in_turn = in_turn
         self._reader: HelloReader | None = None  # strangers that are silent are many
         self.hello: ClientHello | None = None
-        self.policy: Policy | None = None
+        self.choice: PolicyChoice | None = None
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy that was chosen; None before, and where none fits."""
+        return None if self.choice is None else self.choice.policy
 
     def _receive_early(self, data: bytes) -> list[Event]:
         if self._over:
@@ -202,8 +209,7 @@ class ServerPump(Pump):
             return self._no_hello(error)
         if hello is None:
             return []
-        choice = choose(hello, self._server.key)
-        self.policy = choice.policy
+        self.choice = choice = self._server.choose(hello)
         if choice.policy is None:
             return self._fail("handshake.no_policy", choice.reason, choice.alert)
         received = HelloReceived(hello, choice.policy)
@@ -216,8 +222,8 @@ class ServerPump(Pump):
 
     def _begin(self) -> list[Event]:
         assert self.hello, "begun with a hello"
-        assert self.policy, "begun with a policy"
-        self._engine = self._server.engine_for(self.policy, self.hello)
+        assert self.choice, "begun with a policy"
+        self._engine = self._server.engine_for(self.choice, self.hello)
         data, self._reader = bytes(self._came), None
         return self.receive(data)
 

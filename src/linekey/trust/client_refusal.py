@@ -23,6 +23,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.tls.alerts import Alert
 from linekey.tls.messages import CertificateRequest
+from linekey.words import counted
 
 _CLIENT: Final = frozenset({"clientAuth", "anyExtendedKeyUsage"})
 _WEAK_HASHES: Final = frozenset({"md2", "md4", "md5", "sha1"})
@@ -246,8 +247,9 @@ def _above(shown: Sequence[Certificate], named: Sequence[Name]) -> list[Cause]:
         return [
             Cause(
                 "authority",
-                f"the server names {len(named)} authorities, and none of them is "
-                f"{top.issuer_label} or another above this certificate",
+                f"the server names {counted(len(named), 'authority', 'authorities')}, "
+                f"none of which is {top.issuer_label} or another above this "
+                "certificate",
                 "import the authority that issued the phone's certificate into what "
                 "the server trusts for clients (nginx ssl_client_certificate, Apache "
                 "SSLCACertificateFile, HAProxy ca-file)",

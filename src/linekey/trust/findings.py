@@ -12,15 +12,13 @@ mapping itself is held against OpenSSL in ``tests/live/test_judge_alerts.py``).
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.verify_errors import alert_number
+from linekey.reasons import Severity
 from linekey.tls.alerts import Alert
 from linekey.trust.rules import PLACE, RULES, Confidence
-
-Severity = Literal["refused", "warning", "note"]
-"""``refused`` decides; ``warning`` will, or would; ``note`` is good to know."""
 
 _SEVERITY_ORDER: Final = {"refused": 0, "warning": 1, "note": 2}
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from linekey.reasons import Row
+
 _MOST: Final = 4096
 """Bytes of a body that are looked at; such pages have some 200."""
 _SHOWN: Final = 120
@@ -29,26 +31,26 @@ class HttpRefusal(Enum):
     @property
     def sentence(self) -> str:
         """What happened, a clause."""
-        return _TEXTS[self][0]
+        return _TEXTS[self].sentence
 
     @property
     def cure(self) -> str:
         """What to do about it."""
-        return _TEXTS[self][1]
+        return _TEXTS[self].cure
 
 
 _TEXTS: Final = {
-    HttpRefusal.CERTIFICATE_REFUSED: (
+    HttpRefusal.CERTIFICATE_REFUSED: Row(
         "the server finished the handshake and then refused the phone's certificate",
         "import the authority that issued the phone's certificate into what the server "
         "trusts for clients (nginx: ssl_client_certificate, and ssl_verify_depth for "
         "an intermediate); its error log names the reason",
     ),
-    HttpRefusal.CERTIFICATE_MISSING: (
+    HttpRefusal.CERTIFICATE_MISSING: Row(
         "the server wants a certificate, and the phone showed none",
         "turn off empty_tls_client_cert, and see that the phone has a certificate",
     ),
-    HttpRefusal.PLAIN_HTTP: (
+    HttpRefusal.PLAIN_HTTP: Row(
         "the server wants TLS, and the request came without",
         "write https:// instead of http:// in the URL",
     ),

@@ -23,7 +23,9 @@ from typing import Self
 
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
-from linekey.trust.findings import Finding, Severity, Verdict, failed, held, in_order
+from linekey.reasons import Severity
+from linekey.said import say
+from linekey.trust.findings import Finding, Verdict, failed, held, in_order
 from linekey.trust.name_check import look_at_name
 from linekey.trust.paths import find_path
 from linekey.trust.rules import RULES
@@ -80,8 +82,8 @@ def judge(
             [
                 failed(
                     "chain.empty",
-                    "the server sends no certificate",
-                    cure="configure a certificate for this name on the server",
+                    say("the server sends no certificate"),
+                    cure=say("configure a certificate for this name on the server"),
                 )
             ]
         )
@@ -130,11 +132,16 @@ def judge(
         findings.append(
             failed(
                 "auth.off",
-                "server authentication is off: the phone accepts any server, and "
-                "anybody in between",
+                say(
+                    "server authentication is off: the phone accepts any server, and "
+                    "anybody in between"
+                ),
                 severity="warning",
-                cure="activate TLS Server Authentication on the phone's Certificates "
-                "page (from 8.2.30; only a factory reset clears it), or update to 10.x",
+                cure=say(
+                    "activate TLS Server Authentication on the phone's Certificates "
+                    "page (from 8.2.30; only a factory reset clears it), or update to "
+                    "10.x"
+                ),
             )
         )
     return Verdict.of([*_first_of(chain, findings), *findings], proof.path)
@@ -167,12 +174,17 @@ def _notes(path: Sequence[Certificate]) -> list[Finding]:
     findings = [
         failed(
             "chain.version1",
-            f"{certificate.label} is a version 1 certificate, without names, purpose "
-            "or CA mark",
+            say(
+                "%(certificate)s is a version 1 certificate, without names, purpose or "
+                "CA mark",
+                certificate=certificate.label,
+            ),
             severity="warning" if depth == 0 else "note",
             evidence=f"depth {depth}",
-            cure="have it issued as version 3: OpenSSL takes a version 1 certificate "
-            "for a leaf or a trusted root, never for an intermediate",
+            cure=say(
+                "have it issued as version 3: OpenSSL takes a version 1 certificate "
+                "for a leaf or a trusted root, never for an intermediate"
+            ),
         )
         for depth, certificate in enumerate(path)
         if certificate.version == 1
@@ -180,10 +192,12 @@ def _notes(path: Sequence[Certificate]) -> list[Finding]:
     findings.append(
         failed(
             "chain.revocation",
-            "the phone checks neither revocation lists nor OCSP",
+            say("the phone checks neither revocation lists nor OCSP"),
             severity="note",
-            cure="phones accept a stolen server key until its certificate expires: use "
-            "server certificates with a short lifetime",
+            cure=say(
+                "phones accept a stolen server key until its certificate expires: use "
+                "server certificates with a short lifetime"
+            ),
         )
     )
     return findings

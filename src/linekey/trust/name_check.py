@@ -9,7 +9,9 @@ authentication is off) and ``host_name_validation_flags`` (default 0, 2 before
 from linekey.catalog.settings_rules import CHECK_FQDN
 from linekey.certs.certificate import Certificate
 from linekey.certs.host_names import HostFlags, match_host, parse_address
-from linekey.trust.findings import Finding, Severity, failed, held
+from linekey.reasons import Severity
+from linekey.said import Said, say
+from linekey.trust.findings import Finding, failed, held
 
 
 def is_ip(name: str) -> bool:
@@ -45,23 +47,32 @@ def look_at_name(
         findings = [
             failed(
                 "name.idle",
-                "check_fqdn_against_server_cert is on, but without TLS server "
-                "authentication it has no effect in 8.x",
+                say(
+                    "check_fqdn_against_server_cert is on, but without TLS server "
+                    "authentication it has no effect in 8.x"
+                ),
                 severity="warning",
-                cure="activate TLS server authentication on the phone's Certificates "
-                "page, or ignore this setting",
+                cure=say(
+                    "activate TLS server authentication on the phone's Certificates "
+                    "page, or ignore this setting"
+                ),
             )
         ]
     elif not check:
         findings = [
             failed(
                 "name.unchecked",
-                "the phone does not compare the server's name with its certificate",
+                say(
+                    "the phone does not compare the server's name with its certificate"
+                ),
                 severity="note",
-                cure="provision check_fqdn_against_server_cert with the value on"
+                cure=say("provision check_fqdn_against_server_cert with the value on")
                 if available
-                else "update the firmware: check_fqdn_against_server_cert came with "
-                f"{CHECK_FQDN.since}",
+                else say(
+                    "update the firmware: check_fqdn_against_server_cert came with "
+                    "%(firmware)s",
+                    firmware=CHECK_FQDN.since,
+                ),
             )
         ]
     else:
@@ -80,17 +91,28 @@ def _compare(
     match = match_host(leaf, name, flags=host_flags)
     evidence = f"connects to {name}; the certificate has {names_of(leaf)}"
     severity: Severity = "refused" if enforced else "warning"
-    unless = "" if enforced else " (not checked today)"
+
+    def seen(text: Said) -> Said:
+        if enforced:
+            return text
+        return say("%(what)s (not checked today)", what=text)
+
     if match.ok:
         findings = [held("name.mismatch", f"{name} matches {match.matched}", evidence)]
         if match.where == "cn":
             findings.append(
                 failed(
                     "name.cn-only",
-                    f"{name} is only in the CN, which many other clients ignore",
+                    say(
+                        "%(name)s is only in the CN, which many other clients ignore",
+                        name=name,
+                    ),
                     severity="note",
                     evidence=evidence,
-                    cure=f"issue the certificate with subjectAltName DNS:{name}",
+                    cure=say(
+                        "issue the certificate with subjectAltName DNS:%(name)s",
+                        name=name,
+                    ),
                 )
             )
         return findings
@@ -98,12 +120,20 @@ def _compare(
         return [
             failed(
                 "name.ip",
-                f"the phone connects to the address {name}, and for an address only a "
-                f"SAN of type iPAddress counts{unless}",
+                seen(
+                    say(
+                        "the phone connects to the address %(name)s, and for an "
+                        "address only a SAN of type iPAddress counts",
+                        name=name,
+                    )
+                ),
                 severity=severity,
                 evidence=evidence,
-                cure=f"issue the certificate with subjectAltName IP:{name}, or give "
-                "the phone the server's name instead of its address",
+                cure=say(
+                    "issue the certificate with subjectAltName IP:%(name)s, or give "
+                    "the phone the server's name instead of its address",
+                    name=name,
+                ),
                 x509_error=64,
             )
         ]
@@ -118,13 +148,21 @@ def _compare(
         return [
             failed(
                 "name.mismatch",
-                f"{name} is only in the CN, which is ignored if there is a SAN "
-                f"dNSName{unless}",
+                seen(
+                    say(
+                        "%(name)s is only in the CN, which is ignored if there is a "
+                        "SAN dNSName",
+                        name=name,
+                    )
+                ),
                 severity=severity,
                 evidence=evidence,
-                cure=f"issue the certificate with subjectAltName DNS:{name}, or "
-                "provision host_name_validation_flags with the value "
-                f"{int(host_flags | 1)}",
+                cure=say(
+                    "issue the certificate with subjectAltName DNS:%(name)s, or "
+                    "provision host_name_validation_flags with the value %(value)s",
+                    name=name,
+                    value=int(host_flags | 1),
+                ),
                 x509_error=62,
             )
         ]
@@ -132,23 +170,37 @@ def _compare(
         return [
             failed(
                 "name.wildcard",
-                f"{name} matches {again.matched}, but the phone's flags "
-                f"({int(host_flags)}) do not allow it{unless}",
+                seen(
+                    say(
+                        "%(name)s matches %(pattern)s, but the phone's flags "
+                        "(%(value)s) do not allow it",
+                        name=name,
+                        pattern=again.matched,
+                        value=int(host_flags),
+                    )
+                ),
                 severity=severity,
                 evidence=evidence,
-                cure=f"provision host_name_validation_flags with the value "
-                f"{int(lenient)}, or issue the certificate for {name} itself",
+                cure=say(
+                    "provision host_name_validation_flags with the value %(value)s, or "
+                    "issue the certificate for %(name)s itself",
+                    name=name,
+                    value=int(lenient),
+                ),
                 x509_error=62,
             )
         ]
     return [
         failed(
             "name.mismatch",
-            f"{name} is not among the certificate's names{unless}",
+            seen(say("%(name)s is not among the certificate's names", name=name)),
             severity=severity,
             evidence=evidence,
-            cure=f"issue the certificate with subjectAltName DNS:{name}, or give the "
-            "phone a name that is in it",
+            cure=say(
+                "issue the certificate with subjectAltName DNS:%(name)s, or give the "
+                "phone a name that is in it",
+                name=name,
+            ),
             x509_error=62,
         )
     ]

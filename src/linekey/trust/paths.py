@@ -20,11 +20,12 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.lines import Line, build, is_likely, issues, prove_as, reads
+from linekey.certs.lines import Line, build, is_likely, is_over, issues, prove_as, reads
 from linekey.certs.path import PathProblem, PathResult, prove
 from linekey.certs.restate import differs, restate
 from linekey.certs.verify_errors import UNSPECIFIED
 from linekey.errors import CertificateError
+from linekey.said import mark, say, together
 from linekey.trust.findings import Finding, failed, held
 from linekey.trust.shape import issued, same_holder
 from linekey.trust.store import TrustStore
@@ -55,18 +56,42 @@ _RULE_OF: Final = {
 }
 
 _CURES: Final = {
-    "chain.signature": "the certificate or its issuer was altered or swapped; take "
-    "both afresh from the CA",
-    "chain.issuer-not-ca": "have the leaf issued by a CA certificate (basicConstraints "
-    "CA:TRUE, keyUsage keyCertSign)",
-    "chain.path-length": "have it issued by a CA whose path length allows it",
-    "chain.critical-extension": "have it issued without that extension, or with the "
-    "extension not critical",
-    "chain.name-constraints": "have it issued by a CA that may issue for this name",
-    "chain.purpose": "issue the leaf with extendedKeyUsage serverAuth and keyUsage "
-    "digitalSignature, keyEncipherment",
-    "chain.malformed": "have the certificate issued anew",
+    "chain.signature": say(
+        "the certificate or its issuer was altered or swapped; take "
+        "both afresh from the CA"
+    ),
+    "chain.issuer-not-ca": say(
+        "have the leaf issued by a CA certificate (basicConstraints "
+        "CA:TRUE, keyUsage keyCertSign)"
+    ),
+    "chain.path-length": say("have it issued by a CA whose path length allows it"),
+    "chain.critical-extension": say(
+        "have it issued without that extension, or with the extension not critical"
+    ),
+    "chain.name-constraints": say(
+        "have it issued by a CA that may issue for this name"
+    ),
+    "chain.purpose": say(
+        "issue the leaf with extendedKeyUsage serverAuth and keyUsage "
+        "digitalSignature, keyEncipherment"
+    ),
+    "chain.malformed": say("have the certificate issued anew"),
 }
+_PROBLEMS: Final = {
+    "chain.signature": mark("the signature on %(subject)s does not verify"),
+    "chain.issuer-not-ca": mark("%(subject)s issued a certificate and is no CA"),
+    "chain.path-length": mark("%(subject)s may not have CAs that deep below it"),
+    "chain.critical-extension": mark(
+        "%(subject)s has a critical extension that is not understood"
+    ),
+    "chain.name-constraints": mark(
+        "%(subject)s lies outside the names its CA may issue for"
+    ),
+    "chain.purpose": mark("%(subject)s may not be used for a TLS server"),
+    "chain.malformed": mark("%(subject)s cannot be used: %(why)s"),
+}
+"""What each rule says that OpenSSL's answer alone broke."""
+_SHOWN: Final = say("what the server shows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +191,15 @@ def _prove_listed(
     )
 
 
-def unreadable(why: str, label: str = "what the server shows") -> Finding:
+def unreadable(why: str, label: str = _SHOWN) -> Finding:
     """That no handshake goes on over a certificate, whatever the settings are."""
     return failed(
         "chain.unreadable",
-        f"{label} cannot be read by the phone's OpenSSL, which then ends the TLS "
-        "handshake, whatever the phone's settings are",
+        say(
+            "%(certificate)s cannot be read by the phone's OpenSSL, which then ends "
+            "the TLS handshake, whatever the phone's settings are",
+            certificate=label,
+        ),
         evidence=why,
         cure=_CURES["chain.malformed"],
     )
@@ -213,16 +241,7 @@ def _near(
 def _told(problem: PathProblem) -> Finding:
     rule = _RULE_OF.get(problem.code, "chain.malformed")
     subject = problem.certificate.label
-    said = {
-        "chain.signature": f"the signature on {subject} does not verify",
-        "chain.issuer-not-ca": f"{subject} issued a certificate and is no CA",
-        "chain.path-length": f"{subject} may not have CAs that deep below it",
-        "chain.critical-extension": f"{subject} has a critical extension that is not "
-        "understood",
-        "chain.name-constraints": f"{subject} lies outside the names its CA may issue "
-        "for",
-        "chain.purpose": f"{subject} may not be used for a TLS server",
-    }.get(rule, f"{subject} cannot be used: {problem.detail}")
+    said = say(_PROBLEMS[rule], subject=subject, why=problem.detail)
     return failed(
         rule,
         said,
@@ -242,27 +261,36 @@ def _missing(
     problem: PathProblem,
 ) -> Finding:
     leaf, top = path[0], path[-1]
+    issuer = top.issuer_label
     evidence = (
         f"{_said(path)}: {problem.detail}; OpenSSL {problem.code} ({problem.name})"
     )
-    provision = (
+    provision = say(
         "provision the CA to the phones in <certificates>, or use a certificate from "
         "an authority they have"
     )
     if problem.code == 18:
         return failed(
             "chain.self-signed",
-            f"{leaf.label} is self-signed, and is not on the phone",
+            say(
+                "%(certificate)s is self-signed, and is not on the phone",
+                certificate=leaf.label,
+            ),
             evidence=evidence,
-            cure="provision this certificate to the phones in <certificates>, add it "
-            "as an exception on the phone's Certificates page, or use a certificate "
-            "from a CA that they have",
+            cure=say(
+                "provision this certificate to the phones in <certificates>, add it as "
+                "an exception on the phone's Certificates page, or use a certificate "
+                "from a CA that they have"
+            ),
             x509_error=problem.code,
         )
     if problem.code == 19:
         return failed(
             "chain.untrusted",
-            f"the path ends at {top.label}, which is not on the phone",
+            say(
+                "the path ends at %(certificate)s, which is not on the phone",
+                certificate=top.label,
+            ),
             evidence=evidence,
             cure=provision,
             x509_error=problem.code,
@@ -271,38 +299,53 @@ def _missing(
     if bridge:
         return failed(
             "chain.incomplete",
-            "the server does not send "
-            + " and ".join(c.label for c in bridge)
-            + ", and the phone does not have it",
+            say(
+                "the server does not send %(missing)s, and the phone does not have it",
+                missing=together(c.label for c in bridge),
+            ),
             evidence=evidence,
-            cure="append the missing certificate to the server's chain file",
+            cure=say("append the missing certificate to the server's chain file"),
             x509_error=problem.code,
         )
     if any(issued(root, top) for root in known if root.self_issued):
         return failed(
             "chain.untrusted",
-            f"the path leads to {top.issuer_label}, which is not among this phone's "
-            "authorities",
+            say(
+                "the path leads to %(issuer)s, which is not among this phone's "
+                "authorities",
+                issuer=issuer,
+            ),
             evidence=evidence,
-            cure=provision + "; a newer firmware may have it",
+            cure=say("%(cure)s; a newer firmware may have it", cure=provision),
             x509_error=problem.code,
         )
     if top == leaf:
         where = issuer_urls(leaf)
         return failed(
             "chain.incomplete",
-            f"{top.issuer_label}, which issued the leaf, is neither sent nor on the "
-            "phone",
+            say(
+                "%(issuer)s, which issued the leaf, is neither sent nor on the phone",
+                issuer=issuer,
+            ),
             evidence=evidence,
-            cure="append the CA's intermediate certificates to the server's chain file"
-            + (f" (the leaf says they are at {', '.join(where)})" if where else "")
-            + "; if the CA is your own root, "
-            + provision,
+            cure=say(
+                "append the CA's intermediate certificates to the server's chain file "
+                "(the leaf says they are at %(where)s); if the CA is your own root, "
+                "%(cure)s"
+                if where
+                else "append the CA's intermediate certificates to the server's chain "
+                "file; if the CA is your own root, %(cure)s",
+                where=", ".join(where),
+                cure=provision,
+            ),
             x509_error=problem.code,
         )
     return failed(
         "chain.untrusted",
-        f"the path leads to {top.issuer_label}, which is neither sent nor on the phone",
+        say(
+            "the path leads to %(issuer)s, which is neither sent nor on the phone",
+            issuer=issuer,
+        ),
         evidence=evidence,
         cure=provision,
         x509_error=problem.code,
@@ -320,8 +363,12 @@ def _passed_over(
     return [
         failed(
             "chain.issuer-not-ca",
-            f"{found.label} may not sign certificates, so the phone does not accept it "
-            f"as the issuer of {path[-1].label}",
+            say(
+                "%(certificate)s may not sign certificates, so the phone does not "
+                "accept it as the issuer of %(below)s",
+                certificate=found.label,
+                below=path[-1].label,
+            ),
             evidence=f"its keyUsage is {', '.join(sorted(found.key_usage or ()))}",
             cure=_CURES["chain.issuer-not-ca"],
             x509_error=79,
@@ -387,13 +434,19 @@ def _cross_signs(
     return [
         failed(
             "chain.cross-sign",
-            f"the phone does not have the root {certificate.label}; the path "
-            f"holds only through its cross-sign by {above.label}, until "
-            f"{min(certificate.not_after, above.not_after).date()}",
+            say(
+                "the phone does not have the root %(root)s; the path holds only "
+                "through its cross-sign by %(above)s, until %(day)s",
+                root=certificate.label,
+                above=above.label,
+                day=min(certificate.not_after, above.not_after).date(),
+            ),
             severity="warning",
             evidence=_said(path),
-            cure="keep sending the cross-signed certificate, and provision the "
-            "root itself to these phones before that day",
+            cure=say(
+                "keep sending the cross-signed certificate, and provision the root "
+                "itself to these phones before that day"
+            ),
         )
         for certificate, above in pairwise(path[1:])
         if any(r.self_issued and same_holder(r, certificate) for r in known)
@@ -417,26 +470,43 @@ def _other_lines(
     newer = build(_NEWER, path[0], sent, anchors, at=now, partial_chain=True)
     if not newer.trusted or newer.path == tuple(path):
         return []
-    if any(not c.not_before <= now <= c.not_after for c in newer.path):
+    if any(now < c.not_before or is_over(c, now) for c in newer.path):
         return []
     surplus = [c for c in path if c in sent and c not in newer.path]
     if not surplus:
         return []
     first = min(path, key=lambda c: c.not_after)
-    names = " and ".join(f"{c.label} (issued by {c.issuer_label})" for c in surplus)
-    until = f"{first.not_after:%Y-%m-%d}, when {first.label} ends"
-    verb = "broke" if first.not_after < now else "breaks"
+    names = together(
+        say(
+            "%(certificate)s (issued by %(issuer)s)",
+            certificate=c.label,
+            issuer=c.issuer_label,
+        )
+        for c in surplus
+    )
     return [
         failed(
             "chain.cross-sign",
-            f"OpenSSL {line}, which this phone is assumed to use, follows the sent "
-            f"{names} before the phone's own list; that path {verb} "
-            f"on {until}. OpenSSL 1.1.0 and newer take the phone's own "
-            f"{newer.path[-1].label}, until "
-            f"{min(c.not_after for c in newer.path):%Y-%m-%d}",
+            say(
+                "OpenSSL %(line)s, which this phone is assumed to use, follows the "
+                "sent %(names)s before the phone's own list; that path broke on "
+                "%(day)s, when %(first)s ends. OpenSSL 1.1.0 and newer take the "
+                "phone's own %(root)s, until %(end)s"
+                if is_over(first, now)
+                else "OpenSSL %(line)s, which this phone is assumed to use, follows "
+                "the sent %(names)s before the phone's own list; that path breaks on "
+                "%(day)s, when %(first)s ends. OpenSSL 1.1.0 and newer take the "
+                "phone's own %(root)s, until %(end)s",
+                line=line,
+                names=names,
+                day=f"{first.not_after:%Y-%m-%d}",
+                first=first.label,
+                root=newer.path[-1].label,
+                end=f"{min(c.not_after for c in newer.path):%Y-%m-%d}",
+            ),
             severity="warning",
             evidence=f"this phone: {_said(path)}; newer: {_said(newer.path)}",
-            cure=f"remove {names} from the server's chain file",
+            cure=say("remove %(names)s from the server's chain file", names=names),
             confidence="L",
         )
     ]

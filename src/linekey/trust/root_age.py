@@ -14,6 +14,7 @@ from linekey.catalog.profile import Profile
 from linekey.catalog.root_lists import RootLists, in_list_words
 from linekey.catalog.roots import history_of
 from linekey.certs.certificate import Certificate
+from linekey.said import say
 from linekey.trust.findings import Finding, Verdict, failed
 from linekey.trust.judge import TlsSettings, judge
 from linekey.trust.store import TrustStore
@@ -81,33 +82,47 @@ def _difference(newest: Verdict, oldest: Verdict, lists: RootLists) -> Finding:
     rule = ROOT_DATE
     if newest.accepted != oldest.accepted:
         rule = DEPENDS
-        said = {True: "accepts", False: "refuses"}
-        what = (
-            f"with Mozilla's list of {lists.newest_date} the phone"
-            f" {said[newest.accepted]} this server, with that of"
-            f" {lists.oldest_date} it {said[oldest.accepted]} it"
+        what = say(
+            "depends on the firmware's date: with Mozilla's list of %(newest)s the "
+            "phone accepts this server, with that of %(oldest)s it refuses it"
+            if newest.accepted
+            else "depends on the firmware's date: with Mozilla's list of %(newest)s "
+            "the phone refuses this server, with that of %(oldest)s it accepts it",
+            newest=lists.newest_date,
+            oldest=lists.oldest_date,
         )
     elif newest.accepted:
-        what = (
-            f"with Mozilla's list of {without} the phone would refuse this server if"
-            f" it authenticated servers, with that of {with_root} it would not"
+        what = say(
+            "with Mozilla's list of %(without)s the phone would refuse this server if "
+            "it authenticated servers, with that of %(with_root)s it would not",
+            with_root=with_root,
+            without=without,
         )
     else:
-        what = (
-            f"with Mozilla's list of {with_root} the path ends at a root of the"
-            f" phone's, with that of {without} at none; it is refused either way"
+        what = say(
+            "with Mozilla's list of %(with_root)s the path ends at a root of the "
+            "phone's, with that of %(without)s at none; it is refused either way",
+            with_root=with_root,
+            without=without,
         )
     root = _deciding_root(newest, oldest)
-    when = f"; {root.label} was in the list {in_list_words(root)}" if root else ""
-    depends = "depends on the firmware's date: " if rule == DEPENDS else ""
+    if root:
+        what = say(
+            "%(what)s; %(root)s was in the list %(when)s",
+            what=what,
+            root=root.label,
+            when=in_list_words(root),
+        )
     return failed(
         rule,
-        f"{depends}{what}{when}",
+        what,
         severity="warning",
         evidence=f"{lists.sentence}. With the list of {lists.newest_date}:"
         f" {_words(newest)}; with the list of {lists.oldest_date}: {_words(oldest)}",
-        cure="give the firmware's date with --firmware-date, or provision the root to "
-        "the phones in <certificates>",
+        cure=say(
+            "give the firmware's date with --firmware-date, or provision the root to "
+            "the phones in <certificates>"
+        ),
     )
 
 

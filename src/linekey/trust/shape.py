@@ -8,6 +8,7 @@ refuses: it warns, since other phones and other clients are stricter.
 from collections.abc import Sequence
 
 from linekey.certs.certificate import Certificate
+from linekey.said import say
 from linekey.trust.findings import Finding, failed, held
 
 
@@ -28,9 +29,6 @@ def same_holder(one: Certificate, other: Certificate) -> bool:
     return one.subject.matches(other.subject) and one.key == other.key
 
 
-_ORDINALS = ("second", "third", "fourth", "fifth")
-
-
 def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
     """Whether a CA stands where the server's own certificate belongs.
 
@@ -41,19 +39,26 @@ def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
     first = chain[0]
     if not (first.is_ca or (len(chain) > 1 and first.self_issued)):
         return []
-    for place, certificate in enumerate(chain[1:]):
+    for place, certificate in enumerate(chain[1:], 2):
         if certificate.is_ca or certificate.self_issued:
             continue
-        where = _ORDINALS[place] if place < len(_ORDINALS) else f"as number {place + 2}"
         return [
             failed(
                 "chain.leaf-first",
-                f"the server's own certificate, {certificate.label}, is sent {where}: "
-                f"phones use the first certificate, which is {first.label}",
+                say(
+                    "the server's own certificate, %(own)s, is sent as number "
+                    "%(place)s: phones use the first certificate, which is %(first)s",
+                    own=certificate.label,
+                    place=place,
+                    first=first.label,
+                ),
                 severity="warning",
                 evidence="sent: " + " | ".join(c.label for c in chain),
-                cure=f"order the chain file from the leaf upward: {certificate.label} "
-                "first, its CAs after it",
+                cure=say(
+                    "order the chain file from the leaf upward: %(own)s first, its CAs "
+                    "after it",
+                    own=certificate.label,
+                ),
             )
         ]
     kin = any(issued(first, c) or issued(c, first) for c in chain[1:] if c != first)
@@ -61,15 +66,25 @@ def look_at_first(chain: Sequence[Certificate]) -> list[Finding]:
         return [
             failed(
                 "chain.leaf-first",
-                "the server's own certificate is missing: phones use the first, which "
-                f"is {first.label}, a CA",
+                say(
+                    "the server's own certificate is missing: phones use the first, "
+                    "which is %(first)s, a CA",
+                    first=first.label,
+                ),
                 severity="warning",
                 evidence="sent: " + " | ".join(c.label for c in chain),
-                cure="put the server's own certificate first into the chain file, "
-                "before its CAs",
+                cure=say(
+                    "put the server's own certificate first into the chain file, "
+                    "before its CAs"
+                ),
             )
         ]
     return []
+
+
+def _is_above(root: Certificate, path: Sequence[Certificate]) -> bool:
+    """Whether this root, or one of its name, stands above the path."""
+    return any(c.issuer.matches(root.subject) for c in path)
 
 
 def look_at_shape(
@@ -86,35 +101,44 @@ def look_at_shape(
         findings.append(
             failed(
                 "chain.duplicate",
-                f"the server sends {len(chain) - len(distinct)} certificate(s) twice",
+                say(
+                    "the server sends %(count)s certificate(s) twice",
+                    count=len(chain) - len(distinct),
+                ),
                 severity="note",
                 evidence="; ".join(c.label for c in twice),
-                cure="remove the repeated blocks from the server's chain file",
+                cure=say("remove the repeated blocks from the server's chain file"),
             )
         )
     wanted = set(path)
     strangers = [c for c in distinct if c not in wanted]
-    roots = [c for c in distinct[1:] if c.self_issued]
+    # A root that signed nothing of this path is a stranger like any other.
+    roots = [c for c in distinct[1:] if c.self_issued and _is_above(c, path)]
     foreign = [c for c in strangers if c not in roots]
     if foreign:
         findings.append(
             failed(
                 "chain.extra",
-                f"the server sends {len(foreign)} certificate(s) outside the path",
+                say(
+                    "the server sends %(count)s certificate(s) outside the path",
+                    count=len(foreign),
+                ),
                 severity="note",
                 evidence="; ".join(c.label for c in foreign),
-                cure="remove them from the server's chain file: they cost every "
-                "handshake, and some phones try to use them",
+                cure=say(
+                    "remove them from the server's chain file: they cost every "
+                    "handshake, and some phones try to use them"
+                ),
             )
         )
     if roots:
         findings.append(
             failed(
                 "chain.root-sent",
-                "the server also sends a root, which the phone ignores",
+                say("the server also sends a root, which the phone ignores"),
                 severity="note",
                 evidence="; ".join(c.label for c in roots),
-                cure="remove the root from the server's chain file",
+                cure=say("remove the root from the server's chain file"),
             )
         )
     used = [c for c in distinct if c in wanted]
@@ -123,11 +147,13 @@ def look_at_shape(
         findings.append(
             failed(
                 "chain.order",
-                "the server sends its certificates in the wrong order",
+                say("the server sends its certificates in the wrong order"),
                 severity="warning",
                 evidence="sent: " + " | ".join(c.label for c in chain),
-                cure="order the chain file from the leaf upward: "
-                + " | ".join(c.label for c in expected),
+                cure=say(
+                    "order the chain file from the leaf upward: %(order)s",
+                    order=" | ".join(c.label for c in expected),
+                ),
             )
         )
     if not any(f.rule == "chain.order" for f in findings) and len(used) > 1:

@@ -15,6 +15,7 @@ from typing import Final
 from linekey.catalog.profile import Profile
 from linekey.certs.certificate import Certificate
 from linekey.certs.lines import Line
+from linekey.said import say, together
 from linekey.trust.findings import Finding, failed, held
 
 SHA2: Final = frozenset({"sha224", "sha256", "sha384", "sha512"})
@@ -67,19 +68,33 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
     """Kind and size of every key in the path, leaf first."""
     findings: list[Finding] = []
     kinds = known_kinds(profile)
-    usable = " and ".join(_KIND_NAMES[k] for k in sorted(kinds)) or "no"
+    usable = [_KIND_NAMES[k] for k in sorted(kinds)]
     for depth, certificate in enumerate(path):
         key = certificate.key
         if key.kind not in kinds:
             findings.append(
                 failed(
                     "key.kind" if depth == 0 else "key.issuer-kind",
-                    f"the phone supports only {usable} keys, but "
-                    f"{certificate.label} has an {certificate.key.text} key",
+                    say(
+                        "the phone supports only %(kinds)s keys, but "
+                        "%(certificate)s has an %(key)s key",
+                        kinds=together(usable),
+                        certificate=certificate.label,
+                        key=certificate.key.text,
+                    )
+                    if usable
+                    else say(
+                        "the phone supports no keys, but %(certificate)s has an "
+                        "%(key)s key",
+                        certificate=certificate.label,
+                        key=certificate.key.text,
+                    ),
                     evidence=f"{certificate.key.text} at depth {depth}",
-                    cure="issue the certificate for an RSA 2048 key, by an RSA CA "
-                    "(nginx and HAProxy can serve an RSA and an ECDSA certificate "
-                    "side by side)",
+                    cure=say(
+                        "issue the certificate for an RSA 2048 key, by an RSA CA "
+                        "(nginx and HAProxy can serve an RSA and an ECDSA certificate "
+                        "side by side)"
+                    ),
                     x509_error=None if depth == 0 else 7,
                 )
             )
@@ -89,10 +104,18 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.large",
-                    f"{certificate.label} has an RSA key of {key.bits} bits; the "
-                    f"phone uses at most {limit}",
+                    say(
+                        "%(certificate)s has an RSA key of %(bits)s bits; the phone "
+                        "uses at most %(limit)s",
+                        certificate=certificate.label,
+                        bits=str(key.bits),
+                        limit=str(limit),
+                    ),
                     evidence=f"{certificate.key.text} at depth {depth}",
-                    cure=f"issue it for an RSA key of at most {limit} bits",
+                    cure=say(
+                        "issue it for an RSA key of at most %(limit)s bits",
+                        limit=str(limit),
+                    ),
                 )
             )
         floor = profile.min_key_bits
@@ -100,10 +123,15 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.small",
-                    f"{certificate.label} has an RSA key of {key.bits} bits; the "
-                    f"phone accepts no fewer than {floor}",
+                    say(
+                        "%(certificate)s has an RSA key of %(bits)s bits; the phone "
+                        "accepts no fewer than %(limit)s",
+                        certificate=certificate.label,
+                        bits=str(key.bits),
+                        limit=str(floor),
+                    ),
                     evidence=f"{certificate.key.text} at depth {depth}",
-                    cure="issue it for an RSA key of 2048 bits",
+                    cure=say("issue it for an RSA key of 2048 bits"),
                     x509_error=66 if depth == 0 else 67,
                 )
             )
@@ -111,13 +139,19 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
             findings.append(
                 failed(
                     "key.weak",
-                    f"{certificate.label} has a "
-                    + ("weak key: " if key.bits else "key of unknown strength: ")
-                    + key.text,
+                    say(
+                        "%(certificate)s has a weak key: %(key)s"
+                        if key.bits
+                        else "%(certificate)s has a key of unknown strength: %(key)s",
+                        certificate=certificate.label,
+                        key=key.text,
+                    ),
                     severity="warning",
                     evidence=f"{certificate.key.text} at depth {depth}",
-                    cure="issue it for an RSA key of 2048 bits: every phone in the "
-                    "catalogue with SHA-2 supports it",
+                    cure=say(
+                        "issue it for an RSA key of 2048 bits: every phone in the "
+                        "catalogue with SHA-2 supports it"
+                    ),
                 )
             )
     if not any(f.rule.startswith("key.") and f.refuses for f in findings) and path:
@@ -137,41 +171,58 @@ def look_at_hashes(
     signed = path[:-1] if anchored else path
     for depth, certificate in enumerate(signed):
         name = certificate.signature_hash
-        what = f"{certificate.label} is signed with {certificate.signature_algorithm}"
+        what = say(
+            "%(certificate)s is signed with %(algorithm)s",
+            certificate=certificate.label,
+            algorithm=certificate.signature_algorithm,
+        )
         evidence = f"{certificate.signature_algorithm} at depth {depth}"
         if name is None:  # Ed25519 and the like hash inside: no phone's table has them
             findings.append(
                 failed(
                     "hash.unsupported",
-                    f"{what}, which no phone in the catalogue supports",
+                    say(
+                        "%(what)s, which no phone in the catalogue supports", what=what
+                    ),
                     evidence=evidence,
-                    cure="have it signed with sha256WithRSAEncryption",
+                    cure=say("have it signed with sha256WithRSAEncryption"),
                     x509_error=7,
                 )
             )
         elif name in SHA2 and not knows_hash(profile, name):
             since = profile.model.sha2_since
-            later = f"; the table has SHA-2 from firmware {since} on" if since else ""
             findings.append(
                 failed(
                     "hash.table",
-                    f"{what}, but the maker's table lists only SHA-1 for this phone's "
-                    "own certificate; whether the phone verifies such a signature of a"
-                    " server is not documented",
+                    say(
+                        "%(what)s, but the maker's table lists only SHA-1 for this "
+                        "phone's own certificate; whether the phone verifies such a "
+                        "signature of a server is not documented",
+                        what=what,
+                    ),
                     severity="warning",
                     evidence=evidence,
-                    cure=f"try it with one such phone{later}",
+                    cure=say(
+                        "try it with one such phone; the table has SHA-2 from firmware "
+                        "%(firmware)s on",
+                        firmware=since,
+                    )
+                    if since
+                    else say("try it with one such phone"),
                 )
             )
         elif name in RARE_HASHES:
             findings.append(
                 failed(
                     "hash.rare",
-                    f"{what}, which OpenSSL 1.0.1 to 1.1.1 takes; a phone's may be "
-                    "built without it",
+                    say(
+                        "%(what)s, which OpenSSL 1.0.1 to 1.1.1 takes; a phone's may "
+                        "be built without it",
+                        what=what,
+                    ),
                     severity="warning",
                     evidence=evidence,
-                    cure="have it signed with sha256WithRSAEncryption",
+                    cure=say("have it signed with sha256WithRSAEncryption"),
                     confidence="L",
                 )
             )
@@ -179,9 +230,11 @@ def look_at_hashes(
             findings.append(
                 failed(
                     "hash.unsupported",
-                    f"{what}, which no phone in the catalogue supports",
+                    say(
+                        "%(what)s, which no phone in the catalogue supports", what=what
+                    ),
                     evidence=evidence,
-                    cure="have it signed with sha256WithRSAEncryption",
+                    cure=say("have it signed with sha256WithRSAEncryption"),
                     x509_error=7,
                 )
             )
@@ -189,10 +242,12 @@ def look_at_hashes(
             findings.append(
                 failed(
                     f"hash.{name}",
-                    f"{what}, which is no longer secure",
+                    say("%(what)s, which is no longer secure", what=what),
                     severity="warning",
                     evidence=evidence,
-                    cure="have it signed with SHA-256 once no SHA-1-only phone is left",
+                    cure=say(
+                        "have it signed with SHA-256 once no SHA-1-only phone is left"
+                    ),
                 )
             )
     if signed and not findings:
@@ -218,11 +273,19 @@ def look_at_group(bits: int, profile: Profile) -> Finding | None:
     small = bits < DH_FLOOR[line]
     return failed(
         "tls.dh-size",
-        f"the Diffie-Hellman group has {bits} bits"
-        + (f"; the last OpenSSL {line} refuses it" if small else ""),
+        say(
+            "the Diffie-Hellman group has %(bits)s bits; the last OpenSSL %(line)s "
+            "refuses it",
+            bits=str(bits),
+            line=line,
+        )
+        if small
+        else say("the Diffie-Hellman group has %(bits)s bits", bits=str(bits)),
         severity="refused" if small else "warning",
         evidence="DHE",
-        cure="give the server a 2048-bit group (ssl_dhparam in nginx), or let it "
-        "prefer ECDHE",
+        cure=say(
+            "give the server a 2048-bit group (ssl_dhparam in nginx), or let it prefer "
+            "ECDHE"
+        ),
         confidence="L" if small else "H",
     )

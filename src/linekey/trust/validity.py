@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.expiry import expires_soon
+from linekey.certs.expiry import expires_soon, left_words
 from linekey.certs.lines import Line, reads_dates
+from linekey.said import say
 from linekey.trust.findings import Finding, failed, held
 
 CLOCK_FLOOR_YEAR: Final = 2010
@@ -33,30 +34,34 @@ def look_at_dates(
     """Validity of every certificate of the path at ``now`` (aware)."""
     findings = [_form(c, line) for c in path if not c.strict_times]
     path = [c for c in path if c.readable_times]
-    second = now.replace(microsecond=0)  # OpenSSL counts in seconds
-    early = [c for c in path if second < c.not_before]
-    late = [c for c in path if second > c.not_after]
+    early = [c for c in path if now < c.not_before]
+    late = [c for c in path if now >= c.not_after]  # over by then: lines.is_over
     if now.year < CLOCK_FLOOR_YEAR and path:
         findings.append(
             failed(
                 "clock.wrong",
-                f"the phone's clock shows {day(now)}: it was not set",
+                say("the phone's clock shows %(day)s: it was not set", day=day(now)),
                 severity="warning",
                 evidence=f"phone's clock {_second(now)}; "
                 f"leaf valid from {_second(path[0].not_before)}",
-                cure="give the phone a time server it can reach before its first TLS "
-                "connection: DHCP option 42, or the setting ntp_server",
+                cure=say(
+                    "give the phone a time server it can reach before its first TLS "
+                    "connection: DHCP option 42, or the setting ntp_server"
+                ),
             )
         )
     findings.extend(
         failed(
             "chain.not-yet-valid",
-            f"{certificate.label} is not valid before "
-            f"{_second(certificate.not_before)}",
+            say(
+                "%(certificate)s is not valid before %(time)s",
+                certificate=certificate.label,
+                time=_second(certificate.not_before),
+            ),
             evidence=f"phone's clock {_second(now)}",
-            cure="set the phone's clock"
+            cure=say("set the phone's clock")
             if now.year < CLOCK_FLOOR_YEAR
-            else "wait until then, or use the previous certificate",
+            else say("wait until then, or use the previous certificate"),
             x509_error=9,
         )
         for certificate in early
@@ -66,12 +71,18 @@ def look_at_dates(
         findings.append(
             failed(
                 "chain.expired",
-                f"{certificate.label} expired on {_second(certificate.not_after)}",
+                say(
+                    "%(certificate)s expired on %(time)s",
+                    certificate=certificate.label,
+                    time=_second(certificate.not_after),
+                ),
                 evidence=f"phone's clock {_second(now)}",
-                cure="renew it and reload the server"
+                cure=say("renew it and reload the server")
                 if depth == 0
-                else "serve a chain through the CA's newer certificate, or provision "
-                "a CA that is valid to the phones",
+                else say(
+                    "serve a chain through the CA's newer certificate, or provision a "
+                    "CA that is valid to the phones"
+                ),
                 x509_error=10,
             )
         )
@@ -87,18 +98,23 @@ def _form(certificate: Certificate, line: Line) -> Finding:
     """Dates without seconds, with a fraction, an offset, or that are none."""
     refuses = not reads_dates(line, certificate)
     if not certificate.readable_times:
-        said = "has a date that cannot be read"
+        said = say(
+            "%(certificate)s has a date that cannot be read",
+            certificate=certificate.label,
+        )
     else:
-        said = (
-            "has a date without seconds, with a fraction or an offset, or of a day that"
-            " does not exist; OpenSSL up to 1.0.2o reads it, 1.0.2s and newer do not"
+        said = say(
+            "%(certificate)s has a date without seconds, with a fraction or an "
+            "offset, or of a day that does not exist; OpenSSL up to 1.0.2o reads it, "
+            "1.0.2s and newer do not",
+            certificate=certificate.label,
         )
     return failed(
         "chain.date-form",
-        f"{certificate.label} {said}",
+        said,
         severity="refused" if refuses else "warning",
         evidence=f"this phone is assumed to use OpenSSL {line}",
-        cure="have it issued again, with dates in the form of RFC 5280 §4.1.2.5",
+        cure=say("have it issued again, with dates in the form of RFC 5280 §4.1.2.5"),
         confidence="L" if certificate.readable_times else None,
         x509_error=13 if refuses else None,
     )
@@ -108,17 +124,20 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
     findings: list[Finding] = []
     for depth, certificate in enumerate(path):
         left = certificate.not_after - now
-        if left < timedelta(0):
+        if left <= timedelta(0):
             continue
         if depth == 0 and expires_soon(certificate, now):
             findings.append(
                 failed(
                     "chain.expires-soon",
-                    f"the leaf expires in {left.days} days, "
-                    f"on {day(certificate.not_after)}",
+                    say(
+                        "the leaf expires in %(left)s, on %(day)s",
+                        left=left_words(certificate, now),
+                        day=day(certificate.not_after),
+                    ),
                     severity="warning",
                     evidence=certificate.label,
-                    cure="renew it now, and reload the server",
+                    cure=say("renew it now, and reload the server"),
                 )
             )
         if depth > 0 and (
@@ -129,13 +148,20 @@ def _ahead(path: Sequence[Certificate], now: datetime) -> list[Finding]:
             findings.append(
                 failed(
                     "chain.anchor-expires-soon",
-                    f"{certificate.label} expires on {day(certificate.not_after)}"
-                    + (", before the leaf below it" if before_leaf else ""),
+                    say(
+                        "%(certificate)s expires on %(day)s, before the leaf below it"
+                        if before_leaf
+                        else "%(certificate)s expires on %(day)s",
+                        certificate=certificate.label,
+                        day=day(certificate.not_after),
+                    ),
                     severity="warning",
                     evidence=f"depth {depth}; leaf valid until "
                     f"{day(path[0].not_after)}",
-                    cure="plan the move to another CA, and provision it to the phones "
-                    "before that day",
+                    cure=say(
+                        "plan the move to another CA, and provision it to the phones "
+                        "before that day"
+                    ),
                 )
             )
     return findings

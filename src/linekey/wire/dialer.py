@@ -13,8 +13,6 @@ are bounded by the caller and here.
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -46,6 +44,7 @@ from linekey.trust.client_refusal import LATE_HANDSHAKE, CertificateWish
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Finding, Verdict
 from linekey.wire.carry import READ_SIZE, carry
+from linekey.wire.system_words import os_text
 
 CONNECT_LIMIT_S: Final = 10.0
 HANDSHAKE_LIMIT_S: Final = 15.0
@@ -211,7 +210,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         except TimeoutError:
             raise httpcore2.WriteTimeout(f"not sent within {timeout:g} s") from None
         except OSError as error:
-            raise httpcore2.WriteError(_os_text(error)) from error
+            raise httpcore2.WriteError(os_text(error)) from error
         except TlsError as error:
             raise httpcore2.WriteError(error.message) from error
 
@@ -297,7 +296,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             else:
                 events = await carry(pump, self._reader, self._writer)
         except OSError as error:
-            self._broken(_os_text(error))
+            self._broken(os_text(error))
             events = []
         self._data += data
         self._ended |= not data if pump is None else pump.ended
@@ -384,7 +383,7 @@ async def dial(
         # What no resolver takes: a NUL, a label of 64 characters, a port of 70000.
         text = "no usable host name or port"
         if isinstance(error, OSError):
-            text = _os_text(error)
+            text = os_text(error)
         raise DialError(
             replace(nothing, error=f"cannot connect: {text}"),
             hint="look whether the server runs, and the address is right",
@@ -420,11 +419,3 @@ def refused_offer(
     return DialError(
         ConnectionReport(purpose, peer, False, error=error.message), hint=error.hint
     )
-
-
-def _os_text(error: OSError) -> str:
-    """What went wrong, in the system's words: ``connection refused``."""
-    if isinstance(error, socket.gaierror):
-        return f"the name cannot be resolved: {(error.strerror or '').lower()}"
-    text = os.strerror(error.errno) if error.errno else str(error)
-    return (text or type(error).__name__).lower()

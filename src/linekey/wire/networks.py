@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from linekey.errors import InputError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -32,6 +33,16 @@ def _unmapped(network: Network) -> Network:
     ):
         return network
     return ipaddress.IPv4Network((mapped.ipv4_mapped, network.prefixlen - 96))
+
+
+def spelled(address: Address) -> str:
+    """Return an address as RFC 5952 spells it, an IPv4-mapped one with dots (§5).
+
+    Python's own ``str`` does so since 3.13, and wrote ``::ffff:c000:207`` before.
+    """
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return f"::ffff:{address.ipv4_mapped}"
+    return str(address)
 
 
 def is_in(host: str, networks: Sequence[Network]) -> bool:

@@ -15,6 +15,7 @@ import re
 from typing import NamedTuple
 
 from linekey.errors import PeerError
+from linekey.wire.networks import spelled
 
 MAX_V1 = 107
 """Bytes of a version 1 header with its line end (§2.1)."""
@@ -77,7 +78,7 @@ def _read_v1(data: bytes) -> ProxyHeader | None:
         ) from None
     if max(ports) > 65535:
         raise PeerError("a PROXY protocol header with a port above 65535")
-    return ProxyHeader(end + 2, (str(source), ports[0]))
+    return ProxyHeader(end + 2, (spelled(source), ports[0]))
 
 
 def _read_v2(data: bytes) -> ProxyHeader | None:
@@ -100,4 +101,4 @@ def _read_v2(data: bytes) -> ProxyHeader | None:
     if len(addresses) < 2 * size + 4:
         raise PeerError("a PROXY protocol header too short for its addresses")
     port = int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
-    return ProxyHeader(length, (str(ipaddress.ip_address(addresses[:size])), port))
+    return ProxyHeader(length, (spelled(ipaddress.ip_address(addresses[:size])), port))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linekey.errors import Cause
+from linekey.said import say
 from linekey.wire.asgi_edge import FAULT
 
 FRESH_S = 5.0
@@ -61,7 +62,12 @@ def judge(reports: Sequence[Report]) -> Readiness:
     fresh = [r for r in reports if r.state and r.age_s <= FRESH_S]
     if not fresh:
         return Readiness(
-            False, "silent", f"no worker has said anything for {FRESH_S:g} s", 0
+            False,
+            "silent",
+            say(
+                "no worker has said anything for %(seconds)s s", seconds=f"{FRESH_S:g}"
+            ),
+            0,
         )
     bad = [r for r in fresh if r.state not in SERVING]
     told = bad or [r for r in fresh if r.state == RESERVE]
@@ -75,8 +81,10 @@ def sentence_of(state: int) -> str:
     """Say in words why a worker is not ready."""
     cause = STATES[state]
     if state == RESERVE:
-        return (
+        return say(
             "the disk is full: decisions about phones go on from what was kept in"
             " reserve, refusals of strangers are not recorded"
         )
-    return "a fault of linekey's own" if cause == FAULT else Cause(cause).sentence
+    if cause == FAULT:
+        return say("a fault of linekey's own")
+    return say(Cause(cause).sentence)

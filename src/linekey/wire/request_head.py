@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from linekey.errors import PeerError
+from linekey.wire.networks import spelled
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, as ASGI has them."""
@@ -51,7 +52,7 @@ def parse_host(text: str) -> Host:
     name = found["name"] or ""
     if found["ipv6"] is not None:
         try:
-            name = str(ipaddress.IPv6Address(found["ipv6"]))
+            name = spelled(ipaddress.IPv6Address(found["ipv6"]))
         except ValueError:
             raise PeerError(
                 f"the Host holds no IPv6 address in its brackets: {text[:80]!r}"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from linekey.catalog.root_lists import lists_for
 from linekey.certs.pem import to_base64
 from linekey.check.assess import Question, assess_chain
 from linekey.check.classes import classes_of
+from linekey.check.hellos import Hello, derive
 from linekey.check.phones import Setup, gather
 from linekey.mac import Mac
 from linekey.phone.apply import take_document
@@ -184,3 +186,17 @@ def test_an_idx_that_no_account_has_is_left_out_and_told(idx: int) -> None:
     assert taken.settings.get("user_name", 12) == "y"
     said = [line for entry in taken.log for line in (entry.text, *entry.details)]
     assert any(f"has no idx {idx}: it is 1 to 12" in line for line in said)
+
+
+def test_the_hello_of_a_kind_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def counted(*given: Any) -> Hello:
+        built.append(given)
+        return derive(*given)
+
+    monkeypatch.setattr("linekey.check.phones.derive", counted)
+    rows = [profile(m, "10.1.33.33") for m in ("D785", "D715", "D785", "D785")]
+    phones = gather(rows, NAME, Setup(), now=NOW).phones
+    assert len(built) == 2
+    assert [phone.hello for phone in phones] == [derive(row, NAME) for row in rows]

@@ -25,7 +25,7 @@ from linekey.check.classes import classes_of, hellos_of
 from linekey.check.cures import certificates_xml, protocol_cures
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather
-from linekey.check.report import Outcome, Report, grouped
+from linekey.check.report import ClassResult, Outcome, Report, grouped
 from linekey.check.run import check_answers, check_chain
 from linekey.check.target import parse_target
 from linekey.errors import InputError
@@ -62,6 +62,26 @@ def run(
         notes=gathered.notes,
         calendar=calendar,
     )
+
+
+def test_a_fleets_phones_are_counted_and_listed() -> None:
+    row = ClassResult(
+        "class-1", tuple((f"D785 0004130000{n:02X}", "10.1.33.33") for n in range(3)),
+        {}, Outcome.PHONE_REFUSES, (),
+    )  # fmt: skip
+    other = replace(row, id="class-2", phones=row.phones[:1], outcome=Outcome.ACCEPTED)
+    report = Report(
+        {"label": "x", "kind": "chain"}, NOW, NOW, None, (row, other), of_fleet=True
+    )
+    assert report.sentence == "of 4 phones 1 accepts, 3 refuse the server"
+    assert report.as_dict()["phones"]["phone_refuses"] == 3
+    page = render_page(report)
+    assert "<b>3</b>" in page
+    assert "000413000002" in page
+    assert 'id="matrix"' not in page
+    alone = replace(report, classes=(other,))
+    assert alone.sentence == "the phone accepts"
+    assert replace(report, of_fleet=False).as_dict()["phones"] is None
 
 
 def test_every_phone_of_the_catalogue_stands_in_exactly_one_class() -> None:

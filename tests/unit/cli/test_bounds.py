@@ -7,7 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from linekey.check.target import parse_target
-from linekey.cli import check, export, phone, serve, up
+from linekey.cli import check, export, main, phone, serve, up
+from linekey.cli.opening import MAX_FILE_BYTES
 from linekey.errors import InputError
 
 
@@ -44,3 +45,24 @@ def test_it_is_refused_with_status_2(
 def test_nobody_listens_at_port_0(text: str) -> None:
     with pytest.raises(InputError):
         parse_target(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "device import {} --sync",
+        "device list --file {}",
+        "pending rules add v --file {}",
+    ],
+)
+def test_a_file_beyond_the_bound_is_refused_with_its_cure(
+    tmp_path: Path, words: str
+) -> None:
+    big = tmp_path / "big.csv"
+    with big.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    line = words.format(big).split()
+    done = CliRunner().invoke(main.app, [*line, "--state", str(tmp_path / "state")])
+    assert done.exit_code == 2, done.output
+    assert f"larger than {MAX_FILE_BYTES // 2**20} MiB" in done.stderr
+    assert "split the file" in done.stderr

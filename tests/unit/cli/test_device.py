@@ -300,3 +300,18 @@ def test_a_fusionpbx_export_is_read_by_its_own_names(
     assert (device["vendor"], device["state"]) == ("yealink", "revoked")
     table.write_text(table.read_text().replace("aa-bb-cc", "aa-bb-cd"))
     assert run_json(state, "import", str(table))["notes"]
+
+
+def test_a_desk_gets_another_phone(state: Path) -> None:
+    new = "000413AABBDD"
+    run(state, "add", MAC, "--model", "D785", "--label", "Hall", "--digest", "u",
+        "--secret", "user_pass[1]", input="long enough 1\ngeheim\n")  # fmt: skip
+    done = run(state, "replace", MAC, new, "--model", "D735")
+    assert done.stdout == f"replaced {MAC} by {new}, D735, 'Hall'\n"
+    assert f"linekey device set {new} --digest" in done.stderr
+    assert f"linekey device rotate-passwords {new}" in done.stderr
+    old = run_json(state, "show", MAC)
+    assert (old["state"], old["revoked_reason"]) == ("revoked", f"replaced by {new}")
+    again = run(state, "replace", MAC, new)
+    assert again.exit_code == 2
+    assert "registered already" in again.stderr

@@ -61,7 +61,7 @@ def test_a_selection_is_set_after_it_was_agreed_to(state: Path) -> None:
     assert [one["mac"] for one in told["changed"]] == MACS[:4]
     assert macs(state, "--where", "language=deutsch") == MACS[:4]
     again = run(state, *change, "--yes")
-    assert "4 of 4 phones are so already" in again.stderr
+    assert "already so: 4 of 4 phones" in again.stderr
 
 
 def test_one_phone_needs_no_agreement(state: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_list_of_macs_is_revoked_and_restored(state: Path, tmp_path: Path) -> 
     ("options", "reason"),
     [
         ((), "say which phones"),
-        (("--all", "--model", "D785"), "say which phones"),
-        ((MACS[0], "--where", "label=x"), "say which phones"),
+        (("--all", "--model", "D785"), "named in two ways"),
+        ((MACS[0], "--where", "label=x"), "named in two ways"),
         (("--model", "D799"), "no phone fits --model 'D799'"),
         (("--where", "usr_name[1]=x"), "did you mean user_name"),
         (("--where", "user_pass[1]=x"), "is a secret"),

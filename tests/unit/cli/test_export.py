@@ -1,8 +1,9 @@
 import json
+import shlex
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from click.testing import Result
@@ -12,11 +13,15 @@ from typer.testing import CliRunner
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.cli import serve
 from linekey.cli.export import app
+from linekey.cli.exporting import HOME
+from linekey.export.peers import PEERS
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.phone.identity import DeviceIdentity
 from linekey.provisioning.device import Device
+from linekey.server.preflight.proxy import SOCKET
 from linekey.store.devices import Devices
 from linekey.store.opening import open_store
 from linekey.store.vendor_cas import VendorCas, describe_ca
@@ -42,6 +47,19 @@ def run(state: Path, *arguments: str) -> Result:
         result.exception
     )
     return result
+
+
+def test_without_a_trusted_ca_no_phone_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*given: object, **more: object) -> NoReturn:
+        raise AssertionError("the registry was read for nothing")
+
+    monkeypatch.setattr(Devices, "pages", read)
+    open_store(tmp_path / "state").close()
+    refused = run(tmp_path / "state", "nginx", *NAME)
+    assert refused.exit_code == 2
+    assert "no vendor CA is trusted" in refused.stderr
 
 
 def test_it_prints_every_file_with_its_place_and_nothing_else(state: Path) -> None:
@@ -173,14 +191,20 @@ def test_it_says_which_command_serves_the_proxy_and_who_else_could_be_it(
     assert "every user of this machine" not in private.stderr.replace("\n", " ")
 
 
-def test_the_phone_book_is_loaded_once(state: Path, tmp_path: Path) -> None:
+def test_the_operators_part_of_the_phone_book_is_loaded_once(
+    state: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     words = ("slapd", *NAME, "--out", str(out))
-    assert "next: slapadd" in run(state, *words).stderr
-    assert "next: slapadd" in run(state, *words).stderr
+    own, registry = f"-l {out}/phonebook.ldif", f"-l {out}/registry.ldif"
+    for _ in range(2):
+        said = run(state, *words).stderr.replace("\n", " ")
+        assert own in said
+        assert registry in said
     (out / "data" / "data.mdb").write_bytes(b"")
-    said = run(state, *words).stderr
-    assert "next: slapadd" not in said
+    said = run(state, *words).stderr.replace("\n", " ")
+    assert own not in said
+    assert registry in said
     assert "kept unchanged" in said
     assert "next: slapd -u openldap -g openldap" in said
 
@@ -216,13 +240,14 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
     assert document["peer"] == "slapd"
     assert document["needs"]["versions"] == ["TLSv1.2"]
     assert document["needs"]["security_level_0"] == ["SHA-1 certificates of the D715"]
-    assert [f["name"] for f in document["files"]] == ["slapd.conf", "phonebook.ldif", "linekey-slapd.service", "phone-authorities.pem"]  # fmt: skip
+    assert [f["name"] for f in document["files"]] == ["slapd.conf", "phonebook.ldif", "registry.ldif", "linekey-slapd.service", "phone-authorities.pem"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["caddy"], "not a server that linekey exports to: 'caddy'"),
+        (["ngnx"], "did you mean nginx?"),
         (["nginx", "--backend", "http://8.8.8.8:80"], "neither loopback nor private"),
         (["nginx", "--backend", "http://127.0.0.1:1", "--files", "/srv"], "exclude each other"),
         (["haproxy", "--files", "/srv"], "serves no files"),
@@ -385,3 +410,39 @@ def test_a_server_for_8021x_is_not_asked_for_its_name(state: Path) -> None:
     words = ["--name", HOST, "--certificate", str(certificate)]
     assert run(state, "freeradius", *words).exit_code == 0
     assert run(state, "kamailio", *words).exit_code == 2
+
+
+def test_the_command_that_serves_the_proxy_can_be_copied(
+    state: Path, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    words = ["nginx", *NAME, "--out", out, "--listen", "127.0.0.1:42289"]
+    said = run(state, *words).stderr
+    line = said.split("and run linekey with it: ")[1].splitlines()[0]
+    assert "--public-port 42289" in line
+    assert line.endswith(f"--state {state}")
+    given = shlex.split(line)[2:]
+    served = CliRunner().invoke(serve.app, ["--check", *given])
+    assert "no such option" not in served.stderr
+    assert "usage" not in served.stderr.lower()
+    usual = run(state, "nginx", *NAME, "--out", str(tmp_path / "usual")).stderr
+    assert "--public-port" not in usual
+
+
+def test_its_help_says_what_the_code_has() -> None:
+    """It is written out there, so that a help loads none of that code."""
+    said = " ".join(
+        CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300"}).stdout.split()
+    )
+    assert f"The server: {', '.join(PEERS)}." in said
+    assert f"unix:{SOCKET}" in said
+    assert f"{HOME}/server.pem" in said
+    assert f"{HOME}/server.key" in said
+
+
+def test_a_server_that_is_none_is_said_before_a_state_folder_is_looked_for(
+    tmp_path: Path,
+) -> None:
+    done = CliRunner().invoke(app, ["ngnix", "--state", str(tmp_path / "none")])
+    assert done.exit_code == 2
+    assert "'ngnix'" in done.stderr

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from linekey.certs.pem import parse_certificates, parse_private_key
 from linekey.cli.lab import app
-from linekey.errors import InputError, StorageError
 from linekey.lab.authority import LabAuthority
 from linekey.lab.files import belongs
 from linekey.phone.patch import read_patch
@@ -51,7 +50,7 @@ def test_identity_overwrites_only_when_told_to(run, tmp_path) -> None:
     words = ("identity", MAC, "--out", str(tmp_path))
     run(*words)
     before = (tmp_path / "000413AABBCC.key").read_bytes()
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(AssertionError, match="exists already"):
         run(*words, "--generation", "sha1")
     assert (tmp_path / "000413AABBCC.key").read_bytes() == before
     run(*words, "--generation", "sha1", "--force")
@@ -69,22 +68,23 @@ def test_identity_speaks_json_with_the_servers_url(run, tmp_path) -> None:
 
 
 def test_a_wrong_mac_is_refused(run, tmp_path) -> None:
-    with pytest.raises(InputError, match="not a MAC"):
+    with pytest.raises(AssertionError, match="not a MAC"):
         run("identity", "0004", "--out", str(tmp_path / "o"))
     assert not (tmp_path / "o").exists()
 
 
 def test_show_names_the_files(run, tmp_path) -> None:
-    with pytest.raises(StorageError, match="state folder"):
+    with pytest.raises(AssertionError, match="state folder"):
         run("show", "--json")
     run("identity", MAC, "--out", str(tmp_path))
     document = json.loads(run("show", "--json").stdout)
     assert (document["server_url"], document["api_url"]) == (None, None)
     LabAuthority.open(tmp_path / "state" / "lab").record_urls(
-        "https://localhost:8443/", "http://127.0.0.1:8480/api/v1"
+        "https://localhost:8443/", "http://127.0.0.1:8480/api/v1", "http://c/console/"
     )
     told = json.loads(run("show", "--json").stdout)
     assert told["api_url"] == "http://127.0.0.1:8480/api/v1"
+    assert told["console_url"] == "http://c/console/"
     for path in (
         document["server_ca"], *document["vendor_roots"],
         *document["vendor_intermediates"], document["devices"][0]["certificate"],
@@ -104,5 +104,5 @@ def test_patch_writes_a_file_for_one_phone_that_only_its_owner_reads(
     made = read_patch(path.read_bytes())
     assert (str(made.mac), made.identity.generation) == ("000413AABBCC", "sha256")
     assert made.identity.leaf.sha256 == document["sha256"]
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(AssertionError, match="exists already"):
         run("patch", MAC, "--out", str(tmp_path))

@@ -2,7 +2,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import linekey.cli.log
-from linekey.cli.log import app, log_line, parse_when
-from linekey.errors import InputError
+from linekey.cli.log import app, log_line
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Reason
 from linekey.store.database import Database
@@ -197,30 +196,8 @@ def test_following_shows_a_counted_line_again_when_its_minute_is_over(
     assert shown == [1, 3]
 
 
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [
-        ("90s", NOW - timedelta(seconds=90)),
-        ("30m", NOW - timedelta(minutes=30)),
-        ("2h", NOW - timedelta(hours=2)),
-        ("90d", NOW - timedelta(days=90)),
-        ("2w", NOW - timedelta(weeks=2)),
-        ("2026-01-31T12:00Z", NOW),
-        ("2026-01-31T12:00+01:00", NOW.replace(tzinfo=timezone(timedelta(hours=1)))),
-    ],
-)
-def test_times_are_ages_or_iso(text: str, meant: datetime) -> None:
-    assert parse_when(text, NOW) == meant
-
-
-def test_an_age_before_all_time_is_all_time() -> None:
-    assert parse_when("999999w", NOW) == datetime.min.replace(tzinfo=UTC)
-
-
 @pytest.mark.parametrize("text", ["", "yesterday", "90", "-1d", "2026-13-01"])
 def test_what_is_no_time_is_told(database: Database, text: str) -> None:
-    with pytest.raises(InputError):
-        parse_when(text, NOW)
     result = run(database, "--since", text)
     assert result.exit_code == 2
     assert "hint: " in result.stderr
@@ -239,3 +216,12 @@ def test_a_cut_list_says_how_many_there_are(database: Database) -> None:
         "the newest 1 of 4 entries; --limit 0" in run(database, "--limit", "1").stderr
     )
     assert "newest" not in run(database, "--limit", "0").stderr
+
+
+def test_one_groups_entries_are_found(database: Database) -> None:
+    write(database, replace(entry(Reason.OWN_FILE, NOW, OTHER), group="acme"))
+    found = run(database, "--group", "ACME", "--json")
+    (line,) = json.loads(found.stdout)
+    assert (line["group"], line["mac"]) == ("acme", OTHER.digits)
+    assert run(database, "--group", "corp").stdout == ""
+    assert run(database, "--group", "no group").exit_code == 2

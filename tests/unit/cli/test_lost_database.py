@@ -21,16 +21,36 @@ OPENING: dict[str, list[list[str]]] = {
         ["list"], ["show", MAC], ["add", MAC], ["set", MAC, "--label", "x"],
         ["revoke", MAC, "--reason", "stolen"], ["remove", MAC], ["token", MAC],
     ],
+    "pending": [
+        ["list"], ["show", MAC], ["approve", MAC], ["refuse", "--all"], ["forget", MAC],
+        ["rules", "list"], ["rules", "add", "x", MAC], ["rules", "remove", "x"],
+    ],
     "layer": [["show", "fleet"], ["set", "fleet", "language=English"], ["rotate-key"]],
+    "group": [["list"], ["show", "acme"], ["add", "acme"], ["remove", "acme"]],
     "trust": [["list"], ["remove", "ab" * 32]],
+    "user": [["list"], ["link", "anna"], ["revoke", "anna"]],
     "token": [["list"], ["add", "pbx", "--scope", "read"], ["revoke", "pbx"]],
     "audit": [[], ["--json"]],
     "log": [[], ["--json"], ["prune", "--older-than", "90d"]],
+    "backup": [["/nonexistent/backup.tar"]],
+    "certificate": [["deploy", "--chain", "x.pem", "--key", "x.key"]],
+    "database": [["status"], ["copy", "--to", "postgresql://nobody@/nowhere"]],
     "check": [["localhost:1", "--fleet"]],
+    "forecast": [[], ["--json"]],
+    "alert": [["list"], ["retry", "--all"]],
     "export": [["nginx", "--name", "phones.example.com"]],
 }  # fmt: skip
 """Verb → how it is called to look into the database."""
-APART = {"models", "phone", "test-servers", "lab"}
+APART = {
+    "init",
+    "models",
+    "restore",
+    "phone",
+    "test-servers",
+    "lab",
+    "monitoring",
+    "completion",
+}
 """Verbs that never do."""
 
 
@@ -39,7 +59,7 @@ def run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *words],
         env={**os.environ, "LINEKEY_STATE": str(state), "NO_COLOR": "1"},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 

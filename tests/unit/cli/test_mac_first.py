@@ -40,6 +40,10 @@ def call(*words: str) -> tuple[int, str]:
         ("set-it language Deutsch", ("", "language", "Deutsch")),
         ("set-it 000413AABBCC language Deutsch", ("000413AABBCC", "language", "Deutsch")),
         ("set-it xyz language Deutsch", ("xyz", "language", "Deutsch")),
+        ("set-it --mac 000413AABBCC language Deutsch", ("000413AABBCC", "language", "Deutsch")),
+        ("set-it language Deutsch --mac=000413AABBCC", ("000413AABBCC", "language", "Deutsch")),
+        ("submit --mac 000413AABBCC 000413AABBDD", ("000413AABBCC", "000413AABBDD")),
+        ("submit -- --mac", ("", "--mac")),
     ],
 )  # fmt: skip
 def test_words_are_dealt_from_the_left(words: str, meant: tuple[str, ...]) -> None:

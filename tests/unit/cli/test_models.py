@@ -93,7 +93,6 @@ def test_an_unlikely_phone_is_warned_of_on_stderr_and_in_json(run) -> None:
         (("D786",), "unknown phone model: 'D786'", "D785"),
         (("D785", "--firmware", "ten"), "not a firmware version: 'ten'", "10.1.33.33"),
         (("--firmware", "10.1.33.33"), "--firmware was given without a model", "D785"),
-        (("D786", "--json"), "unknown phone model: 'D786'", "D785"),
     ],
 )
 def test_bad_input_is_an_error_with_a_hint_and_exit_2(
@@ -106,3 +105,12 @@ def test_bad_input_is_an_error_with_a_hint_and_exit_2(
     assert first == f"error: {error}"
     assert second.startswith("hint: ")
     assert hint in second
+
+
+def test_with_json_an_error_is_json_on_stderr(run) -> None:
+    result = run("D786", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    error = json.loads(result.stderr)["error"]
+    assert error["message"] == "unknown phone model: 'D786'"
+    assert "D785" in error["hint"]
+    assert (error["code"], error["exit"]) == ("input", 2)

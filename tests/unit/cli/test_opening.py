@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from linekey.cli import opening
-from linekey.cli.opening import read_file, read_secret
+from linekey.cli.opening import read_file, read_secret, with_state
 from linekey.errors import InputError
 
 
@@ -53,3 +53,15 @@ def test_a_secret_from_a_pipe_is_a_line_and_pem_is_whole(
     assert [read_secret("x") for _ in values] == values
     with pytest.raises(InputError, match="no value"):
         read_secret("x")
+
+
+def test_a_command_that_is_shown_names_a_folder_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert with_state("linekey log", None) == "linekey log"
+    assert with_state("linekey log", tmp_path / "linekey") == "linekey log"
+    mine = tmp_path / "my state"
+    assert with_state("linekey log", mine) == f"linekey log --state '{mine}'"
+    monkeypatch.setenv("LINEKEY_STATE", str(mine))
+    assert with_state("linekey log", mine) == "linekey log", "the shell has it"

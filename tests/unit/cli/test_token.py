@@ -42,7 +42,10 @@ def test_a_token_is_made_listed_and_revoked(tmp_path: Path) -> None:
     [
         (["add", "a b", "--scope", "read"], "not a token's name"),
         (["add", "a", "--scope", "read", "--expires", "soon"], "not a time"),
-        (["add", "a", "--scope", "read", "--expires", "2020-01-01"], "opens nothing"),
+        (
+            ["add", "a", "--scope", "read", "--expires", "2020-01-01"],
+            "not a time in the fut",
+        ),
         (
             ["add", "a", "--scope", "read", "--expires", "999999w"],
             "not a time in the future",
@@ -69,3 +72,34 @@ def test_the_audit_tells_what_commands_did(tmp_path: Path) -> None:
     text = run(tmp_path, "audit", "--limit", "1")
     assert "add token pbx" in text.stdout
     assert "1 of 2 changes" in text.stderr
+
+
+def test_the_audit_of_one_group_has_what_came_to_it_and_what_left_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("acme", "corp"):
+        run(tmp_path, "group", "add", name)
+    run(tmp_path, "device", "add", "000413AABBCC", "--group", "acme")
+    run(tmp_path, "device", "add", "000413AABBCD", "--group", "corp")
+    run(tmp_path, "layer", "set", "group:acme", "language=Deutsch")
+    run(tmp_path, "device", "set", "000413AABBCC", "--group", "corp")
+    found = run_json(tmp_path, "audit", "--group", "ACME")["items"]
+    assert [(line["action"], line["subject"]) for line in found] == [
+        ("add", "group acme"),
+        ("add", "device 000413AABBCC"),
+        ("add", "layer group:acme"),
+        ("change", "device 000413AABBCC"),
+    ]
+    assert run(tmp_path, "audit", "--group", "no group").exit_code == 2
+
+
+def test_a_token_is_limited_to_groups(tmp_path: Path) -> None:
+    assert run(tmp_path, "group", "add", "acme").exit_code == 0
+    words = ("token", "add", "a", "--scope", "read", "--group", "ACME")
+    assert run_json(tmp_path, *words)["groups"] == ["acme"]
+    assert "a  read of acme  active" in run(tmp_path, "token", "list").stdout
+    wrong = run(tmp_path, "token", "add", "b", "--scope", "read", "--group", "acne")
+    assert wrong.exit_code == 2
+    assert "did you mean acme?" in wrong.stderr
+    assert run(tmp_path, "group", "remove", "acme").exit_code == 0
+    assert "a  read of no group  active" in run(tmp_path, "token", "list").stdout

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
-from linekey.cli.up import _run
+from linekey.cli.up import _run, _tell_addresses
 
 
 class Stage:
@@ -77,3 +78,19 @@ def test_once_tells_whether_the_phone_got_its_configuration(
     assert asyncio.run(_run(stage, once=True, quiet=True)) is good
     assert stage.reported
     assert stage.left
+
+
+@pytest.mark.parametrize("unregistered", [False, True])
+def test_the_commands_that_are_shown_name_the_state_folder(
+    unregistered: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage: Any = SimpleNamespace(
+        server=SimpleNamespace(status_url="s", api_url="a", url="u", console_url="c"),
+        log_in_link="l", unregistered=unregistered,
+        cast=SimpleNamespace(mac="000413AABBCC"), phone_url="p", menu_url="m", registrar=SimpleNamespace(port=1),
+        lab=SimpleNamespace(server_root_path="r"), state=SimpleNamespace(root=tmp_path),
+    )  # fmt: skip
+    _tell_addresses(stage)
+    shown = [w for w in capsys.readouterr().err.splitlines() if "linekey " in w]
+    assert len(shown) == (8 if unregistered else 5)
+    assert all(f"--state {tmp_path}" in line for line in shown)

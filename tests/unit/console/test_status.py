@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from tests.unit.console.web.conftest import english_in, text_of
 
 from linekey.console.facts import (
     AuthorityLine,
@@ -15,7 +15,7 @@ from linekey.console.facts import (
     PhoneLine,
     ServerLine,
 )
-from linekey.console.status import PAGES, StatusPages, sentence
+from linekey.console.status import PAGES, StatusPages
 from linekey.errors import Cause, StorageError
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
@@ -54,6 +54,7 @@ class Facts:
                 certificate_issuer="CN=Example CA",
                 certificate_not_after=NOW + timedelta(days=30),
                 certificate_days_left=30,
+                certificate_expires_soon=False,
                 certificate_sha256="ab" * 32,
             ),
             phones_registered=3,
@@ -95,12 +96,18 @@ class Facts:
         ]
 
 
+async def metrics() -> bytes:
+    return b"linekey_things_total 1.0"
+
+
 def client(
     source: Facts | None = None, host: str = "127.0.0.1:8480"
 ) -> httpx2.AsyncClient:
-    registry = CollectorRegistry()
-    Counter("linekey_things", "Things.", registry=registry).inc()
-    pages = StatusPages(source or Facts(), clock=lambda: NOW, registry=registry)
+    pages = StatusPages(
+        source or Facts(),
+        clock=lambda: NOW,
+        metrics=metrics,
+    )
     return httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=pages.app), base_url=f"http://{host}"
     )
@@ -124,6 +131,26 @@ async def test_every_page_has_a_json_twin_and_loads_nothing_from_elsewhere(
         answer = await http.get(twin)
         assert answer.headers["content-type"] == "application/json"
         assert isinstance(answer.json(), dict)
+
+
+@pytest.mark.parametrize("path", [*(path for path, _ in PAGES), "/nothing"])
+async def test_every_page_is_german_where_the_browser_asks_for_it(path: str) -> None:
+    async with client() as http:
+        page = await http.get(path, headers={"accept-language": "de-AT,en;q=0.5"})
+    assert '<html lang="de">' in page.text
+    assert "Zustand dieses linekey-Servers" in page.text
+    assert english_in([text_of(page)]) == set()
+
+
+async def test_what_the_door_saw_is_told_by_its_reason_in_german() -> None:
+    saw = decision(reason="hello.ssl2", sentence="the client has RC4 alone", cure="")
+    async with client(Facts([saw])) as http:
+        shown = [
+            text_of(await http.get("/decisions", headers={"accept-language": code}))
+            for code in ("en", "de")
+        ]
+    assert "The client has RC4 alone" in shown[0]
+    assert "The client has" not in shown[1]
 
 
 @pytest.mark.parametrize(
@@ -269,13 +296,7 @@ async def test_metrics_are_in_prometheus_text() -> None:
     async with client() as http:
         answer = await http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
-    assert "linekey_things_total 1.0" in answer.text
-
-
-def test_clauses_become_sentences_and_commands_stay() -> None:
-    assert sentence("this device is revoked") == "This device is revoked."
-    assert sentence("linekey device add MAC") == "linekey device add MAC."
-    assert sentence("") == ""
+    assert answer.text == "linekey_things_total 1.0"
 
 
 class Broken(Facts):

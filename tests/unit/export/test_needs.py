@@ -1,14 +1,17 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.profile import all_profiles
+from linekey.export.admission import admitted
 from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs, fleet_needs
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.tls.policy import PolicyChoice, choose
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 
@@ -157,3 +160,17 @@ def test_gnutls_is_told_the_same() -> None:
     assert "+VERS-TLS1.2" not in text
     assert "+DHE-RSA:+RSA:+AES-128-CBC:+SHA1" in text
     assert text.endswith("%PROFILE_LOW:%VERIFY_ALLOW_SIGN_WITH_SHA1")
+
+
+def test_a_kind_of_phone_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counted(*given: Any) -> PolicyChoice:
+        looked.append(given)
+        return choose(*given)
+
+    monkeypatch.setattr("linekey.export.needs.choose", counted)
+    fleet = [phone("D785", "10.1.77.77", n) for n in range(20)]  # in no other test
+    assert fleet_needs(fleet).phones == 20
+    assert [len(group.macs) for group in admitted(fleet)] == [20]
+    assert len(looked) == 1

@@ -141,8 +141,8 @@ def test_root_prepares_and_gives_root_up() -> None:
     assert made.prepare == (
         "chown -R kamailio:kamailio /etc/linekey/x/run",
         "chmod 750 /etc/linekey/x/run",
-        "chgrp kamailio /etc/linekey/x/dbtext/subscriber",
-        "chmod 640 /etc/linekey/x/dbtext/subscriber",
+        "chgrp kamailio /etc/linekey/x/dbtext/accounts /etc/linekey/x/dbtext/subscriber",
+        "chmod 640 /etc/linekey/x/dbtext/accounts /etc/linekey/x/dbtext/subscriber",
     )
     assert made.run[-1].endswith(" -u kamailio -g kamailio")
     own = export(find_peer("kamailio"), request(account=Account("ada", "voice")))

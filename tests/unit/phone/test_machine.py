@@ -784,6 +784,8 @@ def test_a_manual_upload_is_taken_or_refused_with_the_reason_in_the_log(
     assert answer.ok is ok
     assert says in machine.state.log[-1].text
     assert (len(machine.state.trust.server_certificates) == 1) is ok
+    if data == STRANGER.der and admin:
+        assert "nothing signed it but itself" in answer.hint
 
 
 def test_an_uploaded_certificate_can_be_removed_and_an_authority_cannot() -> None:

@@ -24,6 +24,7 @@ from linekey.provisioning.digest import (
     challenges,
     verify,
 )
+from linekey.provisioning.group import Group
 from linekey.provisioning.identity import NO_IDENTITY, Identity
 from linekey.provisioning.resource import parse_target
 
@@ -54,10 +55,12 @@ def decide(
     target: str = FILE, *, identity: Identity = OWN, device: Device | None = DEVICE,
     connection: ConnectionFacts = MODERN, digest: DigestResult | None = None,
     rules: Rules | None = None, now: datetime = NOW, method: str = "GET",
+    group: Group | None = None,
 ) -> Decision:  # fmt: skip
     return authorize(
         identity, parse_target(target.encode()), device, connection,
         SecondFactor(digest) if digest else None, rules or Rules(), now, method=method,
+        group=group,
     )  # fmt: skip
 
 
@@ -425,3 +428,34 @@ def test_every_reason_says_what_and_what_to_do(reason: Reason) -> None:
     assert not reason.sentence.endswith(".")
     assert bool(reason.cure) is (reason.outcome is not Outcome.GRANTED)
     assert (reason.status == 200) is (reason.outcome is not Outcome.REFUSED)
+
+
+def test_a_group_says_whose_certificates_its_phones_have() -> None:
+    device = replace(DEVICE, group="acme")
+    of_ca = replace(OWN, authorities=("key of the issuer", "key of the root"))
+    for group, reason in (
+        (Group("acme"), Reason.OWN_FILE),
+        (Group("acme", authorities={"x": "key of the root"}), Reason.OWN_FILE),
+        (Group("acme", authorities={"x": "key of another"}), Reason.CA_NOT_ALLOWED),
+        (Group("acme", authorities={}), Reason.CA_NOT_ALLOWED),
+        (Group("beta"), Reason.CA_NOT_ALLOWED),
+        (None, Reason.CA_NOT_ALLOWED),
+    ):
+        for target in (FILE, "/snomD785.htm"):
+            found = decide(target, identity=of_ca, device=device, group=group)
+            wanted = Reason.COMMON_FILE if "-" not in target else Reason.OWN_FILE
+            expected = wanted if reason is Reason.OWN_FILE else reason
+            assert (found.reason, found.group) == (expected, "acme")
+
+
+def test_a_group_may_decide_on_blanked_files_itself() -> None:
+    device = replace(OLD_DEVICE, group="acme")
+    for configured in (True, False):
+        for said, given in (("on", True), ("off", False), (None, configured)):
+            policies = {"blanked_for_shared": said} if said else {}
+            found = decide(
+                f"/snom320-{A}.htm", identity=SHARED, device=device,
+                connection=TLS10, rules=Rules(blanked_for_shared=configured),
+                group=Group("acme", policies=policies),
+            )  # fmt: skip
+            assert (found.reason is Reason.SECRETS_LEFT_OUT) is given

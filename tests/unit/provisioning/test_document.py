@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from linekey.errors import InputError
 from linekey.provisioning.document import (
-    MAX_VALUE,
     CertificateEntry,
     FunctionKey,
     Layer,
@@ -19,6 +18,7 @@ from linekey.provisioning.document import (
     merge,
     parse_setting,
 )
+from linekey.provisioning.entries import MAX_VALUE
 
 
 @pytest.mark.parametrize(

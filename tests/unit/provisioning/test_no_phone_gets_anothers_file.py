@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests import certificates
 from tests.certificates import ec
+from tests.memory_pending import MemoryPending
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
@@ -39,7 +40,15 @@ from linekey.provisioning.document import (
     Layer,
     Setting,
 )
+from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity, identify
+from linekey.provisioning.pending import (
+    Adoption,
+    AdoptionRule,
+    MacRange,
+    Policy,
+    Welcome,
+)
 from linekey.provisioning.resource import CertificateFile, PhoneFile
 from linekey.provisioning.service import (
     Answer,
@@ -51,6 +60,7 @@ from linekey.provisioning.service import (
 )
 from linekey.server.app import ProvisioningApp
 from linekey.server.gate import Gate, Known
+from linekey.settings import PendingSettings
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Authorities, Revision
 from linekey.tls.versions import Version
@@ -103,6 +113,24 @@ SHARED = {
     for model in MODELS
 }
 NO_MODEL = SharedLayers(FLEET, Layer(), (1, 0))
+GROUPS = {
+    "acme": Group("acme", version=3),
+    "beta": Group("beta", version=3, authorities={"of a CA": "that made no phone"}),
+}
+
+
+def group_canary(name: str) -> bytes:
+    """What the files of a group's phones hold, also the common one: no secret."""
+    return f"canary-of-group-{name}".encode()
+
+
+def shared_of(model: str | None, group: str | None) -> SharedLayers:
+    """What the store gives; the group "gone" is not there."""
+    found = SHARED.get(model or "", NO_MODEL)
+    if group not in GROUPS:
+        return found
+    layer = Layer((Setting("timezone", group_canary(group).decode()),))
+    return replace(found, group=GROUPS[group], of_group=layer)
 
 
 def token_of(mac: str) -> str:
@@ -143,13 +171,34 @@ def make_registry(rng: random.Random) -> Registry:
             firmware=rng.choice(_FIRMWARES),
             state="revoked" if rng.random() < 0.1 else "active",
             generations=generations,
+            group=rng.choice([None] * 20 + ["acme", "acme", "beta", "gone"]),
             token_sha256=_HASHES[mac] if rng.random() < 0.6 else None,
             token_used_at=NOW if rng.random() < 0.2 else None,
             digest=credential_of(mac) if rng.random() < 0.6 else None,
             layer=_LAYERS[mac],
+            waited=rng.random() < 0.2,
             version=next(_versions),
         )
     return registry
+
+
+def make_rules(rng: random.Random) -> Adoption:
+    """Rules that speak of some of the phones."""
+    cut = rng.randint(1, len(MACS) - 1)
+    parts = [("first", MACS[:cut]), ("second", MACS[cut:])]
+    return Adoption(
+        tuple(
+            AdoptionRule(
+                name, (MacRange(Mac(macs[0]), Mac(macs[-1])),),
+                group=rng.choice([None, None, "acme", "beta", "gone"]),
+                model=rng.choice([None, "D785", "D715"]),
+                vendor=rng.choice(["", "snom", "yealink"]),
+                adopts=rng.random() < 0.8,
+            )
+            for name, macs in parts
+            if rng.random() < 0.8
+        )
+    )  # fmt: skip
 
 
 FOLDER = b"/prov"
@@ -209,8 +258,13 @@ class Case:
     wrong_record: str | None
     """A careless server looks this record up instead of the right one."""
     challenge_age_s: int = 1
-    paused: bool = False
     """Seconds since the server made the nonce that the phone answers."""
+    paused: bool = False
+    policy: Policy = Policy.REFUSE
+    """What phones get that nobody registered."""
+    rules_for_new: Adoption = Adoption()  # noqa: RUF009 - frozen
+    refused: frozenset[str] = frozenset()
+    """MACs that the operator refused while they were pending."""
 
 
 def make_case(rng: random.Random, made, registries: list[Registry]) -> Case:
@@ -254,6 +308,9 @@ def make_case(rng: random.Random, made, registries: list[Registry]) -> Case:
         wrong_record=rng.choice(MACS) if rng.random() < 0.1 else None,
         challenge_age_s=rng.choice([1] * 9 + [400]),
         paused=rng.random() < 0.1,
+        policy=rng.choice([*Policy]),
+        rules_for_new=make_rules(rng),
+        refused=frozenset(m for m in MACS if rng.random() < 0.1),
     )
 
 
@@ -285,13 +342,84 @@ def serve(case: Case, identity: Identity, rendered: RenderedFiles) -> Answer:
     device = case.registry.get(str(request.record_of))
     if case.wrong_record is not None:
         device = case.registry.get(case.wrong_record)
-    shared = SHARED.get(request.model_of(device) or "", NO_MODEL)
+    shared = shared_of(request.model_of(device), device.group if device else None)
     site = site_of(case.rules, rendered)
+    if request.is_newcomers(device, case.now):
+        return serve_newcomer(case, request, shared, site)
     answer = decide(request, device, shared, site, case.now)
     if answer.guess is not None:
         braked = judged(case, answer.right)
         answer = decide(request, device, shared, site, case.now, braked)
     return answer
+
+
+def serve_newcomer(
+    case: Case, request: Request, shared: SharedLayers, site: Site
+) -> Answer:
+    """As the server does; a rule registers nobody who is registered."""
+    mac, vendor = str(request.identity.mac), request.identity.vendor
+    rule = case.rules_for_new.find(Mac(mac), vendor)
+    group = GROUPS.get(rule.group or "") if rule else None
+    welcome = Welcome(case.policy, mac in case.refused, rule, group)
+    answer = decide(request, None, shared, site, case.now, welcome=welcome)
+    assert answer.decision.newcomer is None or str(answer.decision.newcomer.mac) == mac
+    if answer.adopts is None or mac in case.registry:
+        return answer
+    assert case.policy is Policy.ADOPT
+    assert mac not in case.refused
+    device = adopted(answer.adopts)
+    case.registry[mac] = device
+    try:
+        shared = shared_of(request.model_of(device), device.group)
+        return decide(
+            request,
+            device,
+            shared,
+            site,
+            case.now,
+            adopted_by=rule.name if rule else "",
+        )
+    finally:
+        del case.registry[mac]
+
+
+def adopted(device: Device) -> Device:
+    """The record that a rule made, with what tells a file of this phone's."""
+    return replace(device, layer=_LAYERS[str(device.mac)], version=next(_versions))
+
+
+def as_it_was(case: Case, answer: Answer) -> Case:
+    """The case with the registry as it is after the answer."""
+    if answer.decision.reason is not Reason.ADOPTED:
+        return case
+    mac = answer.decision.mac
+    assert mac is not None
+    rule = case.rules_for_new.find(mac, answer.decision.vendor)
+    assert rule is not None
+    device = Device(mac, "snom", rule.model, group=rule.group, layer=_LAYERS[str(mac)])
+    return replace(case, registry={**case.registry, str(mac): device})
+
+
+def newcomers_verdict(case: Case, made, answer: Answer) -> str | None:
+    """What is wrong with what a phone without a record got; None: nothing."""
+    decision = answer.decision
+    is_waiting = decision.reason is Reason.WAITING
+    if decision.newcomer is None:
+        return "a waiting file for nobody" if is_waiting else None
+    valid = made.since <= case.now <= made.until
+    if made.kind != "own" or made.mac is None or not valid:
+        return f"{made.name!r} is pending, and proves no phone"
+    if made.mac in case.registry and case.wrong_record is None:
+        return f"{made.name!r} is pending, and registered"
+    if not is_waiting:
+        return None if answer.status in (401, 403) else "a refusal that is none"
+    if case.policy is Policy.REFUSE or made.mac in case.refused:
+        return "a waiting file that the operator did not want"
+    for word in (b"canary", b"https://", b"certificate", b"user_pass", b"language"):
+        if word in answer.body:
+            return f"{word!r} in a waiting file"
+    others = [mac for mac in MACS if mac != made.mac and mac.encode() in answer.body]
+    return f"the MACs {others} in a waiting file" if others else None
 
 
 def judged(case: Case, right: bool) -> Verdict:
@@ -308,7 +436,19 @@ def verdict(case: Case, made, body: bytes) -> str | None:
         # Nobody else learns which servers this phone is told to trust.
         if body == entry.der and not (made.kind == "own" and made.mac == mac):
             return f"{made.name!r} got a certificate of {mac}"
+    for group in GROUPS:
+        if group_canary(group) not in body:
+            continue
+        # Who proves a vendor only may have a blanked file, which names its phone.
+        named = [mac for mac in MACS if mac.encode() in body]
+        whose = named if made.mac is None else [made.mac]
+        if len(whose) != 1 or case.registry[whose[0]].group != group:
+            return f"{made.name!r} got what the group {group} has"
+        if group == "beta" and made.kind != "none":
+            return f"{made.name!r} got a file although its CA is not allowed"
     models = [model for model in MODELS if model_canary(model) in body]
+    if any(case.registry[owner].group == "gone" for owner in owners):
+        return f"{owners} got a file although their group is not there"
     if not (owners or models or FLEET_CANARY in body):
         return None
     if len(owners) != 1:
@@ -358,10 +498,12 @@ def names(lab) -> list[str]:
     ]
 
 
-class CaseRegistry:
+class CaseRegistry(MemoryPending):
     """A case's registry and log, for the application."""
 
     def __init__(self, case: Case) -> None:
+        devices = {device.mac: device for device in case.registry.values()}
+        super().__init__(devices, case.rules_for_new, set(map(Mac, case.refused)))
         self.case = case
         self.lines: list[LogEntry] = []
         self.used: list[Mac] = []
@@ -370,10 +512,14 @@ class CaseRegistry:
         return Revision(0, 0, 0)
 
     async def find(self, mac: Mac, at: Revision) -> Device | None:
+        if self.adopted:
+            return adopted(self.devices[mac])
         return self.case.registry.get(self.case.wrong_record or str(mac))
 
-    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
-        return SHARED.get(model or "", NO_MODEL)
+    async def layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers:
+        return shared_of(model, group)
 
     async def authorities(self, at: Revision) -> Authorities:
         return Authorities((), (), 0)
@@ -402,7 +548,8 @@ async def through_the_app(
     registry = CaseRegistry(case)
     app = ProvisioningApp(
         registry=registry, log=registry, gate=Gate(lambda: case.now), rules=case.rules,
-        brake=registry, nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
+        brake=registry, adopter=registry, pending=PendingSettings(policy=case.policy),
+        nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
     )  # fmt: skip
     version = case.connection.version
     tls = ConnectionTls(
@@ -440,8 +587,17 @@ def test_no_phone_ever_gets_anothers_file(
     for number in range(CASES):
         case = make_case(rng, lab.made[rng.choice(names)], registries)
         found = serve(case, identities[case.certificate], rendered)
-        wrong = verdict(case, lab.made[case.certificate], found.body)
+        made = lab.made[case.certificate]
+        wrong = verdict(as_it_was(case, found), made, found.body)
+        wrong = wrong or newcomers_verdict(case, made, found)
         assert wrong is None, f"case {number}: {wrong}: {case}"
+        if found.decision.reason is Reason.WAITING:
+            alone = replace(
+                case, registry={}, rules_for_new=Adoption(), wrong_record=None
+            )
+            assert (
+                serve(alone, identities[case.certificate], rendered).body == found.body
+            )
         if found.otherwise is not None:
             late = verdict(case, lab.made["self-signed"], found.otherwise.body)
             assert late is None, f"case {number}: the token was used: {late}: {case}"
@@ -462,6 +618,8 @@ def test_no_phone_ever_gets_anothers_file(
     assert reasons[Reason.DIGEST_ACCEPTED] > share
     assert reasons[Reason.SECRETS_LEFT_OUT] > share
     assert reasons[Reason.COMMON_FILE] > 5 * share
+    assert reasons[Reason.WAITING] > share
+    assert reasons[Reason.ADOPTED] > share / 2
     assert set(Reason) == reasons.keys()
 
 
@@ -478,7 +636,9 @@ async def test_the_application_sends_what_was_decided_and_records_it(
         identity = identities[case.certificate]
         found = serve(case, identity, RenderedFiles())
         status, headers, body, registry = await through_the_app(case, identity)
-        assert verdict(case, lab.made[case.certificate], body) is None, case
+        after = as_it_was(case, found)
+        assert verdict(after, lab.made[case.certificate], body) is None, case
+        assert (found.decision.reason is Reason.ADOPTED) == bool(registry.adopted)
         expected = b"" if case.method == "HEAD" else found.body
         assert (status, body) == (found.status, expected), f"case {number}: {case}"
         assert dict(found.headers).items() <= headers.items()
@@ -528,7 +688,9 @@ def test_the_same_with_cases_that_shrink(
 ) -> None:
     case = make_case(rng, lab.made[rng.choice(names)], [make_registry(rng)])
     found = serve(case, identities[case.certificate], RenderedFiles())
-    assert verdict(case, lab.made[case.certificate], found.body) is None
+    made = lab.made[case.certificate]
+    assert verdict(as_it_was(case, found), made, found.body) is None
+    assert newcomers_verdict(case, made, found) is None
 
 
 @given(target=st.binary(max_size=80) | st.text(max_size=60).map(str.encode))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.memory_brake import MemoryBrake
+from tests.memory_pending import MemoryPending
 
 from linekey.catalog.models import Generation
 from linekey.certs.certificate import Certificate
@@ -19,9 +20,11 @@ from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.identity import Identity
+from linekey.provisioning.pending import Adoption, AdoptionRule, MacRange
 from linekey.provisioning.service import SharedLayers
 from linekey.server.app import ProvisioningApp
 from linekey.server.gate import Gate, Known
+from linekey.settings import PendingSettings
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Authorities, Revision
 from linekey.tls.versions import Version
@@ -46,11 +49,11 @@ def identity(mac: Mac | None = MAC) -> Identity:
     )
 
 
-class Memory:
+class Memory(MemoryPending):
     """Registry and log in memory."""
 
     def __init__(self, *devices: Device) -> None:
-        self.devices = {device.mac: device for device in devices}
+        super().__init__({device.mac: device for device in devices})
         self.lines: list[LogEntry] = []
         self.broken = False
         self.changes = 0
@@ -63,7 +66,9 @@ class Memory:
         assert at == await self.revision(), "the counters of this request"
         return self.devices.get(mac)
 
-    async def layers(self, model: str | None, at: Revision) -> SharedLayers:
+    async def layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers:
         return SharedLayers(Layer(), Layer(), (0, 0))
 
     async def authorities(self, at: Revision) -> Authorities:
@@ -135,7 +140,10 @@ async def ask(
 
 
 def make_app(
-    memory: Memory, rules: Rules, brake: MemoryBrake | None = None
+    memory: Memory,
+    rules: Rules,
+    brake: MemoryBrake | None = None,
+    pending: PendingSettings | None = None,
 ) -> ProvisioningApp:
     return ProvisioningApp(
         registry=memory,
@@ -143,6 +151,8 @@ def make_app(
         gate=Gate(lambda: NOW),
         rules=rules,
         brake=brake or MemoryBrake(),
+        adopter=memory,
+        pending=pending or PendingSettings(),
         nonce_keys=lambda: (b"k" * 32,),
         public_url="https://prov.example.com",
         clock=lambda: NOW,
@@ -272,3 +282,64 @@ async def test_a_certificate_nobody_provisions_is_not_there() -> None:
     assert answer.status == 404
     assert memory.lines[0].reason == "nothing_there"
     assert memory.lines[0].outcome == "refused"
+
+
+NEW = dataclasses.replace(identity(), generation=Generation.SHA256)
+RULE = AdoptionRule("van", (MacRange(MAC, MAC),), label="new", model="D785")
+
+
+async def ask_as_newcomer(memory: Memory, policy: str, path: str = "") -> Answer:
+    app = make_app(memory, Rules(), pending=PendingSettings(policy=policy))
+    return await ask(memory, path or f"/snomD785-{MAC}.htm", NEW, app=app)
+
+
+async def test_a_phone_that_waits_is_told_its_code_and_nothing_else() -> None:
+    memory = Memory(own_device(mac=OTHER))
+    answer = await ask_as_newcomer(memory, "waiting")
+    (line,) = memory.lines
+    assert line.newcomer is not None
+    assert answer.status == 200
+    assert f"code {line.newcomer.code}".encode() in answer.body
+    assert (line.reason, line.outcome) == ("waiting", "blanked")
+    memory.refused.add(MAC)
+    assert (await ask_as_newcomer(memory, "waiting")).status == 403
+
+
+async def test_by_default_it_is_refused_and_noted() -> None:
+    memory = Memory()
+    assert (await ask_as_newcomer(memory, "refuse")).status == 403
+    common = await ask_as_newcomer(memory, "waiting", "/snomD785.htm")
+    assert common.status == 403, "what all phones have is for registered ones"
+    assert [line.newcomer and line.newcomer.waits for line in memory.lines] == [
+        False, False,
+    ]  # fmt: skip
+
+
+async def test_a_rule_registers_at_the_first_request_and_never_again() -> None:
+    memory = Memory()
+    memory.rules = Adoption((RULE,))
+    first = await ask_as_newcomer(memory, "adopt")
+    assert first.status == 200
+    assert await ask_as_newcomer(memory, "adopt") is not first
+    assert memory.adopted == [(MAC, "van")]
+    assert [line.reason for line in memory.lines] == ["adopted", "own_file"]
+    assert memory.devices[MAC].label == "new"
+
+
+@pytest.mark.parametrize("policy", ["refuse", "waiting"])
+async def test_no_rule_registers_where_the_policy_does_not_say_so(policy: str) -> None:
+    memory = Memory()
+    memory.rules = Adoption((RULE,))
+    await ask_as_newcomer(memory, policy)
+    memory.refused.add(MAC)
+    await ask_as_newcomer(memory, "adopt")
+    assert (memory.adopted, memory.devices) == ([], {})
+
+
+async def test_a_record_is_never_taken_over() -> None:
+    memory = Memory(own_device(state="revoked"))
+    memory.rules = Adoption((RULE,))
+    assert (await ask_as_newcomer(memory, "adopt")).status == 403
+    assert memory.lines[0].reason == "revoked"
+    assert memory.lines[0].newcomer is None
+    assert memory.adopted == []

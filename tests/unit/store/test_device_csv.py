@@ -6,12 +6,8 @@ from linekey.catalog.firmware import Firmware
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer, Mark, Setting
-from linekey.store.device_csv import (
-    DISABLED,
-    MAX_PROBLEMS,
-    parse_device_table,
-    parse_vendor,
-)
+from linekey.store.device_csv import MAX_PROBLEMS, parse_device_table
+from linekey.store.device_rows import DISABLED, parse_vendor
 
 GOOD = (
     "mac,model,firmware,label,user_name1,user_pass[1],setting_server\n"

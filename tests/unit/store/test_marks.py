@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
+from tests.old_schema import Row, step_back
 
-import linekey.store
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -18,9 +16,8 @@ from linekey.store.database import Database, open_database
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
-from linekey.store.schema import changes, devices, layers, meta, revision
+from linekey.store.schema import changes, layers, revision
 
-MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
 BEFORE = "v0008"
 """The schema before marks were kept."""
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -121,30 +118,13 @@ PLAIN = {
 
 def make_older(state: StateDir, layer: str = json.dumps(PLAIN)) -> None:
     """Put a database of the schema before marks in the place of the one there."""
-    with open_database(state) as database, database.read() as connection:
-        rows = {
-            table: [dict(row._mapping) for row in connection.execute(sa.select(table))]
-            for table in (meta, revision, devices, layers)
-        }
-    for path in state.root.glob("linekey.db*"):
-        path.unlink()
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(state.database_file))
-    )
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE)
-        connection.execute(sa.delete(revision))
-        for table, found in rows.items():
-            for row in found:
-                if table is meta and row["name"] == "secret_marks":
-                    continue
-                changed = {"layer": layer} if "layer" in table.c else {}
-                connection.execute(sa.insert(table).values({**row, **changed}))
-    engine.dispose()
-    state.database_file.chmod(0o600)
+
+    def older(table: str, row: Row) -> Row | None:
+        if table == "meta" and row["name"] == "secret_marks":
+            return None
+        return {**row, "layer": layer} if "layer" in row else row
+
+    step_back(open_database(state), BEFORE, older)
 
 
 def test_an_older_database_is_sealed_when_it_is_opened(

@@ -11,8 +11,11 @@ import linekey.store.registry
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.group import Group
+from linekey.provisioning.service import SharedLayers
 from linekey.store.database import Database, open_database
 from linekey.store.devices import Devices
+from linekey.store.groups import Groups
 from linekey.store.layers import Layers, Scope
 from linekey.store.registry import Registry
 from linekey.store.vendor_cas import VendorCas, describe_ca
@@ -94,7 +97,7 @@ async def test_layers_follow_every_change_and_tell_their_version(
 ) -> None:
     layers = Layers(database)
     empty = await registry.layers("D785", await registry.revision())
-    assert (empty.fleet, empty.model, empty.version) == (Layer(), Layer(), (0, 0))
+    assert (empty.fleet, empty.model, empty.version) == (Layer(), Layer(), (0, 0, 0))
 
     def how(value: str) -> Layer:
         return Layer((Setting("user_pass", value),))
@@ -108,11 +111,48 @@ async def test_layers_follow_every_change_and_tell_their_version(
     assert (await registry.layers("D715", await registry.revision())).version == (
         shared.version[0],
         0,
+        0,
     )
     layers.change(Scope.fleet(), lambda _: how("3"), now)
     again = await registry.layers("D785", await registry.revision())
     assert again.fleet == how("3")
     assert again.version != shared.version
+
+
+async def test_a_groups_layer_and_its_cas_follow_every_change(
+    database: Database, registry: Registry, now: datetime
+) -> None:
+    groups, layers = Groups(database), Layers(database)
+
+    async def ask(group: str | None) -> SharedLayers:
+        return await registry.layers("D785", await registry.revision(), group)
+
+    def how(value: str) -> Layer:
+        return Layer((Setting("user_pass", value),))
+
+    assert (await ask("acme")).group is None  # not there
+    groups.add(Group("acme"), now)
+    groups.add(Group("beta"), now)
+    layers.change(Scope.group("acme"), lambda _: how("1"), now)
+    layers.change(Scope.group("beta"), lambda _: how("2"), now)
+    layers.change(Scope.model("D785"), lambda _: how("3"), now)
+    first = await ask("acme")
+    assert first.all == (Layer(), how("1"), how("3"))
+    assert await ask("acme") is first
+    assert (await ask("beta")).all == (Layer(), how("2"), how("3"))
+    assert (await ask(None)).all == (Layer(), Layer(), how("3"))
+    assert (await ask("beta")).key != first.key != (await ask(None)).key
+    groups.change("acme", lambda g: replace(g, authorities={"a": "b"}), now)
+    found = (await ask("acme")).group
+    assert found is not None
+    assert (found.allows(("b",)), found.allows(("a", "c"))) == (True, False)
+    # Made again under its name, with as many changes: nothing kept is taken for it.
+    groups.remove("acme", now)
+    assert (await ask("acme")).all == (Layer(), Layer(), how("3"))
+    groups.add(Group("acme"), now)
+    layers.change(Scope.group("acme"), lambda _: how("4"), now)
+    assert (await ask("acme")).of_group == how("4")
+    assert (await ask("acme")).key != first.key
 
 
 async def test_authorities_follow_the_trust_list(

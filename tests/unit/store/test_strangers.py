@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.old_schema import step_back
 
 from linekey.certs.build import issue, new_key
 from linekey.certs.dn import Name
@@ -366,13 +367,16 @@ async def test_retention_ends_between_two_pieces_when_it_is_told_to(
 
 
 async def test_the_file_shrinks_when_lines_are_deleted(
-    database: Database, now: datetime
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("linekey.store.retention.time.sleep", rests.append)
     await record(database, *(granted(now, detail="x" * 900) for _ in range(4_000)))
     give_back(database)
     before = database.state.database_file.stat().st_size
     keep_within(database, Retention(1, 1, 1), now + timedelta(days=9))
     assert database.state.database_file.stat().st_size < before / 2
+    assert len(rests) < 20, "a piece at a time, and not a page"
 
 
 class Full:
@@ -471,16 +475,7 @@ def test_a_database_of_the_schema_before_keeps_its_lines(
             "peer, peer_port) VALUES (5, 'decision', 'granted', 'own_file', '', '/x', "
             "'192.0.2.1', 1)"
         )
-        connection.exec_driver_sql(
-            "DROP INDEX ix_decision_log_minute_network_kind_reason"
-        )
-        for column in ("times", "last_at", "network", "minute"):
-            connection.exec_driver_sql(f"ALTER TABLE decision_log DROP COLUMN {column}")
-        connection.exec_driver_sql("DROP TABLE refusal_lines")
-        for table in ("secret_names", "api_tokens", "changes"):  # of later schemas
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'v0007'")
-    database.close()
+    step_back(database, "v0007")
     with open_database(state) as again:
         (line,) = read_log(again)
     assert (line.resource, line.times, line.network) == ("/x", 1, None)

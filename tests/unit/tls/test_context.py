@@ -98,9 +98,9 @@ def test_a_certificate_with_a_negative_serial_number_still_serves():
 
 def test_contexts_are_made_once_for_each_policy():
     made = ServerContexts(server_identity(), verify=None)
-    assert made[MODERN] is made[MODERN]
-    assert made[MODERN] is not made[INTERIM]
-    assert made[INTERIM].policy_name == "interim"
+    assert made.context(MODERN) is made.context(MODERN)
+    assert made.context(MODERN) is not made.context(INTERIM)
+    assert made.context(INTERIM).policy_name == "interim"
 
 
 def test_wrong_options_show_when_the_contexts_are_made():

@@ -431,14 +431,14 @@ def test_a_clock_without_a_zone_is_a_mistake_of_the_caller() -> None:
         look(GOOD, now=datetime(2026, 1, 1))
 
 
-def test_the_last_second_of_validity_counts_as_valid() -> None:
+def test_the_second_of_the_end_is_over_for_phones() -> None:
     chain = (GOOD, MIDDLE.certificate)
-    assert look(*chain, now=GOOD.not_after).accepted
-    assert not look(*chain, now=GOOD.not_after + timedelta(seconds=1)).accepted
+    assert look(*chain, now=GOOD.not_after - timedelta(seconds=1)).accepted
+    assert not look(*chain, now=GOOD.not_after).accepted
 
 
 def test_an_expiring_leaf_and_an_expiring_root_are_warned_of() -> None:
-    soon = leaf(MIDDLE, NAME, not_after=NOW + 5 * DAY)
+    soon = leaf(MIDDLE, NAME, not_before=NOW - 85 * DAY, not_after=NOW + 5 * DAY)
     assert "chain.expires-soon" in warnings(look(soon, MIDDLE.certificate))
     short = ca("short", not_after=NOW + 40 * DAY)
     cert = leaf(short, NAME)
@@ -469,6 +469,13 @@ def test_strangers_roots_and_repetitions_are_noted() -> None:
     assert verdict.accepted
     noted = {f.rule for f in verdict.findings if not f.ok and f.severity == "note"}
     assert {"chain.duplicate", "chain.extra", "chain.root-sent"} <= noted
+
+
+def test_a_strangers_root_is_outside_the_path_and_nobodys_own() -> None:
+    verdict = look(GOOD, MIDDLE.certificate, ca("elsewhere").certificate)
+    noted = {f.rule for f in verdict.findings if not f.ok and f.severity == "note"}
+    assert "chain.extra" in noted
+    assert "chain.root-sent" not in noted
 
 
 def test_a_known_intermediate_that_is_missing_is_named() -> None:
@@ -618,13 +625,13 @@ def test_a_verdict_is_plain_json() -> None:
 
 def test_a_ca_before_the_leaf_is_told_by_place_with_the_order_as_the_cure() -> None:
     for chain, where in (
-        ((ROOT.certificate, GOOD), "second"),
-        ((MIDDLE.certificate, ROOT.certificate, GOOD), "third"),
+        ((ROOT.certificate, GOOD), 2),
+        ((MIDDLE.certificate, ROOT.certificate, GOOD), 3),
     ):
         verdict = look(*chain)
         (told,) = [f for f in verdict.findings if f.rule == "chain.leaf-first"]
         assert verdict.refusals[0] is told
-        assert f"{GOOD.label}, is sent {where}" in told.message
+        assert f"{GOOD.label}, is sent as number {where}:" in told.message
         assert told.cure.startswith("order the chain file")
         assert verdict.alert is Verdict.of(verdict.refusals[1:]).alert
     lenient = look(

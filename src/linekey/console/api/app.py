@@ -19,10 +19,14 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from linekey import __version__
+from linekey.console.api.alerts import alert_routes
 from linekey.console.api.desk import Desk
 from linekey.console.api.devices import device_routes
+from linekey.console.api.forecast import forecast_routes
+from linekey.console.api.groups import group_routes
 from linekey.console.api.guard import Guard
 from linekey.console.api.layers import ca_routes, layer_routes
+from linekey.console.api.pending import pending_routes, rule_routes
 from linekey.console.api.problems import (
     MEDIA_TYPE,
     PROBLEMS,
@@ -44,7 +48,7 @@ _SCHEMA = "/openapi.json"
 _TITLES = {
     400: "A parameter that is not known, or not right.",
     401: "No good token.",
-    403: "The token's scope is not enough.",
+    403: "The token's scope is not enough, or it is limited to groups.",
     404: "It is not there.",
     412: "It is not as If-Match or If-None-Match wants it.",
     413: "Too large.",
@@ -54,11 +58,11 @@ _TITLES = {
 }
 
 
-def make_api(desk: Desk, settings: ApiSettings) -> Edge:
-    """Return the API behind its guard."""
+def make_api(desk: Desk, settings: ApiSettings, app: FastAPI | None = None) -> Edge:
+    """Return the API, ``app`` unless it is to be made, behind its guard."""
 
     async def find(token: str) -> ApiToken | None:
-        found = await desk.read(lambda database: ApiTokens(database).find(token))
+        found = await desk.look_up(lambda database: ApiTokens(database).find(token))
         now = desk.clock()
         if found is not None and not found.problem(now) and found.is_use_news(now):
             desk.note(
@@ -68,7 +72,7 @@ def make_api(desk: Desk, settings: ApiSettings) -> Edge:
         return found
 
     guard = Guard(
-        api_app(desk),
+        app or api_app(desk),
         find,
         clock=desk.clock,
         each_minute=settings.requests_each_minute,
@@ -114,7 +118,10 @@ def api_app(desk: Desk) -> FastAPI:
             for status, title in _TITLES.items()
         },
     )
-    for router in (device_routes, layer_routes, ca_routes, record_routes):
+    for router in (
+        device_routes, pending_routes, rule_routes, group_routes, layer_routes,
+        ca_routes, record_routes, forecast_routes, alert_routes,
+    ):  # fmt: skip
         routes.include_router(router(desk))
     app.include_router(routes)
     return app
@@ -127,7 +134,11 @@ async def _refuse_unknown(request: Request) -> None:
     """Refuse parameters that the path does not know, and one given twice."""
     route = request.scope.get("route")
     assert isinstance(route, APIRoute)
-    known = [param.alias for param in route.dependant.query_params]
+    known = [
+        param.alias
+        for part in (route.dependant, *route.dependant.dependencies)
+        for param in part.query_params
+    ]
     for name in request.query_params:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

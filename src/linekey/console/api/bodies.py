@@ -61,6 +61,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
+def check_all(said: bool, meant: bool) -> None:
+    """Raise InputError unless all phones are meant just where somebody said so."""
+    if meant is not said:
+        raise InputError(
+            "all phones are meant, and nobody said so"
+            if meant
+            else 'both "all" and a selection are given',
+            hint='give "all": true alone, or what selects some',
+        )
+
+
 class SettingBody(Body):
     """A phone setting."""
 
@@ -170,7 +181,8 @@ class LayerBody(Body):
     def layer(self, before: Layer, allow_unknown: bool) -> Layer:
         """Make it a layer in the place of ``before``. Raises InputError."""
         settings = [one.setting(before) for one in self.settings]
-        _check_names(settings, before, allow_unknown)
+        if not allow_unknown:
+            _check_names(settings, before)
         keys = [one.key(before) for one in self.function_keys]
         _once([f"setting {slot_text(*s.slot)}" for s in settings])
         _once([f"function key {k.idx} {k.context}" for k in keys])
@@ -201,7 +213,8 @@ class LayerChange(Body):
     def apply(self, layer: Layer, of: str, allow_unknown: bool) -> Layer:
         """Return the changed layer; ``of`` names it in errors. Raises InputError."""
         settings = [one.setting(layer) for one in self.set]
-        _check_names(settings, layer, allow_unknown)
+        if settings and not allow_unknown:
+            _check_names(settings, layer)
         layer = without(layer, [parse_slot(name) for name in self.unset], of)
         for slot in self.unset_keys:
             if (slot.idx, slot.context) not in {k.slot for k in layer.function_keys}:
@@ -228,13 +241,37 @@ def _once(names: list[str]) -> None:
         seen.add(name)
 
 
-def _check_names(settings: list[Setting], before: Layer, allow_unknown: bool) -> None:
+def _check_names(settings: list[Setting], before: Layer) -> None:
     there = {s.slot for s in before.settings}
-    new = [s for s in settings if s.slot not in there]
-    if not allow_unknown:
+    if new := [s for s in settings if s.slot not in there]:
         refuse_unknown(
             [s.slot for s in new], [s.slot for s in new if s.mark is not None]
         )
+
+
+class Seen(BaseModel):
+    """What a phone's visits said, the last one of each."""
+
+    first_at: Time
+    last_at: Time
+    reason: str | None
+    """Why it last got its file, or did not."""
+    outcome: str | None
+    """granted, blanked or refused."""
+    refused_at: Time | None
+    """When it was last refused its file."""
+    certificate_sha256: str | None
+    issuer_key_sha256: str | None
+    """Of the key of the CA that issued its certificate."""
+    certificate_ends_at: Time | None
+    """The first end of validity on its certificate's path."""
+    generation: str | None
+    """sha1 or sha256."""
+    user_agent: str | None
+    peer: str
+    """The address that it came from."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class DeviceBody(Body):
@@ -248,6 +285,8 @@ class DeviceBody(Body):
     firmware: Annotated[str, Field(max_length=32)] | None = None
     label: Short = ""
     """A note of yours."""
+    group: Name | None = None
+    """Name of the group that it is in."""
     generations: list[Generation] | None = None
     """Of certificates that it may use; null: those that its model ever had."""
     layer: LayerBody = LayerBody()
@@ -261,7 +300,11 @@ class DeviceBody(Body):
     digest_user: str | None = None
     """Read only."""
     version: StrictInt | None = None
-    """Read only: rises with every change."""
+    """Read only: rises with every change. null for a token that is limited to groups,
+    which has the ETag."""
+    seen: Seen | None = None
+    """Read only: what the phone's visits said; null: it was never seen. Not in the
+    ETag."""
 
     def device(self, before: Device, allow_unknown: bool) -> Device:
         """Make it the record in the place of ``before``. Raises InputError."""
@@ -285,19 +328,22 @@ class DeviceBody(Body):
             model=self.model,
             firmware=self.firmware,
             label=self.label,
+            group=self.group,
             generations=self.generations,
         )
         layer = self.layer.layer(before.layer, allow_unknown)
-        return edit.apply(_with_layer(before, layer))
+        return edit.apply(before, layer=layer)
 
 
 class DeviceChange(Body):
     """What is to change in a record; what is absent stays, null takes away."""
 
-    vendor: Short = ""
+    vendor: Short | None = None
+    """It has one always: null is as if it were absent."""
     model: Annotated[str, Field(max_length=64)] | None = None
     firmware: Annotated[str, Field(max_length=32)] | None = None
-    label: Short = ""
+    label: Short | None = None
+    group: Name | None = None
     generations: list[Generation] | None = None
     layer: LayerChange = LayerChange()
     no_digest: StrictBool = False
@@ -307,17 +353,15 @@ class DeviceChange(Body):
 
     def apply(self, device: Device, allow_unknown: bool) -> Device:
         """Return the changed record. Raises InputError."""
-        names = ("vendor", "model", "firmware", "label", "generations")
+        names = ("vendor", "model", "firmware", "label", "group", "generations")
         given: dict[str, Any] = {
             name: getattr(self, name) for name in names if name in self.model_fields_set
         }
+        if given.get("vendor", "") is None:
+            del given["vendor"]
+        if given.get("label", "") is None:
+            given["label"] = ""
         digest = None if self.no_digest else STAY
         edit = DeviceEdit(**given, digest=digest, no_token=self.no_token)
         layer = self.layer.apply(device.layer, str(device.mac), allow_unknown)
-        return edit.apply(_with_layer(device, layer))
-
-
-def _with_layer(device: Device, layer: Layer) -> Device:
-    from dataclasses import replace
-
-    return replace(device, layer=layer)
+        return edit.apply(device, layer=layer)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -12,16 +12,20 @@ from fastapi import Header, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
+from linekey.check.forecast import Served
 from linekey.console.api.problems import ProblemError
 from linekey.console.asking import Asking
+from linekey.console.watch import Watch
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac, parse_mac
 from linekey.store.database import Database
+from linekey.store.log_counts import HourCounts
+from linekey.trust.findings import Finding
 from linekey.wire.readiness import Readiness
 
 _log = logging.getLogger("linekey.api")
 
-READ_WITHIN_S, CHANGE_WITHIN_S = 10.0, 120.0
+READ_WITHIN_S, CHANGE_WITHIN_S, WORK_WITHIN_S = 10.0, 120.0, 60.0
 """A change of 100,000 phones is one transaction."""
 MAX_LIMIT = 1000
 _THREADS = 4
@@ -53,28 +57,57 @@ class Desk:
         clock: Callable[[], datetime],
         public_url: str,
         ready: Callable[[], Awaitable[Readiness]],
+        metrics: Callable[[], Awaitable[bytes]],
+        served: Callable[[], Sequence[Served]] = lambda: (),
+        findings: Callable[[], Sequence[Finding]] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        self.clock, self.public_url, self.ready = clock, public_url, ready
+        self.clock, self.public_url = clock, public_url
+        self.ready, self.metrics = ready, metrics
+        self.served = served
+        """This server by its chain of now, as a forecast asks for it."""
+        self.findings = findings
+        """What a start would find now; raises LinekeyError for files it cannot use.
+        None: nobody can say."""
+        self.watch = watch
+        """Where forecasts of lately are kept; None: each is made anew."""
+        self.hours = HourCounts()
         self._database = database
         self._reading = Asking(database, _THREADS, "api")
         # Apart: a change may wait long for others', and no reader is to wait for it.
         self._changing = Asking(database, 2, "api-changes")
         self._noting = Asking(database, 1, "api-notes")
+        # One at a time: it is work for a processor, which phones need as well.
+        self._working = Asking(database, 1, "api-forecast")
         self._notes: dict[str, asyncio.Task[None]] = {}
 
     def close(self) -> None:
         """Let the threads go."""
-        for asking in (self._reading, self._changing, self._noting):
+        for asking in (self._reading, self._changing, self._noting, self._working):
             asking.close()
 
-    async def read(self, question: Callable[[Database], T]) -> T:
-        """Ask the database. Raises StorageError, also when it does not answer."""
+    async def look_up(self, question: Callable[[Database], T]) -> T:
+        """Ask the whole database, before it is known who calls. Raises StorageError."""
         return await self._reading.ask(lambda: question(self._database), READ_WITHIN_S)
+
+    async def read(self, request: Request, question: Callable[[Database], T]) -> T:
+        """Ask the database as the caller. Raises StorageError, also when it does not
+        answer."""
+        database = self._as_caller(request)
+        return await self._reading.ask(lambda: question(database), READ_WITHIN_S)
+
+    async def work(self, request: Request, question: Callable[[Database], T]) -> T:
+        """Ask what takes a while; others that ask so wait. Raises StorageError."""
+        database = self._as_caller(request)
+        return await self._working.ask(lambda: question(database), WORK_WITHIN_S)
 
     async def change(self, request: Request, how: Callable[[Database], T]) -> T:
         """Change the database as the caller."""
-        database = self._database.acting(request.state.actor)
+        database = self._as_caller(request)
         return await self._changing.ask(lambda: how(database), CHANGE_WITHIN_S)
+
+    def _as_caller(self, request: Request) -> Database:
+        return self._database.acting(request.state.actor, groups_of(request))
 
     def note(self, what: str, how: Callable[[Database], None]) -> None:
         """Write something down when there is time; nobody waits for it.
@@ -95,8 +128,17 @@ class Desk:
         task.add_done_callback(lambda _: self._notes.pop(what, None))
 
 
+def groups_of(request: Request) -> frozenset[str] | None:
+    """The groups beyond which the caller sees nothing; None: he is not limited."""
+    found: frozenset[str] | None = request.state.groups
+    return found
+
+
 class JsonAnswer(JSONResponse):
-    """JSON with times in ISO 8601."""
+    """JSON with times in ISO 8601.
+
+    It is written when it is made: of long ones in a thread, not where phones wait.
+    """
 
     def render(self, content: Any) -> bytes:
         """Write it."""
@@ -114,11 +156,18 @@ def etag(document: Any) -> str:
     return f'"{hashlib.sha256(text).hexdigest()[:24]}"'
 
 
-def answer(document: Any, status: int = 200, **headers: str) -> Response:
-    """Answer with a document and its ETag."""
+def answer(
+    document: Any,
+    status: int = 200,
+    *,
+    beside: dict[str, Any] | None = None,
+    **headers: str,
+) -> Response:
+    """Answer with a document and its ETag, which says nothing of what is ``beside``."""
     tagged = {"ETag": etag(document)}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return JsonAnswer(document, status_code=status, headers=tagged | named)
+    whole = document if beside is None else document | beside
+    return JsonAnswer(whole, status_code=status, headers=tagged | named)
 
 
 def check_match(if_match: str | None, document: Any) -> None:
@@ -155,6 +204,15 @@ def next_url(request: Request, cursor: str | None) -> str | None:
     if cursor is None:
         return None
     return str(request.url.include_query_params(cursor=cursor))
+
+
+class WordsShown(BaseModel):
+    """What a sentence was made of, for who says it in another language."""
+
+    text: str
+    """``%(name)s`` is the place of a value."""
+    values: dict[str, str | int]
+    """Some are sentences themselves."""
 
 
 class Page(BaseModel):

@@ -2,8 +2,10 @@
 
 Rules: without a good token everything is 401, also what is not there. What a call needs
 is said by its method and path in ``wanted``, and by nothing else, so no path can be
-forgotten: reading needs ``read``, three verbs for the help desk ``helpdesk``, all else
-``admin``. A good token is never kept out by somebody else's bad ones.
+forgotten: reading needs ``read``, three verbs and what is done with pending phones
+``helpdesk``, all else ``admin``. What a token that is limited to groups may call at all
+is listed in ``is_for_groups``; a path that is not listed there is not for it. A good
+token is never kept out by somebody else's bad ones.
 """
 
 import re
@@ -20,24 +22,63 @@ from starlette.types import Scope as AsgiScope
 
 from linekey.console.api.problems import ProblemError
 from linekey.store.changes import Actor
-from linekey.store.tokens import ApiToken, Scope
+from linekey.store.token_scope import Scope
+from linekey.store.tokens import ApiToken
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a request's body: a list of 100,000 MACs has some 1.5 million."""
 MAX_KNOWN = 1024
 """Tokens and addresses whose rate is remembered; the one unused longest goes."""
 
-_HELPDESK = re.compile(r"/devices/[^/]+/(?:revoke|restore|token)")
+_HELPDESK = re.compile(
+    r"/devices/[^/]+/(?:revoke|restore|token)|/pending/(?:bulk|[^/]+/(?:approve|refuse))"
+)
+_PENDING = re.compile(r"/pending/[^/]+")
 _CREDENTIALS = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)", re.ASCII)
 
 
 def wanted(method: str, path: str) -> Scope:
     """Say which scope a call needs; ``path`` is what follows ``/api/v1``."""
-    if method in ("GET", "HEAD", "OPTIONS"):
+    if method in ("GET", "HEAD", "OPTIONS") or (method, path) == ("POST", "/forecast"):
         return Scope.READ
     if method == "POST" and _HELPDESK.fullmatch(path):
         return Scope.HELPDESK
+    if method == "DELETE" and _PENDING.fullmatch(path):
+        return Scope.HELPDESK
     return Scope.ADMIN
+
+
+_PHONE = "/devices/[^/]+"
+_FOR_GROUPS = {
+    "GET": rf"/openapi\.json|/health|/devices|{_PHONE}(?:/file|/settings)?"
+    r"|/layers(?:/[^/]+)?|/groups(?:/[^/]+)?|/vendor-cas(?:/[^/]+)?"
+    r"|/decisions(?:/counts)?|/changes|/forecast|/pending(?:/[^/]+)?",
+    "PUT": rf"{_PHONE}|/layers/[^/]+",
+    "PATCH": rf"{_PHONE}|/layers/[^/]+",
+    "DELETE": rf"{_PHONE}|/pending/[^/]+",
+    "POST": rf"/forecast|/devices/bulk|{_PHONE}/(?:revoke|restore|token|digest)"
+    r"|/pending/(?:bulk|[^/]+/(?:approve|refuse))",
+}
+
+
+def is_for_groups(method: str, path: str) -> bool:
+    """Whether a token that is limited to groups may call this at all."""
+    calls = _FOR_GROUPS.get("GET" if method == "HEAD" else method)
+    return calls is not None and re.fullmatch(calls, path) is not None
+
+
+def check_allowed(
+    who: str, scope: Scope, groups: frozenset[str] | None, method: str, path: str
+) -> None:
+    """Raise ProblemError unless ``who``, with this scope and groups, may call this."""
+    need = wanted(method, path)
+    if not scope.covers(need):
+        raise ProblemError(
+            "token.scope",
+            f"{who} has the scope {scope.value}, and this needs {need.value}",
+        )
+    if groups is not None and not is_for_groups(method, path):
+        raise ProblemError("token.groups", f"{who} is limited to groups")
 
 
 class Rates:
@@ -60,7 +101,8 @@ class Rates:
 
 
 class Guard:
-    """Lets a call through to ``app`` with its ``Actor`` in ``state``, or answers it.
+    """Lets a call through to ``app`` with its ``Actor`` and its token's groups in
+    ``state``, or answers it.
 
     ``find`` looks a token up and notes its use; None: nobody has it. ``is_open`` are
     paths that need no token.
@@ -93,14 +135,13 @@ class Guard:
         try:
             if path not in self._open:
                 token = await self._known(request, address)
-                need = wanted(scope["method"], path)
-                if not token.scope.covers(need):
-                    raise ProblemError(
-                        "token.scope",
-                        f"the token {token.name!r} has the scope {token.scope.value}, "
-                        f"and this needs {need.value}",
-                    )
-                scope.setdefault("state", {})["actor"] = Actor(token.name, address)
+                check_allowed(
+                    f"the token {token.name!r}", token.scope, token.groups,
+                    scope["method"], path,
+                )  # fmt: skip
+                state = scope.setdefault("state", {})
+                state["actor"] = Actor(token.name, address)
+                state["groups"] = token.groups
             if int(request.headers.get("content-length") or 0) > MAX_BODY:
                 raise ProblemError("too_large", _TOO_LARGE)
         except ProblemError as error:

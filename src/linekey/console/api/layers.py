@@ -1,9 +1,9 @@
-"""``/layers``: what all phones, or a model's, have; ``/vendor-cas``: who vouches."""
+"""``/layers``: what all phones, a group's or a model's have; ``/vendor-cas``."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from starlette.responses import Response
 
 from linekey.catalog.vendors import OperatorRule
@@ -15,19 +15,29 @@ from linekey.console.api.desk import (
     IfMatch,
     JsonAnswer,
     Page,
+    WordsShown,
     answer,
     check_match,
 )
 from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.provisioning.document import Layer
+from linekey.provisioning.pending import Policy
 from linekey.provisioning.shown import layer_json
 from linekey.store.database import Database
+from linekey.store.groups import Groups
 from linekey.store.layers import Layers, Scope
 from linekey.store.trust_list import Listed, ca_json, operator_rule
-from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.store.vendor_cas import VendorCa, VendorCas, describe_ca
 
-ScopePath = Annotated[str, Path(max_length=80, description="fleet, or model:D785.")]
+ScopePath = Annotated[
+    str,
+    Path(
+        max_length=80,
+        description="fleet, group:NAME, or model:D785.",
+        openapi_examples={"a layer": {"value": "fleet"}},
+    ),
+]
 Fingerprint = Annotated[
     str, Path(max_length=100, description="SHA-256 or SHA-1, or eight digits of it.")
 ]
@@ -46,7 +56,7 @@ class LayerPut(LayerBody):
 
     scope: Short | None = None
     """Read only."""
-    version: int | None = None
+    version: StrictInt | None = None
     """Read only."""
 
 
@@ -66,6 +76,10 @@ class CaShown(BaseModel):
     rule: str | None
     rule_by: str | None
     phones: str
+    words: dict[str, WordsShown]
+    """What the sentence ``phones`` was made of, and those within it, by sentence."""
+    pending: Literal["refuse", "waiting", "adopt"] | None
+    """What its phones get that nobody registered; null: as pending.policy says."""
     generation: str | None
     known: bool
     known_as: str | None
@@ -90,6 +104,9 @@ class CaSaid(Body):
 
     vendor: Short | None = None
     rule: Literal["cn-mac", "st-mac", "shared"] | None = None
+    pending: Literal["refuse", "waiting", "adopt"] | None = None
+    """What its phones get that nobody registered; null: as pending.policy says. Absent:
+    it stays, and so does the rule if this alone is given."""
 
     def said(self) -> OperatorRule | None:
         """It as the store has it. Raises InputError."""
@@ -107,21 +124,23 @@ def layer_routes(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["layers"])
 
     @router.get("/layers", response_model=LayerPage)
-    async def list_layers() -> Response:
-        """List the layers that were ever set; there is one for each model at most."""
+    async def list_layers(request: Request) -> Response:
+        """List the layers that were ever set: the fleet's, groups', and models'."""
 
         def read(database: Database) -> list[dict[str, Any]]:
             layers = Layers(database)
-            return [_json(layers, Scope(scope)) for scope in layers.scopes()]
+            return [_json(layers, Scope.parse(scope)) for scope in layers.scopes()]
 
-        items = await desk.read(read)
+        items = await desk.read(request, read)
         return JsonAnswer({"items": items, "total": len(items), "next": None})
 
     @router.get("/layers/{scope}", response_model=LayerShown)
-    async def get_layer(scope: ScopePath) -> Response:
+    async def get_layer(request: Request, scope: ScopePath) -> Response:
         """Get a layer; an empty one where nothing was ever set."""
         wanted = _scope(scope)
-        return answer(await desk.read(lambda d: _json(Layers(d), wanted)))
+        return answer(
+            await desk.read(request, lambda d: _json(_reached(d, wanted), wanted))
+        )
 
     @router.put("/layers/{scope}", response_model=LayerShown)
     async def put_layer(
@@ -159,7 +178,7 @@ def layer_routes(desk: Desk) -> APIRouter:
         wanted = _scope(scope)
 
         def do(database: Database) -> dict[str, Any]:
-            layers = Layers(database)
+            layers = _reached(database, wanted)
             version = 0
 
             def version_is(there: int) -> None:
@@ -194,6 +213,16 @@ def _scope(text: str) -> Scope:
     return scope
 
 
+def _reached(database: Database, scope: Scope) -> Layers:
+    """The layers, if this one is there for the caller. Raises ProblemError."""
+    layers = Layers(database)
+    try:
+        layers.get_with_version(scope)
+    except InputError as error:
+        raise ProblemError.of(error, "not_found") from None
+    return layers
+
+
 def _json(layers: Layers, scope: Scope) -> dict[str, Any]:
     return _document(scope, *layers.get_with_version(scope))
 
@@ -207,9 +236,12 @@ def ca_routes(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["vendor CAs"])
 
     @router.get("/vendor-cas", response_model=CaPage)
-    async def list_cas() -> Response:
-        """List the CAs whose device certificates are believed, roots first."""
-        items = await desk.read(_cas)
+    async def list_cas(request: Request) -> Response:
+        """List the CAs whose device certificates are believed, roots first.
+
+        A token that is limited to groups sees those that its groups name.
+        """
+        items = await desk.read(request, _cas)
         return JsonAnswer({"items": items, "total": len(items), "next": None})
 
     @router.post("/vendor-cas", status_code=201, response_model=CaPage)
@@ -226,6 +258,10 @@ def ca_routes(desk: Desk) -> APIRouter:
 
         def add(database: Database) -> list[dict[str, Any]]:
             VendorCas(database).add(cas)
+            if "pending" in body.model_fields_set:
+                policy = None if body.pending is None else Policy(body.pending)
+                for sha256 in named:
+                    VendorCas(database).say_of_pending(sha256, policy)
             return [ca for ca in _cas(database) if ca["sha256"] in named]
 
         items = await desk.change(request, add)
@@ -233,40 +269,63 @@ def ca_routes(desk: Desk) -> APIRouter:
         return JsonAnswer(document, status_code=201)
 
     @router.get("/vendor-cas/{fingerprint}", response_model=CaShown)
-    async def get_ca(fingerprint: Fingerprint) -> Response:
+    async def get_ca(request: Request, fingerprint: Fingerprint) -> Response:
         """Get a CA."""
-
-        def read(database: Database) -> dict[str, Any]:
-            sha256 = _find(database, fingerprint)
-            return next(ca for ca in _cas(database) if ca["sha256"] == sha256)
-
-        return answer(await desk.read(read))
+        return answer(
+            await desk.read(request, lambda database: one(database, fingerprint))
+        )
 
     @router.patch("/vendor-cas/{fingerprint}", response_model=CaShown)
     async def say_of_ca(
-        request: Request, fingerprint: Fingerprint, body: CaSaid
+        request: Request,
+        fingerprint: Fingerprint,
+        body: CaSaid,
+        if_match: IfMatch = None,
     ) -> Response:
         """Say which rule the phones of a CA follow; nothing: linekey's catalogue's."""
         said = body.said()
 
         def say(database: Database) -> dict[str, Any]:
             sha256 = _find(database, fingerprint)
-            VendorCas(database).say(sha256, said)
-            return next(ca for ca in _cas(database) if ca["sha256"] == sha256)
+            cas, unless = VendorCas(database), unless_stale(sha256, if_match)
+            given = body.model_fields_set
+            if given != {"pending"}:
+                cas.say(sha256, said, unless)
+                unless = unless_stale(sha256, None)
+            if "pending" in given:
+                policy = None if body.pending is None else Policy(body.pending)
+                cas.say_of_pending(sha256, policy, unless)
+            return one(database, sha256)
 
         return answer(await desk.change(request, say))
 
     @router.delete(
         "/vendor-cas/{fingerprint}", status_code=204, response_class=Response
     )
-    async def remove_ca(request: Request, fingerprint: Fingerprint) -> Response:
+    async def remove_ca(
+        request: Request, fingerprint: Fingerprint, if_match: IfMatch = None
+    ) -> Response:
         """Stop believing a CA, from the next handshake on."""
 
         def remove(database: Database) -> None:
-            VendorCas(database).remove(_find(database, fingerprint))
+            sha256 = _find(database, fingerprint)
+            VendorCas(database).remove(sha256, unless_stale(sha256, if_match))
 
         await desk.change(request, remove)
         return Response(status_code=204)
+
+    def one(database: Database, fingerprint: str) -> dict[str, Any]:
+        sha256 = _find(database, fingerprint)
+        return next(ca for ca in _cas(database) if ca["sha256"] == sha256)
+
+    def unless_stale(sha256: str, if_match: str | None) -> Any:
+        def check(there: list[VendorCa]) -> None:
+            listed = Listed(there)
+            now = (ca for ca in there if ca.certificate.sha256 == sha256)
+            shown = next((ca_json(ca, listed) for ca in now), None)
+            check_match(if_match, shown)
+
+        return check
 
     return router
 
@@ -274,11 +333,20 @@ def ca_routes(desk: Desk) -> APIRouter:
 def _cas(database: Database) -> list[dict[str, Any]]:
     cas = VendorCas(database).all()
     listed = Listed(cas)
-    return [ca_json(ca, listed) for ca in cas]
+    return [ca_json(ca, listed) for ca in _seen(database, cas)]
+
+
+def _seen(database: Database, cas: list[VendorCa]) -> list[VendorCa]:
+    """Those that the caller sees: all, or those that his groups name."""
+    if database.within is None:
+        return cas
+    named = {n for group in Groups(database).all() for n in group.authorities or ()}
+    return [ca for ca in cas if ca.certificate.sha256 in named]
 
 
 def _find(database: Database, fingerprint: str) -> str:
+    cas = VendorCas(database)
     try:
-        return VendorCas(database).find(fingerprint).certificate.sha256
+        return cas.find(fingerprint, _seen(database, cas.all())).certificate.sha256
     except InputError as error:
         raise ProblemError.of(error, "not_found") from None

@@ -5,45 +5,93 @@ Each has a ``code`` that never changes its meaning, the sentence of what is wron
 """
 
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from linekey.catalog.known_settings import INSIST
 from linekey.errors import Cause, LinekeyError
+from linekey.reasons import Row
 
 MEDIA_TYPE = "application/problem+json"
 
 
-class Kind(NamedTuple):
-    """A kind of problem: the status, and its cure where an error brings none."""
-
-    status: int
-    cure: str
+def _row(status: int, sentence: str, cure: str) -> Row:
+    return Row(sentence, cure, statuses=(status,))
 
 
-PROBLEMS: dict[str, Kind] = {
-    "token.missing": Kind(
-        401, "send Authorization: Bearer TOKEN; linekey token add makes one"
+PROBLEMS: dict[str, Row] = {
+    "token.missing": _row(
+        401,
+        "the request has no token",
+        "send Authorization: Bearer TOKEN; linekey token add makes one",
     ),
-    "token.wrong": Kind(401, "use a token as linekey token add showed it"),
-    "token.expired": Kind(401, "make another: linekey token add"),
-    "token.revoked": Kind(401, "make another: linekey token add"),
-    "token.scope": Kind(403, "use a token with this scope: linekey token add --scope"),
-    "parameter": Kind(400, "see the OpenAPI document"),
-    "body": Kind(422, "see the OpenAPI document"),
-    "input": Kind(422, "correct it and send it again"),
-    "not_found": Kind(404, "see the OpenAPI document for the paths there are"),
-    "method": Kind(405, "see the OpenAPI document for the methods of this path"),
-    "stale": Kind(412, "read it again, and send the change with its new ETag"),
-    "too_large": Kind(413, "send less at once"),
-    "media_type": Kind(415, "send JSON, with Content-Type: application/json"),
-    "rate": Kind(429, "wait as long as Retry-After says"),
-    **{f"storage.{cause}": Kind(503, "look at the server's log") for cause in Cause},
-    "fault": Kind(503, "find it in the server's log, and report it"),
+    "token.wrong": _row(
+        401, "the token is nobody's", "use a token as linekey token add showed it"
+    ),
+    "token.expired": _row(
+        401, "the token has expired", "make another: linekey token add"
+    ),
+    "token.revoked": _row(
+        401, "the token is revoked", "make another: linekey token add"
+    ),
+    "token.scope": _row(
+        403,
+        "the token's scope is not enough",
+        "use a token with this scope: linekey token add --scope",
+    ),
+    "token.groups": _row(
+        403,
+        "the token is limited to groups, and this is for all phones",
+        "use a token without --group; docs/howto/groups.md lists what is for groups",
+    ),
+    "parameter": _row(
+        400,
+        "a parameter is not known, given twice, or not right",
+        "see the OpenAPI document",
+    ),
+    "body": _row(
+        422,
+        "the body, or a member of it, is not of the right form",
+        "see the OpenAPI document",
+    ),
+    "input": _row(422, "what was sent cannot be right", "correct it and send it again"),
+    "not_found": _row(
+        404, "it is not there", "see the OpenAPI document for the paths there are"
+    ),
+    "method": _row(
+        405,
+        "the path does not know the method",
+        "see the OpenAPI document for the methods of this path",
+    ),
+    "stale": _row(
+        412,
+        "it is not as If-Match or If-None-Match wants it",
+        "read it again, and send the change with its new ETag",
+    ),
+    "too_large": _row(413, "the body is too large", "send less at once"),
+    "media_type": _row(
+        415,
+        "the body is of another type",
+        "send JSON, with Content-Type: application/json",
+    ),
+    "rate": _row(
+        429,
+        "too many calls with this token, or without a good one from this address",
+        "wait as long as Retry-After says",
+    ),
+    **{
+        f"storage.{cause}": _row(503, cause.sentence, "look at the server's log")
+        for cause in Cause
+    },
+    "fault": _row(
+        503,
+        "linekey itself has a fault",
+        "find it in the server's log, and report it",
+    ),
 }
-"""Code → its status and cure."""
+"""By code. An error may bring a sentence and a cure of its own, which say more."""
 
 
 class Problem(BaseModel):
@@ -78,13 +126,13 @@ class ProblemError(Exception):
 
 def document(code: str, detail: str, cure: str = "") -> dict[str, Any]:
     """Return the JSON of a problem."""
-    kind = PROBLEMS[code]
+    row = PROBLEMS[code]
     return Problem(
-        title=HTTPStatus(kind.status).phrase,
-        status=kind.status,
+        title=HTTPStatus(row.status).phrase,
+        status=row.status,
         detail=detail,
         code=code,
-        cure=cure or kind.cure,
+        cure=cure or row.cure,
     ).model_dump()
 
 

@@ -68,6 +68,8 @@ class HttpAnswer:
     url: str
     body: bytes = field(repr=False)
     content_type: str = ""
+    unknown_login: str = ""
+    """What a 401 asks for, where the phone can do none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +189,7 @@ class _Login:
         url = answer.request.url
         if _origin(url) != self._origin:
             return None
-        # Bytes that are no UTF-8 go back as they came.
-        fields = [
-            value.decode("utf-8", "surrogateescape")
-            for name, value in answer.headers.raw
-            if name.lower() == b"www-authenticate"
-        ]
+        fields = _challenges(answer)
         challenge = digest.best_challenge(fields)
         tried = self._tried.get(str(url), 0)
         stale = challenge is not None and challenge.stale
@@ -367,7 +364,26 @@ async def _whole(answer: httpx2.Response) -> HttpAnswer:
         str(answer.url),
         body,
         answer.headers.get("content-type", ""),
+        _unknown_login(answer),
     )
+
+
+def _challenges(answer: httpx2.Response) -> list[str]:
+    # Bytes that are no UTF-8 go back as they came.
+    return [
+        value.decode("utf-8", "surrogateescape")
+        for name, value in answer.headers.raw
+        if name.lower() == b"www-authenticate"
+    ]
+
+
+def _unknown_login(answer: httpx2.Response) -> str:
+    fields = _challenges(answer) if answer.status_code == 401 else []
+    names = {s.name for field in fields for s in digest.split_schemes(field)}
+    if "basic" in names or digest.best_challenge(fields) is not None:
+        return ""
+    named = digest.asked_schemes(fields)
+    return named.encode("ascii", "replace").decode("ascii")
 
 
 def _worded(error: Exception) -> str:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from linekey.catalog.profile import Profile
+from linekey.certs.certificate import Certificate
 from linekey.endpoint import host_port
 from linekey.errors import LinekeyError
 from linekey.phone.edge.runner import VirtualPhone
@@ -28,7 +29,8 @@ from linekey.settings import LimitSettings
 from linekey.tls.context import Identity, ServerContext, server_context
 from linekey.tls.engine import ServerEngine
 from linekey.tls.hello import ClientHello
-from linekey.tls.policy import POLICIES, Policy
+from linekey.tls.policy import POLICIES, Policy, PolicyChoice, choose_key
+from linekey.tls.server_key import server_key
 from linekey.tls.suites import by_name
 from linekey.tls.versions import Version
 from linekey.wire.door.listener import Door, bind
@@ -45,7 +47,6 @@ class PhoneServer:
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
-        self._contexts: dict[tuple[str, str], ServerContext] = {}
 
     @property
     def url(self) -> str:
@@ -61,27 +62,48 @@ class PhoneServer:
                 _log.warning("%s has no certificate, so no HTTPS pages", mac)
                 return
 
-            def engine_for(policy: Policy, hello: ClientHello) -> ServerEngine:
-                return ServerEngine(self._context(phone.state, policy), hello=hello)
-
             async with Door(
                 PhonePages(_Desk(phone)),
-                engine_for,
+                _PhoneTls(phone),
                 self._listener,
                 limits=_LIMITS,
-                certificate=lambda: _shown(phone.state).leaf,
                 on_refused=_note_refused,
                 drain_s=1.0,
             ):
                 await asyncio.Event().wait()
 
-    def _context(self, state: PhoneState, policy: Policy) -> ServerContext:
-        identity = _shown(state)
+
+class _PhoneTls:
+    """The phone's end of its pages' connections, with its certificate of that time."""
+
+    def __init__(self, phone: VirtualPhone) -> None:
+        self._phone = phone
+        self._contexts: dict[tuple[str, str], ServerContext] = {}
+
+    def choose(self, hello: ClientHello) -> PolicyChoice:
+        """Choose the policy for a client."""
+        return choose_key(hello, [server_key(self._identity.leaf)])
+
+    def engine_for(self, choice: PolicyChoice, hello: ClientHello) -> ServerEngine:
+        """Make the engine for one connection."""
+        assert choice.policy is not None, "a client that is refused has no engine"
+        return ServerEngine(self._context(choice.policy), hello=hello)
+
+    def shown(self, _choice: PolicyChoice) -> Certificate:
+        """Give the certificate that a client is shown."""
+        return self._identity.leaf
+
+    @property
+    def _identity(self) -> DeviceIdentity:
+        return _shown(self._phone.state)
+
+    def _context(self, policy: Policy) -> ServerContext:
+        identity, profile = self._identity, self._phone.state.profile
         key = (policy.name, identity.leaf.sha256)
         if key not in self._contexts:
             self._contexts = {
-                (name, identity.leaf.sha256): _build(identity, fit, state.profile)
-                for name, fit in phone_policies(state.profile).items()
+                (name, identity.leaf.sha256): _build(identity, fit, profile)
+                for name, fit in phone_policies(profile).items()
             }
         return self._contexts[key]
 

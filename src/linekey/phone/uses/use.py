@@ -10,17 +10,18 @@ A folder holds ``events`` (events in the past tense, commands in the imperative)
 where commands take their time, ``edge`` with ``CARRIES``. ``firmware`` is the smallest
 whole one. Outside the folder a use has its line in ``all``, a row for each setting of
 its own in ``catalog/data/known_settings.tsv`` (the server refuses unknown names), its
-rules with sources in ``tools/fidelity_rules.py``, and a section in
-``docs/howto/phone-uses.md``.
+verbs in ``words``, its rules with sources in ``tools/fidelity_rules.py``, and a section
+in ``docs/howto/phone-uses.md``.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from linekey.phone.events import Command, Errand, Event
 from linekey.phone.state import PhoneState
+from linekey.phone.uses.words import Words
 
 Result = tuple[PhoneState, list[Command]]
 """The state afterwards, and what to do, in order."""
@@ -47,33 +48,12 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A word or an option of a verb; ``texts``: one or more, as an option any number.
-
-    ``file`` is a path, and its content is what the verb gets.
-    """
-
-    name: str
-    help: str
-    metavar: str = ""
-    kind: Literal["text", "texts", "number", "file"] = "text"
-    """``number`` counts from 1."""
-    option: bool = False
-    """Whether it is ``--name``, and no word."""
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Verb:
     """A verb of ``linekey phone``: the event that it makes of its words."""
 
-    name: str
-    help: str
+    words: Words
     event: Callable[..., Event]
     """Takes the parameters by name. Raises InputError."""
-    parameters: tuple[Parameter, ...] = ()
-    alone: bool = False
-    """Whether it also goes with a phone that does not run."""
     found: Callable[[Document], tuple[list[str], list[str]]] | None = None
     """Lines and notes for the terminal, of the details of the phone's answer."""
 

@@ -8,7 +8,7 @@ cure. Rule: nothing here changes anything, and no message holds a key.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,20 +17,21 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 
 from linekey.certs.certificate import Certificate
-from linekey.certs.expiry import expires_soon
+from linekey.certs.expiry import expires_soon, left_words
 from linekey.certs.host_names import match_host
 from linekey.certs.pem import (
     PrivateKey,
     parse_bundle,
     parse_private_key,
 )
+from linekey.endpoint import is_loopback
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
 from linekey.provisioning.purpose import issuing_problem
 from linekey.server.preflight.finding import found
 from linekey.server.preflight.management import check_management
 from linekey.server.preflight.proxy import check_proxy
-from linekey.settings import Settings, is_loopback
+from linekey.settings import Settings
 from linekey.tls.context import PrivateKey as TlsKey
 from linekey.tls.server_key import server_key
 from linekey.trust.findings import Finding
@@ -44,30 +45,92 @@ class ServerFiles:
     """The server's certificate, what is above it, and its key.
 
     Behind a proxy they are the proxy's, and ``key`` is None: it alone has that.
+    ``also``: another of a different kind, for the phones that can use it. Then
+    ``chain`` and ``key`` are those that every phone can use: RSA's.
     """
 
     chain: tuple[Certificate, ...]
     key: TlsKey | None
+    also: "ServerFiles | None" = None
+
+    @property
+    def every(self) -> tuple["ServerFiles", ...]:
+        """Each certificate with its key, the one to be preferred first."""
+        return (self,) if self.also is None else (self.also, self)
+
+    @property
+    def chains(self) -> tuple[tuple[Certificate, ...], ...]:
+        """Each certificate with what is above it, the one to be preferred first."""
+        return tuple(files.chain for files in self.every)
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys(c for chain in self.chains for c in chain))
+
+    @property
+    def ends_first(self) -> tuple[Certificate, ...]:
+        """The chain whose certificate expires first."""
+        return min(self.chains, key=lambda chain: chain[0].not_after)
 
 
 def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
     """Read certificate and key; relative paths start at ``folder``, the state folder.
 
     Raises InputError or CertificateError, with the cure, if a file is not named, not
-    there, not readable, holds no certificate or key, or if the key is another one's.
+    there, not readable, holds no certificate or key, or if the key is another one's;
+    and for more than one certificate for RSA keys and one for others.
     """
     with_key = not settings.proxy.behind_proxy
-    if settings.certificate is None or (with_key and settings.key is None):
-        missing = "certificate" if settings.certificate is None else "key"
+    if not settings.certificate or (with_key and not settings.key):
+        missing = "key" if settings.certificate else "certificate"
         raise InputError(
             f"no server {missing} is named",
             hint=f'set {missing} = "FILE.pem" in linekey.toml, or --{missing} FILE'
             + ("" if with_key else "; behind a proxy it is the proxy's certificate"),
         )
-    chain = read_chain(folder / settings.certificate)
-    if settings.key is None or not with_key:
-        return ServerFiles(chain, None)
-    return ServerFiles(chain, read_key(folder / settings.key, chain))
+    if with_key and len(settings.certificate) != len(settings.key):
+        raise InputError(
+            f"number of certificates: {len(settings.certificate)}, of keys: "
+            f"{len(settings.key)}",
+            hint="name one key for each certificate, in the same order",
+        )
+    found = []
+    for number, path in enumerate(settings.certificate):
+        if with_key:
+            chain_path, key_path = of_one_pair(folder, path, settings.key[number])
+            chain = read_chain(chain_path)
+            found.append(ServerFiles(chain, read_key(key_path, chain)))
+        else:
+            found.append(ServerFiles(read_chain(folder / path), None))
+    return _side_by_side(found)
+
+
+def _side_by_side(found: Sequence[ServerFiles]) -> ServerFiles:
+    """Put a server's certificates together: one, or RSA's and another."""
+    rsa = [files for files in found if files.chain[0].key.kind == "rsa"]
+    others = [files for files in found if files.chain[0].key.kind != "rsa"]
+    if len(found) > 1 and (len(rsa), len(others)) != (1, 1):
+        kinds = " and ".join(files.chain[0].key.text for files in found)
+        raise InputError(
+            f"the server's certificates are for {kinds} keys, and no phone can tell "
+            "which it shall be shown",
+            hint="name one certificate, or two: one for an RSA key, one for an EC key",
+        )
+    return replace(rsa[0], also=others[0]) if rsa and others else found[0]
+
+
+def of_one_pair(folder: Path, certificate: Path, key: Path) -> tuple[Path, Path]:
+    """Return where both files are read from.
+
+    Where they are in one folder that is a link, which ``server.deploy`` lets point to
+    the next pair in one step, it is followed once, for both.
+    """
+    first, second = folder / certificate, folder / key
+    if first.parent == second.parent and first.parent.is_symlink():
+        real = first.parent.resolve()
+        return real / first.name, real / second.name
+    return first, second
 
 
 def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
@@ -156,14 +219,33 @@ def check_start(
         *check_management(settings),
         *check_trust(settings, vendor_cas, now, rules),
         *check_certificate(settings, files.chain, now),
+        *(
+            check_certificate(settings, files.also.chain, now, beside_rsa=True)
+            if files.also
+            else ()
+        ),
     ]
 
 
 def check_certificate(
-    settings: Settings, chain: Sequence[Certificate], now: datetime
+    settings: Settings,
+    chain: Sequence[Certificate],
+    now: datetime,
+    *,
+    beside_rsa: bool = False,
 ) -> list[Finding]:
-    """Judge a server's certificate, with what is above it, for the settings' names."""
-    return [*_check_leaf(settings, chain[0], now), *_check_chain(chain, now)]
+    """Judge a server's certificate, with what is above it, for the settings' names.
+
+    ``beside_rsa``: phones that support only RSA are shown another.
+    """
+    return [
+        finding
+        for finding in (
+            *_check_leaf(settings, chain[0], now),
+            *_check_chain(chain, now),
+        )
+        if not (beside_rsa and finding.rule == "certificate.not_rsa")
+    ]
 
 
 def check_modes(folder: Path, private: Sequence[Path]) -> list[Finding]:
@@ -274,7 +356,7 @@ def _check_leaf(
     elif expires_soon(leaf, now):
         yield found(
             "certificate.expires_soon",
-            f"the server's certificate expires in {(leaf.not_after - now).days} days",
+            f"the server's certificate expires in {left_words(leaf, now)}",
             "renew it now",
         )
     if leaf.key.kind == "rsa" and leaf.key.bits < 2048:
@@ -287,8 +369,8 @@ def _check_leaf(
         yield found(
             "certificate.not_rsa",
             f"the server's key is {leaf.key.text}, and old phones support only RSA",
-            "use an RSA-2048 certificate, unless linekey check says that all your "
-            "phones accept this one",
+            "add an RSA-2048 certificate beside it (certificate and key take two files "
+            "each), unless linekey check says that all your phones accept this one",
         )
     usage = leaf.key_usage
     if usage is not None and "digitalSignature" not in usage:
@@ -380,7 +462,7 @@ def _read(path: Path, what: str) -> bytes:
         raise InputError(
             f"cannot read the {what} file {str(path)!r}: "
             f"{(error.strerror or str(error)).lower()}",
-            hint=f"check the path and who may read it ({what} in linekey.toml)",
+            hint="check the path, and that this user may read it",
         ) from error
     if len(data) > MAX_FILE_BYTES:
         raise InputError(

@@ -4,73 +4,80 @@
 is said, and it goes on. ``docs/reference/findings.md`` is written from this table.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from linekey.trust.findings import Finding, Severity
-
-
-class Rule(NamedTuple):
-    """One thing that is looked at: how bad it is, and what holds where it is well."""
-
-    severity: Severity
-    title: str
+from linekey.reasons import Row
+from linekey.trust.findings import Finding
 
 
-RULES: Final[dict[str, Rule]] = {
-    "state.open": Rule("refused", "only its owner can access the state folder"),
-    "key.open": Rule("refused", "only its owner can read a private file"),
-    "key.readable": Rule("warning", "not every user can read an exported server's "
-    "private key"),
-    "trust.empty": Rule("refused", "a vendor CA is trusted"),
-    "trust.lab": Rule("refused", "no lab CA is trusted, if other machines can reach "
-    "the server"),
-    "trust.lab_behind_proxy": Rule("warning", "no lab CA is trusted behind a proxy"),
-    "trust.expired": Rule("warning", "no trusted vendor CA has expired"),
-    "trust.no_rule": Rule("warning", "linekey knows where each trusted CA puts the "
-                          "MAC"),
-    "trust.purpose": Rule("warning", "each trusted CA may issue certificates for TLS"),
-    "certificate.expired": Rule("refused", "the server's certificate has not expired"),
-    "certificate.not_yet_valid": Rule("refused", "the server's certificate is already "
-    "valid"),
-    "certificate.expires_soon": Rule("warning", "it is valid for at least 30 more "
-    "days"),
-    "certificate.weak_key": Rule("refused", "its RSA key has 2048 bits or more"),
-    "certificate.not_rsa": Rule("warning", "its key is RSA, which old phones need"),
-    "certificate.usage": Rule("warning", "its keyUsage allows every kind of cipher "
-    "suite"),
-    "certificate.authority": Rule("warning", "it is not a CA certificate"),
-    "certificate.name": Rule("refused", "it is valid for every name in the settings"),
-    "certificate.no_names": Rule("warning", "it has a subjectAltName"),
-    "certificate.weak_hash": Rule("refused", "it and its intermediates are signed "
-                                  "with SHA-256 or better"),
-    "chain.not_valid": Rule("refused", "every intermediate is valid now"),
-    "chain.order": Rule("refused", "each certificate is followed by its issuer's"),
-    "chain.broken": Rule("refused", "no intermediate is missing in between"),
-    "chain.no_intermediate": Rule("warning", "the file contains an intermediate, "
-                                  "unless a root issued the certificate"),
-    "proxy.protocol": Rule("refused", "the PROXY protocol is used only where linekey "
-                           "terminates TLS"),
-    "proxy.protocol_wide": Rule("warning", "only a few addresses may send the PROXY "
-                                "protocol"),
-    "proxy.both": Rule("refused", "proxies use a Unix socket or listed addresses, not "
-                       "both"),
-    "proxy.open": Rule("refused", "plain HTTP is used only on loopback or private "
-                       "addresses"),
-    "proxy.none": Rule("refused", "a proxy or a Unix socket is set"),
-    "proxy.loopback": Rule("warning", "no user of this machine can pretend to be the "
-    "proxy"),
-    "proxy.wide": Rule("warning", "no large network is listed as the proxy"),
-    "proxy.socket_folder": Rule("refused", "the socket's folder exists, and not "
-                                "everybody can write to it"),
-    "management.half": Rule("refused", "the management listener has certificate and "
-                            "key, or neither"),
-    "management.plain": Rule("refused", "the API is without TLS on loopback only"),
-    "limits.descriptors": Rule("refused", "there are enough file descriptors for "
-                               "`limits.half_open` connections"),
-    "limits.connections": Rule("warning", "there are enough file descriptors for "
-                               "`limits.connections`"),
-}  # fmt: skip
-"""By id, which is the finding's ``rule``."""
+def _refused(sentence: str) -> Row:
+    return Row(sentence)
+
+
+def _warning(sentence: str) -> Row:
+    return Row(sentence, severity="warning")
+
+
+RULES: Final[dict[str, Row]] = {
+    "state.open": _refused("only its owner can access the state folder"),
+    "key.open": _refused("only its owner can read a private file"),
+    "key.readable": _warning(
+        "not every user can read an exported server's private key"
+    ),
+    "trust.empty": _refused("a vendor CA is trusted"),
+    "trust.lab": _refused(
+        "no lab CA is trusted, if other machines can reach the server"
+    ),
+    "trust.lab_behind_proxy": _warning("no lab CA is trusted behind a proxy"),
+    "trust.expired": _warning("no trusted vendor CA has expired"),
+    "trust.no_rule": _warning("linekey knows where each trusted CA puts the MAC"),
+    "trust.purpose": _warning("each trusted CA may issue certificates for TLS"),
+    "certificate.expired": _refused("the server's certificate has not expired"),
+    "certificate.not_yet_valid": _refused("the server's certificate is already valid"),
+    "certificate.expires_soon": _warning("it is valid for at least 30 more days"),
+    "certificate.weak_key": _refused("its RSA key has 2048 bits or more"),
+    "certificate.not_rsa": _warning("its key is RSA, which old phones need"),
+    "certificate.unserved": _warning(
+        "the registered phones have a cipher suite for its key"
+    ),
+    "certificate.usage": _warning("its keyUsage allows every kind of cipher suite"),
+    "certificate.authority": _warning("it is not a CA certificate"),
+    "certificate.name": _refused("it is valid for every name in the settings"),
+    "certificate.no_names": _warning("it has a subjectAltName"),
+    "certificate.weak_hash": _refused(
+        "it and its intermediates are signed with SHA-256 or better"
+    ),
+    "chain.not_valid": _refused("every intermediate is valid now"),
+    "chain.order": _refused("each certificate is followed by its issuer's"),
+    "chain.broken": _refused("no intermediate is missing in between"),
+    "chain.no_intermediate": _warning(
+        "the file contains an intermediate, unless a root issued the certificate"
+    ),
+    "proxy.protocol": _refused(
+        "the PROXY protocol is used only where linekey terminates TLS"
+    ),
+    "proxy.protocol_wide": _warning("only a few addresses may send the PROXY protocol"),
+    "proxy.both": _refused("proxies use a Unix socket or listed addresses, not both"),
+    "proxy.open": _refused("plain HTTP is used only on loopback or private addresses"),
+    "proxy.none": _refused("a proxy or a Unix socket is set"),
+    "proxy.loopback": _warning("no user of this machine can pretend to be the proxy"),
+    "proxy.wide": _warning("no large network is listed as the proxy"),
+    "proxy.socket_folder": _refused(
+        "the socket's folder exists, and not everybody can write to it"
+    ),
+    "management.half": _refused(
+        "the management listener has certificate and key, or neither"
+    ),
+    "management.plain": _refused("the API is without TLS on loopback only"),
+    "limits.descriptors": _refused(
+        "there are enough file descriptors for `limits.half_open` connections"
+    ),
+    "limits.connections": _warning(
+        "there are enough file descriptors for `limits.connections`"
+    ),
+}
+"""By id, which is the finding's ``rule``; the sentence says what should hold. The cure
+is made from what was seen."""
 
 
 def found(rule: str, message: str, cure: str) -> Finding:

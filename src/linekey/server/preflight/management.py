@@ -5,8 +5,9 @@ Rule: nothing here changes anything.
 
 from collections.abc import Iterator
 
+from linekey.endpoint import is_loopback
 from linekey.server.preflight.finding import found
-from linekey.settings import Settings, is_loopback
+from linekey.settings import Settings
 from linekey.trust.findings import Finding
 
 

@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from linekey.endpoint import is_loopback, is_private
 from linekey.server.preflight.finding import found
-from linekey.settings import Settings, is_loopback, is_private
+from linekey.settings import Settings
 from linekey.trust.findings import Finding
 from linekey.wire.networks import parse_networks
 

@@ -54,9 +54,10 @@ _PLAIN_ANSWER = (
 )
 
 
-class Host(Server, Protocol):
-    """What a connection needs of its door, beside what its pump does."""
+class Host(Protocol):
+    """What a connection needs of its door."""
 
+    tls: Server
     loop: asyncio.AbstractEventLoop
     limits: LimitSettings
     tls_limits: Limits
@@ -64,10 +65,6 @@ class Host(Server, Protocol):
     server_state: ServerState
     address: tuple[str, int]
     places: Places
-
-    @property
-    def certificate(self) -> Certificate:
-        """What a connection that comes now is shown."""
 
     def is_balancer(self, host: str) -> bool:
         """Whether connections from ``host`` begin with the PROXY protocol's header."""
@@ -150,7 +147,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             self._header = bytearray()
             self.source = f"{self.source} port {self.peer[1]}"
         self.since = self.heard = now = self.door.loop.time()
-        self._pump = ServerPump(self.door, self.door.tls_limits, now, in_turn=True)
+        self._pump = ServerPump(self.door.tls, self.door.tls_limits, now, in_turn=True)
         self._await_tls()
         self.door.connection_opened(self)
 
@@ -280,6 +277,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self._move(Step.COMPLETED)
         self.door.placed(self, self.door.places.asking)
         self._alarm.set(self.door.limits.request_s, self._request_too_slow)
+        assert self._pump.choice is not None, "chosen before the handshake"
         chain = event.info.peer_chain
         self._leaf = chain[0] if chain else None
         self._pending = []
@@ -287,7 +285,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             self.door.config,
             self.door.server_state,
             self.door.limits,
-            tls_extensions(event.info, self.door.certificate),
+            tls_extensions(event.info, self.door.tls.shown(self._pump.choice)),
         )
         self._http.connection_made(self)
 

@@ -26,14 +26,9 @@ from typing import Any, Self
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from linekey.certs.certificate import Certificate
 from linekey.errors import LinekeyError
 from linekey.settings import LimitSettings
-from linekey.tls.engine import ServerEngine
-from linekey.tls.hello import ClientHello
-from linekey.tls.policy import Policy
-from linekey.tls.pump import Limits
-from linekey.tls.server_key import ServerKey, server_key
+from linekey.tls.pump import Limits, Server
 from linekey.wire.accepting import Accepting
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
@@ -48,8 +43,6 @@ _log = logging.getLogger("linekey.door")
 _DESCRIPTORS_S = 10.0
 """Seconds between two looks whether descriptors suffice again."""
 
-EngineFor = Callable[[Policy, ClientHello], ServerEngine]
-"""Makes the engine for one new connection: its policy, and its hello for reasons."""
 OnRefused = Callable[[list[Refusal], int], Awaitable[None]]
 """Puts refusals on record; the number is how many did not fit in the queue before."""
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -58,9 +51,9 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Door:
     """A TLS server for one ASGI application; an async context manager.
 
+    ``tls`` chooses policy and certificate for each hello, and makes the engines.
     ``listener`` is a bound socket (see ``bind``); it stays the caller's and is closed
-    by the caller, so that several workers may share it. ``certificate``: the one that
-    ``engine_for`` shows, or what gives it where it may change. ``drain_s`` is how long
+    by the caller, so that several workers may share it. ``drain_s`` is how long
     answers under way may take when the door closes. ``balancers`` are addresses and
     networks that pass TCP through and say with the PROXY protocol for whom.
     """
@@ -68,23 +61,21 @@ class Door:
     def __init__(
         self,
         app: App,
-        engine_for: EngineFor,
+        tls: Server,
         listener: socket.socket,
         *,
         limits: LimitSettings,
-        certificate: Certificate | Callable[[], Certificate],
         on_refused: OnRefused,
         on_trouble: Callable[[str], None] = lambda cause: None,
         drain_s: float = 5.0,
         balancers: Sequence[str] = (),
         chance: Random | None = None,
     ) -> None:
-        self.engine_for = engine_for
+        self.tls = tls
         self.limits = limits
         self.tls_limits = Limits(
             limits.handshake_s, limits.flight_bytes, limits.hello_bytes
         )
-        self._shown = certificate
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self.accepted = self.completed = self.refused_count = self.shed_count = 0
         self.server_state = ServerState()
@@ -122,16 +113,6 @@ class Door:
         self._ticker: asyncio.TimerHandle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
-
-    @property
-    def certificate(self) -> Certificate:
-        """What a connection that comes now is shown."""
-        return self._shown() if callable(self._shown) else self._shown
-
-    @property
-    def key(self) -> ServerKey:
-        """What its key can do in a handshake."""
-        return server_key(self.certificate)
 
     @property
     def half_open(self) -> int:

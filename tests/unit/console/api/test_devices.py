@@ -1,14 +1,19 @@
 """Phones by the API: as by commands, with ETags, all or nothing, nothing cut."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.engine import Connection
+from tests.sightings import LATER, line, visit
 
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Setting
 from linekey.store.changes import ChangeSearch, read_changes
+from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers
 from linekey.store.layers import Scope as LayerScope
@@ -244,6 +249,8 @@ async def test_a_patch_sets_unsets_and_resets(world) -> None:
         assert [key["idx"] for key in plain["layer"]["function_keys"]] == [1]
         again = await http.patch(f"devices/{MAC}", json=body)
         assert again.status_code == 422
+        taken = await http.patch(f"devices/{MAC}", json={"label": None, "vendor": None})
+        assert (taken.json()["label"], taken.json()["vendor"]) == ("", "snom")
 
 
 async def test_the_file_is_what_the_phone_gets_but_for_its_secrets(world) -> None:
@@ -335,10 +342,129 @@ async def test_a_mac_that_is_none_is_400(world) -> None:
 async def test_a_database_that_is_gone_is_503_with_its_cause(world) -> None:
     async with world.client() as http:
         assert (await http.get("devices")).status_code == 200
-        world.database.state.database_file.unlink()
-        answer = await http.get("devices")
+        with lost(world.database) as code:
+            answer = await http.get("devices")
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["code"] == "storage.gone"
+    assert answer.json()["code"] == code
     assert int(answer.headers["retry-after"]) > 0
     assert json.loads(answer.content)["cure"]
+
+
+@contextmanager
+def lost(database: Database) -> Iterator[str]:
+    """SQLite's file, or PostgreSQL's table, is not there; what the API calls that."""
+    if database.is_sqlite:
+        database.state.database_file.unlink()
+        yield "storage.gone"
+        return
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE devices RENAME TO elsewhere")
+    yield "storage.damaged"
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO devices")
+
+
+@pytest.mark.parametrize(
+    "world",
+    [pytest.param("postgres", marks=pytest.mark.peer("postgres"))],
+    indirect=True,
+)
+async def test_a_connection_that_is_cut_in_the_middle_is_503_and_no_change(
+    world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+    def while_reading(database: Database, *_: object) -> None:
+        with database.read() as connection:
+            connection.exec_driver_sql(cut)
+
+    def while_changing(connection: Connection, *_: object) -> None:
+        connection.exec_driver_sql(cut)
+
+    async with world.client() as http:
+        made = (await http.put("devices/000413AABBCC", json={"label": "a"})).json()
+        with monkeypatch.context() as patched:
+            patched.setattr("linekey.console.api.devices.sightings_of", while_reading)
+            patched.setattr("linekey.store.devices.put_on_record", while_changing)
+            for answer in (
+                await http.get("devices"),
+                await http.get("devices/000413AABBCC"),
+                await http.patch("devices/000413AABBCC", json={"label": "b"}),
+                await http.post("devices/bulk", json={
+                    "select": {"all": True}, "change": {"label": "b"},
+                }),
+            ):  # fmt: skip
+                told = answer.json()
+                assert (answer.status_code, told["status"]) == (503, 503), told
+                assert told["code"].startswith("storage."), told
+                assert told["cure"]
+        assert (await http.get("devices")).json()["items"] == [made]
+        assert (await http.get("changes")).json()["total"] == 2  # its token, and itself
+
+
+async def test_a_phone_is_replaced_and_passwords_are_rotated(world) -> None:
+    body = {
+        "label": "Hall", "model": "D785",
+        "layer": {"settings": [{"name": "user_pass", "idx": 1, "value": "geheim"}]},
+    }  # fmt: skip
+    new = "000413AABBDD"
+    async with world.client() as http:
+        tag = (await http.put(f"devices/{MAC}", json=body)).headers["ETag"]
+        path, asked = f"devices/{MAC}/replace", {"mac": new, "model": "D735"}
+        stale = await http.post(path, json=asked, headers={"If-Match": '"x"'})
+        assert stale.status_code == 412
+        done = await http.post(path, json=asked, headers={"If-Match": tag})
+        assert done.status_code == 201
+        assert [done.json()[n] for n in ("mac", "label", "model")] == [
+            new, "Hall", "D735",
+        ]  # fmt: skip
+        assert "geheim" not in done.text
+        old = (await http.get(f"devices/{MAC}")).json()
+        assert (old["state"], old["layer"]["settings"]) == ("revoked", [])
+        assert (await http.post(path, json=asked)).status_code == 422, "there already"
+        unknown = await http.post("devices/000413000009/replace", json=asked)
+        assert unknown.status_code == 404
+        bulk = {"select": {"all": True}, "action": "rotate_passwords"}
+        tried = (await http.post("devices/bulk", json=bulk | {"dry_run": True})).json()
+        found = (await http.post("devices/bulk", json=bulk)).json()
+        assert tried["items"] == found["items"] == [
+            {"mac": new, "changes": [
+                {"what": "setting user_pass[1]", "from": "secret", "to": "changed"}]},
+        ]  # fmt: skip
+    (setting,) = Devices(world.database).get(Mac(new)).layer.settings
+    assert setting.value not in ("geheim", "")
+
+
+async def test_what_visits_said_is_shown_and_filters_and_is_not_in_the_etag(
+    world,
+) -> None:
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=RECORD)
+        await http.put("devices/000413AABBCD", json={"model": "D785"})
+        new = await http.get(f"devices/{MAC}")
+        assert new.json()["seen"] is None
+        await visit(world.database, line(Mac(MAC), user_agent="<b>=1+1</b>"))
+        got = await http.get(f"devices/{MAC}")
+        assert got.headers["etag"] == new.headers["etag"]
+        assert got.json()["seen"]["user_agent"] == "<b>=1+1</b>"
+        assert got.json()["seen"]["reason"] == "own_file"
+        for query, macs in (
+            ("seen=never", ["000413AABBCD"]), ("seen=ever", [MAC]),
+            ("refused_since=2020-01-01", []),
+            ("certificate_ends_before=2027-01-01", [MAC]),
+            ("certificate_generation=sha256&seen=ever", [MAC]),
+        ):  # fmt: skip
+            found = (await http.get(f"devices?{query}")).json()
+            assert [item["mac"] for item in found["items"]] == macs, query
+            assert found["total"] == len(macs)
+            assert all(i["seen"] is None or i["seen"]["peer"] for i in found["items"])
+        for query in ("seen=perhaps", "refused_since=soon", "not_seen_since=1e9"):
+            assert (await http.get(f"devices?{query}")).status_code in (400, 422), query
+        # It was seen again meanwhile: its record is the same, so nobody was quicker.
+        await visit(world.database, line(Mac(MAC), LATER))
+        back = await http.put(
+            f"devices/{MAC}", json=got.json(), headers={"If-Match": got.headers["etag"]}
+        )
+        assert (back.status_code, back.headers["etag"]) == (200, got.headers["etag"])
+        assert back.json()["seen"]["last_at"] == LATER.isoformat()

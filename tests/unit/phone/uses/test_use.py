@@ -16,6 +16,7 @@ from linekey.phone.machine import TAKERS
 from linekey.phone.requests import REQUESTS, to_request
 from linekey.phone.uses.all import USES
 from linekey.phone.uses.provisioning.events import RoundEnded
+from linekey.phone.uses.words import WORDS
 
 FOLDER = Path(uses.__file__).parent
 PHONE = FOLDER.parent
@@ -53,10 +54,15 @@ def test_events_are_in_the_past_tense_and_commands_in_the_imperative() -> None:
         assert not command.__name__.endswith(PAST), command
 
 
+def test_the_verbs_in_words_are_those_of_the_phone_and_its_uses() -> None:
+    verbs = [verb for use in (DEVICE, *USES) for verb in use.verbs]
+    assert [verb.words for verb in verbs] == list(WORDS)
+
+
 def test_no_two_requests_verbs_or_forms_have_one_name() -> None:
     for names in (
         [r.do for r in REQUESTS],
-        [v.name for use in USES for v in use.verbs],
+        [words.name for words in WORDS],
         [b.path for use in (DEVICE, *USES) for b in use.buttons],
     ):
         assert len(names) == len(set(names))

@@ -81,7 +81,10 @@ def test_a_good_chain_with_a_vendor_ca_starts_without_a_word() -> None:
     [
         ({"not_after": NOW - timedelta(1)}, {"certificate.expired": "refused"}),
         ({"not_before": NOW + timedelta(1)}, {"certificate.not_yet_valid": "refused"}),
-        ({"not_after": NOW + timedelta(9)}, {"certificate.expires_soon": "warning"}),
+        (
+            {"not_before": NOW - timedelta(81), "not_after": NOW + timedelta(9)},
+            {"certificate.expires_soon": "warning"},
+        ),
         ({"hash": "sha1"}, {"certificate.weak_hash": "refused"}),
         ({"hash": "md5"}, {"certificate.weak_hash": "refused"}),
         ({"key": SMALL_KEY}, {"certificate.weak_key": "refused"}),
@@ -191,7 +194,7 @@ def test_what_is_wrong_with_the_files_is_named_with_its_cure(files: Path) -> Non
             "to the first certificate",
             "certificate first",
         ),
-        ({"certificate": "nowhere"}, "no such file", "linekey.toml"),
+        ({"certificate": "nowhere"}, "no such file", "this user may read"),
         ({"certificate": "empty"}, "empty", ""),
         ({"certificate": "huge"}, "larger than a megabyte", ""),
         ({"certificate": "/dev/zero"}, "larger than a megabyte", ""),
@@ -218,3 +221,70 @@ def test_modes_that_let_others_in_are_found(files: Path) -> None:
     found = {f.rule: f for f in check_modes(files, [files / "server.key"])}
     assert set(found) == {"state.open", "key.open"}
     assert "chmod 600" in found["key.open"].cure
+
+
+EC_KEY = new_key("ec", "secp256r1")
+
+
+@pytest.fixture
+def pair(files: Path) -> Path:
+    """Beside the RSA pair, one of an EC key."""
+    (files / "ec.pem").write_text(to_pem(leaf(key=EC_KEY)) + to_pem(MIDDLE))
+    (files / "ec.key").write_bytes(private_key_to_pem(EC_KEY))
+    (files / "ec.key").chmod(0o600)
+    return files
+
+
+@pytest.mark.parametrize("order", [("server", "ec"), ("ec", "server")])
+def test_of_two_certificates_rsa_is_the_usual_one_whatever_the_order(
+    pair: Path, order: tuple[str, str]
+) -> None:
+    settings = Settings(
+        certificate=tuple(f"{name}.pem" for name in order),
+        key=tuple(f"{name}.key" for name in order),
+    )
+    found = read_server_files(settings, pair)
+    assert found.chain[0].key.kind == "rsa"
+    assert [c[0].key.kind for c in found.chains] == ["ec", "rsa"]
+    assert {f.rule for f in check_start(settings, found, [VENDOR_CA], NOW)} == set()
+
+
+def test_what_is_wrong_with_the_second_certificate_is_found_too(pair: Path) -> None:
+    ended = leaf(key=EC_KEY, not_after=NOW - timedelta(1))
+    (pair / "ec.pem").write_text(to_pem(ended) + to_pem(MIDDLE))
+    settings = Settings(
+        certificate=("server.pem", "ec.pem"), key=("server.key", "ec.key")
+    )
+    files = read_server_files(settings, pair)
+    assert files.ends_first[0] == ended
+    found = {f.rule for f in check_start(settings, files, [VENDOR_CA], NOW)}
+    assert found == {"certificate.expired"}
+
+
+@pytest.mark.parametrize(
+    ("certificates", "keys", "told", "hint"),
+    [
+        ("server ec", "server", "certificates: 2, of keys: 1", "in the same order"),
+        ("server", "server ec", "certificates: 1, of keys: 2", "in the same order"),
+        ("server ec", "ec server", "does not belong to the first", "made with"),
+        (
+            "server server",
+            "server server",
+            "RSA-2048 and RSA-2048",
+            "one for an EC key",
+        ),
+        ("ec ec", "ec ec", "EC secp256r1 and EC secp256r1", "one for an RSA key"),
+        ("server ec ec", "server ec ec", "no phone can tell", "name one certificate"),
+    ],
+)
+def test_certificates_that_cannot_stand_side_by_side_are_refused(
+    pair: Path, certificates: str, keys: str, told: str, hint: str
+) -> None:
+    settings = Settings(
+        certificate=tuple(f"{name}.pem" for name in certificates.split()),
+        key=tuple(f"{name}.key" for name in keys.split()),
+    )
+    with pytest.raises(LinekeyError) as caught:
+        read_server_files(settings, pair)
+    assert told in caught.value.message
+    assert hint in caught.value.hint

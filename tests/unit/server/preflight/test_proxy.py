@@ -11,13 +11,14 @@ from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.build import issue
 from linekey.certs.dn import Name
 from linekey.certs.pem import to_pem
+from linekey.endpoint import is_private
 from linekey.errors import InputError
 from linekey.lab.authority import LabAuthority
 from linekey.provisioning.ca_rules import rules_of
 from linekey.server.preflight.checks import check_start, read_server_files
 from linekey.server.preflight.proxy import check_proxy
 from linekey.server.server import public_url
-from linekey.settings import is_private, parse_settings
+from linekey.settings import parse_settings
 from linekey.trust.findings import Finding
 from linekey.wire.door.listener import bind
 from linekey.wire.unix_socket import unix_listener

@@ -68,10 +68,3 @@ def test_every_status_and_alert_that_is_sent_is_the_tables() -> None:
             assert statuses <= set(REFUSALS[code].statuses), ast.unparse(call)
             assert alerts <= {REFUSALS[code].alert}, ast.unparse(call)
     assert seen > 6, "the calls are read no longer"
-
-
-def test_texts_are_clauses_with_a_cure() -> None:
-    for code, text in REFUSALS.items():
-        assert text.cure, code
-        for said in (text.sentence, text.cure):
-            assert not said.endswith("."), code

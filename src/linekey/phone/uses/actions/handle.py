@@ -7,7 +7,6 @@ real phone would do (SNOM-KEYS, M for the types).
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +17,7 @@ from linekey.phone.document import FunctionKey
 from linekey.phone.events import Event, Reply
 from linekey.phone.keys import KEY_TYPES, find_named_key, is_key_name, settings_of
 from linekey.phone.state import PhoneState
+from linekey.phone.uses import words
 from linekey.phone.uses.actions.events import (
     ActionHappened,
     KeyPressed,
@@ -32,7 +32,6 @@ from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.states import LineState
 from linekey.phone.uses.use import (
     Button,
-    Parameter,
     Request,
     Result,
     Use,
@@ -40,6 +39,7 @@ from linekey.phone.uses.use import (
     number_in,
 )
 from linekey.trust.connection import Purpose
+from linekey.words import choice_hint
 
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -161,7 +161,7 @@ def action_event(event: str, variables: Mapping[str, str]) -> ActionHappened:
     if unknown:
         raise InputError(
             f"no such action URL variable: {unknown[0]!r}",
-            hint="one of: " + ", ".join(sorted(VARIABLES)),
+            hint=choice_hint(unknown[0], sorted(VARIABLES)),
         )
     return ActionHappened(event, dict(variables), asked=True)
 
@@ -211,8 +211,6 @@ def _in_form(form: Mapping[str, str]) -> ActionHappened:
     return action_event(form.get("event", ""), given)
 
 
-_value = partial(Parameter, option=True, required=False)
-
 ACTIONS = Use(
     name="actions",
     takes={
@@ -233,40 +231,8 @@ ACTIONS = Use(
         Request("soft-key", SoftKeyPressed),
     ),
     verbs=(
-        Verb(
-            "event",
-            "Trigger an event: the phone fetches the action URL that is set for it.\n\n"
-            "If the answer is a minibrowser page, the phone shows it. For example: "
-            "`linekey phone event incoming --remote sip:402@example.com`.",
-            _happening,
-            (
-                Parameter(
-                    "name", "Event, such as incoming, dnd_on or reg_failed.", "EVENT"
-                ),
-                _value("remote", "Caller: $remote."),
-                _value("local", "Called party: $local."),
-                _value("display_remote", "The caller's name: $display_remote."),
-                _value(
-                    "variable",
-                    "Another variable. May be repeated.",
-                    "NAME=VALUE",
-                    "texts",
-                ),
-            ),
-        ),
-        Verb(
-            "press",
-            "Press a function key, or a soft key of the page on the screen.",
-            key_event,
-            (
-                Parameter(
-                    "key",
-                    "Number of a function key, from 0. On a minibrowser page also F1 "
-                    "to F4, *, #, CANCEL or EXIT.",
-                    "KEY",
-                ),
-            ),
-        ),
+        Verb(words.EVENT, _happening),
+        Verb(words.PRESS, key_event),
     ),
     buttons=(
         Button("key", lambda form, _: KeyPressed(number_in(form, "idx"))),

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from linekey.catalog.secrecy import is_secret, is_secret_value
 from linekey.errors import InputError
+from linekey.words import choice_hint
 
 _WITH_URL = (
     "incoming outgoing setup offhook onhook missed connected disconnected dnd_on"
@@ -74,7 +75,7 @@ def setting_for(event: str) -> str:
     if name in ACTIONS.values():
         return name
     raise InputError(
-        f"no such phone event: {event!r}", hint="one of: " + ", ".join(sorted(ACTIONS))
+        f"no such phone event: {event!r}", hint=choice_hint(name, sorted(ACTIONS))
     )
 
 

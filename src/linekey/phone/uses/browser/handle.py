@@ -17,6 +17,7 @@ from linekey.phone.events import Command, Reply, Save, SendLater
 from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.state import PhoneState
 from linekey.phone.urls import parse_url
+from linekey.phone.uses import words
 from linekey.phone.uses.browser.browsing import (
     Browsing,
     describe_browsing,
@@ -48,7 +49,6 @@ from linekey.phone.uses.directory.handle import Directory
 from linekey.phone.uses.use import (
     Button,
     Document,
-    Parameter,
     Request,
     Result,
     Use,
@@ -315,18 +315,8 @@ BROWSER = Use(
         Request("leave", BrowserLeft),
     ),
     verbs=(
-        Verb(
-            "choose",
-            "Choose an entry of the menu or directory on the screen.",
-            lambda number: EntryChosen(number - 1),
-            (Parameter("number", "Number of the entry, from 1.", "NUMBER", "number"),),
-        ),
-        Verb(
-            "submit",
-            "Fill in the input page on the screen, and send it.",
-            lambda values: FormSubmitted(tuple(values)),
-            (Parameter("values", "One value for each field.", "VALUE", "texts"),),
-        ),
+        Verb(words.CHOOSE, lambda number: EntryChosen(number - 1)),
+        Verb(words.SUBMIT, lambda values: FormSubmitted(tuple(values))),
     ),
     buttons=(
         Button(

@@ -8,6 +8,7 @@ from linekey.errors import InputError
 from linekey.phone.display import Message, tell, with_message
 from linekey.phone.events import Reply, Save
 from linekey.phone.state import PhoneState
+from linekey.phone.uses import words
 from linekey.phone.uses.directory.events import (
     LookupEnded,
     LookupWanted,
@@ -18,14 +19,13 @@ from linekey.phone.uses.directory.settings import filter_for, read_directory
 from linekey.phone.uses.use import (
     Button,
     Document,
-    Parameter,
     Request,
     Result,
     Use,
     Verb,
 )
-from linekey.phone.wording import counted
 from linekey.trust.connection import Purpose
+from linekey.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,7 @@ DIRECTORY = Use(
     },
     errands=(SearchDirectory,),
     requests=(Request("lookup", LookupWanted),),
-    verbs=(
-        Verb(
-            "lookup",
-            "Look up a name or number in the phone's LDAP directory.",
-            lambda text: LookupWanted(text),
-            (Parameter("text", "Name or number.", "TEXT"),),
-            found=answer_lines,
-        ),
-    ),
+    verbs=(Verb(words.LOOKUP, lambda text: LookupWanted(text), answer_lines),),
     buttons=(
         Button("lookup", lambda form, _: LookupWanted(form.get("text", "")[:256])),
     ),

@@ -13,16 +13,9 @@ since the list of codes is open (RFC 4511 §4.1.9).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from sansldap import (
-    DereferencingPolicy,
-    LDAPClient,
-    LDAPResultCode,
-    SearchScope,
-    SessionState,
-)
 
 from linekey.errors import PeerError
 from linekey.phone.uses.directory.messages import (
@@ -35,6 +28,9 @@ from linekey.phone.uses.directory.messages import (
     Notice,
     Reference,
     Result,
+    ResultCode,
+    write_bind,
+    write_search,
     write_unbind,
 )
 from linekey.phone.uses.directory.settings import DirectorySettings, filter_for, shown
@@ -47,27 +43,25 @@ _MAX_VALUE: Final = 200
 
 _ATTRIBUTE = re.compile(r"%([A-Za-z][A-Za-z0-9;-]*)")
 
-_NAMES: Final = {code.value: code.name.lower() for code in LDAPResultCode}
-_LIMITS: Final = {
-    LDAPResultCode.TIME_LIMIT_EXCEEDED.value: "the directory's time was up",
-    LDAPResultCode.SIZE_LIMIT_EXCEEDED.value: "the directory reached its size limit",
-    LDAPResultCode.ADMIN_LIMIT_EXCEEDED.value: (
+_NAMES: Final = {code.value: code.name.lower() for code in ResultCode}
+_LIMITS: Final[Mapping[int, str]] = {
+    ResultCode.TIME_LIMIT_EXCEEDED: "the directory's time was up",
+    ResultCode.SIZE_LIMIT_EXCEEDED: "the directory reached its size limit",
+    ResultCode.ADMIN_LIMIT_EXCEEDED: (
         "the directory reached a limit of its administrator's"
     ),
 }
 """With these a search ends early, and what it found is good."""
 _LATER: Final = "try again later; look at the directory's log if it stays so"
-_CURES: Final = {
-    LDAPResultCode.STRONG_AUTH_REQUIRED.value: "set ldap_over_tls on, or log in",
-    LDAPResultCode.CONFIDENTIALITY_REQUIRED.value: "set ldap_over_tls on",
-    LDAPResultCode.INAPPROPRIATE_AUTHENTICATION.value: (
+_CURES: Final[Mapping[int, str]] = {
+    ResultCode.STRONG_AUTH_REQUIRED: "set ldap_over_tls on, or log in",
+    ResultCode.CONFIDENTIALITY_REQUIRED: "set ldap_over_tls on",
+    ResultCode.INAPPROPRIATE_AUTHENTICATION: (
         "set ldap_username (a DN) and ldap_password: the directory wants another login"
     ),
-    LDAPResultCode.INVALID_CREDENTIALS.value: (
-        "check ldap_username (a DN) and ldap_password"
-    ),
-    LDAPResultCode.BUSY.value: _LATER,
-    LDAPResultCode.UNAVAILABLE.value: _LATER,
+    ResultCode.INVALID_CREDENTIALS: ("check ldap_username (a DN) and ldap_password"),
+    ResultCode.BUSY: _LATER,
+    ResultCode.UNAVAILABLE: _LATER,
 }
 """What helps against a refusal, of the login or the search."""
 
@@ -100,7 +94,6 @@ class Lookup:
         self.settings = settings
         self.result: LookupResult | None = None
         self._filter = filter_for(settings, text)
-        self._client = LDAPClient()  # writes; what it would read, MessageReader does
         self._reader = MessageReader()
         self._bind = self._search = 0
         """Our messages' ids, from 1; 0 is nobody's."""
@@ -112,21 +105,21 @@ class Lookup:
 
     def begin(self) -> bytes:
         """The bytes of the bind."""
-        self._bind = self._client.bind_simple(
-            self.settings.username, self.settings.password
-        )
-        return self._client.data_to_send()
+        self._bind = 1
+        settings = self.settings
+        return write_bind(self._bind, settings.username, settings.password)
 
     def receive(self, data: bytes) -> bytes:
         """Take the server's bytes, return ours; PeerError for what is no LDAP."""
+        said = b""
         try:
             self._reader.feed(data)
             while self.result is None and (message := self._reader.next()) is not None:
-                self._take(message)
+                said += self._take(message)
         except PeerError:
             self._over = True
             raise
-        return self._client.data_to_send()
+        return said
 
     def end(self) -> bytes:
         """The unbind (RFC 4511 §4.3); nothing where there is nobody to say it to."""
@@ -140,13 +133,14 @@ class Lookup:
         self.result = LookupResult(self._hits(), problem, cure, self._notes())
         return self.result
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> bytes:
+        """Take one message; what to say to it, which only the login's end has."""
         match message:
             case Notice(name=name, result=result):
                 if name == DISCONNECTION:
                     self._disconnected(result)
             case Bound(id=self._bind, result=result) if not self._search:
-                self._bound(result)
+                return self._bound(result)
             case Found(id=self._search) if self._search:
                 if len(self._entries) <= self.settings.max_hits:
                     self._entries.append(self._entry(message))
@@ -161,6 +155,7 @@ class Lookup:
                     hint="look at the server's log, and whether something stands in"
                     " between",
                 )
+        return b""
 
     def _disconnected(self, result: Result) -> None:
         self._over = True  # by the notice (RFC 4511 §4.4.1)
@@ -169,11 +164,10 @@ class Lookup:
             _CURES.get(result.code, "look at the directory's log"),
         )
 
-    def _bound(self, result: Result) -> None:
-        if result.code == LDAPResultCode.SUCCESS.value:
-            self._client.state = SessionState.OPENED
-            self._begin_search()
-        elif result.code == LDAPResultCode.REFERRAL.value:
+    def _bound(self, result: Result) -> bytes:
+        if result.code == ResultCode.SUCCESS:
+            return self._begin_search()
+        if result.code == ResultCode.REFERRAL:
             self._referred(result)
         else:
             self.fail(
@@ -182,8 +176,9 @@ class Lookup:
                     result.code, "ask the directory's administrator how phones log in"
                 ),
             )
+        return b""
 
-    def _begin_search(self) -> None:
+    def _begin_search(self) -> bytes:
         wanted = dict.fromkeys(
             (
                 *self.settings.name_attributes,
@@ -191,20 +186,20 @@ class Lookup:
                 *_ATTRIBUTE.findall(self.settings.display_name),
             )
         )
-        self._search = self._client.search_request(
-            base_object=self.settings.base,
-            scope=SearchScope.SUBTREE,
-            dereferencing_policy=DereferencingPolicy.NEVER,
+        self._search = self._bind + 1
+        return write_search(
+            self._search,
+            base=self.settings.base,
+            filter_text=self._filter,
+            attributes=wanted,
             size_limit=self.settings.max_hits,
-            time_limit=_TIME_LIMIT_S,
-            filter=self._filter,
-            attributes=list(wanted),
+            time_limit_s=_TIME_LIMIT_S,
         )
 
     def _done(self, result: Result) -> None:
-        if result.code == LDAPResultCode.SUCCESS.value:
+        if result.code == ResultCode.SUCCESS:
             self.result = LookupResult(self._hits(), notes=self._notes())
-        elif result.code == LDAPResultCode.REFERRAL.value:
+        elif result.code == ResultCode.REFERRAL:
             self._referred(result)
         elif result.code not in _LIMITS:
             self.fail(

@@ -1,7 +1,8 @@
-"""A directory server's messages, read: RFC 4511 §4, as far as one look-up needs it.
+"""The messages of one look-up, RFC 4511 §4: the phone's written, the server's read.
 
 ``MessageReader`` takes bytes as they come and gives whole messages as values. What is
-no LDAP, or breaks its rules, is a PeerError. Beside it, the phone's good-bye.
+no LDAP, or breaks its rules, is a PeerError. ``write_bind``, ``write_search`` and
+``write_unbind`` are all that the phone says.
 
 Rules: elements are taken apart by ``certs.der``, which bounds every length and never
 recurses (LDAP's BER has definite lengths and one-byte tags only, RFC 4511 §5.1);
@@ -9,23 +10,66 @@ numbers have at most four bytes (maxInt, §4.1.1); texts that are no UTF-8 are s
 marks in them, since a wrong letter in a name is no reason to show nobody; controls and
 elements that a later version may add are passed over (§4).
 
-sansldap writes the phone's bind and search, and is not let read the server's messages:
-it takes a result code that it does not know for 0, success; it waits for the rest of a
-message that is whole and wrong inside; and a long integer costs it the square of its
-length (0.1.0). Its unbind has a tag that slapd does not know, so that is written here.
+Why no LDAP library does this: docs/decisions/0025.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from linekey.certs import der
 from linekey.errors import CertificateError, PeerError
+from linekey.phone.uses.directory.filters import write_filter
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
 """Bytes taken in one look-up; a thousand entries are some 300 kB."""
 DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
 """The Notice of Disconnection (RFC 4511 §4.4.1)."""
+
+
+class ResultCode(IntEnum):
+    """The result codes of RFC 4511 (§4.1.9); servers send others, too."""
+
+    SUCCESS = 0
+    OPERATIONS_ERROR = 1
+    PROTOCOL_ERROR = 2
+    TIME_LIMIT_EXCEEDED = 3
+    SIZE_LIMIT_EXCEEDED = 4
+    COMPARE_FALSE = 5
+    COMPARE_TRUE = 6
+    AUTH_METHOD_NOT_SUPPORTED = 7
+    STRONG_AUTH_REQUIRED = 8
+    REFERRAL = 10
+    ADMIN_LIMIT_EXCEEDED = 11
+    UNAVAILABLE_CRITICAL_EXTENSION = 12
+    CONFIDENTIALITY_REQUIRED = 13
+    SASL_BIND_IN_PROGRESS = 14
+    NO_SUCH_ATTRIBUTE = 16
+    UNDEFINED_ATTRIBUTE_TYPE = 17
+    INAPPROPRIATE_MATCHING = 18
+    CONSTRAINT_VIOLATION = 19
+    ATTRIBUTE_OR_VALUE_EXISTS = 20
+    INVALID_ATTRIBUTE_SYNTAX = 21
+    NO_SUCH_OBJECT = 32
+    ALIAS_PROBLEM = 33
+    INVALID_DN_SYNTAX = 34
+    ALIAS_DEREFERENCING_PROBLEM = 36
+    INAPPROPRIATE_AUTHENTICATION = 48
+    INVALID_CREDENTIALS = 49
+    INSUFFICIENT_ACCESS_RIGHTS = 50
+    BUSY = 51
+    UNAVAILABLE = 52
+    UNWILLING_TO_PERFORM = 53
+    LOOP_DETECT = 54
+    NAMING_VIOLATION = 64
+    OBJECT_CLASS_VIOLATION = 65
+    NOT_ALLOWED_ON_NON_LEAF = 66
+    NOT_ALLOWED_ON_RDN = 67
+    ENTRY_ALREADY_EXISTS = 68
+    OBJECT_CLASS_MODS_PROHIBITED = 69
+    AFFECTS_MULTIPLE_DSAS = 71
+    OTHER = 80
 
 
 class _Operation(IntEnum):
@@ -160,9 +204,53 @@ class MessageReader:
         )
 
 
+def write_bind(number: int, name: str, password: str) -> bytes:
+    """A simple login as LDAPv3; with both empty, nobody's (RFC 4511 §4.2)."""
+    simple = der.write(0x80, password.encode())
+    return _message(number, 0x60, der.write_integer(3), _octets(name), simple)
+
+
+def write_search(
+    number: int,
+    *,
+    base: str,
+    filter_text: str,
+    attributes: Iterable[str],
+    size_limit: int,
+    time_limit_s: int,
+) -> bytes:
+    """A search of the whole subtree below ``base``, aliases left alone (§4.5.1).
+
+    ``filter_text`` is written by RFC 4515; raises InputError where it is no filter. At
+    most ``size_limit`` entries are asked for, within ``time_limit_s`` seconds.
+    """
+    return _message(
+        number,
+        0x63,
+        _octets(base),
+        der.write(_ENUMERATED, b"\x02"),  # wholeSubtree
+        der.write(_ENUMERATED, b"\x00"),  # neverDerefAliases
+        der.write_integer(size_limit),
+        der.write_integer(time_limit_s),
+        der.write(der.BOOLEAN, b"\x00"),  # values, too, and not the types alone
+        write_filter(filter_text),
+        der.write(der.SEQUENCE, *map(_octets, attributes)),
+    )
+
+
 def write_unbind(number: int) -> bytes:
     """The phone's good-bye, an ``[APPLICATION 2] NULL`` (RFC 4511 §4.3)."""
-    return der.write(der.SEQUENCE, der.write_integer(number), der.write(0x42))
+    return _message(number, 0x42)
+
+
+def _message(number: int, operation: int, *parts: bytes) -> bytes:
+    return der.write(
+        der.SEQUENCE, der.write_integer(number), der.write(operation, *parts)
+    )
+
+
+def _octets(text: str) -> bytes:
+    return der.write(der.OCTET_STRING, text.encode())
 
 
 def _too_much() -> PeerError:

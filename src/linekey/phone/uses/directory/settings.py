@@ -18,11 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sansldap import LDAPFilter
-
 from linekey.digits import digits_of
 from linekey.errors import InputError
 from linekey.phone.urls import is_host
+from linekey.phone.uses.directory.filters import FILTER_HINT, write_filter
 
 MAX_HITS: Final = 50
 """``ldap_max_hits``'s default (SNOM-SETTING, H)."""
@@ -31,7 +30,6 @@ MOST_HITS: Final = 1000
 _MOST_PORT: Final = 65535
 _MAX_FILTER: Final = 2000
 """Characters of a filter; the vendor's examples have some 50."""
-_MOST_PARTS: Final = 50
 
 _EQUALITY = re.compile(r"(?<![~<>:])=[^()]*")
 """Where a * stands for any text; after ~=, >=, <= and := it would be a star (RFC 4515
@@ -105,7 +103,7 @@ def read_directory(
     )
     for name in ("ldap_search_filter", "ldap_number_filter"):
         template = getattr(settings, name.removeprefix("ldap_"))
-        _parse_filter(template, "x", name)
+        _fill(template, "x", name)
         if substrings and any(map(_BARE.search, _EQUALITY.findall(template))):
             notes.append(
                 f"{name} has a bare %: on this firmware it may find whole values only "
@@ -119,8 +117,11 @@ def escape(text: str) -> str:
     return "".join(f"\\{ord(c):02x}" if c in "*()\\\x00" else c for c in text)
 
 
-def filter_for(settings: DirectorySettings, text: str) -> LDAPFilter:
-    """The filter that a typed text makes. Raises InputError for what makes none."""
+def filter_for(settings: DirectorySettings, text: str) -> str:
+    """The filter that a typed text makes, as RFC 4515 writes it.
+
+    Raises InputError for what makes none.
+    """
     if not _is_utf8(text):
         raise InputError("what was typed is no text", hint="type letters or digits")
     if _NUMBER.fullmatch(text.strip()) is not None:
@@ -133,23 +134,21 @@ def filter_for(settings: DirectorySettings, text: str) -> LDAPFilter:
         template = _EQUALITY.sub(
             lambda match: match[0].replace("%*", "%").replace("%", "%*"), template
         )
-    return _parse_filter(template, typed, name)
+    return _fill(template, typed, name)
 
 
-def _parse_filter(template: str, typed: str, name: str) -> LDAPFilter:
+def _fill(template: str, typed: str, name: str) -> str:
     """Put ``typed`` in where ``%`` stands; what was put in is not looked at again."""
-    hint = "write it by RFC 4515, with % for the typed text: (|(cn=%*)(sn=%*))"
-    if len(template) > _MAX_FILTER or template.count("(") > _MOST_PARTS:
+    if len(template) > _MAX_FILTER:
         raise InputError(
-            f"{name} is longer than {_MAX_FILTER} characters or {_MOST_PARTS} parts",
-            hint=hint,
+            f"{name} is longer than {_MAX_FILTER} characters", hint=FILTER_HINT
         )
+    filled = template.replace("%", escape(typed))
     try:
-        return LDAPFilter.from_string(template.replace("%", escape(typed)))
-    except ValueError as error:
-        raise InputError(
-            f"{name} is not an LDAP filter: {shown(str(error))}", hint=hint
-        ) from None
+        write_filter(filled)
+    except InputError as error:
+        raise InputError(f"{name} is {error.message}", hint=error.hint) from None
+    return filled
 
 
 def _switch(text: str, name: str) -> bool:

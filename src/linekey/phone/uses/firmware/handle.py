@@ -30,6 +30,7 @@ from linekey.phone.exposure import open_way
 from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.state import PhoneState, Status
 from linekey.phone.urls import nested_url, redact_url, settings_urls
+from linekey.phone.uses import words
 from linekey.phone.uses.firmware.events import (
     FetchFirmware,
     FirmwareFailed,
@@ -287,14 +288,7 @@ FIRMWARE = Use(
     },
     errands=(FetchFirmware,),
     requests=(Request("firmware", FirmwareWanted),),
-    verbs=(
-        Verb(
-            "firmware",
-            "Fetch the firmware that the settings name, and report what it is.\n\n"
-            "Nothing is installed, and the file is not kept.",
-            FirmwareWanted,
-        ),
-    ),
+    verbs=(Verb(words.FIRMWARE, FirmwareWanted),),
     buttons=(
         Button(
             "firmware",

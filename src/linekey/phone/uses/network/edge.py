@@ -32,8 +32,8 @@ from linekey.phone.edge.running import Carrier, RunningPhone
 from linekey.phone.events import Errand, Event
 from linekey.phone.uses.network.events import LogIntoNetwork, NetworkLoginEnded
 from linekey.phone.uses.network.ieee8021x import EapMethod, Supplicant, supplicant
-from linekey.phone.wording import counted
 from linekey.tls.versions import Version
+from linekey.words import counted
 
 PROGRAM: Final = "eapol_test"
 RESOLVE_LIMIT_S: Final = 5

@@ -18,6 +18,7 @@ from linekey.phone.state import PhoneState
 from linekey.phone.tls_log import note_connection
 from linekey.phone.typed import check_typed
 from linekey.phone.urls import is_host
+from linekey.phone.uses import words
 from linekey.phone.uses.network.events import (
     LogIntoNetwork,
     NetworkCertificateUploaded,
@@ -25,7 +26,7 @@ from linekey.phone.uses.network.events import (
     NetworkLoginWanted,
 )
 from linekey.phone.uses.network.ieee8021x import EapMethod, read_method
-from linekey.phone.uses.use import Button, Parameter, Request, Result, Use, Verb
+from linekey.phone.uses.use import Button, Request, Result, Use, Verb
 from linekey.tls.versions import Version
 from linekey.trust.connection import ConnectionReport, Purpose
 from linekey.trust.findings import Verdict
@@ -141,7 +142,7 @@ def login_ended(state: PhoneState, event: NetworkLoginEnded, now: datetime) -> R
         notes=event.notes,
     )
     state = note_connection(state, report, now)
-    hint = event.hint
+    hint = event.hint or "; ".join(event.notes)
     if verdict is not None and not verdict.accepted:
         hint = (
             "put the CA of the network's server on the 802.1X tab (linekey phone"
@@ -228,24 +229,10 @@ NETWORK = Use(
     ),
     verbs=(
         Verb(
-            "dot1x",
-            "Log the phone in to the network with 802.1X, at a RADIUS server.\n\n"
-            "It uses the phone's EAP settings, certificate and 802.1X tab. It needs "
-            "eapol_test, which takes the part of the switch.",
+            words.DOT1X,
             lambda radius, secret_file: _at_server(
                 radius, secret_file.decode("utf-8", "replace").strip()
             ),
-            (
-                Parameter("radius", "RADIUS server.", "HOST:PORT", option=True),
-                Parameter(
-                    "secret_file",
-                    "File with the secret that RADIUS server and switch share.",
-                    "FILE",
-                    "file",
-                    option=True,
-                ),
-            ),
-            alone=True,
         ),
     ),
     buttons=(

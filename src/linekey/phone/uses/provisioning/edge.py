@@ -22,7 +22,9 @@ async def _fetch(phone: RunningPhone, fetch: Fetch) -> Event:
         return FetchFailed(fetch, failed.message, failed.refused)
     except LinekeyError as error:
         return FetchFailed(fetch, error.message)
-    return DocumentFetched(fetch, answer.status, answer.body, answer.url)
+    return DocumentFetched(
+        fetch, answer.status, answer.body, answer.url, answer.unknown_login
+    )
 
 
 def _failed(fetch: Fetch, reason: str, hint: str) -> Event:

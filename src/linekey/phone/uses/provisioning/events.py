@@ -38,6 +38,8 @@ class DocumentFetched(Event):
     body: bytes = field(repr=False)
     url: str = ""
     """Where the answer came from, after redirects."""
+    unknown_login: str = ""
+    """What a 401 asks for, where the phone can do none of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from linekey.phone.exposure import warning as exposure_warning
 from linekey.phone.own_refusal import cure_of_answer
 from linekey.phone.state import FetchedDocument, PhoneState, Status
 from linekey.phone.urls import nested_url, redact_url, settings_urls
+from linekey.phone.uses import words
 from linekey.phone.uses.provisioning.events import (
     DocumentFetched,
     Fetch,
@@ -182,7 +183,7 @@ def _refused(
     state: PhoneState, round_: Round, event: DocumentFetched, shown: str, now: datetime
 ) -> Result:
     """An answer whose status says that it is no document."""
-    reason = _status_reason(event.status)
+    reason = _status_reason(event.status, event.unknown_login)
     said = read_http_refusal(event.status, event.body)
     if said is not None:
         quoted = f" (“{said.words}”)" if said.words else ""
@@ -224,9 +225,14 @@ def fetch_failed(state: PhoneState, event: FetchFailed, now: datetime) -> Result
     return _next(state, round_, now, [])
 
 
-def _status_reason(status: int) -> str:
+def _status_reason(status: int, unknown_login: str) -> str:
     if status == 404:
         return "the server has no such document (404)"
+    if status == 401 and unknown_login:
+        return (
+            f"the server asks for an authentication this phone does not know (401): "
+            f"{unknown_login}; phones know basic and digest"
+        )
     if status == 401:
         return "the server wants a user name and password (401)"
     if status == 403:
@@ -245,11 +251,5 @@ PROVISIONING = Use(
     },
     errands=(Fetch,),
     requests=(Request("provision", ProvisioningWanted),),
-    verbs=(
-        Verb(
-            "provision",
-            "Make a running phone fetch its configuration again.",
-            lambda: ProvisioningWanted("asked for"),
-        ),
-    ),
+    verbs=(Verb(words.PROVISION, lambda: ProvisioningWanted("asked for")),),
 )

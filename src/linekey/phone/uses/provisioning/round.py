@@ -13,7 +13,7 @@ from typing import Final, Self
 from linekey.phone.state import FetchedDocument, Status
 from linekey.phone.urls import redact_url
 from linekey.phone.uses.provisioning.events import Fetch
-from linekey.phone.wording import counted
+from linekey.words import counted
 
 MAX_DEPTH: Final = 4
 """Documents that name each other; the vendor's container names files, one level. A

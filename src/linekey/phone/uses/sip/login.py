@@ -15,7 +15,7 @@ from typing import Final
 
 from sipmessage import Response
 
-from linekey.digest import Challenge, answer, challenges_by_realm
+from linekey.digest import Challenge, answer, asked_schemes, challenges_by_realm
 from linekey.phone.uses.sip.account import SipAccount
 
 MOST_REALMS: Final = 4
@@ -61,7 +61,11 @@ class Login:
         asks, answers = _ANSWERS[message.code]
         found = challenges_by_realm(message.headers.getlist(asks))
         if not found:
-            return "the SIP server asks for an authentication this phone does not know"
+            named = asked_schemes(message.headers.getlist(asks)) or "none it can read"
+            return (
+                "the SIP server asks for an authentication this phone does not know: "
+                f"{named}"
+            )
         for realm, challenge in found.items():
             before = self._asked.get((answers, realm))
             times = 0 if before is None else before.answers

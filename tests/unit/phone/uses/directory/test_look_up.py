@@ -2,23 +2,17 @@
 
 import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sansldap import (
-    BindRequest,
-    LDAPResultCode,
-    LDAPServer,
-    PartialAttribute,
-    SearchRequest,
-    SimpleCredential,
-)
+from tests.ldap_peer import read_messages, write_entry, write_reference, write_result
 
 from linekey.certs import der
 from linekey.errors import LinekeyError, PeerError
 from linekey.phone.uses.directory.look_up import Lookup, LookupResult
-from linekey.phone.uses.directory.messages import DISCONNECTION
+from linekey.phone.uses.directory.messages import DISCONNECTION, ResultCode
 from linekey.phone.uses.directory.settings import read_directory
 
 SETTINGS = {
@@ -77,34 +71,28 @@ def bound(**changes: str) -> Lookup:
 
 def talk(
     looked_up: Lookup,
-    bind_code: LDAPResultCode = LDAPResultCode.SUCCESS,
+    bind_code: ResultCode = ResultCode.SUCCESS,
     entries: Iterable[tuple[str, dict[str, list[str]]]] = (),
-    code: LDAPResultCode = LDAPResultCode.SUCCESS,
+    code: ResultCode = ResultCode.SUCCESS,
     references: int = 0,
-) -> tuple[BindRequest, SearchRequest | None]:
-    """Let sansldap's server answer; the data comes in small pieces."""
-    server = LDAPServer()
-    (bind,) = server.receive(looked_up.begin())
-    assert isinstance(bind, BindRequest)
-    server.bind_response(bind.message_id, result_code=bind_code)
-    out = looked_up.receive(server.data_to_send())
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Answer with others' code; the data comes in small pieces. Bind and search."""
+    ((number, kind, bind),) = read_messages(looked_up.begin())
+    assert kind == "bindRequest"
+    out = looked_up.receive(write_result(number, "bindResponse", bind_code))
     if not out:
-        return bind, None
-    (search,) = server.receive(out)
-    assert isinstance(search, SearchRequest)
-    for name, attributes in entries:
-        server.search_result_entry(
-            search.message_id,
-            name,
-            [
-                PartialAttribute(k, [v.encode() for v in vs])
-                for k, vs in attributes.items()
-            ],
+        return bind, {}
+    ((number, kind, search),) = read_messages(out)
+    assert kind == "searchRequest"
+    data = b"".join(
+        write_entry(
+            number, name, {k: [v.encode() for v in vs] for k, vs in found.items()}
         )
-    for _ in range(references):
-        server.search_result_reference(search.message_id, ["ldap://other/"])
-    server.search_result_done(search.message_id, result_code=code)
-    for i in range(0, len(data := server.data_to_send()), 7):
+        for name, found in entries
+    )
+    data += write_reference(number, "ldap://other/") * references
+    data += write_result(number, "searchResDone", code)
+    for i in range(0, len(data), 7):
         looked_up.receive(data[i : i + 7])
     return bind, search
 
@@ -118,22 +106,34 @@ def test_hits_come_sorted_with_name_and_numbers() -> None:
         "mobile": ["3"],
     }
     bind, search = talk(looked_up, entries=[("cn=b", {"cn": ["Bo"]}), ("cn=a", ann)])
-    assert bind.name == "cn=phone"
-    assert bind.authentication == SimpleCredential("s3cret")
-    assert search is not None
-    assert (search.base_object, search.size_limit) == ("dc=example", 2)
+    assert bind == {
+        "version": 3, "name": b"cn=phone", "authentication": {"simple": b"s3cret"},
+    }  # fmt: skip
+    wanted = search.pop("attributes")
+    begins = {"initial": b"a"}
+    assert search == {
+        "baseObject": b"dc=example",
+        "scope": 2,  # wholeSubtree
+        "derefAliases": 0,  # neverDerefAliases
+        "sizeLimit": 2,
+        "timeLimit": 10,
+        "typesOnly": False,
+        "filter": {"or": [
+            {"substrings": {"type": name, "substrings": [begins]}} for name in (b"cn", b"sn")
+        ]},
+    }  # fmt: skip
     first, second = ended(looked_up).entries
     assert (first.name, first.numbers) == (
         "Ann Zoe",
         (("telephoneNumber", "1"), ("telephoneNumber", "2"), ("mobile", "3")),
     )
     assert (second.name, second.dn) == ("Bo", "cn=b")
-    assert {"givenName", "sn", "cn", "telephoneNumber"} <= set(search.attributes)
+    assert {b"givenName", b"sn", b"cn", b"telephoneNumber"} <= set(wanted)
 
 
 def test_a_refused_login_says_what_to_check() -> None:
     looked_up = lookup()
-    talk(looked_up, bind_code=LDAPResultCode.INVALID_CREDENTIALS)
+    talk(looked_up, bind_code=ResultCode.INVALID_CREDENTIALS)
     assert "invalid_credentials (49)" in ended(looked_up).problem
     assert "ldap_password" in ended(looked_up).cure
     assert "s3cret" not in str(looked_up.result)
@@ -142,7 +142,7 @@ def test_a_refused_login_says_what_to_check() -> None:
 def test_more_hits_than_the_limit_are_cut_and_said() -> None:
     looked_up = lookup()
     many = [(f"cn={i}", {"cn": [str(i)]}) for i in range(3)]
-    talk(looked_up, entries=many, code=LDAPResultCode.SIZE_LIMIT_EXCEEDED, references=1)
+    talk(looked_up, entries=many, code=ResultCode.SIZE_LIMIT_EXCEEDED, references=1)
     assert len(ended(looked_up).entries) == 2
     assert any("type more" in note for note in ended(looked_up).notes)
     assert any("not followed" in note for note in ended(looked_up).notes)
@@ -150,10 +150,10 @@ def test_more_hits_than_the_limit_are_cut_and_said() -> None:
 
 def test_a_referral_is_not_followed_and_cured() -> None:
     looked_up = lookup()
-    talk(looked_up, code=LDAPResultCode.REFERRAL)
+    talk(looked_up, code=ResultCode.REFERRAL)
     assert "phones do not follow" in ended(looked_up).problem
     refused = lookup()
-    talk(refused, code=LDAPResultCode.NO_SUCH_OBJECT)
+    talk(refused, code=ResultCode.NO_SUCH_OBJECT)
     assert "no_such_object (32)" in ended(refused).problem
 
 

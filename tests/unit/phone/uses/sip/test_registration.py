@@ -218,7 +218,7 @@ def test_one_response_may_ask_for_several_realms() -> None:
 def test_an_unknown_scheme_is_said() -> None:
     line, request = begun()
     line.received(reply(request, 401, WWW_Authenticate="NTLM x"), NOW)
-    assert "does not know" in line.reason
+    assert "this phone does not know: ntlm" in line.reason
 
 
 def test_too_brief_an_interval_is_lengthened_once() -> None:

@@ -1,0 +1,87 @@
+"""What an exported server is told of the registry: accounts, or a phone book."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from linekey.errors import InputError
+from linekey.export.accounts import NAMES, Account, accounts_of
+from linekey.export.phone_book import entries_of, ldif
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer, merge
+from linekey.provisioning.group import parse_group
+from linekey.store.database import Database
+from linekey.store.groups import Groups
+from linekey.store.layers import Layers
+
+
+class Told(NamedTuple):
+    """What goes into the export, and what is said about it."""
+
+    accounts: tuple[Account, ...] = ()
+    phone_book: str = ldif(())
+    notes: tuple[str, ...] = ()
+
+
+def told_of_registry(
+    peer: str,
+    database: Database,
+    devices: Sequence[Device],
+    *,
+    realm: str,
+    groups: Sequence[str] | None,
+) -> Told:
+    """Return what ``peer`` is told of ``devices``.
+
+    ``groups``: of whose phones the phone book is; None: of all. Raises InputError for a
+    group that is not there, or for a peer that has no phone book.
+    """
+    if peer == "kamailio" and not groups:
+        accounts, left_out = accounts_of(_phones(database, devices), realm)
+        return Told(accounts=accounts, notes=left_out)
+    if peer == "slapd":
+        return _phone_book(database, devices, groups)
+    if groups:
+        raise InputError(
+            f"--group is for a phone book, and {peer} has none",
+            hint="leave it out, or export slapd",
+        )
+    return Told()
+
+
+def _phone_book(
+    database: Database, devices: Sequence[Device], groups: Sequence[str] | None
+) -> Told:
+    wanted = {Groups(database).get(parse_group(name)).name for name in groups or ()}
+    its = [one for one in devices if not wanted or one.group in wanted]
+    entries, left_out = entries_of(_phones(database, its))
+    notes = list(left_out)
+    if len({one.group for one in its if one.state == "active"}) > 1:
+        notes.append(
+            "phones of several groups are in one phone book, which every phone of the "
+            "CAs may read; --group limits it to one"
+        )
+    return Told(phone_book=ldif(entries), notes=tuple(notes))
+
+
+def _phones(
+    database: Database, devices: Sequence[Device]
+) -> Iterator[tuple[Mac, str, dict[tuple[str, int | None], str]]]:
+    """The active phones' accounts: of each group and model what is shared, once."""
+    layers = Layers(database)
+    shared: dict[tuple[Any, ...], dict[tuple[str, int | None], str]] = {}
+    for device in devices:
+        if device.state != "active":
+            continue
+        kind = device.group, device.model
+        if kind not in shared:
+            shared[kind] = _lines(merge(*layers.shared(device).all))
+        yield device.mac, device.label, shared[kind] | _lines(device.layer)
+
+
+def _lines(layer: Layer) -> dict[tuple[str, int | None], str]:
+    return {
+        (s.name.lower(), s.idx): s.value
+        for s in layer.settings
+        if s.name.lower() in NAMES
+    }

@@ -1,0 +1,419 @@
+"""What ``linekey export`` does, once its words are read.
+
+Rules: a file that linekey did not write is never overwritten, and one that is the
+operator's from then on (accounts, secrets) is written once. No key is copied.
+"""
+
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+from typing import Any, NamedTuple
+
+import typer
+
+from linekey.certs.certificate import Certificate
+from linekey.certs.host_names import whole_names
+from linekey.cli.export_reach import is_filled, key_advice
+from linekey.cli.export_registry import told_of_registry
+from linekey.cli.export_watch import Follower, stop_on_signals
+from linekey.cli.opening import (
+    opened,
+    with_state,
+)
+from linekey.cli.output import emit_json, note, warn
+from linekey.cli.progress import progress
+from linekey.cli.serve import load_settings, report
+from linekey.endpoint import host_port
+from linekey.errors import InputError, StorageError
+from linekey.export.account import DEBIAN, parse_account
+from linekey.export.active import active_phones
+from linekey.export.admission import admitted
+from linekey.export.needs import ServerKey, fleet_needs
+from linekey.export.peers import PEERS, find_peer
+from linekey.export.render import MARK, Export, check_trust, export
+from linekey.export.request import (
+    ClientCertificates,
+    Request,
+    UnixSocket,
+    parse_backend,
+    parse_listen,
+    parse_name,
+    parse_path,
+)
+from linekey.provisioning.ca_rules import rules_of
+from linekey.server.preflight.checks import read_chain
+from linekey.server.preflight.export import check_export
+from linekey.server.preflight.proxy import SOCKET
+from linekey.settings import Settings
+from linekey.store.database import Database
+from linekey.store.devices import Devices
+from linekey.store.exported import Exported, note_export, registry_revision
+from linekey.store.vendor_cas import VendorCas
+from linekey.tls.versions import Version
+from linekey.trust.findings import Finding
+from linekey.words import choice_hint
+
+PUBLIC_PORT = 443
+"""The port that ``linekey serve`` takes its proxy to have, if nobody says another."""
+HOME = "/etc/linekey"
+"""Where files are taken to lie if nothing else is said."""
+_OLDEST = {"1.0": Version.TLS1_0, "1.1": Version.TLS1_1, "1.2": Version.TLS1_2}
+
+
+def carry_out(
+    *,
+    peer: str | None,
+    out: Path | None,
+    name: str | None,
+    listen: str | None,
+    certificate: Path | None,
+    key: Path | None,
+    backend: str | None,
+    files: Path | None,
+    user: str | None,
+    client_certificates: ClientCertificates,
+    min_version: str | None,
+    groups: list[str] | None,
+    reload: str | None,
+    watch: bool,
+    state: Path | None,
+    json: bool,
+) -> None:
+    """Do what ``export`` was asked for."""
+    if watch:
+        if peer is not None or out is not None:
+            raise InputError(
+                "--watch follows all exports that were written",
+                hint="leave out the server and --out",
+            )
+        follower = Follower(state, Again().write)
+        stop_on_signals(follower.stop)
+        follower.run()
+        return
+    if peer is None:
+        raise InputError(
+            "no server is named", hint=f"give one of {', '.join(PEERS)}, or --watch"
+        )
+    options = {
+        "out": out,
+        "name": name,
+        "listen": listen,
+        "certificate": certificate,
+        "key": key,
+        "backend": backend,
+        "files": files,
+        "user": user,
+        "client_certificates": client_certificates,
+        "min_version": min_version,
+        "groups": groups,
+    }
+    wanted = find_peer(peer)
+    with opened(state) as database:
+        read_at = registry_revision(database)
+        with progress("reading the registry"):
+            request, findings = _request(peer, database, options)
+        root = database.state.root
+    report(findings)
+    with progress("exporting"):
+        made = export(wanted, request)
+    kept: list[Path] = []
+    if out is not None:
+        kept = write_files(made, Path(request.folder)).kept
+        told = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in (options | {"out": request.folder}).items()
+        }
+        one = Exported(peer, request.folder, told, reload, read_at, "")
+        note_export(root, one.written(read_at, datetime.now(UTC)))
+    _show(made, request, written=out is not None, json=json)
+    for path in kept:
+        note(f"kept unchanged: {path}")
+    for text in made.notes:
+        warn(text)
+    if out is not None:
+        _say_next(made, request, root)
+
+
+class Again:
+    """Writes exports anew, and warns of each only where it did not say so before."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, list[Finding]] = {}
+
+    def write(self, database: Database, one: Exported) -> bool:
+        """Write an export; say whether a file of it changed. Raises LinekeyError."""
+        paths = ("out", "certificate", "key", "files")
+        options = {
+            name: Path(value) if name in paths and value is not None else value
+            for name, value in one.options.items()
+        }
+        request, findings = _request(one.peer, database, options)
+        report(
+            [
+                f
+                for f in findings
+                if f.refuses or f not in self._said.get(one.folder, [])
+            ]
+        )
+        self._said[one.folder] = findings
+        made = export(find_peer(one.peer), request)
+        return write_files(made, Path(one.folder)).changed
+
+
+def _request(
+    peer_name: str, database: Database, options: dict[str, Any]
+) -> tuple[Request, list[Finding]]:
+    """What is to be exported, and what ``linekey serve`` would say about it."""
+    peer = find_peer(peer_name)
+    root = database.state.root
+    settings = load_settings(database.state, {})
+    out, files = options["out"], options["files"]
+    certificate = _path(
+        options["certificate"], settings.certificate, root, "server.pem"
+    )
+    chain = _chain(Path(certificate), required=options["certificate"] is not None)
+    leaf = chain[0] if chain else None
+    listen = parse_listen(options["listen"] or "", peer.port)
+    backend = options["backend"]
+    if backend is not None and files is not None:
+        raise InputError(
+            "--backend and --files exclude each other",
+            hint="with --backend linekey decides who gets which file, with --files "
+            "the other server",
+        )
+    if backend is None and peer.forwards and files is None:
+        backend = _backend(settings)
+    trusted = VendorCas(database).all()
+    check_trust(trusted)  # before 100,000 phones are read
+    devices = tuple(Devices(database).all())
+    server_key: ServerKey = (
+        "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
+    )
+    host = parse_name(options["name"] or _name(settings, leaf))
+    told = told_of_registry(
+        peer.name, database, devices, realm=host, groups=options.get("groups")
+    )
+    request = Request(
+        accounts=told.accounts,
+        phone_book=told.phone_book,
+        account_notes=told.notes,
+        needs=fleet_needs(devices, server_key, oldest=_oldest(options["min_version"])),
+        groups=admitted(devices, server_key),
+        account=None if options["user"] is None else parse_account(options["user"]),
+        authorities=tuple(ca.certificate for ca in trusted),
+        rules=rules_of((ca.certificate, ca.said) for ca in trusted),
+        phones=active_phones(devices),
+        name=host,
+        listen=listen,
+        folder=parse_path(
+            str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder"
+        ),
+        certificate=parse_path(certificate, "certificate"),
+        key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
+        backend=None if backend is None else parse_backend(backend),
+        files=None if files is None else parse_path(str(absolute(files)), "folder"),
+        client_certificates=options["client_certificates"],
+    )
+    findings = check_export(
+        # A phone in 802.1X knows the server's authority, and no name.
+        name=None if peer.name == "freeradius" else request.name,
+        host=listen.host,
+        chain=chain,
+        key=Path(request.key),
+        vendor_cas=request.authorities,
+        now=datetime.now(UTC),
+        rules=request.rules,
+    )
+    return request, findings
+
+
+def _oldest(text: str | None) -> Version | None:
+    if text is None:
+        return None
+    if text not in _OLDEST:
+        raise InputError(
+            f"not a TLS version: {text!r}", hint=choice_hint(text, _OLDEST)
+        )
+    return _OLDEST[text]
+
+
+def _backend(settings: Settings) -> str:
+    """Where linekey listens by its settings, if they say so."""
+    proxy = settings.proxy
+    if proxy.unix_socket is None and proxy.behind_proxy and proxy.trusted_proxies:
+        host = settings.host if "host" in settings.model_fields_set else "127.0.0.1"
+        return f"http://{host_port(host, settings.port)}"
+    return f"unix:{proxy.unix_socket or SOCKET}"
+
+
+def _path(given: Path | None, set_: tuple[Path, ...], root: Path, name: str) -> str:
+    """The file that is given, else the first that is set, else the usual one."""
+    if given is not None:
+        return str(absolute(given))
+    return str(absolute(root / set_[0])) if set_ else f"{HOME}/{name}"
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root on, without ``..``: where that leads, links say."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def _chain(path: Path, *, required: bool) -> tuple[Certificate, ...]:
+    """The server's certificate and what is above it; empty where nothing is there yet
+    and nobody named it."""
+    return read_chain(path) if required or path.exists() else ()
+
+
+def _name(settings: Settings, leaf: Certificate | None) -> str:
+    names = settings.names or (whole_names(leaf) if leaf else ())
+    if not names:
+        raise InputError(
+            "the host name that phones use is not known",
+            hint="give --name HOST, or names in linekey.toml",
+        )
+    return names[0]
+
+
+class Written(NamedTuple):
+    """What was done with an export's files."""
+
+    kept: list[Path]
+    """The operator's, which stayed as they are."""
+    changed: bool
+    """Whether any other is not as it was."""
+
+
+def write_files(made: Export, folder: Path) -> Written:
+    """Write an export into ``folder``.
+
+    Raises StorageError if that cannot be done, and InputError, before anything is
+    written, if a file is there that linekey did not write.
+    """
+    kept = []
+    wanted = []
+    for file in made.files:
+        path = folder / file.name
+        if not path.exists():
+            wanted.append((path, file))
+        elif file.operators:
+            kept.append(path)
+        else:
+            there = path.read_text(encoding="utf-8", errors="replace")
+            if there == file.text:
+                continue  # its time tells a server that nothing changed
+            if MARK not in there[:400]:
+                raise InputError(
+                    f"{str(path)!r} exists, and was not written by linekey",
+                    hint="give another folder with --out DIR, or move the file away",
+                )
+            wanted.append((path, file))
+    try:
+        for name in made.folders:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for path, file in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.new")
+            draft.unlink(missing_ok=True)
+            mode = 0o600 if file.secret or file.operators else 0o644
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(file.text)
+                _as_before(path, stream.fileno(), 0o640 if file.secret else 0o777)
+            draft.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write into {str(folder)!r}: {(error.strerror or '').lower()}",
+            hint="give a folder that this user may write to, with --out DIR",
+        ) from error
+    return Written(kept, bool(wanted))
+
+
+def _as_before(path: Path, descriptor: int, most: int) -> None:
+    """Give a file that replaces another its group and rights, up to ``most``."""
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        return
+    status = os.fstat(descriptor)
+    if (before.st_uid, before.st_gid) != (status.st_uid, status.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & most)
+
+
+def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
+    if json:
+        needs = request.needs
+        emit_json(
+            {
+                "peer": made.peer,
+                "folder": request.folder,
+                "files": [
+                    {"name": f.name, "purpose": f.purpose, "text": f.text}
+                    for f in made.files
+                ],
+                "prepare": list(made.prepare),
+                "run": list(made.run),
+                "needs": {
+                    "phones": needs.phones,
+                    "versions": [v.label for v in needs.versions],
+                    "suites": [*needs.tls13_suites, *needs.suites],
+                    "security_level_0": list(needs.level_0_reasons),
+                    "not_served": [
+                        {"phones": list(who.phones), "reason": who.reason}
+                        for who in needs.unserved
+                    ],
+                },
+                "notes": list(made.notes),
+            }
+        )
+        return
+    for file in made.files:
+        if written:
+            typer.echo(f"{request.folder}/{file.name}  {file.purpose}")
+        else:
+            typer.echo(f"# ==> {request.folder}/{file.name}\n{file.text}")
+
+
+def _say_next(made: Export, request: Request, root: Path) -> None:
+    for path, what in ((request.certificate, "certificate"), (request.key, "key")):
+        if not Path(path).exists():
+            note(f"next: put the server's {what} here: {path}")
+    if (
+        made.reads_key
+        and made.account is not None
+        and (advice := key_advice(Path(request.key), made.account))
+    ):
+        note(advice)
+    for line in (*made.prepare, *made.run):
+        filled = made.fills.get(line)
+        if filled and is_filled(Path(request.folder) / filled):
+            note(f"kept unchanged: {request.folder}/{filled}")
+        else:
+            note(f"next: {line}")
+    for file in made.files:
+        if file.name.endswith(".service"):
+            note(
+                f"or with systemd: systemctl enable --now {request.folder}/{file.name}"
+            )
+    if request.backend is not None:
+        line = with_state(serve_line(made.peer, request), root)
+        note(f"and run linekey with it: {line}")
+
+
+def serve_line(peer: str, request: Request) -> str:
+    """The command that serves the proxy of ``request``."""
+    backend = request.backend
+    words = ["linekey serve"]
+    if isinstance(backend, UnixSocket):
+        words.append(f"--behind-proxy {quote(f'unix:{backend.path}')}")
+        words.append(f"--socket-group {(request.account or DEBIAN[peer]).group}")
+    elif backend is not None:
+        beside = "127.0.0.1" if backend.host.startswith("127.") else "ADDR"
+        words.append(f"--behind-proxy {beside}")
+        words.append(f"--host {backend.host} --port {backend.port}")
+    if request.listen.port != PUBLIC_PORT:
+        words.append(f"--public-port {request.listen.port}")
+    words.append(f"--certificate {quote(request.certificate)}")
+    return " ".join([*words, f"--key {quote(request.key)}"])

@@ -1,0 +1,1 @@
+"""The console: pages with log-in, over the API."""

@@ -1,0 +1,87 @@
+"""A group of phones, such as a customer's or a site's.
+
+It has a layer between the fleet's and the model's (``service.SharedLayers``), may say
+whose certificates its phones have, and has policies of its own where they differ from
+what linekey.toml says for all.
+
+Rule: a phone in a group that is not there gets nothing (``authorize``): what would be
+forbidden to it is not known.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from linekey.errors import InputError
+from linekey.words import choice_hint
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,46}[a-z0-9])?", re.ASCII)
+
+POLICIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"blanked_for_shared": ("on", "off")}
+)
+"""What a group may decide for its phones, and the values there are; a policy that it
+says nothing of is as linekey.toml has it. ``blanked_for_shared``: a phone that proves
+only its vendor gets its file without secrets (``authorize.Rules``)."""
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group as it is on record, without its layer."""
+
+    name: str
+    note: str = ""
+    """The operator's note, such as the customer's name."""
+    authorities: Mapping[str, str] | None = None
+    """SHA-256 of each CA that its phones' certificates may be from, and that of the
+    CA's key, which a renewed certificate of it has, too; None: any that is trusted."""
+    policies: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """Of POLICIES, those that it decides itself."""
+    version: int = 0
+    """The registry's counter at its last change; never given twice."""
+
+    def allows(self, keys: Iterable[str]) -> bool:
+        """Whether a certificate may be from a path with these CA keys (SHA-256)."""
+        if self.authorities is None:
+            return True
+        return not set(keys).isdisjoint(self.authorities.values())
+
+
+def parse_group(text: str) -> str:
+    """Return a group's name as it is kept, in lower case; raises InputError."""
+    name = text.strip().lower()
+    if _NAME.fullmatch(name):
+        return name
+    raise InputError(
+        f"not a group's name: {text[:64]!r}",
+        hint="up to 48 letters, digits, '.', '_' and '-', such as acme-berlin",
+    )
+
+
+def parse_policy(text: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``; the value is empty for ``default``. Raises InputError."""
+    name, _, value = (part.strip().lower() for part in text.partition("="))
+    known = POLICIES.get(name)
+    if known is None:
+        near = difflib.get_close_matches(name, POLICIES, n=1)
+        raise InputError(
+            f"no policy of a group: {name[:64]!r}",
+            hint=f"did you mean {near[0]}?" if near else f"there are: {_listed()}",
+        )
+    if value == "default":
+        return name, ""
+    if value not in known:
+        raise InputError(
+            f"the policy {name} cannot be {value[:64]!r}",
+            hint=f"{choice_hint(value, known)}; default: as linekey.toml says",
+        )
+    return name, value
+
+
+def _listed() -> str:
+    return ", ".join(f"{name} ({'|'.join(POLICIES[name])})" for name in POLICIES)

@@ -1,0 +1,1 @@
+"""Files for those who watch linekey with Prometheus and Grafana."""

@@ -1,0 +1,1 @@
+"""From an installed package to a service: user, folders, configuration, units."""

@@ -1,0 +1,85 @@
+"""A desk gets another phone: its record goes to another MAC, the old one is revoked.
+
+What is the desk's moves: vendor, label, group and layer (settings with their
+passwords, function keys, certificates), and the model unless another is given. What is
+the old phone's does not: its firmware and its generations of certificates, which the
+new one need not have; its one-time token and its HTTP digest user, since whoever has
+the old phone has these, and could have the new one's file by them.
+
+Rule: both records change in one transaction, or none.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from linekey.errors import InputError
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer
+from linekey.store.device_rows import parse_model
+from linekey.store.devices import Change, Devices
+
+
+def replace_phone(
+    devices: Devices,
+    old: Mac,
+    new: Mac,
+    now: datetime,
+    *,
+    model: str | None = None,
+    unless: Callable[[Device], None] = lambda device: None,
+) -> Device:
+    """Give the record of ``old`` to ``new``; return it.
+
+    ``model`` is the new phone's, if it is another one. Raises InputError if ``old`` is
+    not registered, or ``new`` is; for an unknown model; and whatever ``unless`` raises,
+    which gets the old record as it is now. Then nothing is changed.
+    """
+    if old == new:
+        raise InputError(
+            f"{old} cannot replace itself", hint="give the MAC of the new phone"
+        )
+
+    def parts(connection: Connection) -> Iterator[list[Change]]:
+        there = devices.those(connection, [old, new])
+        before = there.get(old) or devices.get(old)
+        unless(before)
+        if new in there:
+            raise InputError(
+                f"{new} is registered already",
+                hint=f"if its record is not needed: linekey device remove {new}",
+            )
+        yield [
+            Change(before, _gone(before, new)),
+            Change(None, _moved(before, new, model)),
+        ]
+
+    devices.apply(parts, now)
+    return devices.get(new)
+
+
+def _gone(before: Device, new: Mac) -> Device:
+    reasons = [before.revoked_reason, f"replaced by {new}"]
+    return replace(
+        before,
+        state="revoked",
+        revoked_reason="; ".join(filter(None, reasons)),
+        token_sha256=None,
+        token_used_at=None,
+        digest=None,
+        layer=Layer(),
+    )
+
+
+def _moved(before: Device, new: Mac, model: str | None) -> Device:
+    return Device(
+        new,
+        before.vendor,
+        before.model if model is None else parse_model(model, before.vendor),
+        label=before.label,
+        group=before.group,
+        layer=before.layer,
+    )

@@ -1,0 +1,62 @@
+"""What happened is listed whole and once, whatever the clock does meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.sightings import line, visit
+from tests.unit.console.api.conftest import MAC, World
+
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.group import Group
+from linekey.store.devices import Devices
+from linekey.store.groups import Groups
+from linekey.store.tokens import ApiTokens, Scope
+
+BACK = [timedelta(0), timedelta(hours=-5), timedelta(hours=-5), timedelta(minutes=1),
+        timedelta(days=-400), timedelta(minutes=2)]  # fmt: skip
+"""The clock at each of some changes, against that at the first."""
+
+
+@pytest.mark.parametrize("groups", [None, ["acme"]])
+async def test_a_clock_set_back_loses_and_repeats_no_line(
+    world: World, groups: list[str] | None
+) -> None:
+    Groups(world.database).add(Group("acme"), world.now)
+    Devices(world.database).add(Device(Mac(MAC), "snom", group="acme"), world.now)
+    begun = world.now
+    token = ApiTokens(world.database).add("a", Scope.ADMIN, None, begun, groups)
+    async with world.client(token=token) as http:
+        for number, back in enumerate(BACK):
+            world.now = begun + back
+            changed = await http.patch(f"devices/{MAC}", json={"label": f"n{number}"})
+            assert changed.status_code == 200
+            reason = f"n{number}"
+            came = line(Mac(MAC), world.now, reason=reason, group="acme")
+            await visit(world.database, came)
+
+        async def walk(path: str) -> list[Any]:
+            found, address = [], f"{path}&limit=2"
+            while address:
+                page = (await http.get(address)).json()
+                found += page["items"]
+                address = page["next"]
+            assert len(found) == page["total"]
+            return found
+
+        labels = [
+            one["to"]
+            for each in await walk(f"changes?who=a&mac={MAC}")
+            for one in each["changes"]
+        ]
+        reasons = [one["reason"] for one in await walk(f"decisions?mac={MAC}")]
+        (device,) = (await http.get("devices")).json()["items"]
+    written = [f"n{number}" for number in reversed(range(len(BACK)))]
+    # Who sees all has them as they were written; a line's number is not everybody's.
+    by_time = sorted(written, key=lambda n: (BACK[int(n[1])], int(n[1])), reverse=True)
+    assert labels == reasons == (written if groups is None else by_time)
+    assert device["seen"]["last_at"] == (begun + max(BACK)).isoformat()
+    (kept,) = (one for one in ApiTokens(world.database).all() if one.name == "a")
+    assert kept.used_at is not None
+    assert kept.used_at >= begun, "nor is it used before it was"

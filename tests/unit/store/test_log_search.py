@@ -1,0 +1,133 @@
+"""Searches of the log find what the slow definition does, whichever way they go."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linekey.mac import Mac
+from linekey.store import log_search
+from linekey.store.changes import Moment
+from linekey.store.database import Database, open_database
+from linekey.store.decisions import LogEntry, statements
+from linekey.store.log_search import LogSearch, count_lines, find_lines, lines_and_total
+from linekey.store.paths import StateDir
+from linekey.store.schema import to_us
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+REASONS = [("granted", "own_file"), ("refused", "revoked"), ("refused", "token_used")]
+REASONS += [("blanked", "own_file"), ("refused", "no_certificate")]
+MACS = [Mac(f"00041300000{n}") for n in range(4)]
+COUNT = 400
+
+
+def lines() -> list[LogEntry]:
+    numbers = random.Random(3)
+    found = []
+    for n in range(COUNT):
+        # Most are granted, and the old ones are all refused: both ways have to look.
+        outcome, reason = REASONS[0] if n > COUNT // 4 else numbers.choice(REASONS)
+        if numbers.random() < 0.1:
+            outcome, reason = numbers.choice(REASONS)
+        found.append(
+            LogEntry(
+                at=START + timedelta(minutes=n // 3), kind="decision", outcome=outcome,
+                reason=reason, peer=f"192.0.2.{n % 3}", mac=numbers.choice(MACS),
+                resource=f"/D785-{n % 7}.xml", status=200, vendor="snom", row_id=n + 1,
+                user_agent=numbers.choice(["Snom%_D785", None]),
+            )
+        )  # fmt: skip
+    return found
+
+
+LINES = lines()
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder: Path = tmp_path_factory.mktemp("log")
+    with open_database(StateDir.open(folder / "state")) as database:
+        raw = database.raw_connection()
+        for statement, values in statements([line.values() for line in LINES], "?"):
+            raw.execute(statement, values)
+        raw.close()
+        yield database
+
+
+TIMES = st.none() | st.integers(0, COUNT // 3).map(
+    lambda n: START + timedelta(minutes=n)
+)
+SEARCHES = st.builds(
+    LogSearch,
+    outcome=st.sampled_from(["", "granted", "refused", "blanked"]),
+    reason=st.sampled_from(["", "own_file", "revoked", "token_used", "nothing"]),
+    mac=st.none() | st.sampled_from(MACS),
+    peer=st.sampled_from(["", "192.0.2.1"]),
+    text=st.sampled_from(["", "-3.XML", "snom%", "nowhere"]),
+    since=TIMES,
+    until=TIMES,
+)
+
+
+def fits(line: LogEntry, search: LogSearch) -> bool:
+    texts = f"{line.resource}\n{line.detail}\n{line.user_agent or ''}".lower()
+    return (
+        search.outcome in ("", line.outcome)
+        and search.reason in ("", line.reason)
+        and search.mac in (None, line.mac)
+        and search.peer in ("", line.peer)
+        and search.text.lower() in texts
+        and (search.since is None or line.at >= search.since)
+        and (search.until is None or line.at < search.until)
+    )
+
+
+MOMENTS = st.builds(
+    lambda minute, passed: Moment(to_us(START + timedelta(minutes=minute)), passed),
+    st.integers(0, COUNT // 3),
+    st.integers(0, 5),
+)
+
+
+@given(
+    SEARCHES,
+    st.none() | st.integers(0, COUNT + 1) | MOMENTS,
+    st.integers(1, 30),
+    st.sampled_from([0, 20, 5000]),
+)
+def test_the_newest_lines_are_found_whichever_way(
+    log: Database, search: LogSearch, before: int | Moment | None, limit: int, few: int
+) -> None:
+    fitting = [line for line in LINES if fits(line, search)]
+    if isinstance(before, Moment):  # their numbers rise with their times here
+        older = [line for line in fitting if to_us(line.at) <= before.at]
+        older = older[: max(0, len(older) - before.passed)]
+    else:
+        older = [line for line in fitting if before is None or line.row_id < before]
+    with log.read() as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_search, "_FEW", few)
+        assert count_lines(connection, search) == len(fitting)
+        asked = {"before": before, "limit": limit}
+        assert find_lines(connection, search, **asked) == older[: -limit - 1 : -1]
+        found = lines_and_total(connection, search, **asked)
+        assert found == (older[: -limit - 1 : -1], len(fitting))
+
+
+def test_what_is_much_of_the_log_and_what_is_little(log: Database) -> None:
+    for search in (LogSearch(outcome="granted"), LogSearch(reason="token_used")):
+        fitting = [line for line in LINES if fits(line, search)]
+        assert (len(fitting) * 4 > COUNT) is (search.outcome == "granted")
+        with log.read() as connection:
+            found = lines_and_total(connection, search, before=None, limit=COUNT)
+        assert found == (fitting[::-1], len(fitting))
+
+
+def test_a_line_comes_back_whole(log: Database) -> None:
+    with log.read() as connection:
+        (line,) = find_lines(connection, LogSearch(), before=None, limit=1)
+    assert line == replace(LINES[-1])
