@@ -15,7 +15,7 @@ ORDER = [
     "errors", "words", "said", "mac", "xmldoc", "digest", "digits", "endpoint",
     "section",
     "alert_settings", "settings",
-    "certs", "tls", "reasons", "catalog", "trust", "provisioning", "export",
+    "certs", "tls", "reasons", "catalog", "makers", "trust", "provisioning", "export",
     "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "cli",
 ]  # fmt: skip
 # They meet on the wire, as in the world; and the wire knows no product.
@@ -24,7 +24,7 @@ STRANGERS = {
     for pair in (
         ("phone", "provisioning"), ("phone", "server"), ("phone", "store"),
         ("phone", "console"), ("check", "server"), ("check", "store"),
-        ("wire", "catalog"), ("wire", "provisioning"), ("wire", "export"),
+        ("wire", "catalog"), ("wire", "makers"), ("wire", "provisioning"), ("wire", "export"),
     )
 }  # fmt: skip
 # Modules that touch the world; every other one is pure and imports none of these.

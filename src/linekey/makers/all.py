@@ -1,0 +1,74 @@
+"""Every maker whose files linekey writes and reads, and every model of theirs."""
+
+from typing import Final
+
+from linekey.catalog.models import MODELS as SNOM_MODELS
+from linekey.catalog.models import Model
+from linekey.catalog.models import find_model as find_snom
+from linekey.errors import InputError
+from linekey.makers.gigaset.maker import MAKER as GIGASET
+from linekey.makers.grandstream.maker import MAKER as GRANDSTREAM
+from linekey.makers.maker import Maker
+from linekey.makers.models import PhoneModel, by_spelling, near, spelling
+from linekey.makers.poly.maker import MAKER as POLY
+from linekey.makers.snom.maker import MAKER as SNOM
+from linekey.makers.yealink.maker import MAKER as YEALINK
+
+MAKERS: Final[dict[str, Maker]] = {
+    maker.id: maker for maker in (SNOM, YEALINK, POLY, GRANDSTREAM, GIGASET)
+}
+NOT_YET: Final = ("audiocodes", "cisco", "fanvil", "htek", "mitel", "panasonic")
+"""Makers whose phones are known by certificate or name, and whose files are not."""
+_LAB: Final = "lab-"
+
+_BY_SPELLING: Final = by_spelling(m for k in MAKERS.values() for m in k.models)
+
+
+def maker_of(vendor: str | None) -> Maker | None:
+    """The maker by a vendor's short name, the lab's too; None: none that is known."""
+    return None if not vendor else MAKERS.get(vendor.removeprefix(_LAB))
+
+
+def find_other(text: str) -> PhoneModel | None:
+    """Another maker's model by any spelling of its name; None: there is none.
+
+    ``T46U``, ``SIP-T46U``, ``Yealink T46U``, ``VVX 450`` and ``vvx_450`` all do.
+    """
+    key = spelling(text)
+    if found := _BY_SPELLING.get(key):
+        return found
+    for maker in MAKERS:
+        if key.startswith(maker):
+            found = _BY_SPELLING.get(key.removeprefix(maker))
+            if found is not None and found.maker == maker:
+                return found
+    return None
+
+
+def find_phone(text: str) -> Model | PhoneModel:
+    """The model that a text names, of Snom's or another maker's.
+
+    Raises InputError, with near names of all makers in its hint.
+    """
+    if found := find_other(text):
+        return found
+    try:
+        return find_snom(text)
+    except InputError as error:
+        names = near(text, _BY_SPELLING)
+        if not names:
+            raise
+        hint = f"near it: {', '.join(names)}; `linekey models` lists all"
+        raise InputError(error.message, hint=hint) from None
+
+
+def models_of(maker: str) -> tuple[Model | PhoneModel, ...]:
+    """All models of a maker. Raises InputError for one that is not known."""
+    if maker == "snom":
+        return tuple(SNOM_MODELS.values())
+    found = MAKERS.get(maker.lower())
+    if found is None:
+        known = ", ".join(MAKERS)
+        more = f"; {maker.lower()} comes later" if maker.lower() in NOT_YET else ""
+        raise InputError(f"unknown maker: {maker[:40]!r}", hint=f"one of {known}{more}")
+    return found.models

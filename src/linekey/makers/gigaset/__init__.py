@@ -1,0 +1,1 @@
+"""Gigaset's PRO desk phones, which have Snom's files and settings."""

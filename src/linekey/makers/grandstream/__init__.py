@@ -1,0 +1,1 @@
+"""Grandstream's phones: numbered settings in XML, or named ones."""

@@ -1,0 +1,1 @@
+"""Poly's phones (Polycom UC software): XML whose attributes are the settings."""

@@ -1,0 +1,1 @@
+"""Snom's phones, as one maker among others."""

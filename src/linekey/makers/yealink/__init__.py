@@ -1,0 +1,1 @@
+"""Yealink's phones: ``key = value``, and a boot file before it."""
