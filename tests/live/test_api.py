@@ -120,6 +120,18 @@ async def walk(place: Any, workers: str) -> None:
     assert len(lines) == 2
 
 
+async def health_once_ready(place: Any, token: str, url: str) -> Any:
+    """Ask as a balancer does: a busy machine's worker takes its time to say a word."""
+    health: Any = None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            while health is None or health["status"] != "ready":
+                status, health = await call(place, token, "GET", url)
+                assert status == 200
+    assert health["status"] == "ready", health
+    return health
+
+
 async def test_beyond_loopback_the_api_speaks_tls_and_stands_alone(place: Any) -> None:
     put_files(place)
     with (place.state.root / "linekey.toml").open("a") as file:
@@ -128,8 +140,7 @@ async def test_beyond_loopback_the_api_speaks_tls_and_stands_alone(place: Any) -
     async with serve(place) as serving:
         port = serving.status_url.rstrip("/").rpartition(":")[2]
         url = f"https://localhost:{port}"
-        status, health = await call(place, made, "GET", f"{url}/api/v1/health")
-        assert (status, health["status"]) == (200, "ready")
+        health = await health_once_ready(place, made, f"{url}/api/v1/health")
         (found,) = health["findings"]
         assert found["rule"] == "chain.no_intermediate"
         assert found["severity"] == RULES["chain.no_intermediate"].severity
