@@ -170,8 +170,8 @@ def page(found: dict[str, dict[str, object]]) -> str:
         f"{cpu_model()}; Python {platform.python_version()}. One `linekey serve`, its "
         "pages asked for one after the other by a user with a session, each some times "
         f"after a first one. The target is {TARGET_MS} ms a page on a quiet machine, "
-        "and 5 s for a forecast that is made anew; this machine had other work, so the "
-        "CPU is the surer number.",
+        "and 5 s for a forecast that is made anew. Where a table's load is above 2, "
+        "the machine had other work and the CPU is the surer number.",
         "",
         "A forecast of all phones is kept and made anew beside, so the page and the "
         "overview show it at once, with its time.",
