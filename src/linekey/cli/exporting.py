@@ -6,6 +6,7 @@ operator's from then on (accounts, secrets) is written once. No key is copied.
 
 import os
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -32,7 +33,7 @@ from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
 from linekey.export.peers import PEERS, find_peer
-from linekey.export.render import MARK, Export, check_trust, export
+from linekey.export.render import MARK, Export, check_options, check_trust, export
 from linekey.export.request import (
     ClientCertificates,
     Request,
@@ -113,9 +114,8 @@ def carry_out(
     with opened(state) as database:
         read_at = registry_revision(database)
         with progress("reading the registry"):
-            request, findings = _request(peer, database, options)
+            request = _request(peer, database, options, report)
         root = database.state.root
-    report(findings)
     with progress("exporting"):
         made = export(wanted, request)
     kept: list[Path] = []
@@ -149,23 +149,25 @@ class Again:
             name: Path(value) if name in paths and value is not None else value
             for name, value in one.options.items()
         }
-        request, findings = _request(one.peer, database, options)
-        report(
-            [
-                f
-                for f in findings
-                if f.refuses or f not in self._said.get(one.folder, [])
-            ]
-        )
-        self._said[one.folder] = findings
+
+        def report_new(findings: list[Finding]) -> None:
+            known = self._said.get(one.folder, [])
+            report([f for f in findings if f.refuses or f not in known])
+            self._said[one.folder] = findings
+
+        request = _request(one.peer, database, options, report_new)
         made = export(find_peer(one.peer), request)
         return write_files(made, Path(one.folder)).changed
 
 
 def _request(
-    peer_name: str, database: Database, options: dict[str, Any]
-) -> tuple[Request, list[Finding]]:
-    """What is to be exported, and what ``linekey serve`` would say about it."""
+    peer_name: str,
+    database: Database,
+    options: dict[str, Any],
+    tell: Callable[[list[Finding]], None],
+) -> Request:
+    """What is to be exported. What ``linekey serve`` would say about it is told first,
+    and what refuses it raises there: reading 100,000 phones takes seconds."""
     peer = find_peer(peer_name)
     root = database.state.root
     settings = load_settings(database.state, {})
@@ -186,47 +188,61 @@ def _request(
     if backend is None and peer.forwards and files is None:
         backend = _backend(settings)
     trusted = VendorCas(database).all()
-    check_trust(trusted)  # before 100,000 phones are read
+    check_trust(trusted)
+    authorities = tuple(ca.certificate for ca in trusted)
+    rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+    host = parse_name(options["name"] or _name(settings, leaf))
+    key = parse_path(_path(options["key"], settings.key, root, "server.key"), "key")
+    account = None if options["user"] is None else parse_account(options["user"])
+    oldest = _oldest(options["min_version"])
+    folder = parse_path(str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder")
+    certificate = parse_path(certificate, "certificate")
+    backend = None if backend is None else parse_backend(backend)
+    files = None if files is None else parse_path(str(absolute(files)), "folder")
+    check_options(
+        peer,
+        files=files is not None,
+        backend=backend is not None,
+        client_certificates=options["client_certificates"],
+    )
+    tell(
+        check_export(
+            # A phone in 802.1X knows the server's authority, and no name.
+            name=None if peer.name == "freeradius" else host,
+            host=listen.host,
+            chain=chain,
+            key=Path(key),
+            vendor_cas=authorities,
+            now=datetime.now(UTC),
+            rules=rules,
+        )
+    )
     devices = tuple(Devices(database).all())
     server_key: ServerKey = (
         "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
     )
-    host = parse_name(options["name"] or _name(settings, leaf))
     told = told_of_registry(
         peer.name, database, devices, realm=host, groups=options.get("groups")
     )
-    request = Request(
+    return Request(
         accounts=told.accounts,
         phone_book=told.phone_book,
         account_notes=told.notes,
-        needs=fleet_needs(devices, server_key, oldest=_oldest(options["min_version"])),
+        needs=fleet_needs(devices, server_key, oldest=oldest),
         groups=admitted(devices, server_key),
-        account=None if options["user"] is None else parse_account(options["user"]),
-        authorities=tuple(ca.certificate for ca in trusted),
-        rules=rules_of((ca.certificate, ca.said) for ca in trusted),
+        account=account,
+        authorities=authorities,
+        rules=rules,
         phones=active_phones(devices),
         name=host,
         listen=listen,
-        folder=parse_path(
-            str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder"
-        ),
-        certificate=parse_path(certificate, "certificate"),
-        key=parse_path(_path(options["key"], settings.key, root, "server.key"), "key"),
-        backend=None if backend is None else parse_backend(backend),
-        files=None if files is None else parse_path(str(absolute(files)), "folder"),
+        folder=folder,
+        certificate=certificate,
+        key=key,
+        backend=backend,
+        files=files,
         client_certificates=options["client_certificates"],
     )
-    findings = check_export(
-        # A phone in 802.1X knows the server's authority, and no name.
-        name=None if peer.name == "freeradius" else request.name,
-        host=listen.host,
-        chain=chain,
-        key=Path(request.key),
-        vendor_cas=request.authorities,
-        now=datetime.now(UTC),
-        rules=request.rules,
-    )
-    return request, findings
 
 
 def _oldest(text: str | None) -> Version | None:

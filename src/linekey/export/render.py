@@ -27,7 +27,7 @@ from linekey.export.gnutls import priority_string
 from linekey.export.needs import Needs
 from linekey.export.peers import Peer
 from linekey.export.phone_book import BRANCH
-from linekey.export.request import Endpoint, Request, UnixSocket
+from linekey.export.request import ClientCertificates, Endpoint, Request, UnixSocket
 from linekey.export.signature_rule import signature_patterns
 from linekey.provisioning.ca_rules import prospect, upwards
 from linekey.tls.ffdhe import ffdhe2048_pem
@@ -82,7 +82,13 @@ def export(peer: Peer, request: Request) -> Export:
 
     Raises InputError for what this peer cannot do, and if no CA is trusted.
     """
-    _check(peer, request)
+    check_trust(request.authorities)
+    check_options(
+        peer,
+        files=request.files is not None,
+        backend=request.backend is not None,
+        client_certificates=request.client_certificates,
+    )
     authorities, notes = _authorities(peer, request)
     values = _values(peer, request)
     files = [
@@ -174,20 +180,27 @@ def check_trust(authorities: Sized) -> None:
         )
 
 
-def _check(peer: Peer, request: Request) -> None:
-    check_trust(request.authorities)
-    if request.files is not None and not peer.serves:
+def check_options(
+    peer: Peer,
+    *,
+    files: bool,
+    backend: bool,
+    client_certificates: ClientCertificates,
+) -> None:
+    """Refuse what this peer cannot do, whatever phones there are. ``files`` and
+    ``backend``: whether there is one. Raises InputError."""
+    if files and not peer.serves:
         raise InputError(
             f"{peer.title} serves no files",
             hint="nginx and apache do; leave out --files",
         )
-    if request.client_certificates == "optional" and not peer.may_go_without:
+    if client_certificates == "optional" and not peer.may_go_without:
         raise InputError(
             f"{peer.title} accepts no phone without a certificate",
             hint="kamailio accepts them, by SIP password; or leave out "
             "--client-certificates",
         )
-    if peer.forwards and request.files is None and request.backend is None:
+    if peer.forwards and not files and not backend:
         raise InputError(
             f"{peer.title} needs a backend",
             hint="give --backend unix:PATH, where linekey serve --behind-proxy listens",

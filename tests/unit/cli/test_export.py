@@ -49,13 +49,18 @@ def run(state: Path, *arguments: str) -> Result:
     return result
 
 
-def test_without_a_trusted_ca_no_phone_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100,000 phones take seconds to read: what can be refused before is."""
+
     def read(*given: object, **more: object) -> NoReturn:
         raise AssertionError("the registry was read for nothing")
 
     monkeypatch.setattr(Devices, "pages", read)
+
+
+@pytest.mark.usefixtures("unread")
+def test_without_a_trusted_ca_no_phone_is_read(tmp_path: Path) -> None:
     open_store(tmp_path / "state").close()
     refused = run(tmp_path / "state", "nginx", *NAME)
     assert refused.exit_code == 2
@@ -262,6 +267,7 @@ def test_json_holds_the_files_and_the_needs(state: Path) -> None:
         (["slapd", "--user", "root"], "should not run as root"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("unread")
 def test_bad_input_ends_with_an_error_and_a_hint(
     state: Path, words: list[str], said: str
 ) -> None:
@@ -336,6 +342,7 @@ def test_a_fitting_certificate_and_key_are_exported_without_a_word(state: Path) 
     assert "warning" not in said(result)
 
 
+@pytest.mark.usefixtures("unread")
 def test_a_certificate_for_another_name_is_refused(state: Path) -> None:
     result = export(state, server("other.example.com"))
     refused(result, state, f"the server's certificate is not for '{HOST}'")
