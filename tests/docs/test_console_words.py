@@ -20,7 +20,7 @@ _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 _SHOWN = re.compile(r'(?:aria-label|placeholder|title|alt)="([^"]*)"')
 # Names of the field and of the program, which are the same in every language.
 _NAMES = re.compile(
-    r"linekey(?: user (?:add|link|password))?|MAC|SHA-256|cn-mac|st-mac|shared|"
+    r"linekey(?: user (?:add|link|password)| alert list)?|MAC|SHA-256|cn-mac|st-mac|shared|"
     r"D785|D7\*|10\.1\.\*|000413AABBCC|layer fleet|language|\(?user_(?:name|pass)\[1\]\)?|"
     r"-----BEGIN CERTIFICATE-----|JSON"
 )

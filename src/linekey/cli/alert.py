@@ -52,7 +52,7 @@ def list_(
     """List the alerts that hold now, and the messages that were not delivered."""
     from linekey.store import alerts, outbox
 
-    states = outbox.STATES if sent else ()
+    states = outbox.STATES if sent else outbox.OPEN
     with opened(state) as database:
         held, total = alerts.holding(database, "" if kind is None else kind.value)
         found = outbox.listed(database, states)

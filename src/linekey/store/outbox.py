@@ -25,6 +25,8 @@ from linekey.store.schema import from_us, messages, to_us
 
 WAITING, SENT, UNDELIVERED = "waiting", "sent", "undelivered"
 STATES = (WAITING, SENT, UNDELIVERED)
+OPEN = (WAITING, UNDELIVERED)
+"""Of what was not delivered."""
 MAX_WAITING: Final = 1_000
 """Of one target. The oldest beyond are undelivered."""
 KEPT: Final = 1_000
@@ -169,14 +171,13 @@ def _beyond(
 
 
 def listed(
-    database: Database, states: Sequence[str] = (), limit: int = KEPT
+    database: Database, states: Sequence[str] = OPEN, limit: int | None = None
 ) -> list[Delivery]:
-    """Return messages, newest first; without ``states``, those not delivered."""
-    wanted = states or (WAITING, UNDELIVERED)
+    """Return messages in one of these states, newest first; all without a limit."""
     with database.read() as connection:
         rows = connection.execute(
             sa.select(messages)
-            .where(messages.c.state.in_(wanted))
+            .where(messages.c.state.in_(states))
             .order_by(messages.c.id.desc())
             .limit(limit)
         ).all()

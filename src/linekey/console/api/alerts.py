@@ -54,8 +54,9 @@ class MessageShown(BaseModel):
 
 
 class MessagesShown(BaseModel):
-    """The newest first."""
+    """The newest first; ``total`` is how many there are."""
 
+    total: int
     items: list[MessageShown]
 
 
@@ -90,8 +91,13 @@ def alert_routes(desk: Desk) -> APIRouter:
         """List messages about alerts, newest first, at most 1,000."""
 
         def find(database: Database) -> dict[str, Any]:
-            found = outbox.listed(database, () if state is None else (state,), MOST)
-            return {"items": [one.as_json() for one in found]}
+            states = outbox.OPEN if state is None else (state,)
+            found = outbox.listed(database, states, MOST)
+            counts = outbox.counts(database)
+            return {
+                "total": sum(counts[one] for one in states),
+                "items": [one.as_json() for one in found],
+            }
 
         return JsonAnswer(await desk.read(request, find))
 

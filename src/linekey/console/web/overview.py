@@ -34,6 +34,7 @@ async def show(visit: Visit) -> Response:
         "pending": api.get("/pending", limit=1, state="open"),
         "health": api.get("/health"),
         "server": _server(visit, now),
+        "undelivered": _undelivered(visit),
         "ends": _ends(visit),
     }
     # At once: a page is not to wait for one answer after the other.
@@ -48,6 +49,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "overview.html", visit.t("Overview"), span=span, sums=sums,
         health=said["health"], server=said["server"],
+        undelivered=said["undelivered"],
         phones=said["phones"]["total"], revoked=said["revoked"]["total"],
         never=said["never"]["total"], pending=said["pending"]["total"],
         charts=[bars_of(hours, KINDS), bars_of(hours, KINDS, NARROW)], height=HEIGHT,
@@ -68,6 +70,14 @@ async def _server(visit: Visit, now: datetime) -> Any:
     if visit.user.groups is not None:
         return None
     return await visit.parts.standing(now)
+
+
+async def _undelivered(visit: Visit) -> int:
+    """How many messages about alerts were given up, for who sees all phones."""
+    if visit.user.groups is not None:
+        return 0
+    found = await visit.api.get("/alerts/messages", state="undelivered")
+    return int(found["total"])
 
 
 async def _ends(visit: Visit) -> list[dict[str, Any]] | None:

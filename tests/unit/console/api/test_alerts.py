@@ -38,9 +38,12 @@ async def test_what_holds_is_listed(world) -> None:
 async def test_what_was_not_delivered_is_listed_and_put_back(world) -> None:
     fill(world.database)
     async with world.client(Scope.READ) as http:
-        (one,) = (await http.get("alerts/messages")).json()["items"]
+        found = (await http.get("alerts/messages")).json()
+        (one,) = found["items"]
+        assert found["total"] == 1
         assert (one["state"], one["target"]) == ("undelivered", "https://x/…")
-        assert (await http.get("alerts/messages?state=sent")).json() == {"items": []}
+        sent = (await http.get("alerts/messages?state=sent")).json()
+        assert sent == {"total": 0, "items": []}
         assert (await http.post("alerts/messages/1/retry")).status_code == 403
     async with world.client(Scope.ADMIN) as http:
         got = await http.post("alerts/messages/1/retry")

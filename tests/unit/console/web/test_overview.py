@@ -7,15 +7,19 @@ import pytest
 from tests.certificates import DAY, ca
 from tests.unit.console.web.conftest import World, english_in, text_of
 
+from linekey.alerts.targets import Outcome
 from linekey.certs.pem import to_pem
 from linekey.console.web.language import languages
 from linekey.console.web.reasons import tell_forecast
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.provisioning.group import Group
 from linekey.said import say, together, words_of
+from linekey.store import outbox
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
+from linekey.store.groups import Groups
 
 MAC = Mac("000413AABBCC")
 
@@ -45,6 +49,26 @@ async def test_it_counts_what_was_decided(world: World) -> None:
             assert "40 refused in" in text
             assert page.text.count("<rect class=") >= 2
         assert "This device is revoked" in text or "revoked" in text
+
+
+async def test_what_was_not_delivered_is_counted(world: World) -> None:
+    world.user("clara", "viewer")
+    Groups(world.database).add(Group("acme"), world.now)
+    world.user("gina", "viewer", ["acme"])
+    async with world.console("clara") as browser:
+        assert "Alerts not delivered" not in text_of(await browser.get(""))
+    body = {"type": "test", "data": {"summary": "1 phone is refused"}}
+    with world.database.write() as connection:
+        target = [("w", "https://x/…")]
+        outbox.put(connection, "msg_1", "test", body, target, world.now)
+    (one,) = outbox.due(world.database, world.now)
+    outbox.note(
+        world.database, one, Outcome(False, "it answers 410", True), world.now, 0.0
+    )
+    async with world.console("clara") as browser:
+        assert "Alerts not delivered 1" in text_of(await browser.get(""))
+    async with world.console("gina") as browser:
+        assert "Alerts not delivered" not in text_of(await browser.get(""))
 
 
 async def test_decisions_go_on_and_are_searched(world: World) -> None:
