@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from linekey.errors import InputError
+from linekey.said import say
 
 _BARE = re.compile(r"[0-9A-Fa-f]{12}", re.ASCII)
 _SEPARATED = re.compile(
@@ -62,13 +63,19 @@ def parse_mac(text: str) -> Mac:
         mac = Mac(digits.upper())
         if kind := _no_device(mac):
             raise InputError(
-                f"{text.strip()} is {kind}, and no phone's own",
-                hint="read the MAC address off the phone's label or its status page",
+                say(
+                    "%(mac)s is %(kind)s, and no phone's own",
+                    mac=text.strip(),
+                    kind=kind,
+                ),
+                hint=say(
+                    "read the MAC address off the phone's label or its status page"
+                ),
             )
         return mac
     raise InputError(
-        f"not a MAC address: {text!r}",
-        hint="write 12 hex digits, such as 000413AABBCC or 00:04:13:AA:BB:CC",
+        say("not a MAC address: %(text)s", text=repr(text)),
+        hint=say("write 12 hex digits, such as 000413AABBCC or 00:04:13:AA:BB:CC"),
     )
 
 

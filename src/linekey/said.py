@@ -52,6 +52,13 @@ def together(parts: Iterable[str]) -> str:
     )
 
 
+def joined(parts: Iterable[str]) -> str:
+    """Join one or several with a semicolon. TypeError for none: a bug of ours."""
+    return reduce(
+        lambda one, other: say("%(one)s; %(other)s", one=one, other=other), parts
+    )
+
+
 def fill(
     text: str, values: Mapping[str, Value], number: Callable[[int], str] = "{:,}".format
 ) -> str:
@@ -62,6 +69,17 @@ def fill(
         return value if isinstance(value, str) else number(value)
 
     return _PLACE.sub(value_of, text)
+
+
+def swapped(text: str, old: str, new: str) -> str:
+    """Put ``new`` for ``old``, in a sentence's values where it is one."""
+    if not isinstance(text, Said):
+        return text.replace(old, new)
+    values = {
+        name: swapped(value, old, new) if isinstance(value, str) else value
+        for name, value in text.values.items()
+    }
+    return say(text.text, **values)
 
 
 def words_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from linekey.said import say
+
 _NEAR = 0.6
 _MOST = 40
 
@@ -16,5 +18,9 @@ def choice_hint(word: str, known: Iterable[str]) -> str:
     """A hint: what is nearest to ``word``, if anything is, and all that is known."""
     names = [str(name) for name in known]
     near = difflib.get_close_matches(word[:_MOST].lower(), names, n=1, cutoff=_NEAR)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"{meant}one of {', '.join(names)}"
+    known_ones = ", ".join(names)
+    if near:
+        return say(
+            "did you mean %(near)s? one of %(names)s", near=near[0], names=known_ones
+        )
+    return say("one of %(names)s", names=known_ones)

@@ -12,7 +12,7 @@ SRC = ROOT / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
-    "errors", "words", "said", "mac", "xmldoc", "digest", "digits", "endpoint",
+    "errors", "said", "words", "mac", "xmldoc", "digest", "digits", "endpoint",
     "section",
     "alert_settings", "settings",
     "certs", "tls", "reasons", "catalog", "makers", "trust", "provisioning", "export",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from linekey.errors import InputError
+from linekey.said import say
 
 _FORM = re.compile(
     r"(?:snom[A-Za-z]*\d+[A-Za-z]?-)?[vV]?(\d{1,5}(?:\.\d{1,5}){1,4})"
@@ -44,8 +45,8 @@ class Firmware:
         match = _FORM.fullmatch(text.strip())
         if not match:
             raise InputError(
-                f"not a firmware version: {text!r}",
-                hint="write two to five numbers with dots, such as 10.1.33.33",
+                say("not a firmware version: %(text)s", text=repr(text)),
+                hint=say("write two to five numbers with dots, such as 10.1.33.33"),
             )
         numbers = tuple(int(part) for part in match[1].split("."))
         return cls(numbers + (0,) * (_PLACES - len(numbers)), match[1])

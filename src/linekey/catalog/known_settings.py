@@ -21,6 +21,7 @@ from typing import Final, cast
 
 from linekey.catalog.evidence import Confidence
 from linekey.errors import InputError
+from linekey.said import joined, say
 
 _COLUMNS: Final = 6
 _NEAR: Final = 0.72
@@ -167,7 +168,13 @@ def odd_idx(name: str, idx: int | None) -> str:
     least, most = idx_bounds(name)
     if idx is None or least <= idx <= most:
         return ""
-    return f"{name[:48]!r} has no idx {idx}: it is {least} to {most} for this setting"
+    return say(
+        "%(name)s has no idx %(idx)s: it is %(least)s to %(most)s for this setting",
+        name=repr(name[:48]),
+        idx=idx,
+        least=least,
+        most=most,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +186,16 @@ class UnknownSetting:
     instead: str = ""
 
     def __str__(self) -> str:
-        meant = f"; did you mean {self.instead}?" if self.instead else ""
-        return f"{self.reason}{meant}"
+        return str(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """Both in one."""
+        if not self.instead:
+            return self.reason
+        return say(
+            "%(reason)s; did you mean %(near)s?", reason=self.reason, near=self.instead
+        )
 
 
 def why_unknown(
@@ -202,16 +217,25 @@ def why_unknown(
             near = row.name if idx is None else _fitting(row.name, idx)
         else:
             near = near_name(name, more).replace("[1]", f"[{idx or 1}]")
-        return UnknownSetting(written, f"{written!r} is no known setting", near)
+        unknown = say("%(name)s is no known setting", name=repr(written))
+        return UnknownSetting(written, unknown, near)
     if row.indexed and idx is None:
         return UnknownSetting(
             written,
-            f"{written!r} belongs to an account or another entry and needs its idx",
+            say(
+                "%(name)s belongs to an account or another entry and needs its idx",
+                name=repr(written),
+            ),
             f"{name}[1]",
         )
     if idx is not None and not row.indexed:
         return UnknownSetting(
-            written, f"{name!r} is a setting of the whole phone and has no idx", name
+            written,
+            say(
+                "%(name)s is a setting of the whole phone and has no idx",
+                name=repr(name),
+            ),
+            name,
         )
     if odd := odd_idx(name, idx):
         return UnknownSetting(written, odd, _fitting(name, idx))
@@ -219,6 +243,7 @@ def why_unknown(
 
 
 INSIST: Final = "--allow-unknown"
+PUBLIC: Final = "--public"
 
 
 def refuse_unknown(
@@ -239,7 +264,12 @@ def refuse_unknown(
     if not unknown:
         return
     raise InputError(
-        "; ".join(map(str, unknown)),
-        hint=f"correct the name; {INSIST} sets it as it is, and a common file leaves "
-        "such a setting out unless --public names it",
+        joined([odd.sentence for odd in unknown]),
+        hint=say(
+            "correct the name; %(insist)s sets it as it is, and a "
+            "common file leaves such a setting out unless %(public)s "
+            "names it",
+            insist=INSIST,
+            public=PUBLIC,
+        ),
     )

@@ -19,6 +19,7 @@ from typing import Literal
 from linekey.catalog.evidence import Confidence
 from linekey.catalog.firmware import Firmware, Since
 from linekey.errors import InputError
+from linekey.said import say
 
 TABLE = "SNOM-TLS, Authentication of the devices: table of models"
 MATRIX = "SNOM-TLS, Supported Cipher Suites"
@@ -388,7 +389,9 @@ def find_model(text: str) -> Model:
     first = found[0]
     if first is not None and all(model is first for model in found):
         return first
-    raise InputError(f"unknown phone model: {text!r}", hint=_near(text))
+    raise InputError(
+        say("unknown phone model: %(text)s", text=repr(text)), hint=_near(text)
+    )
 
 
 def _near(text: str) -> str:
@@ -403,5 +406,7 @@ def _near(text: str) -> str:
             if name not in near:
                 near.append(name)
     if near:
-        return f"near it: {', '.join(near[:5])}; `linekey models` lists all"
-    return "`linekey models` lists all"
+        return say(
+            "near it: %(names)s; `linekey models` lists all", names=", ".join(near[:5])
+        )
+    return say("`linekey models` lists all")

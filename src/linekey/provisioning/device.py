@@ -19,6 +19,7 @@ from linekey.catalog.models import Generation
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer
+from linekey.said import say
 
 State = Literal["active", "revoked"]
 
@@ -50,11 +51,16 @@ class DigestCredential:
         """
         if not username or ":" in username or not username.isprintable():
             raise InputError(
-                f"not a user name for HTTP digest: {username!r}",
-                hint="use printable characters and no colon",
+                say(
+                    "not a user name for HTTP digest: %(username)s",
+                    username=repr(username),
+                ),
+                hint=say("use printable characters and no colon"),
             )
         if not password:
-            raise InputError("the password for HTTP digest is empty", hint="set one")
+            raise InputError(
+                say("the password for HTTP digest is empty"), hint=say("set one")
+            )
         a1 = f"{username}:{realm}:{password}".encode()
         return cls(
             username,
@@ -109,7 +115,7 @@ def hash_token(token: str) -> str:
     """
     if not is_token(token):
         raise InputError(
-            "not a one-time token",  # the value itself is a secret
-            hint="a token has 16 to 128 letters, digits, '-' or '_'",
+            say("not a one-time token"),  # the value itself is a secret
+            hint=say("a token has 16 to 128 letters, digits, '-' or '_'"),
         )
     return hashlib.sha256(token.encode("ascii")).hexdigest()

@@ -36,6 +36,7 @@ from linekey.provisioning.entries import (
     Setting,
     setting_of,
 )
+from linekey.said import say
 
 __all__ = [
     "CertificateEntry",
@@ -317,8 +318,8 @@ def parse_setting(text: str, perm: str | None = None) -> Setting:
     found = _ASSIGNMENT.fullmatch(text)
     if not found:
         raise InputError(
-            "not a setting: no name=value in it",
-            hint="write name=value or name[idx]=value, such as user_name[1]=4711",
+            say("not a setting: no name=value in it"),
+            hint=say("write name=value or name[idx]=value, such as user_name[1]=4711"),
         )
     name, idx, value = found.groups()
     return Setting(name, value, None if idx is None else int(idx), perm)
@@ -363,7 +364,9 @@ def _value(item: Mapping[str, Any], secrets: Mapping[str, str], key: str) -> str
     if not item.get("secret"):
         return _text(item, "value")
     if key not in secrets:
-        raise InputError(f"the secret value of {key!r} cannot be had")
+        raise InputError(
+            say("the secret value of %(key)s cannot be had", key=repr(key))
+        )
     return _text(secrets, key)
 
 

@@ -18,6 +18,7 @@ from linekey.catalog.secrecy import is_secret, is_secret_value
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
 from linekey.errors import InputError
+from linekey.said import say
 
 PERMS = frozenset({"", "R", "&", "RW", "$", "!"})
 """``R``, ``&``, blank: read-only; ``RW``, ``$``: the user may change it and
@@ -44,28 +45,38 @@ def _is_name(text: str) -> bool:
 def _check_text(text: str, what: str) -> None:
     if len(text) > MAX_VALUE:
         raise InputError(
-            f"{what} has {len(text)} characters, over the limit of {MAX_VALUE}",
-            hint="shorten it, or serve it as a document of its own",
+            say(
+                "%(what)s has %(count)s characters, over the limit of %(max_value)s",
+                what=what,
+                count=len(text),
+                max_value=MAX_VALUE,
+            ),
+            hint=say("shorten it, or serve it as a document of its own"),
         )
     if found := _FORBIDDEN.search(text):
         raise InputError(
-            f"{what} holds U+{ord(found.group()):04X}, which no XML document can carry",
-            hint="remove the control character",
+            say(
+                "%(what)s holds U+%(code)s, which no XML document can carry",
+                what=what,
+                code=f"{ord(found.group()):04X}",
+            ),
+            hint=say("remove the control character"),
         )
 
 
 def _check_idx(idx: int, what: str) -> None:
     if not 0 <= idx <= MAX_IDX:
         raise InputError(
-            f"{what} has idx {idx}", hint=f"an idx is a number from 0 to {MAX_IDX}"
+            say("%(what)s has idx %(idx)s", what=what, idx=idx),
+            hint=say("an idx is a number from 0 to %(max_idx)s", max_idx=MAX_IDX),
         )
 
 
 def _check_perm(perm: str | None, what: str) -> None:
     if perm is not None and perm not in PERMS:
         raise InputError(
-            f"{what} has perm {perm!r}",
-            hint="perm is R or & (read-only), RW or $ (overwritten), ! (set once)",
+            say("%(what)s has perm %(perm)s", what=what, perm=repr(perm)),
+            hint=say("perm is R or & (read-only), RW or $ (overwritten), ! (set once)"),
         )
 
 
@@ -103,8 +114,8 @@ class Setting:
     def __post_init__(self) -> None:
         if not _is_name(self.name):
             raise InputError(
-                f"not a setting name: {self.name[:MAX_NAME]!r}",
-                hint="letters, digits, '_', '.' and '-', such as user_name",
+                say("not a setting name: %(name)s", name=repr(self.name[:MAX_NAME])),
+                hint=say("letters, digits, '_', '.' and '-', such as user_name"),
             )
         # Its words for an error are made where there is one: there are many settings.
         if self.idx is not None and not 0 <= self.idx <= MAX_IDX:
@@ -171,8 +182,14 @@ class FunctionKey:
         _check_idx(self.idx, what)
         if len(self.type) > MAX_NAME or not _KEY_TYPE.fullmatch(self.type):
             raise InputError(
-                f"{what} has type {self.type[:MAX_NAME]!r}",
-                hint="one word, such as line, speed, dest, blf, url, keyevent or none",
+                say(
+                    "%(what)s has type %(type)s",
+                    what=what,
+                    type=repr(self.type[:MAX_NAME]),
+                ),
+                hint=say(
+                    "one word, such as line, speed, dest, blf, url, keyevent or none"
+                ),
             )
         _check_perm(self.perm, what)
         for text in (self.value, self.context, self.label):
@@ -228,7 +245,7 @@ class CertificateEntry:
             found = parse_certificates(data)
         except InputError as error:
             raise InputError(
-                f"{origin}: {error.message}",
+                say("%(origin)s: %(message)s", origin=origin, message=error.message),
                 hint=error.hint or "give a certificate in PEM or DER form",
             ) from error
         return tuple(cls(certificate.der) for certificate in found)

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from linekey.errors import InputError
+from linekey.said import say
 from linekey.words import choice_hint
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,46}[a-z0-9])?", re.ASCII)
@@ -58,8 +59,8 @@ def parse_group(text: str) -> str:
     if _NAME.fullmatch(name):
         return name
     raise InputError(
-        f"not a group's name: {text[:64]!r}",
-        hint="up to 48 letters, digits, '.', '_' and '-', such as acme-berlin",
+        say("not a group's name: %(text)s", text=repr(text[:64])),
+        hint=say("up to 48 letters, digits, '.', '_' and '-', such as acme-berlin"),
     )
 
 
@@ -70,15 +71,24 @@ def parse_policy(text: str) -> tuple[str, str]:
     if known is None:
         near = difflib.get_close_matches(name, POLICIES, n=1)
         raise InputError(
-            f"no policy of a group: {name[:64]!r}",
-            hint=f"did you mean {near[0]}?" if near else f"there are: {_listed()}",
+            say("no policy of a group: %(name)s", name=repr(name[:64])),
+            hint=say("did you mean %(near)s?", near=near[0])
+            if near
+            else say("there are: %(listed)s", listed=_listed()),
         )
     if value == "default":
         return name, ""
     if value not in known:
         raise InputError(
-            f"the policy {name} cannot be {value[:64]!r}",
-            hint=f"{choice_hint(value, known)}; default: as linekey.toml says",
+            say(
+                "the policy %(name)s cannot be %(value)s",
+                name=name,
+                value=repr(value[:64]),
+            ),
+            hint=say(
+                "%(choice_hint)s; default: as linekey.toml says",
+                choice_hint=choice_hint(value, known),
+            ),
         )
     return name, value
 

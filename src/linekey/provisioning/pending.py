@@ -35,6 +35,7 @@ from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.group import Group
 from linekey.provisioning.resource import SNOM
+from linekey.said import say
 from linekey.words import choice_hint
 
 CODE_DIGITS = 4
@@ -287,15 +288,21 @@ def parse_range(text: str) -> MacRange:
         parts = [words]
     if len(parts) > 2:
         raise InputError(
-            f"not a range of MACs: {words[:64]!r}",
-            hint="write 000413AA0000-000413AAFFFF",
+            say("not a range of MACs: %(words)s", words=repr(words[:64])),
+            hint=say("write 000413AA0000-000413AAFFFF"),
         )
     macs = [parse_mac(part.strip()[:64]) for part in parts]
     first, last = macs[0], macs[-1]
     if last < first:
         raise InputError(
-            f"the range {first}-{last} ends before it begins",
-            hint=f"write {last}-{first}, if that is meant",
+            say(
+                "the range %(first)s-%(last)s ends before it begins",
+                first=first,
+                last=last,
+            ),
+            hint=say(
+                "write %(last)s-%(first)s, if that is meant", last=last, first=first
+            ),
         )
     return MacRange(first, last)
 
@@ -316,16 +323,27 @@ def parse_ranges(text: str, origin: str) -> tuple[MacRange, ...]:
             found.append(parse_range(word))
         except InputError as error:
             raise InputError(
-                f"{origin}:{number}: {error.message}", hint=error.hint
+                say(
+                    "%(origin)s:%(number)s: %(message)s",
+                    origin=origin,
+                    number=str(number),
+                    message=error.message,
+                ),
+                hint=error.hint,
             ) from None
         if len(found) > MAX_RANGES:
             raise InputError(
-                f"{origin} has more than {MAX_RANGES:,} entries",
-                hint="write ranges, or several rules",
+                say(
+                    "%(origin)s has more than %(max_ranges)s entries",
+                    origin=origin,
+                    max_ranges=MAX_RANGES,
+                ),
+                hint=say("write ranges, or several rules"),
             )
     if not found:
         raise InputError(
-            f"{origin} names no MAC", hint="write one MAC or range of MACs per line"
+            say("%(origin)s names no MAC", origin=origin),
+            hint=say("write one MAC or range of MACs per line"),
         )
     return joined(found)
 
@@ -348,8 +366,10 @@ def parse_rule_name(text: str) -> str:
     if _NAME.fullmatch(name):
         return name
     raise InputError(
-        f"not a rule's name: {text[:64]!r}",
-        hint="up to 48 letters, digits, '.', '_' and '-', such as delivery-2026-11",
+        say("not a rule's name: %(text)s", text=repr(text[:64])),
+        hint=say(
+            "up to 48 letters, digits, '.', '_' and '-', such as delivery-2026-11"
+        ),
     )
 
 
@@ -362,8 +382,11 @@ def parse_policy_of_ca(text: str) -> Policy | None:
         return Policy(word)
     except ValueError:
         raise InputError(
-            f"no policy for unregistered phones: {text[:40]!r}",
-            hint=f"{choice_hint(word, Policy)}; default: as linekey.toml says",
+            say("no policy for unregistered phones: %(text)s", text=repr(text[:40])),
+            hint=say(
+                "%(choice_hint)s; default: as linekey.toml says",
+                choice_hint=choice_hint(word, Policy),
+            ),
         ) from None
 
 

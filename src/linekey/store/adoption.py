@@ -31,6 +31,7 @@ from linekey.provisioning.pending import (
     MacRange,
     overlap,
 )
+from linekey.said import say
 from linekey.store.changes import Actor, Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.deadline import within
@@ -98,9 +99,16 @@ class AdoptionRules:
             other, both = overlap(after, there)
             if other:
                 raise InputError(
-                    f"the rule {other!r} speaks of {both} already",
-                    hint=f"linekey pending rules show {other}; take these MACs out of "
-                    "one of the two",
+                    say(
+                        "the rule %(other)s speaks of %(both)s already",
+                        other=repr(other),
+                        both=both,
+                    ),
+                    hint=say(
+                        "linekey pending rules show %(other)s; take these MACs out "
+                        "of one of the two",
+                        other=other,
+                    ),
                 )
             connection.execute(
                 sa.delete(adoption_rules).where(adoption_rules.c.name == name)
@@ -263,8 +271,10 @@ def _found(rules: Iterable[AdoptionRule], name: str) -> AdoptionRule:
     there = {rule.name: rule for rule in rules}
     if name not in there:
         raise InputError(
-            f"there is no rule {name!r}",
-            hint=f"there are: {', '.join(sorted(there)[:20]) or 'none'}",
+            say("there is no rule %(name)s", name=repr(name)),
+            hint=say(
+                "there are: %(listed)s", listed=", ".join(sorted(there)[:20]) or "none"
+            ),
         )
     return there[name]
 

@@ -22,10 +22,12 @@ from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
 from linekey.provisioning.difference import Difference, between_devices
+from linekey.said import say
 from linekey.store.attempts import forget_attempts
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.device_places import Places, count, places, places_and_total
+from linekey.store.expected import check_expected
 from linekey.store.known_groups import known_groups, no_group
 from linekey.store.many_rows import insert_rows, update_rows
 from linekey.store.marks import check_marks, keep_marks
@@ -39,7 +41,6 @@ from linekey.store.records import (
 from linekey.store.schema import devices, revision, to_us
 from linekey.store.selection import BY_MAC, EVERYTHING, Order, Selection, own_settings
 from linekey.store.sightings import forget_sightings
-from linekey.words import counted
 
 _COLUMNS = [devices.c[name] for name in DEVICE_COLUMNS]
 _SEALED = {"layer": sa.literal("{}"), "sealed": sa.null(), "digest_username": sa.null()}
@@ -475,13 +476,16 @@ class Devices:
         }
         if within is not None and not registers and any(not c.before for c in changes):
             raise InputError(
-                "no phone is registered by who is limited to groups",
-                hint="who may see all phones registers it, in one of these groups",
+                say("no phone is registered by who is limited to groups"),
+                hint=say("who may see all phones registers it, in one of these groups"),
             )
         if within is not None and None in moved:
             raise InputError(
-                f"a phone stays in one of the groups {', '.join(sorted(within))}",
-                hint="leave the group out, or name one of these",
+                say(
+                    "a phone stays in one of the groups %(names)s",
+                    names=", ".join(sorted(within)),
+                ),
+                hint=say("leave the group out, or name one of these"),
             )
         named = {group for group in moved if group}
         if named and (missing := sorted(named - known_groups(connection, within))):
@@ -494,17 +498,12 @@ class Devices:
             listed = [mac.digits for mac in wanted.macs]
             if missing := wanted.macs - self._registered(connection, listed):
                 raise InputError(
-                    f"not registered: {_named(missing)}",
-                    hint="take them from the list, or register them first",
+                    say("not registered: %(named)s", named=_named(missing)),
+                    hint=say("take them from the list, or register them first"),
                 )
         if expected is None:
             return
-        found = count(connection, self._where(wanted))
-        if found != expected:
-            raise InputError(
-                f"meanwhile it is {counted(found, 'phone')}, no longer {expected}",
-                hint="nothing was changed; look at them again",
-            )
+        check_expected(count(connection, self._where(wanted)), expected)
 
     def _parts(
         self, connection: Connection, wanted: Selection
@@ -577,14 +576,15 @@ def counter_of(connection: Connection) -> int:
 
 def _unknown(mac: Mac) -> InputError:
     return InputError(
-        f"no device {mac} is registered", hint=f"linekey device add {mac}"
+        say("no device %(mac)s is registered", mac=mac),
+        hint=say("linekey device add %(mac)s", mac=mac),
     )
 
 
 def _already(macs: frozenset[Mac]) -> InputError:
     return InputError(
-        f"registered already: {_named(macs)}",
-        hint="change a device with linekey device set MAC",
+        say("registered already: %(named)s", named=_named(macs)),
+        hint=say("change a device with linekey device set MAC"),
     )
 
 

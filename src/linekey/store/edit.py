@@ -17,6 +17,7 @@ from linekey.provisioning.device import Device, DigestCredential, State
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.group import parse_group
+from linekey.said import say
 from linekey.store.device_rows import parse_model, parse_vendor
 
 
@@ -90,8 +91,12 @@ def without(layer: Layer, slots: Collection[tuple[str, int | None]], of: str) ->
     for name, idx in slots:
         if (name, idx) not in {s.slot for s in layer.settings}:
             raise InputError(
-                f"{of} has no setting {slot_text(name, idx)!r} of its own",
-                hint=f"linekey device show {of}",
+                say(
+                    "%(of)s has no setting %(slot_text)s of its own",
+                    of=of,
+                    slot_text=repr(slot_text(name, idx)),
+                ),
+                hint=say("linekey device show %(of)s", of=of),
             )
         layer = layer.without_setting(name, idx)
     return layer

@@ -23,6 +23,7 @@ from linekey.provisioning.device import Device
 from linekey.provisioning.difference import Difference, between_layers
 from linekey.provisioning.document import Layer
 from linekey.provisioning.group import Group
+from linekey.said import say
 from linekey.store.adoption import AdoptionRules
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
@@ -74,8 +75,8 @@ class Groups:
         with self._database.change("layers") as connection:
             if self._find(connection, group.name) is not None:
                 raise InputError(
-                    f"there is a group {group.name!r} already",
-                    hint=f"linekey group set {group.name} changes it",
+                    say("there is a group %(name)s already", name=repr(group.name)),
+                    hint=say("linekey group set %(name)s changes it", name=group.name),
                 )
             group = replace(group, version=counter_of(connection))
             values = group_values(group) | {"changed_at": to_us(now)}
@@ -130,11 +131,19 @@ class Groups:
             ).scalar_one()
             if count and not ungroup:
                 raise InputError(
-                    f"{count} phone{'s are' if count > 1 else ' is'} in the group "
-                    f"{name!r}",
-                    hint=f"move them: linekey device set --group {name} --new-group "
-                    "OTHER; or, so that they are in none and lose what the group's "
-                    "layer sets and forbids: --ungroup",
+                    say("one phone is in the group %(name)s", name=repr(name))
+                    if count == 1
+                    else say(
+                        "%(count)s phones are in the group %(name)s",
+                        count=count,
+                        name=repr(name),
+                    ),
+                    hint=say(
+                        "move them: linekey device set --group %(name)s "
+                        "--new-group OTHER; or, so that they are in none and lose "
+                        "what the group's layer sets and forbids: --ungroup",
+                        name=name,
+                    ),
                 )
             Devices(self._database).change_within(connection, wanted, _ungrouped, now)
             self._remove_layer(connection, name, now)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from linekey.errors import InputError
+from linekey.said import say
 from linekey.store.schema import groups
 
 
@@ -30,4 +31,4 @@ def no_group(
         hint = f"linekey group add {name}"
     else:
         hint = f"yours: {', '.join(sorted(known)) or 'none'}"
-    return InputError(f"there is no group {name!r}", hint=hint)
+    return InputError(say("there is no group %(name)s", name=repr(name)), hint=hint)

@@ -24,6 +24,7 @@ from linekey.provisioning.document import Layer
 from linekey.provisioning.group import parse_group
 from linekey.provisioning.pending import TAKEN_BACK
 from linekey.provisioning.service import SharedLayers
+from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.devices import Devices
@@ -89,8 +90,8 @@ class Scope:
         with suppress(InputError):
             return cls.model(text)
         raise InputError(
-            f"not a layer: {text!r}",
-            hint="write fleet, group:NAME, model:D785 or device:000413AABBCC",
+            say("not a layer: %(text)s", text=repr(text)),
+            hint=say("write fleet, group:NAME, model:D785 or device:000413AABBCC"),
         )
 
 
@@ -136,7 +137,7 @@ class Layers:
             raise InputError(
                 f"the layer {scope} is for more than the groups "
                 + ", ".join(sorted(within)),
-                hint="see the layers of these groups, or a phone's whole file",
+                hint=say("see the layers of these groups, or a phone's whole file"),
             )
 
     def of(self, device: Device) -> list[tuple[str, Layer]]:

@@ -21,6 +21,7 @@ from linekey.catalog.known_settings import Secrecy, find_known
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer, Mark, seal_entries
+from linekey.said import say
 from linekey.store.changes import hide_values
 from linekey.store.records import device_place, dump, layer_place, seal, unseal
 from linekey.store.schema import devices, layers, revision, secret_names, to_us
@@ -101,16 +102,21 @@ def check_marks(
         for setting in layer.settings:
             if setting.mark is Mark.PUBLIC and setting.name.lower() in known:
                 raise InputError(
-                    f"{setting.name} is marked as secret",
-                    hint=f"linekey layer unmark {setting.name} undoes that",
+                    say("%(name)s is marked as secret", name=setting.name),
+                    hint=say(
+                        "linekey layer unmark %(name)s undoes that", name=setting.name
+                    ),
                 )
     fresh = frozenset(name for layer in new for name in _marked_in(layer)) - known
     # A value keeps a mark whose name was taken back since (``unmark``).
     fresh = fresh.difference(*(_marked_in(layer) for layer in before))
     if fresh and not may_mark:
         raise InputError(
-            f"{min(fresh)} would become a secret in every layer of all groups",
-            hint="who may see all phones marks it: linekey layer set --secret",
+            say(
+                "%(min)s would become a secret in every layer of all groups",
+                min=min(fresh),
+            ),
+            hint=say("who may see all phones marks it: linekey layer set --secret"),
         )
     return known, fresh
 
@@ -123,8 +129,8 @@ def unmark(connection: Connection, names: Collection[str]) -> None:
     known = marked_names(connection)
     if missing := sorted(name for name in names if name.lower() not in known):
         raise InputError(
-            f"not marked as a secret: {', '.join(missing)}",
-            hint="linekey layer marks lists the names that are",
+            say("not marked as a secret: %(names)s", names=", ".join(missing)),
+            hint=say("linekey layer marks lists the names that are"),
         )
     connection.execute(
         sa.delete(secret_names).where(

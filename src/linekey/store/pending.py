@@ -27,14 +27,15 @@ from linekey.provisioning.device import Device
 from linekey.provisioning.difference import Difference
 from linekey.provisioning.group import parse_group
 from linekey.provisioning.pending import Adoption, known_model, record_vendor
+from linekey.said import say
 from linekey.store.adoption import read_adoption_rule
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.device_rows import parse_model
 from linekey.store.devices import Change, Devices
+from linekey.store.expected import check_expected
 from linekey.store.schema import adoption_rules, devices, from_us, pending
 from linekey.store.selection import like, one_of, search_in
-from linekey.words import counted
 
 State = Literal["open", "refused"]
 _CHUNK = 500
@@ -356,8 +357,12 @@ class Pending:
             group = parse_group(approval.group) if approval.group else None
         if self._database.within is not None and group != phone.group:
             raise InputError(
-                f"{phone.mac} is meant for the group {phone.group!r}",
-                hint="leave the group out",
+                say(
+                    "%(mac)s is meant for the group %(group)s",
+                    mac=phone.mac,
+                    group=repr(phone.group),
+                ),
+                hint=say("leave the group out"),
             )
         return Device(phone.mac, vendor, model, label=label, group=group)
 
@@ -386,12 +391,7 @@ class Pending:
                 raise _not_pending(sorted(missing))
         if expected is None:
             return
-        count = self._count(connection, wanted)
-        if count != expected:
-            raise InputError(
-                f"meanwhile it is {counted(count, 'phone')}, no longer {expected}",
-                hint="nothing was changed; look at them again",
-            )
+        check_expected(self._count(connection, wanted), expected)
 
     def _count(self, connection: Connection, wanted: PendingSearch) -> int:
         query = sa.select(sa.func.count()).select_from(pending)
@@ -448,7 +448,8 @@ def _place(cursor: str) -> tuple[int, str]:
         return first_at, Mac(mac).digits
     except (binascii.Error, ValueError, TypeError):
         raise InputError(
-            "this cursor is not one of this list", hint="begin again without a cursor"
+            say("this cursor is not one of this list"),
+            hint=say("begin again without a cursor"),
         ) from None
 
 
@@ -456,7 +457,9 @@ def _not_pending(macs: Sequence[Mac]) -> InputError:
     named = ", ".join(map(str, macs[:10]))
     more = f" and {len(macs) - 10} more" if len(macs) > 10 else ""
     return InputError(
-        f"not pending: {named}{more}",
-        hint="linekey pending list shows which phones are; one that is registered is "
-        "in linekey device list",
+        say("not pending: %(named)s%(more)s", named=named, more=more),
+        hint=say(
+            "linekey pending list shows which phones are; one that is "
+            "registered is in linekey device list"
+        ),
     )

@@ -19,6 +19,7 @@ from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
+from linekey.said import say
 from linekey.store.device_rows import parse_model
 from linekey.store.devices import Change, Devices
 
@@ -40,7 +41,8 @@ def replace_phone(
     """
     if old == new:
         raise InputError(
-            f"{old} cannot replace itself", hint="give the MAC of the new phone"
+            say("%(old)s cannot replace itself", old=old),
+            hint=say("give the MAC of the new phone"),
         )
 
     def parts(connection: Connection) -> Iterator[list[Change]]:
@@ -49,8 +51,11 @@ def replace_phone(
         unless(before)
         if new in there:
             raise InputError(
-                f"{new} is registered already",
-                hint=f"if its record is not needed: linekey device remove {new}",
+                say("%(new)s is registered already", new=new),
+                hint=say(
+                    "if its record is not needed: linekey device remove %(new)s",
+                    new=new,
+                ),
             )
         yield [
             Change(before, _gone(before, new)),

@@ -29,6 +29,7 @@ from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import State
 from linekey.provisioning.document import parse_setting
+from linekey.said import say
 from linekey.store import sightings
 from linekey.store.schema import devices
 from linekey.words import choice_hint
@@ -75,9 +76,11 @@ class Order:
             return cls(SortBy(name.removeprefix("-")), name.startswith("-"))
         except ValueError:
             raise InputError(
-                f"no list is ordered by {text[:40]!r}",
-                hint=f"{choice_hint(name, SortBy)}; with - before it the last comes "
-                "first",
+                say("no list is ordered by %(text)s", text=repr(text[:40])),
+                hint=say(
+                    "%(choice_hint)s; with - before it the last comes first",
+                    choice_hint=choice_hint(name, SortBy),
+                ),
             ) from None
 
     def __str__(self) -> str:
@@ -109,8 +112,8 @@ class Order:
         fits = len(place) == len(kinds) and all(map(isinstance, place, kinds))
         if order != str(self) or not fits or "\0" in str(place):
             raise InputError(
-                "this cursor is not one of this list in this order",
-                hint="begin again without a cursor",
+                say("this cursor is not one of this list in this order"),
+                hint=say("begin again without a cursor"),
             )
         return tuple(place)
 
@@ -149,8 +152,10 @@ class Condition:
             )
         if value and is_secret(name):
             raise InputError(
-                f"{name} is a secret: no phone is found by its value",
-                hint=f"{name}= finds the phones that have none of their own",
+                say("%(name)s is a secret: no phone is found by its value", name=name),
+                hint=say(
+                    "%(name)s= finds the phones that have none of their own", name=name
+                ),
             )
         return cls(name, idx, value)
 
@@ -264,12 +269,18 @@ def like(column: Any, pattern: str, sqlite: bool) -> Any:
 def _check(pattern: str) -> None:
     if len(pattern) > MAX_PATTERN or pattern.count("*") > MAX_WILDCARDS:
         raise InputError(
-            f"a pattern has at most {MAX_PATTERN} characters and {MAX_WILDCARDS} *",
-            hint="ask for less, or give a list of MACs",
+            say(
+                "a pattern has at most %(max_pattern)s characters and "
+                "%(max_wildcards)s *",
+                max_pattern=MAX_PATTERN,
+                max_wildcards=MAX_WILDCARDS,
+            ),
+            hint=say("ask for less, or give a list of MACs"),
         )
     if not pattern.isprintable():
         raise InputError(
-            "a pattern with a control character", hint="leave it out, or write ?"
+            say("a pattern with a control character"),
+            hint=say("leave it out, or write ?"),
         )
 
 

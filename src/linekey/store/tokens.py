@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from linekey.errors import InputError
 from linekey.provisioning.device import hash_token, is_token
 from linekey.provisioning.difference import Difference
+from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.known_groups import known_groups, no_group
@@ -92,13 +93,18 @@ class ApiTokens:
         """
         if not _NAME.fullmatch(name):
             raise InputError(
-                f"not a token's name: {name!r}",
-                hint="up to 64 letters, digits, '.', '_', '@' and '-', such as pbx-1",
+                say("not a token's name: %(name)s", name=repr(name)),
+                hint=say(
+                    "up to 64 letters, digits, '.', '_', '@' and '-', such as pbx-1"
+                ),
             )
         if expires_at is not None and expires_at <= now:
             raise InputError(
-                f"a token that ends at {expires_at:%Y-%m-%d %H:%M} UTC opens nothing",
-                hint="give an end that is to come, such as 30d",
+                say(
+                    "a token that ends at %(expires_at)s UTC opens nothing",
+                    expires_at=f"{expires_at:%Y-%m-%d %H:%M}",
+                ),
+                hint=say("give an end that is to come, such as 30d"),
             )
         token = f"{_PREFIX}{secrets.token_urlsafe(24)}"
         mine = api_tokens.c.name == name
@@ -110,8 +116,11 @@ class ApiTokens:
             there = connection.execute(sa.select(api_tokens).where(mine)).first()
             if there is not None and not _read(there).problem(now):
                 raise InputError(
-                    f"there is a token {name!r} already",
-                    hint=f"choose another name, or first: linekey token revoke {name}",
+                    say("there is a token %(name)s already", name=repr(name)),
+                    hint=say(
+                        "choose another name, or first: linekey token revoke %(name)s",
+                        name=name,
+                    ),
                 )
             connection.execute(sa.delete(api_tokens).where(mine))
             connection.execute(
@@ -172,10 +181,10 @@ class ApiTokens:
                 names = connection.execute(sa.select(api_tokens.c.name)).scalars()
                 near = difflib.get_close_matches(name, list(names), n=1)
                 raise InputError(
-                    f"there is no token {name!r}",
-                    hint=f"did you mean {near[0]}?"
+                    say("there is no token %(name)s", name=repr(name)),
+                    hint=say("did you mean %(near)s?", near=near[0])
                     if near
-                    else "linekey token list shows those there are",
+                    else say("linekey token list shows those there are"),
                 )
             token = _read(row)
             if token.revoked_at is None:

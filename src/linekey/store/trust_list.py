@@ -8,7 +8,7 @@ from linekey.catalog.vendors import OperatorRule, TrustRule, vendor_rule
 from linekey.certs.path import prove
 from linekey.errors import InputError
 from linekey.provisioning.ca_rules import Prospect, prospect, rules_of
-from linekey.said import words_of
+from linekey.said import say, words_of
 from linekey.store.device_rows import parse_vendor
 from linekey.store.vendor_cas import VendorCa
 
@@ -83,21 +83,28 @@ def operator_rule(vendor: str | None, rule: str | None) -> OperatorRule | None:
         label = vendor.strip().lower()
         if not _LABEL.fullmatch(label):
             raise InputError(
-                f"not a vendor's name: {vendor!r}",
-                hint="use at most 32 letters, digits, dots and dashes; or leave out "
-                "--vendor: then the CA is for registered phones of any vendor",
+                say("not a vendor's name: %(vendor)s", vendor=repr(vendor)),
+                hint=say(
+                    "use at most 32 letters, digits, dots and dashes; or leave "
+                    "out --vendor: then the CA is for registered phones of any "
+                    "vendor"
+                ),
             )
         return OperatorRule(TrustRule(rule), label)
     try:
         name = parse_vendor(vendor)
     except InputError as error:
         raise InputError(
-            error.message, hint=f"{error.hint}; or, for your own CA, --rule cn-mac"
+            error.message,
+            hint=say("%(hint)s; or, for your own CA, --rule cn-mac", hint=error.hint),
         ) from None
     if vendor_rule(name) is None:
         raise InputError(
-            f"linekey does not know where {name} puts the MAC, so --vendor is not "
-            "enough",
-            hint="if you know it, add --rule cn-mac, st-mac or shared",
+            say(
+                "linekey does not know where %(name)s puts the MAC, so "
+                "--vendor is not enough",
+                name=name,
+            ),
+            hint=say("if you know it, add --rule cn-mac, st-mac or shared"),
         )
     return OperatorRule(TrustRule.VENDOR, name)

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection
 from linekey.errors import InputError
 from linekey.provisioning.device import hash_token
 from linekey.provisioning.difference import CHANGED, SECRET, Difference
+from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.known_groups import known_groups, no_group
@@ -96,7 +97,9 @@ def link_url(console: str, token: str) -> str:
 def parse_role(text: str) -> str:
     """Read a role. Raises InputError."""
     if text not in ROLES:
-        raise InputError(f"not a role: {text!r}", hint=choice_hint(text, ROLES))
+        raise InputError(
+            say("not a role: %(text)s", text=repr(text)), hint=choice_hint(text, ROLES)
+        )
     return text
 
 
@@ -104,12 +107,17 @@ def hash_password(name: str, password: str) -> str:
     """Hash a new password. Raises InputError for one that is too short or the name."""
     if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
         raise InputError(
-            f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters",
-            hint="some words that nobody would guess make a good one",
+            say(
+                "a password has %(least_password)s to %(most_password)s characters",
+                least_password=LEAST_PASSWORD,
+                most_password=MOST_PASSWORD,
+            ),
+            hint=say("some words that nobody would guess make a good one"),
         )
     if password.lower() == name.lower():
         raise InputError(
-            "the password is the user's name", hint="choose one nobody would guess"
+            say("the password is the user's name"),
+            hint=say("choose one nobody would guess"),
         )
     return _HASHER.hash(password)
 
@@ -150,8 +158,10 @@ class Users:
         that is not there, and a password that is none."""
         if not _NAME.fullmatch(name):
             raise InputError(
-                f"not a user's name: {name!r}",
-                hint="up to 64 letters, digits, '.', '_', '@' and '-', such as anna",
+                say("not a user's name: %(name)s", name=repr(name)),
+                hint=say(
+                    "up to 64 letters, digits, '.', '_', '@' and '-', such as anna"
+                ),
             )
         parse_role(role)
         hashed = None if password is None else hash_password(name, password)
@@ -162,9 +172,11 @@ class Users:
             there = connection.execute(sa.select(users).where(taken)).first()
             if there is not None and there.revoked_at is None:
                 raise InputError(
-                    f"there is a user {there.name!r} already",
-                    hint=f"choose another name, or first: linekey user revoke "
-                    f"{there.name}",
+                    say("there is a user %(name)s already", name=repr(there.name)),
+                    hint=say(
+                        "choose another name, or first: linekey user revoke %(name)s",
+                        name=there.name,
+                    ),
                 )
             if subject is not None:
                 _refuse_taken(connection, issuer, subject)
@@ -307,8 +319,8 @@ class Users:
         user = self.get(name)
         if user.revoked_at is not None:
             raise InputError(
-                f"the user {user.name!r} is revoked",
-                hint=f"linekey user add {user.name} makes it anew",
+                say("the user %(name)s is revoked", name=repr(user.name)),
+                hint=say("linekey user add %(name)s makes it anew", name=user.name),
             )
         token = secrets.token_urlsafe(24)
         with self._database.change_uncounted() as connection:
@@ -360,10 +372,10 @@ class Users:
     def _missing(self, name: str) -> InputError:
         near = difflib.get_close_matches(name, [user.name for user in self.all()], n=1)
         return InputError(
-            f"there is no user {name!r}",
-            hint=f"did you mean {near[0]}?"
+            say("there is no user %(name)s", name=repr(name)),
+            hint=say("did you mean %(near)s?", near=near[0])
             if near
-            else "linekey user list shows those there are",
+            else say("linekey user list shows those there are"),
         )
 
 
@@ -387,8 +399,12 @@ def _refuse_taken(
     row = connection.execute(sa.select(users.c.name).where(theirs)).first()
     if row is not None:
         raise InputError(
-            f"the subject {subject!r} is the user {row.name!r} already",
-            hint="one subject is one user",
+            say(
+                "the subject %(subject)s is the user %(name)s already",
+                subject=repr(subject),
+                name=repr(row.name),
+            ),
+            hint=say("one subject is one user"),
         )
 
 

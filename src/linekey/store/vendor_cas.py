@@ -34,6 +34,7 @@ from linekey.provisioning.ca_rules import (
 from linekey.provisioning.difference import Difference
 from linekey.provisioning.identity import generation_of
 from linekey.provisioning.pending import Policy
+from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
 from linekey.store.records import read_policy, read_rule
@@ -296,9 +297,13 @@ class VendorCas:
         digits = fingerprint.replace(":", "").replace(" ", "").lower()
         if len(digits) < 8 or set(digits) - set("0123456789abcdef"):
             raise InputError(
-                f"not a fingerprint: {fingerprint!r}",
-                hint="give at least its first eight hex digits, as linekey trust list "
-                "shows them",
+                say(
+                    "not a fingerprint: %(fingerprint)s", fingerprint=repr(fingerprint)
+                ),
+                hint=say(
+                    "give at least its first eight hex digits, as linekey "
+                    "trust list shows them"
+                ),
             )
         found = [
             ca
@@ -308,9 +313,17 @@ class VendorCas:
         ]
         if len(found) != 1:
             raise InputError(
-                f"{len(found) or 'no'} CA{'s' * (len(found) > 1)} with the fingerprint "
-                f"{fingerprint!r}",
-                hint="linekey trust list shows the CAs with their fingerprints",
+                say(
+                    "%(count)s CAs with the fingerprint %(fingerprint)s",
+                    count=len(found),
+                    fingerprint=repr(fingerprint),
+                )
+                if found
+                else say(
+                    "no CA with the fingerprint %(fingerprint)s",
+                    fingerprint=repr(fingerprint),
+                ),
+                hint=say("linekey trust list shows the CAs with their fingerprints"),
             )
         return found[0]
 

@@ -268,7 +268,7 @@ def test_a_selection_is_changed_whole_or_not_at_all(
     gone = Selection(macs=frozenset({Mac(f"{1:012X}"), MAC}))
     for wanted, how, expected, reason in (
         (Selection(), fails_late, None, "no"),
-        (Selection(), labelled("x"), 1199, "no longer 1199"),
+        (Selection(), labelled("x"), 1199, "no longer 1,199"),
         (gone, labelled("x"), None, "not registered: 000413AABBCC"),
     ):
         with pytest.raises(InputError, match=reason):

@@ -37,6 +37,7 @@ from linekey.console.api.problems import (
 )
 from linekey.console.api.records import record_routes
 from linekey.errors import Cause, InputError
+from linekey.said import say
 from linekey.settings import ApiSettings
 from linekey.store.tokens import ApiToken, ApiTokens
 from linekey.wire.asgi_edge import FAULT, Edge, Page, Trouble
@@ -144,14 +145,16 @@ async def _refuse_unknown(request: Request) -> None:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             raise ProblemError(
                 "parameter",
-                f"no parameter {name[:64]!r} here",
-                f"did you mean {near[0]}?"
+                say("no parameter %(name)s here", name=repr(name[:64])),
+                say("did you mean %(near)s?", near=near[0])
                 if near
-                else f"there are: {', '.join(known) or 'none'}",
+                else say("there are: %(listed)s", listed=", ".join(known) or "none"),
             )
         if len(request.query_params.getlist(name)) > 1:
             raise ProblemError(
-                "parameter", f"the parameter {name} is given twice", "give it once"
+                "parameter",
+                say("the parameter %(name)s is given twice", name=name),
+                say("give it once"),
             )
 
 

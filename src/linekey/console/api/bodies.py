@@ -35,6 +35,7 @@ from linekey.provisioning.document import (
     parse_slot,
 )
 from linekey.provisioning.shown import device_json
+from linekey.said import say
 from linekey.store.edit import STAY, DeviceEdit, without
 
 MAX_ENTRIES = 10_000
@@ -65,10 +66,10 @@ def check_all(said: bool, meant: bool) -> None:
     """Raise InputError unless all phones are meant just where somebody said so."""
     if meant is not said:
         raise InputError(
-            "all phones are meant, and nobody said so"
+            say("all phones are meant, and nobody said so")
             if meant
-            else 'both "all" and a selection are given',
-            hint='give "all": true alone, or what selects some',
+            else say('both "all" and a selection are given'),
+            hint=say('give "all": true alone, or what selects some'),
         )
 
 
@@ -101,8 +102,11 @@ class SettingBody(Body):
         there = next((s for s in before.settings if s.slot == slot), None)
         if there is None or not self.secret:
             raise InputError(
-                f"setting {slot_text(*slot)!r} has no value",
-                hint='give one; only "secret": true keeps one that is there',
+                say(
+                    "setting %(slot_text)s has no value",
+                    slot_text=repr(slot_text(*slot)),
+                ),
+                hint=say('give one; only "secret": true keeps one that is there'),
             )
         mark = there.mark if self.mark is None else self.mark
         return Setting(self.name, there.value, self.idx, self.perm, mark)
@@ -132,8 +136,11 @@ class KeyBody(Body):
             there = next((k for k in before.function_keys if k.slot == slot), None)
             if there is None:
                 raise InputError(
-                    f"function key {self.idx} has no value that could be kept",
-                    hint="give one",
+                    say(
+                        "function key %(idx)s has no value that could be kept",
+                        idx=self.idx,
+                    ),
+                    hint=say("give one"),
                 )
             value, mark = there.value, mark or there.mark
         elif self.secret and mark is None:
@@ -163,8 +170,11 @@ class CertificateBody(Body):
         found = [e for e in before.certificates if e.certificate.sha256 == wanted]
         if not found:
             raise InputError(
-                f"no certificate with the SHA-256 {self.sha256!r} is there",
-                hint="give it as pem",
+                say(
+                    "no certificate with the SHA-256 %(sha256)s is there",
+                    sha256=repr(self.sha256),
+                ),
+                hint=say("give it as pem"),
             )
         return tuple(found)
 
@@ -218,11 +228,21 @@ class LayerChange(Body):
         layer = without(layer, [parse_slot(name) for name in self.unset], of)
         for slot in self.unset_keys:
             if (slot.idx, slot.context) not in {k.slot for k in layer.function_keys}:
-                raise InputError(f"{of} has no function key {slot.idx}", hint="read it")
+                raise InputError(
+                    say("%(of)s has no function key %(idx)s", of=of, idx=slot.idx),
+                    hint=say("read it"),
+                )
             layer = layer.without_function_key(slot.idx, slot.context)
         for sha256 in self.remove_certificates:
             if sha256.lower() not in {e.certificate.sha256 for e in layer.certificates}:
-                raise InputError(f"{of} has no certificate {sha256!r}", hint="read it")
+                raise InputError(
+                    say(
+                        "%(of)s has no certificate %(sha256)s",
+                        of=of,
+                        sha256=repr(sha256),
+                    ),
+                    hint=say("read it"),
+                )
             layer = layer.without_certificate(sha256)
         return (
             layer.with_settings(*settings)
@@ -237,7 +257,9 @@ def _once(names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise InputError(f"{name} is there twice", hint="keep one")
+            raise InputError(
+                say("%(name)s is there twice", name=name), hint=say("keep one")
+            )
         seen.add(name)
 
 
@@ -315,13 +337,25 @@ class DeviceBody(Body):
                 given = Mac(given).digits if len(given) == 12 else given
             if given is not None and given != now[name]:
                 raise InputError(
-                    f"{name} is {now[name]!r} and cannot be {given!r} here",
-                    hint="leave it out; POST revoke, restore, token and digest change "
-                    "what is no setting",
+                    say(
+                        "%(name)s is %(now)s and cannot be %(given)s here",
+                        name=name,
+                        now=repr(now[name]),
+                        given=repr(given),
+                    ),
+                    hint=say(
+                        "leave it out; POST revoke, restore, token and digest "
+                        "change what is no setting"
+                    ),
                 )
         if self.version is not None and self.version != before.version:
             raise ProblemError(
-                "stale", f"the version is {before.version}, no longer {self.version}"
+                "stale",
+                say(
+                    "the version is %(version)s, no longer %(sent)s",
+                    version=before.version,
+                    sent=self.version,
+                ),
             )
         edit = DeviceEdit(
             vendor=self.vendor or before.vendor,

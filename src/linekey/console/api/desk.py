@@ -18,6 +18,7 @@ from linekey.console.asking import Asking
 from linekey.console.watch import Watch
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac, parse_mac
+from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.log_counts import HourCounts
 from linekey.trust.findings import Finding
@@ -181,14 +182,14 @@ def check_match(if_match: str | None, document: Any) -> None:
         given = [tag.strip() for tag in if_match.split(",")]
         if given == ["*"] or etag(document) in given:
             return
-        raise ProblemError("stale", "it was changed meanwhile, by somebody else")
-    raise ProblemError("stale", "it is not, or no longer, there")
+        raise ProblemError("stale", say("it was changed meanwhile, by somebody else"))
+    raise ProblemError("stale", say("it is not, or no longer, there"))
 
 
 def check_none_match(if_none_match: str | None, is_there: bool) -> None:
     """Raise ProblemError 412 where ``If-None-Match: *`` wants that nothing is there."""
     if is_there and if_none_match is not None and if_none_match.strip() == "*":
-        raise ProblemError("stale", "it is there already")
+        raise ProblemError("stale", say("it is there already"))
 
 
 def mac_of(text: str) -> Mac:

@@ -36,6 +36,7 @@ from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
 from linekey.provisioning.service import phone_file
 from linekey.provisioning.shown import device_json, merged_json
+from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.devices import Devices
 from linekey.store.edit import DeviceEdit
@@ -351,8 +352,9 @@ def device_routes(desk: Desk) -> APIRouter:
         address = mac_of(mac)
         if body.version is not None and groups_of(request) is not None:
             raise ProblemError(
-                "body", "version: it is not told to a token that is limited to groups",
-                "leave it out, and send If-Match",
+                "body",
+                say("version: it is not told to a token that is limited to groups"),
+                say("leave it out, and send If-Match"),
             )  # fmt: skip
 
         def put(database: Database) -> tuple[Device, bool]:
@@ -531,12 +533,18 @@ def _found(database: Database, mac: Mac) -> Device:
 def _missing(database: Database, mac: Mac) -> ProblemError:
     if database.within is None:
         return ProblemError(
-            "not_found", f"no device {mac} is registered", f"PUT /devices/{mac} adds it"
+            "not_found",
+            say("no device %(mac)s is registered", mac=mac),
+            say("PUT /devices/%(mac)s adds it", mac=mac),
         )
     return ProblemError(
         "not_found",
-        f"no device {mac} is registered in {', '.join(sorted(database.within))}",
-        "who may see all phones registers it, in one of these groups",
+        say(
+            "no device %(mac)s is registered in %(names)s",
+            mac=mac,
+            names=", ".join(sorted(database.within)),
+        ),
+        say("who may see all phones registers it, in one of these groups"),
     )
 
 

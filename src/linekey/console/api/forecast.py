@@ -15,6 +15,7 @@ from linekey.console.api.desk import Desk, JsonAnswer, WordsShown, groups_of, ma
 from linekey.console.api.problems import ProblemError
 from linekey.console.forecasting import ACTIVE, ahead_of, name_of
 from linekey.errors import InputError
+from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.groups import Groups
 from linekey.store.selection import Selection
@@ -155,7 +156,12 @@ def forecast_routes(desk: Desk) -> APIRouter:
         who = request.state.actor.who
         if under_way[who] >= MAX_UNDER_WAY:
             raise ProblemError(
-                "rate", f"{MAX_UNDER_WAY} forecasts of {who!r} are being made already",
+                "rate",
+                say(
+                    "%(count)s forecasts of %(who)s are being made already",
+                    count=MAX_UNDER_WAY,
+                    who=repr(who),
+                ),
                 Retry_After="5",
             )  # fmt: skip
         under_way[who] += 1
@@ -217,6 +223,7 @@ def _until(asked: datetime | None, now: datetime) -> datetime:
     until = asked if asked.tzinfo else asked.replace(tzinfo=now.tzinfo)
     if until <= now:
         raise InputError(
-            "until is not ahead", hint="give a date to come, such as 2027-01-31"
+            say("until is not ahead"),
+            hint=say("give a date to come, such as 2027-01-31"),
         )
     return until

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from linekey.console.api.problems import ProblemError
+from linekey.said import say
 from linekey.store.changes import Actor
 from linekey.store.token_scope import Scope
 from linekey.store.tokens import ApiToken
@@ -75,10 +76,15 @@ def check_allowed(
     if not scope.covers(need):
         raise ProblemError(
             "token.scope",
-            f"{who} has the scope {scope.value}, and this needs {need.value}",
+            say(
+                "%(who)s has the scope %(scope)s, and this needs %(need)s",
+                who=who,
+                scope=scope.value,
+                need=need.value,
+            ),
         )
     if groups is not None and not is_for_groups(method, path):
-        raise ProblemError("token.groups", f"{who} is limited to groups")
+        raise ProblemError("token.groups", say("%(who)s is limited to groups", who=who))
 
 
 class Rates:
@@ -158,7 +164,10 @@ class Guard:
             if wait := self._refused.take(address):
                 raise ProblemError(
                     "rate",
-                    f"too many calls from {address} without a good token",
+                    say(
+                        "too many calls from %(address)s without a good token",
+                        address=address,
+                    ),
                     Retry_After=str(wait),
                 )
             if token is not None:
@@ -172,8 +181,11 @@ class Guard:
         if wait := self._rates.take(token.name):
             raise ProblemError(
                 "rate",
-                f"too many calls with the token {token.name!r}",
-                "wait as long as Retry-After says, or raise api.requests_each_minute",
+                say("too many calls with the token %(name)s", name=repr(token.name)),
+                say(
+                    "wait as long as Retry-After says, or raise "
+                    "api.requests_each_minute"
+                ),
                 Retry_After=str(wait),
             )
         return token

@@ -24,6 +24,7 @@ from linekey.errors import InputError
 from linekey.provisioning.document import Layer
 from linekey.provisioning.pending import Policy
 from linekey.provisioning.shown import layer_json
+from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.groups import Groups
 from linekey.store.layers import Layers, Scope
@@ -207,8 +208,8 @@ def _scope(text: str) -> Scope:
     if scope.mac is not None:
         raise ProblemError(
             "not_found",
-            "a phone's own layer is part of its record",
-            f"see /devices/{scope.mac}",
+            say("a phone's own layer is part of its record"),
+            say("see /devices/%(mac)s", mac=scope.mac),
         )
     return scope
 
@@ -250,7 +251,9 @@ def ca_routes(desk: Desk) -> APIRouter:
         said, at = body.said(), desk.clock()
         bundle = parse_bundle(body.pem.encode())
         if not bundle.certificates:
-            raise InputError("no certificate found", hint="give the CA in PEM form")
+            raise InputError(
+                say("no certificate found"), hint=say("give the CA in PEM form")
+            )
         cas = [
             describe_ca(certificate, at, said) for certificate in bundle.certificates
         ]

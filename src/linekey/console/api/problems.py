@@ -4,15 +4,17 @@ Each has a ``code`` that never changes its meaning, the sentence of what is wron
 (``detail``) and its ``cure``, as on the command line. ``PROBLEMS`` is every code.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from linekey.catalog.known_settings import INSIST
+from linekey.catalog.known_settings import INSIST, PUBLIC
 from linekey.errors import Cause, LinekeyError
 from linekey.reasons import Row
+from linekey.said import swapped, words_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -103,10 +105,15 @@ class Problem(BaseModel):
     detail: str
     code: str
     cure: str
+    words: dict[str, dict[str, Any]] | None = None
+    """What these sentences were made of, by sentence, for another language."""
 
 
 class ProblemError(Exception):
     """Raised where a request ends without what it asked for."""
+
+    words: Mapping[str, Any] | None = None
+    """What the sentences were made of, where they came as JSON."""
 
     def __init__(self, code: str, detail: str, cure: str = "", **headers: str) -> None:
         super().__init__(detail)
@@ -116,8 +123,8 @@ class ProblemError(Exception):
     @classmethod
     def of(cls, error: LinekeyError, code: str = "input") -> "ProblemError":
         """An error of linekey's own in the words of the API."""
-        cure = error.hint.replace(INSIST, "?allow_unknown=true")
-        return cls(code, error.message, cure.replace("--public", '"mark": "public"'))
+        cure = swapped(error.hint, INSIST, "?allow_unknown=true")
+        return cls(code, error.message, swapped(cure, PUBLIC, '"mark": "public"'))
 
     def response(self) -> JSONResponse:
         """The answer."""
@@ -127,13 +134,15 @@ class ProblemError(Exception):
 def document(code: str, detail: str, cure: str = "") -> dict[str, Any]:
     """Return the JSON of a problem."""
     row = PROBLEMS[code]
-    return Problem(
+    made = Problem(
         title=HTTPStatus(row.status).phrase,
         status=row.status,
         detail=detail,
         code=code,
         cure=cure or row.cure,
-    ).model_dump()
+        words=words_of([detail, cure]) or None,
+    )
+    return made.model_dump(exclude_none=True)
 
 
 def problem(

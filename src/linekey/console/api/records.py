@@ -34,7 +34,7 @@ from linekey.console.api.desk import (
 from linekey.console.api.devices import Differs
 from linekey.console.api.problems import ProblemError
 from linekey.errors import LinekeyError, StorageError
-from linekey.said import words_of
+from linekey.said import say, words_of
 from linekey.store.changes import (
     ChangeLine,
     ChangeSearch,
@@ -279,8 +279,8 @@ def record_routes(desk: Desk) -> APIRouter:
         if not timedelta(0) <= end - begin <= MAX_HOURS * HOUR:
             raise ProblemError(
                 "parameter",
-                "since is after until, or too long before",
-                f"ask for {MAX_HOURS // 24} days at most",
+                say("since is after until, or too long before"),
+                say("ask for %(days)s days at most", days=MAX_HOURS // 24),
             )
 
         def find(database: Database) -> dict[str, Any]:
@@ -317,7 +317,8 @@ def record_routes(desk: Desk) -> APIRouter:
         nonlocal followers
         if followers >= MAX_FOLLOWERS:
             raise ProblemError(
-                "rate", f"{MAX_FOLLOWERS} calls wait for decisions already",
+                "rate",
+                say("%(count)s calls wait for decisions already", count=MAX_FOLLOWERS),
                 Retry_After="5",
             )  # fmt: skip
 
@@ -434,7 +435,9 @@ def _findings(ask: Callable[[], Sequence[Finding]]) -> list[dict[str, str]]:
 
 def _text(name: str, text: str) -> str:
     if "\0" in text:
-        raise ProblemError("parameter", f"{name} has a NUL in it", "leave it out")
+        raise ProblemError(
+            "parameter", say("%(name)s has a NUL in it", name=name), say("leave it out")
+        )
     return text
 
 
@@ -462,8 +465,8 @@ def _before(request: Request, cursor: str | None) -> int | Moment | None:
     ):
         raise ProblemError(
             "parameter",
-            "this cursor is not one of this list",
-            "begin again without a cursor",
+            say("this cursor is not one of this list"),
+            say("begin again without a cursor"),
         )
     numbers = [int(part) for part in parts]
     return numbers[0] if wanted == 1 else Moment(*numbers)
@@ -506,7 +509,9 @@ def _place(request: Request, database: Database, text: str) -> int:
             raise ValueError(text)
     except (ValueError, StorageError):
         raise ProblemError(
-            "parameter", "after is not a place to follow from", "begin without it"
+            "parameter",
+            say("after is not a place to follow from"),
+            say("begin without it"),
         ) from None
     return int(text)
 

@@ -8,7 +8,7 @@ with the database is a page that says so.
 import contextlib
 import logging
 import zoneinfo
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -129,7 +129,7 @@ class Console:
                 answer = _say(visit, error.status, error.why, "")
             except ProblemError as error:
                 status = PROBLEMS[error.code].status
-                answer = _say(visit, status, error.detail, error.cure)
+                answer = _say(visit, status, error.detail, error.cure, error.words)
             except InputError as error:
                 answer = _say(visit, 422, error.message, error.hint)
             if is_new:
@@ -202,13 +202,19 @@ class Console:
         return Page(bytes(answer.body), answer.headers["content-type"].encode())
 
 
-def _say(visit: Visit, status: int, message: str, cure: str) -> Response:
+def _say(
+    visit: Visit,
+    status: int,
+    message: str,
+    cure: str,
+    words: Mapping[str, Any] | None = None,
+) -> Response:
     title = visit.t("Not found") if status == 404 else visit.t("That did not work")
-    shown = visit.t(message)
-    # Errors of the store name values, and are English.
+    shown, how = (visit.language.in_words(text, words) for text in (message, cure))
+    # What a browser cannot send, and trouble of other programs, is told in English.
     foreign = visit.language.code != "en" and shown == message
     return visit.page(
-        "error.html", title, status, message=shown, cure=visit.t(cure), foreign=foreign
+        "error.html", title, status, message=shown, cure=how, foreign=foreign
     )
 
 

@@ -124,4 +124,6 @@ def _error(said: Said) -> ProblemError:
     assert said.headers["content-type"] == MEDIA_TYPE
     document = said.json
     assert document["code"] in PROBLEMS
-    return ProblemError(document["code"], document["detail"], document["cure"])
+    error = ProblemError(document["code"], document["detail"], document["cure"])
+    error.words = document.get("words", {})
+    return error

@@ -71,6 +71,11 @@ class Language:
         }
         return fill(self.t(made["text"]), values, self.number)
 
+    def in_words(self, text: str, words: Mapping[str, Any] | None = None) -> str:
+        """Say a sentence that ``linekey.said`` made, or one of the catalogue."""
+        told = self.tell(text, words)
+        return self.t(text) if told == text else told
+
     def number(self, value: float) -> str:
         """Write a number with its thousands apart."""
         return format_decimal(value, locale=self._locale)

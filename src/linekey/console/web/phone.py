@@ -59,7 +59,13 @@ async def _verdict(visit: Visit, phone: dict[str, Any]) -> dict[str, Any] | None
     try:
         said = await visit.api.call("POST", "/forecast", body=asked)
     except ProblemError as problem:
-        return {"problem": problem.detail, "cure": problem.cure}
+        tell = visit.language.in_words
+        return {
+            "problem": tell(problem.detail, problem.words),
+            "foreign": visit.language.code != "en"
+            and tell(problem.detail, problem.words) == problem.detail,
+            "cure": tell(problem.cure, problem.words),
+        }
     found = said.json
     tell_forecast(found, visit.language)
     return {"problem": "", **found}
