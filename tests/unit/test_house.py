@@ -56,6 +56,7 @@ TOPICS = {
     "cli/test_bounds": "every verb with a number or an address",
     "cli/test_lost_database": "every verb that looks into the database",
     "console/api/test_groups_tell_nothing": "a promise: property test",
+    "console/web/test_errors": "every page that says what did not work",
     "phone/test_model_table": "the vendor's table of models, row by row",
     "phone/uses/sip/test_torture": "RFC 4475, message by message",
     "provisioning/test_no_phone_gets_anothers_file": "a promise: property test",

@@ -9,7 +9,7 @@ def check_expected(found: int, expected: int) -> None:
     if found == expected:
         return
     raise InputError(
-        say("meanwhile it is one phone, no longer %(expected)s", expected=expected)
+        say("meanwhile it is 1 phone, no longer %(expected)s", expected=expected)
         if found == 1
         else say(
             "meanwhile it is %(found)s phones, no longer %(expected)s",

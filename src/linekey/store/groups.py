@@ -131,7 +131,7 @@ class Groups:
             ).scalar_one()
             if count and not ungroup:
                 raise InputError(
-                    say("one phone is in the group %(name)s", name=repr(name))
+                    say("1 phone is in the group %(name)s", name=repr(name))
                     if count == 1
                     else say(
                         "%(count)s phones are in the group %(name)s",

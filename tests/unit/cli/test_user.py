@@ -77,7 +77,7 @@ def test_a_user_of_an_identity_provider(tmp_path: Path) -> None:
     [
         (["add", "a b", "--role", "admin"], PASSWORD, "not a user's name"),
         (["add", "a", "--role", "viwer"], PASSWORD, "did you mean viewer?"),
-        (["add", "a", "--role", "admin"], "short\n", "12 to 1024"),
+        (["add", "a", "--role", "admin"], "short\n", "12 to 1,024"),
         (["add", "a", "--role", "admin"], "", "no value for"),
         (["add", "a", "--role", "admin", "--group", "acme"], PASSWORD, "no group"),
         (["role", "bem", "admin"], "", "did you mean ben?"),
