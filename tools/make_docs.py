@@ -52,6 +52,15 @@ def _manual() -> dict[str, str]:
 PAGES |= _manual()
 
 
+def _makers() -> dict[str, str]:
+    from tools.makers_pages import page_paths
+
+    return page_paths()
+
+
+PAGES |= _makers()
+
+
 def render(page: str) -> str:
     """Return what the page should hold."""
     module, function, *words = PAGES[page].split(":")

@@ -11,7 +11,7 @@ The rows lie in ``data/known_settings.tsv``, which says what its columns are.
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -249,17 +249,18 @@ PUBLIC: Final = "--public"
 def refuse_unknown(
     slots: Iterable[tuple[str, int | None]],
     marked: Collection[tuple[str, int | None]] = (),
+    why: Callable[[str, int | None], UnknownSetting | None] = why_unknown,
 ) -> None:
     """Raise InputError if any (name, idx) is not a known setting; all are told.
 
-    Those that the operator marks as secret or public are known by that word, unless a
-    known name is near: then it is a misspelling of that one until he insists.
+    ``why`` says what is odd about one, where other makers' settings count, too. Those
+    that the operator marks as secret or public are known by that word, unless a known
+    name is near: then it is a misspelling of that one until he insists.
     """
     unknown = [
         odd
         for name, idx in slots
-        if (odd := why_unknown(name, idx))
-        and ((name, idx) not in marked or odd.instead)
+        if (odd := why(name, idx)) and ((name, idx) not in marked or odd.instead)
     ]
     if not unknown:
         return

@@ -43,7 +43,15 @@ _LAST_WORDS = frozenset({"key", "keys", "privkey", "p12", "pkcs12", "pfx", "hash
 _PARTS = (
     *("password", "passwd", "passphrase", "passwort", "passcode", "kennwort"),
     *("secret", "geheim", "token", "credential", "apikey", "privatekey", "sessionid"),
-    *("userpass", "sippass", "authpass", "accesskey", "sharedkey", "community"),
+    *(
+        "aeskey",
+        "userpass",
+        "sippass",
+        "authpass",
+        "accesskey",
+        "sharedkey",
+        "community",
+    ),
     *("motdepasse", "contrase", "wachtwoord", "losungswort", "pincode"),
 )
 """Parts of a name, its separators left out, that do so."""
@@ -71,6 +79,15 @@ _STEMS = (
 """What is often misspelt: a word this like one of them counts as it."""
 _LIKE = 0.82  # "pasword" 0.93, "passwrod" 0.88, "sercet" 0.83; "sector" 0.67
 _KEYS_TO_PRESS = re.compile(r"(?:dkey|gui_?fkey|fkey|context_?key|line_?key|soft_?key)")
+_P_CODES = frozenset(
+    {
+        f"P{number}"
+        for number in (2, 34, 83, 196, 279, 281, 1359, 1361, 7903, 8024, 8472)
+    }
+    | {f"P{account}06" for account in range(4, 9)}
+)
+"""Settings of Grandstream's, which have numbers instead of names, that hold passwords
+or keys (PBX-FUSION, H)."""
 _SEPARATORS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -91,6 +108,8 @@ def looks_secret(name: str) -> bool:
     words = [word.lower().strip("0123456789") for word in _SEPARATORS.split(name)]
     words = [word for word in words if word]
     raw = {word.lower() for word in _SEPARATORS.split(name)}
+    if name.upper() in _P_CODES:
+        return True
     if not words:
         return False
     if not _WORDS.isdisjoint(words) or not _WORDS.isdisjoint(raw):

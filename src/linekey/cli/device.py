@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
 from linekey.cli.device_exported import say_who_still_lets_in
 from linekey.cli.device_passwords import rotate_passwords
@@ -32,9 +31,15 @@ from linekey.cli.device_selection import (
     selection_of,
     which,
 )
+from linekey.cli.device_settings import (
+    AccountOption,
+    SecretOption,
+    SetOption,
+    maker_named,
+    settings_given,
+)
 from linekey.cli.device_show import MacArgument, show, state_text
 from linekey.cli.device_tables import export, import_
-from linekey.cli.layer_text import note_shell_history, secret_setting
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import (
     AllowUnknownOption,
@@ -60,7 +65,7 @@ from linekey.mac import Mac, parse_mac
 
 with on_use():
     from linekey.provisioning.device import REALM, Device, DigestCredential
-    from linekey.provisioning.document import Setting, parse_setting, parse_slot
+    from linekey.provisioning.document import Setting, parse_slot
     from linekey.provisioning.shown import device_json
     from linekey.store.devices import Devices
     from linekey.store.edit import DeviceEdit, without
@@ -76,6 +81,9 @@ app = make_app(
 
         linekey device add 00:04:13:AA:BB:CC --model D785 --set 'user_name[1]=4711' \\
             --secret 'user_pass[1]'
+
+        linekey device add 00:15:65:AA:BB:CC --model T46U \\
+            --account user=4711,password,registrar=pbx.example.com,transport=tls
 
     To set something for all phones, or for all phones of a model, use `linekey layer`.
     """
@@ -93,7 +101,10 @@ FirmwareOption = Annotated[
 ]
 VendorOption = Annotated[
     str | None,
-    typer.Option(metavar="VENDOR", help="The phone's vendor. Default: snom."),
+    typer.Option(
+        metavar="VENDOR",
+        help="The phone's vendor. Default: its model's maker; else snom.",
+    ),
 ]
 LabelOption = Annotated[
     str | None, typer.Option(help="Your own note, such as a room or a person.")
@@ -101,24 +112,6 @@ LabelOption = Annotated[
 GroupOption = Annotated[
     str | None,
     typer.Option(metavar="GROUP", help="The group it is in; see `linekey group`."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Set a phone setting, or one of an account: NAME[IDX]=VALUE. May be "
-        "repeated. Use --secret for passwords: the shell's history keeps this.",
-    ),
-]
-SecretOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--secret",
-        metavar="NAME",
-        help="Set this phone setting, or NAME[IDX], to a value that is typed without "
-        "echo, or read as one line from a pipe. May be repeated.",
-    ),
 ]
 GenerationOption = Annotated[
     list[Generation] | None,
@@ -157,6 +150,7 @@ def add(
     vendor: VendorOption = None,
     label: LabelOption = None,
     group: GroupOption = None,
+    account: AccountOption = None,
     set_: SetOption = None,
     secret: SecretOption = None,
     generation: GenerationOption = None,
@@ -171,14 +165,16 @@ def add(
     Give its model: it decides which built-in certificates are accepted, and whether the
     phone may use an old TLS version.
     """
-    address, settings, credential = (
-        parse_mac(mac),
-        _settings(set_, secret, allow_unknown),
-        _credential(digest),
-    )
+    address = parse_mac(mac)
+    settings = settings_given(
+        set_, secret, account, allow_unknown=allow_unknown,
+        maker=maker_named(vendor, model),
+    )  # fmt: skip
+    credential = _credential(digest)
     with opened(state, create=True) as database:
         device = _changed(
             Device(address, VendorCas(database).usual_vendor()),
+            new_phone=True,
             vendor=vendor,
             model=model,
             firmware=firmware,
@@ -320,6 +316,7 @@ def set_device(
             help="The new group of a selection's phones; '' takes them out of theirs.",
         ),
     ] = None,
+    account: AccountOption = None,
     set_: SetOption = None,
     secret: SecretOption = None,
     unset: Annotated[
@@ -365,7 +362,10 @@ def set_device(
         file=file,
         every=every,
     )
-    settings = _settings(set_, secret, allow_unknown)
+    settings = settings_given(
+        set_, secret, account, allow_unknown=allow_unknown,
+        maker=maker_named(vendor, None),
+    )  # fmt: skip
     slots = [parse_slot(name) for name in unset or ()]
     credential = _credential(digest)
 
@@ -523,6 +523,7 @@ def _changed(
     settings: Sequence[Setting],
     generation: list[Generation] | None,
     digest: DigestCredential | None,
+    new_phone: bool = False,
 ) -> Device:
     edit = DeviceEdit.given(
         vendor=vendor,
@@ -534,20 +535,7 @@ def _changed(
         digest=digest,
         settings=tuple(settings),
     )
-    return edit.apply(device)
-
-
-def _settings(
-    assignments: list[str] | None, secrets: list[str] | None, allow_unknown: bool
-) -> list[Setting]:
-    settings = [parse_setting(text) for text in assignments or ()]
-    if not allow_unknown:
-        named = [parse_slot(text) for text in secrets or ()]
-        refuse_unknown([*(s.slot for s in settings), *named], named)
-    for setting in settings:
-        if setting.secret:
-            note_shell_history(setting)
-    return settings + [secret_setting(text) for text in secrets or ()]
+    return edit.apply(device, new_phone=new_phone)
 
 
 def _credential(username: str | None) -> DigestCredential | None:

@@ -36,7 +36,7 @@ from linekey.store.csv_cells import write_cell
 with on_use():
     from linekey.provisioning.device import Device
     from linekey.store.devices import Done
-    from linekey.store.passwords import PASSWORD, with_new_passwords
+    from linekey.store.passwords import PASSWORD, USERS, with_new_passwords
 
 _HEADER = ("mac", "label", "idx", "user_name")
 
@@ -123,9 +123,11 @@ def _rows(before: Device, after: Device) -> Iterator[tuple[str, ...]]:
     if before == after:
         return
     old = {s.slot: s.value for s in before.layer.settings}
-    names = {s.idx: s.value for s in after.layer.settings if s.name == "user_name"}
+    names = {s.idx: s.value for s in after.layer.settings if s.name in USERS}
+    told: set[int | None] = set()
     for setting in after.layer.settings:
-        if setting.value != old.get(setting.slot):
+        if setting.value != old.get(setting.slot) and setting.idx not in told:
+            told.add(setting.idx)
             idx = "" if setting.idx is None else str(setting.idx)
             name = names.get(setting.idx, "")
             yield after.mac.digits, after.label, idx, name, setting.value

@@ -13,7 +13,7 @@ from linekey.mac import parse_mac
 with on_use():
     from linekey.provisioning.shown import device_json
     from linekey.store.devices import Devices
-    from linekey.store.passwords import PASSWORD
+    from linekey.store.passwords import PASSWORDS
     from linekey.store.replace import replace_phone
 
 
@@ -54,7 +54,7 @@ def replace_(
     say(f"{said}, {printable(device.label)!r}" if device.label else said)
     if had_digest:
         note(f"next: linekey device set {after} --digest USER, as {before} had one")
-    if any(s.name == PASSWORD for s in device.layer.settings):
+    if any(s.name in PASSWORDS for s in device.layer.settings):
         note(
             f"{before} still knows the SIP passwords; if it is not in your hands: "
             f"linekey device rotate-passwords {after}"

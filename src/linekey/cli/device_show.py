@@ -11,7 +11,7 @@ import typer
 from linekey.cli.layer_text import layer_lines
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, opened, printable
-from linekey.cli.output import emit_json, say
+from linekey.cli.output import emit_json, say, warn
 from linekey.cli.serve import load_settings
 from linekey.endpoint import bracketed, host_port
 from linekey.errors import InputError
@@ -20,6 +20,8 @@ from linekey.mac import parse_mac
 with on_use():
     from linekey.provisioning.device import Device
     from linekey.provisioning.document import merge
+    from linekey.provisioning.format import refuse_unwritten
+    from linekey.provisioning.other_makers import as_the_phone_reads
     from linekey.provisioning.service import phone_file
     from linekey.provisioning.shown import (
         device_json,
@@ -53,7 +55,8 @@ def show(
         bool,
         typer.Option(
             "--xml",
-            help="Print the file that the phone gets, with stars for its secrets.",
+            help="Print the file that the phone gets, in its maker's format, with "
+            "stars for its secrets.",
         ),
     ] = False,
     state: StateOption = None,
@@ -71,15 +74,19 @@ def show(
         device = Devices(database).get(parsed)
         seen = sightings_of(database, [device.mac]).get(device.mac)
         layers = Layers(database).of(device) if merged else []
+        layers = as_the_phone_reads(layers, device.vendor)
         shared = Layers(database).shared(device) if xml else None
         settings = load_settings(database.state, {}) if xml else None
     if settings is not None and shared is not None:
+        refuse_unwritten(device)
         name = settings.names[0] if settings.names else "localhost"
         proxy = settings.proxy
         port = proxy.public_port if proxy.behind_proxy else settings.port
         address = bracketed(name) if port == 443 else host_port(name, port)
         file = phone_file(device, shared, f"https://{address}", starred=True)
         sys.stdout.write(file.body.decode())
+        for skipped in file.skipped:
+            warn(f"left out: {skipped}", "correct the setting, or take it out")
         return
     if json:
         extra = {"merged": merged_json(layers)} if merged else {}

@@ -7,9 +7,11 @@ from linekey.errors import InputError
 from linekey.export.accounts import NAMES, Account, accounts_of
 from linekey.export.phone_book import entries_of, ldif
 from linekey.mac import Mac
+from linekey.makers.all import maker_of
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, merge
 from linekey.provisioning.group import parse_group
+from linekey.provisioning.other_makers import any_in_snoms_words, is_snoms_alone
 from linekey.store.database import Database
 from linekey.store.groups import Groups
 from linekey.store.layers import Layers
@@ -67,16 +69,39 @@ def _phone_book(
 def _phones(
     database: Database, devices: Sequence[Device]
 ) -> Iterator[tuple[Mac, str, dict[tuple[str, int | None], str]]]:
-    """The active phones' accounts: of each group and model what is shared, once."""
+    """The active phones' accounts, whoever made the phone: shared layers read once."""
     layers = Layers(database)
-    shared: dict[tuple[Any, ...], dict[tuple[str, int | None], str]] = {}
+    shared: dict[tuple[Any, ...], _Shared] = {}
     for device in devices:
         if device.state != "active":
             continue
         kind = device.group, device.model
         if kind not in shared:
-            shared[kind] = _lines(merge(*layers.shared(device).all))
-        yield device.mac, device.label, shared[kind] | _lines(device.layer)
+            found = layers.shared(device)
+            shared[kind] = _Shared(
+                (found.fleet, found.of_group), found.model, _lines(merge(*found.all)),
+                is_snoms_alone(found.all),
+            )  # fmt: skip
+        below = shared[kind]
+        maker = maker_of(device.vendor)
+        snoms = below.of_snom and (maker is None or maker.snom_like)
+        if snoms and is_snoms_alone([device.layer]):
+            yield device.mac, device.label, below.lines | _lines(device.layer)
+            continue
+        whole = any_in_snoms_words(
+            below.layers, below.model, device.layer, device.vendor
+        )
+        yield device.mac, device.label, _lines(whole)
+
+
+class _Shared(NamedTuple):
+    """What a group's phones of one model share, read once."""
+
+    layers: tuple[Layer, Layer]
+    model: Layer
+    lines: dict[tuple[str, int | None], str]
+    of_snom: bool
+    """Whether it says nothing in neutral terms, or in another maker's."""
 
 
 def _lines(layer: Layer) -> dict[tuple[str, int | None], str]:

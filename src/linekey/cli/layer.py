@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.secrecy import is_secret_value
 from linekey.cli.layer_keys import rotate_key_
 from linekey.cli.layer_text import (
@@ -31,6 +30,7 @@ from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
 
 with on_use():
+    from linekey.makers.known import refuse_unknown
     from linekey.provisioning.difference import slot_text
     from linekey.provisioning.document import (
         CertificateEntry,
@@ -170,9 +170,12 @@ def set_(
 
         linekey layer set model:D785 language=Deutsch --perm R
 
-    A name that is not a known setting of a Snom phone is refused, and the nearest known
-    name is suggested: a phone ignores unknown settings without a message. If no known
-    name is near, say with `--secret` or `--public` whether the value is secret.
+    A name that is not a known setting is refused, and the nearest known name is
+    suggested: a phone ignores unknown settings without a message. If no known name is
+    near, say with `--secret` or `--public` whether the value is secret. Another maker's
+    settings have the maker before them, such as yealink:account.1.label=Hall, but for
+    the layer of a model or a phone of that maker; any.language=de is for phones of
+    every maker.
 
     Any phone of a model may fetch the files for all phones or for its model; they hold
     its group's settings, too. These files contain no secrets and no unknown settings;
@@ -183,7 +186,8 @@ def set_(
     publics = [parse_slot(text) for text in public or ()]
     if not allow_unknown:
         marked = {*secrets, *publics}
-        refuse_unknown([*(s.slot for s in new), *secrets], marked)
+        slots = [*(s.slot for s in new), *secrets]
+        refuse_unknown(slots, marked, Scope.parse(layer).maker)
     if both := set(secrets) & set(publics):
         name = slot_text(*both.pop())
         raise InputError(

@@ -4,12 +4,12 @@ Rule: a secret is shown as "(set)", in JSON as ``"secret": true`` without its va
 setting that no phone is known to have is kept, and marked as unknown.
 """
 
-from linekey.catalog.known_settings import why_unknown
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import printable, read_secret
 from linekey.cli.output import note
 
 with on_use():
+    from linekey.makers.known import why_unknown
     from linekey.provisioning.difference import slot_text
     from linekey.provisioning.document import Layer, Mark, Setting, parse_slot
 

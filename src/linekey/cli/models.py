@@ -31,6 +31,7 @@ with on_use():
         profile_document,
     )
     from linekey.catalog.profile import Profile, newest_firmware, profile
+    from linekey.makers.all import models_of, other_model_json
 
 app = make_verb()
 
@@ -50,6 +51,13 @@ def models(
         metavar="V",
         help="Firmware version. Default: the newest that linekey has data for.",
     ),
+    maker: str = typer.Option(
+        "",
+        "--maker",
+        metavar="MAKER",
+        help="List the models of this maker: snom, yealink, poly, grandstream or "
+        "gigaset.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Show what a phone model with a firmware supports in TLS.
@@ -57,7 +65,14 @@ def models(
     For each fact it shows the source, and how certain it is. For example:
     `linekey models D785 --firmware 10.1.33.33`.
     """
-    if model:
+    if maker and (model or firmware):
+        raise InputError(
+            "--maker lists models; it goes with no model and no firmware",
+            hint=f"linekey models --maker {maker}, or linekey models {model or 'T46U'}",
+        )
+    if maker and maker.lower() != "snom":
+        _show_maker(maker, as_json=as_json)
+    elif model:
         _show_one(find_model(model), firmware, as_json=as_json)
     elif firmware:
         raise InputError(
@@ -93,6 +108,38 @@ def _show_all(*, as_json: bool) -> None:
     console.print(table)
     console.print(_legend())
     console.print("Details: linekey models D785 --firmware 10.1.33.33", style="dim")
+    console.print("Other makers' phones: linekey models --maker yealink", style="dim")
+
+
+def _show_maker(maker: str, *, as_json: bool) -> None:
+    found = models_of(maker)
+    if as_json:
+        emit_json({"models": [other_model_json(model) for model in found]})
+        return
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1), pad_edge=False
+    )
+    for column in ("model", "User-Agent", "accounts", "keys", "source"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("sure", justify="center")
+    for model in found:
+        said = other_model_json(model)
+        table.add_row(
+            Text(model.name, style="bold"),
+            model.user_agent_name,
+            *("" if said[key] is None else str(said[key]) for key in _COUNTS),
+            model.source,
+            _grade(model.confidence),
+        )
+    console.print(table)
+    console.print(_legend())
+    console.print(
+        "An empty cell: no source tells it. What they can do in TLS is unknown.",
+        style="dim",
+    )
+
+
+_COUNTS = ("accounts", "keys")
 
 
 def _show_one(model: Model, firmware: str, *, as_json: bool) -> None:

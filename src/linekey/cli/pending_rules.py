@@ -31,7 +31,7 @@ with on_use():
     from linekey.provisioning.shown import rule_json
     from linekey.store.adoption import AdoptionRules
     from linekey.store.database import Database
-    from linekey.store.device_rows import parse_model, parse_vendor
+    from linekey.store.device_rows import parse_model, parse_vendor, vendor_of_model
     from linekey.store.pending import Pending
 
 
@@ -209,7 +209,7 @@ def _rule(
 
     maker = parse_vendor(vendor) if vendor else ""
     if model and not maker:
-        maker = VendorCas(database).usual_vendor()
+        maker = vendor_of_model(model, VendorCas(database).usual_vendor())
     return AdoptionRule(
         name,
         ranges,

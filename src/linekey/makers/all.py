@@ -1,6 +1,6 @@
 """Every maker whose files linekey writes and reads, and every model of theirs."""
 
-from typing import Final
+from typing import Any, Final
 
 from linekey.catalog.models import MODELS as SNOM_MODELS
 from linekey.catalog.models import Model
@@ -13,6 +13,7 @@ from linekey.makers.models import PhoneModel, by_spelling, near, spelling
 from linekey.makers.poly.maker import MAKER as POLY
 from linekey.makers.snom.maker import MAKER as SNOM
 from linekey.makers.yealink.maker import MAKER as YEALINK
+from linekey.said import say
 
 MAKERS: Final[dict[str, Maker]] = {
     maker.id: maker for maker in (SNOM, YEALINK, POLY, GRANDSTREAM, GIGASET)
@@ -58,8 +59,29 @@ def find_phone(text: str) -> Model | PhoneModel:
         names = near(text, _BY_SPELLING)
         if not names:
             raise
-        hint = f"near it: {', '.join(names)}; `linekey models` lists all"
+        hint = say(
+            "near it: %(names)s; `linekey models` lists all", names=", ".join(names)
+        )
         raise InputError(error.message, hint=hint) from None
+
+
+def other_model_json(model: Model | PhoneModel) -> dict[str, Any]:
+    """What is known of another maker's model whatever its firmware, as JSON values."""
+    if isinstance(model, Model):
+        raise TypeError(f"{model.name} is a Snom: catalog.describe has it")
+    return {
+        "model": model.name,
+        "maker": model.maker,
+        "title": model.title,
+        "user_agent_name": model.user_agent_name,
+        "aliases": list(model.aliases),
+        "file_numbers": list(model.file_numbers),
+        "accounts": model.accounts,
+        "keys": model.keys,
+        "source": model.source,
+        "confidence": model.confidence,
+        "readings": list(model.readings),
+    }
 
 
 def models_of(maker: str) -> tuple[Model | PhoneModel, ...]:

@@ -15,8 +15,9 @@ from typing import Final
 
 from linekey.catalog.evidence import Confidence
 from linekey.makers.grammar import Grammar, Line
-from linekey.makers.mapping import Field, Map
+from linekey.makers.mapping import Field, Map, name_at
 from linekey.makers.models import PhoneModel
+from linekey.makers.terms import problem_of
 
 
 class FileKind(StrEnum):
@@ -161,6 +162,8 @@ class Maker:
     """The same, backwards: terms, and the lines that are left."""
     translate: Callable[[Line], Line] = lambda line: line
     """A setting as the operator wrote it, in the form that is written."""
+    repeated: frozenset[str] = frozenset()
+    """Names that may stand several times, each adding to the others."""
     snom_like: bool = False
     """Whether it reads Snom's own files and settings."""
 
@@ -168,6 +171,10 @@ class Maker:
     def grammar(self) -> Grammar:
         """What linekey writes."""
         return self.grammars[0]
+
+    def kind_of(self, pattern: str) -> FileKind | None:
+        """What a name is that its phones ask for; None: they ask for no such."""
+        return next((f.kind for f in self.files if f.pattern == pattern), None)
 
     @cached_property
     def _known(self) -> tuple[tuple[re.Pattern[str], KnownRow], ...]:
@@ -189,9 +196,16 @@ class Maker:
 
     def lines_of(self, terms: Sequence[Line]) -> tuple[list[Line], list[str]]:
         """Write neutral terms as this maker's lines, and what it cannot say."""
-        lines, notes, rest = self.own(terms)
+        good: list[Line] = []
+        odd: list[str] = []
+        for term in terms:
+            if problem := problem_of(term.name, term.idx, term.value):
+                odd.append(f"{name_at(term)}: {problem}")
+            else:
+                good.append(term)
+        lines, notes, rest = self.own(good)
         more, further = self.map.lines_of(rest)
-        return more + lines, further + notes
+        return more + lines, odd + further + notes
 
     def terms_of(self, lines: Iterable[Line]) -> tuple[list[Line], list[Line]]:
         """Read this maker's lines as neutral terms; and the lines that are none."""

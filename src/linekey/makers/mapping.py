@@ -105,15 +105,14 @@ class Map:
     def lines_of(self, terms: Iterable[Line]) -> tuple[list[Line], list[str]]:
         """Write terms as the maker's lines; and a note for each that it cannot say.
 
+        The terms are such as ``terms.problem_of`` finds nothing wrong with.
+
         Lines of one name come once, the last value winning, in the order of the terms.
         """
         lines: dict[str, Line] = {}
         notes: list[str] = []
         for term in terms:
-            shown = term.name if term.idx is None else f"{term.name}[{term.idx}]"
-            if problem := problem_of(term.name, term.idx, term.value):
-                notes.append(f"{shown}: {problem}")
-                continue
+            shown = name_at(term)
             field = self.field_of(term.name, term.idx)
             if field is None:
                 notes.append(f"{shown}: these phones have no setting known for it")
@@ -122,7 +121,7 @@ class Map:
             if note:
                 notes.append(f"{shown}: {note}")
             for line in found:
-                lines[line.name] = line
+                lines[name_at(line)] = line
         return list(lines.values()), notes
 
     def terms_of(self, lines: Iterable[Line]) -> tuple[list[Line], list[Line]]:
@@ -131,7 +130,7 @@ class Map:
         fields: dict[tuple[str, int | None], Field] = {}
         rest: list[Line] = []
         for line in lines:
-            hit = self._find(line.name)
+            hit = self._find(name_at(line))
             if hit is None:
                 if (_bare(line.name), line.value) not in self._beside:
                     rest.append(line)
@@ -145,7 +144,7 @@ class Map:
             if value is None or problem_of(name, idx, value):
                 field = fields[name, idx]
                 rest += [
-                    Line(_named(field.names[which], idx), text)
+                    line_at(_named(field.names[which], idx), text)
                     for which, text in values.items()
                 ]
             elif value or name in _MAY_BE_EMPTY:
@@ -165,6 +164,19 @@ class Map:
 _MAY_BE_EMPTY: Final = frozenset({"any.key.label", "any.key.value"})
 
 
+def line_at(name: str, value: str) -> Line:
+    """A line by its name, in which an idx may stand: ``user_name[1]``."""
+    if name.endswith("]"):
+        bare, _, idx = name[:-1].partition("[")
+        return Line(bare, value, int(idx))
+    return Line(name, value)
+
+
+def name_at(line: Line) -> str:
+    """A line's name with its idx."""
+    return line.name if line.idx is None else f"{line.name}[{line.idx}]"
+
+
 def _named(template: str, idx: int | None) -> str:
     return template.replace("{n}", "" if idx is None else str(idx))
 
@@ -176,28 +188,28 @@ def _bare(name: str) -> str:
 
 def _written(field: Field, term: Line) -> tuple[list[Line], str]:
     names = [_named(name, term.idx) for name in field.names]
-    beside = [Line(_named(n, term.idx), v) for n, v in field.with_it]
+    beside = [line_at(_named(n, term.idx), v) for n, v in field.with_it]
     value = term.value
     if value == "":
-        return [Line(name, "") for name in names], ""
+        return [line_at(name, "") for name in names], ""
     if field.how is How.HOST_PORT:
         host, port = parse_host_port(value, 0)
-        pair = [Line(names[0], host)]
+        pair = [line_at(names[0], host)]
         if port:
-            pair.append(Line(names[1], str(port)))
+            pair.append(line_at(names[1], str(port)))
         return pair + beside, ""
     if field.how is How.SCHEME_PATH:
         scheme, _, path = value.partition("://")
         number = _theirs(field, scheme.lower())
         if number is None:
             return [], f"{scheme[:12]!r} is no scheme of these phones"
-        return [Line(names[0], number), Line(names[1], path), *beside], ""
+        return [line_at(names[0], number), line_at(names[1], path), *beside], ""
     if field.values:
         theirs = _theirs(field, value)
         if theirs is None:
             said = ", ".join(ours for ours, _ in field.values[:12])
             return [], f"these phones know {said}; no other value is known for them"
-        return [Line(names[0], theirs), *beside], ""
+        return [line_at(names[0], theirs), *beside], ""
     note = ""
     if field.unit != 1 or field.offset or field.least:
         number_ = int(value) // field.unit + field.offset
@@ -207,7 +219,7 @@ def _written(field: Field, term: Line) -> tuple[list[Line], str]:
             number_ = field.least
             note = f"the least that these phones know is {field.least * field.unit}"
         value = str(number_)
-    return [Line(names[0], field.form.replace("{}", value)), *beside], note
+    return [line_at(names[0], field.form.replace("{}", value)), *beside], note
 
 
 def _theirs(field: Field, ours: str) -> str | None:
@@ -247,4 +259,4 @@ def _read(field: Field, values: dict[int, str]) -> str | None:
 def unsaid(fields: Sequence[Field]) -> list[str]:
     """Terms for which there is no row, in the vocabulary's order."""
     said = {field.term for field in fields}
-    return [name for name in TERMS if name not in said and name != "any.trust.min_tls"]
+    return [n for n in TERMS if n not in said and not n.startswith("any.trust.")]

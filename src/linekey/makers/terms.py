@@ -5,8 +5,10 @@ sealed, listed and put on record as any other setting. ``N`` of an account and `
 a key are the setting's idx and count from 1. A maker's folder says how each term is
 written for its phones (``mapping``); what it cannot say is named, never guessed.
 
-Trust is no term, save for the lowest TLS version: what is rendered always verifies the
-server's chain and its name, and carries the CAs that the layers hold.
+Trust is no term: what is rendered always verifies the server's chain and its name, and
+carries the CAs that the layers hold. ``any.trust.min_tls`` is the lowest TLS version,
+and ``any.trust.except`` names the settings of the maker's that may weaken this, for one
+phone.
 """
 
 import re
@@ -14,11 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from linekey.digits import digits_of
 from linekey.endpoint import parse_host_port
 from linekey.errors import InputError
+from linekey.said import say
 
 PREFIX: Final = "any."
 
@@ -70,14 +73,15 @@ class Term:
         return self.name.rpartition(".")[2]
 
 
-def _account(name: str, meaning: str, **more: object) -> Term:
-    return Term(f"any.account.{name}", meaning, Per.ACCOUNT, **more)  # type: ignore[arg-type]
+def _account(name: str, meaning: str, **more: Any) -> Term:
+    return Term(f"any.account.{name}", meaning, Per.ACCOUNT, **more)
 
 
-def _key(name: str, meaning: str, **more: object) -> Term:
-    return Term(f"any.key.{name}", meaning, Per.KEY, **more)  # type: ignore[arg-type]
+def _key(name: str, meaning: str, **more: Any) -> Term:
+    return Term(f"any.key.{name}", meaning, Per.KEY, **more)
 
 
+EXCEPT: Final = "any.trust.except"
 TRANSPORTS: Final = ("udp", "tcp", "tls")
 SRTP: Final = ("off", "optional", "required")
 KEY_TYPES: Final = ("none", "line", "speed", "blf", "url")
@@ -116,6 +120,8 @@ _ROWS: Final = (
     Term("any.language", "language of the display, such as de", form=Form.LANGUAGE),
     Term("any.admin.password", "password of the phone's administrator", secret=True),
     Term("any.trust.min_tls", "lowest TLS version", values=TLS_VERSIONS),
+    Term(EXCEPT, "settings of the maker's, with commas between them, that may weaken"
+         " the phone's verification; counts in a phone's own layer only"),
 )  # fmt: skip
 
 TERMS: Final[Mapping[str, Term]] = MappingProxyType({t.name: t for t in _ROWS})
@@ -143,43 +149,70 @@ def problem_of(name: str, idx: int | None, value: str | None = None) -> str:
     """
     term = TERMS.get(name)
     if term is None:
-        return f"{name[:60]!r} is no term of the neutral vocabulary"
+        return say(
+            "%(name)s is no term of the neutral vocabulary", name=repr(name[:60])
+        )
     if term.per is Per.PHONE:
         if idx is not None:
-            return f"{name!r} is a setting of the whole phone and has no idx"
+            return say(
+                "%(name)s is a setting of the whole phone and has no idx",
+                name=repr(name),
+            )
     elif idx is None:
-        return (
-            f"{name!r} belongs to one {term.per} and needs its number: {term.written}"
-        )
+        written = term.written
+        if term.per is Per.KEY:
+            return say(
+                "%(name)s belongs to a key and needs its number: %(written)s",
+                name=repr(name), written=written,
+            )  # fmt: skip
+        return say(
+            "%(name)s belongs to an account and needs its number: %(written)s",
+            name=repr(name), written=written,
+        )  # fmt: skip
     else:
         most = MOST_ACCOUNTS if term.per is Per.ACCOUNT else MOST_KEYS
         if not 1 <= idx <= most:
-            return f"{name!r} has no idx {idx}: {term.per}s count from 1 to {most}"
+            return say(
+                "%(name)s has no idx %(idx)s: it is 1 to %(most)s",
+                name=repr(name), idx=idx, most=most,
+            )  # fmt: skip
     return "" if value is None or value == "" else _odd_value(term, value)
 
 
 def _odd_value(term: Term, value: str) -> str:
     what = term.written
+    if not value.strip("*"):
+        return ""  # stars stand for a value that is not shown
     if term.values and value not in term.values:
-        return f"{what} is one of {', '.join(term.values)}"
+        return say(
+            "%(name)s is one of %(values)s", name=what, values=", ".join(term.values)
+        )
     match term.form:
         case Form.SECONDS | Form.NUMBER:
             number = digits_of(value, 10**9)
             if number is None or number < 1:
-                return f"{what} is a whole number from 1"
+                return say("%(name)s is a whole number from 1", name=what)
         case Form.HOST:
             try:
                 host, _ = parse_host_port(value, 1)
             except ValueError:
-                return f"{what} is host or host:port, an IPv6 address in brackets"
+                return say(
+                    "%(name)s is host or host:port, an IPv6 address in brackets",
+                    name=what,
+                )
             if re.search(r"[\s/@<>\"']", host):
-                return f"{what} is host or host:port, and no URL"
+                return say("%(name)s is host or host:port, and no URL", name=what)
         case Form.URL:
             if not _URL.fullmatch(value):
-                return f"{what} is a URL that begins with https://, without a user"
+                return say(
+                    "%(name)s is a URL that begins with https://, without a user",
+                    name=what,
+                )
         case Form.LANGUAGE:
             if not _LANGUAGE.fullmatch(value):
-                return f"{what} is two letters of ISO 639-1, such as de"
+                return say(
+                    "%(name)s is two letters of ISO 639-1, such as de", name=what
+                )
         case _:
             pass
     return ""
@@ -188,4 +221,6 @@ def _odd_value(term: Term, value: str) -> str:
 def check(name: str, idx: int | None, value: str) -> None:
     """Raise InputError if a term cannot stand so."""
     if problem := problem_of(name, idx, value):
-        raise InputError(problem, hint="docs/reference/makers.md has all terms")
+        raise InputError(
+            problem, hint=say("docs/reference/makers.md has all neutral settings")
+        )

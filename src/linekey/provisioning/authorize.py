@@ -34,7 +34,6 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import Generation, Model, find_model
 from linekey.catalog.profile import newest_firmware, profile
-from linekey.catalog.vendors import KNOWN_VENDORS
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
@@ -45,12 +44,18 @@ from linekey.provisioning.device import (
     is_token,
 )
 from linekey.provisioning.digest import DigestOutcome, DigestResult
+from linekey.provisioning.format import (
+    certified_maker,
+    format_by,
+    format_of,
+    is_master,
+)
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.pending import Welcome, pending_code
 from linekey.provisioning.resource import (
     SNOM,
-    SNOM_LIKE,
+    AbsentFile,
     CertificateFile,
     CommonFile,
     Nothing,
@@ -164,14 +169,21 @@ def authorize(
         detail = f"{detail}; pending, code {newcomer.code}"
     # What is odd about a certificate that holds is on record whatever was decided.
     detail = "; ".join(filter(None, (detail, *identity.notes)))
-    target = resource.mac if isinstance(resource, PhoneFile | UploadFile) else None
+    target = None
+    if isinstance(resource, PhoneFile | UploadFile | AbsentFile):
+        target = resource.mac
+    consumes = reason is Reason.TOKEN_ACCEPTED and method == "GET"
+    if consumes and isinstance(resource, PhoneFile) and device is not None:
+        # What only names the phone's file leaves the token for that.
+        maker = format_of(identity, device, resource)
+        consumes = not is_master(maker, resource)
     return Decision(
         reason,
         resource.text,
         mac=identity.mac,
         target_mac=target,
         detail=detail,
-        consumes_token=reason is Reason.TOKEN_ACCEPTED and method == "GET",
+        consumes_token=consumes,
         challenge=reason.status == 401,
         vendor=identity.vendor,
         generation=identity.generation.value if identity.generation else None,
@@ -204,8 +216,8 @@ def _reason(case: _Case) -> _Answer:
     resource = case.resource
     if isinstance(resource, Nothing):
         return resource.reason, resource.detail
-    if isinstance(resource, UploadFile):
-        return Reason.UPLOAD_REFUSED, ""
+    if isinstance(resource, UploadFile | AbsentFile):
+        return _absent(case, resource)
     if case.method not in READING:
         return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
     if refusal := _certificate(case):
@@ -213,6 +225,16 @@ def _reason(case: _Case) -> _Answer:
     if isinstance(resource, PhoneFile):
         return _phone_file(case, resource)
     return _common_file(case, resource)
+
+
+def _absent(case: _Case, resource: UploadFile | AbsentFile) -> _Answer:
+    """A name that phones ask for, or write to, and that has nothing under it."""
+    if case.method in READING:
+        whose = ", ".join(sorted(v for v in resource.vendors if "lab-" not in v))
+        return Reason.NOTHING_THERE, f"phones of {whose} do without it and go on"
+    if isinstance(resource, UploadFile):
+        return Reason.UPLOAD_REFUSED, f"method {case.method[:16]!r}"
+    return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
 
 
 def _certificate(case: _Case) -> _Answer | None:
@@ -252,13 +274,14 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
     if answer[0].outcome is Outcome.REFUSED:
         return answer
     # Said last, so that nobody learns of a device by asking for its format.
-    return _format(device.vendor or _maker(identity), resource) or answer
+    vendor = device.vendor or certified_maker(identity)
+    return _format(vendor, resource, device.model) or answer
 
 
 def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer:
     """A file without secrets: for registered phones, and for proved vendors' phones."""
     identity, device = case.identity, case.device
-    vendor = _maker(identity)
+    vendor = certified_maker(identity)
     if identity.vendor is None:
         return Reason.NO_CERTIFICATE, identity.detail
     if identity.mac is not None:
@@ -291,7 +314,7 @@ def _unknown(case: _Case, resource: PhoneFile) -> _Answer:
         return Reason.UNKNOWN_PHONE, f"{said}, and was refused by the operator"
     if not case.welcome.waits:
         return Reason.UNKNOWN_PHONE, said
-    if refusal := _format(_maker(identity), resource) or _nameless(
+    if refusal := _format(certified_maker(identity), resource) or _nameless(
         case, resource.model
     ):
         reason, why = refusal
@@ -323,21 +346,25 @@ def _newcomer(case: _Case, reason: Reason) -> Newcomer | None:
     )
 
 
-def _format(vendor: str | None, resource: PhoneFile | CommonFile) -> _Answer | None:
+def _format(
+    vendor: str | None, resource: PhoneFile | CommonFile, model: str | None = None
+) -> _Answer | None:
     """Why the file cannot be written for this vendor's phone; None: it can.
 
     ``vendor`` is None where neither certificate nor record names one: then the file's
-    name alone says in which format it is.
+    name alone says in which format it is, or with it the record's model.
     """
     if vendor is not None and vendor not in resource.vendors:
         return (
             Reason.NOTHING_THERE,
             f"no phone of vendor {vendor!r} asks for a file of this name",
         )
-    wanted = resource.vendors if vendor is None else frozenset({vendor})
-    if not wanted & SNOM_LIKE:
-        return Reason.NO_RENDERER, f"vendor {', '.join(sorted(wanted))}"
-    return None
+    if format_by(vendor, resource, model) is not None:
+        return None
+    if vendor is not None:
+        return Reason.NO_RENDERER, f"vendor {vendor}"
+    wanted = sorted(v for v in resource.vendors if not v.startswith("lab-"))
+    return Reason.NO_RENDERER, f"vendor {' or '.join(wanted)}: the record names none"
 
 
 def _record(case: _Case, device: Device) -> _Answer | None:
@@ -486,17 +513,8 @@ def _vendors_fit(identity: Identity, record: str) -> bool:
         not record
         or identity.vendor == record
         or (identity.vendor == "snom" and record == "gigaset")
-        or (identity.own and _maker(identity) is None)
+        or (identity.own and certified_maker(identity) is None)
     )
-
-
-def _maker(identity: Identity) -> str | None:
-    """The vendor that made the phone, as far as its certificate says so.
-
-    An authority of the operator's own may speak for phones of any vendor; then the
-    name it has is nobody's of the catalogue.
-    """
-    return identity.vendor if identity.vendor in KNOWN_VENDORS else None
 
 
 def _has_own_certificate(device: Device) -> bool:

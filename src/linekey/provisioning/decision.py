@@ -168,14 +168,17 @@ _TEXTS: dict[Reason, Row] = {
     ),
     Reason.UPLOAD_REFUSED: _refused(
         405,
-        "the phone tried to upload its log, which linekey does not store",
-        "nothing: the phone works without it; or send its log to another server",
+        "the phone tried to upload its log or its user's changes, which linekey does "
+        "not store",
+        "nothing: the phone works without it; or send its log to another server, and "
+        "switch the upload of changes off in the phone",
     ),
     Reason.NO_RENDERER: _refused(
         501,
         "the phone may have this file, but linekey cannot write its format yet",
-        "provision this phone with another server; linekey writes only Snom's XML so "
-        "far",
+        "linekey device set MAC --vendor VENDOR, if the record names none; for Cisco, "
+        "Panasonic, Mitel, Fanvil, Htek and AudioCodes provision with another server: "
+        "linekey does not write their files yet",
     ),
     Reason.NO_CERTIFICATE: _refused(
         403,

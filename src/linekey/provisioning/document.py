@@ -25,11 +25,11 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, Self, TypeVar
 
-from linekey.catalog.known_settings import find_known
-from linekey.catalog.secrecy import is_secret
 from linekey.errors import InputError
+from linekey.makers.known import is_known, is_secret
 from linekey.provisioning.entries import (
     MAX_KEPT,
+    NAME,
     CertificateEntry,
     FunctionKey,
     Mark,
@@ -305,7 +305,7 @@ def _lay_over(entries: dict[object, Entry], new: Entry, *staying: Mark) -> None:
 
 
 _ASSIGNMENT = re.compile(
-    r"\s*([A-Za-z_][A-Za-z0-9_.-]*)(?:\[([0-9]{1,4})\])?\s*=(.*)", re.ASCII | re.DOTALL
+    rf"\s*({NAME})(?:\[([0-9]{{1,4}})\])?\s*=(.*)", re.ASCII | re.DOTALL
 )
 
 
@@ -386,7 +386,7 @@ def _read_setting(item: Mapping[str, Any], secrets: Mapping[str, str]) -> Settin
     value = _value(item, secrets, secret_key(name, idx))
     mark = _mark(item)
     sealed_unsaid = item.get("secret") and mark is None and not item.get("guessed")
-    if sealed_unsaid and find_known(name) is None:
+    if sealed_unsaid and not is_known(name):
         # An older linekey did not keep who said so; it may have been the operator.
         mark = Mark.SECRET
     if item.get("secret") or len(value) > MAX_KEPT:

@@ -12,12 +12,14 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
-from linekey.catalog.known_settings import find_known
-from linekey.catalog.secrecy import is_secret, is_secret_value
+from linekey.catalog.secrecy import is_secret_value
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_certificates
 from linekey.errors import InputError
+from linekey.makers.known import is_known, is_secret
+from linekey.makers.terms import is_term, problem_of
 from linekey.said import say
 
 PERMS = frozenset({"", "R", "&", "RW", "$", "!"})
@@ -31,7 +33,10 @@ MAX_VALUE = 64 * 1024
 MAX_IDX = 9999
 """Function keys of expansion modules go to some hundreds."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
+NAME: Final = r"(?:[a-z]{2,16}:)?[A-Za-z_][A-Za-z0-9_.-]*"
+"""A setting's name as a regular expression: an XML element's, perhaps with a maker's
+short name and a colon before it (``yealink:account.1.label``)."""
+_NAME = re.compile(NAME, re.ASCII)
 _KEY_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 # What XML 1.0 §2.2 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -98,8 +103,9 @@ class Setting:
     ``idx`` is the line or entry it belongs to (``user_name idx="1"``), None for a
     setting of the whole phone. ``perm`` is one of PERMS; None leaves the attribute out.
     ``mark`` is the operator's word, if there was one.
-    Raises InputError for a name that is no XML element name, and for text that no XML
-    document can carry.
+    Raises InputError for a name that is no XML element name (perhaps with a maker
+    before it), for text that no XML document can carry, and for a value that a neutral
+    setting (``any.…``) cannot have.
     """
 
     name: str
@@ -124,6 +130,10 @@ class Setting:
             _check_perm(self.perm, f"setting {self.name!r}")
         if len(self.value) > MAX_VALUE or _FORBIDDEN.search(self.value):
             _check_text(self.value, f"setting {self.name!r}")
+        if is_term(self.name) and (odd := problem_of(self.name, self.idx, self.value)):
+            raise InputError(
+                odd, hint=say("docs/reference/makers.md has all neutral settings")
+            )
 
     @property
     def secret(self) -> bool:
@@ -137,7 +147,7 @@ class Setting:
     def _is_secret(self) -> bool:
         if self.mark is Mark.SECRET or is_secret_value(self.value):
             return True
-        if self.mark is Mark.PUBLIC and find_known(self.name) is None:
+        if self.mark is Mark.PUBLIC and not is_known(self.name):
             return False
         return is_secret(self.name)
 
@@ -146,7 +156,7 @@ class Setting:
         """Whether it may stand in a file for more than one phone."""
         found = self._shared
         if found is None:
-            public = self.mark is Mark.PUBLIC or find_known(self.name) is not None
+            public = self.mark is Mark.PUBLIC or is_known(self.name)
             found = public and not self.secret
             object.__setattr__(self, "_shared", found)
         return found

@@ -30,6 +30,7 @@ from linekey.catalog.models import find_model
 from linekey.catalog.vendors import KNOWN_VENDORS
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
+from linekey.makers.all import find_other, maker_of
 from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
@@ -92,6 +93,21 @@ TAKEN_BACK = Layer(
 )
 """The same, emptied: lowest layer of a phone that once got a waiting file
 (``Device.waited``), since a phone keeps what no later file mentions."""
+
+_INTERVAL = "any.provisioning.interval"
+
+
+def waiting_layer_neutral(ask_again_s: int) -> Layer:
+    """The same for another maker's phone, whose display cannot be told a code.
+
+    No setting of Yealink, Poly or Grandstream is known to show a text on a phone
+    without an account; the code stands in a comment of the file, and in the list.
+    """
+    return Layer((Setting(_INTERVAL, str(ask_again_s)),))
+
+
+TAKEN_BACK_NEUTRAL = Layer((Setting(_INTERVAL, "86400"),))
+"""What takes it back: such phones have no value that says "as from the factory"."""
 
 
 # ---- rules ----
@@ -168,7 +184,10 @@ def known_model(vendor: str, model: str | None) -> str | None:
     if not model:
         return None
     if record_vendor(vendor) not in SNOM:
-        return model
+        found = find_other(model)
+        maker = maker_of(vendor)
+        fits = found is not None and maker is not None and found.maker == maker.id
+        return found.name if fits and found is not None else model
     try:
         return find_model(model).name
     except InputError:
@@ -184,12 +203,16 @@ def likely_model(
     """Which model a pending phone is, and on whose word; None: nobody says one.
 
     ``certificate`` proves it; ``user_agent`` and ``file`` (its name) are what the phone
-    says of itself. User-Agents are read of Snom's phones only (SNOM-AGENT, H).
+    says of itself. How a User-Agent names a model: SNOM-AGENT, and the
+    other makers' folders (H).
     """
     agent = None
     if user_agent and record_vendor(newcomer.vendor) in (*SNOM, ""):
         found = _AGENT.search(user_agent[:200])
         agent = known_model("snom", found[1]) if found else None
+    elif user_agent and (maker := maker_of(newcomer.vendor)) is not None:
+        words = set(re.split(r"[\s/(]+", user_agent[:200].replace("-UA/", " ")))
+        agent = next((m.name for m in maker.models if m.user_agent_name in words), None)
     for text, by in (
         (known_model(newcomer.vendor, newcomer.certificate_model), "certificate"),
         (agent, "user_agent"),

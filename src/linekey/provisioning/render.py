@@ -39,6 +39,7 @@ class Rendered:
     skipped: tuple[str, ...] = ()
     """Entries that could not be read or written, in words, for the log."""
     secrets_left_out: int = 0
+    content_type: str = CONTENT_TYPE
 
     def __repr__(self) -> str:
         return f"Rendered({len(self.body)} bytes, skipped={self.skipped!r})"

@@ -11,6 +11,10 @@ is nothing to decode, hence no second decoding to disagree with the first.
     /settings.xml?mac=000413AABBCC    … with ?mac= (the {mac} expansions)
     /snomD785.htm?mac=000413AABBCC    and a common file's name with ?mac=
     /certificates/<sha256>.der        a certificate for phones to trust
+    /001565aabbcc.cfg                 another maker's phone's file, or what names it
+    /000000000000.cfg                 and another maker's common one
+    /001565aabbcc.boot                a name that such phones ask for and that has
+    /0004f2aabbcc-app.log             nothing under it, or that they only write to
     /t/<token>/…                      any of these, with a one-time token
     /prov/…                           any of these in a folder, or several
 
@@ -22,8 +26,8 @@ Rule: a MAC counts only where a file-name convention puts it; two different MACs
 anywhere in one target are refused. Nothing here knows which phones exist.
 
 Sources of file names: SNOM-SETTING ``setting_server``, POLY-UCS, YEALINK-GUIDE,
-GRANDSTREAM-GUIDE, CISCO-MPP (H); Gigaset's own prefix is an inference from its
-Snom-derived firmware (L).
+GRANDSTREAM-GUIDE, CISCO-MPP (H), as ``makers`` has them; Gigaset's own prefix is an
+inference from its Snom-derived firmware (L).
 """
 
 import re
@@ -34,6 +38,7 @@ from typing import NamedTuple
 from linekey.catalog.secrecy import mask_url
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
+from linekey.makers.all import MAKERS
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import is_token
 
@@ -41,7 +46,7 @@ MAX_TARGET = 1024
 """Bytes of a whole target. A base path, a token and a file name need some 250."""
 
 SNOM = frozenset({"snom", LAB_VENDOR})
-SNOM_LIKE = SNOM | {"gigaset"}
+SNOM_LIKE = SNOM | {"gigaset", "lab-gigaset"}
 """Vendors whose phones read Snom's XML (GIGASET-WIKI), and the lab."""
 
 
@@ -61,6 +66,8 @@ class PhoneFile(_Named):
 
     mac: Mac
     model: str | None = None
+    pattern: str = ""
+    """The name as a maker has it, in lower case: ``{mac}.cfg``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,8 @@ class CommonFile(_Named):
     """A file for every phone of a model, or of the fleet (``model`` is None)."""
 
     model: str | None = None
+    pattern: str = ""
+    """As a phone's file has it: ``000000000000.cfg``, ``cfg{model}.xml``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +88,22 @@ class CertificateFile(_Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadFile(_Named):
-    """A phone's log, which some phones PUT. Understood, and refused."""
+    """What some phones PUT: logs, and their users' changes. Understood, and refused.
+
+    Some ask for it, too, before; nothing is there.
+    """
 
     mac: Mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsentFile(_Named):
+    """A name that a maker's phones ask for, and that linekey has nothing under.
+
+    They go on to the next name; ``mac`` is None where the name has none.
+    """
+
+    mac: Mac | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,29 +114,37 @@ class Nothing(_Named):
     detail: str
 
 
-Resource = PhoneFile | CommonFile | CertificateFile | UploadFile | Nothing
+Resource = PhoneFile | CommonFile | CertificateFile | UploadFile | AbsentFile | Nothing
 
 
 class _Convention(NamedTuple):
     pattern: re.Pattern[str]
     kind: type[_Named]
     vendors: frozenset[str]
+    shown: str
+    """The name as a maker has it: ``{mac}.cfg``."""
 
 
 def _convention(pattern: str, kind: type[_Named], *vendors: str) -> _Convention:
     expanded = pattern.replace("MAC", r"(?P<mac>[0-9a-f]{12})").replace(
-        "MODEL", r"(?P<model>[a-z0-9]{1,8})"
+        "MODEL", r"(?P<model>[a-z0-9]{1,10})"
     )
+    shown = pattern.replace("MAC", "{mac}").replace("MODEL", "{model}")
+    shown = shown.replace("[0-9]{12}", "{number}").replace("0{12}", "0" * 12)
     flags = re.ASCII | re.IGNORECASE
-    named = frozenset(vendors) | (SNOM if "snom" in vendors else frozenset())
-    return _Convention(re.compile(expanded, flags), kind, named)
+    named = frozenset(vendors) | {f"lab-{v}" for v in vendors if v in MAKERS}
+    return _Convention(
+        re.compile(expanded, flags), kind, named, shown.replace("\\", "")
+    )
 
 
 # The first that fits the whole file name counts; they do not overlap otherwise. What
-# most phones ask for stands first, save for the one name of only zeros.
+# most phones ask for stands first, save for the names of only zeros.
 _CONVENTIONS = (
     _convention(r"0{12}\.cfg", CommonFile, "poly"),
-    _convention(r"y[0-9]{12}\.(?:boot|cfg)", CommonFile, "yealink"),
+    _convention(r"0{12}-(?:license\.cfg|directory\.xml)", AbsentFile, "poly"),
+    _convention(r"y[0-9]{12}\.cfg", CommonFile, "yealink"),
+    _convention(r"y[0-9]{12}\.boot", AbsentFile, "yealink"),
     _convention(r"snom(?:MODEL)?-MAC\.(?:htm|xml)", PhoneFile, "snom"),
     _convention(r"snom(?:MODEL)?\.(?:htm|xml)", CommonFile, "snom"),
     _convention(r"gigaset(?:MODEL)?-MAC\.(?:htm|xml)", PhoneFile, "gigaset"),
@@ -124,9 +154,17 @@ _CONVENTIONS = (
     _convention(r"MAC(?:\.htm)?", PhoneFile, "snom", "gigaset"),
     _convention(r"MAC\.xml", PhoneFile, "snom", "gigaset", "cisco"),
     _convention(r"MAC\.cfg", PhoneFile, "yealink", "poly"),
-    _convention(r"MAC\.boot", PhoneFile, "yealink"),
+    _convention(r"cfgMAC\.xml", PhoneFile, "grandstream"),
+    _convention(r"MAC-user\.cfg", PhoneFile, "poly"),
+    _convention(r"MAC\.boot", AbsentFile, "yealink"),
+    _convention(r"cfgMAC(?:\.bin)?", AbsentFile, "grandstream"),
+    _convention(r"cfgMODEL\.xml", CommonFile, "grandstream"),
+    _convention(r"cfg\.xml", CommonFile, "grandstream"),
     _convention(r"MAC-[a-z]{1,16}\.log", UploadFile, "poly"),
-    _convention(r"cfgMAC(?:\.xml)?", PhoneFile, "grandstream"),
+    _convention(r"MAC-(?:phone|web)\.cfg", UploadFile, "poly"),
+    _convention(r"MAC-(?:calls|directory)\.xml", UploadFile, "poly"),
+    _convention(r"MAC-local\.cfg", UploadFile, "yealink"),
+    _convention(r"MAC-license\.cfg", AbsentFile, "poly"),
     _convention(r"SEPMAC\.cnf\.xml", PhoneFile, "cisco"),
 )
 _CERTIFICATE = re.compile(
@@ -256,7 +294,7 @@ def _read_name(path: str, text: str) -> Resource:
     """What the path alone names."""
     folder = _FOLDER.fullmatch(path)
     name = folder.group(2) if folder else path[1:]
-    for pattern, kind, vendors in _CONVENTIONS:
+    for pattern, kind, vendors, shown in _CONVENTIONS:
         if not (found := pattern.fullmatch(name)):
             continue
         groups = found.groupdict()
@@ -265,24 +303,28 @@ def _read_name(path: str, text: str) -> Resource:
         mac = Mac(mac_digits.upper()) if mac_digits else None
         if kind is UploadFile and mac:
             return UploadFile(text, vendors, mac=mac)
+        if kind is AbsentFile:
+            return AbsentFile(text, vendors, mac=mac)
         if mac:
             # All in a phone's own folder is that phone's: /{mac}/snomD785.htm.
-            return PhoneFile(text, vendors, mac=mac, model=model)
-        return CommonFile(text, vendors, model=model)
+            return PhoneFile(text, vendors, mac=mac, model=model, pattern=shown)
+        return CommonFile(text, vendors, model=model, pattern=shown)
     return _nothing(text, "no phone asks for a file of this name")
 
 
 def _join(named: Resource, mac: Mac, path: str, text: str) -> Resource:
     """Join what the path names with what ``?mac=`` says."""
-    if isinstance(named, PhoneFile | UploadFile):
-        if named.mac == mac:
+    if isinstance(named, PhoneFile | UploadFile | AbsentFile):
+        if named.mac in (mac, None):
             return named
         return _ambiguous(text, f"the path says {named.mac} and the parameter {mac}")
     if _HOLDS_A_MAC_PARAMETER.fullmatch(path):
         return PhoneFile(text, SNOM_LIKE, mac=mac)
     if isinstance(named, CommonFile):
         # As /snomD785.htm?mac={mac} is written for scripts: whom it names decides.
-        return PhoneFile(text, named.vendors, mac=mac, model=named.model)
+        return PhoneFile(
+            text, named.vendors, mac=mac, model=named.model, pattern=named.pattern
+        )
     return named
 
 

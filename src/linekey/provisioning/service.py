@@ -23,12 +23,15 @@ answer for the case that somebody else was quicker.
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
+from linekey.makers.all import MAKERS
+from linekey.makers.maker import Maker
 from linekey.provisioning import digest
 from linekey.provisioning.authorize import (
     READING,
@@ -39,14 +42,28 @@ from linekey.provisioning.authorize import (
     record_key,
 )
 from linekey.provisioning.brake import Verdict
-from linekey.provisioning.decision import Decision, Outcome, Reason
+from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
 from linekey.provisioning.device import REALM, Device
 from linekey.provisioning.digest import DigestOutcome, DigestResult
-from linekey.provisioning.document import Layer, merge
+from linekey.provisioning.document import Layer
+from linekey.provisioning.format import format_of, is_master, maker_of_record
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity
-from linekey.provisioning.pending import TAKEN_BACK, Welcome, waiting_layer
-from linekey.provisioning.render import CONTENT_TYPE, Rendered, render_document
+from linekey.provisioning.other_makers import (
+    any_in_snoms_words,
+    for_maker,
+    for_makers_phone,
+    render_for_maker,
+    render_master,
+)
+from linekey.provisioning.pending import (
+    TAKEN_BACK,
+    TAKEN_BACK_NEUTRAL,
+    Welcome,
+    waiting_layer,
+    waiting_layer_neutral,
+)
+from linekey.provisioning.render import Rendered, render_document
 from linekey.provisioning.resource import (
     CertificateFile,
     CommonFile,
@@ -284,7 +301,8 @@ def decide(
         )
         return _refusal(gone, request, site, now)
     assert isinstance(resource, PhoneFile | CommonFile)
-    file, left_out = _file(decision, resource, device, shared, site)
+    maker = format_of(request.identity, device, resource)
+    file, left_out = _file(decision, resource, device, shared, site, maker)
     otherwise = None
     if decision.consumes_token:
         late = dataclasses.replace(
@@ -299,7 +317,7 @@ def decide(
         decision,
         200,
         file.body,
-        CONTENT_TYPE.encode("ascii"),
+        file.content_type.encode("ascii"),
         left_out=left_out,
         guess=guess,
         right=guess is not None,
@@ -318,12 +336,9 @@ def _newcomers_answer(
     newcomer = decision.newcomer
     assert newcomer is not None
     if decision.reason is Reason.WAITING:
-        file = render_document(
-            waiting_layer(newcomer.code, welcome.ask_again_s),
-            firmware=None, mac=newcomer.mac, model=None, blank_secrets=True,
-            certificate_url=lambda _: "",
-        )  # fmt: skip
-        answer = Answer(decision, 200, file.body, CONTENT_TYPE.encode("ascii"))
+        file = _waiting_file(newcomer, request, welcome)
+        content_type = file.content_type.encode("ascii")
+        answer = Answer(decision, 200, file.body, content_type)
     else:
         answer = _refusal(decision, request, site, now)
     rule = welcome.rule
@@ -337,6 +352,31 @@ def _newcomers_answer(
     if trial.reason is not Reason.OWN_FILE:
         return answer
     return dataclasses.replace(answer, adopts=candidate)
+
+
+def _waiting_file(newcomer: Newcomer, request: Request, welcome: Welcome) -> Rendered:
+    """The file of a phone that waits, in its maker's format."""
+    assert isinstance(request.resource, PhoneFile)
+    maker = format_of(request.identity, None, request.resource)
+    if is_others(maker):
+        assert maker is not None
+        if is_master(maker, request.resource):
+            return render_master(maker, newcomer.mac)
+        return render_for_maker(
+            for_maker(waiting_layer_neutral(welcome.ask_again_s), maker, own=True),
+            maker, mac=newcomer.mac, model=f"waiting, code {newcomer.code}",
+            blank_secrets=True, certificate_url=lambda _: "",
+        )  # fmt: skip
+    return render_document(
+        waiting_layer(newcomer.code, welcome.ask_again_s),
+        firmware=None, mac=newcomer.mac, model=None, blank_secrets=True,
+        certificate_url=lambda _: "",
+    )  # fmt: skip
+
+
+def is_others(maker: Maker | None) -> bool:
+    """Whether a maker's files are not Snom's."""
+    return maker is not None and not maker.snom_like
 
 
 def public_refusal(
@@ -429,26 +469,51 @@ def _file(
     device: Device | None,
     shared: SharedLayers,
     site: Site,
+    maker: Maker | None,
 ) -> tuple[Rendered, tuple[str, ...]]:
     """The rendered file, and what was left out of it if it was rendered now."""
+    whose = maker.id if maker is not None and not maker.snom_like else ""
+    if maker is not None and is_master(maker, resource):
+        mac = resource.mac if isinstance(resource, PhoneFile) else None
+        return render_master(maker, mac), ()
     if isinstance(resource, PhoneFile):
         assert device is not None
         blank = decision.blank_secrets
         return site.rendered.get(
-            (device.mac, device.version, shared.key, blank),
-            lambda: phone_file(device, shared, site.public_url, blank_secrets=blank),
+            (device.mac, device.version, shared.key, blank, whose),
+            lambda: phone_file(
+                device, shared, site.public_url, maker=maker, blank_secrets=blank
+            ),
         )
     return site.rendered.get(
-        (resource.model, shared.key),
-        lambda: render_document(
-            merge(*shared.all),
-            firmware=None,
-            mac=None,
-            model=resource.model,
-            blank_secrets=True,
-            certificate_url=lambda c: certificate_url(site.public_url, c.sha256),
-        ),
+        (resource.model, shared.key, whose),
+        lambda: _common_file(resource.model, shared, site.public_url, maker),
     )
+
+
+def _common_file(
+    model: str | None, shared: SharedLayers, public_url: str, maker: Maker | None
+) -> Rendered:
+    def url_of(certificate: Certificate) -> str:
+        return certificate_url(public_url, certificate.sha256)
+
+    if maker is not None and not maker.snom_like:
+        below = (shared.fleet, shared.of_group)
+        layer = for_makers_phone(below, shared.model, Layer(), maker)
+        return render_for_maker(
+            layer, maker, mac=None, model=model, blank_secrets=True,
+            certificate_url=url_of,
+        )  # fmt: skip
+    return render_document(
+        _for_snom(shared.all, Layer(), maker),
+        firmware=None, mac=None, model=model, blank_secrets=True,
+        certificate_url=url_of,
+    )  # fmt: skip
+
+
+def _for_snom(below: Sequence[Layer], own: Layer, maker: Maker | None) -> Layer:
+    """Layers, the lowest first, as what a phone with Snom's settings reads."""
+    return any_in_snoms_words(below, Layer(), own, maker.id if maker else "")
 
 
 def phone_file(
@@ -456,12 +521,26 @@ def phone_file(
     shared: SharedLayers,
     public_url: str,
     *,
+    maker: Maker | None = None,
     blank_secrets: bool = False,
     starred: bool = False,
 ) -> Rendered:
-    """Render a phone's own file; ``starred``: to be looked at, its secrets starred."""
+    """Render a phone's own file; ``starred``: to be looked at, its secrets starred.
+
+    ``maker`` says in whose format; None: the record does.
+    """
+    maker = maker or maker_of_record(device) or MAKERS["snom"]
+    if not maker.snom_like:
+        first = (TAKEN_BACK_NEUTRAL,) if device.waited else ()
+        below = (*first, shared.fleet, shared.of_group)
+        layer = for_makers_phone(below, shared.model, device.layer, maker)
+        return render_for_maker(
+            layer.starred() if starred else layer,
+            maker, mac=device.mac, model=device.model, blank_secrets=blank_secrets,
+            certificate_url=lambda c: certificate_url(public_url, c.sha256),
+        )  # fmt: skip
     first = (TAKEN_BACK,) if device.waited else ()
-    layer = merge(*first, *shared.all, device.layer)
+    layer = _for_snom((*first, *shared.all), device.layer, maker)
     return render_document(
         layer.starred() if starred else layer,
         firmware=device.firmware,

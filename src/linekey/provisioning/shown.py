@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from linekey.catalog.known_settings import why_unknown
+from linekey.makers.known import why_unknown
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, merge
 from linekey.provisioning.group import Group

@@ -27,17 +27,19 @@ from typing import Final
 from linekey.catalog.known_settings import (
     INSIST,
     near_name,
-    why_unknown,
     written_with_idx,
 )
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.makers.known import why_unknown
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.entries import NAME
 from linekey.store.csv_rows import csv_rows
 from linekey.store.device_rows import (
     DISABLED,
     LEFT_OUT,
+    NEUTRAL,
     Column,
     Row,
     RowReader,
@@ -61,7 +63,7 @@ RECORD_COLUMNS = (
 )  # fmt: skip
 NOBODY: Final[Mapping[Mac, str]] = MappingProxyType({})
 
-_BRACKETS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\[([0-9]{0,4})\]", re.ASCII)
+_BRACKETS = re.compile(rf"({NAME})\[([0-9]{{0,4}})\]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,9 @@ def parse_device_table(
     of_lines = {c.name for c in there if c.of_line}
     of_lines |= {"user_host"} if "server" in names else set()
     of_lines |= {"user_outbound"} if {"proxy", "transport"} & names else set()
+    of_lines |= {NEUTRAL[name] for name in of_lines if name in NEUTRAL}
+    for name in {"proxy", "transport"} & names:
+        of_lines.add(f"any.account.{'outbound' if name == 'proxy' else name}")
     return DeviceTable(
         tuple(found.values()),
         tuple(problems),

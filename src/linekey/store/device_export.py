@@ -12,8 +12,8 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from linekey.catalog.known_settings import why_unknown
 from linekey.errors import InputError
+from linekey.makers.known import why_unknown
 from linekey.provisioning.device import Device
 from linekey.store.csv_cells import EMPTY, KEPT, write_cell
 from linekey.store.device_csv import MAX_COLUMNS, RECORD_COLUMNS

@@ -11,6 +11,7 @@ setting, which may be a password.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from linekey.catalog.firmware import Firmware
@@ -18,9 +19,12 @@ from linekey.catalog.models import Generation, find_model
 from linekey.catalog.vendors import IDENTITY_RULES, LAB_VENDOR
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
+from linekey.makers.all import find_other, maker_of
+from linekey.makers.terms import TRANSPORTS
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Mark, Setting
 from linekey.provisioning.group import parse_group
+from linekey.said import say
 from linekey.store.csv_cells import AS_TEXT, EMPTY, KEPT, read_cell, refuse_broken
 from linekey.words import choice_hint
 
@@ -32,8 +36,17 @@ LEFT_OUT: Final = "left out"
 """Instead of a column of the record: what means nothing here."""
 
 _SNOM = ("snom", LAB_VENDOR)
-_SNOM_LIKE = (*_SNOM, "gigaset")
-"""Makers whose phones read the settings that a foreign table's line is turned into."""
+NEUTRAL: Final = MappingProxyType(
+    {
+        "user_name": "any.account.user",
+        "user_pname": "any.account.auth_user",
+        "user_pass": "any.account.password",
+        "user_host": "any.account.registrar",
+        "user_realname": "any.account.display_name",
+        "user_expiry": "any.account.expires",
+    }
+)
+"""What a setting of a foreign table's line is called for a phone that is no Snom."""
 _ALIASES = {"polycom": "poly", "cisco systems": "cisco"}
 """Makers as other systems call them."""
 _TRUE = frozenset({"true", "t", "1", "yes", "on", "enabled", "wahr", "ja"})
@@ -92,7 +105,10 @@ class _Facts(NamedTuple):
     revoked_reason: str
     line: int
     of_lines: bool
-    """Whether the phone reads the settings of a foreign table's line."""
+    """Whether linekey writes files for the phone, so that a foreign table's line has
+    settings for it."""
+    neutral: bool
+    """Whether these are neutral ones, since the phone is no Snom."""
     settings: tuple[Setting, ...]
     """Those that a foreign table's line is turned into."""
     said: frozenset[str]
@@ -218,10 +234,11 @@ class RowReader:
                     known.clear()
                 known[key] = _meant(key[0], column, facts.line)
             meant = known[key]
+            name = NEUTRAL[column.name] if facts.neutral else column.name
             if meant == "kept":
-                kept.append((column.name, facts.line))
+                kept.append((name, facts.line))
             elif meant is not None and facts.of_lines:
-                settings.append(meant)
+                settings.append(_called(meant, name))
 
     def _facts_of(self, mac: Mac, cells: Sequence[str]) -> _Facts:
         usual = self._vendors.get(mac, self._usual_vendor)
@@ -237,6 +254,12 @@ class RowReader:
                 self._facts.clear()
             self._facts[key] = facts
         return facts
+
+
+def _called(setting: Setting, name: str) -> Setting:
+    if setting.name == name:
+        return setting
+    return Setting(name, setting.value, setting.idx, mark=setting.mark)
 
 
 def _text(written: str) -> str:
@@ -268,6 +291,8 @@ def _facts(record: Mapping[str, str], usual_vendor: str) -> _Facts:
     state, reason = _state(record)
     said = {name for name, text in record.items() if text}
     said |= {"vendor", "model"} if "/" in record.get("template", "") else set()
+    maker = maker_of(vendor)
+    neutral = maker is not None and not maker.snom_like
     return _Facts(
         vendor,
         parse_model(model, vendor) if model else None,
@@ -277,8 +302,9 @@ def _facts(record: Mapping[str, str], usual_vendor: str) -> _Facts:
         state,
         reason,
         int(number),
-        vendor in _SNOM_LIKE,
-        _line_settings(record, int(number)) if vendor in _SNOM_LIKE else (),
+        maker is not None,
+        neutral,
+        _line_settings(record, int(number), neutral) if maker is not None else (),
         frozenset(said | {"mac"}),
     )
 
@@ -300,8 +326,12 @@ def _state(record: Mapping[str, str]) -> tuple[Literal["active", "revoked"], str
     return "active", ""
 
 
-def _line_settings(record: Mapping[str, str], line: int) -> tuple[Setting, ...]:
+def _line_settings(
+    record: Mapping[str, str], line: int, neutral: bool
+) -> tuple[Setting, ...]:
     """What a foreign table's columns of a line are turned into."""
+    if neutral:
+        return _neutral_line(record, line)
     made = []
     if server := record.get("server"):
         made.append(Setting("user_host", server, line))
@@ -314,6 +344,20 @@ def _line_settings(record: Mapping[str, str], line: int) -> tuple[Setting, ...]:
     elif host and record.get("proxy"):
         made.append(Setting("user_outbound", host, line))
     return tuple(made)
+
+
+def _neutral_line(record: Mapping[str, str], line: int) -> tuple[Setting, ...]:
+    """The same for a phone that is no Snom."""
+    port = f":{record['port']}" if record.get("port") else ""
+    transport = record.get("transport", "").lower()
+    pairs = [
+        ("any.account.registrar", record.get("server"), port),
+        ("any.account.outbound", record.get("proxy"), port),
+        ("any.account.transport", transport if transport in TRANSPORTS else "", ""),
+    ]
+    return tuple(
+        Setting(name, f"{value}{more}", line) for name, value, more in pairs if value
+    )
 
 
 def _generations(text: str) -> frozenset[Generation] | None:
@@ -334,7 +378,9 @@ def _maker(record: Mapping[str, str], usual: str) -> tuple[str, str | None]:
     if slash and not named:
         named = of_template
         model = model or template_model
-    return (parse_vendor(named) if named else usual), model
+    if named:
+        return parse_vendor(named), model
+    return vendor_of_model(model or "", usual), model
 
 
 def _mac(text: str) -> Mac:
@@ -376,8 +422,37 @@ def parse_vendor(text: str) -> str:
 
 
 def parse_model(text: str, vendor: str) -> str:
-    """Return a model's name: the catalogue's for Snom, as written for other vendors.
+    """Return a model's name as it is listed; as written for one that is not.
 
-    Raises InputError for a Snom model that the catalogue has not.
+    Raises InputError for a Snom model that the catalogue has not, and for a model that
+    is another maker's than ``vendor``.
     """
+    found = find_other(text)
+    maker = maker_of(vendor)
+    if found is not None and (maker is None or found.maker != maker.id):
+        raise InputError(
+            say(
+                "the %(model)s is a phone of %(maker)s, and the vendor is %(vendor)s",
+                model=found.name,
+                maker=repr(found.maker),
+                vendor=repr(vendor),
+            ),
+            hint=say("give the vendor %(maker)s, or another model", maker=found.maker),
+        )
+    if found is not None:
+        return found.name
     return find_model(text).name if vendor in _SNOM else text.strip()
+
+
+def vendor_of_model(text: str, vendor: str) -> str:
+    """The vendor of a phone of a model, where only a usual ``vendor`` is known.
+
+    A model of another maker's says whose phone it is; in the lab it is the lab's. The
+    vendor of a maker whose files are not written yet stays.
+    """
+    found = find_other(text)
+    maker = maker_of(vendor)
+    if found is None or (vendor and (maker is None or maker.id == found.maker)):
+        return vendor
+    of_lab = f"lab-{found.maker}"
+    return of_lab if vendor.startswith("lab-") and of_lab in VENDORS else found.maker

@@ -18,7 +18,7 @@ from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.group import parse_group
 from linekey.said import say
-from linekey.store.device_rows import parse_model, parse_vendor
+from linekey.store.device_rows import parse_model, parse_vendor, vendor_of_model
 
 
 class Stay(Enum):
@@ -55,8 +55,12 @@ class DeviceEdit:
         """Make one of options, of which None says that they were not given."""
         return cls(**{name: v for name, v in values.items() if v is not None})
 
-    def apply(self, device: Device, **new: Any) -> Device:
-        """Return the changed record; ``new`` are fields that change, too."""
+    def apply(self, device: Device, *, new_phone: bool = False, **new: Any) -> Device:
+        """Return the changed record; ``new`` are fields that change, too.
+
+        ``new_phone``: the record is made now, and its vendor is only the usual one; a
+        model of another maker's then says whose phone it is.
+        """
         if self.unset or self.settings:
             layer = new.get("layer", device.layer)
             layer = without(layer, self.unset, str(device.mac))
@@ -64,6 +68,8 @@ class DeviceEdit:
         vendor = device.vendor
         if self.vendor is not STAY:
             new["vendor"] = vendor = parse_vendor(self.vendor)
+        elif self.model and self.model is not STAY and new_phone:
+            new["vendor"] = vendor = vendor_of_model(self.model, vendor)
         if self.model is not STAY:
             model = self.model and parse_model(self.model, vendor)
             new["model"] = model or None

@@ -15,9 +15,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
+from linekey.makers.all import find_other, find_phone
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
@@ -48,6 +48,15 @@ class Scope:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def maker(self) -> str | None:
+        """Whose a setting's bare name is in it; None: that of the device's vendor."""
+        if self.mac is not None:
+            return None
+        kind, _, name = self.text.partition(":")
+        found = find_other(name) if kind == "model" else None
+        return "snom" if found is None else found.maker
+
     @classmethod
     def fleet(cls) -> "Scope":
         """The layer of all phones."""
@@ -62,7 +71,7 @@ class Scope:
     @classmethod
     def model(cls, name: str) -> "Scope":
         """The layer of a model. Raises InputError for an unknown one."""
-        return cls(f"model:{find_model(name).name}")
+        return cls(f"model:{find_phone(name).name}")
 
     @classmethod
     def device(cls, mac: Mac) -> "Scope":

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from linekey.catalog.known_settings import Secrecy, find_known
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
+from linekey.makers.known import is_known, is_secret
 from linekey.provisioning.document import Layer, Mark, seal_entries
 from linekey.said import say
 from linekey.store.changes import hide_values
@@ -43,8 +43,7 @@ def _marked_in(layer: Layer) -> set[str]:
 
 
 def _needs_no_row(name: str) -> bool:
-    row = find_known(name)
-    return row is not None and row.secrecy is Secrecy.SECRET
+    return is_known(name) and is_secret(name)
 
 
 class Kept(NamedTuple):

@@ -31,7 +31,7 @@ from linekey.said import say
 from linekey.store.adoption import read_adoption_rule
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
-from linekey.store.device_rows import parse_model
+from linekey.store.device_rows import parse_model, vendor_of_model
 from linekey.store.devices import Change, Devices
 from linekey.store.expected import check_expected
 from linekey.store.schema import adoption_rules, devices, from_us, pending
@@ -346,6 +346,7 @@ class Pending:
         rule = rules.find(phone.mac, phone.vendor)
         model = approval.model or (rule.model if rule else None)
         if model:
+            vendor = vendor or vendor_of_model(model, "")
             model = parse_model(model, vendor)
         else:
             model = known_model(phone.vendor, phone.model)

@@ -20,7 +20,7 @@ from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
 from linekey.said import say
-from linekey.store.device_rows import parse_model
+from linekey.store.device_rows import parse_model, vendor_of_model
 from linekey.store.devices import Change, Devices
 
 
@@ -35,9 +35,11 @@ def replace_phone(
 ) -> Device:
     """Give the record of ``old`` to ``new``; return it.
 
-    ``model`` is the new phone's, if it is another one. Raises InputError if ``old`` is
-    not registered, or ``new`` is; for an unknown model; and whatever ``unless`` raises,
-    which gets the old record as it is now. Then nothing is changed.
+    ``model`` is the new phone's, if it is another one; of another maker's, the record
+    is that maker's then, and its neutral settings serve the new phone. Raises
+    InputError if ``old`` is not registered, or ``new`` is; for an unknown model; and
+    whatever ``unless`` raises, which gets the old record as it is now. Then nothing is
+    changed.
     """
     if old == new:
         raise InputError(
@@ -80,10 +82,11 @@ def _gone(before: Device, new: Mac) -> Device:
 
 
 def _moved(before: Device, new: Mac, model: str | None) -> Device:
+    vendor = before.vendor if model is None else vendor_of_model(model, before.vendor)
     return Device(
         new,
-        before.vendor,
-        before.model if model is None else parse_model(model, before.vendor),
+        vendor,
+        before.model if model is None else parse_model(model, vendor),
         label=before.label,
         group=before.group,
         layer=before.layer,

@@ -23,10 +23,9 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from linekey.catalog.known_settings import why_unknown
-from linekey.catalog.secrecy import is_secret
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.makers.known import is_secret, why_unknown
 from linekey.provisioning.device import State
 from linekey.provisioning.document import parse_setting
 from linekey.said import say

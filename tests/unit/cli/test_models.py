@@ -39,6 +39,37 @@ def test_the_list_as_json(run) -> None:
     assert all(row["source"] and row["confidence"] in "HML" for row in rows.values())
 
 
+@pytest.mark.parametrize("maker", ["yealink", "Poly", "grandstream", "gigaset"])
+def test_another_makers_models_are_listed_with_their_sources(run, maker: str) -> None:
+    document = json.loads(run("--maker", maker, "--json").stdout)
+    assert document["models"]
+    for row in document["models"]:
+        assert row["maker"] == maker.lower()
+        assert row["source"]
+        assert row["confidence"] in "HML"
+    shown = run("--maker", maker)
+    assert shown.exit_code == 0
+    assert document["models"][0]["model"] in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--maker", "cisco"), "comes later"),
+        (("--maker", "acme"), "one of"),
+        (("T46U", "--maker", "yealink"), "--maker lists models"),
+    ],
+)
+def test_a_maker_that_cannot_be_listed_is_told(run, arguments, word) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert word in result.output
+
+
+def test_snoms_are_the_usual_list(run) -> None:
+    assert run("--maker", "snom", "--json").stdout == run("--json").stdout
+
+
 def test_one_phone_says_what_it_can_do_and_where_that_is_written(run) -> None:
     result = run("snomD785", "--firmware", "10.1.33.33")
     assert result.exit_code == 0

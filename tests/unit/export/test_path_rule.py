@@ -11,6 +11,7 @@ from linekey.export import path_rule
 from linekey.mac import Mac
 from linekey.provisioning.resource import (
     _CONVENTIONS,
+    AbsentFile,
     CertificateFile,
     CommonFile,
     PhoneFile,
@@ -61,6 +62,8 @@ def test_what_linekey_gives_to_one_phone_or_to_all_goes_to_the_same(
         if isinstance(target, UploadFile):  # which linekey serves to nobody
             expected.add("nobody")
         assert answer in expected
+    elif isinstance(target, AbsentFile):  # whoever is let in finds nothing
+        assert target.mac is None or answer in (target.mac, "nobody", "any")
     elif isinstance(target, CommonFile):
         assert answer == "any"
     else:

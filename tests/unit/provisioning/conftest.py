@@ -24,7 +24,7 @@ from linekey.provisioning.identity import VendorTrust
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 UNTIL = datetime(2037, 1, 1, tzinfo=UTC)
 
-MAC_A, MAC_B, MAC_C, MAC_D = (f"000413AABBC{n}" for n in "0123")
+MAC_A, MAC_B, MAC_C, MAC_D, MAC_E, MAC_F = (f"000413AABBC{n}" for n in "012345")
 
 Rdn = tuple[str, str]
 
@@ -89,6 +89,8 @@ def build_lab() -> Lab:
     yealink = authority("Yealink Equipment Issuing CA", "Yealink", hash_name="sha1")
     cisco = authority("Cisco Manufacturing CA", "Cisco Systems")
     panasonic = authority("SIP Phone Client Authentication Self CA Certificate", "P")
+    poly = authority("Polycom Equipment Issuing CA 1", "Polycom Inc.")
+    grandstream = authority("Grandstream Networks CA", "Grandstream Networks, Inc.")
     audiocodes = authority("AudioCodes Root CA", "AudioCodes")
     lab_root = authority("LAB Root SHA-256", "LAB technology AG")
     lab_ca = authority("LAB Phone 1 SHA-256", "LAB technology AG", lab_root)
@@ -108,6 +110,7 @@ def build_lab() -> Lab:
             a.certificate
             for a in (root2, phone2, root1, phone1, yealink, cisco, panasonic)
         ]
+        + [poly.certificate, grandstream.certificate]
         + [audiocodes.certificate, lab_root.certificate, lab_ca.certificate]
         + [own.certificate, all_own.certificate],
         rules_of(
@@ -141,6 +144,9 @@ def build_lab() -> Lab:
     own_of("a as a server", MAC_A, servers, *sent2)
     own_of("lab a", MAC_A, leaf(lab_ca, ("CN", MAC_A)), vendor="lab-snom")
     own_of("yealink d", MAC_D, leaf(yealink, ("CN", MAC_D.lower())), vendor="yealink")
+    own_of("poly e", MAC_E, leaf(poly, ("CN", MAC_E)), vendor="poly")
+    own_of("grandstream f", MAC_F, leaf(grandstream, ("CN", MAC_F)),
+           vendor="grandstream")  # fmt: skip
     own_of(
         "cisco d", MAC_D, leaf(cisco, ("OU", "CP-8841-3PCC"), ("L", "F"), ("ST", MAC_D)),
         vendor="cisco",

@@ -99,6 +99,11 @@ def test_a_phone_gets_its_own_file() -> None:
         ({"target": f"//{A}"}, Reason.AMBIGUOUS_REQUEST),
         ({"target": f"/{A}.cfg"}, Reason.NOTHING_THERE),
         ({"target": f"/{A}-boot.log", "method": "PUT"}, Reason.UPLOAD_REFUSED),
+        ({"target": f"/{A}-boot.log", "method": "HEAD"}, Reason.NOTHING_THERE),
+        ({"target": f"/{A}-phone.cfg"}, Reason.NOTHING_THERE),
+        ({"target": f"/{A}.boot"}, Reason.NOTHING_THERE),
+        ({"target": f"/{A}.boot", "method": "PUT"}, Reason.METHOD_NOT_ALLOWED),
+        ({"target": f"/cfg{A}"}, Reason.NOTHING_THERE),
         ({"method": "PUT"}, Reason.METHOD_NOT_ALLOWED),
         ({"method": "POST"}, Reason.METHOD_NOT_ALLOWED),
         ({"connection": TLS11}, Reason.TLS_TOO_OLD),
@@ -197,21 +202,23 @@ def test_a_record_without_vendor_takes_any_trusted_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "name"),
+    ("vendor", "name", "reason"),
     [
-        ("yealink", f"/{A}.cfg".lower()),
-        ("poly", f"/{A}.cfg".lower()),
-        ("grandstream", f"/cfg{A}.xml".lower()),
-        ("cisco", f"/SEP{A}.cnf.xml"),
-        ("cisco", f"/{A}.xml"),
+        ("yealink", f"/{A}.cfg".lower(), Reason.OWN_FILE),
+        ("poly", f"/{A}.cfg".lower(), Reason.OWN_FILE),
+        ("poly", f"/{A}-user.cfg".lower(), Reason.OWN_FILE),
+        ("grandstream", f"/cfg{A}.xml".lower(), Reason.OWN_FILE),
+        ("gigaset", f"/{A}.xml", Reason.OWN_FILE),
+        ("cisco", f"/SEP{A}.cnf.xml", Reason.NO_RENDERER),
+        ("cisco", f"/{A}.xml", Reason.NO_RENDERER),
     ],
 )
-def test_other_vendors_files_are_authorised_and_have_no_renderer(
-    vendor: str, name: str
+def test_other_vendors_files_are_authorised_and_those_of_some_are_not_written(
+    vendor: str, name: str, reason: Reason
 ) -> None:
     device = Device(A, vendor)
     identity = replace(OWN, vendor=vendor)
-    assert decide(name, identity=identity, device=device).reason is Reason.NO_RENDERER
+    assert decide(name, identity=identity, device=device).reason is reason
     other = name.replace(str(A), str(B)).replace(str(A).lower(), str(B).lower())
     refused = decide(other, identity=identity, device=device)
     assert refused.reason is Reason.OTHER_PHONES_FILE
@@ -398,10 +405,30 @@ def test_an_old_phone_with_a_shared_certificate_gets_its_models_file() -> None:
     assert over_tls10(CERTIFICATE) is Reason.CERTIFICATE_FILE
 
 
-def test_other_vendors_common_files_have_no_renderer() -> None:
-    yealink = replace(SHARED, vendor="yealink")
-    decision = decide("/y000000000000.cfg", identity=yealink, device=None)
-    assert decision.reason is Reason.NO_RENDERER
+@pytest.mark.parametrize(
+    ("vendor", "name", "reason"),
+    [
+        ("yealink", "/y000000000000.cfg", Reason.COMMON_FILE),
+        ("poly", "/000000000000.cfg", Reason.COMMON_FILE),
+        ("grandstream", "/cfg.xml", Reason.COMMON_FILE),
+        ("grandstream", "/y000000000000.cfg", Reason.NOTHING_THERE),
+        ("snom", "/cfg.xml", Reason.NOTHING_THERE),
+    ],
+)
+def test_other_vendors_common_files_are_theirs(
+    vendor: str, name: str, reason: Reason
+) -> None:
+    who = replace(SHARED, vendor=vendor)
+    assert decide(name, identity=who, device=None).reason is reason
+
+
+def test_a_master_leaves_the_token_for_the_file_that_it_names() -> None:
+    shared = replace(SHARED, vendor="poly", generation=Generation.SHA256)
+    device = replace(WITH_TOKEN, vendor="poly", model="VVX450")
+    for name, used in ((f"{A}.cfg", False), (f"{A}-user.cfg", True)):
+        decision = decide(f"/t/{TOKEN}/{name}", identity=shared, device=device)
+        assert decision.reason is Reason.TOKEN_ACCEPTED, decision
+        assert decision.consumes_token is used
 
 
 # -- around it

@@ -7,7 +7,7 @@ from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.identity import NO_IDENTITY, Identity, VendorTrust, identify
 
-MAC_A, MAC_B, MAC_C, MAC_D = (Mac(f"000413AABBC{n}") for n in "0123")
+MAC_A, MAC_B, MAC_C, MAC_D, MAC_E, MAC_F = (Mac(f"000413AABBC{n}") for n in "012345")
 
 OWN = {
     "a": (MAC_A, "snom", Generation.SHA256),
@@ -19,6 +19,8 @@ OWN = {
     "a as a server": (MAC_A, "snom", Generation.SHA256),
     "lab a": (MAC_A, "lab-snom", Generation.SHA256),
     "yealink d": (MAC_D, "yealink", Generation.SHA256),
+    "poly e": (MAC_E, "poly", Generation.SHA256),
+    "grandstream f": (MAC_F, "grandstream", Generation.SHA256),
     "cisco d": (MAC_D, "cisco", Generation.SHA256),
     "cisco spa d": (MAC_D, "cisco", Generation.SHA256),
     "operator's own a": (MAC_A, "snom", Generation.SHA256),

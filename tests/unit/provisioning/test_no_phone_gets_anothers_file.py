@@ -84,11 +84,20 @@ PUBLIC_URL = "https://prov.example.com"
 FLEET_CANARY = b"fleet-canary-secret"
 FLEET_CERTIFICATE = certificate("pbx.example.com")
 FLEET = Layer(
-    (Setting("language", "English"), Setting("ldap_password", "fleet-canary-secret")),
+    (
+        Setting("language", "English"),
+        Setting("ldap_password", "fleet-canary-secret"),
+        Setting("any.directory.password", "fleet-canary-secret"),
+    ),
     certificates=(FLEET_CERTIFICATE,),
 )
 OWN_CERTIFICATES = {mac: certificate(f"{mac}.example.com") for mac in MACS[:3]}
-MODELS = ["D785", "D715", "320", "PA1", "unheard-of"]
+MODELS = [
+    "D785", "D715", "320", "PA1", "unheard-of", "T46U", "VVX450", "GRP2614"
+]  # fmt: skip
+MAKER_OF = {MACS[3]: "yealink", MACS[4]: "poly", MACS[5]: "grandstream"}
+"""Phones whose certificates other makers issued."""
+WRITTEN = {"snom", *MAKER_OF.values()}
 PERIODS = (
     *[NOW] * 20,
     datetime(2019, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC),
@@ -107,7 +116,12 @@ def model_canary(model: str) -> bytes:
 SHARED = {
     model: SharedLayers(
         FLEET,
-        Layer((Setting("admin_mode_password", model_canary(model).decode()),)),
+        Layer(
+            (
+                Setting("admin_mode_password", model_canary(model).decode()),
+                Setting("any.admin.password", model_canary(model).decode()),
+            )
+        ),
         (1, 1),
     )
     for model in MODELS
@@ -129,7 +143,8 @@ def shared_of(model: str | None, group: str | None) -> SharedLayers:
     found = SHARED.get(model or "", NO_MODEL)
     if group not in GROUPS:
         return found
-    layer = Layer((Setting("timezone", group_canary(group).decode()),))
+    word = group_canary(group).decode()
+    layer = Layer((Setting("timezone", word), Setting("any.time.server", word)))
     return replace(found, group=GROUPS[group], of_group=layer)
 
 
@@ -145,7 +160,12 @@ _CREDENTIALS = {m: DigestCredential.create(f"u{m}", REALM, f"p{m}") for m in MAC
 _HASHES = {m: hash_token(token_of(m)) for m in MACS}
 _LAYERS = {
     m: Layer(
-        (Setting("user_name", m, 1), Setting("user_pass", canary(m).decode(), 1)),
+        (
+            Setting("user_name", m, 1),
+            Setting("user_pass", canary(m).decode(), 1),
+            Setting("any.account.user", m, 1),
+            Setting("any.account.password", canary(m).decode(), 1),
+        ),
         (FunctionKey(0, "url", f"https://u:{canary(m).decode()}@pbx.example/"),),
         (OWN_CERTIFICATES[m],) if m in OWN_CERTIFICATES else (),
     )
@@ -166,7 +186,9 @@ def make_registry(rng: random.Random) -> Registry:
             generations = frozenset({rng.choice(list(Generation))})
         registry[mac] = Device(
             Mac(mac),
-            rng.choice(["snom"] * 6 + ["", "", "gigaset", "lab-snom", "cisco"]),
+            MAKER_OF[mac]
+            if mac in MAKER_OF and rng.random() < 0.7
+            else rng.choice(["snom"] * 6 + ["", "", "gigaset", "lab-snom", "cisco"]),
             model=rng.choice([None, None, *MODELS]),
             firmware=rng.choice(_FIRMWARES),
             state="revoked" if rng.random() < 0.1 else "active",
@@ -204,6 +226,7 @@ def make_rules(rng: random.Random) -> Adoption:
 FOLDER = b"/prov"
 """Where some phones' URLs have the files; it means nothing."""
 PLAIN = [
+    *["/snom{model}-{mac}.htm", "/snom{model}-{mac}.xml", "/{mac}", "/{mac}.xml", "/snom{model}.htm"] * 3,
     "/snom{model}-{mac}.htm", "/snom{model}-{mac}.htm", "/snom{model}-{mac}.xml",
     "/{mac}", "/{mac}.xml", "/{mac}.htm", "/{mac}/snom{model}.htm",
     "/{mac}/snom{model}-{mac}.htm", "/settings.xml?mac={mac}", "/?mac={mac}",
@@ -211,6 +234,9 @@ PLAIN = [
     "/snom{model}.htm?mac={mac}", "/a/b/{mac}.xml", "/index.php?mac={mac}",
     "/settings-{mac}.xml", "/{mac}.cfg", "/SEP{mac}.cnf.xml", "/cfg{mac}.xml",
     "/certificates/" + "ab" * 32 + ".der", "/certificates/{certificate}.der", "/000000000000.cfg", "/gigaset{model}.htm",
+    "/{mac}.cfg", "/{mac}-user.cfg", "/{mac}-user.cfg", "/cfg{mac}.xml", "/{mac}.boot", "/cfg{mac}", "/cfg{mac}.bin",
+    "/{mac}-local.cfg", "/{mac}-app.log", "/{mac}-phone.cfg", "/y000000000108.cfg", "/cfg.xml", "/cfgGRP2614.xml",
+    "/y000000000000.boot", "/000000000000-license.cfg", "/{mac}.cfg?mac={mac}",
 ]  # fmt: skip
 ODD = [
     "/{mac}/snom{model}-{other}.htm", "/{other}/snom{model}-{mac}.htm",
@@ -223,6 +249,8 @@ ODD = [
     "http://{other}/{mac}.xml", "//{other}/{mac}.xml", "/t/{mac}/{other}.xml",
     "/t/{token}/t/{token}/{mac}", "/T/{token}/{mac}", "/{mac}-boot.log",
     "/snomD{other}-{mac}.htm", "/snom{mac}-{other}.htm", "/y{mac}.cfg",
+    "/{other}/{mac}-user.cfg", "/{mac}-user.cfg?mac={other}", "/cfg{mac}.xml?mac={other}", "/cfg{mac}{other}.xml",
+    "/{mac}-{other}.cfg", "/{other}/cfg{mac}.xml", "/{mac}/{other}.cfg", "/{other}/000000000000.cfg", "/cfg{mac}.XML",
     "/{other}/x/{mac}.xml", "/x/{other}/{mac}.xml", "/{other}/snom{model}.htm?mac={mac}",
 ]  # fmt: skip
 
@@ -415,7 +443,14 @@ def newcomers_verdict(case: Case, made, answer: Answer) -> str | None:
         return None if answer.status in (401, 403) else "a refusal that is none"
     if case.policy is Policy.REFUSE or made.mac in case.refused:
         return "a waiting file that the operator did not want"
-    for word in (b"canary", b"https://", b"certificate", b"user_pass", b"language"):
+    for word in (
+        b"canary",
+        b"https://",
+        b"BEGIN",
+        b"<certificate",
+        b"user_pass",
+        b"language",
+    ):
         if word in answer.body:
             return f"{word!r} in a waiting file"
     others = [mac for mac in MACS if mac != made.mac and mac.encode() in answer.body]
@@ -491,9 +526,9 @@ def names(lab) -> list[str]:
     return [
         name
         for name, made in lab.made.items()
-        for _ in range({"own": 6, "shared": 8, "none": 16}.get(made.kind, 1))
+        for _ in range({"own": 6, "shared": 12, "none": 16}.get(made.kind, 1))
         for _ in range(
-            3 if made.kind in {"own", "shared"} and made.vendor == "snom" else 1
+            3 if made.kind in {"own", "shared"} and made.vendor in WRITTEN else 1
         )
     ]
 
@@ -584,6 +619,8 @@ def test_no_phone_ever_gets_anothers_file(
     registries = [make_registry(rng) for _ in range(400)]
     rendered = RenderedFiles()
     reasons: Counter[Reason] = Counter()
+    of_makers: Counter[str] = Counter()
+    """Files with a secret, by the maker of the phone that got it."""
     for number in range(CASES):
         case = make_case(rng, lab.made[rng.choice(names)], registries)
         found = serve(case, identities[case.certificate], rendered)
@@ -602,6 +639,8 @@ def test_no_phone_ever_gets_anothers_file(
             late = verdict(case, lab.made["self-signed"], found.otherwise.body)
             assert late is None, f"case {number}: the token was used: {late}: {case}"
         reasons[found.decision.reason] += 1
+        if canary(made.mac or "-") in found.body:
+            of_makers[made.vendor] += 1
     granted = sum(n for r, n in reasons.items() if r.outcome is not Outcome.REFUSED)
     record_property(
         "counted",
@@ -614,6 +653,7 @@ def test_no_phone_ever_gets_anothers_file(
     # and every reason there is.
     share = CASES / 1000
     assert reasons[Reason.OWN_FILE] > 10 * share
+    assert all(of_makers[maker] > share / 50 for maker in MAKER_OF.values()), of_makers
     assert reasons[Reason.TOKEN_ACCEPTED] > share
     assert reasons[Reason.DIGEST_ACCEPTED] > share
     assert reasons[Reason.SECRETS_LEFT_OUT] > share

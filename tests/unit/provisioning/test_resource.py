@@ -6,9 +6,11 @@ import pytest
 
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
+from linekey.makers.all import MAKERS
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.resource import (
     MAX_TARGET,
+    AbsentFile,
     CertificateFile,
     CommonFile,
     Nothing,
@@ -20,6 +22,13 @@ from linekey.provisioning.resource import (
 MAC = Mac("000413AABBCC")
 TOKEN = "q3Zt-8uYb_20CharsLong"
 SHA256 = "ac6b0efa80c1f92dae01add84cc8ce069e45dd34f7a0a254b4b2dcbbd0f4de88"
+
+
+def no_labs(vendors: frozenset[str]) -> set[str]:
+    """The makers; with each goes its lab."""
+    makers = {v for v in vendors if not v.startswith("lab-")}
+    assert vendors - makers == {f"lab-{v}" for v in makers if v in MAKERS}
+    return makers
 
 
 @pytest.mark.parametrize(
@@ -38,9 +47,8 @@ SHA256 = "ac6b0efa80c1f92dae01add84cc8ce069e45dd34f7a0a254b4b2dcbbd0f4de88"
         ("/000413AABBCC/snomD785.htm", "D785", {"snom"}),
         ("/000413AABBCC/snomD785-000413aabbcc.htm", "D785", {"snom"}),
         ("/000413aabbcc.cfg", None, {"yealink", "poly"}),
-        ("/000413aabbcc.boot", None, {"yealink"}),
+        ("/000413aabbcc-user.cfg", None, {"poly"}),
         ("/cfg000413aabbcc.xml", None, {"grandstream"}),
-        ("/cfg000413aabbcc", None, {"grandstream"}),
         ("/SEP000413AABBCC.cnf.xml", None, {"cisco"}),
         ("/?mac=000413AABBCC", None, {"snom", "gigaset"}),
         ("/?MAC=000413aabbcc", None, {"snom", "gigaset"}),
@@ -57,7 +65,7 @@ def test_a_phones_file_has_one_meaning(
     found = parse_target(target.encode())
     assert isinstance(found, PhoneFile)
     assert (found.mac, found.model, found.token) == (MAC, model, None)
-    assert vendors is None or found.vendors - {LAB_VENDOR} == vendors
+    assert vendors is None or no_labs(found.vendors) == vendors
     assert (LAB_VENDOR in found.vendors) is ("snom" in found.vendors)
 
 
@@ -71,8 +79,9 @@ def test_a_phones_file_has_one_meaning(
         ("/settings.xml", None, {"snom", "gigaset"}),
         ("/gigasetP850.htm", "P850", {"gigaset"}),
         ("/000000000000.cfg", None, {"poly"}),
-        ("/y000000000000.boot", None, {"yealink"}),
         ("/y000000000028.cfg", None, {"yealink"}),
+        ("/cfg.xml", None, {"grandstream"}),
+        ("/cfggrp2614.xml", "GRP2614", {"grandstream"}),
     ],
 )
 def test_a_common_file_names_no_phone(
@@ -80,7 +89,66 @@ def test_a_common_file_names_no_phone(
 ) -> None:
     found = parse_target(target.encode())
     assert isinstance(found, CommonFile)
-    assert (found.model, found.vendors - {LAB_VENDOR}) == (model, vendors)
+    assert (found.model, no_labs(found.vendors)) == (model, vendors)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "mac"),
+    [
+        ("/000413aabbcc.boot", AbsentFile, MAC),
+        ("/y000000000000.boot", AbsentFile, None),
+        ("/cfg000413aabbcc", AbsentFile, MAC),
+        ("/cfg000413aabbcc.bin", AbsentFile, MAC),
+        ("/000413AABBCC-license.cfg", AbsentFile, MAC),
+        ("/000000000000-license.cfg", AbsentFile, None),
+        ("/000000000000-directory.xml", AbsentFile, None),
+        ("/000413aabbcc-app.log", UploadFile, MAC),
+        ("/000413aabbcc-boot.log", UploadFile, MAC),
+        ("/000413aabbcc-phone.cfg", UploadFile, MAC),
+        ("/000413aabbcc-web.cfg", UploadFile, MAC),
+        ("/000413aabbcc-calls.xml", UploadFile, MAC),
+        ("/000413aabbcc-directory.xml", UploadFile, MAC),
+        ("/000413aabbcc-local.cfg", UploadFile, MAC),
+    ],
+)
+def test_names_with_nothing_under_them_are_told_apart(
+    target: str, kind: type, mac: Mac | None
+) -> None:
+    found = parse_target(target.encode())
+    assert type(found) is kind
+    assert found.mac == mac  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("target", "pattern"),
+    [
+        ("/000413aabbcc.cfg", "{mac}.cfg"),
+        ("/000413aabbcc-user.cfg", "{mac}-user.cfg"),
+        ("/cfg000413aabbcc.xml", "cfg{mac}.xml"),
+        ("/cfggrp2614.xml", "cfg{model}.xml"),
+        ("/cfg.xml", "cfg.xml"),
+        ("/y000000000108.cfg", "y{number}.cfg"),
+        ("/000000000000.cfg", "000000000000.cfg"),
+    ],
+)
+def test_a_name_is_told_as_its_maker_has_it(target: str, pattern: str) -> None:
+    found = parse_target(target.encode())
+    assert isinstance(found, PhoneFile | CommonFile)
+    assert found.pattern == pattern
+    served = {f.pattern: f for m in MAKERS.values() for f in m.files}
+    assert served[pattern].served
+
+
+def test_every_name_of_every_maker_is_understood() -> None:
+    for maker in MAKERS.values():
+        for name in (*maker.files, *maker.uploads):
+            text = name.pattern.replace("{mac}", "000413aabbcc")
+            text = text.replace("{number}", "000000000108").replace("{model}", "p850")
+            found = parse_target(f"/{text}".encode())
+            assert not isinstance(found, Nothing), text
+            assert maker.id in found.vendors, text
+            if isinstance(found, PhoneFile | CommonFile):
+                assert getattr(name, "served", True), text
 
 
 AMBIGUOUS = {

@@ -156,7 +156,14 @@ def test_a_fusionpbx_table_is_read_by_its_own_names() -> None:
     }
     assert (yealink.vendor, yealink.model) == ("yealink", "T46S")
     assert (yealink.state, yealink.revoked_reason) == ("revoked", DISABLED)
-    assert yealink.layer == Layer()
+    assert {s.slot: s.value for s in yealink.layer.settings} == {
+        ("any.account.display_name", 1): "Hall",
+        ("any.account.user", 1): "4712",
+        ("any.account.password", 1): "s3cr3t",
+        ("any.account.expires", 1): "120",
+        ("any.account.registrar", 1): "sip.example.com:5061",
+        ("any.account.transport", 1): "tls",
+    }
     read, disabled = table.notes
     assert "device_vendor as vendor" in read
     assert "password as user_pass[LINE]" in read
@@ -168,7 +175,7 @@ def test_the_vendor_of_a_template_counts_where_no_column_names_one() -> None:
     table = parse_device_table(
         b"device_uuid,mac,device_template\nu,001565AABBCC,yealink/t46s\n"
     )
-    assert (table.devices[0].vendor, table.devices[0].model) == ("yealink", "t46s")
+    assert (table.devices[0].vendor, table.devices[0].model) == ("yealink", "T46S")
 
 
 def test_a_wazo_table_is_read_by_its_own_names() -> None:

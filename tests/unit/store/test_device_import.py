@@ -32,7 +32,7 @@ def devices(database: Database, now: datetime) -> Devices:
                     (FunctionKey(0, "speed", "1"),),
                 ),
             ),
-            Device(B, "poly", "VVX 400", label=" =1+1"),
+            Device(B, "poly", "VVX400", label=" =1+1"),
             Device(C, "snom", state="revoked", revoked_reason="-stolen"),
         ],
         now,
@@ -231,4 +231,4 @@ def test_a_row_without_a_vendor_is_read_as_its_phones(
     devices: Devices, lay: Callable[..., list[Done]]
 ) -> None:
     lay(f"mac,model\n{B},VVX 500\n", How.UPDATE)
-    assert (devices.get(B).vendor, devices.get(B).model) == ("poly", "VVX 500")
+    assert (devices.get(B).vendor, devices.get(B).model) == ("poly", "VVX500")

@@ -40,7 +40,7 @@ def test_the_same_record_is_another_makers_for_a_phone_that_is_registered() -> N
     poly = rows.read(3, [POLY.digits, "D785", "pbx.example", "2"]).device
     assert (snom.vendor, poly.vendor) == ("snom", "poly")
     assert snom.layer.settings == (Setting("user_host", "pbx.example", 2),)
-    assert poly.layer.settings == ()
+    assert poly.layer.settings == (Setting("any.account.registrar", "pbx.example", 2),)
 
 
 def test_a_bad_word_is_refused_in_every_row() -> None:

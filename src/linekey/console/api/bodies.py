@@ -19,11 +19,11 @@ from pydantic import (
     StrictInt,
 )
 
-from linekey.catalog.known_settings import refuse_unknown
 from linekey.catalog.models import Generation
 from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.makers.known import refuse_unknown
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import (
@@ -36,6 +36,7 @@ from linekey.provisioning.document import (
 )
 from linekey.provisioning.shown import device_json
 from linekey.said import say
+from linekey.store.device_rows import vendor_of_model
 from linekey.store.edit import STAY, DeviceEdit, without
 
 MAX_ENTRIES = 10_000
@@ -188,11 +189,16 @@ class LayerBody(Body):
     unreadable: list[str] = []
     """Read only: what could not be read back from the database, in words."""
 
-    def layer(self, before: Layer, allow_unknown: bool) -> Layer:
-        """Make it a layer in the place of ``before``. Raises InputError."""
+    def layer(
+        self, before: Layer, allow_unknown: bool, maker: str | None = None
+    ) -> Layer:
+        """Make it a layer in the place of ``before``. Raises InputError.
+
+        ``maker`` is whose a setting's bare name is; None: anybody's.
+        """
         settings = [one.setting(before) for one in self.settings]
         if not allow_unknown:
-            _check_names(settings, before)
+            _check_names(settings, before, maker)
         keys = [one.key(before) for one in self.function_keys]
         _once([f"setting {slot_text(*s.slot)}" for s in settings])
         _once([f"function key {k.idx} {k.context}" for k in keys])
@@ -220,11 +226,16 @@ class LayerChange(Body):
     remove_certificates: Annotated[list[Short], Field(max_length=1000)] = []
     """By their SHA-256."""
 
-    def apply(self, layer: Layer, of: str, allow_unknown: bool) -> Layer:
-        """Return the changed layer; ``of`` names it in errors. Raises InputError."""
+    def apply(
+        self, layer: Layer, of: str, allow_unknown: bool, maker: str | None = None
+    ) -> Layer:
+        """Return the changed layer; ``of`` names it in errors. Raises InputError.
+
+        ``maker`` is as for ``LayerBody.layer``.
+        """
         settings = [one.setting(layer) for one in self.set]
         if settings and not allow_unknown:
-            _check_names(settings, layer)
+            _check_names(settings, layer, maker)
         layer = without(layer, [parse_slot(name) for name in self.unset], of)
         for slot in self.unset_keys:
             if (slot.idx, slot.context) not in {k.slot for k in layer.function_keys}:
@@ -263,11 +274,13 @@ def _once(names: list[str]) -> None:
         seen.add(name)
 
 
-def _check_names(settings: list[Setting], before: Layer) -> None:
+def _check_names(settings: list[Setting], before: Layer, maker: str | None) -> None:
     there = {s.slot for s in before.settings}
     if new := [s for s in settings if s.slot not in there]:
         refuse_unknown(
-            [s.slot for s in new], [s.slot for s in new if s.mark is not None]
+            [s.slot for s in new],
+            [s.slot for s in new if s.mark is not None],
+            maker,
         )
 
 
@@ -328,8 +341,13 @@ class DeviceBody(Body):
     """Read only: what the phone's visits said; null: it was never seen. Not in the
     ETag."""
 
-    def device(self, before: Device, allow_unknown: bool) -> Device:
-        """Make it the record in the place of ``before``. Raises InputError."""
+    def device(
+        self, before: Device, allow_unknown: bool, *, new: bool = False
+    ) -> Device:
+        """Make it the record in the place of ``before``. Raises InputError.
+
+        ``new``: there is none yet, and the vendor of ``before`` is the usual one.
+        """
         now = device_json(before)
         for name in ("mac", "state", "revoked_reason", "token", "digest_user"):
             given = getattr(self, name)
@@ -357,15 +375,17 @@ class DeviceBody(Body):
                     sent=self.version,
                 ),
             )
+        usual = vendor_of_model(self.model or "", before.vendor) if new else ""
         edit = DeviceEdit(
-            vendor=self.vendor or before.vendor,
+            vendor=self.vendor or usual or before.vendor,
             model=self.model,
             firmware=self.firmware,
             label=self.label,
             group=self.group,
             generations=self.generations,
         )
-        layer = self.layer.layer(before.layer, allow_unknown)
+        maker = edit.vendor if isinstance(edit.vendor, str) else None
+        layer = self.layer.layer(before.layer, allow_unknown, maker or None)
         return edit.apply(before, layer=layer)
 
 
@@ -397,5 +417,6 @@ class DeviceChange(Body):
             given["label"] = ""
         digest = None if self.no_digest else STAY
         edit = DeviceEdit(**given, digest=digest, no_token=self.no_token)
-        layer = self.layer.apply(device.layer, str(device.mac), allow_unknown)
+        maker = given.get("vendor", device.vendor) or None
+        layer = self.layer.apply(device.layer, str(device.mac), allow_unknown, maker)
         return edit.apply(device, layer=layer)

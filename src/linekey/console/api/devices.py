@@ -34,6 +34,8 @@ from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
+from linekey.provisioning.format import refuse_unwritten
+from linekey.provisioning.other_makers import as_the_phone_reads
 from linekey.provisioning.service import phone_file
 from linekey.provisioning.shown import device_json, merged_json
 from linekey.said import say
@@ -371,7 +373,7 @@ def device_routes(desk: Desk) -> APIRouter:
                 raise _missing(database, address)
             check_match(if_match, None)
             empty = Device(address, VendorCas(database).usual_vendor(), version=0)
-            new = body.device(empty, allow_unknown)
+            new = body.device(empty, allow_unknown, new=True)
             return devices.add(new, desk.clock()), True
 
         device, is_new = await desk.change(request, put)
@@ -471,7 +473,8 @@ def device_routes(desk: Desk) -> APIRouter:
 
         def merged(database: Database) -> dict[str, Any]:
             device = _found(database, mac_of(mac))
-            return merged_json(Layers(database).of(device))
+            layers = as_the_phone_reads(Layers(database).of(device), device.vendor)
+            return merged_json(layers)
 
         return answer(await desk.read(request, merged))
 
@@ -480,22 +483,31 @@ def device_routes(desk: Desk) -> APIRouter:
         response_class=Response,
         responses={
             200: {
-                "content": {"text/xml": {"schema": {"type": "string"}}},
+                "content": {
+                    kind: {"schema": {"type": "string"}}
+                    for kind in ("text/xml", "text/plain")
+                },
                 "description": "The file. The header Linekey-Left-Out counts what "
                 "could not be written into it.",
             }
         },
     )
     async def preview_file(request: Request, mac: MacPath) -> Response:
-        """Get the file that the phone would get, with its secrets starred."""
+        """Get the file that the phone would get, with its secrets starred.
+
+        In its maker's format: XML, or text for Yealink.
+        """
 
         def render(database: Database) -> Response:
             device = _found(database, mac_of(mac))
+            refuse_unwritten(device)
             shared = Layers(database).shared(device)
             file = phone_file(device, shared, desk.public_url, starred=True)
             left_out = str(len(file.skipped))
             return Response(
-                file.body, media_type="text/xml", headers={"Linekey-Left-Out": left_out}
+                file.body,
+                media_type=file.content_type.partition(";")[0],
+                headers={"Linekey-Left-Out": left_out},
             )
 
         return await desk.read(request, render)

@@ -154,7 +154,7 @@ def layer_routes(desk: Desk) -> APIRouter:
         """Say what a whole layer is; what is absent is taken away."""
 
         def put(before: Layer) -> Layer:
-            return body.layer(before, allow_unknown)
+            return body.layer(before, allow_unknown, _scope(scope).maker)
 
         return await change(request, scope, if_match, put)
 
@@ -169,7 +169,7 @@ def layer_routes(desk: Desk) -> APIRouter:
         """Change a layer; what is absent stays as it is."""
 
         def patch(before: Layer) -> Layer:
-            return body.apply(before, scope, allow_unknown)
+            return body.apply(before, scope, allow_unknown, _scope(scope).maker)
 
         return await change(request, scope, if_match, patch)
 

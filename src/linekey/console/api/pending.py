@@ -43,7 +43,7 @@ from linekey.provisioning.pending import (
 from linekey.provisioning.shown import device_json, rule_json
 from linekey.store.adoption import AdoptionRules
 from linekey.store.database import Database
-from linekey.store.device_rows import parse_model, parse_vendor
+from linekey.store.device_rows import parse_model, parse_vendor, vendor_of_model
 from linekey.store.pending import (
     Approval,
     Pending,
@@ -210,7 +210,7 @@ class RuleBody(Body):
         """Make it the rule of this name. Raises InputError."""
         vendor = parse_vendor(self.vendor) if self.vendor else ""
         if self.model and not vendor:
-            vendor = VendorCas(database).usual_vendor()
+            vendor = vendor_of_model(self.model, VendorCas(database).usual_vendor())
         return AdoptionRule(
             name,
             joined(map(parse_range, self.macs)),

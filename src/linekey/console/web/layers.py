@@ -11,6 +11,7 @@ from linekey.console.web.phones import groups_of, setting_of
 from linekey.console.web.route import Route
 from linekey.console.web.visit import Visit
 from linekey.errors import InputError
+from linekey.makers.terms import TERMS
 from linekey.said import mark
 from linekey.store.layers import Scope
 
@@ -74,7 +75,7 @@ async def save(visit: Visit) -> Response:
 async def names(visit: Visit) -> Response:
     """Settings' names that begin like what is typed, for the script."""
     text = visit.query("q").lower()[:64]
-    known = sorted(known_settings())
+    known = sorted([*known_settings(), *TERMS])
     found = [name for name in known if name.lower().startswith(text)][:_WORDS]
     if not found and text:
         found = difflib.get_close_matches(text, known, n=_WORDS)

@@ -4,6 +4,7 @@ from typing import Final
 
 from linekey.makers.maker import Fact, FileKind, FileName, Maker
 from linekey.makers.models import PhoneModel
+from linekey.makers.snom import settings
 from linekey.makers.snom.grammar import SNOM
 from linekey.makers.snom.maker import GUARDS
 
@@ -32,6 +33,8 @@ MAKER: Final = Maker(
     ),
     user_agents=(),
     models=MODELS,
+    map=settings.MAP,
+    own=settings.own,
     guards=GUARDS,
     snom_like=True,
     sources=(_WIKI, "SNOM-FILES"),

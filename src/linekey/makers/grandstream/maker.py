@@ -47,6 +47,9 @@ MAKER: Final = Maker(
              " P-384 keys and ends in 2055", "MTLS-PROTECT", "H"),
         Fact("many units move to the second by firmware and a factory reset",
              "MTLS-PROTECT", "M"),
+        Fact("account 1 has numbers of its own; those of account N from 2 on begin with"
+             " N + 2: user P404, P504, password P406, P506",
+             "PBX-WAZO; PBX-FUSION", "H"),
         Fact("a registration's length is in minutes", "PBX-FUSION", "H"),
         Fact("the MAC in file names is in lower case", _GUIDE, "H"),
         Fact("a factory-new phone asks the maker's server and is redirected",

@@ -8,7 +8,7 @@ operator and read in a file.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from linekey.catalog.evidence import Confidence
 from linekey.makers.grammar import Line
@@ -91,10 +91,10 @@ def _keys() -> Iterator[Field]:
             )  # fmt: skip
 
 
-def _row(term: str, number: int, grade: Confidence = "H", **more: object) -> Field:
+def _row(term: str, number: int, grade: Confidence = "H", **more: Any) -> Field:
     return Field(
         term=term, names=(f"P{number}",), source=BOTH, confidence=grade, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 _CET: Final = "CET-1CEST-2,M3.5.0/02:00:00,M10.5.0/03:00:00"

@@ -10,7 +10,7 @@ from linekey.makers.poly.models import MODELS
 _GUIDE: Final = "POLY-UCS, SIP 3.1 guide appendix A"
 OWN_FILE: Final = "{mac}-user.cfg"
 """The file with the settings; the masters name it. Another server has it so, too."""
-_SEEN: Final = "PBX-WAZO; alainmenag/freepbx-oryk-provisioner"
+_SEEN: Final = "PBX-WAZO; PBX-ORYK"
 
 MAKER: Final = Maker(
     id="poly",
@@ -48,11 +48,11 @@ MAKER: Final = Maker(
           for name in ("phone.cfg", "web.cfg", "directory.xml", "calls.xml")),
     ),
     trust=settings.trust,
-    trust_source="PBX-FUSION; PBX-FSPBX; teleprovisioner",
+    trust_source="PBX-FUSION; PBX-FSPBX; PBX-TELEPROVISIONER",
     trust_confidence="M",
     own=settings.own,
     own_read=settings.own_read,
-    sources=("POLY-UCS", "PBX-WAZO", "PBX-FUSION", "PBX-FSPBX", "teleprovisioner"),
+    sources=("POLY-UCS", "PBX-WAZO", "PBX-FUSION", "PBX-FSPBX", "PBX-TELEPROVISIONER"),
     facts=(
         Fact("each phone has a factory certificate whose CN is its MAC, since SIP 3.2",
              "POLY-UCS TB 52609", "H"),

@@ -41,7 +41,7 @@ def _soundpoint(number: str) -> PhoneModel:
         maker="poly", name=f"SPIP{number}", title=f"Polycom SoundPoint IP {number}",
         user_agent_name=f"PolycomSoundPointIP-SPIP_{number}", source="PBX-WAZO",
         confidence="M", aliases=(f"SPIP_{number}", f"IP{number}"),
-        readings=("TLS 1.2 needs 4.0.15 (teleprovisioner, M)",),
+        readings=("TLS 1.2 needs 4.0.15 (PBX-TELEPROVISIONER, M)",),
         firmware="4.0.15.1047" if number == "550" else "",
     )  # fmt: skip
 

@@ -1,11 +1,11 @@
 """What Poly calls each term, and how it is told whom to trust.
 
 Sources: PBX-WAZO (which holds the maker's own sample files), PBX-FUSION, PBX-FSPBX and
-InterLinked1/teleprovisioner (cited as teleprovisioner).
+PBX-TELEPROVISIONER.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from linekey.catalog.evidence import Confidence
 from linekey.makers.grammar import Line
@@ -16,8 +16,8 @@ ALL: Final = "PBX-WAZO; PBX-FUSION; PBX-FSPBX"
 
 
 def _row(term: str, name: str, grade: Confidence = "H", source: str = ALL,
-         **more: object) -> Field:  # fmt: skip
-    return Field(term=term, names=(name,), source=source, confidence=grade, **more)  # type: ignore[arg-type]
+         **more: Any) -> Field:  # fmt: skip
+    return Field(term=term, names=(name,), source=source, confidence=grade, **more)
 
 
 MAP: Final = Map(
@@ -59,7 +59,7 @@ MAP: Final = Map(
             names=("device.prov.serverType", "device.prov.serverName"),
             values=(("https", "HTTPS"), ("http", "HTTP"),
                     ("https", "3"), ("http", "2")),
-            how=How.SCHEME_PATH, source="PBX-FUSION; teleprovisioner",
+            how=How.SCHEME_PATH, source="PBX-FUSION; PBX-TELEPROVISIONER",
             confidence="M",
             note="the scheme stands as a word in some sources and as a number in"
             " others; the word is written, both are read",
@@ -262,7 +262,7 @@ GUARDS: Final = (
     Guard(
         rf"(?:device\.)?sec\.TLS\.(?:\w+\.)*{_STRICT}", frozenset({"1"}),
         "the phone does not look at the server's name",
-        "PBX-FUSION; PBX-FSPBX; teleprovisioner", "H",
+        "PBX-FUSION; PBX-FSPBX; PBX-TELEPROVISIONER", "H",
     ),
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ Its models, rules and files have their own modules (``catalog``, ``provisioning`
 from typing import Final
 
 from linekey.makers.maker import Guard, Maker
+from linekey.makers.snom import settings
 from linekey.makers.snom.grammar import SNOM
 
 GUARDS: Final = (
@@ -27,6 +28,8 @@ MAKER: Final = Maker(
     files=(),
     user_agents=(),
     models=(),
+    map=settings.MAP,
+    own=settings.own,
     guards=GUARDS,
     snom_like=True,
     sources=("SNOM-TLS", "SNOM-FILES", "SNOM-SETTING"),

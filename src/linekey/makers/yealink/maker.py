@@ -44,6 +44,7 @@ MAKER: Final = Maker(
     trust=settings.trust,
     trust_source="YEALINK-GUIDE T48G p. 217, T2/T4/T5 p. 940; PBX-FUSION",
     trust_confidence="M",
+    repeated=frozenset({"static.trusted_certificates.url", "include:config"}),
     own=settings.own,
     own_read=settings.own_read,
     sources=("YEALINK-GUIDE", "YEALINK-CERT", "PBX-FUSION", "PBX-WAZO", "PBX-TANCREDI"),
@@ -64,6 +65,8 @@ MAKER: Final = Maker(
              " static.auto_provision.pnp_enable", "PBX-TANCREDI", "M"),
         Fact("the phone's own encryption of files is AES-ECB with keys that are public"
              " unless you set your own: it keeps no secret", "PBX-TEMPLATES", "H"),
+        Fact("a host without a port, with TLS, is written with 5061, since what a phone"
+             " takes without one is not known", "inference", "L"),
         Fact("with V87, SRTP needs account.N.srtp.cipher_list ="
              " AES_CM_128_HMAC_SHA1_80,AES_CM_128_HMAC_SHA1_32", "PBX-TANCREDI", "M"),
     ),

@@ -58,7 +58,7 @@ def _agent(name: str) -> str:
 
 
 def _model(name: str, numbers: tuple[int, ...], source: str, sure: bool) -> PhoneModel:
-    readings = ()
+    readings: tuple[str, ...] = ()
     if len(numbers) > 1:
         readings = (
             "its model file has another number in each source:"

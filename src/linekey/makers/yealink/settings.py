@@ -6,9 +6,10 @@ says it, the row has M. Settings of network, provisioning and security begin wit
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from linekey.catalog.evidence import Confidence
+from linekey.endpoint import parse_host_port
 from linekey.makers.grammar import Line
 from linekey.makers.maker import Guard, KnownRow, TrustSettings, language_field
 from linekey.makers.mapping import Field, How, Map
@@ -19,8 +20,8 @@ GUIDE: Final = "YEALINK-GUIDE"
 _ON: Final = (("account.{n}.enable", "1"),)
 
 
-def _row(term: str, name: str, grade: Confidence = "H", **more: object) -> Field:
-    return Field(term=term, names=(name,), source=ALL, confidence=grade, **more)  # type: ignore[arg-type]
+def _row(term: str, name: str, grade: Confidence = "H", **more: Any) -> Field:
+    return Field(term=term, names=(name,), source=ALL, confidence=grade, **more)
 
 
 _SERVER: Final = "account.{n}.sip_server.1"
@@ -99,9 +100,37 @@ _OFFSET, _NAME, _SUMMER = (
 )  # fmt: skip
 
 
+_TLS_PORT: Final = "5061"
+"""RFC 3261 §19.1.2."""
+
+
+def _ports(terms: Sequence[Line]) -> list[Line]:
+    """The port of SIP over TLS, for hosts that are named without one.
+
+    Every public template writes a port, so what a phone takes without one is not known
+    (L: that of UDP).
+    """
+    tls = {
+        t.idx for t in terms if (t.name, t.value) == ("any.account.transport", "tls")
+    }
+    places = {"any.account.registrar": _SERVER, "any.account.outbound": _PROXY}
+    return [
+        Line(f"{places[t.name]}.port".replace("{n}", str(t.idx)), _TLS_PORT)
+        for t in terms
+        if t.name in places and t.idx in tls and t.value and not _has_port(t.value)
+    ]
+
+
+def _has_port(value: str) -> bool:
+    return parse_host_port(value, 0)[1] != 0
+
+
 def own(terms: Sequence[Line]) -> tuple[list[Line], list[str], list[Line]]:
-    """The time zone: offset, Yealink's name for it, and summer time by itself."""
-    lines: list[Line] = []
+    """The time zone: offset, Yealink's name for it, and summer time by itself.
+
+    And the port of SIP over TLS, where none is named.
+    """
+    lines: list[Line] = _ports(terms)
     notes: list[str] = []
     rest: list[Line] = []
     for term in terms:

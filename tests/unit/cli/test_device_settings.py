@@ -1,0 +1,123 @@
+"""Settings and accounts of a phone of any maker, as they are typed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from linekey.cli.device import app
+from linekey.cli.device_settings import maker_named
+
+MAC = "001565AABBCC"
+CANARY = "canary-password"
+ACCOUNT = f"user=4711,password={CANARY},registrar=pbx.example.com,transport=tls"
+
+
+def run(state: Path, *arguments: str, input: str | None = None) -> Result:
+    result = CliRunner().invoke(app, [*arguments, "--state", str(state)], input=input)
+    assert result.exception is None or isinstance(result.exception, SystemExit), (
+        result.exception
+    )
+    return result
+
+
+def run_json(state: Path, *arguments: str) -> Any:
+    result = run(state, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("model", "vendor", "word"),
+    [
+        ("T46U", "yealink", "account.1.user_name = 4711"),
+        ("VVX 450", "poly", 'reg.1.address="4711"'),
+        ("grp2614", "grandstream", "<P35>4711</P35>"),
+        ("D785", "snom", '<user_name idx="1">4711</user_name>'),
+        ("P850", "gigaset", '<user_name idx="1">4711</user_name>'),
+    ],
+)
+def test_one_option_makes_an_account_of_any_maker(
+    tmp_path: Path, model: str, vendor: str, word: str
+) -> None:
+    state = tmp_path / "state"
+    added = run(state, "add", MAC, "--model", model, "--account", ACCOUNT)
+    assert added.exit_code == 0, added.output
+    device = run_json(state, "show", MAC)
+    assert device["vendor"] == vendor
+    assert all(entry["known"] for entry in device["layer"]["settings"])
+    file = run(state, "show", MAC, "--xml")
+    assert word in file.stdout
+    merged = run(state, "show", MAC, "--merged")
+    for said in (added, file, merged, run(state, "show", MAC, "--json")):
+        assert CANARY not in said.output
+    assert "any.account.password[1] = (set)" in merged.stdout
+
+
+def test_a_bare_password_is_asked_for_and_several_accounts_are_counted(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+    result = run(
+        state, "add", MAC, "--model", "T46U", "--account", "user=1,password",
+        "--account", "user=2,password", input="one\ntwo\n",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    layer = run_json(state, "show", MAC)["layer"]["settings"]
+    assert [(s["name"], s["idx"]) for s in layer] == [
+        ("any.account.user", 1), ("any.account.password", 1),
+        ("any.account.user", 2), ("any.account.password", 2),
+    ]  # fmt: skip
+    changed = run(state, "set", MAC, "--account", "number=2,user=3")
+    assert changed.exit_code == 0
+    layer = run_json(state, "show", MAC)["layer"]["settings"]
+    assert {s["idx"]: s["value"] for s in layer if "value" in s} == {1: "1", 2: "3"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        (("--model", "T46U", "--set", "account.1.lable=x"), "account.1.label"),
+        (("--model", "T46U", "--set", "user_name[1]=x"), "no known setting"),
+        (("--model", "D785", "--set", "account.1.label=x"), "no known setting"),
+        (("--model", "T46U", "--set", "yealnk:account.1.label=x"), "did you mean"),
+        (("--model", "T46U", "--set", "any.account.user=x"), "needs its number"),
+        (("--model", "T46U", "--set", "any.language=deutsch"), "two letters"),
+        (("--model", "T46U", "--account", "usr=1"), "did you mean user"),
+        (("--model", "T46U", "--vendor", "poly"), "give the vendor yealink"),
+        (
+            (
+                "--model",
+                "T46X",
+            ),
+            "T46",
+        ),
+    ],
+)
+def test_bad_input_is_told_with_a_cure(
+    tmp_path: Path, arguments: tuple[str, ...], cure: str
+) -> None:
+    result = run(tmp_path / "state", "add", MAC, *arguments)
+    assert result.exit_code == 2
+    assert cure in result.output.replace("\n", " ")
+    assert "Traceback" not in result.output
+
+
+def test_a_makers_own_setting_passes_beside(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    run(state, "add", MAC, "--model", "T46U", "--set", "account.1.label=Hall",
+        "--set", "static.security.trust_certificates=0")  # fmt: skip
+    result = run(state, "show", MAC, "--xml")
+    assert "account.1.label = Hall" in result.stdout
+    assert "static.security.trust_certificates = 1" in result.stdout
+    assert "left out" in result.stderr
+
+
+def test_whose_a_bare_name_is() -> None:
+    assert maker_named("Yealink", None) == "yealink"
+    assert maker_named(None, "T46U") == "yealink"
+    assert maker_named(None, "D785") == "snom"
+    assert maker_named(None, None) is None

@@ -1,0 +1,305 @@
+"""A phone's file in its maker's words: what is in it, and what never is."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linekey.mac import Mac
+from linekey.makers.all import MAKERS
+from linekey.makers.grammar import Line
+from linekey.makers.maker import Maker
+from linekey.makers.poly.maker import OWN_FILE
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import (
+    CertificateEntry,
+    FunctionKey,
+    Layer,
+    Mark,
+    Setting,
+    parse_setting,
+)
+from linekey.provisioning.other_makers import (
+    as_the_phone_reads,
+    for_maker,
+    is_snoms_alone,
+    render_for_maker,
+    render_master,
+)
+from linekey.provisioning.render import Rendered
+from linekey.provisioning.service import SharedLayers, phone_file
+
+OTHERS = [maker for maker in MAKERS.values() if not maker.snom_like]
+SNOM_LIKE = [maker for maker in MAKERS.values() if maker.snom_like]
+MODELS = {"yealink": "T46U", "poly": "VVX450", "grandstream": "GRP2614"}
+PHONE = Mac("001565AABBCC")
+ACCOUNT = (
+    "any.account.user[1]=4711", "any.account.password[1]=geheim",
+    "any.account.registrar[1]=pbx.example.com:5061", "any.account.transport[1]=tls",
+)  # fmt: skip
+
+
+def layer(*texts: str) -> Layer:
+    return Layer(tuple(map(parse_setting, texts)))
+
+
+def file_of(
+    maker: Maker,
+    own: Layer,
+    fleet: Layer | None = None,
+    model: Layer | None = None,
+    **how: bool,
+) -> Rendered:
+    device = Device(PHONE, maker.id, MODELS.get(maker.id), layer=own)
+    shared = SharedLayers(fleet or Layer(), model or Layer(), (1, 1))
+    return phone_file(device, shared, "https://prov.example.com", **how)
+
+
+def lines(maker: Maker, file: Rendered) -> dict[str, str]:
+    return {n.name: n.value for n in maker.grammar.read(file.body).lines}
+
+
+def terms(maker: Maker, file: Rendered) -> dict[tuple[str, int | None], str]:
+    found, _ = maker.terms_of(maker.grammar.read(file.body).lines)
+    return {(t.name, t.idx): t.value for t in found}
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_one_record_makes_every_makers_file(maker: Maker) -> None:
+    file = file_of(maker, layer(*ACCOUNT), layer("any.language=de"))
+    assert not file.skipped
+    assert file.content_type == maker.grammar.content_type
+    assert terms(maker, file) == {
+        ("any.account.user", 1): "4711",
+        ("any.account.password", 1): "geheim",
+        ("any.account.registrar", 1): "pbx.example.com:5061",
+        ("any.account.transport", 1): "tls",
+        ("any.language", None): "de",
+    }
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_a_bare_name_is_snoms_where_makers_share_a_layer(maker: Maker) -> None:
+    (line, *_), _ = maker.lines_of([Line("any.account.label", "Hall", 1)])
+    bare, prefixed = f"{line.name}=bare", f"{maker.id}:{line.name}=prefixed"
+    assert line.name not in lines(maker, file_of(maker, Layer(), layer(bare)))
+    found = lines(maker, file_of(maker, Layer(), layer(prefixed)))
+    assert found[line.name] == "prefixed"
+    for own, model in ((layer(bare), None), (Layer(), layer(bare))):
+        assert lines(maker, file_of(maker, own, model=model))[line.name] == "bare"
+    snoms = file_of(maker, Layer(), layer("language=Deutsch", "user_host[1]=x"))
+    assert "Deutsch" not in snoms.body.decode()
+    assert not snoms.skipped
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_the_makers_own_setting_wins_over_a_term_and_the_phones_over_all(
+    maker: Maker,
+) -> None:
+    (line, *_), _ = maker.lines_of([Line("any.account.label", "Hall", 1)])
+    file = file_of(
+        maker,
+        layer(f"{line.name}=mine", "any.account.label[1]=term"),
+        layer(f"{maker.id}:{line.name}=fleets"),
+    )
+    assert lines(maker, file)[line.name] == "mine"
+    assert file.body.count(line.name.encode()) in (1, 2)  # opened and closed
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_another_makers_settings_are_not_in_it(maker: Maker) -> None:
+    others = [m.id for m in MAKERS.values() if m is not maker]
+    fleet = layer(*(f"{other}:secret.of.{other}=x" for other in others))
+    assert b"secret.of" not in file_of(maker, Layer(), fleet).body
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_a_snom_setting_of_the_phones_own_is_named(maker: Maker) -> None:
+    file = file_of(maker, layer("language=Deutsch", "user_name[1]=4711"))
+    assert len(file.skipped) == 2
+    assert "Deutsch" not in file.body.decode()
+
+
+WEAK = {
+    "yealink": "static.security.trust_certificates",
+    "poly": "device.sec.TLS.prov.strictCertCommonNameValidation",
+    "grandstream": "P8463",
+}
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_verification_is_on_unless_the_phones_own_layer_says_so_by_name(
+    maker: Maker,
+) -> None:
+    name = WEAK[maker.id]
+    assert lines(maker, file_of(maker, Layer()))[name] == "1"
+    for own, fleet in (
+        (layer(f"{name}=0"), Layer()),
+        (Layer(), layer(f"{maker.id}:{name}=0")),
+        (layer(f"{name}=0"), layer(f"any.trust.except={name}")),
+    ):
+        file = file_of(maker, own, fleet)
+        assert lines(maker, file)[name] == "1"
+        (skipped,) = file.skipped
+        assert skipped.startswith(f"{name}: left out")
+    own = layer(f"{name}=0", f"any.trust.except=x, {name}")
+    file = file_of(maker, own)
+    assert lines(maker, file)[name] == "0"
+    assert not file.skipped
+    assert b"any.trust" not in file.body
+
+
+def test_grandstreams_names_become_numbers_and_cannot_weaken_either() -> None:
+    maker = MAKERS["grandstream"]
+    own = layer(
+        "account.1.sip.userid=4711", "account.1.sip.transport=TlsOrTcp",
+        "security.validate.serverCertificate=No", "no.such.name=1",
+    )  # fmt: skip
+    file = file_of(maker, own)
+    found = lines(maker, file)
+    assert (found["P35"], found["P130"], found["P8463"]) == ("4711", "2", "1")
+    assert len(file.skipped) == 2
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_the_ca_is_in_it_in_the_makers_way(maker: Maker, der_a: bytes) -> None:
+    entry = CertificateEntry(der_a)
+    body = file_of(maker, Layer(), Layer(certificates=(entry,))).body.decode()
+    if maker.id == "yealink":
+        url = f"https://prov.example.com/certificates/{entry.certificate.sha256}.der"
+        assert f"static.trusted_certificates.url = {url}\n" in body
+        return
+    values = lines(maker, file_of(maker, Layer(), Layer(certificates=(entry,))))
+    pem = next(v for v in values.values() if v.startswith("-----BEGIN"))
+    read = CertificateEntry.from_file(pem.encode(), "x")
+    assert [e.der for e in read] == [der_a]
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_a_blanked_file_and_a_look_have_no_secret(maker: Maker) -> None:
+    own = layer(*ACCOUNT, "any.admin.password=geheim2")
+    for how in ({"blank_secrets": True}, {"starred": True}):
+        file = file_of(maker, own, **how)
+        assert b"geheim" not in file.body
+        assert b"4711" in file.body
+        assert not file.skipped
+    assert b"*****" in file_of(maker, own, starred=True).body
+    assert file_of(maker, own, blank_secrets=True).secrets_left_out == 2
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_what_is_marked_and_what_is_not_known_is_in_no_common_file(
+    maker: Maker,
+) -> None:
+    fleet = Layer(
+        (
+            Setting(f"{maker.id}:a.b", "unknown"),
+            Setting(f"{maker.id}:c.d", "public", mark=Mark.PUBLIC),
+            Setting("any.account.label", "geheim", 1, mark=Mark.SECRET),
+        )
+    )
+    made = render_for_maker(
+        for_maker(fleet, maker, own=False), maker, mac=None, model=None,
+        blank_secrets=True, certificate_url=lambda _: "",
+    )  # fmt: skip
+    assert b"unknown" not in made.body
+    assert b"geheim" not in made.body
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_function_keys_of_the_phone_become_its_keys(maker: Maker) -> None:
+    keys = (FunctionKey(0, "line"), FunctionKey(1, "blf", "4712", label="Bob"))
+    own = Layer(function_keys=(*keys, FunctionKey(2, "keyevent", "F_DND")))
+    file = file_of(maker, own)
+    found = terms(maker, file)
+    assert found["any.key.type", 1] == "line"
+    assert found["any.key.type", 2] == "blf"
+    assert found["any.key.value", 2] == "4712"
+    assert len(file.skipped) == 1
+    shared = file_of(maker, Layer(), Layer(function_keys=keys))
+    assert ("any.key.type", 1) not in terms(maker, shared)
+
+
+@pytest.mark.parametrize("maker", SNOM_LIKE, ids=lambda m: m.id)
+def test_snoms_phones_read_neutral_terms_too(maker: Maker) -> None:
+    own = layer(
+        *ACCOUNT, "any.account.srtp[1]=required", "any.key.type[1]=blf",
+        "any.key.value[1]=4712", "any.key.label[1]=Bob", "yealink:lang.gui=German",
+        "snom:web_language=Deutsch", "user_name[1]=9999",
+    )  # fmt: skip
+    file = file_of(maker, own)
+    root = ET.fromstring(file.body)
+    found = {
+        (e.tag, e.attrib.get("idx")): e.text for e in root.iterfind("phone-settings/*")
+    }
+    assert found == {
+        ("user_name", "1"): "9999",
+        ("user_pass", "1"): "geheim",
+        ("user_host", "1"): "pbx.example.com:5061",
+        ("user_outbound", "1"): "pbx.example.com:5061;transport=tls",
+        ("user_srtp", "1"): "on",
+        ("user_savp", "1"): "mandatory",
+        ("web_language", None): "Deutsch",
+    }
+    (key,) = root.iterfind("functionKeys/fkey")
+    assert (key.text, key.attrib["idx"], key.attrib["label"]) == (
+        "blf 4712",
+        "0",
+        "Bob",
+    )
+    assert b"geheim" not in file_of(maker, own, starred=True).body
+    assert b"geheim" not in file_of(maker, own, blank_secrets=True).body
+
+
+def test_layers_of_snom_alone_are_told() -> None:
+    assert is_snoms_alone([layer("language=x", "user_name[1]=1")])
+    assert not is_snoms_alone([Layer(), layer("any.language=de")])
+    assert not is_snoms_alone([layer("yealink:a=1")])
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=30)), max_size=6))
+def test_no_value_of_a_layer_adds_anything_and_nothing_fails(
+    pairs: list[tuple[str, str]],
+) -> None:
+    made = []
+    for name, value in pairs:
+        try:
+            made.append(Setting(name, value))
+        except Exception:  # noqa: BLE001 - no setting's name or value
+            continue
+    for maker in OTHERS:
+        file = file_of(maker, Layer(tuple(made)))
+        allowed = {s.name.partition(":")[2] or s.name for s in made}
+        allowed |= {maker.translate(Line(name, "")).name for name in allowed}
+        plain = set(lines(maker, file_of(maker, Layer())))
+        assert set(lines(maker, file)) <= allowed | plain
+
+
+def test_a_master_names_the_phones_file_and_nothing_else() -> None:
+    poly = MAKERS["poly"]
+    own = ET.fromstring(render_master(poly, PHONE).body)
+    assert own.attrib["CONFIG_FILES"] == OWN_FILE.replace("{mac}", "001565aabbcc")
+    common = ET.fromstring(render_master(poly, None).body)
+    assert common.attrib["CONFIG_FILES"] == "[PHONE_MAC_ADDRESS]-user.cfg"
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_equal_layers_make_equal_bytes(maker: Maker) -> None:
+    own = layer(*ACCOUNT)
+    assert file_of(maker, own) == file_of(maker, own)
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_a_phones_layers_are_shown_as_far_as_they_are_for_it(maker: Maker) -> None:
+    fleet = layer(
+        "language=Deutsch", "any.language=de", f"{maker.id}:a.b=1", "snom:c=2"
+    )
+    model, own = layer("d.e=3"), layer("a.b=4", "any.trust.except=a")
+    layers = [("fleet", fleet), ("model:X", model), ("device", own)]
+    shown = as_the_phone_reads(layers, maker.id)
+    assert [[s.name for s in each.settings] for _, each in shown] == [
+        ["any.language", "a.b"], ["d.e"], ["a.b", "any.trust.except"]
+    ]  # fmt: skip
+    assert as_the_phone_reads(layers, "snom") == layers
+    assert as_the_phone_reads([], maker.id) == []
