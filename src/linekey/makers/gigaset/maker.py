@@ -9,27 +9,37 @@ from linekey.makers.snom.grammar import SNOM
 from linekey.makers.snom.maker import GUARDS
 
 _WIKI: Final = "GIGASET-WIKI"
+_TANCREDI: Final = "PBX-TANCREDI"
+_BOTH: Final = f"{_WIKI}; {_TANCREDI}"
+
+_KEYS: Final = {"P710": 4, "P810": 4, "P820": 28, "P825": 28, "P850": 36, "P855": 36}
+"""Models with their line keys (PBX-TANCREDI, M); P710, P810 and P850 are in
+GIGASET-WIKI as well."""
+_IN_WIKI: Final = frozenset({"P710", "P810", "P850"})
 
 
-def _model(name: str) -> PhoneModel:
+def _model(name: str, keys: int) -> PhoneModel:
     return PhoneModel(
         maker="gigaset", name=name, title=f"Gigaset {name} PRO",
-        user_agent_name=f"Gigaset{name}", source=_WIKI, confidence="M",
-        aliases=(f"{name} PRO", f"{name}PRO"),
+        user_agent_name=f"Gigaset{name}",
+        source=_BOTH if name in _IN_WIKI else _TANCREDI,
+        confidence="H" if name in _IN_WIKI else "M",
+        aliases=(f"{name} PRO", f"{name}PRO"), keys=keys,
     )  # fmt: skip
 
 
-MODELS: Final[tuple[PhoneModel, ...]] = tuple(map(_model, ("P710", "P810", "P850")))
+MODELS: Final[tuple[PhoneModel, ...]] = tuple(_model(*row) for row in _KEYS.items())
 
 MAKER: Final = Maker(
     id="gigaset",
     title="Gigaset PRO desk phones",
-    ouis=(("589EC6", "M"), ("00ACDC", "M"), ("000413", "M")),
+    ouis=(("589EC6", "H"), ("00ACDC", "H"), ("000413", "H")),
     grammars=(SNOM,),
     files=(
         FileName("gigaset{model}-{mac}.htm", FileKind.OWN, "inference", "L"),
         FileName("gigaset{model}.htm", FileKind.COMMON, "inference", "L"),
-        FileName("{mac}.xml", FileKind.OWN, _WIKI, "M"),
+        FileName("{mac}.xml", FileKind.OWN, _BOTH, "H",
+                 note="the MAC in lower case, where the setting server says {mac}"),
     ),
     user_agents=(),
     models=MODELS,
@@ -37,14 +47,25 @@ MAKER: Final = Maker(
     own=settings.own,
     guards=GUARDS,
     snom_like=True,
-    sources=(_WIKI, "SNOM-FILES"),
+    sources=(_WIKI, _TANCREDI, "SNOM-FILES"),
     facts=(
-        Fact("they have Snom's files, settings and permission flags", _WIKI, "M"),
+        Fact("they have Snom's files, settings and permission flags", _BOTH, "H"),
         Fact("their certificates are taken to be shaped like Snom's", _WIKI, "M"),
+        Fact("of Snom's 00:04:13 they have 00:04:13:E2, E3, E5 and E7, most of 80 and"
+             " parts of D8; of 00:AC:DC, E3 and E4", _TANCREDI, "M"),
+        Fact("P8xx and Snom's D8xx have accounts of their own for the web interface:"
+             " webserver_admin_name and _password, webserver_user_name and _password,"
+             " in the place of http_user and http_pass", _TANCREDI, "M"),
+        Fact("LDAP goes over LDAPS or in clear, not by StartTLS", _TANCREDI, "M"),
+        Fact("Maxwell and DECT bases (N510, N610, N670, N870; OUI 7C:2F:80, 14:B3:70,"
+             " 00:21:04) are no kin of Snom's: another grammar, <provisioning>",
+             f"{_WIKI}; {_TANCREDI}; PBX-FUSION; PBX-WAZO", "H"),
+        Fact("Snom's DECT bases of the M series read <settings> with other settings"
+             " than desk phones", "PBX-WAZO", "M"),
     ),
     unknown=(
         "which authority issues their certificates",
-        "their User-Agent, and the names of the files they ask for",
-        "anything of the D8xx and M series",
+        "their User-Agent, and which of the .htm names they ask for",
+        "the certificates of Snom's D8xx and M series",
     ),
-)
+)  # fmt: skip
