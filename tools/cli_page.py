@@ -9,12 +9,14 @@ import typer
 
 from linekey.cli.main import VERBS, app
 from linekey.errors import Cause, LinekeyError
+from linekey.makers.grammar import GrammarError
 
 FINDINGS = {
     "up": "with `--once`, the phone did not get its configuration",
     "phone run": "with `--once`, a phone was not provisioned",
     "layer rotate-key": "with `--status`, the rotation is not done",
     "check": "a phone refuses the server, or what `--fail-on` names was found",
+    "lint": "a file weakens its phones; 2 where a file cannot be read",
     "certificate deploy": "phones would be lost, so nothing was changed",
     "alert test": "a target did not take the message",
     "forecast": "something ends, is refused already, or the new chain loses phones",
@@ -23,7 +25,8 @@ FINDINGS = {
 
 
 def error_kinds() -> Iterator[type[LinekeyError]]:
-    """Each kind of error that linekey raises."""
+    """Each kind of error that linekey raises, those of pure packages too."""
+    assert issubclass(GrammarError, LinekeyError)  # it is loaded, so it is found
     kinds = [LinekeyError]
     for kind in kinds:
         yield kind

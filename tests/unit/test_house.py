@@ -15,7 +15,7 @@ ORDER = [
     "errors", "said", "words", "mac", "xmldoc", "digest", "digits", "endpoint",
     "section",
     "alert_settings", "settings",
-    "certs", "tls", "reasons", "catalog", "makers", "trust", "provisioning", "export",
+    "certs", "tls", "reasons", "catalog", "makers", "trust", "lint", "provisioning", "export",
     "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "cli",
 ]  # fmt: skip
 # They meet on the wire, as in the world; and the wire knows no product.

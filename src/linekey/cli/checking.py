@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ from linekey.cli.opening import (
 )
 from linekey.cli.output import console, emit_json, note
 from linekey.cli.progress import progress
+from linekey.cli.when import parse_date
 from linekey.errors import InputError
 from linekey.phone.document import PhoneDocument
 from linekey.tls.engine import Identity
@@ -75,8 +76,8 @@ def carry_out(
             hint="give the name that phones connect to: --name prov.example.com",
         )
     started = now()
-    clock = _date(phone_clock, "--phone-clock") if phone_clock else None
-    judged_at = _date(at, "--at") if at else started
+    clock = parse_date(phone_clock, "--phone-clock") if phone_clock else None
+    judged_at = parse_date(at, "--at") if at else started
     shown = None if identity is None else read_identity(identity)
     setup = _setup(trust, settings, capture, firmware_date, shown)
     with progress("reading the registry" if fleet else "reading the catalogue"):
@@ -264,16 +265,4 @@ def _deliver(report: Report, *, json: bool, html: Path | None) -> None:
 
 
 def _day(text: str, option: str) -> date:
-    return _date(text, option).date()
-
-
-def _date(text: str, option: str) -> datetime:
-    """``2027-01-31``, or with a time and zone; without a zone it is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            f"{option}: not a date: {text!r}",
-            hint="write 2027-01-31, or 2027-01-31T12:00:00+02:00",
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parse_date(text, option).date()

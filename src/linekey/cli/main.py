@@ -59,6 +59,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "linekey.cli.check",
         "Check whether phones would accept a server, and why not.",
     ),
+    "lint": (
+        "linekey.cli.lint",
+        "Say what weakens phones in makers' configuration files.",
+    ),
     "forecast": (
         "linekey.cli.forecast",
         "Show which phones stop working when, and the cure.",

@@ -40,6 +40,21 @@ def parse_ahead(text: str, now: datetime) -> datetime:
     return at
 
 
+def parse_date(text: str, option: str) -> datetime:
+    """Read ``2027-01-31``, or with a time and zone; without a zone it is UTC.
+
+    Raises InputError, which names the option.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{option}: not a date: {text!r}",
+            hint="write 2027-01-31, or 2027-01-31T12:00:00+02:00",
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _span(text: str) -> timedelta | None:
     found = _SPAN.fullmatch(text.strip())
     return found and timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 from linekey.catalog.evidence import Confidence
 from linekey.makers.grammar import Grammar, Line
@@ -98,6 +98,8 @@ class Guard:
     confidence: Confidence
     reset: bool = False
     """Whether an empty value weakens too: it sets the maker's default back, off."""
+    checks: Literal["chain", "name"] = "chain"
+    """What it guards: that the chain is proved, or that it has the server's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +222,21 @@ class Maker:
         """Lines that have the phone verify servers, with the CAs to trust; notes."""
         return ([], []) if self.trust is None else self.trust(trust)
 
-    def weakens(self, line: Line) -> str:
-        """Why a line weakens the phone's verification, a clause; empty: it does not."""
+    def guard_broken_by(self, line: Line) -> Guard | None:
+        """The guard that a line switches off; None: it weakens nothing."""
         for pattern, guard in self._guards:
             if pattern.fullmatch(line.name):
                 value = line.value.strip().lower()
                 if value == "" and not guard.reset:
                     continue
                 if value not in guard.safe:
-                    return guard.why
-        return ""
+                    return guard
+        return None
+
+    def weakens(self, line: Line) -> str:
+        """Why a line weakens the phone's verification, a clause; empty: it does not."""
+        guard = self.guard_broken_by(line)
+        return "" if guard is None else guard.why
 
     def knows(self, name: str) -> bool:
         """Whether linekey knows a setting of this name."""

@@ -130,7 +130,7 @@ class Map:
         fields: dict[tuple[str, int | None], Field] = {}
         rest: list[Line] = []
         for line in lines:
-            hit = self._find(name_at(line))
+            hit = self.find(name_at(line))
             if hit is None:
                 if (_bare(line.name), line.value) not in self._beside:
                     rest.append(line)
@@ -151,7 +151,8 @@ class Map:
                 terms.append(Line(name, value, idx))
         return terms, rest
 
-    def _find(self, name: str) -> tuple[Field, int, int | None] | None:
+    def find(self, name: str) -> tuple[Field, int, int | None] | None:
+        """The row of a maker's name, which of its names it is, and the idx in it."""
         if exact := self._exact.get(name):
             return exact
         for pattern, field, which in self._patterns:

@@ -43,6 +43,7 @@ OPENING: dict[str, list[list[str]]] = {
 """Verb → how it is called to look into the database."""
 APART = {
     "init",
+    "lint",
     "models",
     "restore",
     "phone",

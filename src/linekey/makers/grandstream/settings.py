@@ -253,11 +253,12 @@ GUARDS: Final = (
     Guard(r"P8463|security\.validate\.serverCertificate", _YES, _CHAIN, ONE, "M",
           reset=True),
     Guard(r"P22030|provisioning\.validateHostnameInCertificate", _YES, _HOST, ONE, "M",
-          reset=True),
+          reset=True, checks="name"),
     Guard(r"P2[3-8]67|account\.\d\.sip\.validate\.certificationChain", _YES,
           "the phone accepts any SIP server's certificate", ONE, "M", reset=True),
     Guard(r"P2[3-8]11|account\.\d\.sip\.validate\.domainCertificates", _YES,
-          "the phone does not look at the SIP server's name", ONE, "M", reset=True),
+          "the phone does not look at the SIP server's name", ONE, "M", reset=True,
+          checks="name"),
 )  # fmt: skip
 
 

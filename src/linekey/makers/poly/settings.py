@@ -262,7 +262,7 @@ GUARDS: Final = (
     Guard(
         rf"(?:device\.)?sec\.TLS\.(?:\w+\.)*{_STRICT}", frozenset({"1"}),
         "the phone does not look at the server's name",
-        "PBX-FUSION; PBX-FSPBX; PBX-TELEPROVISIONER", "H",
+        "PBX-FUSION; PBX-FSPBX; PBX-TELEPROVISIONER", "H", checks="name",
     ),
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ GUARDS: Final = (
     Guard(
         r"check_fqdn_against_server_cert", frozenset({"on"}),
         "the phone does not look at the server's name", "SNOM-SETTING", "H",
+        checks="name",
     ),
     Guard(
         r"tls_server_authentication", frozenset({"on"}),

@@ -202,7 +202,7 @@ GUARDS: Final = (
     Guard(
         r"(?:static\.)?security\.cn_validation", frozenset({"1"}),
         "the phone does not look at the server's name",
-        f"{GUIDE}, T48G p. 217; PBX-FUSION", "H",
+        f"{GUIDE}, T48G p. 217; PBX-FUSION", "H", checks="name",
     ),
 )  # fmt: skip
 

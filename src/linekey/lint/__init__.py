@@ -1,0 +1,1 @@
+"""What weakens a phone, read from a maker's configuration file. Pure."""
