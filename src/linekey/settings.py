@@ -290,6 +290,15 @@ class RuleSettings(Section):
     second_factor_without_certificate: bool = False
     """Whether a client without any certificate may come with a second factor alone
     (one-time token, HTTP digest). Off: its handshake is refused."""
+    expired_certificates: Annotated[
+        str, Field(pattern="^(refuse|named|registered|accept)$")
+    ] = "refuse"
+    """What phones get whose certificates, or a CA above them, have ended, unless the
+    operator said something else for the CA (``linekey trust set --expired``).
+    ``refuse``: nothing, and the TLS handshake fails. ``named``: only phones and groups
+    that say otherwise themselves. ``registered``: phones that were registered before
+    the end, with a second factor. ``accept``: as before, and each decision says so
+    (docs/howto/expired-certificates.md)."""
     base_paths: tuple[BasePath, ...] = ()
     """Folders that phones may have before the file in their URLs, such as ``/prov``;
     the root is always served. Empty: any folder, up to four deep."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from linekey.certs.certificate import Certificate
 from linekey.check.classes import Phone
@@ -106,6 +106,11 @@ class Kind:
     macs: tuple[str, ...]
 
 
+Then = Literal["refused", "with factor", "without factor", "accepted"]
+"""What becomes of phones when their certificates have ended: refused, as they are
+without a second factor where one is needed; or let in, as the operator says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """Phones whose certificates end alike: ``path`` is what ends, nearest first.
@@ -120,6 +125,7 @@ class Known:
     not_after: datetime
     """The end of the phones' own certificates; of ``path`` where it is not known."""
     condition: str = ""
+    then: Then = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +324,8 @@ def forecast(
                     events.append(replace(event, cause=_cause(event, served, kind)))
                 before = after
     for group in known:
+        if group.then in ("with factor", "accepted"):
+            continue  # a note of theirs (``after_end.notes_of``)
         if group.not_after < now:
             already.append(replace(_unrecognised(group, now), is_so=True))
         elif group.not_after < until:
@@ -434,29 +442,38 @@ def _event(at: datetime, how: str, kind: Kind, served: Served, word: _Word) -> E
     )
 
 
+def what_ends(group: Known) -> str:
+    """Which CAs end a group's path; empty: none, so the phones' own certificates."""
+    ended = [c.label for c in group.path if c.not_after == group.not_after]
+    return together(ended) if ended else ""
+
+
 def _unrecognised(group: Known, at: datetime) -> Event:
-    ended = [c for c in group.path if c.not_after == group.not_after]
+    ended = what_ends(group)
+    if group.then == "without factor":
+        cure = say(
+            "they are accepted after that with a second factor only, and have no HTTP "
+            "password: linekey device set MAC --digest USER gives one"
+        )
+    elif ended:
+        cure = say(
+            "import the maker's renewed CA with linekey trust add; if there is none, "
+            "linekey trust set --expired says what these phones get after that"
+        )
+    else:
+        cure = say(
+            "ask the phones' maker for renewed certificates; until then linekey trust "
+            "set --expired says what these phones get"
+        )
     return Event(
         at,
         "recognised",
         "",
         group.macs,
-        say(
-            "%(certificate)s expires (%(who)s)",
-            certificate=together(c.label for c in ended),
-            who=group.who,
-        )
+        say("%(certificate)s expires (%(who)s)", certificate=ended, who=group.who)
         if ended
         else say("their own certificates expire (%(who)s)", who=group.who),
-        say(
-            "import the maker's renewed CA with linekey trust add; if there is none, "
-            "let these phones in by a one-time token or an HTTP password"
-        )
-        if ended
-        else say(
-            "ask the phones' maker for renewed certificates; until then let them in by "
-            "a one-time token or an HTTP password"
-        ),
+        cure,
         "",
         group.condition,
     )

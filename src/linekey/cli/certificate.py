@@ -208,6 +208,7 @@ def _ask(
     from linekey.check.forecast import DEFAULT_AHEAD
     from linekey.check.renewal import unserved
     from linekey.console.forecasting import ahead_of, kinds_of, served_here
+    from linekey.provisioning.expired import Expired
     from linekey.server.preflight.checks import check_certificate, read_chain
 
     findings = check_certificate(
@@ -222,8 +223,9 @@ def _ask(
     renewed = servers[0].renewed(label, new, beside=both)
     servers = servers if present else []
     found = ahead_of(
-        database, servers, at=at, until=at + DEFAULT_AHEAD, renewal=renewed
-    )
+        database, servers, at=at, until=at + DEFAULT_AHEAD, renewal=renewed,
+        expired=Expired(settings.rules.expired_certificates),
+    )  # fmt: skip
     assert found.renewal is not None  # it was asked for
     lost = found.renewal.lost
     if not settings.proxy.behind_proxy:

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from linekey.catalog.models import Generation
+from linekey.cli.device_certificates import ExpiredOption, expired_of, warn_if_refused
+from linekey.cli.device_digest import DigestOption, credential_of
 from linekey.cli.device_exported import say_who_still_lets_in
 from linekey.cli.device_passwords import rotate_passwords
 from linekey.cli.device_replace import replace_
@@ -48,7 +50,6 @@ from linekey.cli.opening import (
     make_app,
     now,
     opened,
-    read_secret,
     with_state,
 )
 from linekey.cli.output import (
@@ -58,13 +59,12 @@ from linekey.cli.output import (
     emit_line,
     note,
     say,
-    warn,
 )
 from linekey.cli.progress import progress
 from linekey.mac import Mac, parse_mac
 
 with on_use():
-    from linekey.provisioning.device import REALM, Device, DigestCredential
+    from linekey.provisioning.device import Device, DigestCredential
     from linekey.provisioning.document import Setting, parse_slot
     from linekey.provisioning.shown import device_json
     from linekey.store.devices import Devices
@@ -121,18 +121,6 @@ GenerationOption = Annotated[
         "Default: every generation that the model was ever made with.",
     ),
 ]
-STRONG_PASSWORD = 10
-"""Characters that the guesses allowed per day do not find (decision 0015)."""
-
-DigestOption = Annotated[
-    str | None,
-    typer.Option(
-        "--digest",
-        metavar="USER",
-        help="Let the phone log in by HTTP digest as USER; you are asked for the "
-        "password. For phones that share one certificate.",
-    ),
-]
 TokenOption = Annotated[
     bool,
     typer.Option(
@@ -170,7 +158,7 @@ def add(
         set_, secret, account, allow_unknown=allow_unknown,
         maker=maker_named(vendor, model),
     )  # fmt: skip
-    credential = _credential(digest)
+    credential = credential_of(digest)
     with opened(state, create=True) as database:
         device = _changed(
             Device(address, VendorCas(database).usual_vendor()),
@@ -331,6 +319,7 @@ def set_device(
             help="Accept every generation that the model was ever made with.",
         ),
     ] = False,
+    expired: ExpiredOption = None,
     digest: DigestOption = None,
     no_digest: Annotated[
         bool, typer.Option("--no-digest", help="Remove the HTTP digest user.")
@@ -367,7 +356,8 @@ def set_device(
         maker=maker_named(vendor, None),
     )  # fmt: skip
     slots = [parse_slot(name) for name in unset or ()]
-    credential = _credential(digest)
+    credential = credential_of(digest)
+    edit = expired_of(expired)
 
     def change(device: Device) -> Device:
         if slots:
@@ -386,6 +376,7 @@ def set_device(
             generation=generation,
             digest=credential,
         )
+        device = edit.apply(device)
         if any_generation:
             device = replace(device, generations=None)
         if no_digest:
@@ -396,10 +387,12 @@ def set_device(
 
     if mac and not dry_run:
         _change(mac, change, state, json, "set")
-        return
-    change_selected(
-        wanted, change, "change", yes=yes, dry_run=dry_run, state=state, json=json
-    )
+    else:
+        change_selected(
+            wanted, change, "change", yes=yes, dry_run=dry_run, state=state, json=json
+        )
+    if expired is not None:
+        warn_if_refused(edit, state)
 
 
 @app.command()
@@ -536,19 +529,6 @@ def _changed(
         settings=tuple(settings),
     )
     return edit.apply(device, new_phone=new_phone)
-
-
-def _credential(username: str | None) -> DigestCredential | None:
-    if username is None:
-        return None
-    password = read_secret(f"password of {username}")
-    if len(password) < STRONG_PASSWORD:
-        warn(
-            f"this password has fewer than {STRONG_PASSWORD} characters, and may be "
-            "found by guessing",
-            f"use at least {STRONG_PASSWORD} random letters and digits",
-        )
-    return DigestCredential.create(username, REALM, password)
 
 
 def _change(

@@ -101,6 +101,8 @@ def show(
         ("group", device.group or "none"),
         ("state", state_text(device)),
         ("generations", ", ".join(generations_of(device) or []) or "by the model"),
+        ("expired cert.", device.expired or "as its group or CA says"),
+        ("registered", registered_text(device)),
         ("one-time token", token_state(device)),
         ("digest user", device.digest.username if device.digest else "none"),
         ("version", device.version),
@@ -134,6 +136,12 @@ def seen_facts(seen: Sighting | None) -> list[tuple[str, object]]:
         ("certificate", f"{seen.generation}, ends {ends:%Y-%m-%d}" if ends else "none"),
         ("User-Agent", printable(seen.user_agent or "") or "none"),
     ]
+
+
+def registered_text(device: Device) -> str:
+    """Write when it was registered."""
+    at = device.registered_at
+    return "not known" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def state_text(device: Device) -> str:

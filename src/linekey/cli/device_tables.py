@@ -101,7 +101,7 @@ def import_(
     The first line names the columns, in any order:
 
     - `mac` (required), `vendor`, `model`, `firmware`, `label`, `group`, `state` (active
-      or revoked), `revoked_reason`, `generations`;
+      or revoked), `revoked_reason`, `generations`, `expired`;
 
     - any phone setting, with its idx in brackets, such as `user_name[1]`,
       `user_pass[1]` or `setting_server`; `user_name1` works, too.

@@ -16,6 +16,7 @@ from linekey.cli.serve import load_settings
 from linekey.cli.when import parse_ahead
 from linekey.console.forecasting import ACTIVE, ahead_of, name_of, served_here
 from linekey.errors import InputError
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.group import parse_group
 from linekey.settings import Settings
 from linekey.store.database import Database
@@ -54,6 +55,7 @@ def look_ahead(
             until=end,
             renewal=renewal,
             wanted=replace(ACTIVE, group=group),
+            expired=Expired(settings.rules.expired_certificates),
         )
 
 

@@ -59,7 +59,8 @@ PolicyOption = Annotated[
     typer.Option(
         metavar="NAME=VALUE",
         help="Decide for the group's phones what linekey.toml decides for all: "
-        "blanked_for_shared=on, off, or default. May be repeated.",
+        "blanked_for_shared=on, off, or default; expired_certificates=refuse, "
+        "registered, accept, or default. May be repeated.",
     ),
 ]
 

@@ -30,6 +30,7 @@ from linekey.errors import CertificateError, InputError
 with on_use():
     from linekey.certs.pem import parse_bundle
     from linekey.provisioning.ca_rules import RULE_CURE
+    from linekey.provisioning.expired import parse_expired
     from linekey.provisioning.pending import parse_policy_of_ca
     from linekey.provisioning.purpose import issuing_problem
     from linekey.store.trust_list import Listed, ca_json, operator_rule
@@ -154,10 +155,20 @@ def set_(
             "waiting, adopt, or default (as pending.policy says).",
         ),
     ] = None,
+    expired: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="What its phones get once their certificates, or a CA above them, "
+            "have ended: refuse, named (phones and groups that say so themselves), "
+            "registered (those that were registered before, with a second factor), "
+            "accept, or default (as rules.expired_certificates says).",
+        ),
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say where the MAC is in a CA's certificates, and what its new phones get.
+    """Say where the MAC is in a CA's certificates, and what its phones get.
 
     Running servers use it within a second. It also applies to this CA's renewed
     certificate. For example:
@@ -165,23 +176,28 @@ def set_(
         linekey trust set 3f9a0c12 --vendor panasonic
 
         linekey trust set 3f9a0c12 --pending waiting
+
+        linekey trust set 3f9a0c12 --expired registered
     """
     said = operator_rule(vendor, rule)
     if no_rule and said is not None:
         raise InputError("--no-rule excludes a rule", hint="give one of the two")
-    if not no_rule and said is None and pending is None:
+    if not no_rule and said is None and pending is None and expired is None:
         raise InputError(
             "nothing to set",
             hint="give --vendor VENDOR, or --rule cn-mac, st-mac or shared, or "
-            "--no-rule, or --pending POLICY",
+            "--no-rule, or --pending POLICY, or --expired POLICY",
         )
     policy = None if pending is None else parse_policy_of_ca(pending)
+    ended = None if expired is None else parse_expired(expired)
     with opened(state) as database:
         cas = VendorCas(database)
         if said is not None or no_rule:
             cas.say(fingerprint, said)
         if pending is not None:
             cas.say_of_pending(fingerprint, policy)
+        if expired is not None:
+            cas.say_of_expired(fingerprint, ended)
         ca = cas.find(fingerprint)
         listed = Listed(cas.all())
     if json:
@@ -275,13 +291,17 @@ def _text(ca: VendorCa, listed: Listed) -> str:
         f"    {vendor}, {signed}, {certificate.key.text}, {known}, "
         f"until {certificate.not_after:%Y-%m-%d}\n"
         f"    phones: {printable(phones.text)}\n"
-        f"{_of_pending(ca)}"
+        f"{_of_pending(ca)}{_of_expired(ca)}"
         f"    SHA-256 {certificate.sha256}"
     )
 
 
 def _of_pending(ca: VendorCa) -> str:
     return "" if ca.pending is None else f"    unregistered phones: {ca.pending}\n"
+
+
+def _of_expired(ca: VendorCa) -> str:
+    return "" if ca.expired is None else f"    expired certificates: {ca.expired}\n"
 
 
 def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
@@ -296,7 +316,8 @@ def _warn(ca: VendorCa, listed: Listed, at: Any) -> None:
     if ca.certificate.not_after <= at:
         warn(
             f"expired on {ca.certificate.not_after:%Y-%m-%d}: {name}",
-            hint="ask the vendor for the renewed CA certificate",
+            hint="ask the vendor for the renewed CA certificate; if there is none, "
+            "linekey trust set --expired says what its phones get",
         )
     if ca.role == "intermediate" and (missing := listed.way_up(ca)):
         warn(

@@ -67,6 +67,8 @@ class AuthorityLine:
     sha256: str
     phones: str = ""
     """Which rule its phones follow, in words, or why they are refused."""
+    after_end: str = "refuse"
+    """What they get once their certificates have ended (``provisioning.expired``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from linekey.catalog.root_lists import known_roots
 from linekey.certs.certificate import Certificate
 from linekey.certs.host_names import whole_names
+from linekey.check.after_end import notes_of, split
 from linekey.check.forecast import (
     Forecast,
     Kind,
@@ -27,13 +28,20 @@ from linekey.check.registered import (
 from linekey.check.renewal import unserved
 from linekey.errors import InputError
 from linekey.provisioning.ca_rules import Rules, rules_of
+from linekey.provisioning.expired import Expired, ExpiredRules
 from linekey.said import say
+from linekey.store.after_end import phones_at_end
 from linekey.store.database import Database
 from linekey.store.fleet_kinds import FleetKind, fleet_kinds
 from linekey.store.groups import Groups
 from linekey.store.selection import Selection
 from linekey.store.sightings import certificates_seen
-from linekey.store.vendor_cas import VendorCa, VendorCas, makers_cas
+from linekey.store.vendor_cas import (
+    VendorCa,
+    VendorCas,
+    expired_rules,
+    makers_cas,
+)
 from linekey.trust.validity import CLOCK_FLOOR_YEAR
 
 ACTIVE = Selection(state="active")
@@ -49,10 +57,12 @@ def ahead_of(
     until: datetime,
     renewal: Served | None = None,
     wanted: Selection = ACTIVE,
+    expired: Expired = Expired.REFUSE,
 ) -> Forecast:
     """Say what ends for the registry's active phones.
 
-    Raises StorageError; InputError where ``at`` shows that nobody set the clock.
+    ``expired`` is what linekey.toml says of certificates that have ended. Raises
+    StorageError; InputError where ``at`` shows that nobody set the clock.
     """
     if at.year < CLOCK_FLOOR_YEAR:
         raise InputError(
@@ -71,8 +81,9 @@ def ahead_of(
             )
         )
     rules = rules_of((ca.certificate, ca.said) for ca in trusted)
-    known, refused = _known(database, registered, trusted, rules)
-    notes += refused
+    after = expired_rules(trusted, expired)
+    known, refused = _known(database, registered, trusted, rules, after)
+    notes += (*refused, *notes_of(known, until))
     return forecast(
         judged.kinds,
         servers,
@@ -100,9 +111,11 @@ def _known(
     registered: Sequence[FleetKind],
     trusted: Sequence[VendorCa],
     rules: Rules,
+    after: ExpiredRules,
 ) -> tuple[list[Known], list[str]]:
-    """By which certificates phones are recognised, each group by the CAs it allows; and
-    what is to be said of those that none of them vouches for."""
+    """By which certificates phones are recognised, each group by the CAs it allows, and
+    what becomes of them ``after`` their end; and what is to be said of those that none
+    of them vouches for."""
     cas = [ca.certificate for ca in trusted]
     paths = recognising_paths(cas, rules)
     few = [mac for one in registered for mac in one.macs]
@@ -122,6 +135,8 @@ def _known(
             if (left := tuple(mac for mac in all_of if mac not in shown))
         }
         theirs = [*by_sight, *known_by_record(by_record, allowed_paths(paths, group))]
+        if after.open:
+            theirs = list(split(theirs, after, group, phones_at_end(database, macs)))
         known += theirs
         if group is not None and group.authorities is not None:
             reached = {mac for one in theirs for mac in one.macs}

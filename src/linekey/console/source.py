@@ -25,13 +25,14 @@ from linekey.console.facts import (
 )
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import prospect, rules_of
+from linekey.provisioning.expired import Expired
 from linekey.said import say
 from linekey.store import outbox
 from linekey.store.database import Database
 from linekey.store.decisions import LogEntry, read_log
 from linekey.store.pending import Pending
 from linekey.store.schema import decision_log, devices, from_us, to_us
-from linekey.store.vendor_cas import VendorCas
+from linekey.store.vendor_cas import VendorCas, expired_rules
 
 DAY = timedelta(days=1)
 _LATEST = 12
@@ -55,7 +56,9 @@ class StoreSource:
         certificate: Callable[[], Certificate],
         started_at: datetime,
         is_short_of_room: Callable[[], bool] = lambda: False,
+        expired: Expired = Expired.REFUSE,
     ) -> None:
+        self._expired = expired
         self._is_short = is_short_of_room
         self._database = database
         self._url = url
@@ -229,6 +232,7 @@ class StoreSource:
         trusted = VendorCas(self._database).all()
         certificates = [ca.certificate for ca in trusted]
         rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+        after = expired_rules(trusted, self._expired)
         phones = [prospect(c, certificates, rules) for c in certificates]
         return [
             AuthorityLine(
@@ -242,6 +246,7 @@ class StoreSource:
                 not_after=ca.certificate.not_after,
                 days_left=(ca.certificate.not_after - now).days,
                 sha256=ca.certificate.sha256,
+                after_end=after.of([ca.certificate.public_key_sha256]).value,
             )
             for ca, its in zip(trusted, phones, strict=True)
         ]
@@ -296,6 +301,14 @@ def _notes(server: ServerLine, authorities: Sequence[AuthorityLine]) -> list[str
             "%(authority)s expires on %(day)s; its phones are refused from then on.",
             authority=authority.name,
             day=f"{authority.not_after:%Y-%m-%d}",
+        )
+        if authority.after_end == Expired.REFUSE
+        else say(
+            "%(authority)s expires on %(day)s; what its phones get from then on is set "
+            "to %(policy)s.",
+            authority=authority.name,
+            day=f"{authority.not_after:%Y-%m-%d}",
+            policy=authority.after_end,
         )
         for authority in authorities
         if authority.days_left < AUTHORITY_SOON.days

@@ -18,6 +18,7 @@ from linekey.check.forecast import DEFAULT_AHEAD, Forecast, Served
 from linekey.console.asking import Asking
 from linekey.console.forecasting import ahead_of
 from linekey.errors import InputError, StorageError
+from linekey.provisioning.expired import Expired
 from linekey.store.database import Database
 
 _log = logging.getLogger("linekey.forecast")
@@ -101,7 +102,9 @@ class Watch:
         database: Database,
         served: Callable[[], Sequence[Served]],
         clock: Callable[[], datetime],
+        expired: Expired = Expired.REFUSE,
     ) -> None:
+        self._expired = expired
         self._database, self._served, self._clock = database, served, clock
         self._asking = Asking(database, 1, "forecast")
         self._kept: OrderedDict[tuple[Groups, _Versions], _Kept] = OrderedDict()
@@ -179,7 +182,10 @@ class Watch:
         began = time.monotonic()
         try:
             found = await self._asking.ask(
-                lambda: ahead_of(database, servers, at=now, until=until), _WITHIN_S
+                lambda: ahead_of(
+                    database, servers, at=now, until=until, expired=self._expired
+                ),
+                _WITHIN_S,
             )
         except (StorageError, InputError) as error:
             _log.warning("no forecast could be made: %s", error.message)

@@ -25,7 +25,6 @@ Rule: no grant without a record, and no grant of a phone's file to an identity w
 another MAC, whatever else is true. Nothing here reads a clock or remembers anything.
 """
 
-import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -37,13 +36,8 @@ from linekey.catalog.profile import newest_firmware, profile
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
-from linekey.provisioning.device import (
-    Device,
-    DigestCredential,
-    hash_token,
-    is_token,
-)
-from linekey.provisioning.digest import DigestOutcome, DigestResult
+from linekey.provisioning.device import Device
+from linekey.provisioning.expired import Expired, policy_for, was_registered
 from linekey.provisioning.format import (
     certified_maker,
     format_by,
@@ -63,6 +57,7 @@ from linekey.provisioning.resource import (
     Resource,
     UploadFile,
 )
+from linekey.provisioning.second_factor import Answer, SecondFactor, second_factor
 from linekey.tls.versions import label_of
 
 TLS1_2 = 0x0303
@@ -81,20 +76,6 @@ class ConnectionFacts:
     version: int | None
     policy_name: str | None = None
     behind_proxy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SecondFactor:
-    """What the phone gave besides its certificate.
-
-    ``digest`` is what ``digest.verify`` made of its Authorization header, held against
-    the credential of this request's device. The one-time token is the resource's.
-    """
-
-    digest: DigestResult | None = None
-    paused_s: int = 0
-    """Not 0: an answer came, but in a pause that has so many seconds to go, so it was
-    not read, and ``digest`` is None (``brake``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +122,15 @@ def authorize(
     method: str = "GET",
     group: Group | None = None,
     welcome: Welcome = _NO_WELCOME,
+    expired: Expired = Expired.REFUSE,
 ) -> Decision:
     """Decide one request. Never raises; ``now`` is aware.
 
     ``device`` is the record of ``record_key(identity, resource)``, None if there is
     none; ``group`` is that device's, None if it is in none. ``welcome`` is what the
-    operator wants of this phone if there is no record of it. See the module for the
-    order of the questions and ``Reason`` for the answers.
+    operator wants of this phone if there is no record of it, ``expired`` what he wants
+    of its CA's phones once their certificates have ended. See the module for the order
+    of the questions and ``Reason`` for the answers.
     """
     if group is not None:
         rules = rules.of(group)
@@ -162,13 +145,16 @@ def authorize(
         method,
         group,
         welcome,
+        expired,
     )
     reason, detail = _reason(case)
     newcomer = _newcomer(case, reason)
     if newcomer is not None:
         detail = f"{detail}; pending, code {newcomer.code}"
-    # What is odd about a certificate that holds is on record whatever was decided.
-    detail = "; ".join(filter(None, (detail, *identity.notes)))
+    # What is odd about a certificate that holds is on record whatever was decided, and
+    # that it has ended.
+    ended = "" if case.ended in detail else case.ended
+    detail = "; ".join(filter(None, (detail, ended, *identity.notes)))
     target = None
     if isinstance(resource, PhoneFile | UploadFile | AbsentFile):
         target = resource.mac
@@ -207,12 +193,18 @@ class _Case:
     method: str
     group: Group | None
     welcome: Welcome
+    expired: Expired
+
+    @property
+    def ended(self) -> str:
+        """That the certificate has ended, and when; empty: it has not."""
+        identity = self.identity
+        if identity.problem is not None or not identity.has_ended(self.now):
+            return ""
+        return identity.detail or f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
 
 
-_Answer = tuple[Reason, str]
-
-
-def _reason(case: _Case) -> _Answer:
+def _reason(case: _Case) -> Answer:
     resource = case.resource
     if isinstance(resource, Nothing):
         return resource.reason, resource.detail
@@ -227,7 +219,7 @@ def _reason(case: _Case) -> _Answer:
     return _common_file(case, resource)
 
 
-def _absent(case: _Case, resource: UploadFile | AbsentFile) -> _Answer:
+def _absent(case: _Case, resource: UploadFile | AbsentFile) -> Answer:
     """A name that phones ask for, or write to, and that has nothing under it."""
     if case.method in READING:
         whose = ", ".join(sorted(v for v in resource.vendors if "lab-" not in v))
@@ -237,7 +229,7 @@ def _absent(case: _Case, resource: UploadFile | AbsentFile) -> _Answer:
     return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
 
 
-def _certificate(case: _Case) -> _Answer | None:
+def _certificate(case: _Case) -> Answer | None:
     """Why the certificate is not enough to go on; None: it is."""
     identity = case.identity
     if identity.problem is not None:
@@ -250,13 +242,12 @@ def _certificate(case: _Case) -> _Answer | None:
     if case.now < identity.not_before:
         begins = f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
         return Reason.NOT_YET_VALID, identity.detail or begins
-    if case.now > identity.not_after:
-        ended = f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
-        return Reason.EXPIRED, identity.detail or ended
+    if case.ended and not case.expired.opens:
+        return Reason.EXPIRED, case.ended
     return None
 
 
-def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
+def _phone_file(case: _Case, resource: PhoneFile) -> Answer:
     identity, device = case.identity, case.device
     if identity.mac is not None and identity.mac != resource.mac:
         return (
@@ -268,9 +259,12 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
         return _unknown(case, resource)
     if refusal := _record(case, device) or _connection(case, device):
         return refusal
-    answer: _Answer = (Reason.OWN_FILE, _odd_model(device, resource))
-    if identity.mac is None:
-        answer = _second_factor(case, device)
+    answer: Answer = (Reason.OWN_FILE, _odd_model(device, resource))
+    if case.ended:
+        answer = _after_its_end(case, device)
+    elif identity.mac is None:
+        token = case.resource.token
+        answer = second_factor(case.second_factor, token, device, _alone(case))
     if answer[0].outcome is Outcome.REFUSED:
         return answer
     # Said last, so that nobody learns of a device by asking for its format.
@@ -278,7 +272,37 @@ def _phone_file(case: _Case, resource: PhoneFile) -> _Answer:
     return _format(vendor, resource, device.model) or answer
 
 
-def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer:
+def _after_its_end(case: _Case, device: Device) -> Answer:
+    """The answer to a certificate that held until it ended, for this phone's file.
+
+    It may be one that many phones share: then a second factor is needed in any case.
+    """
+    if refusal := _not_accepted(case, device):
+        return refusal
+    if _policy(case, device) is Expired.ACCEPT and case.identity.mac is not None:
+        return Reason.EXPIRED_ACCEPTED, case.ended
+    alone = (Reason.EXPIRED_ALONE, case.ended)
+    return second_factor(case.second_factor, case.resource.token, device, alone)
+
+
+def _policy(case: _Case, device: Device) -> Expired:
+    of_group = case.group.policies.get("expired_certificates") if case.group else None
+    return policy_for(case.expired, of_group, device.expired)
+
+
+def _not_accepted(case: _Case, device: Device) -> Answer | None:
+    """Why this phone's certificate is worth nothing after its end; None: it is."""
+    policy, at = _policy(case, device), device.registered_at
+    if policy is Expired.REFUSE:
+        return Reason.EXPIRED_NOT_ACCEPTED, case.ended
+    end = case.identity.not_after
+    if policy is Expired.ACCEPT or end is None or was_registered(at, end):
+        return None
+    when = "at a time that is not known" if at is None else f"on {at:%Y-%m-%d %H:%M}"
+    return Reason.EXPIRED_NOT_ACCEPTED, f"{case.ended}; registered {when}"
+
+
+def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> Answer:
     """A file without secrets: for registered phones, and for proved vendors' phones."""
     identity, device = case.identity, case.device
     vendor = certified_maker(identity)
@@ -288,6 +312,8 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer
         if device is None or device.mac != identity.mac:
             return Reason.UNKNOWN_PHONE, f"{identity.mac} is not registered"
         if refusal := _record(case, device) or _connection(case, device):
+            return refusal
+        if case.ended and (refusal := _not_accepted(case, device)):
             return refusal
         vendor = device.vendor or vendor
     elif isinstance(resource, CommonFile) and (
@@ -299,7 +325,7 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> _Answer
     return _format(vendor, resource) or (Reason.COMMON_FILE, "")
 
 
-def _unknown(case: _Case, resource: PhoneFile) -> _Answer:
+def _unknown(case: _Case, resource: PhoneFile) -> Answer:
     """A phone's file without a record: nothing, or a waiting file in its place.
 
     The waiting file holds no secret, so what it asks of the phone is what a common file
@@ -312,7 +338,7 @@ def _unknown(case: _Case, resource: PhoneFile) -> _Answer:
         return Reason.UNKNOWN_PHONE, said
     if case.welcome.refused:
         return Reason.UNKNOWN_PHONE, f"{said}, and was refused by the operator"
-    if not case.welcome.waits:
+    if not case.welcome.waits or case.ended:
         return Reason.UNKNOWN_PHONE, said
     if refusal := _format(certified_maker(identity), resource) or _nameless(
         case, resource.model
@@ -333,6 +359,8 @@ def _newcomer(case: _Case, reason: Reason) -> Newcomer | None:
         return None
     if identity.mac is None or identity.vendor is None or case.device is not None:
         return None
+    if case.ended:
+        return None
     rule = case.welcome.rule
     return Newcomer(
         identity.mac,
@@ -348,7 +376,7 @@ def _newcomer(case: _Case, reason: Reason) -> Newcomer | None:
 
 def _format(
     vendor: str | None, resource: PhoneFile | CommonFile, model: str | None = None
-) -> _Answer | None:
+) -> Answer | None:
     """Why the file cannot be written for this vendor's phone; None: it can.
 
     ``vendor`` is None where neither certificate nor record names one: then the file's
@@ -367,7 +395,7 @@ def _format(
     return Reason.NO_RENDERER, f"vendor {' or '.join(wanted)}: the record names none"
 
 
-def _record(case: _Case, device: Device) -> _Answer | None:
+def _record(case: _Case, device: Device) -> Answer | None:
     """What the device's record forbids; None: nothing."""
     identity = case.identity
     if device.state != "active":
@@ -403,7 +431,7 @@ def _record(case: _Case, device: Device) -> _Answer | None:
     return None
 
 
-def _connection(case: _Case, device: Device) -> _Answer | None:
+def _connection(case: _Case, device: Device) -> Answer | None:
     """Whether the TLS version is older than what this phone can speak."""
     if not _is_old(case.connection):
         return None
@@ -413,7 +441,7 @@ def _connection(case: _Case, device: Device) -> _Answer | None:
     return _too_old(case.connection, model, device.firmware)
 
 
-def _nameless(case: _Case, name: str | None) -> _Answer | None:
+def _nameless(case: _Case, name: str | None) -> Answer | None:
     """The same where there is no record, for a file without secrets.
 
     The model in the file's ``name`` has to do. It proves nothing; but a model that
@@ -436,7 +464,7 @@ def _is_old(connection: ConnectionFacts) -> bool:
 
 def _too_old(
     connection: ConnectionFacts, model: Model, firmware: Firmware | None
-) -> _Answer | None:
+) -> Answer | None:
     newest = min(_newest_version(model, firmware), TLS1_2)
     if connection.version is None or connection.version >= newest:
         return None
@@ -447,51 +475,13 @@ def _too_old(
     )
 
 
-def _second_factor(case: _Case, device: Device) -> _Answer:
-    """The answer for a phone whose certificate does not name it."""
-    token = case.resource.token
-    by_token = _token(token, device) if token is not None else None
-    if by_token and by_token[0] is Reason.TOKEN_ACCEPTED:
-        return by_token
-    digest = case.second_factor.digest if case.second_factor else None
-    if digest is not None and device.digest is not None:
-        return _digest(digest, device.digest)
-    if case.second_factor and case.second_factor.paused_s and device.digest is not None:
-        return Reason.DIGEST_PAUSED, f"{case.second_factor.paused_s} s to go"
-    if by_token and by_token[0] is Reason.TOKEN_WRONG:
-        return by_token
-    if device.digest is not None:
-        return Reason.DIGEST_REQUIRED, ""
-    # A phone goes on asking with its used token at every boot.
-    proves_vendor = case.identity.vendor is not None
-    if proves_vendor and case.rules.blanked_for_shared:
-        return Reason.SECRETS_LEFT_OUT, f"token {by_token[1]}" if by_token else ""
-    if by_token:
-        return by_token
-    if proves_vendor:
-        return Reason.SHARED_CERTIFICATE, ""
-    return Reason.NO_CERTIFICATE, "and no second factor"
-
-
-def _digest(given: DigestResult, expected: DigestCredential) -> _Answer:
-    if given.outcome is DigestOutcome.STALE:
-        return Reason.DIGEST_STALE, given.detail
-    if given.outcome is not DigestOutcome.VERIFIED:
-        return Reason.DIGEST_WRONG, given.detail
-    if given.credential != expected:
-        return Reason.DIGEST_WRONG, "the credential of another device"
-    return Reason.DIGEST_ACCEPTED, ""
-
-
-def _token(token: str, device: Device) -> _Answer:
-    expected = device.token_sha256
-    if expected is None or not is_token(token):
-        return Reason.TOKEN_WRONG, "" if expected else "this device has no token"
-    if not hmac.compare_digest(hash_token(token), expected.lower()):
-        return Reason.TOKEN_WRONG, ""
-    if device.token_used_at is not None:
-        return Reason.TOKEN_USED, f"used on {device.token_used_at:%Y-%m-%d %H:%M}"
-    return Reason.TOKEN_ACCEPTED, ""
+def _alone(case: _Case) -> Answer:
+    """The answer to a certificate that names no phone, and nothing besides it."""
+    if case.identity.vendor is None:
+        return Reason.NO_CERTIFICATE, "and no second factor"
+    if case.rules.blanked_for_shared:
+        return Reason.SECRETS_LEFT_OUT, ""
+    return Reason.SHARED_CERTIFICATE, ""
 
 
 def allowed_generations(device: Device) -> frozenset[Generation] | None:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CERTIFICATE_FILE = "certificate_file"
     SECRETS_LEFT_OUT = "secrets_left_out"
     ADOPTED = "adopted"
+    EXPIRED_ACCEPTED = "expired_accepted"
     WAITING = "waiting"
     # the request
     NOTHING_THERE = "nothing_there"
@@ -60,6 +61,8 @@ class Reason(StrEnum):
     SEVERAL_NAMES = "several_names"
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
+    EXPIRED_NOT_ACCEPTED = "expired_not_accepted"
+    EXPIRED_ALONE = "expired_alone"
     # the device
     OTHER_PHONES_FILE = "other_phones_file"
     UNKNOWN_PHONE = "unknown_phone"
@@ -119,12 +122,12 @@ def _refused(status: int, sentence: str, cure: str) -> Row:
 _TEXTS: dict[Reason, Row] = {
     Reason.OWN_FILE: _granted("the certificate is this phone's"),
     Reason.TOKEN_ACCEPTED: _granted(
-        "the certificate does not name the phone, but the URL had this device's "
-        "one-time token, which is now used up"
+        "the certificate alone does not prove the phone, but the URL had this "
+        "device's one-time token, which is now used up"
     ),
     Reason.DIGEST_ACCEPTED: _granted(
-        "the certificate does not name the phone, but it gave this device's HTTP user "
-        "name and password"
+        "the certificate alone does not prove the phone, but it gave this device's "
+        "HTTP user name and password"
     ),
     Reason.COMMON_FILE: _granted("a file that all phones may have, without secrets"),
     Reason.CERTIFICATE_FILE: _granted(
@@ -140,6 +143,10 @@ _TEXTS: dict[Reason, Row] = {
     Reason.ADOPTED: _granted(
         "nobody had registered this phone, a rule of yours did so now, and the "
         "certificate is this phone's"
+    ),
+    Reason.EXPIRED_ACCEPTED: _granted(
+        "the certificate is this phone's and has expired, or a CA above it has; it was "
+        "accepted all the same, as you set"
     ),
     Reason.WAITING: Row(
         "no device with this MAC is registered, so the phone got a waiting file with "
@@ -255,7 +262,23 @@ _TEXTS: dict[Reason, Row] = {
     Reason.EXPIRED: _refused(
         403,
         "the certificate, or a CA above it, has expired",
-        "renew the phone's certificate, or import the renewed CA certificate",
+        "renew the phone's certificate, or import the renewed CA certificate; where "
+        "there is none, linekey trust set FINGERPRINT --expired says what such phones "
+        "get",
+    ),
+    Reason.EXPIRED_NOT_ACCEPTED: _refused(
+        403,
+        "the certificate, or a CA above it, has expired, and is not accepted for this "
+        "device",
+        "if the phone is yours: linekey device set MAC --expired registered, or "
+        "accept; a device that was registered after the end needs accept",
+    ),
+    Reason.EXPIRED_ALONE: _refused(
+        403,
+        "the certificate, or a CA above it, has expired, and without a second factor "
+        "it is not enough",
+        "give the phone an HTTP user name and password with linekey device set MAC "
+        "--digest USER, or a one-time token in its URL",
     ),
     Reason.OTHER_PHONES_FILE: _refused(
         403,
@@ -439,6 +462,7 @@ _WHOLE_FILE = frozenset(
     {
         Reason.OWN_FILE,
         Reason.ADOPTED,
+        Reason.EXPIRED_ACCEPTED,
         Reason.TOKEN_ACCEPTED,
         Reason.DIGEST_ACCEPTED,
     }

@@ -19,6 +19,7 @@ from linekey.catalog.models import Generation
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.document import Layer
+from linekey.provisioning.expired import Expired
 from linekey.said import say
 
 State = Literal["active", "revoked"]
@@ -95,6 +96,11 @@ class Device:
     group: str | None = None
     """Name of the group that it belongs to (``provisioning.group``)."""
     layer: Layer = field(default_factory=Layer)
+    registered_at: datetime | None = field(default=None, compare=False)
+    """When it was registered; None: not known, as of a record that is not stored."""
+    expired: Expired | None = None
+    """What is done with its certificate once that has ended, where its CA leaves that
+    open (``expired``); None: as its group or its CA says."""
     waited: bool = False
     """Whether it got a waiting file before it was registered (``pending``), so that its
     file begins with taking that back."""

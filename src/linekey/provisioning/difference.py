@@ -94,6 +94,7 @@ def _record(device: Device | None) -> dict[str, str]:
         "state": device.state,
         "revoked_reason": device.revoked_reason,
         "generations": None if generations is None else ",".join(sorted(generations)),
+        "expired": device.expired,
         "digest_user": None if device.digest is None else device.digest.username,
     }
     return {name: value for name, value in given.items() if value}

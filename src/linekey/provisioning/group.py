@@ -16,17 +16,23 @@ from types import MappingProxyType
 from typing import Final
 
 from linekey.errors import InputError
+from linekey.provisioning.expired import OF_PHONES
 from linekey.said import say
 from linekey.words import choice_hint
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,46}[a-z0-9])?", re.ASCII)
 
 POLICIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"blanked_for_shared": ("on", "off")}
+    {
+        "blanked_for_shared": ("on", "off"),
+        "expired_certificates": tuple(policy.value for policy in OF_PHONES),
+    }
 )
 """What a group may decide for its phones, and the values there are; a policy that it
 says nothing of is as linekey.toml has it. ``blanked_for_shared``: a phone that proves
-only its vendor gets its file without secrets (``authorize.Rules``)."""
+only its vendor gets its file without secrets (``authorize.Rules``).
+``expired_certificates``: what its phones' certificates are worth after their end, where
+their CA leaves that open (``expired``)."""
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 

@@ -124,6 +124,10 @@ class Identity:
     notes: tuple[str, ...] = ()
     """What the operator should know of a certificate that was accepted, in clauses."""
 
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the path's dates are over at ``now``."""
+        return self.not_after is not None and now > self.not_after
+
     def is_valid(self, now: datetime) -> bool:
         """Whether it proves something, and its path's dates hold at ``now``."""
         return (

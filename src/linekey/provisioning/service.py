@@ -37,7 +37,6 @@ from linekey.provisioning.authorize import (
     READING,
     ConnectionFacts,
     Rules,
-    SecondFactor,
     authorize,
     record_key,
 )
@@ -46,6 +45,7 @@ from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
 from linekey.provisioning.device import REALM, Device
 from linekey.provisioning.digest import DigestOutcome, DigestResult
 from linekey.provisioning.document import Layer
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.format import format_of, is_master, maker_of_record
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity
@@ -71,6 +71,7 @@ from linekey.provisioning.resource import (
     Resource,
     parse_target,
 )
+from linekey.provisioning.second_factor import SecondFactor
 
 MAX_RENDERED = 4096
 """Rendered files kept."""
@@ -101,6 +102,8 @@ _RECORD_TELLS = frozenset(
         Reason.DIGEST_STALE,
         Reason.DIGEST_PAUSED,
         Reason.NO_CERTIFICATE,
+        Reason.EXPIRED_NOT_ACCEPTED,
+        Reason.EXPIRED_ALONE,
     }
 )
 """Reasons from which one could learn whether a phone is registered, and how."""
@@ -152,11 +155,21 @@ class Request:
     authorization: str | None = field(default=None, repr=False)
     base_paths: tuple[str, ...] = ()
     """The folders under which files are served; empty: any (``parse_target``)."""
+    expired: Expired = Expired.REFUSE
+    """What the operator wants of its CA's phones once their certificates have ended."""
     resource: Resource = field(init=False)
 
     def __post_init__(self) -> None:
         found = parse_target(self.raw_target, bases=self.base_paths)
         object.__setattr__(self, "resource", found)
+
+    def is_weak(self, now: datetime) -> bool:
+        """Whether the certificate may need a second factor: it names no phone, or it
+        has ended and its CA's phones may come all the same."""
+        if self.identity.mac is None:
+            return True
+        ended = self.identity.problem is None and self.identity.has_ended(now)
+        return ended and self.expired.opens
 
     def is_newcomers(self, device: Device | None, now: datetime) -> bool:
         """Whether a phone asks that proves itself and has no ``device``.
@@ -262,6 +275,7 @@ def decide(
         method=request.method,
         group=shared.group,
         welcome=welcome,
+        expired=request.expired,
     )
     if decision.newcomer is not None:
         return _newcomers_answer(decision, request, welcome, site, now)
@@ -381,21 +395,19 @@ def is_others(maker: Maker | None) -> bool:
 
 def public_refusal(
     decision: Decision,
-    identity: Identity,
     resource: Resource,
     verdict: Verdict | None = None,
+    *,
+    weak: bool,
 ) -> tuple[int, str]:
     """Return what the peer is told of a refusal: status and text.
 
-    Who proves no MAC and asks for a phone's file always hears the same, whether that
-    phone is registered, revoked, has a second factor or not; the log has the truth. In
-    a pause that is 429, whether the answer was read or not.
+    Who proves no MAC (``weak``, ``Request.is_weak``) and asks for a phone's file always
+    hears the same, whether that phone is registered, revoked, has a second factor or
+    not; the log has the truth. In a pause that is 429, whether the answer was read or
+    not.
     """
-    if (
-        identity.mac is None
-        and isinstance(resource, PhoneFile)
-        and decision.reason in _RECORD_TELLS
-    ):
+    if weak and isinstance(resource, PhoneFile) and decision.reason in _RECORD_TELLS:
         if verdict is not None and verdict.paused:
             return 429, "too many wrong answers\nreason: second_factor_paused\n"
         return 401, "a second factor is needed for this file\nreason: second_factor\n"
@@ -420,9 +432,10 @@ def _held_against_password(
     identity = request.identity
     if (
         request.authorization is None
-        or identity.mac is not None
+        or not request.is_weak(now)
         or not isinstance(request.resource, PhoneFile)
         or request.method not in READING
+        or identity.mac not in (None, request.resource.mac)
     ):
         return None
     if identity.problem is not None and not (
@@ -448,7 +461,8 @@ def _refusal(
     stale: bool = False,
     verdict: Verdict | None = None,
 ) -> Answer:
-    status, text = public_refusal(decision, request.identity, request.resource, verdict)
+    weak = request.is_weak(now)
+    status, text = public_refusal(decision, request.resource, verdict, weak=weak)
     headers: list[tuple[bytes, bytes]] = []
     if status == 401:
         key = site.nonce_keys[0]

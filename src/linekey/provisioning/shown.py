@@ -26,6 +26,8 @@ def device_json(device: Device) -> dict[str, Any]:
         "state": device.state,
         "revoked_reason": device.revoked_reason,
         "generations": generations_of(device),
+        "expired": device.expired,
+        "registered_at": device.registered_at,
         "token": token_state(device),
         "digest_user": None if device.digest is None else device.digest.username,
         "version": device.version,

@@ -32,6 +32,7 @@ from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Verdict
 from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.pending import Adoption, Policy, Welcome, policy_of
 from linekey.provisioning.service import Answer, Request, SharedLayers, Site, decide
@@ -173,6 +174,7 @@ class ProvisioningApp:
                     identity,
                     authorization,
                     self._site.rules.base_paths,
+                    self._gate.expired_of(identity),
                 )
                 wanted = request.record_of
                 device = (
@@ -181,7 +183,7 @@ class ProvisioningApp:
                 shared = await self._registry.layers(
                     request.model_of(device), at, device.group if device else None
                 )
-                site = self._here(identity)
+                site = self._here(request.is_weak(now))
                 if request.is_newcomers(device, now):
                     answer = await self._newcomers(
                         request, authorities, shared, site, at, now, scope
@@ -275,8 +277,8 @@ class ProvisioningApp:
         )
         return decide(request, device, shared, site, now, adopted_by=rule.name)
 
-    def _here(self, identity: Identity) -> Site:
-        if identity.mac is None:  # else HTTP digest is not looked at
+    def _here(self, weak: bool) -> Site:
+        if weak:  # else HTTP digest is not looked at
             keys = self._nonce_keys()
             if keys != self._site.nonce_keys:
                 self._site = dataclasses.replace(self._site, nonce_keys=keys)
@@ -290,6 +292,7 @@ class ProvisioningApp:
             authorities.intermediates,
             authorities.version,
             authorities.rules,
+            authorities.expired,
         )
         try:
             tls = connection_tls(scope)
@@ -307,6 +310,7 @@ def _request(
     identity: Identity,
     authorization: str | None,
     base_paths: tuple[str, ...],
+    expired: Expired,
 ) -> Request:
     version = tls.version if tls else None
     return Request(
@@ -320,6 +324,7 @@ def _request(
         ),
         authorization,
         base_paths,
+        expired,
     )
 
 

@@ -17,12 +17,16 @@ An identity that was kept ends with the trust, and with the first date of its pa
 then the chain is proved anew, with the inner certificates, before anybody is told that
 it has expired or is not trusted. See decision 0006.
 
+A path that holds but for its end is let through where the operator says that such
+phones of its CA may come (``provisioning.expired``): nobody asks the registry inside a
+handshake, so ``authorize`` decides, which is told that it has ended.
+
 Rule: whether the phone is registered, revoked, or asks for the right file is not asked
 here. A handshake that ends well never means that anything is granted.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +34,7 @@ from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
 from linekey.provisioning.ca_rules import Rules
 from linekey.provisioning.decision import Reason
+from linekey.provisioning.expired import Expired, ExpiredRules
 from linekey.provisioning.identity import Identity, VendorTrust, identify
 from linekey.tls.alerts import Alert
 from linekey.tls.events import Accept, PeerChain, Refuse
@@ -83,16 +88,20 @@ class _Kept:
     version: int | None
     sent: frozenset[str]
     identity: Identity
+    ended: bool
+    """Whether its path had ended already when it was proved."""
 
 
 class Gate:
     """Judges chains against the trusted vendor CAs. Not for several threads.
 
-    ``clock`` gives an aware time.
+    ``clock`` gives an aware time. ``expired`` is what is done with paths that have
+    ended, of CAs of which the operator says nothing.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, expired: Expired = Expired.REFUSE) -> None:
         self._clock = clock
+        self._expired = ExpiredRules(expired)
         self._trust = VendorTrust(())
         self._given: tuple[Certificate, ...] = ()
         self.version: int | None = None
@@ -115,17 +124,34 @@ class Gate:
         intermediates: Sequence[Certificate],
         version: int,
         rules: Rules | None = None,
+        expired: Mapping[str, Expired] | None = None,
     ) -> bool:
         """Take the trusted CAs, and what the operator says of their phones.
 
-        Return whether ``version`` is another than before; if not, nothing is taken.
+        ``expired`` is his word on ended paths, by the SHA-256 of a CA's key. Return
+        whether ``version`` is another than before; if not, nothing is taken.
         """
         if version == self.version:
             return False
         self.version = version
         self._given = tuple(c for c in intermediates if not c.self_issued)
         self._trust = VendorTrust(tuple(roots), self._given, rules or {})
+        self._expired = ExpiredRules(self._expired.otherwise, expired)
         return True
+
+    def expired_of(self, identity: Identity) -> Expired:
+        """What the operator says of such a phone's certificate once it has ended."""
+        return self._expired.of(identity.authorities)
+
+    def _comes_late(self, identity: Identity, now: datetime) -> bool:
+        """Whether its path holds but for its end, and may come all the same."""
+        return (
+            identity.problem is None
+            and identity.not_before is not None
+            and identity.not_before <= now
+            and identity.has_ended(now)
+            and self.expired_of(identity).opens
+        )
 
     def identify(
         self,
@@ -152,7 +178,11 @@ class Gate:
         return self._prove(chain, now)
 
     def _holds(self, kept: _Kept, now: datetime) -> bool:
-        return kept.version == self.version and kept.identity.is_valid(now)
+        if kept.version != self.version:
+            return False
+        # What ended meanwhile is proved anew: another path may still hold.
+        late = kept.ended and self._comes_late(kept.identity, now)
+        return late or kept.identity.is_valid(now)
 
     def _prove(self, chain: Sequence[Certificate], now: datetime) -> Identity:
         if not chain:
@@ -165,12 +195,13 @@ class Gate:
             self._kept.move_to_end(key)
             return kept.identity
         identity = identify(chain, self._trust, now)
-        if identity.is_valid(now) and (
+        late = self._comes_late(identity, now)
+        if (late or identity.is_valid(now)) and (
             # Strangers' chains are not kept: knocking fills no memory. Nor does anybody
             # who has seen a phone's certificate make what is kept of it end earlier.
             kept is None or _end(identity) >= _end(kept.identity)
         ):
-            self._kept[key] = _Kept(self.version, sent, identity)
+            self._kept[key] = _Kept(self.version, sent, identity, late)
             self._kept.move_to_end(key)
             if len(self._kept) > MAX_IDENTITIES:
                 self._kept.popitem(last=False)
@@ -185,7 +216,7 @@ class Gate:
             if now < identity.not_before:
                 problem = Reason.NOT_YET_VALID
                 detail = detail or f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
-            elif now > identity.not_after:
+            elif now > identity.not_after and not self._comes_late(identity, now):
                 problem = Reason.EXPIRED
                 detail = detail or f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
         if problem is None:
@@ -201,5 +232,5 @@ class Gate:
 
 
 def _end(identity: Identity) -> datetime:
-    assert identity.not_after is not None, "only valid ones are kept"
+    assert identity.not_after is not None, "only proved ones are kept"
     return identity.not_after

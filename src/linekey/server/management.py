@@ -26,6 +26,7 @@ from linekey.console.web.app import make_console
 from linekey.console.web.parts import Parts
 from linekey.endpoint import host_port, is_loopback
 from linekey.errors import LinekeyError
+from linekey.provisioning.expired import Expired
 from linekey.server import counters as numbers
 from linekey.server.counters import Counters
 from linekey.server.metrics import numbers_now
@@ -91,6 +92,7 @@ class ManagementServer:
         def certificate() -> Certificate:
             return chain()[0]
 
+        expired = Expired(settings.rules.expired_certificates)
         served = served or partial(served_here, settings.names, lambda: (chain(),))
         source = StoreSource(
             database,
@@ -98,11 +100,12 @@ class ManagementServer:
             certificate=certificate,
             started_at=clock(),
             is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
+            expired=expired,
         )
         self._stack.callback(source.close)
         started_at = clock()
         if watch is None:
-            watch = Watch(database, served, clock)
+            watch = Watch(database, served, clock, expired)
             self._stack.callback(watch.close)
 
         async def metrics() -> bytes:
@@ -125,6 +128,7 @@ class ManagementServer:
             served=served,
             findings=findings,
             watch=watch,
+            expired=expired,
         )
         self._stack.callback(desk.close)
         inner = api_app(desk)

@@ -28,6 +28,7 @@ from linekey.console.watch import Watch
 from linekey.endpoint import bracketed, host_port, is_loopback
 from linekey.errors import StorageError
 from linekey.provisioning.authorize import Rules
+from linekey.provisioning.expired import Expired
 from linekey.server import counters as numbers
 from linekey.server.alerting import Alerting
 from linekey.server.app import ProvisioningApp
@@ -133,7 +134,7 @@ class ProvisioningServer:
         self._trouble = ""
         self._sums_due = 0.0
         self._ending = threading.Event()
-        self.gate = Gate(clock)
+        self.gate = Gate(clock, Expired(settings.rules.expired_certificates))
         self._contexts: ServerContexts | None = None
         self._contexts_version: int | None = None
         self.door: Door | PlainDoor
@@ -208,7 +209,12 @@ class ProvisioningServer:
             clock=self._clock,
             on_decision=self._decided,
         )
-        watch = Watch(self.database, self._served, self._clock)
+        watch = Watch(
+            self.database,
+            self._served,
+            self._clock,
+            Expired(settings.rules.expired_certificates),
+        )
         stack.callback(watch.close)
         if self._with_status:
             await self._start_status(stack, watch)
@@ -534,7 +540,13 @@ class ProvisioningServer:
 
     async def _read_trust(self, registry: Registry) -> None:
         found = await registry.authorities(await registry.revision())
-        self.gate.trust(found.roots, found.intermediates, found.version, found.rules)
+        self.gate.trust(
+            found.roots,
+            found.intermediates,
+            found.version,
+            found.rules,
+            found.expired,
+        )
         if self._contexts_version != found.version:
             # Which authorities are asked for, and what OpenSSL builds paths with.
             self._contexts = self._build_contexts()

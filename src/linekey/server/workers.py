@@ -38,6 +38,7 @@ from linekey.console.forecasting import served_here, shut_out
 from linekey.console.watch import Watch
 from linekey.errors import LinekeyError, StorageError
 from linekey.provisioning.ca_rules import rules_of
+from linekey.provisioning.expired import Expired
 from linekey.server.alerting import Alerting
 from linekey.server.counters import Counters, count_lost_lines
 from linekey.server.health import HealthServer
@@ -59,7 +60,7 @@ from linekey.server.worker_state import ready
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
 from linekey.store.paths import StateDir
-from linekey.store.vendor_cas import VendorCas
+from linekey.store.vendor_cas import VendorCas, expired_rules
 from linekey.trust.findings import Finding
 from linekey.wire.descriptors import hard_limit
 from linekey.wire.process import new_loop, settle_garbage
@@ -108,7 +109,14 @@ def inspect_start(
     rules = rules_of((ca.certificate, ca.said) for ca in trusted)
     findings = [
         *check_modes(state.root, private),
-        *check_start(settings, files, vendor_cas, now, rules),
+        *check_start(
+            settings,
+            files,
+            vendor_cas,
+            now,
+            rules,
+            expired_rules(trusted, Expired(settings.rules.expired_certificates)),
+        ),
         *check_descriptors(settings, hard_limit()),
         *check_phones(files, lambda: shut_out(database, files.chains, now)),
     ]
@@ -346,6 +354,7 @@ async def serve_workers(
             database,
             served,
             utc_now,
+            Expired(settings.rules.expired_certificates),
         )
         stack.callback(watch.close)
         alerting = Alerting(

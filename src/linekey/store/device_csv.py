@@ -59,7 +59,7 @@ MAX_PROBLEMS = 1000
 
 RECORD_COLUMNS = (
     "mac", "vendor", "model", "firmware", "label", "group", "state",
-    "revoked_reason", "generations",
+    "revoked_reason", "generations", "expired",
 )  # fmt: skip
 NOBODY: Final[Mapping[Mac, str]] = MappingProxyType({})
 

@@ -78,6 +78,7 @@ def _record(device: Device) -> list[str]:
         device.state,
         device.revoked_reason,
         "" if generations is None else "+".join(sorted(generations)),
+        device.expired or "",
     )
     return [device.mac.digits, *map(write_cell, texts)]
 

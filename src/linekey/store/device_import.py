@@ -145,6 +145,9 @@ def _without_group(table: DeviceTable, connection: Connection) -> list[RowProble
     return [RowProblem(line, error.message, error.hint) for line, error in errors]
 
 
+_FIELDS = ("vendor", "model", "firmware", "label", "group", "generations", "expired")
+
+
 def _laid_over(
     row: Row, table: DeviceTable, before: Device | None, *, whole: bool
 ) -> Device:
@@ -171,7 +174,7 @@ def _laid_over(
                 layer = layer.without_setting(*slot)
     fields: dict[str, Any] = {
         name: getattr(new, name)
-        for name in ("vendor", "model", "firmware", "label", "group", "generations")
+        for name in _FIELDS
         if name in row.said or (whole and name in table.columns and name != "vendor")
     }
     device = before

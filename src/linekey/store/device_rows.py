@@ -23,6 +23,7 @@ from linekey.makers.all import find_other, maker_of
 from linekey.makers.terms import TRANSPORTS
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Mark, Setting
+from linekey.provisioning.expired import Expired, parse_expired
 from linekey.provisioning.group import parse_group
 from linekey.said import say
 from linekey.store.csv_cells import AS_TEXT, EMPTY, KEPT, read_cell, refuse_broken
@@ -100,6 +101,7 @@ class _Facts(NamedTuple):
     model: str | None
     firmware: Firmware | None
     generations: frozenset[Generation] | None
+    expired: Expired | None
     group: str | None
     state: Literal["active", "revoked"]
     revoked_reason: str
@@ -196,6 +198,7 @@ class RowReader:
             state=facts.state,
             revoked_reason=facts.revoked_reason,
             generations=facts.generations,
+            expired=facts.expired,
             label=", ".join(labels),
             group=facts.group,
             layer=Layer(tuple(settings)),
@@ -298,6 +301,7 @@ def _facts(record: Mapping[str, str], usual_vendor: str) -> _Facts:
         parse_model(model, vendor) if model else None,
         Firmware.parse(firmware) if firmware else None,
         _generations(record.get("generations", "")),
+        _expired(record.get("expired", "")),
         parse_group(record["group"]) if record.get("group") else None,
         state,
         reason,
@@ -369,6 +373,10 @@ def _generations(text: str) -> frozenset[Generation] | None:
             f"not a generation of certificates: {text[:40]!r}",
             hint=f"write {known}, or several with + between them",
         ) from None
+
+
+def _expired(text: str) -> Expired | None:
+    return parse_expired(text, of_phone=True) if text else None
 
 
 def _maker(record: Mapping[str, str], usual: str) -> tuple[str, str | None]:

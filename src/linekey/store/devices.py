@@ -408,6 +408,7 @@ class Devices:
                     version=version,
                     layer=next(layers),
                     waited=after.waited or came.get(after.mac, NEVER).waited,
+                    registered_at=before.registered_at if before else now,
                 ),
             )
             for before, after in changes

@@ -16,6 +16,7 @@ from linekey.errors import InputError
 from linekey.provisioning.device import Device, DigestCredential, State
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.group import parse_group
 from linekey.said import say
 from linekey.store.device_rows import parse_model, parse_vendor, vendor_of_model
@@ -41,6 +42,8 @@ class DeviceEdit:
     group: str | Stay | None = STAY
     """Empty or None: in none."""
     generations: Collection[Generation] | Stay | None = STAY
+    expired: Expired | Stay | None = STAY
+    """What its certificate is worth after its end; None: as its group or CA says."""
     digest: DigestCredential | Stay | None = STAY
     no_token: bool = False
     state: State | Stay = STAY
@@ -83,6 +86,8 @@ class DeviceEdit:
         if self.generations is not STAY:
             pinned = None if self.generations is None else frozenset(self.generations)
             new["generations"] = pinned or None
+        if self.expired is not STAY:
+            new["expired"] = self.expired
         if self.digest is not STAY:
             new["digest"] = self.digest
         if self.no_token:

@@ -23,6 +23,7 @@ from linekey.errors import InputError, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, DigestCredential
 from linekey.provisioning.document import Layer
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.group import Group
 from linekey.provisioning.pending import Policy
 from linekey.store.schema import devices, from_us, groups, to_us
@@ -69,6 +70,21 @@ def read_policy(text: str | None) -> Policy | None:
         ) from None
 
 
+def read_expired(text: str | None) -> Expired | None:
+    """Read what ended certificates are worth, a CA's or a phone's; None: nothing said.
+
+    Raises StorageError for a policy that this linekey does not know.
+    """
+    try:
+        return None if text is None else Expired(text)
+    except ValueError:
+        raise StorageError(
+            f"the database has the unknown policy {text!r} for expired certificates",
+            hint="install the newer linekey that wrote it, or set it anew: linekey "
+            "trust set FINGERPRINT --expired, or linekey device set MAC --expired",
+        ) from None
+
+
 def device_place(mac: Mac) -> str:
     """What a device's secrets are sealed for."""
     return f"device {mac}"
@@ -112,6 +128,10 @@ def device_values(device: Device, keys: KeyRing) -> dict[str, Any]:
         "sealed": seal(sealed, keys, device_place(device.mac)),
         "version": device.version,
         "waited": int(device.waited),
+        "registered_at": (
+            None if device.registered_at is None else to_us(device.registered_at)
+        ),
+        "expired": None if device.expired is None else device.expired.value,
     }
 
 
@@ -149,7 +169,7 @@ def read_device(row: Sequence[Any], keys: KeyRing) -> Device:
     """
     mac_digits, vendor, model, firmware, label, state, revoked_reason = row[:7]
     group, generations, token_sha256, token_used_at, username, realm = row[7:13]
-    layer, sealed, version, waited = row[13:]
+    layer, sealed, version, waited, registered_at, expired = row[13:]
     mac = Mac(mac_digits)
     secrets = unseal(sealed, keys, device_place(mac))
     try:
@@ -178,6 +198,8 @@ def read_device(row: Sequence[Any], keys: KeyRing) -> Device:
             group=group,
             layer=Layer.from_plain(load(layer), secrets.get("layer")),
             waited=bool(waited),
+            registered_at=None if registered_at is None else from_us(registered_at),
+            expired=None if expired is None else Expired(expired),
             version=version,
         )
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:

@@ -31,6 +31,7 @@ from linekey.mac import Mac
 from linekey.provisioning.ca_rules import Rules, rules_of
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.pending import Adoption, Policy
 from linekey.provisioning.service import SharedLayers
 from linekey.store.adoption import read_adoption_rule
@@ -41,6 +42,7 @@ from linekey.store.records import (
     DEVICE_COLUMNS,
     GROUP_COLUMNS,
     read_device,
+    read_expired,
     read_group,
     read_layer,
     read_policy,
@@ -88,6 +90,8 @@ class Authorities:
     """What the operator says of the phones of some of them."""
     pending: Mapping[str, Policy] = field(default_factory=dict)
     """What their phones get that nobody registered, by the SHA-256 of the CA's key."""
+    expired: Mapping[str, Expired] = field(default_factory=dict)
+    """What their phones' certificates are worth after their end, by the same."""
 
 
 class Registry:
@@ -250,8 +254,11 @@ class Registry:
         by_role: dict[str, list[Certificate]] = {"root": [], "intermediate": []}
         said: list[tuple[Certificate, OperatorRule | None]] = []
         policies: dict[str, Policy] = {}
-        for role, der, rule, vendor, policy in self._look.vendor_cas():
+        ended: dict[str, Expired] = {}
+        for role, der, rule, vendor, policy, expired in self._look.vendor_cas():
             certificate = Certificate.from_der(bytes(der))
+            if (word := read_expired(expired)) is not None:
+                ended[certificate.public_key_sha256] = word
             if (its := read_policy(policy)) is not None:
                 policies[certificate.public_key_sha256] = its
             by_role[role].append(certificate)
@@ -262,6 +269,7 @@ class Registry:
             at.trust,
             rules_of(said),
             policies,
+            ended,
         )
 
 
@@ -302,6 +310,7 @@ _CAS = sa.select(
     vendor_cas.c.rule,
     vendor_cas.c.vendor,
     vendor_cas.c.pending,
+    vendor_cas.c.expired,
 ).order_by(vendor_cas.c.sha256)
 
 

@@ -2,9 +2,10 @@
 
 What is the desk's moves: vendor, label, group and layer (settings with their
 passwords, function keys, certificates), and the model unless another is given. What is
-the old phone's does not: its firmware and its generations of certificates, which the
-new one need not have; its one-time token and its HTTP digest user, since whoever has
-the old phone has these, and could have the new one's file by them.
+the old phone's does not: its firmware, its generations of certificates and what they
+are worth after their end, which the new one need not have; its one-time token and its
+HTTP digest user, since whoever has the old phone has these, and could have the new
+one's file by them.
 
 Rule: both records change in one transaction, or none.
 """

@@ -26,7 +26,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0018"
+HEAD = "v0019"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -93,10 +93,13 @@ devices = Table(
     Column("version", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("waited", Integer, nullable=False, server_default="0"),
+    Column("registered_at", BigInteger),
+    Column("expired", String(16)),
     Index(None, "group", "mac"),
 )
 """A phone; ``layer`` is JSON without its secrets, which are in ``sealed``. ``waited``
-is 1 if it got a waiting file before it was registered."""
+is 1 if it got a waiting file before it was registered; ``expired`` what its certificate
+is worth after its end (``provisioning.expired``), NULL: as its group or its CA says."""
 
 Index("ix_devices_list", *(devices.c[n] for n in LIST_COLUMNS)).ddl_if("sqlite")
 
@@ -142,9 +145,11 @@ vendor_cas = Table(
     Column("vendor", String(32)),
     Column("added_at", BigInteger, nullable=False),
     Column("pending", String(16)),
+    Column("expired", String(16)),
 )
 """``rule`` and ``vendor`` are the operator's word on its phones, ``pending`` on those
-that nobody registered (``provisioning.pending``); NULL: he said nothing. What the
+that nobody registered (``provisioning.pending``), ``expired`` on those whose
+certificates have ended (``provisioning.expired``); NULL: he said nothing. What the
 catalogue and the certificate itself say is not stored."""
 
 _ITS_OWN = "mac IS NOT NULL"

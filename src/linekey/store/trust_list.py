@@ -44,8 +44,10 @@ def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
 
     ``rule`` is where its phones have their MAC, null where they are refused for want
     of one; ``rule_by`` who says so, ``operator`` or ``catalogue``. ``pending`` is what
-    its phones get that nobody registered, null: as ``pending.policy`` says. ``words``
-    is what the sentence ``phones`` was made of.
+    its phones get that nobody registered, null: as ``pending.policy`` says; ``expired``
+    what their certificates are worth after their end, null: as
+    ``rules.expired_certificates`` says. ``words`` is what the sentence ``phones`` was
+    made of.
     """
     certificate, phones = ca.certificate, listed.phones_of(ca)
     return {
@@ -58,6 +60,7 @@ def ca_json(ca: VendorCa, listed: Listed) -> dict[str, Any]:
         "phones": phones.text,
         "words": words_of([phones.text]),
         "pending": ca.pending,
+        "expired": ca.expired,
         "generation": ca.generation,
         "known": ca.known,
         "known_as": ca.known_as,

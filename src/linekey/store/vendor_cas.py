@@ -32,12 +32,13 @@ from linekey.provisioning.ca_rules import (
     rules_of,
 )
 from linekey.provisioning.difference import Difference
+from linekey.provisioning.expired import Expired, ExpiredRules
 from linekey.provisioning.identity import generation_of
 from linekey.provisioning.pending import Policy
 from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database
-from linekey.store.records import read_policy, read_rule
+from linekey.store.records import read_expired, read_policy, read_rule
 from linekey.store.schema import from_us, to_us, vendor_cas
 
 Role = Literal["root", "intermediate"]
@@ -58,6 +59,8 @@ class VendorCa:
     said: OperatorRule | None = None
     pending: Policy | None = None
     """What its phones get that nobody registered; None: as linekey.toml says."""
+    expired: Expired | None = None
+    """What its phones' certificates are worth after their end; None: as that says."""
 
     @property
     def known(self) -> bool:
@@ -122,6 +125,7 @@ def _described(
     added_at: datetime,
     said: OperatorRule | None,
     pending: Policy | None = None,
+    expired: Expired | None = None,
 ) -> VendorCa:
     known = known_ca(certificate)
     return VendorCa(
@@ -131,7 +135,15 @@ def _described(
         added_at=added_at,
         said=said,
         pending=pending,
+        expired=expired,
     )
+
+
+def expired_rules(trusted: Iterable[VendorCa], otherwise: Expired) -> ExpiredRules:
+    """What ended certificates are worth, by the words on trusted CAs."""
+    words = {ca.certificate.public_key_sha256: ca.expired for ca in trusted}
+    said = {key: word for key, word in words.items() if word is not None}
+    return ExpiredRules(otherwise, said)
 
 
 def makers_cas(trusted: Iterable[VendorCa]) -> dict[str, list[Certificate]]:
@@ -217,6 +229,32 @@ class VendorCas:
 
         It holds for every certificate with the CA's key. Else as ``say``.
         """
+        value = None if policy is None else policy.value
+        ca = self._say_one(fingerprint, {"pending": value}, unless)
+        return replace(ca, pending=policy)
+
+    def say_of_expired(
+        self,
+        fingerprint: str,
+        policy: Expired | None,
+        unless: Callable[[list[VendorCa]], None] = lambda there: None,
+    ) -> VendorCa:
+        """Say what certificates of a CA's phones are worth after their end; None: as
+        for all.
+
+        It holds for every certificate with the CA's key. Else as ``say``.
+        """
+        value = None if policy is None else policy.value
+        ca = self._say_one(fingerprint, {"expired": value}, unless)
+        return replace(ca, expired=policy)
+
+    def _say_one(
+        self,
+        fingerprint: str,
+        values: dict[str, str | None],
+        unless: Callable[[list[VendorCa]], None],
+    ) -> VendorCa:
+        """Write these columns for every certificate with a CA's key."""
         ca = self.find(fingerprint)
         key = ca.certificate.public_key_sha256
         with self._database.change("trust") as connection:
@@ -227,10 +265,10 @@ class VendorCas:
             connection.execute(
                 sa.update(vendor_cas)
                 .where(vendor_cas.c.sha256.in_(named))
-                .values(pending=None if policy is None else policy.value)
+                .values(values)
             )
             self._record(connection, there, _read_all(connection))
-        return replace(ca, pending=policy)
+        return ca
 
     def usual_vendor(self) -> str:
         """The vendor of a phone that is registered without one.
@@ -279,7 +317,7 @@ class VendorCas:
             details = [
                 Difference(what, was, now)
                 for what, was, now in zip(
-                    ("subject", "rule", "vendor", "unregistered phones"),
+                    _WHAT,
                     _words(old),
                     _words(new),
                     strict=True,
@@ -335,6 +373,7 @@ def _read_all(connection: sa.Connection) -> dict[str, VendorCa]:
             from_us(row.added_at),
             read_rule(row.rule, row.vendor),
             read_policy(row.pending),
+            read_expired(row.expired),
         )
         for row in connection.execute(sa.select(vendor_cas))
     }
@@ -364,12 +403,15 @@ def _said_values(ca: VendorCa) -> dict[str, str | None]:
     }
 
 
+_WHAT = ("subject", "rule", "vendor", "unregistered phones", "expired certificates")
+
+
 def _words(ca: VendorCa | None) -> tuple[str | None, ...]:
-    """What the record of changes says of a CA: its name, rule, vendor and policy."""
+    """What the record of changes says of a CA, in the order of ``_WHAT``."""
     if ca is None:
-        return None, None, None, None
-    said = _said_values(ca)
-    return str(ca.certificate.subject), said["rule"], said["vendor"], ca.pending
+        return (None,) * len(_WHAT)
+    said, name = _said_values(ca), str(ca.certificate.subject)
+    return name, said["rule"], said["vendor"], ca.pending, ca.expired
 
 
 def _row(ca: VendorCa) -> dict[str, object]:
@@ -379,5 +421,6 @@ def _row(ca: VendorCa) -> dict[str, object]:
         "role": ca.role,
         "added_at": to_us(ca.added_at),
         "pending": ca.pending,
+        "expired": None if ca.expired is None else ca.expired.value,
         **_said_values(ca),
     }

@@ -315,3 +315,16 @@ def test_a_desk_gets_another_phone(state: Path) -> None:
     again = run(state, "replace", MAC, new)
     assert again.exit_code == 2
     assert "registered already" in again.stderr
+
+
+def test_what_a_certificate_is_worth_after_its_end(state: Path) -> None:
+    run_json(state, "add", MAC, "--model", "D785")
+    said = run(state, "set", MAC, "--expired", "accept")
+    assert "changes nothing yet" in said.output
+    shown = run_json(state, "show", MAC)
+    assert shown["expired"] == "accept"
+    assert shown["registered_at"]
+    assert run_json(state, "set", MAC, "--expired", "default")["expired"] is None
+    odd = run(state, "set", MAC, "--expired", "named")
+    assert odd.exit_code == 2
+    assert "refuse, registered, accept" in odd.output

@@ -299,3 +299,23 @@ def test_a_ca_for_another_purpose_is_warned_of(state: Path, tmp_path: Path) -> N
     result = run(state, "add", file(tmp_path, root))
     assert "will be refused" in result.stderr
     assert "codeSigning" in result.stderr
+
+
+def test_what_phones_get_after_the_end_is_set_and_shown(
+    state: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(to_pem(ROOT))
+    run(state, "add", str(file), "--rule", "cn-mac")
+    word = ROOT.sha256[:16]
+    assert run_json(state, "set", word, "--expired", "registered")["expired"] == (
+        "registered"
+    )
+    assert "expired certificates: registered" in run(state, "list").stdout
+    assert run_json(state, "set", word, "--pending", "waiting")["expired"] == (
+        "registered"
+    )
+    assert run_json(state, "set", word, "--expired", "default")["expired"] is None
+    odd = run(state, "set", word, "--expired", "always")
+    assert odd.exit_code == 2
+    assert "refuse, named, registered, accept" in odd.output

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from linekey.certs.host_names import match_host
 from linekey.check.forecast import Event
 from linekey.console.forecasting import ahead_of, name_of
 from linekey.mac import Mac
-from linekey.provisioning.device import Device
+from linekey.provisioning.device import REALM, Device, DigestCredential
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.group import Group
 from linekey.store.changes import Actor
 from linekey.store.database import Database, open_database
@@ -121,3 +123,56 @@ def test_who_is_limited_to_groups_is_told_of_theirs(database: Database) -> None:
     found = ahead_of(mine, [], at=NOW, until=NOW + 400 * DAY)
     assert found.phones == 1
     assert [event.macs for event in found.events] == [(ACME.digits,)]
+
+
+def test_who_is_let_in_after_the_end_is_a_note_and_no_loss(database: Database) -> None:
+    """A CA's word, then each phone's; who has no password for it is lost all the
+    same."""
+    cas = VendorCas(database)
+    cas.say_of_expired(SOON.certificate.sha256, Expired.ACCEPT)
+    assert ends(database) == []
+    found = ahead_of(database, [], at=NOW, until=NOW + 400 * DAY)
+    assert found.failing == 0
+    assert found.exit_code == 0
+    accepted = [note for note in found.notes if "accepted after that" in note]
+    assert len(accepted) == 2
+    assert "2027-01-28" in accepted[0]
+    assert "second factor" not in accepted[0]
+    cas.say_of_expired(SOON.certificate.sha256, Expired.REGISTERED)
+    first, second = ends(database)
+    assert {first.macs, second.macs} == {(FREE.digits,), (ACME.digits,)}
+    assert "no HTTP password" in first.cure
+    known = DigestCredential.create("u", REALM, "p")
+    Devices(database).change(ACME, lambda d: replace(d, digest=known), NOW)
+    Devices(database).change(FREE, lambda d: replace(d, expired=Expired.REFUSE), NOW)
+    (left,) = ends(database)
+    assert left.macs == (FREE.digits,)
+    assert "--expired" in left.cure
+    notes = ahead_of(database, [], at=NOW, until=NOW + 400 * DAY).notes
+    assert any("with a second factor, as you set: 1" in note for note in notes)
+    # Not of what ends later than is asked for.
+    notes = ahead_of(database, [], at=NOW, until=NOW + 10 * DAY).notes
+    assert not any("as you set" in note for note in notes)
+
+
+def test_the_servers_word_holds_where_the_ca_has_none(database: Database) -> None:
+    found = ahead_of(
+        database, [], at=NOW, until=NOW + 400 * DAY, expired=Expired.ACCEPT
+    )
+    assert found.events == ()
+    VendorCas(database).say_of_expired(SOON.certificate.sha256, Expired.REFUSE)
+    found = ahead_of(
+        database, [], at=NOW, until=NOW + 400 * DAY, expired=Expired.ACCEPT
+    )
+    assert len(found.events) == 2
+
+
+def test_who_was_registered_after_the_end_is_not_let_in(database: Database) -> None:
+    VendorCas(database).say_of_expired(SOON.certificate.sha256, Expired.REGISTERED)
+    late = NOW + 90 * DAY
+    known = DigestCredential.create("u", REALM, "p")
+    mac = Mac("000413000009")
+    Devices(database).add(Device(mac, "snom", "D785", group="acme", digest=known), late)
+    already = ahead_of(database, [], at=late, until=late + DAY).already
+    macs = {one for event in already for one in event.macs}
+    assert mac.digits in macs

@@ -12,7 +12,6 @@ from linekey.mac import Mac
 from linekey.provisioning.authorize import (
     ConnectionFacts,
     Rules,
-    SecondFactor,
     authorize,
     record_key,
 )
@@ -24,9 +23,12 @@ from linekey.provisioning.digest import (
     challenges,
     verify,
 )
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import NO_IDENTITY, Identity
+from linekey.provisioning.pending import Policy, Welcome
 from linekey.provisioning.resource import parse_target
+from linekey.provisioning.second_factor import SecondFactor
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 A, B = Mac("000413AABBC0"), Mac("000413AABBC1")
@@ -55,12 +57,12 @@ def decide(
     target: str = FILE, *, identity: Identity = OWN, device: Device | None = DEVICE,
     connection: ConnectionFacts = MODERN, digest: DigestResult | None = None,
     rules: Rules | None = None, now: datetime = NOW, method: str = "GET",
-    group: Group | None = None,
+    group: Group | None = None, expired: Expired = Expired.REFUSE,
 ) -> Decision:  # fmt: skip
     return authorize(
         identity, parse_target(target.encode()), device, connection,
         SecondFactor(digest) if digest else None, rules or Rules(), now, method=method,
-        group=group,
+        group=group, expired=expired,
     )  # fmt: skip
 
 
@@ -486,3 +488,135 @@ def test_a_group_may_decide_on_blanked_files_itself() -> None:
                 group=Group("acme", policies=policies),
             )  # fmt: skip
             assert (found.reason is Reason.SECRETS_LEFT_OUT) is given
+
+
+ENDED = replace(OWN, not_after=NOW - timedelta(hours=1))
+EARLY_DEVICE = replace(DEVICE, registered_at=NOW - timedelta(days=1))
+LATE_DEVICE = replace(DEVICE, registered_at=NOW)
+BY_TOKEN = replace(EARLY_DEVICE, token_sha256=hash_token(TOKEN))
+TOKEN_URL = f"/t/{TOKEN}/snomD785-{A}.htm"
+GENEROUS = Group("acme", policies={"expired_certificates": "accept"})
+
+
+@pytest.mark.parametrize(
+    ("expired", "case", "reason"),
+    [
+        (Expired.REFUSE, {}, Reason.EXPIRED),
+        # What a CA refuses no record brings back: the handshake asks nobody.
+        (
+            Expired.REFUSE,
+            {"device": replace(EARLY_DEVICE, expired=Expired.ACCEPT)},
+            Reason.EXPIRED,
+        ),
+        (Expired.ACCEPT, {"device": EARLY_DEVICE}, Reason.EXPIRED_ACCEPTED),
+        (Expired.ACCEPT, {"device": LATE_DEVICE}, Reason.EXPIRED_ACCEPTED),
+        (
+            Expired.ACCEPT,
+            {"device": replace(EARLY_DEVICE, expired=Expired.REFUSE)},
+            Reason.EXPIRED_NOT_ACCEPTED,
+        ),
+        (
+            Expired.ACCEPT,
+            {"device": replace(EARLY_DEVICE, expired=Expired.REGISTERED)},
+            Reason.EXPIRED_ALONE,
+        ),
+        (Expired.NAMED, {"device": EARLY_DEVICE}, Reason.EXPIRED_NOT_ACCEPTED),
+        (
+            Expired.NAMED,
+            {"device": replace(EARLY_DEVICE, expired=Expired.ACCEPT)},
+            Reason.EXPIRED_ACCEPTED,
+        ),
+        (
+            Expired.NAMED,
+            {"device": replace(EARLY_DEVICE, group="acme"), "group": GENEROUS},
+            Reason.EXPIRED_ACCEPTED,
+        ),
+        (Expired.REGISTERED, {"device": EARLY_DEVICE}, Reason.EXPIRED_ALONE),
+        (
+            Expired.REGISTERED,
+            {"device": BY_TOKEN, "target": TOKEN_URL},
+            Reason.TOKEN_ACCEPTED,
+        ),
+        (
+            Expired.REGISTERED,
+            {"device": replace(BY_TOKEN, registered_at=NOW), "target": TOKEN_URL},
+            Reason.EXPIRED_NOT_ACCEPTED,
+        ),
+        (
+            Expired.REGISTERED,
+            {"device": replace(BY_TOKEN, registered_at=None), "target": TOKEN_URL},
+            Reason.EXPIRED_NOT_ACCEPTED,
+        ),
+        (
+            Expired.REGISTERED,
+            {"device": replace(EARLY_DEVICE, digest=CREDENTIAL)},
+            Reason.DIGEST_REQUIRED,
+        ),
+        # Nothing else is forgiven with the end.
+        (Expired.ACCEPT, {"device": None}, Reason.UNKNOWN_PHONE),
+        (
+            Expired.ACCEPT,
+            {"device": replace(EARLY_DEVICE, state="revoked")},
+            Reason.REVOKED,
+        ),
+        (
+            Expired.ACCEPT,
+            {"device": EARLY_DEVICE, "target": f"/snomD785-{B}.htm"},
+            Reason.OTHER_PHONES_FILE,
+        ),
+        (
+            Expired.ACCEPT,
+            {"identity": replace(ENDED, not_before=NOW + timedelta(days=1))},
+            Reason.NOT_YET_VALID,
+        ),
+        (
+            Expired.ACCEPT,
+            {"identity": replace(ENDED, problem=Reason.CHAIN_NOT_PROVED)},
+            Reason.CHAIN_NOT_PROVED,
+        ),
+        (Expired.ACCEPT, {"identity": OWN}, Reason.OWN_FILE),
+        # Files without secrets.
+        (
+            Expired.REGISTERED,
+            {"device": EARLY_DEVICE, "target": "/snomD785.htm"},
+            Reason.COMMON_FILE,
+        ),
+        (
+            Expired.REGISTERED,
+            {"device": LATE_DEVICE, "target": "/snomD785.htm"},
+            Reason.EXPIRED_NOT_ACCEPTED,
+        ),
+    ],
+)
+def test_an_ended_certificate_is_worth_what_the_operator_says(
+    expired: Expired, case: dict, reason: Reason
+) -> None:
+    decision = decide(expired=expired, **{"identity": ENDED, **case})
+    assert decision.reason is reason, decision
+    if case.get("identity", ENDED) is ENDED and reason is not Reason.OTHER_PHONES_FILE:
+        assert "valid until 2024-05-01 11:00" in decision.detail
+
+
+def test_a_shared_certificate_that_has_ended_needs_a_second_factor_always() -> None:
+    ended = replace(SHARED, not_after=NOW - timedelta(hours=1))
+    device = replace(OLD_DEVICE, registered_at=NOW - timedelta(days=1))
+    known = replace(device, token_sha256=hash_token(TOKEN))
+    for expired in (Expired.REGISTERED, Expired.ACCEPT):
+        target = f"/snom320-{A}.htm"
+        alone = decide(
+            target, identity=ended, device=device, rules=BOTH, expired=expired
+        )
+        assert alone.reason is Reason.EXPIRED_ALONE
+        given = decide(
+            f"/t/{TOKEN}{target}", identity=ended, device=known, expired=expired
+        )
+        assert given.reason is Reason.TOKEN_ACCEPTED
+
+
+def test_nobody_is_a_newcomer_with_an_ended_certificate() -> None:
+    decision = authorize(
+        ENDED, parse_target(FILE.encode()), None, MODERN, None, Rules(), NOW,
+        welcome=Welcome(Policy.WAITING), expired=Expired.ACCEPT,
+    )  # fmt: skip
+    assert decision.reason is Reason.UNKNOWN_PHONE
+    assert decision.newcomer is None

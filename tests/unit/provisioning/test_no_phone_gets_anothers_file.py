@@ -40,6 +40,7 @@ from linekey.provisioning.document import (
     Layer,
     Setting,
 )
+from linekey.provisioning.expired import OF_PHONES, Expired
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity, identify
 from linekey.provisioning.pending import (
@@ -105,6 +106,10 @@ PERIODS = (
 )  # fmt: skip
 
 
+LONG_AGO = datetime(2018, 1, 1, tzinfo=UTC)
+"""Before any of the certificates ended."""
+
+
 def canary(mac: str) -> bytes:
     return f"canary-of-{mac}".encode()
 
@@ -128,7 +133,7 @@ SHARED = {
 }
 NO_MODEL = SharedLayers(FLEET, Layer(), (1, 0))
 GROUPS = {
-    "acme": Group("acme", version=3),
+    "acme": Group("acme", policies={"expired_certificates": "registered"}, version=3),
     "beta": Group("beta", version=3, authorities={"of a CA": "that made no phone"}),
 }
 
@@ -198,6 +203,8 @@ def make_registry(rng: random.Random) -> Registry:
             token_used_at=NOW if rng.random() < 0.2 else None,
             digest=credential_of(mac) if rng.random() < 0.6 else None,
             layer=_LAYERS[mac],
+            registered_at=rng.choice([None, *[LONG_AGO] * 3, NOW]),
+            expired=rng.choice([None, None, *OF_PHONES]),
             waited=rng.random() < 0.2,
             version=next(_versions),
         )
@@ -288,6 +295,8 @@ class Case:
     challenge_age_s: int = 1
     """Seconds since the server made the nonce that the phone answers."""
     paused: bool = False
+    expired: Expired = Expired.REFUSE
+    """What the operator says of certificates that have ended."""
     policy: Policy = Policy.REFUSE
     """What phones get that nobody registered."""
     rules_for_new: Adoption = Adoption()  # noqa: RUF009 - frozen
@@ -336,6 +345,7 @@ def make_case(rng: random.Random, made, registries: list[Registry]) -> Case:
         wrong_record=rng.choice(MACS) if rng.random() < 0.1 else None,
         challenge_age_s=rng.choice([1] * 9 + [400]),
         paused=rng.random() < 0.1,
+        expired=rng.choice([*Expired]),
         policy=rng.choice([*Policy]),
         rules_for_new=make_rules(rng),
         refused=frozenset(m for m in MACS if rng.random() < 0.1),
@@ -365,8 +375,9 @@ def site_of(rules: Rules, rendered: RenderedFiles) -> Site:
 def serve(case: Case, identity: Identity, rendered: RenderedFiles) -> Answer:
     """Look up what the request names, as the server does, and have it decided."""
     request = Request(
-        case.method, case.target, identity, case.connection, authorization(case)
-    )
+        case.method, case.target, identity, case.connection, authorization(case),
+        expired=case.expired,
+    )  # fmt: skip
     device = case.registry.get(str(request.record_of))
     if case.wrong_record is not None:
         device = case.registry.get(case.wrong_record)
@@ -457,6 +468,21 @@ def newcomers_verdict(case: Case, made, answer: Answer) -> str | None:
     return f"the MACs {others} in a waiting file" if others else None
 
 
+def word_after_the_end(case: Case, made, owner: str) -> Expired:
+    """What the operator says of this phone's ended certificate, whoever sends it."""
+    device = case.registry[owner]
+    word = case.expired
+    if word is Expired.REFUSE:
+        return word
+    if device.group == "acme":
+        word = Expired.REGISTERED
+    word = device.expired or word
+    at = device.registered_at
+    if word is Expired.REGISTERED and (at is None or at > made.until):
+        return Expired.REFUSE
+    return Expired.REFUSE if word is Expired.NAMED else word
+
+
 def judged(case: Case, right: bool) -> Verdict:
     """What the brake says: the first answer of all, or one in a pause."""
     if case.paused:
@@ -494,9 +520,12 @@ def verdict(case: Case, made, body: bytes) -> str | None:
     if models and models != [case.registry[owner].model]:
         return f"secrets of the models {models} for {owner}"
     valid = made.since <= case.now <= made.until
-    if made.kind == "own" and made.mac == owner and valid:
+    word = word_after_the_end(case, made, owner) if case.now > made.until else None
+    is_its = made.kind == "own" and made.mac == owner
+    if is_its and (valid or word is Expired.ACCEPT):
         return None
-    cannot_prove = made.kind == "shared" and valid
+    late = word in (Expired.REGISTERED, Expired.ACCEPT)
+    cannot_prove = (made.kind == "shared" and (valid or late)) or (is_its and late)
     if made.kind == "none" and case.rules.second_factor_without_certificate:
         cannot_prove = True
     if not cannot_prove:
@@ -582,7 +611,8 @@ async def through_the_app(
     """What the application sends for a case: status, headers, body, and its log."""
     registry = CaseRegistry(case)
     app = ProvisioningApp(
-        registry=registry, log=registry, gate=Gate(lambda: case.now), rules=case.rules,
+        registry=registry, log=registry, rules=case.rules,
+        gate=Gate(lambda: case.now, case.expired),
         brake=registry, adopter=registry, pending=PendingSettings(policy=case.policy),
         nonce_keys=lambda: (KEY,), public_url=PUBLIC_URL, clock=lambda: case.now,
     )  # fmt: skip

@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from linekey.catalog.models import Generation
+from linekey.digest import answer as respond
+from linekey.digest import best_challenge
 from linekey.mac import Mac
 from linekey.provisioning import service
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
+from linekey.provisioning.digest import challenges
 from linekey.provisioning.document import FunctionKey, Layer, Mark, Setting
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.identity import NO_IDENTITY, Identity
 from linekey.provisioning.render import Rendered
 from linekey.provisioning.service import (
@@ -52,8 +56,13 @@ def ask(
     method: str = "GET",
     rules: Rules = Rules(),  # noqa: B008 - frozen
     site: Site | None = None,
+    expired: Expired = Expired.REFUSE,
+    authorization: str | None = None,
 ) -> Answer:
-    request = Request(method, target.encode(), identity, ConnectionFacts(0x0303))
+    request = Request(
+        method, target.encode(), identity, ConnectionFacts(0x0303), authorization,
+        expired=expired,
+    )  # fmt: skip
     site = site or Site(rules, (KEY,), "https://prov.example.com")
     return decide(request, device, SHARED, site, NOW)
 
@@ -109,10 +118,62 @@ def test_what_the_certificate_alone_says_is_told_to_anybody() -> None:
 def test_every_refusal_has_words_for_the_phone(reason: Reason) -> None:
     decision = replace(ask(device=None).decision, reason=reason)
     request = Request("GET", f"/{A}".encode(), OWN, ConnectionFacts(None))
-    status, text = public_refusal(decision, OWN, request.resource)
+    status, text = public_refusal(decision, request.resource, weak=False)
     assert (status, text) == (
         reason.status, f"{reason.sentence}\nreason: {reason.value}\n"
     )  # fmt: skip
+
+
+ENDED = replace(OWN, not_after=NOW - timedelta(hours=1))
+IN_TIME = replace(DEVICE, registered_at=NOW - timedelta(days=1))
+USER = DigestCredential.create("u", REALM, "p")
+
+
+@pytest.mark.parametrize("expired", [Expired.NAMED, Expired.REGISTERED, Expired.ACCEPT])
+@pytest.mark.parametrize(
+    "device",
+    [
+        None,
+        replace(IN_TIME, expired=Expired.REFUSE),
+        replace(IN_TIME, expired=Expired.REGISTERED),
+        replace(IN_TIME, expired=Expired.REGISTERED, digest=USER),
+        replace(IN_TIME, state="revoked"),
+        replace(IN_TIME, registered_at=NOW, expired=Expired.REGISTERED),
+    ],
+)
+def test_with_an_ended_certificate_one_hears_the_same_whatever_is_registered(
+    device: Device | None, expired: Expired
+) -> None:
+    answer = ask(identity=ENDED, device=device, expired=expired)
+    nobody = ask(identity=ENDED, device=None, expired=expired)
+    assert answer.status == 401
+    assert (answer.body, answer.headers) == (nobody.body, nobody.headers)
+
+
+def test_an_ended_certificate_and_the_phones_password_open_its_file() -> None:
+    device = replace(IN_TIME, digest=USER)
+    target = f"/snomD785-{A}.htm"
+    (challenge,) = {best_challenge(challenges(REALM, KEY, NOW))}
+    assert challenge is not None
+    for password, reason in (
+        ("p", Reason.DIGEST_ACCEPTED), ("q", Reason.DIGEST_WRONG)
+    ):  # fmt: skip
+        header = respond(
+            challenge, username="u", password=password, method="GET", uri=target, nc=1,
+            cnonce="x",
+        )  # fmt: skip
+        answer = ask(
+            target, ENDED, device, expired=Expired.REGISTERED, authorization=header
+        )
+        assert answer.decision.reason is reason
+        assert (answer.guess, answer.right) == (A, password == "p")
+        assert (b"geheim" in answer.body) is (password == "p")
+    # Not another phone's, whose password it may know.
+    other = ask(
+        f"/snomD785-{B}.htm", ENDED, replace(device, mac=B),
+        expired=Expired.REGISTERED, authorization=header,
+    )  # fmt: skip
+    assert (other.decision.reason, other.guess) == (Reason.OTHER_PHONES_FILE, None)
 
 
 def test_a_method_that_is_not_for_reading_is_told_which_are() -> None:

@@ -12,6 +12,7 @@ from linekey.lab.authority import LabAuthority
 from linekey.lab.vendor_ca import issue_device
 from linekey.mac import Mac
 from linekey.provisioning.decision import Reason
+from linekey.provisioning.expired import Expired
 from linekey.server.gate import ALERTS, Gate, Known, TurnedAway
 from linekey.tls.alerts import Alert
 from linekey.tls.events import REFUSAL_ALERTS, Accept, PeerChain, Refuse
@@ -119,6 +120,68 @@ def test_the_same_version_of_trust_forgets_nothing(lab: LabAuthority) -> None:
     judge.identify(path)
     assert not judge.trust((), (), 1)
     assert judge.identify(path[:1]).mac == MAC
+
+
+def ended(lab: LabAuthority, *after: Expired | None, now: datetime) -> Gate:
+    """A gate after the end: the server's word, and that on the issuing CA."""
+    otherwise, of_ca = after
+    made = Gate(lambda: now, otherwise or Expired.REFUSE)
+    issuer = lab.vendors[Generation.SHA256][1].certificate
+    words = {} if of_ca is None else {issuer.public_key_sha256: of_ca}
+    made.trust(lab.vendor_roots(), (), 1, expired=words)
+    return made
+
+
+LATER = NOW + timedelta(days=365 * 40)
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "of_ca", "is_let_in"),
+    [
+        (None, None, False),
+        (None, Expired.REGISTERED, True),
+        (None, Expired.NAMED, True),
+        (Expired.ACCEPT, None, True),
+        (Expired.ACCEPT, Expired.REFUSE, False),
+    ],
+)
+def test_an_ended_path_is_let_through_where_the_operator_wants_its_phones(
+    lab: LabAuthority,
+    otherwise: Expired | None,
+    of_ca: Expired | None,
+    is_let_in: bool,
+) -> None:
+    judge = ended(lab, otherwise, of_ca, now=LATER)
+    answer = judge.verify(peer(*path_of(lab)))
+    assert isinstance(answer, Accept) is is_let_in
+    if isinstance(answer, Accept):
+        # Marked: it is no valid identity, and authorize is told.
+        assert isinstance(answer.verdict, Known)
+        assert answer.verdict.identity.mac == MAC
+        assert not answer.verdict.identity.is_valid(LATER)
+        assert judge.expired_of(answer.verdict.identity).opens
+
+
+def test_an_ended_path_is_kept_for_a_resumed_session(lab: LabAuthority) -> None:
+    path = path_of(lab)
+    judge = ended(lab, Expired.ACCEPT, None, now=LATER)
+    assert judge.identify(path[:1]).problem is Reason.ISSUER_NOT_TRUSTED
+    assert isinstance(judge.verify(peer(*path)), Accept)
+    assert judge.identify(path[:1]).mac == MAC
+    # The operator changes his mind.
+    issuer = lab.vendors[Generation.SHA256][1].certificate
+    words = {issuer.public_key_sha256: Expired.REFUSE}
+    judge.trust(lab.vendor_roots(), (), 2, expired=words)
+    assert not judge.expired_of(judge.identify(path[:1])).opens
+    assert isinstance(judge.verify(peer(*path)), Refuse)
+
+
+def test_what_is_not_valid_yet_is_refused_all_the_same(lab: LabAuthority) -> None:
+    before = NOW - timedelta(days=365 * 40)
+    judge = ended(lab, Expired.ACCEPT, Expired.ACCEPT, now=before)
+    answer = judge.verify(peer(*path_of(lab)))
+    assert isinstance(answer, Refuse)
+    assert answer.verdict == TurnedAway(Reason.NOT_YET_VALID, MAC)
 
 
 def test_every_alert_can_be_sent() -> None:

@@ -13,9 +13,11 @@ from linekey.certs.dn import Name
 from linekey.errors import CertificateError, InputError
 from linekey.lab.authority import LabAuthority
 from linekey.provisioning.ca_rules import authority_of
+from linekey.provisioning.expired import Expired
+from linekey.store.changes import ChangeSearch, read_changes
 from linekey.store.database import Database
 from linekey.store.registry import Registry
-from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.store.vendor_cas import VendorCas, describe_ca, expired_rules
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 KEY: PrivateKey = new_key("ec", "secp256r1")
@@ -185,3 +187,41 @@ def test_a_phone_without_a_vendor_is_the_labs_where_only_the_lab_is_trusted(
     assert authorities.usual_vendor() == "snom"
     authorities.add([describe_ca(c, AT) for c in lab.vendor_roots()])
     assert authorities.usual_vendor() == "lab-snom"
+
+
+def test_a_word_on_ended_certificates_holds_for_the_cas_key_and_is_on_record(
+    database: Database,
+) -> None:
+    cas = VendorCas(database)
+    renewed = issue(
+        ROOT.subject, KEY, None, serial=8, not_before=AT,
+        not_after=AT + timedelta(days=99), ca=True,
+    )  # fmt: skip
+    cas.add([describe_ca(ROOT, AT), describe_ca(renewed, AT)])
+    said = cas.say_of_expired(ROOT.sha256, Expired.REGISTERED)
+    assert said.expired is Expired.REGISTERED
+    assert {ca.expired for ca in cas.all()} == {Expired.REGISTERED}
+    key = ROOT.public_key_sha256
+    assert expired_rules(cas.all(), Expired.REFUSE).of([key]) is Expired.REGISTERED
+    assert expired_rules(cas.all(), Expired.ACCEPT).of(["x"]) is Expired.ACCEPT
+    with database.read() as connection:
+        lines = read_changes(connection, ChangeSearch(), limit=9)
+    assert any(
+        (d.what, d.after) == ("expired certificates", "registered")
+        for line in lines
+        for d in line.details
+    )
+    cas.say_of_expired(ROOT.sha256, None)
+    assert {ca.expired for ca in cas.all()} == {None}
+
+
+async def test_servers_read_the_word_on_ended_certificates(database: Database) -> None:
+    cas = VendorCas(database)
+    cas.add([describe_ca(ROOT, AT)])
+    with Registry(database) as registry:
+        before = await registry.authorities(await registry.revision())
+        assert before.expired == {}
+        cas.say_of_expired(ROOT.sha256, Expired.ACCEPT)
+        after = await registry.authorities(await registry.revision())
+    assert after.version != before.version
+    assert after.expired == {ROOT.public_key_sha256: Expired.ACCEPT}

@@ -34,6 +34,7 @@ from linekey.provisioning.document import (
     Setting,
     parse_slot,
 )
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.shown import device_json
 from linekey.said import say
 from linekey.store.device_rows import vendor_of_model
@@ -324,6 +325,9 @@ class DeviceBody(Body):
     """Name of the group that it is in."""
     generations: list[Generation] | None = None
     """Of certificates that it may use; null: those that its model ever had."""
+    expired: Literal["refuse", "registered", "accept"] | None = None
+    """What its certificate is worth after its end; null: as its group or its CA says.
+    """
     layer: LayerBody = LayerBody()
     """The phone's own settings."""
     state: Literal["active", "revoked"] | None = None
@@ -332,6 +336,8 @@ class DeviceBody(Body):
     """Read only."""
     token: str | None = None
     """Read only: none, unused, or when it was used."""
+    registered_at: Time | None = None
+    """Read only."""
     digest_user: str | None = None
     """Read only."""
     version: StrictInt | None = None
@@ -349,7 +355,9 @@ class DeviceBody(Body):
         ``new``: there is none yet, and the vendor of ``before`` is the usual one.
         """
         now = device_json(before)
-        for name in ("mac", "state", "revoked_reason", "token", "digest_user"):
+        for name in (
+            "mac", "state", "revoked_reason", "token", "digest_user", "registered_at",
+        ):  # fmt: skip
             given = getattr(self, name)
             if name == "mac" and given is not None:
                 given = Mac(given).digits if len(given) == 12 else given
@@ -383,6 +391,7 @@ class DeviceBody(Body):
             label=self.label,
             group=self.group,
             generations=self.generations,
+            expired=None if self.expired is None else Expired(self.expired),
         )
         maker = edit.vendor if isinstance(edit.vendor, str) else None
         layer = self.layer.layer(before.layer, allow_unknown, maker or None)
@@ -399,6 +408,9 @@ class DeviceChange(Body):
     label: Short | None = None
     group: Name | None = None
     generations: list[Generation] | None = None
+    expired: Literal["refuse", "registered", "accept"] | None = None
+    """What its certificate is worth after its end; null: as its group or its CA says.
+    """
     layer: LayerChange = LayerChange()
     no_digest: StrictBool = False
     """Remove the HTTP digest user."""
@@ -415,6 +427,8 @@ class DeviceChange(Body):
             del given["vendor"]
         if given.get("label", "") is None:
             given["label"] = ""
+        if "expired" in self.model_fields_set:
+            given["expired"] = None if self.expired is None else Expired(self.expired)
         digest = None if self.no_digest else STAY
         edit = DeviceEdit(**given, digest=digest, no_token=self.no_token)
         maker = given.get("vendor", device.vendor) or None

@@ -18,6 +18,7 @@ from linekey.console.asking import Asking
 from linekey.console.watch import Watch
 from linekey.errors import InputError, StorageError
 from linekey.mac import Mac, parse_mac
+from linekey.provisioning.expired import Expired
 from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.log_counts import HourCounts
@@ -62,6 +63,7 @@ class Desk:
         served: Callable[[], Sequence[Served]] = lambda: (),
         findings: Callable[[], Sequence[Finding]] | None = None,
         watch: Watch | None = None,
+        expired: Expired = Expired.REFUSE,
     ) -> None:
         self.clock, self.public_url = clock, public_url
         self.ready, self.metrics = ready, metrics
@@ -72,6 +74,8 @@ class Desk:
         None: nobody can say."""
         self.watch = watch
         """Where forecasts of lately are kept; None: each is made anew."""
+        self.expired = expired
+        """What linekey.toml says of certificates that have ended."""
         self.hours = HourCounts()
         self._database = database
         self._reading = Asking(database, _THREADS, "api")

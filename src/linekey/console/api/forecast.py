@@ -150,8 +150,9 @@ def forecast_routes(desk: Desk) -> APIRouter:
 
         def find(database: Database) -> dict[str, Any]:
             return ahead_of(
-                database, servers, at=now, until=until, renewal=renewal, wanted=wanted
-            ).as_dict(macs)
+                database, servers, at=now, until=until, renewal=renewal, wanted=wanted,
+                expired=desk.expired,
+            ).as_dict(macs)  # fmt: skip
 
         who = request.state.actor.who
         if under_way[who] >= MAX_UNDER_WAY:

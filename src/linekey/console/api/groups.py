@@ -47,7 +47,8 @@ class GroupBody(Body):
     vendor_cas: Cas | None = None
     """Fingerprints of the CAs that its phones' certificates may be from; null: any."""
     policies: Policies = _NOTHING
-    """What it decides itself: blanked_for_shared, on or off."""
+    """What it decides itself: blanked_for_shared, on or off; expired_certificates,
+    refuse, registered or accept."""
     phones: StrictInt | None = None
     """Read only: how many there are in it."""
 

@@ -22,6 +22,7 @@ from linekey.console.api.desk import (
 from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.provisioning.document import Layer
+from linekey.provisioning.expired import Expired
 from linekey.provisioning.pending import Policy
 from linekey.provisioning.shown import layer_json
 from linekey.said import say
@@ -81,6 +82,9 @@ class CaShown(BaseModel):
     """What the sentence ``phones`` was made of, and those within it, by sentence."""
     pending: Literal["refuse", "waiting", "adopt"] | None
     """What its phones get that nobody registered; null: as pending.policy says."""
+    expired: Literal["refuse", "named", "registered", "accept"] | None
+    """What its phones' certificates are worth after their end; null: as
+    rules.expired_certificates says."""
     generation: str | None
     known: bool
     known_as: str | None
@@ -108,10 +112,25 @@ class CaSaid(Body):
     pending: Literal["refuse", "waiting", "adopt"] | None = None
     """What its phones get that nobody registered; null: as pending.policy says. Absent:
     it stays, and so does the rule if this alone is given."""
+    expired: Literal["refuse", "named", "registered", "accept"] | None = None
+    """What its phones' certificates are worth after their end; null: as
+    rules.expired_certificates says. Absent: as for pending."""
 
     def said(self) -> OperatorRule | None:
         """It as the store has it. Raises InputError."""
         return operator_rule(self.vendor, self.rule)
+
+    def tell(
+        self, cas: VendorCas, sha256: str, unless: Any = lambda there: None
+    ) -> None:
+        """Say what is given of a CA's new phones, and of ended certificates."""
+        if "pending" in self.model_fields_set:
+            policy = None if self.pending is None else Policy(self.pending)
+            cas.say_of_pending(sha256, policy, unless)
+            unless = lambda there: None  # noqa: E731 - it was held against once
+        if "expired" in self.model_fields_set:
+            ended = None if self.expired is None else Expired(self.expired)
+            cas.say_of_expired(sha256, ended, unless)
 
 
 class CaAdded(CaSaid):
@@ -261,10 +280,8 @@ def ca_routes(desk: Desk) -> APIRouter:
 
         def add(database: Database) -> list[dict[str, Any]]:
             VendorCas(database).add(cas)
-            if "pending" in body.model_fields_set:
-                policy = None if body.pending is None else Policy(body.pending)
-                for sha256 in named:
-                    VendorCas(database).say_of_pending(sha256, policy)
+            for sha256 in named:
+                body.tell(VendorCas(database), sha256)
             return [ca for ca in _cas(database) if ca["sha256"] in named]
 
         items = await desk.change(request, add)
@@ -292,12 +309,10 @@ def ca_routes(desk: Desk) -> APIRouter:
             sha256 = _find(database, fingerprint)
             cas, unless = VendorCas(database), unless_stale(sha256, if_match)
             given = body.model_fields_set
-            if given != {"pending"}:
+            if not given or given - {"pending", "expired"}:
                 cas.say(sha256, said, unless)
                 unless = unless_stale(sha256, None)
-            if "pending" in given:
-                policy = None if body.pending is None else Policy(body.pending)
-                cas.say_of_pending(sha256, policy, unless)
+            body.tell(cas, sha256, unless)
             return one(database, sha256)
 
         return answer(await desk.change(request, say))

@@ -24,6 +24,14 @@ async def add(visit: Visit) -> Response:
     return visit.to("authorities", done="added")
 
 
+async def say_of_expired(visit: Visit) -> Response:
+    """Say what its phones get once their certificates have ended."""
+    path = f"/vendor-cas/{visit.path_value('sha256')}"
+    body = {"expired": visit.form.get("expired") or None}
+    await visit.api.call("PATCH", path, body=body)
+    return visit.to("authorities", done="saved")
+
+
 async def remove(visit: Visit) -> Response:
     """Believe one no more."""
     path = f"/vendor-cas/{visit.path_value('sha256')}"
@@ -40,5 +48,6 @@ async def ask_to_remove(visit: Visit) -> Response:
 
 ROUTES = (
     Route("authorities", show, add),
+    Route("authorities/{sha256}/expired", None, say_of_expired),
     Route("authorities/{sha256}/remove", ask_to_remove, remove),
 )

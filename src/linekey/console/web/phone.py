@@ -106,6 +106,8 @@ async def save(visit: Visit) -> Response:
         "firmware": form.get("firmware") or None,
         "group": form.get("group") or None,
     }
+    if "expired" in form.names():
+        body["expired"] = form.get("expired") or None
     if form.get("vendor"):
         body["vendor"] = form.get("vendor")
     return await _patch(visit, body)

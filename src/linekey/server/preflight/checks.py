@@ -27,6 +27,7 @@ from linekey.certs.pem import (
 from linekey.endpoint import is_loopback
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.provisioning.ca_rules import RULE_CURE, Rules, prospect
+from linekey.provisioning.expired import ExpiredRules
 from linekey.provisioning.purpose import issuing_problem
 from linekey.server.preflight.finding import found
 from linekey.server.preflight.management import check_management
@@ -209,15 +210,17 @@ def check_start(
     vendor_cas: Sequence[Certificate],
     now: datetime,
     rules: Rules | None = None,
+    expired: ExpiredRules | None = None,
 ) -> list[Finding]:
     """Judge certificate, trust and addresses. Files' modes: ``check_modes``.
 
-    ``rules`` is what the operator says of the phones of ``vendor_cas``.
+    ``rules`` is what the operator says of the phones of ``vendor_cas``, ``expired`` of
+    their certificates once these have ended.
     """
     return [
         *check_proxy(settings),
         *check_management(settings),
-        *check_trust(settings, vendor_cas, now, rules),
+        *check_trust(settings, vendor_cas, now, rules, expired),
         *check_certificate(settings, files.chain, now),
         *(
             check_certificate(settings, files.also.chain, now, beside_rsa=True)
@@ -282,8 +285,10 @@ def check_trust(
     vendor_cas: Sequence[Certificate],
     now: datetime,
     rules: Rules | None = None,
+    expired: ExpiredRules | None = None,
 ) -> Iterator[Finding]:
     """Judge the vendor CAs for a server at the settings' host."""
+    expired = expired or ExpiredRules()
     if not vendor_cas:
         yield found(
             "trust.empty",
@@ -304,12 +309,22 @@ def check_trust(
             f"{_removal(labs)}, or listen only on 127.0.0.1",
         )
     for certificate in vendor_cas:
-        if certificate.not_after < now:
+        word = expired.of([certificate.public_key_sha256])
+        if certificate.not_after < now and word.opens:
+            yield found(
+                "trust.expired_open",
+                f"a vendor CA has expired: {certificate.label} "
+                f"({certificate.not_after:%Y-%m-%d}); what its phones get is set to "
+                f"{word}",
+                "plan for it: linekey forecast names these phones",
+            )
+        elif certificate.not_after < now:
             yield found(
                 "trust.expired",
                 f"a vendor CA has expired: {certificate.label} "
                 f"({certificate.not_after:%Y-%m-%d})",
-                "its phones are refused: import the renewed CA with linekey trust add",
+                "its phones are refused: import the renewed CA with linekey trust add; "
+                "if there is none, linekey trust set --expired says what they get",
             )
         phones = prospect(certificate, vendor_cas, rules or {})
         if phones.rule is None:

@@ -30,6 +30,7 @@ RULES: Final[dict[str, Row]] = {
     ),
     "trust.lab_behind_proxy": _warning("no lab CA is trusted behind a proxy"),
     "trust.expired": _warning("no trusted vendor CA has expired"),
+    "trust.expired_open": _warning("no phone comes by a CA that has expired"),
     "trust.no_rule": _warning("linekey knows where each trusted CA puts the MAC"),
     "trust.purpose": _warning("each trusted CA may issue certificates for TLS"),
     "certificate.expired": _refused("the server's certificate has not expired"),

@@ -296,3 +296,37 @@ async def test_the_document_names_every_status_with_a_problem(world) -> None:
             }:
                 content = call["responses"][status]["content"]
                 assert "application/problem+json" in content
+
+
+async def test_a_word_on_ended_certificates_by_the_api(world) -> None:
+    ca = issue(
+        Name.build([("CN", "Ours")]), new_key("rsa", 2048), None, serial=1,
+        not_before=world.now, not_after=world.now + timedelta(days=9), ca=True,
+    )  # fmt: skip
+    async with world.client() as http:
+        body = {"pem": to_pem(ca), "rule": "cn-mac", "expired": "named"}
+        made = await http.post("vendor-cas", json=body)
+        assert made.json()["items"][0]["expired"] == "named"
+        url = f"vendor-cas/{ca.sha256[:16]}"
+        seen = (await http.get(url)).headers["etag"]
+        said = await http.patch(
+            url, json={"expired": "accept"}, headers={"If-Match": seen}
+        )
+        # The rule stays where this alone is given.
+        assert (said.json()["expired"], said.json()["rule"]) == ("accept", "cn-mac")
+        late = await http.patch(
+            url, json={"expired": "refuse"}, headers={"If-Match": seen}
+        )
+        assert late.status_code == 412
+        assert (await http.patch(url, json={"expired": "x"})).status_code == 422
+        device = {"vendor": "snom", "model": "D785", "expired": "registered"}
+        put = await http.put("devices/000413AABBCC", json=device)
+        assert put.json()["expired"] == "registered", put.text
+        assert put.json()["registered_at"]
+        back = await http.put("devices/000413AABBCC", json=put.json())
+        assert back.status_code == 200, back.text
+        changed = await http.patch("devices/000413AABBCC", json={"expired": None})
+        assert changed.json()["expired"] is None
+        groups = {"name": "acme", "policies": {"expired_certificates": "registered"}}
+        grouped = await http.put("groups/acme", json=groups)
+        assert grouped.json()["policies"] == groups["policies"], grouped.text

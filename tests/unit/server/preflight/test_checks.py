@@ -12,6 +12,7 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey, private_key_to_pem, to_pem
 from linekey.errors import LinekeyError
+from linekey.provisioning.expired import Expired, ExpiredRules
 from linekey.server.preflight.checks import (
     ServerFiles,
     check_modes,
@@ -288,3 +289,20 @@ def test_certificates_that_cannot_stand_side_by_side_are_refused(
         read_server_files(settings, pair)
     assert told in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_an_ended_ca_is_told_by_what_its_phones_get() -> None:
+    over = made(
+        name("Yealink Root CA"), OTHER_KEY, ca=True, not_after=NOW - timedelta(1)
+    )
+    for word, rule in (
+        (Expired.REFUSE, "trust.expired"), (Expired.REGISTERED, "trust.expired_open"),
+    ):  # fmt: skip
+        findings = check_start(
+            Settings(), ServerFiles((leaf(), MIDDLE), KEY), [over], NOW,
+            expired=ExpiredRules(Expired.REFUSE, {over.public_key_sha256: word}),
+        )  # fmt: skip
+        (said,) = [f for f in findings if f.rule.startswith("trust.expired")]
+        assert said.rule == rule
+        assert said.severity == "warning"
+        assert "linekey" in said.cure
