@@ -18,11 +18,14 @@ ORIGIN_WORDS = {
     "table": "SNOM-TLS's table of models",
     "matrix": "SNOM-TLS's cipher matrix only",
     "later": "later than SNOM-TLS",
+    "other": "another maker's phone",
 }
 
 
 def hash_words(model: Model) -> str:
     """Return the supported hashes in a few words: ``SHA-1, SHA-2 from …``."""
+    if not model.is_known:
+        return "unknown"
     if model.sha2_since is None:
         return "SHA-1"
     if model.sha2_native:
@@ -32,12 +35,16 @@ def hash_words(model: Model) -> str:
 
 def certificate_words(model: Model) -> str:
     """Return the built-in certificate in a few words: ``SHA-1/RSA-1024, shared``."""
-    words = f"{model.builtin.label}/RSA-{model.key_bits}"
+    words = "unknown"
+    if model.builtin is not None:
+        words = f"{model.builtin.label}/RSA-{model.key_bits}"
     return f"{words}, shared" if model.shared_certificate else words
 
 
 def branch_words(model: Model) -> str:
     """Return the firmware branches it may have had: ``8.7 – 8.9``, ``10.1 –``."""
+    if not model.is_known:
+        return "unknown"
     first = ".".join(map(str, model.first_branch))
     if model.last_branch is None:
         return f"{first} –"
@@ -59,6 +66,7 @@ def model_document(model: Model) -> dict[str, Any]:
     """Return what is known of a model whatever its firmware."""
     return {
         "model": model.name,
+        "maker": model.maker,
         "title": model.title,
         "user_agent_name": model.user_agent_name,
         "aliases": list(model.aliases),
@@ -67,7 +75,7 @@ def model_document(model: Model) -> dict[str, Any]:
         if model.sha2_since is None or model.sha2_native
         else [str(first) for first in model.sha2_since.firsts],
         "certificate": {
-            "generation": model.builtin.value,
+            "generation": model.builtin and model.builtin.value,
             "key_bits": model.key_bits,
             "shared": model.shared_certificate,
         },
@@ -75,8 +83,15 @@ def model_document(model: Model) -> dict[str, Any]:
             "first": ".".join(map(str, model.first_branch)),
             "last": model.last_branch and ".".join(map(str, model.last_branch)),
             "confidence": model.range_confidence,
-        },
-        "matrix_firmwares": [str(firmware) for firmware in firmwares_of(model)],
+        }
+        if model.is_known
+        else None,
+        "matrix_firmwares": [str(firmware) for firmware in firmwares_of(model)]
+        if model.is_known
+        else [],
+        "accounts": model.accounts,
+        "line_keys": model.line_keys,
+        "file_code": model.code or None,
         "origin": model.origin,
         "source": model.source,
         "confidence": model.confidence,
@@ -95,7 +110,23 @@ def suite_document(number: int) -> dict[str, Any]:
 
 
 def profile_document(profile: Profile) -> dict[str, Any]:
-    """Return what a model with a firmware can do: the document of one phone."""
+    """Return what a model with a firmware can do: the document of one phone.
+
+    Where no source tells that, ``tls`` and ``certificates`` are None.
+    """
+    if profile.is_unknown:
+        return {
+            **model_document(profile.model),
+            "firmware": str(profile.firmware),
+            "tls": None,
+            "certificates": None,
+            "server_authentication": {
+                "default": profile.server_auth_default,
+                "forced": profile.server_auth_forced,
+                "check_fqdn_default": profile.check_fqdn_default,
+            },
+            "rules": [rule_document(rule) for rule in profile.facts],
+        }
     row = profile.match.row
     dated = date_of(profile.firmware)
     return {

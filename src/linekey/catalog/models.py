@@ -3,7 +3,11 @@
 Three kinds of rows, told apart by ``origin``: ``table`` (SNOM-TLS's table "Phone
 model / Supported Hash algorithm / Built-in certificate"), ``matrix`` (named in the
 SNOM-TLS's cipher matrix, not in that table) and ``later`` (known to exist, not in the
-SNOM-TLS at all). Only ``table`` rows are more than inference.
+SNOM-TLS at all). Only ``table`` rows are more than inference. ``MODELS`` has these.
+
+Other makers' models (``OTHERS``, origin ``other``) are found by ``find_model`` as well.
+What they can do in TLS no source tells: ``Model.is_known`` is false, and what a Snom's
+row says of hashes and of the built-in key is empty in theirs.
 
 Where a source can be read in two ways, ``Model.readings`` says both, and
 the first one is what the row holds.
@@ -18,6 +22,7 @@ from typing import Literal
 
 from linekey.catalog.evidence import Confidence
 from linekey.catalog.firmware import Firmware, Since
+from linekey.catalog.other_models import MAKERS_DEFAULTS, OTHER_MODELS, OtherModel
 from linekey.errors import InputError
 from linekey.said import say
 
@@ -60,7 +65,8 @@ class Generation(StrEnum):
         return "SHA-1" if self is Generation.SHA1 else "SHA-2"
 
 
-Origin = Literal["table", "matrix", "later"]
+SNOM = "snom"
+Origin = Literal["table", "matrix", "later", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,8 @@ class Model:
     user_agent_name: str
     """As the matrix and the phone's User-Agent write it, ``snomD785``; file names
     begin with it. A hint when received, never evidence: operators can set it."""
-    builtin: Generation
-    """The certificate it is produced with."""
+    builtin: Generation | None
+    """The certificate it is produced with; None: not known."""
     shared_certificate: bool
     """True: the certificate is common to many phones and names no MAC."""
     sha2_since: Since | None
@@ -95,24 +101,43 @@ class Model:
     aliases: tuple[str, ...] = ()
     readings: tuple[str, ...] = ()
     """What the sources leave open, or where they disagree."""
+    maker: str = SNOM
+    """Short name of who makes it, as in ``vendors.IDENTITY_RULES``."""
+    code: str = ""
+    """What its maker's file for all phones of the model is called by: ``108``."""
+    accounts: int | None = None
+    """SIP accounts at most; None: not known."""
+    line_keys: int | None = None
+    usual_firmware: str = ""
+    """Of another maker's: the firmware that is taken where none is given."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any source tells what it can do in TLS: of Snom's alone one does."""
+        return self.maker == SNOM
 
     @property
     def is_dect_base(self) -> bool:
         """Whether it is a base for cordless handsets: M300 and its like."""
-        return re.fullmatch(r"M\d+", self.name) is not None
+        return self.maker == SNOM and re.fullmatch(r"M\d+", self.name) is not None
 
     @property
-    def key_bits(self) -> int:
-        """RSA bits of the built-in key, by its generation."""
-        return self.builtin.key_bits
+    def key_bits(self) -> int | None:
+        """RSA bits of the built-in key, by its generation; None: not known."""
+        return None if self.builtin is None else self.builtin.key_bits
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """Families it supports with a firmware new enough: ``("sha1", "sha2")``."""
+        """Families it supports with a firmware new enough: ``("sha1", "sha2")``.
+
+        Empty where that is not known.
+        """
+        if not self.is_known:
+            return ()
         return ("sha1",) if self.sha2_since is None else ("sha1", "sha2")
 
     def supports_sha2(self, firmware: Firmware) -> bool:
-        """Say whether SHA-2 certificates work with this firmware."""
+        """Say whether SHA-2 certificates are known to work with this firmware."""
         if self.sha2_native:
             return True
         return self.sha2_since is not None and firmware.is_at_least(self.sha2_since)
@@ -120,8 +145,10 @@ class Model:
     def hashes_at(self, firmware: Firmware) -> tuple[str, ...]:
         """Return the signature hashes of certificates it accepts: ``sha1``, ``sha256``…
 
-        Names as in ``Certificate.signature_hash``.
+        Names as in ``Certificate.signature_hash``. Empty where they are not known.
         """
+        if not self.is_known:
+            return ()
         return SHA1_NAMES + (SHA2_NAMES if self.supports_sha2(firmware) else ())
 
     def generations_at(self, firmware: Firmware | None) -> frozenset[Generation]:
@@ -129,8 +156,11 @@ class Model:
 
         The built-in one; and SHA-256 where a firmware patch can bring it (SNOM-TLS,
         Upgrade to SHA-2; H) and ``phone_cert_type`` can show it. ``None`` as firmware
-        means unknown: then every generation the model can ever have.
+        means unknown: then every generation the model can ever have. Empty where the
+        built-in one is not known.
         """
+        if self.builtin is None:
+            return frozenset()
         patched = self.sha2_since is not None and (
             firmware is None or firmware.is_at_least(CERT_TYPE_FIRMWARE)
         )
@@ -356,12 +386,50 @@ _ROWS: tuple[Model, ...] = (
 )  # fmt: skip
 
 MODELS: dict[str, Model] = {model.name: model for model in _ROWS}
-"""Every model by its canonical name, in SNOM-TLS's order, later ones last."""
+"""Every Snom by its canonical name, in SNOM-TLS's order, later ones last."""
+
+
+def _other(row: OtherModel) -> Model:
+    return Model(
+        row.name,
+        f"{MAKERS_DEFAULTS[row.maker].title} {row.name}",
+        row.user_agent_name,
+        builtin=None,
+        shared_certificate=row.shared_certificate,
+        sha2_since=None,
+        sha2_native=False,
+        first_branch=(0, 0),
+        last_branch=None,
+        range_confidence="L",
+        origin="other",
+        source=row.source,
+        confidence=row.confidence,
+        aliases=row.aliases,
+        readings=row.readings,
+        maker=row.maker,
+        code=row.code,
+        accounts=row.accounts,
+        line_keys=row.line_keys,
+        usual_firmware=row.firmware,
+    )
+
+
+OTHERS: dict[str, Model] = {row.name: _other(row) for row in OTHER_MODELS}
+"""Other makers' models by their names, a maker after the other."""
+_MAKER_WORDS = ("snom", "yealink", "polycom", "poly", "grandstream")
 
 
 def _key(text: str) -> str:
-    """Fold spelling: case, spaces, hyphens and a leading ``snom`` do not count."""
-    return re.sub(r"[\s_-]", "", text).casefold().removeprefix("snom")
+    """Fold spelling: case, spaces, hyphens and a maker's name before it do not count.
+
+    Neither does Yealink's ``SIP-``.
+    """
+    folded = re.sub(r"[\s_-]", "", text).casefold()
+    for word in _MAKER_WORDS:
+        if folded.startswith(word) and folded != word:
+            folded = folded.removeprefix(word)
+            break
+    return folded.removeprefix("sip")
 
 
 def _spellings(models: Iterable[Model]) -> dict[str, Model]:
@@ -371,19 +439,20 @@ def _spellings(models: Iterable[Model]) -> dict[str, Model]:
             other = found.setdefault(_key(text), model)
             assert other is model, f"{text!r} names both {other.name} and {model.name}"
     for model in models:  # often said without the letter: 785 for the D785
-        if re.fullmatch(r"D\d+", model.name):
+        if model.maker == SNOM and re.fullmatch(r"D\d+", model.name):
             found.setdefault(model.name[1:], model)
     return found
 
 
-_BY_SPELLING = _spellings(_ROWS)
+_BY_SPELLING = _spellings((*_ROWS, *OTHERS.values()))
 
 
 def find_model(text: str) -> Model:
     """Return the model that ``text`` names: ``D785``, ``snomD785``, ``snom 710``…
 
-    ``785`` and ``710/D710`` are fine too, as long as all parts name one model. Raises
-    InputError, with near names in its hint, for anything else.
+    ``785`` and ``710/D710`` are fine too, as long as all parts name one model; so are
+    other makers' ``T46U``, ``VVX 450`` and ``Grandstream GRP2614``. Raises InputError,
+    with near names in its hint, for anything else.
     """
     found = [_BY_SPELLING.get(_key(part)) for part in text.split("/")]
     first = found[0]

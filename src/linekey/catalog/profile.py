@@ -4,10 +4,16 @@
 ``Profile.facts`` says for each part where it is written and how sure it is. A
 combination that no source has (a D785 with 8.7) still gets its profile, with a warning
 in ``Profile.warnings`` and low confidence; an unknown model is an error.
+
+Of another maker's phone no source tells versions, suites, key types or hashes
+(``Abilities.UNKNOWN``). Its profile holds those of a stand-in, the newest row of the
+matrix, so that its virtual phone can speak at all; nobody may judge by them. A captured
+ClientHello tells what the phone really offers (``as_captured``).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from linekey.catalog import settings_rules as since
 from linekey.catalog.evidence import Confidence, Rule, weakest
@@ -21,14 +27,48 @@ from linekey.catalog.hello import (
     signature_algorithms_of,
 )
 from linekey.catalog.known_firmware import firmware_doubts
-from linekey.catalog.matrix import RowMatch, find_row, firmwares_of
-from linekey.catalog.models import MODELS, Generation, Model, find_model
+from linekey.catalog.matrix import ROWS, RowMatch, find_row, firmwares_of
+from linekey.catalog.models import (
+    MODELS,
+    SHA1_NAMES,
+    SHA2_NAMES,
+    Generation,
+    Model,
+    find_model,
+)
+from linekey.catalog.other_models import (
+    GRANDSTREAM,
+    MAKERS_DEFAULTS,
+    VERIFY_BY_DEFAULT,
+)
 from linekey.tls.hello import ClientHello
-from linekey.tls.versions import label_of
+from linekey.tls.parameters import parts_of_signature
+from linekey.tls.suites import SIGNALS, SUITES
+from linekey.tls.versions import Version, label_of
 
 OPENSSL_MAX_RSA_BITS = 16384
 """OPENSSL_RSA_MAX_MODULUS_BITS, at which OpenSSL stops verifying (source code; that the
 phones use OpenSSL: SNOM-SETTING, host_name_validation_flags)."""
+
+
+STAND_IN = RowMatch(
+    ROWS[-1],
+    "L",
+    f"no source tells what it speaks; row {ROWS[-1].id} of Snom's matrix stands in, so"
+    " that a virtual phone can speak at all",
+)
+"""What the profile of another maker's phone holds in the place of a row of its own."""
+
+
+class Abilities(StrEnum):
+    """On whose word a profile says which versions, suites, keys, hashes there are."""
+
+    TABLE = "table"
+    """The matrix."""
+    CAPTURED = "captured"
+    """A hello that the phone sent."""
+    UNKNOWN = "unknown"
+    """Nobody's: they are a stand-in's, and nothing may be judged by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +91,8 @@ class Profile:
     """Smallest RSA key it accepts in a path; None: no limit known."""
     max_key_bits: int | None
     """Largest RSA key it accepts in a path; None: no limit known."""
-    builtin_generation: Generation
-    """Generation of the certificate it is produced with."""
+    builtin_generation: Generation | None
+    """Generation of the certificate it is produced with; None: not known."""
     shared_certificate: bool
     """True: its built-in certificate is common to many phones and proves no MAC."""
     generations: frozenset[Generation]
@@ -79,6 +119,21 @@ class Profile:
     """SIP by SRV checks the outbound proxy's, else the registrar's name (RFC 5922)."""
     facts: tuple[Rule, ...]
     warnings: tuple[str, ...]
+    abilities: Abilities = Abilities.TABLE
+    """On whose word it can do in TLS what it can."""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing tells what it can do in TLS: then nothing can be judged."""
+        return self.abilities is Abilities.UNKNOWN
+
+    @property
+    def switches_are_settings(self) -> bool:
+        """Whether server authentication is an ordinary setting, which goes on and off.
+
+        Snom's is a switch of its own, which a factory reset alone turns off.
+        """
+        return not self.model.is_known and not self.server_auth_forced
 
     @property
     def name(self) -> str:
@@ -156,6 +211,8 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
     """
     model = find_model(model) if isinstance(model, str) else model
     firmware = Firmware.parse(firmware) if isinstance(firmware, str) else firmware
+    if not model.is_known:
+        return _of_another_maker(model, firmware)
     match = find_row(model, firmware)
     forced = since.SERVER_AUTH_FORCED.holds(firmware)
     return Profile(
@@ -188,8 +245,101 @@ def profile(model: Model | str, firmware: Firmware | str) -> Profile:
     )
 
 
+def _of_another_maker(model: Model, firmware: Firmware) -> Profile:
+    """The profile of a phone of which no source tells what it can do in TLS."""
+    usual = MAKERS_DEFAULTS[model.maker]
+    verifies = usual.verifies or model.name in VERIFY_BY_DEFAULT
+    row = STAND_IN.row
+    return Profile(
+        model=model,
+        firmware=firmware,
+        match=STAND_IN,
+        versions=row.versions,
+        suites=row.suites,
+        authentications=row.authentication,
+        hashes=SHA1_NAMES + SHA2_NAMES,
+        min_key_bits=None,
+        max_key_bits=OPENSSL_MAX_RSA_BITS,
+        builtin_generation=None,
+        shared_certificate=model.shared_certificate,
+        generations=frozenset(),
+        server_auth_available=True,
+        server_auth_default=verifies,
+        server_auth_forced=usual.forced,
+        check_fqdn_available=True,
+        check_fqdn_default=usual.checks_name,
+        host_flags_available=False,
+        host_flags_default=0,
+        base64_certificates=True,
+        signed_by_rule=False,
+        phone_cert_type=False,
+        ldap_substrings=True,
+        sip_srv_checks_proxy=True,
+        facts=tuple(_facts_of_another(model)),
+        warnings=(),
+        abilities=Abilities.UNKNOWN,
+    )
+
+
+def as_captured(unknown: Profile, hello: ClientHello) -> Profile:
+    """Return the profile with what a ClientHello of that phone tells.
+
+    It tells versions and suites; from these, and from its signature algorithms, which
+    kinds of key a server may have and which hashes certificates may be signed with (RFC
+    5246 §7.4.1.4.1: SHA-1 where it names none). Below TLS 1.2 a hello tells no hashes;
+    then both families are taken. Which roots the phone has no hello tells.
+    """
+    suites = tuple(n for n in hello.suites if n in SUITES and n not in SIGNALS)
+    signed = [parts_of_signature(n) for n in hello.signature_algorithms]
+    kinds = {SUITES[number].authentication for number in suites}
+    if hello.max_version >= Version.TLS1_3:  # its suites say nothing of keys
+        kinds |= {kind.upper() for kind, _ in signed}
+    hashes = [digest for _, digest in signed if digest]
+    if not hashes and hello.max_version < Version.TLS1_2:
+        hashes = [*SHA1_NAMES, *SHA2_NAMES]
+    return replace(
+        unknown,
+        versions=tuple(sorted(hello.versions)),
+        suites=suites,
+        authentications=tuple(k for k in ("RSA", "ECDSA", "DSS") if k in kinds),
+        hashes=tuple(dict.fromkeys(hashes or SHA1_NAMES)),
+        abilities=Abilities.CAPTURED,
+    )
+
+
+def _facts_of_another(model: Model) -> Iterator[Rule]:
+    usual = MAKERS_DEFAULTS[model.maker]
+    yield Rule(
+        "tls.unknown",
+        "no source tells which versions, suites, curves, kinds of key and hashes it"
+        " supports, nor which root CAs are built in; a captured ClientHello tells all"
+        " but the CAs",
+        "none",
+        "L",
+    )
+    yield Rule("server_auth.default", f"{usual.title} {usual.statement}",
+               usual.source, usual.confidence)  # fmt: skip
+    if model.name in VERIFY_BY_DEFAULT and model.maker == GRANDSTREAM:
+        yield Rule("server_auth.model", "this model verifies the chain by default",
+                   usual.source, usual.confidence)  # fmt: skip
+    kind = "one common to many phones" if model.shared_certificate else "one of its own"
+    yield Rule(
+        "certificate.builtin",
+        f"is produced with a certificate, {kind}; its key and hash are not known",
+        model.source,
+        "L",
+    )
+    for reading in model.readings:
+        yield Rule("model.reading", reading, model.source, "L")
+
+
 def newest_firmware(model: Model) -> Firmware:
-    """Return the newest firmware at which the matrix speaks for the model."""
+    """Return the newest firmware at which the matrix speaks for the model.
+
+    Of another maker's model it is the one that a source names with it.
+    """
+    if model.usual_firmware:
+        return Firmware.parse(model.usual_firmware)
     return firmwares_of(model)[-1]
 
 
@@ -239,6 +389,7 @@ def _facts(model: Model, firmware: Firmware, match: RowMatch) -> Iterator[Rule]:
 
 
 def _certificate_facts(model: Model, firmware: Firmware) -> Iterator[Rule]:
+    assert model.builtin is not None, "of every Snom it is known"
     kind = "one common to many phones" if model.shared_certificate else "one of its own"
     yield Rule(
         "certificate.builtin",

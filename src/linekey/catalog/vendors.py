@@ -19,8 +19,15 @@ from linekey.catalog.evidence import Confidence
 from linekey.catalog.models import Generation
 from linekey.certs.dn import Name
 
-LAB_VENDOR = "lab-snom"
-"""Vendor of the lab's own device certificates, so that nobody takes them for real."""
+LAB_PREFIX = "lab-"
+"""Before the maker's name in the vendor of the lab's own device certificates, so that
+nobody takes them for real."""
+LAB_VENDOR = f"{LAB_PREFIX}snom"
+
+
+def maker_id(vendor: str) -> str:
+    """Return the maker of a vendor's phones: ``yealink`` also of ``lab-yealink``."""
+    return vendor.removeprefix(LAB_PREFIX)
 
 
 class MacPlace(StrEnum):

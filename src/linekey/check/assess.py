@@ -1,7 +1,9 @@
 """From what a server said (or would say) to a result for one class of phones.
 
-The three outcomes are decided here and nowhere else. What the phone refuses comes
-before what the server would refuse afterwards, as on the wire; both are told.
+The outcomes are decided here and nowhere else. What the phone refuses comes before what
+the server would refuse afterwards, as on the wire; both are told. Where no source tells
+what a phone supports, nothing is concluded: the outcome is unknown, with what it would
+take to know. A captured hello tells all but the CAs that the phone has built in.
 """
 
 from collections.abc import Sequence
@@ -42,6 +44,33 @@ class Question:
     at: datetime
     known: tuple[Certificate, ...] = ()
     identity: tuple[Certificate, ...] = ()
+
+
+def assess_unknown(phones: PhoneClass) -> ClassResult:
+    """The result for phones of which no source tells what they support in TLS."""
+    model = phones.first.profile.model
+    finding = failed(
+        "phone.abilities",
+        f"no source tells what the {model.title} supports in TLS: versions, suites, "
+        "kinds of key, hashes",
+        severity="warning",
+        evidence=f"its own settings are known ({model.source}), and nothing else",
+        cure="capture the ClientHello that the phone sends (its first bytes to any "
+        f"TLS port, raw or in hex) and give it: --model {model.name} --hello FILE",
+    )
+    return ClassResult(
+        id=phones.id,
+        phones=phones.pairs,
+        hello={
+            "origin": "unknown: no source tells it, and none was captured",
+            "versions": [],
+            "suites": [],
+            "server_name": None,
+            "ja4": None,
+        },
+        outcome=Outcome.UNKNOWN,
+        findings=(finding,),
+    )
 
 
 def assess_chain(
@@ -124,13 +153,17 @@ def _result(
     verdict: Verdict,
     findings: Sequence[Finding],
 ) -> ClassResult:
-    ordered = in_order((*look_at_firmware(phones.first.profile), *findings))
+    about_roots = _look_at_roots(phones, verdict)
+    findings = (*look_at_firmware(phones.first.profile), *about_roots, *findings)
+    ordered = in_order(findings)
     differs = difference_of(verdict)
     refusals = [f for f in ordered if f.refuses]
     if any(not f.rule.startswith(_CLIENT) for f in refusals):
         outcome = Outcome.PHONE_REFUSES
     elif refusals:
         outcome = Outcome.SERVER_REFUSES
+    elif about_roots:
+        outcome = Outcome.UNKNOWN
     else:
         outcome = Outcome.ACCEPTED
     alert = verdict.alert if outcome is Outcome.PHONE_REFUSES else None
@@ -149,6 +182,34 @@ def _result(
         roots=_roots(phones),
         differs="" if differs is None else f"{_capital(differs.evidence)}.",
     )
+
+
+def _look_at_roots(phones: PhoneClass, verdict: Verdict) -> list[Finding]:
+    """That a path ends at a CA which these phones may have built in, or may not.
+
+    Which they have no source tells: a public CA is taken for theirs to see what else
+    there is, and then this decides.
+    """
+    phone = phones.first
+    if phone.profile.model.is_known or not verdict.path:
+        return []
+    if not verdict.accepted or not phone.state.authenticates_servers:
+        return []
+    own = {entry.certificate for entry in phone.state.trust.server_certificates}
+    if own & set(verdict.path):
+        return []
+    top = verdict.path[-1]
+    return [
+        failed(
+            "phone.roots",
+            f"no source tells whether the {phone.profile.model.title} has "
+            f"{top.label} built in; with it the phone accepts",
+            severity="warning",
+            evidence=f"the path ends at {top.label}, a public root",
+            cure="provision that CA to the phones, as linekey's own files do, and give "
+            "it with --trust FILE",
+        )
+    ]
 
 
 def _roots(phones: PhoneClass) -> dict[str, Any] | None:
@@ -201,6 +262,7 @@ def _cures(
         )
     if "name.unchecked" in {f.rule for f in findings if not f.ok} and (
         phone.profile.check_fqdn_available
+        and phone.profile.model.is_known
         and question.name
         and not is_ip(question.name)
         and phone.state.authenticates_servers

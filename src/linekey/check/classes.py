@@ -32,6 +32,11 @@ class Phone:
         return self.state.profile
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether nothing tells what it supports: then its hello is sent to nobody."""
+        return self.profile.is_unknown
+
+    @property
     def pair(self) -> tuple[str, str]:
         """Model and firmware, for reports."""
         return self.label or self.profile.model.name, str(self.profile.firmware)
@@ -48,6 +53,11 @@ class PhoneClass:
     def first(self) -> Phone:
         """The one that is asked and judged."""
         return self.phones[0]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing tells what its phones support."""
+        return self.first.is_unknown
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -85,6 +95,9 @@ def classes_of(phones: Iterable[Phone]) -> tuple[PhoneClass, ...]:
             profile.signed_by_rule,
             profile.base64_certificates,
             profile.warnings,
+            profile.abilities,
+            profile.model.maker,
+            profile.check_fqdn_default,
             phone.state.tls_settings,
             _number(phone.state.trust, by_identity, numbers),
             roots and roots.oldest_date,
@@ -107,5 +120,6 @@ def _number(
 
 
 def hellos_of(classes: Sequence[PhoneClass]) -> tuple[Hello, ...]:
-    """The distinct hellos, in order: each is sent once."""
-    return tuple({c.first.hello.wire_key: c.first.hello for c in classes}.values())
+    """The distinct hellos, in order: each is sent once, and no stand-in's at all."""
+    known = (c.first.hello for c in classes if not c.is_unknown)
+    return tuple({hello.wire_key: hello for hello in known}.values())

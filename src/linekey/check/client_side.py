@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from linekey.catalog.authorities import ALL_CAS
 from linekey.catalog.models import Generation
+from linekey.catalog.other_models import GRANDSTREAM
+from linekey.catalog.vendors import vendor_of_authority
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.check.answer import Answer, Late
@@ -31,7 +33,10 @@ from linekey.trust.http_refusal import HttpRefusal
 from linekey.words import counted
 
 RSA_SIGN: Final = 1
-"""ClientCertificateType rsa_sign (RFC 5246 §7.4.4): every built-in key is RSA."""
+"""ClientCertificateType rsa_sign (RFC 5246 §7.4.4): every built-in key of Snom's is
+RSA, and so are Yealink's and Poly's (MTLS-PROTECT, M)."""
+_OTHER_KEYS: Final = frozenset({GRANDSTREAM})
+"""Makers whose built-in keys may be of another kind: EC with generation 2."""
 
 _TRY = "make sure with --identity FILE, which shows a certificate and waits for the end"
 
@@ -102,7 +107,8 @@ def _wish(
     identity: Sequence[Certificate],
 ) -> list[Finding]:
     findings: list[Finding] = []
-    if wish.types and RSA_SIGN not in wish.types:
+    is_rsa = phone.profile.model.maker not in _OTHER_KEYS
+    if is_rsa and wish.types and RSA_SIGN not in wish.types:
         findings.append(
             failed(
                 "client.type",
@@ -112,7 +118,7 @@ def _wish(
                 cure="let the server accept rsa_sign",
             )
         )
-    if answer.version is Version.TLS1_2 and wish.signature_algorithms:
+    if is_rsa and answer.version is Version.TLS1_2 and wish.signature_algorithms:
         # What a phone signs with is its hello's matter, not its certificate's: OpenSSL
         # takes one of the server's list that it offered itself.
         own = {
@@ -144,8 +150,11 @@ def _authorities(
         wanted = [c.issuer for c in identity]
         found = any(n.matches(issuer) for n in names for issuer in wanted)
         whose = f"the given certificate (issuer {identity[0].issuer_label})"
+    elif (generation := phone.profile.builtin_generation) is None:
+        maker = phone.profile.model.maker
+        found = any(vendor_of_authority(name) == maker for name in names)
+        whose = f"the maker of the {phone.profile.model.title}, by their names"
     else:
-        generation = phone.profile.builtin_generation
         wanted_cns = vendor_names(generation)
         found = any(cn in wanted_cns for n in names for cn in n.values("CN"))
         whose = f"the phone's {generation.label} certificate ({', '.join(wanted_cns)})"

@@ -56,8 +56,16 @@ def _comment(text: str) -> str:
 def provision_cure(
     certificates: Sequence[Certificate], profile: Profile, rule: str
 ) -> Cure:
-    """The XML that makes the phones trust these certificates."""
+    """What makes the phones trust these certificates: Snom's XML; else the PEM."""
     names = "; ".join(c.label for c in certificates)
+    if not profile.model.is_known:
+        return Cure(
+            "pem",
+            f"Provision to the phones, so that they trust {names} (linekey writes it "
+            "into each maker's file in its way: linekey layer certificate fleet FILE)",
+            "".join(to_pem(c) for c in certificates),
+            rule,
+        )
     title = f"Provision to the phones, so that they trust {names}"
     if not all(c.self_issued for c in certificates):
         title += " (its root, if you have it, is better: it lives longer)"

@@ -242,6 +242,8 @@ class Forecast:
     events: tuple[Event, ...]
     renewal: Renewal | None = None
     notes: tuple[str, ...] = ()
+    unknown: int = 0
+    """Those of which nobody knows what they accept: their model, or its TLS."""
 
     @cached_property
     def ends(self) -> tuple[Event, ...]:
@@ -271,6 +273,7 @@ class Forecast:
             "until": self.until.isoformat(),
             "phones": self.phones,
             "judged": self.judged,
+            "unknown": self.unknown,
             "failing": self.failing,
             "without_server_authentication": self.careless,
             "condition": CLOCK,
@@ -300,11 +303,13 @@ def forecast(
     renewal: Served | None = None,
     roots: Sequence[Certificate] = (),
     notes: Iterable[str] = (),
+    unknown: int = 0,
 ) -> Forecast:
     """Say what ends between ``now`` and ``until`` (both aware).
 
     ``renewal`` is a chain that shall replace the first server's. ``roots`` only help to
-    say what is missing.
+    say what is missing. ``unknown`` phones are in no kind, since nobody knows what they
+    accept; what ends of their own certificates is told all the same.
     """
     asked = _Asked(roots)
     already: list[Event] = []
@@ -341,6 +346,7 @@ def forecast(
         _merged(events),
         None if renewal is None else _renewed(kinds, servers, renewal, asked, now),
         tuple(notes),
+        unknown,
     )
 
 

@@ -32,6 +32,7 @@ _SAYS = {
     Outcome.PHONE_REFUSES: "the phone refuses the server",
     Outcome.SERVER_REFUSES: "the server refuses the phone",
     Outcome.UNREACHABLE: "there is no answer",
+    Outcome.UNKNOWN: "it is not known whether the phone accepts",
 }
 
 

@@ -4,6 +4,10 @@ Each is a phone (``phone.state``) that took what the operator gives (``--trust``
 ``--settings``, a layer) by the phone's own functions (``phone.apply``): what its
 settings mean, and which certificates its firmware takes, is decided there. What such a
 phone would log as a warning or an error is told with the report.
+
+Another maker's phone is one of which nothing is known, unless its hello was captured.
+Which CAs it has built in is not known even then; it gets Mozilla's list of today, so
+that all else can be looked at, and ``check.assess`` says that it is a guess.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
-from linekey.catalog.profile import Profile
+from linekey.catalog.profile import Profile, as_captured
 from linekey.catalog.root_lists import RootLists, lists_for
+from linekey.catalog.roots import roots_at
 from linekey.certs.certificate import Certificate
 from linekey.check.classes import Phone
 from linekey.check.hellos import Hello, derive
@@ -87,10 +92,18 @@ def gather_each(
     fresh: dict[tuple[object, ...], PhoneState] = {}
     hellos: dict[Profile, Hello] = {}
     for profile, label, setup in entries:
+        if profile.is_unknown and setup.capture is not None:
+            profile = as_captured(profile, setup.capture.client_hello)
         own = setup.authorities
         maker = setup.maker_authorities
         key = (profile, setup.firmware_date, setup.certificates, own, maker)
-        if key not in fresh:
+        if key not in fresh and not profile.model.is_known:
+            guessed = own or roots_at(now.date())
+            state = PhoneState(_ANY, profile, trust=TrustStore(guessed))
+            for certificate in setup.certificates:
+                state = take_certificate(state, certificate, "a certificate", now)
+            fresh[key] = state
+        elif key not in fresh:
             of = str(profile.firmware), setup.firmware_date
             if of not in lists:
                 lists[of] = lists_for(

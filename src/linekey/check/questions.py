@@ -28,7 +28,10 @@ async def ask_for(
     """Ask a server all that ``check_answers`` can use; answers by ``Hello.wire_key``.
 
     ``name`` is what the phones connect to. Each hello is asked once, at one address.
+    Of phones of which nothing is known there is none, so nothing is asked for them.
     """
+    if not hellos_of(classes):
+        return {}
     answers = await prober.ask_all(
         host, port, hellos_of(classes), identity=identity, name=name
     )

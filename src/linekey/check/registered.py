@@ -17,7 +17,7 @@ from linekey.check.phones import Setup, gather_each
 from linekey.errors import InputError
 from linekey.phone.document import PhoneDocument, SettingLine
 from linekey.provisioning.ca_rules import Authority, Rules, authority_of, prospect
-from linekey.provisioning.document import Layer
+from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import generation_of
 from linekey.said import say
@@ -71,6 +71,8 @@ class Judged:
 
     kinds: tuple[Kind, ...]
     notes: tuple[str, ...]
+    unknown: int = 0
+    """Phones of models of which no source tells what they support in TLS."""
 
 
 def set_up(setup: Setup, layer: Layer, makers: Iterable[Certificate]) -> Setup:
@@ -88,6 +90,18 @@ def set_up(setup: Setup, layer: Layer, makers: Iterable[Certificate]) -> Setup:
     )
 
 
+def as_linekey_writes(layer: Layer) -> Layer:
+    """A layer as another maker's phone has it: its CAs, and trust always on.
+
+    Settings of Snom's in a layer that several makers share are not written for it.
+    """
+    on = ("tls_server_authentication", "check_fqdn_against_server_cert")
+    return Layer(
+        settings=tuple(Setting(name, "on") for name in on),
+        certificates=layer.certificates,
+    )
+
+
 def judged_kinds(
     registered: Iterable[Registered],
     makers: Mapping[str, Sequence[Certificate]],
@@ -97,11 +111,13 @@ def judged_kinds(
 ) -> Judged:
     """Set one phone of each kind up; ``makers`` are their makers' CAs, by vendor.
 
-    A phone of unknown model, or of a maker that the catalogue does not describe, cannot
-    be judged; one of unknown firmware is taken to have the newest of its model.
+    A phone of unknown model, or of one of which no source tells what it supports,
+    cannot be judged and is counted as unknown; one of unknown firmware is taken to have
+    the newest of its model.
     """
     entries, macs = [], []
     unknown: dict[str, int] = {}
+    untold: dict[str, int] = {}
     guessed = 0
     for one in registered:
         try:
@@ -111,6 +127,9 @@ def judged_kinds(
         if model is None:
             what = one.model or say("no model in the record")
             unknown[what] = unknown.get(what, 0) + len(one.macs)
+            continue
+        if not model.is_known:
+            untold[model.name] = untold.get(model.name, 0) + len(one.macs)
             continue
         if one.firmware is None:
             guessed += len(one.macs)
@@ -132,6 +151,20 @@ def judged_kinds(
                 model=what,
             )
         )
+    for what, count in sorted(untold.items()):
+        notes.append(
+            say(
+                "%(count)s phone is counted as unknown: no source tells what the "
+                "%(model)s supports in TLS; a captured ClientHello tells it (linekey "
+                "check --model %(model)s --hello FILE)"
+                if count == 1
+                else "%(count)s phones are counted as unknown: no source tells what "
+                "the %(model)s supports in TLS; a captured ClientHello tells it "
+                "(linekey check --model %(model)s --hello FILE)",
+                count=count,
+                model=what,
+            )
+        )
     if guessed:
         notes.append(
             say(
@@ -146,7 +179,7 @@ def judged_kinds(
     kinds = tuple(
         Kind(phone, of) for phone, of in zip(gathered.phones, macs, strict=True)
     )
-    return Judged(kinds, tuple(notes))
+    return Judged(kinds, tuple(notes), sum(unknown.values()) + sum(untold.values()))
 
 
 Who = tuple[str, str | None]
@@ -210,7 +243,8 @@ def _generation(one: Registered) -> str | None:
     if one.generations is not None:
         return one.generations if "," not in one.generations else None
     try:
-        return find_model(one.model).builtin.value if one.model else None
+        builtin = find_model(one.model).builtin if one.model else None
+        return None if builtin is None else builtin.value
     except InputError:
         return None
 

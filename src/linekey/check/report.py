@@ -20,12 +20,14 @@ FORMAT: Final = 1
 
 
 class Outcome(StrEnum):
-    """The four things that can be true of a phone and a server, never confused."""
+    """What can be true of a phone and a server, never confused."""
 
     ACCEPTED = "accepted"
     PHONE_REFUSES = "phone_refuses"
     SERVER_REFUSES = "server_refuses"
     UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+    """No source tells what the phone supports, or which CAs it has built in."""
 
     @property
     def words(self) -> str:
@@ -43,18 +45,21 @@ _WORDS: Final = {
     Outcome.PHONE_REFUSES: "phone refuses the server",
     Outcome.SERVER_REFUSES: "server refuses the phone",
     Outcome.UNREACHABLE: "server not reached",
+    Outcome.UNKNOWN: "unknown",
 }
 _TOLD: Final = {  # of one class, of several
     Outcome.ACCEPTED: ("accepts", "accept"),
     Outcome.PHONE_REFUSES: ("refuses the server", "refuse the server"),
     Outcome.SERVER_REFUSES: ("is refused by the server", "are refused by the server"),
     Outcome.UNREACHABLE: ("does not reach the server", "do not reach the server"),
+    Outcome.UNKNOWN: ("is unknown", "are unknown"),
 }
 _MARKS: Final = {
     Outcome.ACCEPTED: "✓",
     Outcome.PHONE_REFUSES: "✗",
     Outcome.SERVER_REFUSES: "⊘",
     Outcome.UNREACHABLE: "?",
+    Outcome.UNKNOWN: "–",
 }
 
 _DOUBTS: Final = {
@@ -65,6 +70,8 @@ _DOUBTS: Final = {
 }
 """What makes an outcome uncertain, first what may turn it into another."""
 DOUBT_MARK: Final = "±"
+_UNKNOWN: Final = ("phone.abilities", "phone.roots")
+"""The rules whose findings say why an outcome is unknown."""
 
 FailOn = Literal["refused", "warning"]
 """What makes the exit status 1: refusals alone, or warnings as well."""
@@ -120,9 +127,12 @@ class ClassResult:
         """What the verdict hangs on: the first refusal, else the first warning.
 
         Where there may be no such phone, or it depends on what is not known of it (its
-        date, its hello), that stands before both.
+        date, its hello), that stands before both; where nothing is known, alone.
         """
         for findings in (
+            tuple(f for f in self.findings if f.rule in _UNKNOWN and not f.ok)
+            if self.outcome is Outcome.UNKNOWN
+            else (),
             tuple(
                 f
                 for rule in _DOUBTS
@@ -268,13 +278,17 @@ class Report:
             if total == 1:
                 return "the phone accepts" + (", with warnings" if warned else "")
             return f"all {total:,} {what} accept{tail}{unsure}"
+        if counts == {Outcome.UNKNOWN: total}:
+            if len(self.classes) == 1:
+                return f"unknown: {self.classes[0].reason}"
+            return f"of all {total:,} {what} it is unknown"
         told = ", ".join(f"{n:,} {_TOLD[o][n != 1]}" for o, n in counts.items())
         if total == 1:
             what = "phone" if self.of_fleet else "class of phones"
         return f"of {total:,} {what} {told}{unsure}"
 
     def exit_code(self, fail_on: FailOn = "refused") -> int:
-        """0 every phone accepts, 1 findings, 3 nothing could be reached.
+        """0 every phone accepts, 1 findings or unknown, 3 nothing could be reached.
 
         A server that some hellos reach and others do not is a finding (1): only
         where none reached it is the answer "could not do it" (3).

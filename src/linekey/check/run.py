@@ -11,7 +11,12 @@ from typing import Any, Final
 from linekey.catalog.authorities import ALL_CAS, known_ca
 from linekey.certs.certificate import Certificate
 from linekey.check.answer import Answer, Reach
-from linekey.check.assess import Question, assess_answer, assess_chain
+from linekey.check.assess import (
+    Question,
+    assess_answer,
+    assess_chain,
+    assess_unknown,
+)
 from linekey.check.calendar import calendar_of
 from linekey.check.classes import PhoneClass
 from linekey.check.other_answers import with_other_answers
@@ -39,7 +44,10 @@ def check_chain(
 ) -> Report:
     """What every class would say to a chain that is on no server yet."""
     classes = _knowing_maker(classes, chain)
-    results = tuple(assess_chain(c, chain, question) for c in classes)
+    results = tuple(
+        assess_unknown(c) if c.is_unknown else assess_chain(c, chain, question)
+        for c in classes
+    )
     return Report(
         target={
             "kind": "chain",
@@ -54,7 +62,11 @@ def check_chain(
         classes=results,
         notes=(*notes, *_unseen_maker(classes, (chain,))),
         chain=tuple(describe(c) for c in chain),
-        calendar=_calendar(classes, {c.id: chain for c in classes}, question)
+        calendar=_calendar(
+            [c for c in classes if not c.is_unknown],
+            {c.id: chain for c in classes},
+            question,
+        )
         if calendar
         else None,
     )
@@ -76,9 +88,9 @@ def check_answers(
 ) -> Report:
     """What every class makes of a server's answers, keyed by ``Hello.wire_key``.
 
-    There must be one for the hello of each class. Answers to their variants
-    (``check.variants``) are looked at as well, and any answer at all shows that the
-    server is there.
+    There must be one for the hello of each class of which anything is known. Answers to
+    their variants (``check.variants``) are looked at as well, and any answer at all
+    shows that the server is there.
     """
     spoke = any(a.reach is Reach.ANSWERED for a in answers.values())
     # what the server sent to one hello may be what it left out for another
@@ -90,7 +102,9 @@ def check_answers(
         return assess_answer(phones, answer, question, others_answered=spoke)
 
     results = tuple(
-        with_other_answers(
+        assess_unknown(c)
+        if c.is_unknown
+        else with_other_answers(
             c,
             assess(c, answers[c.first.hello.wire_key]),
             answers,
@@ -99,6 +113,7 @@ def check_answers(
         )
         for c in classes
     )
+    classes = [c for c in classes if not c.is_unknown]
     chains = {c.id: answers[c.first.hello.wire_key].chain for c in classes}
     distinct = dict.fromkeys(chain for chain in chains.values() if chain)
     more = [*notes, *_unseen_maker(classes, distinct)]

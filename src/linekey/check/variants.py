@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from linekey.catalog.profile import all_profiles
 from linekey.check.answer import Answer, Reach
-from linekey.check.classes import PhoneClass
+from linekey.check.classes import PhoneClass, hellos_of
 from linekey.check.hellos import Hello, derive
 from linekey.tls.hello import ClientHello, with_server_name
 from linekey.tls.parameters import is_address
@@ -142,7 +142,7 @@ def further_hellos(
     Call it until it is empty: what is asked second depends on what came of the first.
     """
     wanted: dict[tuple[object, ...], Hello] = {}
-    for hello in {c.first.hello.wire_key: c.first.hello for c in classes}.values():
+    for hello in hellos_of(classes):
         answer = answers.get(hello.wire_key)
         if answer is None:
             continue

@@ -12,7 +12,7 @@ from linekey.catalog.profile import Profile, newest_firmware, profile
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates, parse_private_key
 from linekey.check.phones import Gathered, Setup, each_of, gather_each
-from linekey.check.registered import JUDGED, set_up
+from linekey.check.registered import JUDGED, as_linekey_writes, set_up
 from linekey.cli.certificate_files import in_file
 from linekey.cli.opening import opened, read_file
 from linekey.cli.output import note, warn
@@ -79,7 +79,9 @@ def fleet_phones(
     Imported CAs of their maker, known by fingerprint (or the lab's), are on their tab.
 
     A phone of unknown model cannot be judged and is named on stderr; one of unknown
-    firmware is judged with the newest that the catalogue has for its model.
+    firmware is judged with the newest that the catalogue has for its model. Of another
+    maker's phones what linekey writes for them is taken as set: the check of servers'
+    certificates and of names, and the CAs of the layers.
     """
     # the database costs 0.3 s, which a check without --fleet need not wait for
     from linekey.store.fleet_kinds import whole_kinds
@@ -87,6 +89,7 @@ def fleet_phones(
     from linekey.store.vendor_cas import VendorCas, makers_cas
 
     skipped = guessed = 0
+    strange: dict[str, int] = {}
     kinds: list[tuple[Profile, str, Setup]] = []
     macs: list[tuple[str, ...]] = []
     with opened(state) as database:
@@ -95,19 +98,28 @@ def fleet_phones(
             if kind.model is None:
                 skipped += len(kind.macs)
                 continue
-            if kind.firmware is None:
+            try:
+                model = find_model(kind.model)
+            except InputError:
+                strange[kind.model] = strange.get(kind.model, 0) + len(kind.macs)
+                continue
+            if kind.firmware is None and model.is_known:
                 guessed += len(kind.macs)
-            phone = profile(
-                kind.model,
-                kind.firmware or newest_firmware(find_model(kind.model)),
-            )
-            own = set_up(setup, kind.layer, makers.get(kind.vendor, ()))
+            phone = profile(model, kind.firmware or newest_firmware(model))
+            layer = kind.layer if model.is_known else as_linekey_writes(kind.layer)
+            own = set_up(setup, layer, makers.get(kind.vendor, ()))
             kinds.append((phone, "", own))
             macs.append(kind.macs)
     if skipped:
         warn(
             f"left out {skipped} {_phones(skipped)} without a model in the record",
             "linekey device set MAC --model D785",
+        )
+    for name, count in sorted(strange.items()):
+        warn(
+            f"left out {count} {_phones(count)} of the model {name!r}, which the "
+            "catalogue has not",
+            "linekey models lists those that it has",
         )
     if guessed:
         note(

@@ -19,6 +19,7 @@ _STYLES: Final = {
     Outcome.PHONE_REFUSES: "red",
     Outcome.SERVER_REFUSES: "yellow",
     Outcome.UNREACHABLE: "dim",
+    Outcome.UNKNOWN: "magenta",
 }
 _SEVERITIES: Final = {"refused": ("✗", "red"), "warning": ("!", "yellow")}
 

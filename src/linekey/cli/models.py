@@ -152,7 +152,9 @@ def _show_one(model: Model, firmware: str, *, as_json: bool) -> None:
     console.print(
         Panel(_summary(phone), title=f"[bold]{phone.name}", title_align="left")
     )
-    console.print(_suites(phone), "", _rules(phone))
+    if not phone.is_unknown:
+        console.print(_suites(phone), "")
+    console.print(_rules(phone))
     console.print(_legend())
 
 
@@ -167,6 +169,9 @@ def _summary(phone: Profile) -> RenderableType:
 
 def _lines(phone: Profile) -> Iterable[tuple[str, str | Text]]:
     model = phone.model
+    if phone.is_unknown:
+        yield from _lines_of_another(phone)
+        return
     yield "source", f"{ORIGIN_WORDS[model.origin]}"
     yield "protocol", ", ".join(phone.version_labels)
     yield (
@@ -192,7 +197,32 @@ def _lines(phone: Profile) -> Iterable[tuple[str, str | Text]]:
     yield "phone_cert_type", "yes" if phone.phone_cert_type else "no"
 
 
+def _lines_of_another(phone: Profile) -> Iterable[tuple[str, str | Text]]:
+    """Of another maker's phone: what is known, and what it would take to know more."""
+    model = phone.model
+    yield "maker", model.title.removesuffix(f" {model.name}")
+    yield "source", Text.assemble(model.source, " ", _grade(model.confidence))
+    yield (
+        "TLS abilities",
+        Text(
+            "unknown: no source tells them; a captured ClientHello does (linekey check "
+            f"--model {model.name} --hello FILE)",
+            style="yellow",
+        ),
+    )
+    if model.code:
+        yield "its files call it", model.code
+    if model.accounts is not None:
+        yield "accounts", str(model.accounts)
+    if model.line_keys is not None:
+        yield "line keys", str(model.line_keys)
+    yield "verifies servers", _authentication(phone)
+    yield "checks names", "by default" if phone.check_fqdn_default else "if set"
+
+
 def _authentication(phone: Profile) -> str:
+    if phone.switches_are_settings:
+        return "by default" if phone.server_auth_default else "if set"
     if phone.server_auth_forced:
         return "always"
     if phone.server_auth_available:

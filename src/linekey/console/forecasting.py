@@ -94,6 +94,7 @@ def ahead_of(
         renewal=renewal,
         roots=known_roots(),
         notes=notes,
+        unknown=judged.unknown,
     )
 
 

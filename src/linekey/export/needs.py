@@ -11,9 +11,10 @@ serves everybody, so each suite more is one more for everybody. NULL, anonymous,
 DES, 3DES, RC4 and MD5 suites are in no tier: a phone with nothing else is named in
 ``Needs.unserved`` with the reason.
 
-A phone whose model is not known is taken for one of today (TLS 1.2 and 1.3 with modern
-suites), one whose firmware is not known for one with the newest; ``Needs.notes`` says
-which those are, and which models the catalogue does not have. All are assumptions (L):
+A phone whose model is not known, or is another maker's of which no source tells what it
+supports, is taken for one of today (TLS 1.2 and 1.3 with modern suites), one whose
+firmware is not known for one with the newest; ``Needs.notes`` says which those are. All
+are assumptions (L):
 to take the oldest would open TLS 1.0 for one empty field. Who knows better says the
 oldest version himself (``fleet_needs(…, oldest=…)``).
 """
@@ -214,7 +215,7 @@ def _wanted(
         model = find_model(name) if name else None
     except InputError:
         model = None
-    if model is None:
+    if model is None or not model.is_known:
         return _Wanted(
             "",
             Version.TLS1_2,
@@ -276,9 +277,10 @@ def _notes(
         )
     if strange:
         notes.append(
-            "model not in the catalogue, treated as a current phone (TLS 1.2 and 1.3 "
-            f"with modern suites): {_listed(strange)}; older ones are refused: if the "
-            "server's log shows such a phone, export with --min-version 1.0"
+            "no source tells what the model supports, treated as a current phone (TLS "
+            f"1.2 and 1.3 with modern suites): {_listed(strange)}; older ones are "
+            "refused: if the server's log shows such a phone, export with "
+            "--min-version 1.0"
         )
     if no_firmware:
         notes.append(

@@ -86,7 +86,7 @@ def _apply_settings(
     settings = state.settings
     for line in document.settings:
         name = line.name.lower()
-        if name == AUTHENTICATION:
+        if name == AUTHENTICATION and not state.profile.switches_are_settings:
             state = _authentication(state, line.value, now)
             continue
         if odd := odd_idx(line.name, line.idx):

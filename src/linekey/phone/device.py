@@ -78,6 +78,9 @@ def _authentication_activated(
 ) -> Result:
     if state.authenticates_servers:
         return state, [Reply(True, "TLS server authentication is already active")]
+    if state.profile.switches_are_settings:
+        entered = SettingEntered("tls_server_authentication", "on")
+        return _setting_entered(state, entered, now)
     state = activate_authentication(state, now)
     if state.authenticates_servers:
         return state, [
@@ -96,7 +99,8 @@ def _authentication_activated(
 
 
 def _setting_entered(state: PhoneState, event: SettingEntered, now: datetime) -> Result:
-    if event.name.lower() == "tls_server_authentication":
+    switch = not state.profile.switches_are_settings
+    if switch and event.name.lower() == "tls_server_authentication":
         on = event.value.strip().lower() in ("on", "true", "1", "yes")
         if on:
             return _authentication_activated(state, None, now)
@@ -210,9 +214,10 @@ def _introduce(state: PhoneState, now: datetime) -> PhoneState:
     odd = list(choice.notes)
     row = state.profile
     if choice.kind == "built-in":
-        if choice.identity.generation is not row.builtin_generation:
+        built_in = row.builtin_generation
+        if built_in is not None and choice.identity.generation is not built_in:
             odd.append(
-                f"the {row.model.name} is made with a {row.builtin_generation.value} "
+                f"the {row.model.name} is made with a {built_in.value} "
                 f"certificate; this one is {choice.identity.signed_with}"
             )
         if not row.shared_certificate and choice.identity.mac != state.mac:

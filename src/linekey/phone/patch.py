@@ -108,6 +108,8 @@ def refusal(patch: Patch, mac: Mac, profile: Profile) -> str:
     model = profile.model
     if patch.mac != mac:
         return f"it was made for {patch.mac}; this phone is {mac}"
+    if not model.is_known:
+        return f"patches are Snom's, and the {model.name} is another maker's"
     if model.sha2_since is None:
         return f"the {model.name} supports SHA-1 only"
     if model.builtin is Generation.SHA256:

@@ -218,7 +218,13 @@ class PhoneState:
 
     @property
     def authenticates_servers(self) -> bool:
-        """Whether TLS server authentication is in force, by switch or by firmware."""
+        """Whether TLS server authentication is in force, by switch or by firmware.
+
+        On another maker's phone it is a setting as any other.
+        """
+        if self.profile.switches_are_settings:
+            usual = self.profile.server_auth_default
+            return self.settings.is_on("tls_server_authentication", default=usual)
         return self.profile.server_auth_forced or self.server_authentication
 
     @property
@@ -322,7 +328,7 @@ class PhoneState:
         ``tls_server_authentication`` is the switch of 8.x, which 10.x no longer has.
         """
         row = self.profile
-        if name.lower() == "tls_server_authentication":
+        if name.lower() == "tls_server_authentication" and row.model.is_known:
             switch = row.server_auth_available and not row.server_auth_forced
             return ("on" if self.server_authentication else "off") if switch else ""
         found = self.settings.entry(name, idx)

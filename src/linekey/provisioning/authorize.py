@@ -521,7 +521,7 @@ def _odd_model(device: Device, resource: PhoneFile) -> str:
 
 
 def _model(device: Device) -> Model | None:
-    # The catalogue knows Snom's models; another vendor's may have the same name.
+    # What is known of TLS and of built-in certificates is known of Snom's models.
     return _find(device.model) if not device.vendor or device.vendor in SNOM else None
 
 
@@ -530,9 +530,10 @@ def _find(name: str | None) -> Model | None:
     if not name:
         return None
     try:
-        return find_model(name)
+        model = find_model(name)
     except InputError:
         return None
+    return model if model.is_known else None
 
 
 @lru_cache(maxsize=4096)

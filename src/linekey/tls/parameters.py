@@ -129,6 +129,17 @@ def signature_name(number: int) -> str:
     return _name(SIGNATURE_SCHEMES, number)
 
 
+def parts_of_signature(number: int) -> tuple[str, str]:
+    """The kind of key of a signature scheme, and its hash: ``("rsa", "sha256")``.
+
+    The hash is empty where the scheme has none of its own (Ed25519); both are for one
+    that is not known.
+    """
+    name = SIGNATURE_SCHEMES.get(number, "")
+    kind, digest = name.partition("_")[0], name.rpartition("_")[2]
+    return kind, digest if digest.startswith(("sha", "md5")) else ""
+
+
 def point_format_name(number: int) -> str:
     """Name a form of a curve's point, also an unknown one."""
     return _name(POINT_FORMATS, number)

@@ -141,6 +141,11 @@ def judge(
                     "activate TLS Server Authentication on the phone's Certificates "
                     "page (from 8.2.30; only a factory reset clears it), or update to "
                     "10.x"
+                )
+                if profile.model.is_known
+                else say(
+                    "switch the check of servers' certificates on in the phone's "
+                    "configuration, as what linekey writes for it does"
                 ),
             )
         )

@@ -45,6 +45,12 @@ _PATH = "RFC 5280 §6.1, as OpenSSL's X509_verify_cert applies it"
 
 _TABLE: Final = (
     # --- what all the rest depends on, so that it is read first
+    Rule("phone.abilities", "some source tells what the phone supports in TLS",
+         "catalogue, other makers' models: none does", "H",
+         firmware="of other makers' phones, unless a captured hello is given"),
+    Rule("phone.roots", "some source tells whether the phone has the path's CA built "
+         "in", "catalogue, other makers' models: none names their CAs", "H",
+         firmware="of other makers' phones"),
     Rule("phone.firmware", "some source names this firmware for this model",
          "catalogue, firmware versions", "M"),
     Rule("phone.firmware-date", "the verdict is the same with every list of roots that "

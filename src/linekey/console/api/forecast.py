@@ -75,6 +75,7 @@ class ForecastShown(BaseModel):
     until: datetime
     phones: int
     judged: int
+    unknown: int
     failing: int
     without_server_authentication: int
     condition: str
