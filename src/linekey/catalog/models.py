@@ -104,7 +104,8 @@ class Model:
     maker: str = SNOM
     """Short name of who makes it, as in ``vendors.IDENTITY_RULES``."""
     code: str = ""
-    """What its maker's file for all phones of the model is called by: ``108``."""
+    """What its maker's file for all phones of the model is called by: ``108``; several
+    with blanks between them where sources disagree."""
     accounts: int | None = None
     """SIP accounts at most; None: not known."""
     line_keys: int | None = None
@@ -416,7 +417,7 @@ def _other(row: OtherModel) -> Model:
 
 OTHERS: dict[str, Model] = {row.name: _other(row) for row in OTHER_MODELS}
 """Other makers' models by their names, a maker after the other."""
-_MAKER_WORDS = ("snom", "yealink", "polycom", "poly", "grandstream")
+_MAKER_WORDS = ("snom", "yealink", "polycom", "poly", "grandstream", "gigaset")
 
 
 def _key(text: str) -> str:

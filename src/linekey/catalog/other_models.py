@@ -16,7 +16,7 @@ from typing import Final
 
 from linekey.catalog.evidence import Confidence
 
-YEALINK, POLY, GRANDSTREAM = "yealink", "poly", "grandstream"
+YEALINK, POLY, GRANDSTREAM, GIGASET = "yealink", "poly", "grandstream", "gigaset"
 _WAZO = "PBX-WAZO, plugin's models and versions"
 _FUSION = "PBX-FUSION, templates"
 _BOTH = "PBX-FUSION and PBX-WAZO, templates"
@@ -34,7 +34,8 @@ class OtherModel:
     """As its User-Agent writes it: ``SIP-T46U``, ``PolycomVVX-VVX_450``."""
     code: str
     """What the maker's file for all phones of the model is called by: Yealink's number
-    ``108``, Grandstream's name ``grp2614``; empty: it has none, or none is known."""
+    ``108``, Grandstream's name ``grp2614``; several with blanks between them where
+    sources disagree; empty: it has none, or none is known."""
     firmware: str
     """A firmware that a source names with it; else of its maker's numbering (L)."""
     source: str
@@ -57,6 +58,8 @@ class MakerDefaults:
     forced: bool
     """True: no setting is known that turns the check off."""
     checks_name: bool
+    ca_set: str
+    """Which CAs count by default: ``builtin``, ``custom`` or ``all``."""
     statement: str
     source: str
     confidence: Confidence
@@ -64,14 +67,14 @@ class MakerDefaults:
 
 MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
     YEALINK: MakerDefaults(
-        "Yealink", verifies=True, forced=False, checks_name=False,
+        "Yealink", verifies=True, forced=False, checks_name=False, ca_set="builtin",
         statement="verifies the chain by default (static.security.trust_certificates 1)"
         " and does not check the name (static.security.cn_validation 0)",
         source="YEALINK-GUIDE; PBX-FUSION, comments of the vendor's template t56a",
         confidence="M",
     ),
     POLY: MakerDefaults(
-        "Poly", verifies=True, forced=True, checks_name=True,
+        "Poly", verifies=True, forced=True, checks_name=True, ca_set="all",
         statement="verifies the chain, and no setting is known that turns that off;"
         " whether it checks the name by default is not known, and read as yes",
         source="PBX-FUSION, pull request 4315, which had to turn the name check off",
@@ -79,10 +82,18 @@ MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
     ),
     GRANDSTREAM: MakerDefaults(
         "Grandstream", verifies=False, forced=False, checks_name=False,
+        ca_set="builtin",
         statement="verifies neither chain (P8463) nor name (P22030) by default; the"
         " HT8xx verify the chain",
         source="PBX-FUSION and PBX-FSPBX, the maker's annotated templates",
         confidence="M",
+    ),
+    GIGASET: MakerDefaults(
+        "Gigaset", verifies=True, forced=True, checks_name=True, ca_set="all",
+        statement="has Snom's firmware, and is taken to verify chain and name as 10.x"
+        " does",
+        source="GIGASET-WIKI; inference",
+        confidence="L",
     ),
 }  # fmt: skip
 
@@ -93,7 +104,7 @@ _OWN_NUMBERING = (
 _FIRST_CERTIFICATE = (
     "its guide knows a single built-in certificate, read as one for all phones"
 )
-_YEALINK_WITHOUT_SIP = ("W", "CP", "AX", "VP", "SIP")
+_WITHOUT_SIP = ("W", "CP", "AX", "VP", "SIP")
 
 
 def _yealink(
@@ -110,9 +121,9 @@ def _yealink(
 ) -> Iterator[OtherModel]:
     """Rows of models that share a number: ``names`` with blanks between them."""
     for name in names.split():
-        own = firmware or f"{int(code)}.86.0.1"
+        own = firmware or f"{code}.86.0.1"
         told = readings if firmware else (*readings, _OWN_NUMBERING)
-        sip = "" if name.startswith(_YEALINK_WITHOUT_SIP) else "SIP-"
+        sip = "" if name.startswith(_WITHOUT_SIP) else "SIP-"
         bare = name.replace("_", "").replace("PE2", "E2")
         yield OtherModel(
             YEALINK,
@@ -176,7 +187,7 @@ _YEALINK_ROWS: tuple[OtherModel, ...] = (
     *_yealink("T53W", "95", "96.86.0.45", accounts=12, keys=21, readings=_53),
     *_yealink("T54S", "70", "", "H", accounts=16, keys=27),
     *_yealink("T54W", "96", "96.86.0.45", "H", accounts=16, keys=27),
-    *_yealink("T56A", "58", "58.86.0.20", "L", readings=_56),
+    *_yealink("T56A", "56 58", "58.86.0.20", "M", readings=_56),
     *_yealink("T57W", "97", "96.86.0.45", "H", accounts=16, keys=29),
     *_yealink("T58A T58V", "58", "58.86.0.20", "H", accounts=16, keys=27),
     *_yealink("T58W", "150", "150.86.0.11", "H", accounts=16, keys=27),
@@ -195,7 +206,7 @@ _YEALINK_ROWS: tuple[OtherModel, ...] = (
     *_yealink("W52P W56P", "25", "25.80.0.15", "H"),
     *_yealink("W60B", "77", "77.85.0.25", "H"),
     *_yealink("W70B", "146", "146.85.0.37"),
-    *_yealink("W80B", "103", "103.83.0.80", "L", readings=(*_80, _OWN_NUMBERING)),
+    *_yealink("W80B", "175 103", "103.83.0.80", "M", readings=(*_80, _OWN_NUMBERING)),
     *_yealink("AX83H", "180"),
     *_yealink("AX86R", "182"),
 )  # fmt: skip
@@ -257,11 +268,16 @@ _POLY_ROWS: tuple[OtherModel, ...] = (
     ),
     *_poly("EdgeE350 EdgeE450", "8.0.0.15602", "PolyEdge-Edge_E{}", "H"),
     *_poly(
-        "CCX500",
-        "6.3.0.1",
-        "PolyCCX-CCX_{}",
+        "EdgeE100 EdgeE220 EdgeE300 EdgeE320 EdgeE400 EdgeE500 EdgeE550",
+        "8.0.0.15602",
+        "PolyEdge-Edge_E{}",
+        readings=(_AGENT_READ_ON,),
+    ),
+    *_poly(
+        "CCX350 CCX400 CCX500 CCX505 CCX600 CCX700",
+        "7.1.0.1",
+        "PolycomCCX-CCX_{}",
         "L",
-        source=_FUSION,
         readings=(_AGENT_READ_ON, _OWN_NUMBERING),
     ),
 )
@@ -274,6 +290,7 @@ def _grandstream(
     *,
     keys: int | None = None,
     source: str = _WAZO,
+    readings: tuple[str, ...] = (),
 ) -> Iterator[OtherModel]:
     for name in names.split():
         yield OtherModel(
@@ -285,6 +302,7 @@ def _grandstream(
             source,
             confidence,
             line_keys=keys,
+            readings=readings,
         )
 
 
@@ -303,12 +321,41 @@ _GRANDSTREAM_ROWS: tuple[OtherModel, ...] = (
     *_grandstream("GXV3240", "1.0.1.27"),
     *_grandstream("GXV3350 GXV3370 GXV3380", "1.0.3.2"),
     *_grandstream("HT801 HT802 HT812 HT813 HT814 HT818", "1.0.17.5", "M"),
+    *_grandstream(
+        "GRP2624 GRP2634", "1.0.5.48", "M", source=_FUSION, readings=(_OWN_NUMBERING,)
+    ),
+    *_grandstream(
+        "GXV3275 GXV3480", "1.0.3.2", "M", source=_FUSION, readings=(_OWN_NUMBERING,)
+    ),
+    *_grandstream(
+        "HT502 HT503 HT701 HT702 DP750", "1.0.17.5", "M",
+        source=_FUSION, readings=(_OWN_NUMBERING,),
+    ),
+)  # fmt: skip
+
+_GIGASET_ROWS: tuple[OtherModel, ...] = tuple(
+    OtherModel(
+        GIGASET,
+        name,
+        f"Gigaset{name}",
+        "",
+        "10.1.33.33",
+        "GIGASET-WIKI",
+        "M",
+        aliases=(f"{name} PRO",),
+        readings=(
+            "its User-Agent and the numbers of its firmware are not known: they are"
+            " read on from Snom's",
+        ),
+    )
+    for name in ("P710", "P810", "P850")
 )
 
 OTHER_MODELS: tuple[OtherModel, ...] = (
     *_YEALINK_ROWS,
     *_POLY_ROWS,
     *_GRANDSTREAM_ROWS,
+    *_GIGASET_ROWS,
 )
 """Every row, a maker after the other."""
 VERIFY_BY_DEFAULT: Final = ("HT801", "HT802", "HT813", "HT814", "HT818")

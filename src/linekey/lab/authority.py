@@ -128,9 +128,10 @@ class LabAuthority:
 
         Raises StorageError.
         """
+        generation = row.builtin_generation or Generation.SHA256
         if row.shared_certificate:
-            return self.shared_identity(row.builtin_generation)
-        return self.device_identity(mac, row.builtin_generation)
+            return self.shared_identity(generation)
+        return self.device_identity(mac, generation)
 
     def device_path(self, mac: Mac, generation: Generation) -> Path:
         """Where a phone's identity lies; its files end in .pem and .key."""

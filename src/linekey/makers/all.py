@@ -3,13 +3,12 @@
 from typing import Any, Final
 
 from linekey.catalog.models import MODELS as SNOM_MODELS
-from linekey.catalog.models import Model
-from linekey.catalog.models import find_model as find_snom
+from linekey.catalog.models import Model, find_model
 from linekey.errors import InputError
 from linekey.makers.gigaset.maker import MAKER as GIGASET
 from linekey.makers.grandstream.maker import MAKER as GRANDSTREAM
 from linekey.makers.maker import Maker
-from linekey.makers.models import PhoneModel, by_spelling, near, spelling
+from linekey.makers.models import PhoneModel
 from linekey.makers.poly.maker import MAKER as POLY
 from linekey.makers.snom.maker import MAKER as SNOM
 from linekey.makers.yealink.maker import MAKER as YEALINK
@@ -22,7 +21,7 @@ NOT_YET: Final = ("audiocodes", "cisco", "fanvil", "htek", "mitel", "panasonic")
 """Makers whose phones are known by certificate or name, and whose files are not."""
 _LAB: Final = "lab-"
 
-_BY_SPELLING: Final = by_spelling(m for k in MAKERS.values() for m in k.models)
+_BY_NAME: Final = {m.name: m for k in MAKERS.values() for m in k.models}
 
 
 def maker_of(vendor: str | None) -> Maker | None:
@@ -35,15 +34,11 @@ def find_other(text: str) -> PhoneModel | None:
 
     ``T46U``, ``SIP-T46U``, ``Yealink T46U``, ``VVX 450`` and ``vvx_450`` all do.
     """
-    key = spelling(text)
-    if found := _BY_SPELLING.get(key):
-        return found
-    for maker in MAKERS:
-        if key.startswith(maker):
-            found = _BY_SPELLING.get(key.removeprefix(maker))
-            if found is not None and found.maker == maker:
-                return found
-    return None
+    try:
+        found = find_model(text)
+    except InputError:
+        return None
+    return None if found.is_known else _BY_NAME[found.name]
 
 
 def find_phone(text: str) -> Model | PhoneModel:
@@ -51,18 +46,8 @@ def find_phone(text: str) -> Model | PhoneModel:
 
     Raises InputError, with near names of all makers in its hint.
     """
-    if found := find_other(text):
-        return found
-    try:
-        return find_snom(text)
-    except InputError as error:
-        names = near(text, _BY_SPELLING)
-        if not names:
-            raise
-        hint = say(
-            "near it: %(names)s; `linekey models` lists all", names=", ".join(names)
-        )
-        raise InputError(error.message, hint=hint) from None
+    found = find_model(text)
+    return found if found.is_known else _BY_NAME[found.name]
 
 
 def other_model_json(model: Model | PhoneModel) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """Phones of other makers: names, file numbers, how many accounts and keys they have.
 
-What they can do in TLS is not here, since hardly any source tells it: what is not told
-is unknown, and nothing is concluded from a sister model.
+The rows are the catalogue's (``catalog.other_models``), which finds them by any
+spelling. What they can do in TLS is not here, since hardly any source tells it: what is
+not told is unknown, and nothing is concluded from a sister model.
 """
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from linekey.catalog.evidence import Confidence
+from linekey.catalog.models import OTHERS, Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +39,23 @@ class PhoneModel:
     """What sources leave open, or where they disagree."""
 
 
-def spelling(text: str) -> str:
-    """Fold spelling: case, blanks, hyphens and underscores do not count."""
-    return re.sub(r"[\s_-]", "", text).casefold()
+def models_of_maker(maker: str) -> tuple[PhoneModel, ...]:
+    """Every model of a maker that the catalogue has."""
+    return tuple(_phone(model) for model in OTHERS.values() if model.maker == maker)
 
 
-def by_spelling(models: Iterable[PhoneModel]) -> Mapping[str, PhoneModel]:
-    """Every spelling of every model; two models never share one."""
-    found: dict[str, PhoneModel] = {}
-    for model in models:
-        names = (model.name, model.title, model.user_agent_name, *model.aliases)
-        for text in names:
-            other = found.setdefault(spelling(text), model)
-            assert other is model, f"{text!r} is {other.name} and {model.name}"
-    return found
-
-
-def near(text: str, known: Mapping[str, PhoneModel]) -> list[str]:
-    """Names of models that are spelt nearly so, the nearest first, at most five."""
-    keys = difflib.get_close_matches(spelling(text), known, n=8, cutoff=0.6)
-    return list(dict.fromkeys(known[key].name for key in keys))[:5]
+def _phone(model: Model) -> PhoneModel:
+    return PhoneModel(
+        maker=model.maker,
+        name=model.name,
+        title=model.title,
+        user_agent_name=model.user_agent_name,
+        source=model.source,
+        confidence=model.confidence,
+        aliases=model.aliases,
+        file_numbers=tuple(int(n) for n in model.code.split() if n.isdecimal()),
+        accounts=model.accounts,
+        keys=model.line_keys,
+        firmware=model.usual_firmware,
+        readings=model.readings,
+    )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from linekey.makers.maker import Fact, FileKind, FileName, Maker
-from linekey.makers.models import PhoneModel
+from linekey.makers.models import PhoneModel, models_of_maker
 from linekey.makers.snom import settings
 from linekey.makers.snom.grammar import SNOM
 from linekey.makers.snom.maker import GUARDS
@@ -12,23 +12,7 @@ _WIKI: Final = "GIGASET-WIKI"
 _TANCREDI: Final = "PBX-TANCREDI"
 _BOTH: Final = f"{_WIKI}; {_TANCREDI}"
 
-_KEYS: Final = {"P710": 4, "P810": 4, "P820": 28, "P825": 28, "P850": 36, "P855": 36}
-"""Models with their line keys (PBX-TANCREDI, M); P710, P810 and P850 are in
-GIGASET-WIKI as well."""
-_IN_WIKI: Final = frozenset({"P710", "P810", "P850"})
-
-
-def _model(name: str, keys: int) -> PhoneModel:
-    return PhoneModel(
-        maker="gigaset", name=name, title=f"Gigaset {name} PRO",
-        user_agent_name=f"Gigaset{name}",
-        source=_BOTH if name in _IN_WIKI else _TANCREDI,
-        confidence="H" if name in _IN_WIKI else "M",
-        aliases=(f"{name} PRO", f"{name}PRO"), keys=keys,
-    )  # fmt: skip
-
-
-MODELS: Final[tuple[PhoneModel, ...]] = tuple(_model(*row) for row in _KEYS.items())
+MODELS: Final[tuple[PhoneModel, ...]] = models_of_maker("gigaset")
 
 MAKER: Final = Maker(
     id="gigaset",
