@@ -6,12 +6,13 @@ is an oldest and a newest list that it may have, whoever judges asks both, and w
 answers differ the phone's own answer depends on the firmware's date.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.firmware_dates import date_of
+from linekey.catalog.models import Model
 from linekey.catalog.roots import find_roots, history_of, release_at, releases, roots_at
 from linekey.certs.certificate import Certificate
 from linekey.said import say, together
@@ -88,6 +89,26 @@ def lists_for(
         f"{words}: its list of Mozilla's roots is one of those from {oldest.date} to"
         f" {newest.date}",
     )
+
+
+def lists_of(
+    model: Model,
+    firmware: Firmware,
+    *,
+    today: date | None = None,
+    told: date | None = None,
+) -> RootLists:
+    """The lists for a model with a firmware.
+
+    No source names the CAs of another maker's phone: the newest list stands in.
+    """
+    if model.is_known:
+        return lists_for(firmware, today=today, told=told)
+    day = today or releases()[-1].date
+    lists = _one(
+        day, f"no source names the CAs that the {model.title} has built in; stands in"
+    )
+    return replace(lists, certain=False)
 
 
 def _one(day: date, words: str) -> RootLists:

@@ -162,6 +162,40 @@ def _snom(
     )
 
 
+def _lab(
+    maker: str,
+    organization: str,
+    cn: str,
+    key: str,
+    *,
+    mac_in: MacPlace = MacPlace.CN,
+    shared: frozenset[str] = _NO_VALUES,
+    model_in: str = "",
+) -> IdentityRule:
+    """The rule for a lab authority that is shaped like another maker's."""
+    return IdentityRule(
+        f"{LAB_PREFIX}{maker}",
+        f"{LAB_PREFIX}{maker}",
+        f"LAB (shaped like {maker.title()})",
+        (NamePattern((("O", organization), ("CN", cn))),),
+        None,
+        mac_in,
+        shared,
+        "malformed" if shared else "shared",
+        None,
+        key,
+        "linekey's own lab authority",
+        "H",
+        "the lab's device authority; not a real vendor",
+        lab=True,
+        model_in=model_in,
+    )
+
+
+_LAB_YEALINK = r"lab network technology co\.,ltd\."
+_LAB_POLY = r"lab p inc\."
+_LAB_GRANDSTREAM = r"lab g networks, inc\."
+_LAB_CISCO = r"lab c systems"
 _SHA1_KEY = "RSA-1024 / SHA-1"
 _SHA256_KEY = "RSA-2048 / SHA-256"
 _NO_MAC = (
@@ -196,6 +230,13 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
         "any other authority of the lab's vendor; not a real vendor",
         key="by the leaf", lab=True,
     ),
+    _lab("yealink", _LAB_YEALINK,
+         r"lab y (?:manufacturing|equipment issuing) ca", "RSA-4096"),
+    _lab("poly", _LAB_POLY, r"lab p equipment issuing ca [12]", "RSA-4096 / SHA-256"),
+    _lab("grandstream", _LAB_GRANDSTREAM, r"lab g networks ca", "EC P-384"),
+    _lab("cisco", _LAB_CISCO, r"lab c (?:manufacturing|small business root) ca",
+         "RSA-2048", mac_in=MacPlace.ST, shared=frozenset({"ciscogeneric"}),
+         model_in="OU"),
     IdentityRule(
         "gigaset", "gigaset", "Gigaset (desk, Snom-derived)", (), None, MacPlace.CN,
         _NO_VALUES, "malformed", None, "not known", "GIGASET-WIKI", "M",
@@ -285,6 +326,10 @@ IDENTITY_RULES: tuple[IdentityRule, ...] = (
 _AUTHORITIES: tuple[tuple[NamePattern, str], ...] = (
     (NamePattern((("O", _SNOM_O),)), "snom"),
     (NamePattern((("O", r"lab technology ag"), ("CN", r"lab .+"))), LAB_VENDOR),
+    (NamePattern((("O", _LAB_YEALINK),)), f"{LAB_PREFIX}yealink"),
+    (NamePattern((("O", _LAB_POLY),)), f"{LAB_PREFIX}poly"),
+    (NamePattern((("O", _LAB_GRANDSTREAM),)), f"{LAB_PREFIX}grandstream"),
+    (NamePattern((("O", _LAB_CISCO),)), f"{LAB_PREFIX}cisco"),
     (_cn(r"yealink .+"), "yealink"),
     (_cn(r"polycom .+"), "poly"),
     (_cn(r"grandstream networks .+"), "grandstream"),
@@ -299,6 +344,8 @@ _UPPER = (
     _cn(r"polycom root ca"),
     _cn(r"polycom equipment policy ca"),
     NamePattern((("O", _GRANDSTREAM_O),)),
+    _cn(r"lab [ypgc] root ca"),
+    _cn(r"lab p equipment policy ca"),
 )
 """Authorities that issue to authorities (MTLS-PROTECT). The name of Grandstream's
 root is not known, so its organization has to do."""

@@ -7,17 +7,19 @@ from typing import Annotated
 import typer
 
 from linekey.catalog.models import Generation
+from linekey.catalog.vendors import LAB_PREFIX
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, make_app, with_state
 from linekey.cli.output import emit_json, note, say
 from linekey.errors import InputError
-from linekey.mac import parse_mac
+from linekey.mac import Mac, parse_mac
 from linekey.store.paths import StateDir
 
 with on_use():
     from linekey.certs.pem import private_key_to_pem
     from linekey.lab.authority import LabAuthority
     from linekey.lab.files import chain_pem, make_folder, write_file
+    from linekey.lab.maker_ca import SHAPES, MakerShape
     from linekey.lab.servers.programs import LEGACY_OPENSSL
     from linekey.phone.identity import DeviceIdentity
     from linekey.phone.patch import make_patch
@@ -28,6 +30,13 @@ app = make_app(
 
 # A model of each generation, for the example that is shown (SNOM-TLS, model table).
 _EXAMPLE_MODEL = {Generation.SHA1: "D715", Generation.SHA256: "D785"}
+# And of each other maker, with its own file's name.
+_EXAMPLES = {
+    "yealink": ("T46U", "{mac}.cfg"),
+    "poly": ("VVX450", "{mac}.cfg"),
+    "grandstream": ("GRP2614", "cfg{mac}.xml"),
+    "cisco": ("CP-8841-3PCC", "{mac}.xml"),
+}
 
 
 @app.command()
@@ -37,9 +46,20 @@ def identity(
         Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")
     ],
     generation: Annotated[
-        Generation,
-        typer.Option(help="sha1: RSA-1024 and SHA-1; sha256: RSA-2048 and SHA-256."),
-    ] = Generation.SHA256,
+        Generation | None,
+        typer.Option(
+            help="sha1: RSA-1024, SHA-1; sha256: RSA-2048, SHA-256, the default. "
+            "Of Snom's shape only."
+        ),
+    ] = None,
+    maker: Annotated[
+        str,
+        typer.Option(
+            metavar="MAKER",
+            help="Whose certificates it is shaped like: snom, yealink, yealink-old, "
+            "poly, grandstream, cisco or cisco-spa.",
+        ),
+    ] = "snom",
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite existing files.")
     ] = False,
@@ -50,17 +70,26 @@ def identity(
 
     For SHA-1 it also writes `MAC.openssl.cnf`, which today's curl and openssl need to
     use such a certificate. The same MAC always gets the same certificate. For example:
-    `linekey lab identity 000413AABBCC --out .`.
+    `linekey lab identity 000413AABBCC --out .`, or with `--maker yealink` one that is
+    shaped like that maker's: its authorities, their kinds of key, where the MAC is.
     """
     address = parse_mac(mac)
+    shape = _shape(maker, generation)
     lab = LabAuthority.open(StateDir.open(state).lab)
-    chain, key = lab.device_identity(address, generation)
+    if shape is None:
+        generation = generation or Generation.SHA256
+        chain, key = lab.device_identity(address, generation)
+        is_old = generation is Generation.SHA1
+    else:
+        own = None if shape.shared_value else address
+        chain, key = lab.maker_identity(shape, own)
+        is_old = shape.leaf_hash == "sha1"
     make_folder(out)
     certificate_path = out / f"{address}.pem"
     key_path = out / f"{address}.key"
     # curl reads the certificate before it heeds --ciphers DEFAULT@SECLEVEL=0.
     openssl_path = None
-    if generation is Generation.SHA1:
+    if is_old:
         openssl_path = out / f"{address}.openssl.cnf"
     # All or none: never a new key beside an old certificate.
     if not force:
@@ -70,19 +99,21 @@ def identity(
     if openssl_path is not None:
         text = LEGACY_OPENSSL.encode("ascii")
         write_file(openssl_path, text, private=False, force=force)
-    curl = _curl_line(lab, generation, certificate_path, key_path)
+    curl = _curl_line(lab, _file_of(shape, generation, address), certificate_path)
     if openssl_path is not None:
         curl = f"OPENSSL_CONF={shlex.quote(str(openssl_path))} {curl}"
     if as_json:
         emit_json(
             {
                 "mac": str(address),
+                "maker": maker.strip().lower(),
                 "generation": generation,
                 "certificate": certificate_path,
                 "key": key_path,
                 "openssl_conf": openssl_path,
                 "server_ca": lab.server_root_path,
                 "sha256": chain[0].sha256,
+                "authorities": _authorities(lab, shape, generation),
                 "curl": curl,
             }
         )
@@ -93,12 +124,20 @@ def identity(
         say(f"openssl.cnf  {openssl_path}")
     note(
         f"{certificate_path.name} is the client certificate: the phone's certificate "
-        "and the intermediate."
+        "and the intermediates."
     )
     note(f"{key_path.name} is its private key (mode 0600).")
     note(f"the server's own CA is {lab.server_root_path}.")
-    model = _EXAMPLE_MODEL[generation]
-    note(f"next: {with_state(f'linekey device add {address} --model {model}', state)}")
+    if shape is not None:
+        files = shlex.join(str(path) for path in _authorities(lab, shape, generation))
+        words = f"linekey trust add {files}"
+        note(f"trust its authorities: {with_state(words, state)}")
+        if shape.shared_value:
+            note("it is one for all phones of its kind: they need a second factor")
+    model = _example_model(shape, generation)
+    vendor = "" if shape is None else f" --vendor {LAB_PREFIX}{shape.maker}"
+    words = f"linekey device add {address} --model {model}{vendor}"
+    note(f"next: {with_state(words, state)}")
     note(f"then: {curl}")
     if lab.server_url() is None:
         note("linekey up has not run here yet; it prints the server's URL.")
@@ -200,16 +239,56 @@ def _refuse_existing(*paths: Path) -> None:
             )
 
 
-def _curl_line(
-    lab: LabAuthority, generation: Generation, certificate_path: Path, key_path: Path
-) -> str:
+def _shape(maker: str, generation: Generation | None) -> MakerShape | None:
+    """The shape that was asked for; None: Snom's. Raises InputError."""
+    name = maker.strip().lower()
+    if name == "snom":
+        return None
+    if name not in SHAPES:
+        raise InputError(
+            f"no lab certificates are shaped like those of {maker[:40]!r}",
+            hint=f"one of snom, {', '.join(SHAPES)}",
+        )
+    if generation is not None:
+        raise InputError(
+            "--generation is of Snom's certificates",
+            hint="leave it out; yealink-old and cisco-spa are older shapes",
+        )
+    return SHAPES[name]
+
+
+def _authorities(
+    lab: LabAuthority, shape: MakerShape | None, generation: Generation | None
+) -> list[Path]:
+    """The files of the authorities above it, the root first."""
+    if shape is None:
+        return list(lab.vendor_paths()[generation or Generation.SHA256])
+    return [
+        lab.maker_path(shape, place).with_suffix(".pem")
+        for place in range(len(shape.authorities))
+    ]
+
+
+def _example_model(shape: MakerShape | None, generation: Generation | None) -> str:
+    if shape is None:
+        return _EXAMPLE_MODEL[generation or Generation.SHA256]
+    return _EXAMPLES[shape.maker][0]
+
+
+def _file_of(shape: MakerShape | None, generation: Generation | None, mac: Mac) -> str:
+    """The name of this phone's own file."""
+    if shape is None:
+        return f"snom{_example_model(shape, generation)}-{mac}.htm"
+    return _EXAMPLES[shape.maker][1].format(mac=mac.digits.lower())
+
+
+def _curl_line(lab: LabAuthority, file: str, certificate_path: Path) -> str:
     """What fetches this phone's file, ready to paste."""
     url = (lab.server_url() or "https://localhost:PORT").rstrip("/")
-    model, mac = _EXAMPLE_MODEL[generation], key_path.stem
     words = [
         "curl",
         *("--cacert", str(lab.server_root_path)),
         *("--cert", str(certificate_path)),
-        *("--key", str(key_path)),
+        *("--key", str(certificate_path.with_suffix(".key"))),
     ]
-    return shlex.join([*words, f"{url}/snom{model}-{mac}.htm"])
+    return shlex.join([*words, f"{url}/{file}"])

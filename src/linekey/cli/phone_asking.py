@@ -17,7 +17,6 @@ from linekey.errors import StorageError
 with on_use():
     import asyncio
 
-    from linekey.catalog.root_lists import lists_for
     from linekey.phone.edge.disk import PhoneFolder
     from linekey.phone.events import Answer, Errand, Event
     from linekey.phone.machine import Machine
@@ -99,7 +98,7 @@ def print_answer(answer: Answer, as_json: bool) -> None:
 
 def with_authorities(phone: PhoneState) -> PhoneState:
     """The phone with its firmware's list of roots, which no folder keeps."""
-    return phone.with_roots(lists_for(phone.profile.firmware), phone.maker_authorities)
+    return phone.with_usual_roots(phone.maker_authorities)
 
 
 def _must_run(folder: PhoneFolder) -> None:

@@ -18,7 +18,6 @@ import typer
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import newest_firmware
-from linekey.catalog.root_lists import lists_for
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.cli.certificate_files import in_file, read_certificates
@@ -257,8 +256,11 @@ def _prepare(folder: PhoneFolder, where: StateDir, order: Order) -> PhoneState:
     elif phone.builtin is None:
         changes["builtin"] = lab_identity(where, phone)
     phone = replace(phone, **changes)
-    lists = lists_for(phone.profile.firmware, told=order.firmware_date)
-    phone = phone.with_roots(lists, _maker_authorities(where, phone))
+    phone = phone.with_usual_roots(
+        _maker_authorities(where, phone), told=order.firmware_date
+    )
+    lists = phone.roots
+    assert lists is not None, "with_usual_roots has just set them"
     own = len(phone.maker_authorities)
     return phone.with_log(
         now,
@@ -283,7 +285,7 @@ def _maker_authorities(where: StateDir, phone: PhoneState) -> tuple[Certificate,
     given = tuple(c for c in builtin.chain[1:] if c.is_ca)
     if where.lab.exists():
         lab = LabAuthority.open(where.lab)
-        cas = (*lab.vendor_roots(), *lab.vendor_intermediates())
+        cas = lab.makers_authorities(phone.profile)
         if any(ca.subject.matches(builtin.leaf.issuer) for ca in cas):
             return cas
     return given

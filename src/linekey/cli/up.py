@@ -24,9 +24,21 @@ _STOP = (signal.SIGINT, signal.SIGTERM)
 @app.command()
 def up(
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="The virtual phone's model.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="The virtual phone's model, also Yealink's T46U, Poly's VVX450 or "
+            "Grandstream's GRP2614.",
+        ),
     ] = "D785",
-    firmware: Annotated[str, typer.Option(help="Its firmware version.")] = "10.1.33.33",
+    firmware: Annotated[
+        str | None,
+        typer.Option(
+            metavar="V",
+            help="Its firmware version. Default: 10.1.33.33; of another model, the "
+            "newest that is known of it.",
+        ),
+    ] = None,
     mac: Annotated[
         str | None,
         typer.Option(metavar="MAC", help="Its MAC address. Default: one of the lab's."),
@@ -78,7 +90,8 @@ def up(
     which certificate, what was requested, and why it was granted or refused. Ctrl-C
     stops it.
 
-    Another model: `linekey up --model D715 --firmware 8.9.3.80`.
+    Another model: `linekey up --model D715 --firmware 8.9.3.80`, or another maker's:
+    `linekey up --model T46U`.
     """
     from linekey.lab.stage import Stage, cast
     from linekey.lab.story import Narrator

@@ -7,14 +7,16 @@
       vendor/sha256/…
       devices/sha1/<MAC>.pem   a phone's leaf and the intermediate; <MAC>.key
       devices/sha1/shared.pem  the certificate of all phones without their own
+      makers/yealink/0.pem …   another maker's authorities, the root first, with keys
+      devices/yealink/…        its phones', as above
       server/ca.pem            the lab server CA
       server/server.pem        the server's certificate
       server.json              what `linekey up` last listened on
 
 Everything is made when first asked for and kept: ``linekey up`` twice gives the same
-lab. Files that do not fit together are an error, never replaced; only the server's
-certificate is issued anew, when its names or its dates ask for it. Several processes
-may use one folder at once.
+lab; another maker's authorities only when a phone of it is asked for. Files that do not
+fit together are an error, never replaced; only the server's certificate is issued anew,
+when its names or its dates ask for it. Several processes may use one folder at once.
 """
 
 import json
@@ -31,8 +33,9 @@ from linekey.certs.certificate import Certificate
 from linekey.certs.path import prove
 from linekey.certs.pem import PrivateKey
 from linekey.errors import StorageError
-from linekey.lab import files, server_ca, vendor_ca
+from linekey.lab import files, maker_ca, server_ca, vendor_ca
 from linekey.lab.files import ChainMaker, Pair
+from linekey.lab.maker_ca import SHAPES, MakerShape, shape_of
 from linekey.mac import Mac
 
 
@@ -128,23 +131,111 @@ class LabAuthority:
 
         Raises StorageError.
         """
+        if (shape := _shape_for(row)) is not None:
+            return self.maker_identity(shape, None if shape.shared_value else mac)
         generation = row.builtin_generation or Generation.SHA256
         if row.shared_certificate:
             return self.shared_identity(generation)
         return self.device_identity(mac, generation)
 
-    def device_path(self, mac: Mac, generation: Generation) -> Path:
-        """Where a phone's identity lies; its files end in .pem and .key."""
-        return self.folder / "devices" / generation / str(mac)
+    def device_path(self, mac: Mac, kind: Generation | str) -> Path:
+        """Where a phone's identity lies; its files end in .pem and .key.
 
-    def devices(self) -> list[tuple[Mac, Generation]]:
-        """The phones that have an identity here, by MAC."""
+        ``kind`` is the generation, or the id of another maker's shape.
+        """
+        return self.folder / "devices" / kind / str(mac)
+
+    def devices(self) -> list[tuple[Mac, str]]:
+        """The phones that have an identity here, by MAC, with generation or shape."""
         return sorted(
-            (mac, generation)
-            for generation in Generation
-            for path in (self.folder / "devices" / generation).glob("*.pem")
+            (mac, str(kind))
+            for kind in (*Generation, *SHAPES)
+            for path in (self.folder / "devices" / kind).glob("*.pem")
             if (mac := Mac.from_bare(path.stem)) is not None
         )
+
+    # -- other makers ----------------------------------------------------------
+
+    def makers_authorities(self, row: Profile) -> tuple[Certificate, ...]:
+        """The authorities of the maker of such phones, the root first.
+
+        Snom's roots and intermediates for a Snom, and for whoever has Snom's firmware.
+        """
+        shape = _shape_for(row)
+        if shape is None:
+            return (*self.vendor_roots(), *self.vendor_intermediates())
+        return tuple(issuer.certificate for issuer in self.open_maker(shape))
+
+    def open_maker(self, shape: MakerShape) -> tuple[Issuer, ...]:
+        """Another maker's authorities, the root first; made if they are not there.
+
+        That takes up to some seconds, for RSA-4096 keys. Raises StorageError if they
+        are damaged or cannot be written.
+        """
+        found: list[Issuer] = []
+        with files.locked(self.folder):
+            for place in range(len(shape.authorities)):
+                above = found[-1] if found else None
+                found.append(self._open_authority(shape, place, above))
+        root, *others = (issuer.certificate for issuer in found)
+        if others:
+            proof = prove(others[-1], others[:-1], [root], at=None)
+            if not proof.ok:
+                path = self.maker_path(shape, len(others)).with_suffix(".pem")
+                raise files.damaged(path, proof.problems[0].detail)
+        return tuple(found)
+
+    def _open_authority(
+        self, shape: MakerShape, place: int, above: Issuer | None
+    ) -> Issuer:
+        path = self.maker_path(shape, place)
+        files.make_folder(path.parent.parent)
+        chain, key = files.keep_pair(
+            path,
+            lambda: maker_ca.new_authority_key(shape.authorities[place]),
+            lambda key: (maker_ca.issue_authority(shape, place, key, above),),
+        )
+        return Issuer(chain[0], key)
+
+    def maker_path(self, shape: MakerShape, place: int) -> Path:
+        """Where one of another maker's authorities lies; .pem and .key."""
+        return self.folder / "makers" / shape.id / str(place)
+
+    def maker_identity(
+        self,
+        shape: MakerShape,
+        mac: Mac | None,
+        *,
+        model: str = "",
+        key: PrivateKey | None = None,
+    ) -> Pair:
+        """Chain (leaf, intermediates) and key of another maker's phone.
+
+        The same at every call. ``mac`` None is the certificate that all its phones
+        share. Raises StorageError.
+        """
+        issuers = self.open_maker(shape)
+        above = tuple(issuer.certificate for issuer in reversed(issuers[1:]))
+        path = (
+            self.folder / "devices" / shape.id / ("shared" if mac is None else str(mac))
+        )
+        with files.locked(self.folder):
+            files.make_folder(path.parent.parent)
+            pair = files.keep_pair(
+                path,
+                lambda: key or maker_ca.new_leaf_key(shape),
+                lambda key: (
+                    maker_ca.issue_leaf(shape, key, issuers[-1], mac=mac, model=model),
+                    *above,
+                ),
+            )
+        if pair[0][1:] != above or not pair[0][0].issuer.matches(
+            issuers[-1].certificate.subject
+        ):
+            raise files.damaged(
+                path.with_suffix(".pem"), "another lab's authorities issued it"
+            )
+        return pair
 
     def _keep(
         self,
@@ -271,6 +362,13 @@ def recorded_url(folder: Path, name: str) -> str | None:
         ) from error
     url = document.get(name) if isinstance(document, dict) else None
     return url if isinstance(url, str) else None
+
+
+def _shape_for(row: Profile) -> MakerShape | None:
+    """The shape of a phone's certificate; None: Snom's, by its generation."""
+    if row.model.is_known:
+        return None
+    return shape_of(row.model.maker, shared=row.shared_certificate)
 
 
 def _urls_file(folder: Path) -> Path:

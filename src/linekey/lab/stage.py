@@ -20,14 +20,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.profile import Profile, profile
-from linekey.catalog.root_lists import lists_for
-from linekey.catalog.vendors import LAB_VENDOR
+from linekey.catalog.models import find_model
+from linekey.catalog.profile import Profile, newest_firmware, profile
+from linekey.catalog.vendors import LAB_PREFIX, LAB_VENDOR
+from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import line, menu
 from linekey.lab.authority import LabAuthority
 from linekey.lab.registrar import Registrar, Said
 from linekey.mac import Mac
+from linekey.makers.all import maker_of
 from linekey.phone.edge.control import control
 from linekey.phone.edge.disk import PhoneFolder, PhoneStore
 from linekey.phone.edge.runner import Service, VirtualPhone
@@ -41,6 +43,7 @@ from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.states import LineState
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
+from linekey.provisioning.entries import CertificateEntry
 from linekey.server.preflight.checks import ServerFiles
 from linekey.server.server import ProvisioningServer
 from linekey.settings import Settings
@@ -72,20 +75,32 @@ class Cast:
 
 
 def cast(
-    model: str, firmware: str, mac: Mac | None, *, port: int, status_port: int
+    model: str, firmware: str | None, mac: Mac | None, *, port: int, status_port: int
 ) -> Cast:
-    """Choose the phone. Raises InputError for an unknown model or version."""
-    row = profile(model, Firmware.parse(firmware))
+    """Choose the phone. Raises InputError for an unknown model or version.
+
+    ``firmware`` None is the lab's usual one for its usual phone, else the newest that
+    is known of the model.
+    """
+    found = find_model(model)
+    if firmware is None:
+        usual = found.name == MODEL
+        version = Firmware.parse(FIRMWARE) if usual else newest_firmware(found)
+    else:
+        version = Firmware.parse(firmware)
+    row = profile(found, version)
     return Cast(row, mac or lab_mac(row), port, status_port)
 
 
 def lab_mac(row: Profile) -> Mac:
     """A MAC for the lab's phone, the same for one model and firmware each time.
 
-    In Snom's block (SNOM-TLS), since rules may look at it; it stands for no
-    phone that is known.
+    In its maker's block, since rules may look at it; it stands for no phone that is
+    known.
     """
-    return Mac(f"000413{zlib.crc32(row.name.encode()) & 0xFFFFFF:06X}")
+    maker = maker_of(row.model.maker)
+    block = maker.ouis[0][0] if maker is not None and maker.ouis else "000413"
+    return Mac(f"{block}{zlib.crc32(row.name.encode()) & 0xFFFFFF:06X}")
 
 
 @dataclass(slots=True)
@@ -151,7 +166,14 @@ class Stage:
         listener = bind("127.0.0.1", self.sip_port)
         stack.callback(listener.close)
         self.registrar = await stack.enter_async_context(
-            line.registrar(self.lab, database, self.cast.mac, listener, self._said)
+            line.registrar(
+                self.lab,
+                database,
+                self.cast.mac,
+                listener,
+                self._said,
+                self._authorities(),
+            )
         )
         listener = bind("127.0.0.1", 0)
         stack.callback(listener.close)
@@ -238,10 +260,25 @@ class Stage:
             token = users.new_link(ADMINISTRATOR, now)
             self.log_in_link = link_url(self.server.console_url, token)
 
+    @property
+    def _has_snoms(self) -> bool:
+        """Whether the phone reads Snom's settings: then it has a Snom's lab."""
+        maker = maker_of(self.cast.profile.model.maker)
+        return maker is None or maker.snom_like
+
+    def _authorities(self) -> tuple[Certificate, ...]:
+        """The authorities of the phone's maker, the root first."""
+        return self.lab.makers_authorities(self.cast.profile)
+
     def _trust(self, database: Database, now: datetime) -> None:
         authorities = VendorCas(database)
         there = {ca.certificate.sha256 for ca in authorities.all()}
-        wanted = (*self.lab.vendor_roots(), *self.lab.vendor_intermediates())
+        its = self._authorities()
+        wanted = tuple(
+            dict.fromkeys(
+                (*self.lab.vendor_roots(), *self.lab.vendor_intermediates(), *its)
+            )
+        )
         missing = [c for c in wanted if c.sha256 not in there]
         if missing:
             authorities.add([describe_ca(c, now) for c in missing])
@@ -273,14 +310,17 @@ class Stage:
 
     def _add(self, devices: Devices, now: datetime) -> None:
         row = self.cast.profile
+        snoms = self._has_snoms
         devices.add(
             Device(
                 mac=self.cast.mac,
-                vendor=LAB_VENDOR,
+                vendor=LAB_VENDOR if snoms else f"{LAB_PREFIX}{row.model.maker}",
                 model=row.model.name,
                 firmware=row.firmware,
                 label="the lab's phone",
-                layer=_lab_layer(self.registrar.port, self.menu_url),
+                layer=_lab_layer(self.registrar.port, self.menu_url)
+                if snoms
+                else _neutral_layer(self.registrar.port, self.lab.server_root()),
             ),
             now,
         )
@@ -299,12 +339,10 @@ class Stage:
         if builtin is None:
             chain, key = self.lab.phone_identity(row, self.cast.mac)
             builtin = DeviceIdentity(chain, private_key_to_pem(key))
+        state = state.with_usual_roots(self._authorities())
         # As if an earlier round had provisioned it: how a phone comes to know a
         # private server CA.
-        state = state.with_roots(
-            lists_for(row.firmware),
-            (*self.lab.vendor_roots(), *self.lab.vendor_intermediates()),
-        )
+        state = state.counting_all_cas()
         taken = state.trust.provision(
             self.lab.server_root(), at=now, signed_by_rule=False
         )
@@ -339,6 +377,21 @@ class Stage:
                 for entry in self.decisions
             ],
         }
+
+
+def _neutral_layer(sip_port: int, server_root: Certificate) -> Layer:
+    """The same for another maker's phone: neutral settings, and the lab server's CA."""
+    return Layer(
+        settings=(
+            *line.line_settings(sip_port, line.NEUTRAL),
+            Setting("any.account.label", "Line 1", idx=1),
+            Setting("any.account.srtp", "required", idx=1),
+            Setting("any.key.type", "line", idx=1),
+            Setting("any.key.account", "1", idx=1),
+            Setting("any.language", "en"),
+        ),
+        certificates=(CertificateEntry(server_root.der),),
+    )
 
 
 def _lab_layer(sip_port: int, menu_url: str) -> Layer:

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from linekey.catalog.known_settings import find_known, odd_idx
 from linekey.certs.certificate import Certificate
-from linekey.certs.pem import parse_bundle
+from linekey.certs.pem import parse_bundle, parse_certificates
 from linekey.errors import CertificateError
 from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
+from linekey.phone.makers.neutral import in_own_words
 from linekey.phone.settings import is_perm
 from linekey.phone.state import PhoneState, host_flags
 from linekey.trust.store import read_upload
@@ -96,7 +97,7 @@ def _apply_settings(
         settings = change.settings
         if not change.applied:
             kept_back.append(f"{line.name} was not set: {change.reason}")
-        elif find_known(name) is None:
+        elif find_known(name) is None and not name.startswith("any."):
             unknown.append(line.name)
     state = replace(state, settings=settings)
     for line in document.settings:  # what holds in the end is what they are told by
@@ -170,6 +171,18 @@ def _authentication(state: PhoneState, value: str, now: datetime) -> PhoneState:
 def activate_authentication(state: PhoneState, now: datetime) -> PhoneState:
     """Press *Activate* (SNOM-TLS, TLS Server Authentication)."""
     return _authentication(state, "on", now)
+
+
+def take_own_words(state: PhoneState, now: datetime) -> PhoneState:
+    """Give another maker's phone what its neutral terms come to (``neutral``)."""
+    document = in_own_words(state.settings)
+    state, _, kept_back = _apply_settings(state, document, now)
+    state = _apply_function_keys(state, document.function_keys, now)
+    details = [*document.notes, *kept_back]
+    if not details:
+        return state
+    text = "some of it means nothing to this phone"
+    return state.with_log(now, "settings", text, *details, level="warning")
 
 
 def _apply_function_keys(
@@ -264,9 +277,16 @@ def _warn_key(state: PhoneState, where: str, now: datetime, found: bool) -> Phon
 def take_download(
     state: PhoneState, url: str, data: bytes, now: datetime
 ) -> PhoneState:
-    """Take a certificate that ``<certificate url>`` named: DER (SNOM-TLS), bounded."""
+    """Take a certificate that ``<certificate url>`` named: DER (SNOM-TLS), bounded.
+
+    Other makers' phones read PEM as well (YEALINK-GUIDE, p. 940).
+    """
     try:
-        certificate = read_upload(data, "the file")
+        certificate = (
+            read_upload(data, "the file")
+            if state.profile.model.is_known or b"-----BEGIN" not in data
+            else parse_certificates(data)[0]
+        )
     except CertificateError as error:
         return state.with_log(
             now, "certificates", f"certificate {url}: {error.message}", level="error"

@@ -6,8 +6,8 @@ Power, buttons, certificates, connections judged, settings typed in.
 from dataclasses import replace
 from datetime import datetime
 
-from linekey.catalog.profile import profile
-from linekey.catalog.root_lists import lists_for
+from linekey.catalog.profile import STAND_IN, profile
+from linekey.catalog.root_lists import lists_of
 from linekey.errors import InputError
 from linekey.phone.apply import activate_authentication, note_identity, remarks_on
 from linekey.phone.display import describe_display, with_message
@@ -55,6 +55,7 @@ def _powered_on(state: PhoneState, event: PoweredOn, now: datetime) -> Result:
         f"{row.name} powered on, MAC {state.mac}; supports "
         f"{', '.join(row.version_labels)}, {len(row.suites)} suites",
         *row.warnings,
+        *((STAND_IN.how,) if row.is_unknown else ()),
     )
     return _introduce(state, now), []
 
@@ -173,7 +174,7 @@ def _firmware_changed(
     )
     if state.roots is not None:
         # "At every new firmware upgrade" (SNOM-TLS, Adding Unknown Certificates).
-        lists = lists_for(row.firmware)
+        lists = lists_of(row.model, row.firmware)
         state = state.with_roots(lists, state.maker_authorities)
         state = state.with_log(now, "certificates", lists.sentence)
     state = note_identity(state, kind, now)

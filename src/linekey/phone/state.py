@@ -9,15 +9,16 @@ here reads a clock: every time is the *phone's* clock, which may be wrong on pur
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
+from linekey.catalog.other_models import MAKERS_DEFAULTS
 from linekey.catalog.profile import Profile, profile
-from linekey.catalog.root_lists import RootLists
+from linekey.catalog.root_lists import RootLists, lists_of
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError, StorageError
 from linekey.mac import Mac, parse_mac
@@ -36,6 +37,11 @@ FORMAT: Final = 1
 LOG_LIMIT: Final = 1000
 """Log entries in memory, newest last; a limit of linekey's (the phone's is unknown)."""
 NOTIFICATION_LIMIT: Final = 20
+CA_SET: Final = "any.trust.ca_set"
+"""The setting of another maker's phone that says which CAs count: ``builtin``,
+``custom`` or ``all``."""
+
+_TLS_VERSIONS: Final = {"1.0": 0x0301, "1.1": 0x0302, "1.2": 0x0303, "1.3": 0x0304}
 
 Level = Literal["info", "warning", "error"]
 _Part = TypeVar("_Part")
@@ -274,6 +280,57 @@ class PhoneState:
         trust = self.trust.with_authorities((*maker, *lists.newest))
         return replace(self, trust=trust, roots=lists, maker_authorities=maker)
 
+    def with_usual_roots(
+        self, maker_authorities: Iterable[Certificate] = (), *, told: date | None = None
+    ) -> Self:
+        """The phone with the roots that its firmware brings, as far as it is known.
+
+        ``told`` is the operator's word on the firmware's date. Of another maker's phone
+        no source names its CAs: Mozilla's newest list stands in, and the lists say so.
+        """
+        row = self.profile
+        lists = lists_of(row.model, row.firmware, told=told)
+        return self.with_roots(lists, maker_authorities)
+
+    @property
+    def speaks(self) -> Profile:
+        """The profile with the versions that a setting leaves it.
+
+        Another maker's phone has a setting for the lowest one; one that leaves none is
+        not followed.
+        """
+        row = self.profile
+        lowest = _TLS_VERSIONS.get(self.settings.get("any.trust.min_tls"), 0)
+        left = tuple(version for version in row.versions if version >= lowest)
+        if row.model.is_known or not left or left == row.versions:
+            return row
+        return replace(row, versions=left)
+
+    @property
+    def trusted(self) -> TrustStore:
+        """The tabs as far as they count: all, unless a setting says fewer.
+
+        Another maker's phone has a setting for whether its built-in CAs count, the
+        operator's, or both.
+        """
+        if self.profile.model.is_known:
+            return self.trust
+        usual = MAKERS_DEFAULTS[self.profile.model.maker].ca_set
+        match self.settings.get(CA_SET) or usual:
+            case "builtin":
+                return replace(self.trust, server_certificates=())
+            case "custom":
+                return self.trust.with_authorities(())
+            case _:
+                return self.trust
+
+    def counting_all_cas(self) -> Self:
+        """The phone with built-in and provisioned CAs alike; Snom's has no choice."""
+        if self.profile.model.is_known:
+            return self
+        settings = self.settings.provision(CA_SET, "all").settings
+        return replace(self, settings=settings)
+
     def knowing_maker(self, found: Iterable[Certificate]) -> Self:
         """The phone with more of its maker's CAs, as their bytes come to be known.
 
@@ -313,7 +370,7 @@ class PhoneState:
         return judge_both(
             chain,
             name,
-            self.trust,
+            self.trusted,
             self.older_trust,
             self.roots,
             self.profile,

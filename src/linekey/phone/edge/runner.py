@@ -315,7 +315,7 @@ class VirtualPhone:
     def _client_context(
         self, identity: DeviceIdentity | None
     ) -> tuple[ClientContext, tuple[str, ...]]:
-        row = self.state.profile
+        row = self.state.speaks
         wanted = (row, identity)
         if self._context is not None and self._context[0] == wanted:
             return self._context[1:]

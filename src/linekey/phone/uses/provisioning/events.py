@@ -27,6 +27,13 @@ class Fetch(Errand):
     """Which provisioning round it belongs to; answers of an older one are dropped."""
     depth: int = 0
     """How many documents named each other on the way here."""
+    part: str = ""
+    """Which kind of file it is (``makers.maker.FileKind``); empty: a Snom's document,
+    or one that another named."""
+    ends: frozenset[str] = frozenset()
+    """Kinds of files that need not be fetched any more once this one came."""
+    tries: int = 1
+    """How often it is asked for, if the server has none."""
 
 
 @dataclass(frozen=True, slots=True)

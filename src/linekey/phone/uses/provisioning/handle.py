@@ -4,12 +4,13 @@ A ``Save`` comes before anything that leaves the phone, so that a crash loses no
 that was shown to the world.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from linekey.errors import InputError
-from linekey.phone.apply import apply_document, take_download
+from linekey.phone.apply import apply_document, take_download, take_own_words
 from linekey.phone.defaults import REFRESH_TIMER
 from linekey.phone.document import parse_document
 from linekey.phone.events import (
@@ -24,8 +25,16 @@ from linekey.phone.events import (
 )
 from linekey.phone.exposure import exposed_names, open_way
 from linekey.phone.exposure import warning as exposure_warning
+from linekey.phone.makers.files import (
+    TRIES,
+    files_of,
+    in_order_of_weight,
+    is_own,
+    other_maker,
+    read_file,
+)
 from linekey.phone.own_refusal import cure_of_answer
-from linekey.phone.state import FetchedDocument, PhoneState, Status
+from linekey.phone.state import FetchedDocument, Level, PhoneState, Status
 from linekey.phone.urls import nested_url, redact_url, settings_urls
 from linekey.phone.uses import words
 from linekey.phone.uses.provisioning.events import (
@@ -74,24 +83,44 @@ def _begin(state: PhoneState, why: str, now: datetime) -> Result:
         state = state.moved(Status.IDLE, "no setting_server")
         return state.with_log(now, log, text, level="warning"), [Save(), _OVER]
     try:
-        urls = settings_urls(server, state.profile.model.user_agent_name, state.mac)
+        round_ = _first_files(state, server)
     except InputError as error:
         text = f"setting_server cannot be used: {error.message}"
         state = state.moved(Status.FAILED, error.message)
         return state.with_log(now, log, text, level="error"), [Save(), _OVER]
-    # The log only grows, so no later round has this number.
-    round_ = Round(state.log_count, own_url=urls[-1])
-    for url in urls:
-        round_, _ = round_.with_document(url, 0)
     state = replace(state.moved(Status.PROVISIONING, why), fetched=())
     state = state.with_log(now, log, f"provisioning started: {why}")
     return _next(state, round_, now, [])
+
+
+def _first_files(state: PhoneState, server: str) -> Round:
+    """A round with the files that the phone asks for by itself. Raises InputError."""
+    number = state.log_count  # the log only grows, so no later round has this number
+    maker = other_maker(state.profile)
+    if maker is None:
+        urls = settings_urls(server, state.profile.model.user_agent_name, state.mac)
+        round_ = Round(number, own_url=urls[-1])
+        for url in urls:
+            round_, _ = round_.with_document(url, 0)
+        return round_
+    files = files_of(maker, state.profile, state.mac, server, state.settings)
+    own = (url for url, _ in files if is_own(maker, url, state.mac))
+    round_ = Round(number, own_url=next(own, ""))
+    for url, ask in files:
+        ends = frozenset(str(kind) for kind in ask.ends)
+        tries = TRIES.get(maker.id, 1)
+        fetch = Fetch(url, "document", number, 0, str(ask.kind), ends, tries)
+        round_ = round_.with_file(fetch)
+    return round_
 
 
 def _next(
     state: PhoneState, round_: Round, now: datetime, before: list[Command]
 ) -> Result:
     """Fetch what is next; at the end, say what the round came to."""
+    if not round_.documents and round_.held:
+        state, round_ = _apply_held(state, round_, now)
+        before = [*before, ApplySettings()]
     round_ = round_.next()
     rounds = state.part(Rounds)
     state = replace(state, fetched=round_.shown())
@@ -146,8 +175,13 @@ def document_fetched(
             state = _warn_of(state, ("a certificate",), way, now)
         state = take_download(state, shown, event.body, now)
         return _next(state, round_, now, [])
+    maker = other_maker(state.profile)
     try:
-        document = parse_document(event.body)
+        document = (
+            parse_document(event.body)
+            if maker is None
+            else read_file(maker, event.url or fetch.url, event.body, state.mac)
+        )
     except InputError as error:
         reason = f"{error.message}; {error.hint}"
         text = f"{shown} was refused: {reason}"
@@ -156,12 +190,54 @@ def document_fetched(
         return _next(state, round_.with_result(failed), now, [])
     if way and (names := exposed_names(document)):
         state = _warn_of(state, names, way, now)
-    applied = apply_document(state, document, shown, now)
-    state = applied.state
     round_ = round_.with_result(FetchedDocument(fetch.url, 200, True))
     base = event.url or fetch.url
-    named = [(text, "document") for text in applied.files]
-    named += [(text, "certificate") for text in applied.certificate_urls]
+    if maker is not None:
+        if is_own(maker, fetch.url, state.mac):
+            round_ = replace(round_, own_url=fetch.url)
+        round_ = round_.without(fetch.ends).holding(base, document)
+        state, round_ = _queue(state, round_, document.files, (), base, fetch, now)
+        return _next(state, round_, now, [])
+    applied = apply_document(state, document, shown, now)
+    state, round_ = _queue(
+        applied.state,
+        round_,
+        applied.files,
+        applied.certificate_urls,
+        base,
+        fetch,
+        now,
+    )
+    return _next(state, round_, now, [ApplySettings()])
+
+
+def _apply_held(
+    state: PhoneState, round_: Round, now: datetime
+) -> tuple[PhoneState, Round]:
+    """Apply what another maker's phone fetched, now that all of it is in."""
+    maker = other_maker(state.profile)
+    assert maker is not None, "only such a phone holds anything"
+    held, round_ = round_.held, replace(round_, held=())
+    for url, document in in_order_of_weight(maker, held):
+        applied = apply_document(state, document, redact_url(url), now)
+        fetch = Fetch(url, "document", round_.number)
+        urls = applied.certificate_urls
+        state, round_ = _queue(applied.state, round_, (), urls, url, fetch, now)
+    return take_own_words(state, now), round_
+
+
+def _queue(
+    state: PhoneState,
+    round_: Round,
+    files: Sequence[str],
+    certificates: Sequence[str],
+    base: str,
+    fetch: Fetch,
+    now: datetime,
+) -> tuple[PhoneState, Round]:
+    """Queue what a document names, and say what is not fetched."""
+    named = [(text, "document") for text in files]
+    named += [(text, "certificate") for text in certificates]
     for text, kind in named:
         try:
             url = nested_url(text, base, state.mac)
@@ -176,13 +252,16 @@ def document_fetched(
         if problem:
             told = f"{redact_url(url)} is not fetched: {problem}"
             state = state.with_log(now, Purpose.PROVISIONING, told, level="warning")
-    return _next(state, round_, now, [ApplySettings()])
+    return state, round_
 
 
 def _refused(
     state: PhoneState, round_: Round, event: DocumentFetched, shown: str, now: datetime
 ) -> Result:
     """An answer whose status says that it is no document."""
+    fetch = event.fetch
+    if event.status == 404 and fetch.tries > 1:
+        return _next(state, round_.again(fetch), now, [])
     reason = _status_reason(event.status, event.unknown_login)
     said = read_http_refusal(event.status, event.body)
     if said is not None:
@@ -194,7 +273,9 @@ def _refused(
     if event.status in (401, 403) or said is not None:
         round_ = replace(round_, refused=True)
     text = f"{shown}: {reason}"
-    state = state.with_log(now, Purpose.PROVISIONING, text, level="error")
+    # Another maker's phone asks for files that need not be there.
+    level: Level = "info" if event.status == 404 and fetch.part else "error"
+    state = state.with_log(now, Purpose.PROVISIONING, text, level=level)
     failed = FetchedDocument(event.fetch.url, event.status, False, reason)
     return _next(state, round_.with_result(failed), now, [])
 

@@ -5,11 +5,15 @@ Rules: the phone's own two documents first (``phone.urls``), then what they name
 Uploading Server Certificates via Provisioning, H). One URL is fetched at a time, so
 that a later document profits from an earlier one. A URL is fetched once a round, and
 depth and count are limited, so no set of documents can keep a phone busy for ever.
+
+Another maker's phone asks for several files in turn, some in the place of others, and
+applies nothing before all are in (``phone.makers.files``).
 """
 
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from linekey.phone.document import PhoneDocument
 from linekey.phone.state import FetchedDocument, Status
 from linekey.phone.urls import redact_url
 from linekey.phone.uses.provisioning.events import Fetch
@@ -39,6 +43,27 @@ class Round:
     refused: bool = False
     """One end refused the other's certificate, or the server the request."""
     seen: frozenset[str] = frozenset()
+    held: tuple[tuple[str, PhoneDocument], ...] = ()
+    """Documents that are applied at the end, each with the URL it came from."""
+
+    def with_file(self, fetch: Fetch) -> Self:
+        """Queue a file that the phone asks for by itself."""
+        queue = (*self.documents, fetch)
+        return replace(self, documents=queue, seen=self.seen | {fetch.url})
+
+    def again(self, fetch: Fetch) -> Self:
+        """Ask once more for a file that the server did not have."""
+        once_more = replace(fetch, tries=fetch.tries - 1)
+        return replace(self, documents=(once_more, *self.documents))
+
+    def without(self, kinds: frozenset[str]) -> Self:
+        """Leave out files of these kinds that were still to be fetched."""
+        left = tuple(f for f in self.documents if not f.part or f.part not in kinds)
+        return replace(self, documents=left)
+
+    def holding(self, url: str, document: PhoneDocument) -> Self:
+        """Keep a document until the round is over."""
+        return replace(self, held=(*self.held, (url, document)))
 
     def with_document(self, url: str, depth: int) -> tuple[Self, str]:
         """Queue a document; a clause why not, else empty."""
