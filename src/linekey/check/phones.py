@@ -98,7 +98,7 @@ def gather_each(
         maker = setup.maker_authorities
         key = (profile, setup.firmware_date, setup.certificates, own, maker)
         if key not in fresh and not profile.model.is_known:
-            guessed = own or roots_at(now.date())
+            guessed = roots_at(now.date()) if own is None else own
             state = PhoneState(_ANY, profile, trust=TrustStore(guessed))
             for certificate in setup.certificates:
                 state = take_certificate(state, certificate, "a certificate", now)

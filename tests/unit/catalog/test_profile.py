@@ -1,8 +1,16 @@
 import pytest
 
-from linekey.catalog.models import MODELS, Generation
-from linekey.catalog.profile import Profile, all_profiles, newest_firmware, profile
+from linekey.catalog.models import MODELS, Generation, find_model
+from linekey.catalog.profile import (
+    Profile,
+    all_profiles,
+    as_captured,
+    newest_firmware,
+    profile,
+)
 from linekey.errors import InputError
+from linekey.tls.hello import new_client_hello
+from linekey.tls.versions import Version
 
 PROFILES = all_profiles()
 
@@ -74,3 +82,48 @@ def test_no_fact_is_surer_than_the_model_it_speaks_of() -> None:
         r for r in phone.facts if r.name.startswith(("tls.", "certificate.b"))
     ]
     assert {r.confidence for r in of_the_model if r.name != "tls.note"} == {"L"}
+
+
+@pytest.mark.parametrize(
+    ("model", "verifies", "forced", "checks_name"),
+    [
+        ("T46U", True, False, False),
+        ("VVX450", True, True, True),
+        ("GRP2614", False, False, False),
+        ("HT801", True, False, False),
+    ],
+)
+def test_another_makers_phone_is_unknown_but_for_its_makers_defaults(
+    model: str, verifies: bool, forced: bool, checks_name: bool
+) -> None:
+    row = profile(model, newest_firmware(find_model(model)))
+    assert row.is_unknown
+    assert row.confidence == "L"
+    assert (row.server_auth_default, row.server_auth_forced) == (verifies, forced)
+    assert row.check_fqdn_default is checks_name
+    assert row.builtin_generation is None
+    assert row.facts[0].name == "tls.unknown"
+    assert row.warnings == ()
+
+
+def test_a_captured_hello_tells_versions_suites_keys_and_hashes() -> None:
+    row = profile("T46U", "108.86.0.45")
+    old = as_captured(row, profile("D710", "8.7.5.35").client_hello())
+    assert not old.is_unknown
+    assert old.versions == (0x0301,)
+    assert old.authentications == ("RSA",)
+    assert old.hashes == ("sha1", "sha224", "sha256", "sha384", "sha512")
+    new = as_captured(row, profile("D785", "10.1.33.33").client_hello())
+    assert new.versions == (0x0301, 0x0302, 0x0303)
+    assert new.authentications == ("RSA", "ECDSA")
+    assert "md5" not in new.hashes
+    assert {"sha1", "sha256", "sha384"} <= set(new.hashes)
+    assert new.suites == profile("D785", "10.1.33.33").suites
+
+
+def test_a_tls_1_2_hello_without_signature_algorithms_knows_sha1_alone() -> None:
+    hello = new_client_hello(
+        random=bytes(32), max_version=Version.TLS1_2, suites=(0xC02F,), groups=(23,)
+    )
+    row = as_captured(profile("T46U", "108.86.0.45"), hello)
+    assert row.hashes == ("sha1",)

@@ -17,12 +17,14 @@ from tests.unit.check.flights import (
     vector,
 )  # fmt: skip
 
-from linekey.catalog.profile import profile
+from linekey.catalog.models import find_model
+from linekey.catalog.profile import newest_firmware, profile
 from linekey.certs.dn import Name
 from linekey.check.answer import Answer, Late, Reach
-from linekey.check.assess import Question, assess_answer
+from linekey.check.assess import Question, assess_answer, assess_unknown
 from linekey.check.classes import PhoneClass, classes_of
 from linekey.check.flight import AnswerReader
+from linekey.check.hellos import derive
 from linekey.check.phones import Setup, gather
 from linekey.check.report import ClassResult, Outcome
 from linekey.phone.document import PhoneDocument
@@ -316,3 +318,67 @@ def test_an_anonymous_suite_is_taken_only_while_servers_are_not_authenticated(
         assert result.outcome is Outcome.PHONE_REFUSES
         assert failed(result) == ["chain.empty"]
     assert "tls.weak-suite" in warned(result)
+
+
+def another(
+    model: str = "T46U", *, provisioned: bool = False, known: bool = True
+) -> PhoneClass:
+    """Another maker's phone, with a hello that was captured unless not ``known``."""
+    hello = derive(profile("D785", "10.1.33.33"), NAME)
+    setup = Setup(
+        certificates=(ROOT.certificate,) if provisioned else (),
+        authorities=(ROOT.certificate,),
+        capture=replace(hello, derived=False, origin="captured: x") if known else None,
+    )
+    row = profile(model, newest_firmware(find_model(model)))
+    gathered = gather([row], NAME, setup, now=NOW)
+    return classes_of(gathered.phones)[0]
+
+
+@pytest.mark.parametrize("model", ["T46U", "VVX450", "GRP2614"])
+def test_nothing_is_said_of_a_phone_of_which_no_source_tells(model: str) -> None:
+    who = another(model, known=False)
+    assert who.is_unknown
+    result = assess_unknown(who)
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.hello["suites"] == []
+    assert "no source tells" in result.reason
+    assert f"--model {model} --hello FILE" in result.findings[0].cure
+    assert failed(result) == []
+
+
+def test_with_a_captured_hello_only_the_built_in_cas_are_unknown() -> None:
+    who = another()
+    assert not who.is_unknown
+    result = assess(answer(FLIGHT + DONE), who)
+    assert result.outcome is Outcome.UNKNOWN
+    assert "CN=root" in result.reason
+    assert warned(result)[0] == "phone.roots"
+    assert result.negotiated is not None
+
+
+def test_with_the_ca_provisioned_a_captured_hello_tells_all() -> None:
+    result = assess(answer(FLIGHT + DONE), another(provisioned=True))
+    assert result.outcome is Outcome.ACCEPTED
+    assert not any(f.rule == "phone.roots" for f in result.findings)
+
+
+def test_a_refusal_is_told_whatever_is_unknown_besides() -> None:
+    late = Question(NAME, NOW.replace(year=2030))
+    result = assess(answer(FLIGHT + DONE), another(), late)
+    assert result.outcome is Outcome.PHONE_REFUSES
+    assert "chain.expired" in failed(result)
+    assert not any(f.rule == "phone.roots" for f in result.findings)
+
+
+def test_a_phone_that_verifies_nothing_by_default_accepts_and_is_warned_of() -> None:
+    result = assess(answer(FLIGHT + DONE), another("GRP2614"))
+    assert result.outcome is Outcome.ACCEPTED
+    assert "auth.off" in warned(result)
+    cure = next(f.cure for f in result.findings if f.rule == "auth.off")
+    assert "8.2.30" not in cure
+
+
+def test_an_alert_to_a_captured_hello_is_the_servers_refusal() -> None:
+    result = assess(answer(alert(Alert.PROTOCOL_VERSION)), another())
+    assert result.outcome is Outcome.SERVER_REFUSES
