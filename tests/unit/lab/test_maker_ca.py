@@ -122,7 +122,7 @@ def test_grandstreams_first_generation_is_refused_for_its_md5() -> None:
 
 def test_a_makers_authority_vouches_for_no_other_makers_phone() -> None:
     leaf, above, _ = chain_of(SHAPES["grandstream"])
-    _, others, root = chain_of(SHAPES["cisco"])
+    _, _, root = chain_of(SHAPES["cisco"])
     found = identify([leaf, *above], VendorTrust.from_certificates([root]), NOW)
     assert found.problem is Reason.ISSUER_NOT_TRUSTED
 
