@@ -43,6 +43,11 @@ _SIP = "SIP lines"
 _KEYS = "Keys and minibrowser"
 _DIRECTORY = "Directory (LDAP)"
 _WAY = "The way of secrets"
+_OTHERS = "Every other maker's phone"
+_YEALINK = "Yealink"
+_POLY = "Poly"
+_GRANDSTREAM = "Grandstream"
+_GIGASET = "Gigaset"
 
 RULES: Final = (
     # --- the built-in certificate
@@ -813,5 +818,189 @@ RULES: Final = (
         "PBX-FUSION, thread 6603",
         "M",
         ("test_an_outbound_is_a_list_whose_empty_entries_are_none",),
+    ),
+    # --- other makers' phones
+    PhoneRule(
+        _OTHERS,
+        "What it speaks is a stand-in: the hello of the newest row of Snom's matrix. "
+        "Versions, suites, curves, key types and hashes of no model are known; its log "
+        "says so at power-on",
+        "all",
+        "none",
+        "L",
+        (
+            "test_another_makers_phone_is_unknown_but_for_its_makers_defaults",
+            "test_the_log_says_that_the_hello_is_a_stand_in",
+        ),
+    ),
+    PhoneRule(
+        _OTHERS,
+        "Its built-in CAs are not known: Mozilla's newest list stands in",
+        "all",
+        "none",
+        "L",
+        ("test_the_roots_of_another_makers_phone_are_a_stand_in",),
+    ),
+    PhoneRule(
+        _OTHERS,
+        "Nothing is applied before all files are in; a later file wins over an earlier "
+        "one, but for Poly's",
+        "all",
+        "PBX-TEMPLATES (Yealink, M); read on for the others",
+        "L",
+        ("test_yealink_without_a_boot_file_takes_the_models_and_its_own",),
+    ),
+    PhoneRule(
+        _OTHERS,
+        "What it shows when a server is refused, and when it tries again, is not "
+        "known: as Snom's virtual phone, it tries again after a growing time",
+        "all",
+        "none",
+        "L",
+        ("test_a_lost_connection_ends_in_a_state_and_a_next_try",),
+    ),
+    PhoneRule(
+        _OTHERS,
+        "Its pages, display and minibrowser are those of a Snom; the real ones are not "
+        "played",
+        "all",
+        _OURS,
+        "L",
+        ("test_each_makers_phone_is_provisioned_and_registered",),
+    ),
+    PhoneRule(
+        _YEALINK,
+        "Asks for its boot file, the boot file of all, the model's file, its own; a "
+        "boot file that came replaces the rest by its includes, in order",
+        "from V81; before, no boot file",
+        "YEALINK-GUIDE p. 126, 136",
+        "H",
+        (
+            "test_yealink_asks_for_boot_files_first",
+            "test_yealinks_boot_file_replaces_the_rest_by_its_includes_in_order",
+            "test_yealink_before_v81_knows_no_boot_file",
+        ),
+    ),
+    PhoneRule(
+        _YEALINK,
+        "Asks three times for a file that is missing",
+        "all",
+        "PBX-TEMPLATES, note on auto provisioning",
+        "M",
+        ("test_yealink_without_a_boot_file_takes_the_models_and_its_own",),
+    ),
+    PhoneRule(
+        _YEALINK,
+        "Checks the chain by default, the name not; trust_certificates, cn_validation "
+        "and ca_cert say otherwise; the restart that they need is not played",
+        "all",
+        "YEALINK-GUIDE T48G p. 217; PBX-FUSION",
+        "M",
+        (
+            "test_what_linekey_writes_has_the_phone_verify_chain_and_name",
+            "test_yealink_says_which_cas_count",
+            "test_a_ca_that_is_given_does_not_count_by_yealinks_default",
+        ),
+    ),
+    PhoneRule(
+        _YEALINK,
+        "Fetches CAs by trusted_certificates.url, DER or PEM; several lines add up "
+        "(not known)",
+        "all",
+        "YEALINK-GUIDE p. 940; adding up: read on",
+        "L",
+        ("test_what_linekey_writes_has_the_phone_verify_chain_and_name",),
+    ),
+    PhoneRule(
+        _YEALINK,
+        "A file with the MD5 of the last one is not applied again: not played; neither "
+        "are encrypted files, RPS, PnP and -local.cfg",
+        "all",
+        "YEALINK-GUIDE; APG p. 41",
+        "M",
+        ("test_each_makers_phone_is_provisioned_and_registered",),
+    ),
+    PhoneRule(
+        _POLY,
+        "Asks for its master, else the master of all, then what that names, then its "
+        "own changes, licences and directory; the first file named wins",
+        "UCS 4 and later",
+        "POLY-UCS, SIP 3.1 guide appendix A; PBX-WAZO",
+        "M",
+        (
+            "test_poly_asks_for_its_master_and_then_the_one_for_all",
+            "test_poly_takes_what_its_master_names_and_the_first_wins",
+            "test_polys_common_master_serves_a_phone_without_its_own",
+        ),
+    ),
+    PhoneRule(
+        _POLY,
+        "PUTs its boot log as it starts and its application's log at the end of a "
+        "round; the HEAD before it is left out",
+        "all",
+        "PBX-WAZO; PBX-FSPBX",
+        "M",
+        ("test_poly_sends_its_logs_and_goes_on_whatever_the_server_says",),
+    ),
+    PhoneRule(
+        _POLY,
+        "Always checks the chain; checks the name unless "
+        "strictCertCommonNameValidation is 0 (its default is not known, read as 1); "
+        "one switch stands for provisioning and SIP",
+        "all",
+        "PBX-FUSION, pull request 4315",
+        "L",
+        ("test_poly_has_no_switch_for_it", "test_the_name_check_can_be_switched_off"),
+    ),
+    PhoneRule(
+        _POLY,
+        "All customCaCert count, whatever the profiles bind",
+        "all",
+        "PBX-FUSION; PBX-FSPBX, read on",
+        "L",
+        ("test_what_linekey_writes_has_the_phone_verify_chain_and_name",),
+    ),
+    PhoneRule(
+        _GRANDSTREAM,
+        "Asks for the packed file, its own, the model's, the one for all; the first "
+        "that comes ends the list, unless P8467 is 1; a packed file is not read",
+        "all",
+        "GRANDSTREAM-GUIDE; which one ends it: read on",
+        "M",
+        (
+            "test_grandstream_asks_for_the_packed_file_first",
+            "test_grandstream_stops_at_the_first_that_comes",
+            "test_grandstream_takes_all_files_with_p8467",
+        ),
+    ),
+    PhoneRule(
+        _GRANDSTREAM,
+        "Checks neither chain nor name by default, HT8xx the chain; P8463 and P22030 "
+        "switch them on, for SIP as well (the accounts' own switches are not played)",
+        "all",
+        "PBX-FUSION; PBX-FSPBX",
+        "M",
+        (
+            "test_another_makers_phone_is_unknown_but_for_its_makers_defaults",
+            "test_verification_can_be_switched_off_where_the_maker_can",
+        ),
+    ),
+    PhoneRule(
+        _GRANDSTREAM,
+        "Its certificate is of generation 2, P-384; which hash and key its leaf has "
+        "nobody has told",
+        "all",
+        "MTLS-PROTECT",
+        "L",
+        ("test_ends_and_keys_are_those_of_the_real_authorities",),
+    ),
+    PhoneRule(
+        _GIGASET,
+        "Asks and reads as a Snom, with gigaset in the names of its files; its "
+        "User-Agent and its firmware's numbers are not known",
+        "all",
+        "GIGASET-WIKI",
+        "L",
+        ("test_gigaset_is_snom_like",),
     ),
 )

@@ -63,9 +63,9 @@ def _phones(root: Path) -> list[str]:
 
 
 def _models(_ctx: Any, _incomplete: str) -> Iterable[str]:
-    from linekey.catalog.models import MODELS
+    from linekey.catalog.models import MODELS, OTHERS
 
-    return list(MODELS)
+    return [*MODELS, *OTHERS]
 
 
 def _layers(ctx: Any, incomplete: str) -> Iterable[str]:

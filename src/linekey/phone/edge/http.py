@@ -247,13 +247,54 @@ async def get(
     password in the URL win over ``credentials``. Raises InputError for what is no http
     or https URL and HttpError for everything that keeps an answer from coming.
     """
-    parts = parse_url(url)
-    url = url.strip()
-    if parts.username:
-        user = httpx2.URL(url)
-        credentials = Credentials(user.username, user.password)
-        url = str(user.copy_with(username="", password=""))
+    url, own = _without_login(url)
     transport = _Transport(dial, purpose, ended, max_bytes)
+    async with _talking(transport, user_agent, time_limit_s) as client:
+        return await _get(client, url, own or credentials)
+    raise AssertionError("what keeps an answer from coming is raised")
+
+
+async def put(
+    url: str,
+    data: bytes,
+    *,
+    purpose: Purpose,
+    dial: Dial,
+    user_agent: str,
+    ended: Callable[[ConnectionReport], None],
+    time_limit_s: float = TIME_LIMIT_S,
+) -> int:
+    """PUT a text to one URL; the status. Nothing is redirected, nobody logs in.
+
+    Raises what ``get`` raises.
+    """
+    url, _ = _without_login(url)
+    transport = _Transport(dial, purpose, ended, _REFUSAL_BYTES)
+    async with _talking(transport, user_agent, time_limit_s) as client:
+        request = client.build_request(
+            "PUT", url, content=data, headers={"content-type": "text/plain"}
+        )
+        answer = await client.send(request, stream=True, auth=httpx2.Auth())
+        await answer.aclose()
+        return answer.status_code
+    raise AssertionError("what keeps an answer from coming is raised")
+
+
+def _without_login(url: str) -> tuple[str, Credentials | None]:
+    """The URL without user and password, and these. Raises InputError."""
+    parts = parse_url(url)
+    if not parts.username:
+        return url.strip(), None
+    user = httpx2.URL(url.strip())
+    login = Credentials(user.username, user.password)
+    return str(user.copy_with(username="", password="")), login
+
+
+@contextlib.asynccontextmanager
+async def _talking(
+    transport: _Transport, user_agent: str, time_limit_s: float
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client for one errand; whatever goes wrong in it is an HttpError."""
     client = httpx2.AsyncClient(
         transport=transport,
         trust_env=False,
@@ -268,7 +309,7 @@ async def get(
     )
     try:
         async with asyncio.timeout(time_limit_s), client:
-            return await _get(client, url, credentials)
+            yield client
     except TimeoutError:
         raise HttpError(
             f"no whole answer within {time_limit_s:g} s",

@@ -292,6 +292,20 @@ class VirtualPhone:
             time_limit_s=self._time_limit_s,
         )
 
+    async def put(self, url: str, data: bytes, purpose: Purpose) -> int:
+        """PUT a text to a URL as this phone; the status. Raises as ``get``."""
+        row = self.state.profile
+        agent = self.state.settings.get("http_user_agent_string")
+        return await http.put(
+            url,
+            data,
+            purpose=purpose,
+            dial=self.connect,
+            user_agent=user_agent(row.model, row.firmware, self.state.mac, agent),
+            ended=lambda report: self.happened(ConnectionReported(report)),
+            time_limit_s=self._time_limit_s,
+        )
+
     def offer(self) -> Offer:
         """How this phone speaks TLS now. Raises InputError if the engine cannot."""
         state = self.state

@@ -47,6 +47,9 @@ class RunningPhone(Protocol):
     ) -> http.HttpAnswer:
         """GET a URL as this phone. Raises InputError and ``http.HttpError``."""
 
+    async def put(self, url: str, data: bytes, purpose: Purpose) -> int:
+        """PUT a text to a URL as this phone; the status. Raises as ``get``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Carrier:

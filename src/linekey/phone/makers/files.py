@@ -31,6 +31,12 @@ from linekey.phone.makers.trust import read_trust
 from linekey.phone.settings import PhoneSettings
 from linekey.phone.urls import parse_url
 
+MAX_LOG: Final = 64 * 1024
+"""Characters of a log that are sent; a limit of linekey's."""
+_LOGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "poly": {"boot": "{mac}-boot.log", "app": "{mac}-app.log"},
+}
+"""Which logs a maker's phone sends as it starts a round, and at its end."""
 BOOT_FROM: Final = 81
 """Yealink's version, the second number of its firmware, from which there is a boot
 file (YEALINK-GUIDE, H)."""
@@ -119,6 +125,23 @@ def files_of(
             path = f"{folder}/{name}"
             found.append((urlunsplit(url._replace(path=path, fragment="")), ask))
     return found
+
+
+def log_url(maker: Maker | None, mac: Mac, server: str, which: str) -> str:
+    """Where a phone sends its log; empty: it sends none. ``which``: boot or app.
+
+    Raises InputError for a server that is no URL.
+    """
+    name = _LOGS.get("" if maker is None else maker.id, {}).get(which, "")
+    if not name:
+        return ""
+    given = server.strip()
+    url = parse_url(given if "://" in given else f"http://{given}")
+    folder = url.path.rstrip("/")
+    if _IS_FILE.search(url.path):
+        folder = url.path.rpartition("/")[0]
+    path = f"{folder}/{name.replace('{mac}', mac.digits.lower())}"
+    return urlunsplit(url._replace(path=path, query="", fragment=""))
 
 
 def _filled(pattern: str, row: Profile, mac: Mac) -> str:

@@ -10,13 +10,19 @@ from linekey.mac import Mac
 from linekey.makers.all import MAKERS
 from linekey.makers.grammar import Line
 from linekey.makers.poly.grammar import master
-from linekey.phone.events import PoweredOn
+from linekey.phone.events import PoweredOn, Save
 from linekey.phone.machine import Machine
 from linekey.phone.makers.files import ORDERS, files_of, other_maker, read_file
 from linekey.phone.settings import PhoneSettings
 from linekey.phone.state import PhoneState, Status, new_phone
 from linekey.phone.urls import settings_urls
-from linekey.phone.uses.provisioning.events import DocumentFetched, Fetch, FetchFailed
+from linekey.phone.uses.provisioning.events import (
+    DocumentFetched,
+    Fetch,
+    FetchFailed,
+    LogSent,
+    SendLog,
+)
 
 BASE = "https://prov.example.com/phones/"
 MAC = Mac("805EC0AABBCC")
@@ -232,3 +238,40 @@ def test_a_templates_placeholder_is_told() -> None:
     body = b"#!version:1.0.0.1\naccount.1.password = {{ password }}\n"
     document = read_file(MAKERS["yealink"], "/x.cfg", body, MAC)
     assert any("placeholders" in note for note in document.notes)
+
+
+def test_poly_sends_its_logs_and_goes_on_whatever_the_server_says() -> None:
+    machine = Machine(phone("VVX450"))
+    commands = machine.handle(PoweredOn(), NOW)
+    sent = [c for c in commands if isinstance(c, SendLog)]
+    assert [c.url for c in sent] == [f"{BASE}{BARE}-boot.log"]
+    assert "powered on" in sent[0].text
+    assert isinstance(commands[0], Save)
+    machine.handle(LogSent(sent[0], 201), NOW)
+    assert machine.state.log[-1].text == f"the server took {BARE}-boot.log"
+    machine.handle(LogSent(sent[0], 405), NOW)
+    assert machine.state.log[-1].text == f"the server took no {BARE}-boot.log: 405"
+    machine.handle(LogSent(sent[0], 0, "no connection"), NOW)
+    assert machine.state.log[-1].text.endswith(": no connection")
+
+
+@pytest.mark.parametrize("model", ["T46U", "GRP2614", "D785"])
+def test_no_other_makers_phone_sends_a_log(model: str) -> None:
+    commands = Machine(phone(model)).handle(PoweredOn(), NOW)
+    assert not any(isinstance(c, SendLog) for c in commands)
+
+
+def test_the_log_says_that_the_hello_is_a_stand_in() -> None:
+    machine = Machine(phone("T46U"))
+    machine.handle(PoweredOn(), NOW)
+    first = machine.state.log[0]
+    assert any("no source tells what it speaks" in text for text in first.details)
+
+
+def test_the_roots_of_another_makers_phone_are_a_stand_in() -> None:
+    state = phone("T46U").with_usual_roots()
+    assert state.roots is not None
+    assert not state.roots.certain
+    assert "no source names the CAs" in state.roots.sentence
+    assert state.older_trust is None
+    assert len(state.trust.authorities) > 100

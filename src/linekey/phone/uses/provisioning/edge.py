@@ -7,7 +7,13 @@ from linekey.errors import LinekeyError
 from linekey.phone.edge import http
 from linekey.phone.edge.running import Carrier, RunningPhone
 from linekey.phone.events import Errand, Event
-from linekey.phone.uses.provisioning.events import DocumentFetched, Fetch, FetchFailed
+from linekey.phone.uses.provisioning.events import (
+    DocumentFetched,
+    Fetch,
+    FetchFailed,
+    LogSent,
+    SendLog,
+)
 from linekey.trust.connection import Purpose
 from linekey.trust.store import UPLOAD_LIMIT_BYTES
 
@@ -31,4 +37,20 @@ def _failed(fetch: Fetch, reason: str, hint: str) -> Event:
     return FetchFailed(fetch, reason)
 
 
-CARRIES: Mapping[type[Errand], Carrier] = {Fetch: Carrier(_fetch, _failed)}
+async def _send_log(phone: RunningPhone, errand: SendLog) -> Event:
+    data = errand.text.encode("utf-8", "replace")
+    try:
+        status = await phone.put(errand.url, data, Purpose.PROVISIONING)
+    except LinekeyError as error:
+        return LogSent(errand, 0, error.message)
+    return LogSent(errand, status)
+
+
+def _log_not_sent(errand: SendLog, reason: str, hint: str) -> Event:
+    return LogSent(errand, 0, reason)
+
+
+CARRIES: Mapping[type[Errand], Carrier] = {
+    Fetch: Carrier(_fetch, _failed),
+    SendLog: Carrier(_send_log, _log_not_sent),
+}

@@ -62,5 +62,24 @@ class FetchFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SendLog(Errand):
+    """PUT a part of the phone's log to the server; ``LogSent`` answers it."""
+
+    asker_waits: ClassVar[bool] = False
+    url: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSent(Event):
+    """The server answered a log with a status; 0 where no answer came."""
+
+    errand: SendLog
+    status: int
+    reason: str = ""
+    """Why no answer came, one clause."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoundEnded(Event):
     """A provisioning round is over; the state says what it came to."""

@@ -26,10 +26,12 @@ from linekey.phone.events import (
 from linekey.phone.exposure import exposed_names, open_way
 from linekey.phone.exposure import warning as exposure_warning
 from linekey.phone.makers.files import (
+    MAX_LOG,
     TRIES,
     files_of,
     in_order_of_weight,
     is_own,
+    log_url,
     other_maker,
     read_file,
 )
@@ -41,8 +43,10 @@ from linekey.phone.uses.provisioning.events import (
     DocumentFetched,
     Fetch,
     FetchFailed,
+    LogSent,
     ProvisioningWanted,
     RoundEnded,
+    SendLog,
 )
 from linekey.phone.uses.provisioning.round import Round, Rounds, retry_after_s
 from linekey.phone.uses.use import Request, Result, Use, Verb
@@ -90,7 +94,29 @@ def _begin(state: PhoneState, why: str, now: datetime) -> Result:
         return state.with_log(now, log, text, level="error"), [Save(), _OVER]
     state = replace(state.moved(Status.PROVISIONING, why), fetched=())
     state = state.with_log(now, log, f"provisioning started: {why}")
-    return _next(state, round_, now, [])
+    logs = _log_for(state, "boot")
+    return _next(state, round_, now, [Save(), *logs] if logs else [])
+
+
+def _log_for(state: PhoneState, which: str) -> list[Command]:
+    """What sends the phone's log, where its maker's phones do."""
+    maker = other_maker(state.profile)
+    try:
+        url = log_url(maker, state.mac, state.setting_server, which)
+    except InputError:
+        return []
+    lines = (f"{e.at:%Y-%m-%d %H:%M:%S} {e.purpose}: {e.text}" for e in state.log)
+    return [SendLog(url, "\n".join(lines)[-MAX_LOG:] + "\n")] if url else []
+
+
+def log_sent(state: PhoneState, event: LogSent, now: datetime) -> Result:
+    """Say what became of a log."""
+    name = redact_url(event.errand.url).rpartition("/")[2]
+    if event.status in (200, 201, 204):
+        text = f"the server took {name}"
+    else:
+        text = f"the server took no {name}: {event.reason or event.status}"
+    return state.with_log(now, Purpose.PROVISIONING, text), [Save()]
 
 
 def _first_files(state: PhoneState, server: str) -> Round:
@@ -137,7 +163,8 @@ def _next(
         f"provisioning ended: {status}: {reason}",
         level="info" if good else "error",
     )
-    return state, [*before, Save(), *_wake_up(state, good), _OVER]
+    logs = _log_for(state, "app")
+    return state, [*before, Save(), *logs, *_wake_up(state, good), _OVER]
 
 
 def _wake_up(state: PhoneState, good: bool) -> list[Command]:
@@ -328,9 +355,10 @@ PROVISIONING = Use(
         ProvisioningWanted: provisioning_wanted,
         DocumentFetched: document_fetched,
         FetchFailed: fetch_failed,
+        LogSent: log_sent,
         Faulted: faulted,
     },
-    errands=(Fetch,),
+    errands=(Fetch, SendLog),
     requests=(Request("provision", ProvisioningWanted),),
     verbs=(Verb(words.PROVISION, lambda: ProvisioningWanted("asked for")),),
 )
