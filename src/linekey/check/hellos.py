@@ -1,8 +1,8 @@
 """The hellos that are sent: derived from SNOM-TLS's matrix, or captured by a user.
 
 A derived hello is labelled as derived wherever it is shown: the matrix tells versions
-and suites, the rest is inference (``catalog.hello``). A capture, in hex or as a pcap
-file, replaces it.
+and suites, the rest is inference (``catalog.hello``). A capture, as it was on the wire,
+in hex or as a pcap file, replaces it. Of another maker's phone there is no other.
 """
 
 import re
@@ -117,7 +117,8 @@ def read_capture(data: bytes, label: str) -> Hello:
             )
     raise InputError(
         f"{label}: no TLS ClientHello in it{instead}",
-        hint="give the hello's bytes in hex, or a pcap file with it in one packet",
+        hint="give the hello's bytes, raw or in hex, or a pcap file with it in one "
+        "packet",
     )
 
 

@@ -127,8 +127,8 @@ def check(
         typer.Option(
             "--hello",
             metavar="FILE",
-            help="Captured ClientHello (hex or pcap) to send instead of the computed "
-            "ones.",
+            help="Captured ClientHello (raw bytes, hex or pcap) to send instead of "
+            "the computed ones. Of another maker's phone there is no other.",
         ),
     ] = None,
     calendar: Annotated[

@@ -302,6 +302,8 @@ def lab_identity(where: StateDir, phone: PhoneState) -> DeviceIdentity:
 
 def _stage(phone: PhoneState, order: Order) -> PhoneState:
     now = order.clock or datetime.now(UTC)
+    if order.trust:
+        phone = phone.counting_all_cas()
     for path in order.trust:
         for certificate in read_certificates(path):
             intake = phone.trust.provision(certificate, at=now, signed_by_rule=False)
