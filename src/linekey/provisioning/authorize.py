@@ -437,8 +437,21 @@ def _connection(case: _Case, device: Device) -> Answer | None:
         return None
     model = _model(device)
     if model is None:
-        return Reason.MODEL_NEEDED, f"model {device.model!r}" if device.model else ""
+        return Reason.MODEL_NEEDED, _not_known(device.model)
     return _too_old(case.connection, model, device.firmware)
+
+
+def _not_known(model: str | None) -> str:
+    """Why nothing is known of a model's TLS; empty where there is no model."""
+    if not model:
+        return ""
+    try:
+        found = find_model(model)
+    except InputError:
+        return f"model {model!r}"
+    return (
+        f"model {found.name!r}: no source tells whether it speaks TLS 1.2, so it has to"
+    )
 
 
 def _nameless(case: _Case, name: str | None) -> Answer | None:

@@ -174,3 +174,12 @@ def test_a_kind_of_phone_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert fleet_needs(fleet).phones == 20
     assert [len(group.macs) for group in admitted(fleet)] == [20]
     assert len(looked) == 1
+
+
+@pytest.mark.parametrize("model", ["T46U", "VVX450", "GRP2614"])
+def test_another_makers_phone_is_taken_for_one_of_today_and_named(model: str) -> None:
+    needs = fleet_needs([replace(phone(model), vendor="yealink")])
+    assert (needs.min_version, needs.max_version) == (Version.TLS1_2, Version.TLS1_3)
+    assert not needs.level_0
+    assert "no source tells what the model supports" in needs.notes[0]
+    assert model in needs.notes[0]
