@@ -208,6 +208,12 @@ def _introduce(stage: Any) -> None:
     note("")
 
 
+_OF_A_SNOM = (
+    ("linekey phone press 1", "press a function key: the lab's menu opens"),
+    ("linekey phone screen", "what the phone's screen shows"),
+)
+
+
 def _tell_addresses(stage: Any) -> None:
     err_console.print()
     for what, url in (
@@ -217,7 +223,7 @@ def _tell_addresses(stage: Any) -> None:
         ("the phone's pages", stage.phone_url),
         ("for phones", stage.server.url),
         ("registrar (lab)", f"sips:localhost:{stage.registrar.port}"),
-        ("menu (lab)", stage.menu_url),
+        *((("menu (lab)", stage.menu_url),) if stage.has_snoms else ()),
     ):
         err_console.print(f"  {what:<18} {url}", markup=False, style="bold")
     ca = stage.lab.server_root_path
@@ -237,8 +243,7 @@ def _tell_addresses(stage: Any) -> None:
     for command, does in (
         *waiting,
         ("linekey phone show", "the phone, its settings and its registration"),
-        ("linekey phone press 1", "press a function key: the lab's menu opens"),
-        ("linekey phone screen", "what the phone's screen shows"),
+        *(_OF_A_SNOM if stage.has_snoms else ()),
         (
             "linekey lab identity 000413AABBCC --out .",
             "a certificate for your own tests",

@@ -261,7 +261,7 @@ class Stage:
             self.log_in_link = link_url(self.server.console_url, token)
 
     @property
-    def _has_snoms(self) -> bool:
+    def has_snoms(self) -> bool:
         """Whether the phone reads Snom's settings: then it has a Snom's lab."""
         maker = maker_of(self.cast.profile.model.maker)
         return maker is None or maker.snom_like
@@ -310,7 +310,7 @@ class Stage:
 
     def _add(self, devices: Devices, now: datetime) -> None:
         row = self.cast.profile
-        snoms = self._has_snoms
+        snoms = self.has_snoms
         devices.add(
             Device(
                 mac=self.cast.mac,
