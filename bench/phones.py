@@ -26,7 +26,6 @@ from typing import Any
 from tests.phone_server import Route, accept, serve
 
 from linekey.catalog.firmware import Firmware
-from linekey.catalog.models import Generation
 from linekey.catalog.root_lists import lists_for
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import vendor_ca
@@ -97,12 +96,13 @@ def make_phones(
     authorities = (*roots, lab.server_root())
     first = new_phone(Mac("000413000000"), model, firmware)
     generation = first.profile.builtin_generation
+    assert generation is not None, "bench is of Snom's phones"
     key = vendor_ca.new_vendor_key(generation)
     pem = private_key_to_pem(key)
     phones = []
     for number in range(count):
         mac = Mac(f"000413{number:06X}")
-        chain = lab.issue_device(mac, Generation(generation), key)
+        chain = lab.issue_device(mac, generation, key)
         phones.append(
             new_phone(
                 mac,

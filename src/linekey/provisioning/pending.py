@@ -189,10 +189,10 @@ def known_model(vendor: str, model: str | None) -> str | None:
         fits = found is not None and maker is not None and found.maker == maker.id
         return found.name if fits and found is not None else model
     try:
-        found = find_model(model)
+        known = find_model(model)
     except InputError:
         return None
-    return found.name if found.is_known else None
+    return known.name if known.is_known else None
 
 
 _AGENT = re.compile(r"\bsnom ?([A-Za-z0-9]{1,8})\b", re.ASCII | re.IGNORECASE)

@@ -223,8 +223,10 @@ def document_fetched(
         if is_own(maker, fetch.url, state.mac):
             round_ = replace(round_, own_url=fetch.url)
         round_ = round_.without(fetch.ends).holding(base, document)
+        rest = round_.documents
         state, round_ = _queue(state, round_, document.files, (), base, fetch, now)
-        return _next(state, round_, now, [])
+        named = round_.documents[len(rest) :]
+        return _next(state, replace(round_, documents=(*named, *rest)), now, [])
     applied = apply_document(state, document, shown, now)
     state, round_ = _queue(
         applied.state,
