@@ -7,17 +7,19 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.certificates import DAY, ca, key, leaf
 
+from linekey.catalog.profile import profile
 from linekey.certs.build import Issuer
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import PrivateKey, private_key_to_pem, to_pem
 from linekey.tls.engine import Accept, ClientEngine, client_context
+from linekey.tls.hello import build_client_hello
 
 pytestmark = pytest.mark.peer("openssl")
 
@@ -329,3 +331,30 @@ def test_a_chain_that_is_not_deployed_is_judged_and_the_page_written(
     assert code == 1
     assert report["target"]["kind"] == "chain"  # type: ignore[index]
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("form", ["raw", "hex"])
+def test_another_makers_phone_is_judged_by_its_captured_hello(
+    tmp_path: Path, form: str
+) -> None:
+    """First unknown; with its hello, all but its CAs; with the CA, all."""
+    leaf_key = key("other maker")
+    chain = (server(MIDDLE, NAME, leaf_key=leaf_key), MIDDLE.certificate)
+    hello = build_client_hello(
+        replace(profile("D785", "10.1.33.33").client_hello(NAME), random=b"\x01" * 32)
+    )
+    captured = tmp_path / "hello"
+    captured.write_bytes(hello if form == "raw" else hello.hex().encode())
+    root = tmp_path / "root.pem"
+    root.write_text(to_pem(ROOT.certificate))
+    with s_server(tmp_path, chain, leaf_key) as port:
+        where = (f"localhost:{port}", "--model", "T46U")
+        unknown = check(*where)[1]
+        assert unknown["counts"]["unknown"] == 1
+        assert unknown["connections"] == 0
+        untrusted = check(*where, "--hello", str(captured))[1]
+        assert untrusted["classes"][0]["outcome"] == "phone_refuses"
+        assert untrusted["classes"][0]["negotiated"]["version"] == "TLSv1.2"
+        known = check(*where, "--hello", str(captured), "--trust", str(root))[1]
+        assert known["classes"][0]["outcome"] == "accepted"
+        assert known["classes"][0]["hello"]["origin"] == "captured: hello"

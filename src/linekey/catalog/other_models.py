@@ -17,9 +17,9 @@ from typing import Final
 from linekey.catalog.evidence import Confidence
 
 YEALINK, POLY, GRANDSTREAM, GIGASET = "yealink", "poly", "grandstream", "gigaset"
-_WAZO = "PBX-WAZO, plugin's models and versions"
-_FUSION = "PBX-FUSION, templates"
-_BOTH = "PBX-FUSION and PBX-WAZO, templates"
+_WAZO = "PBX-WAZO"
+_FUSION = "PBX-FUSION"
+_BOTH = "PBX-FUSION; PBX-WAZO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _yealink(
             agent or f"{sip}{name}",
             code,
             own,
-            f"{_BOTH} (file name); {_WAZO}" if firmware else f"{_BOTH} (file name)",
+            _BOTH,
             confidence,
             accounts,
             keys,

@@ -100,6 +100,8 @@ def gather_each(
         if key not in fresh and not profile.model.is_known:
             guessed = roots_at(now.date()) if own is None else own
             state = PhoneState(_ANY, profile, trust=TrustStore(guessed))
+            if setup.certificates:  # provisioned, so that they count
+                state = state.counting_all_cas()
             for certificate in setup.certificates:
                 state = take_certificate(state, certificate, "a certificate", now)
             fresh[key] = state

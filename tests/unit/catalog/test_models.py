@@ -147,7 +147,7 @@ def test_an_unknown_model_is_refused_with_near_names(text: str, near: str) -> No
     assert near in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "/", "snom", "T46S", "710/D715", "x" * 10_000])
+@pytest.mark.parametrize("text", ["", "/", "snom", "X3U", "710/D715", "x" * 10_000])
 def test_what_is_near_nothing_or_two_models_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         find_model(text)

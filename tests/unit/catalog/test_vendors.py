@@ -6,6 +6,7 @@ from linekey.catalog.models import Generation
 from linekey.catalog.vendors import (
     IDENTITY_RULES,
     KNOWN_VENDORS,
+    LAB_PREFIX,
     LAB_VENDOR,
     OWN_VENDOR,
     IdentityRule,
@@ -87,7 +88,8 @@ def test_an_issuer_has_the_rule_of_the_facts(  # type: ignore[no-untyped-def]
 def test_every_vendor_of_the_facts_is_there_even_without_a_known_issuer() -> None:
     assert {rule.vendor for rule in IDENTITY_RULES} == {
         "snom", "gigaset", "yealink", "poly", "grandstream", "cisco", "panasonic",
-        "audiocodes", LAB_VENDOR,
+        "audiocodes", LAB_VENDOR, "lab-yealink", "lab-poly", "lab-grandstream",
+        "lab-cisco",
     }  # fmt: skip
     (gigaset,) = [rule for rule in IDENTITY_RULES if rule.vendor == "gigaset"]
     assert (gigaset.issuers, gigaset.mac_in) == ((), MacPlace.CN)
@@ -148,7 +150,8 @@ def test_ciscos_generic_certificate_is_shared() -> None:
 
 def test_only_lab_rules_are_marked_as_lab() -> None:
     for rule in IDENTITY_RULES:
-        assert rule.lab == (rule.vendor == LAB_VENDOR) == rule.id.startswith("lab")
+        of_lab = rule.vendor.startswith(LAB_PREFIX)
+        assert rule.lab == of_lab == rule.id.startswith("lab")
 
 
 @pytest.mark.parametrize("rule", IDENTITY_RULES, ids=lambda rule: rule.id)

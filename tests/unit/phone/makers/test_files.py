@@ -20,7 +20,7 @@ from linekey.phone.uses.provisioning.events import (
     DocumentFetched,
     Fetch,
     FetchFailed,
-    LogSent,
+    LogAnswered,
     SendLog,
 )
 
@@ -247,11 +247,11 @@ def test_poly_sends_its_logs_and_goes_on_whatever_the_server_says() -> None:
     assert [c.url for c in sent] == [f"{BASE}{BARE}-boot.log"]
     assert "powered on" in sent[0].text
     assert isinstance(commands[0], Save)
-    machine.handle(LogSent(sent[0], 201), NOW)
+    machine.handle(LogAnswered(sent[0], 201), NOW)
     assert machine.state.log[-1].text == f"the server took {BARE}-boot.log"
-    machine.handle(LogSent(sent[0], 405), NOW)
+    machine.handle(LogAnswered(sent[0], 405), NOW)
     assert machine.state.log[-1].text == f"the server took no {BARE}-boot.log: 405"
-    machine.handle(LogSent(sent[0], 0, "no connection"), NOW)
+    machine.handle(LogAnswered(sent[0], 0, "no connection"), NOW)
     assert machine.state.log[-1].text.endswith(": no connection")
 
 

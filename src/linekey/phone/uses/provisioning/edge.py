@@ -11,7 +11,7 @@ from linekey.phone.uses.provisioning.events import (
     DocumentFetched,
     Fetch,
     FetchFailed,
-    LogSent,
+    LogAnswered,
     SendLog,
 )
 from linekey.trust.connection import Purpose
@@ -42,12 +42,12 @@ async def _send_log(phone: RunningPhone, errand: SendLog) -> Event:
     try:
         status = await phone.put(errand.url, data, Purpose.PROVISIONING)
     except LinekeyError as error:
-        return LogSent(errand, 0, error.message)
-    return LogSent(errand, status)
+        return LogAnswered(errand, 0, error.message)
+    return LogAnswered(errand, status)
 
 
 def _log_not_sent(errand: SendLog, reason: str, hint: str) -> Event:
-    return LogSent(errand, 0, reason)
+    return LogAnswered(errand, 0, reason)
 
 
 CARRIES: Mapping[type[Errand], Carrier] = {

@@ -63,7 +63,7 @@ class FetchFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class SendLog(Errand):
-    """PUT a part of the phone's log to the server; ``LogSent`` answers it."""
+    """PUT a part of the phone's log to the server; ``LogAnswered`` answers it."""
 
     asker_waits: ClassVar[bool] = False
     url: str
@@ -71,7 +71,7 @@ class SendLog(Errand):
 
 
 @dataclass(frozen=True, slots=True)
-class LogSent(Event):
+class LogAnswered(Event):
     """The server answered a log with a status; 0 where no answer came."""
 
     errand: SendLog

@@ -43,7 +43,7 @@ from linekey.phone.uses.provisioning.events import (
     DocumentFetched,
     Fetch,
     FetchFailed,
-    LogSent,
+    LogAnswered,
     ProvisioningWanted,
     RoundEnded,
     SendLog,
@@ -109,7 +109,7 @@ def _log_for(state: PhoneState, which: str) -> list[Command]:
     return [SendLog(url, "\n".join(lines)[-MAX_LOG:] + "\n")] if url else []
 
 
-def log_sent(state: PhoneState, event: LogSent, now: datetime) -> Result:
+def log_answered(state: PhoneState, event: LogAnswered, now: datetime) -> Result:
     """Say what became of a log."""
     name = redact_url(event.errand.url).rpartition("/")[2]
     if event.status in (200, 201, 204):
@@ -357,7 +357,7 @@ PROVISIONING = Use(
         ProvisioningWanted: provisioning_wanted,
         DocumentFetched: document_fetched,
         FetchFailed: fetch_failed,
-        LogSent: log_sent,
+        LogAnswered: log_answered,
         Faulted: faulted,
     },
     errands=(Fetch, SendLog),
