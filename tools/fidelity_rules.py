@@ -826,7 +826,7 @@ RULES: Final = (
         "Versions, suites, curves, key types and hashes of no model are known; its log "
         "says so at power-on",
         "all",
-        "none",
+        "inference: nobody tells it",
         "L",
         (
             "test_another_makers_phone_is_unknown_but_for_its_makers_defaults",
@@ -837,7 +837,7 @@ RULES: Final = (
         _OTHERS,
         "Its built-in CAs are not known: Mozilla's newest list stands in",
         "all",
-        "none",
+        "inference: nobody tells it",
         "L",
         ("test_the_roots_of_another_makers_phone_are_a_stand_in",),
     ),
@@ -855,7 +855,7 @@ RULES: Final = (
         "What it shows when a server is refused, and when it tries again, is not "
         "known: as Snom's virtual phone, it tries again after a growing time",
         "all",
-        "none",
+        "inference: nobody tells it",
         "L",
         ("test_a_lost_connection_ends_in_a_state_and_a_next_try",),
     ),

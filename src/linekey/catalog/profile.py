@@ -314,7 +314,7 @@ def _facts_of_another(model: Model) -> Iterator[Rule]:
         "no source tells which versions, suites, curves, kinds of key and hashes it"
         " supports, nor which root CAs are built in; a captured ClientHello tells all"
         " but the CAs",
-        "none",
+        "inference: nobody tells them",
         "L",
     )
     yield Rule("server_auth.default", f"{usual.title} {usual.statement}",

@@ -12,7 +12,6 @@ from linekey.makers.models import PhoneModel
 from linekey.makers.poly.maker import MAKER as POLY
 from linekey.makers.snom.maker import MAKER as SNOM
 from linekey.makers.yealink.maker import MAKER as YEALINK
-from linekey.said import say
 
 MAKERS: Final[dict[str, Maker]] = {
     maker.id: maker for maker in (SNOM, YEALINK, POLY, GRANDSTREAM, GIGASET)

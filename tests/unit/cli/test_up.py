@@ -86,7 +86,7 @@ def test_the_commands_that_are_shown_name_the_state_folder(
 ) -> None:
     stage: Any = SimpleNamespace(
         server=SimpleNamespace(status_url="s", api_url="a", url="u", console_url="c"),
-        log_in_link="l", unregistered=unregistered,
+        log_in_link="l", unregistered=unregistered, has_snoms=True,
         cast=SimpleNamespace(mac="000413AABBCC"), phone_url="p", menu_url="m", registrar=SimpleNamespace(port=1),
         lab=SimpleNamespace(server_root_path="r"), state=SimpleNamespace(root=tmp_path),
     )  # fmt: skip
