@@ -43,7 +43,28 @@ def test_each_makers_phone_is_provisioned_and_registered(
     assert {d["mac"] for d in granted} == {phone["mac"]}
     assert "LAB" in phone["certificate"]["subject"]
     key = phone["certificate"]["key"]
-    assert key == ("EC secp384r1" if maker == "grandstream" else "RSA 2048"), key
+    assert key == ("EC secp384r1" if maker == "grandstream" else "RSA-2048"), key
+
+
+def test_a_gigaset_is_served_as_the_snom_that_it_was_made_from(state: Path) -> None:
+    done = run("up", "--once", "--json", "--model", "P850", state=state)
+    document = json.loads(done.stdout)
+    phone = document["phone"]
+    assert (phone["model"], phone["state"]) == ("P850", "provisioned")
+    assert [d["resource"] for d in document["decisions"]] == [
+        "/GigasetP850.htm",
+        f"/GigasetP850-{phone['mac']}.htm",
+    ]
+    assert phone["lines"][0]["state"] == "registered"
+
+
+def test_an_old_yealinks_generic_certificate_needs_a_token(state: Path) -> None:
+    done = run("up", "--once", "--json", "--model", "T38G", state=state)
+    document = json.loads(done.stdout)
+    assert document["phone"]["state"] == "provisioned"
+    by_name = {d["resource"].rpartition("/")[2]: d for d in document["decisions"]}
+    mac = document["phone"]["mac"].lower()
+    assert by_name[f"{mac}.cfg"]["reason"] == "token_accepted"
 
 
 def test_a_second_run_finds_the_same_phone(state: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, newest_firmware, profile
-from linekey.catalog.vendors import LAB_PREFIX, LAB_VENDOR
+from linekey.catalog.vendors import LAB_PREFIX
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import private_key_to_pem
 from linekey.lab import line, menu
@@ -314,7 +314,7 @@ class Stage:
         devices.add(
             Device(
                 mac=self.cast.mac,
-                vendor=LAB_VENDOR if snoms else f"{LAB_PREFIX}{row.model.maker}",
+                vendor=f"{LAB_PREFIX}{row.model.maker}",
                 model=row.model.name,
                 firmware=row.firmware,
                 label="the lab's phone",

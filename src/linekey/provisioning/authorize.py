@@ -33,6 +33,7 @@ from linekey.catalog.firmware import Firmware
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import Generation, Model, find_model
 from linekey.catalog.profile import newest_firmware, profile
+from linekey.catalog.vendors import LAB_PREFIX, LAB_VENDOR
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
@@ -510,12 +511,15 @@ def allowed_generations(device: Device) -> frozenset[Generation] | None:
     return None if model is None else model.generations_at(None)
 
 
+_AS_SNOMS = {("snom", "gigaset"), (LAB_VENDOR, f"{LAB_PREFIX}gigaset")}
+
+
 def _vendors_fit(identity: Identity, record: str) -> bool:
     # Gigaset desk phones carry certificates as Snom's (GIGASET-WIKI, M).
     return (
         not record
         or identity.vendor == record
-        or (identity.vendor == "snom" and record == "gigaset")
+        or (identity.vendor, record) in _AS_SNOMS
         or (identity.own and certified_maker(identity) is None)
     )
 
