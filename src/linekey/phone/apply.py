@@ -14,6 +14,7 @@ from linekey.catalog.known_settings import find_known, odd_idx
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, parse_certificates
 from linekey.errors import CertificateError
+from linekey.makers.all import maker_of
 from linekey.phone.document import CertificateLine, FunctionKey, PhoneDocument
 from linekey.phone.makers.neutral import in_own_words
 from linekey.phone.settings import is_perm
@@ -97,12 +98,18 @@ def _apply_settings(
         settings = change.settings
         if not change.applied:
             kept_back.append(f"{line.name} was not set: {change.reason}")
-        elif find_known(name) is None and not name.startswith("any."):
+        elif find_known(name) is None and not _is_makers(state, line.name):
             unknown.append(line.name)
     state = replace(state, settings=settings)
     for line in document.settings:  # what holds in the end is what they are told by
         kept_back += remarks_on(state, line.name.lower(), line.value)
     return state, unknown, kept_back
+
+
+def _is_makers(state: PhoneState, name: str) -> bool:
+    """Whether it is a neutral term, or a setting that its maker's phones have."""
+    maker = maker_of(state.profile.model.maker)
+    return name.startswith("any.") or (maker is not None and maker.knows(name))
 
 
 def remarks_on(state: PhoneState, name: str, value: str) -> list[str]:

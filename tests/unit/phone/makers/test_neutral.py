@@ -183,3 +183,17 @@ def test_whatever_the_server_can_write_the_phone_reads(
         assert get("user_name", 1) == user.strip()
         assert get("user_pass", 1) == password.strip()
         assert get("user_realname", 1) == name.strip()
+
+
+def test_a_makers_own_settings_are_kept_and_only_strange_ones_are_told() -> None:
+    maker = MAKERS["yealink"]
+    lines = [
+        Line("static.security.cn_validation", "1"),
+        Line("account.1.codec.opus.enable", "1"),
+    ]
+    document = read_file(maker, "/x.cfg", maker.grammar.write(lines), MAC)
+    state = apply_document(phone("yealink"), document, "/x.cfg", NOW).state
+    assert state.settings.get("static.security.cn_validation") == "1"
+    assert state.settings.get("account.1.codec.opus.enable") == "1"
+    (told,) = next(entry.details for entry in state.log if "applied" in entry.text)
+    assert told == "1 setting is unknown here and kept: account.1.codec.opus.enable"
