@@ -333,6 +333,17 @@ _GRANDSTREAM_ROWS: tuple[OtherModel, ...] = (
     ),
 )  # fmt: skip
 
+_WIKI_TOO = "GIGASET-WIKI; PBX-TANCREDI"
+_GIGASETS: tuple[tuple[str, int, str, Confidence], ...] = (
+    ("P710", 4, _WIKI_TOO, "H"),
+    ("P810", 4, _WIKI_TOO, "H"),
+    ("P820", 28, "PBX-TANCREDI", "M"),
+    ("P825", 28, "PBX-TANCREDI", "M"),
+    ("P850", 36, _WIKI_TOO, "H"),
+    ("P855", 36, "PBX-TANCREDI", "M"),
+)
+"""Models, their line keys (PBX-TANCREDI, M), who names them, how sure that is."""
+
 _GIGASET_ROWS: tuple[OtherModel, ...] = tuple(
     OtherModel(
         GIGASET,
@@ -340,15 +351,16 @@ _GIGASET_ROWS: tuple[OtherModel, ...] = tuple(
         f"Gigaset{name}",
         "",
         "10.1.33.33",
-        "GIGASET-WIKI",
-        "M",
+        source,
+        sure,
+        line_keys=keys,
         aliases=(f"{name} PRO",),
         readings=(
             "its User-Agent and the numbers of its firmware are not known: they are"
             " read on from Snom's",
         ),
     )
-    for name in ("P710", "P810", "P850")
+    for name, keys, source, sure in _GIGASETS
 )
 
 OTHER_MODELS: tuple[OtherModel, ...] = (
