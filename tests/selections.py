@@ -1,10 +1,24 @@
 """Phones to select from, and what each selection finds: for both databases."""
 
+import re
+
+import sqlalchemy as sa
+from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
+
 from linekey.catalog.firmware import Firmware
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Mark, Setting
-from linekey.store.selection import EVERYTHING, Condition, Selection
+from linekey.store.records import dump
+from linekey.store.schema import devices
+from linekey.store.selection import (
+    EVERYTHING,
+    Condition,
+    Selection,
+    _in_entries,
+    _setting,
+)
 
 HALL = Mac("000413AABBC1")
 ROOM = Mac("000413AABBC2")
@@ -61,3 +75,55 @@ CASES = [
     (where("mac=00:04:13*"), {HALL, ROOM, OLD}),
     (where("firmware="), {ROOM, OLD, POLY}),
 ]
+
+
+OWN = st.builds(
+    Setting,
+    st.sampled_from(["language", "Language", "user_name", "user_name1", "zzyzx"]),
+    st.text(alphabet='aA1"\\*?[]{}%_\n\u00e9 ', max_size=5)
+    | st.sampled_from(["English", "english", '{"name":"language","value":"english"}']),
+    st.sampled_from([None, 1, 11]),
+    st.sampled_from([None, None, "R"]),
+    st.sampled_from([None, None, Mark.PUBLIC, Mark.SECRET]),
+)
+ASKED = st.builds(
+    Condition,
+    st.sampled_from(["language", "Language", "user_name", "user_name1", "zzyzx"]),
+    st.sampled_from([None, 1, 11]),
+    st.text(alphabet='aA1"\\*?[]{}%_\u00e9 ', max_size=4)
+    | st.sampled_from(["", "ENGLISH", "eng*", "*lish", "*", "e?glish", "engli"]),
+)
+
+
+def check_settings_found(
+    connection: Connection, rows: list[list[Setting]], asked: list[Condition]
+) -> None:
+    """Put phones with these settings into an empty table, and ask both ways, and in
+    Python."""
+    sqlite = connection.dialect.name == "sqlite"
+    layers = {f"{n:012X}": Layer().with_settings(*its) for n, its in enumerate(rows)}
+    for mac, layer in layers.items():
+        connection.execute(
+            sa.text("INSERT INTO devices (mac, layer) VALUES (:mac, :layer)"),
+            {"mac": mac, "layer": dump(layer.to_plain()[0])},
+        )
+
+    def found(where: sa.ColumnElement[bool]) -> set[str]:
+        return set(connection.execute(sa.select(devices.c.mac).where(where)).scalars())
+
+    for condition in asked:
+        quick = found(_setting(condition, sqlite))
+        assert quick == found(_in_entries(condition, sqlite))
+        assert quick == {mac for mac, its in layers.items() if _fits(its, condition)}
+
+
+def _fits(layer: Layer, condition: Condition) -> bool:
+    """The slow definition."""
+    its = [s for s in layer.settings if s.slot == (condition.name, condition.idx)]
+    if not condition.pattern:
+        return not its
+    pattern = "".join(
+        {"*": ".*", "?": "."}.get(c) or re.escape(c) for c in condition.pattern
+    )
+    flags = re.DOTALL | re.ASCII | re.IGNORECASE
+    return any(not s.secret and re.fullmatch(pattern, s.value, flags) for s in its)

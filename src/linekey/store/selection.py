@@ -346,12 +346,12 @@ def own_settings(sqlite: bool) -> tuple[Any, Callable[[str], Any]]:
 
 
 def _setting(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool]:
-    if sqlite and (found := _in_text(condition)) is not None:
+    if (found := _in_text(condition, sqlite)) is not None:
         return found
     return _in_entries(condition, sqlite)
 
 
-def _in_text(condition: Condition) -> sa.ColumnElement[bool] | None:
+def _in_text(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool] | None:
     """It asked of the stored JSON as a text; None for a pattern that cannot be.
 
     So no JSON is taken apart, and each layer is gone through once or twice. An entry is
@@ -359,25 +359,55 @@ def _in_text(condition: Condition) -> sa.ColumnElement[bool] | None:
     what stands in a value has its quotes escaped, so it never looks like one.
     """
     idx = "" if condition.idx is None else f'"idx":{condition.idx},'
-    head = _glob(f'{{"name":"{condition.name}",{idx}')
+    head = f'{{"name":"{condition.name}",{idx}'
     if not condition.pattern:
-        there = head if idx else head + '"[^i]'  # not the one with an idx
-        return ~_globs(f"*{there}*")
+        return ~_has(head, sqlite, or_idx=bool(idx))
     _check(condition.pattern)
     whole = condition.pattern.rstrip("*")
     if "*" in whole or "?" in whole:
         return None
     written = json.dumps(whole.translate(_ASCII_LOWER), ensure_ascii=False)[1:-1]
-    value = "".join(
-        f"[{c}{c.upper()}]" if c.isascii() and c.isalpha() else _glob(c)
-        for c in written
-    )
-    end = '"' if whole == condition.pattern else ""
+    if whole == condition.pattern:
+        written += '"'
+    # Where a perm or mark stands before the value, the entries are asked.
+    between = sa.or_(*(_has(f'{head}"{letter}', sqlite) for letter in "pm"))
     return sa.or_(
-        _globs(f'*{head}"value":"{value}{end}*'),
-        # Where a perm or mark stands before the value.
-        sa.and_(_globs(f'*{head}"[pm]*'), _in_entries(condition, sqlite=True)),
+        _begins(f'{head}"value":"', written, sqlite),
+        sa.and_(between, _in_entries(condition, sqlite)),
     )
+
+
+def _has(head: str, sqlite: bool, *, or_idx: bool = True) -> sa.ColumnElement[bool]:
+    """Whether a layer has an entry that begins so; without ``or_idx`` one in which no
+    idx comes next."""
+    if sqlite:
+        return _globs(f"*{_glob(head)}{'' if or_idx else _NO_IDX}*")
+    layer: Any = devices.c.layer
+    if not or_idx:
+        layer = sa.func.replace(layer, f'{head}"i', "")
+    found: sa.ColumnElement[bool] = sa.func.strpos(layer, head) > 0
+    return found
+
+
+_NO_IDX = '"[^i]'
+
+
+def _begins(head: str, written: str, sqlite: bool) -> sa.ColumnElement[bool]:
+    """Whether ``written``, in lower case, follows an entry's ``head``; the letters A to
+    Z in either case."""
+    if sqlite:
+        value = "".join(
+            f"[{c}{c.upper()}]" if c.isascii() and c.isalpha() else _glob(c)
+            for c in written
+        )
+        return _globs(f"*{_glob(head)}{value}*")
+    if not written:
+        return _has(head, sqlite)
+    # A layer has a setting once. To look for its head is a third of the work that it is
+    # to write all of the layer in lower case.
+    rest = sa.func.left(sa.func.split_part(devices.c.layer, head, 2), len(written))
+    found: sa.ColumnElement[bool] = sa.func.lower(sa.collate(rest, "C")) == written
+    return found
 
 
 def _glob(text: str) -> str:

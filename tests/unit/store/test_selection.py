@@ -1,20 +1,25 @@
-import re
 from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.selections import CASES, FLEET, HALL, where
+from tests.selections import (
+    ASKED,
+    CASES,
+    FLEET,
+    HALL,
+    OWN,
+    check_settings_found,
+    where,
+)
 
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer, Mark, Setting
+from linekey.provisioning.document import Setting
 from linekey.store.database import Database
 from linekey.store.devices import Devices
-from linekey.store.records import dump
-from linekey.store.schema import devices as table
 from linekey.store.selection import (
     EVERYTHING,
     MAX_PATTERN,
@@ -22,8 +27,6 @@ from linekey.store.selection import (
     Order,
     Selection,
     SortBy,
-    _in_entries,
-    _setting,
 )
 
 
@@ -123,24 +126,6 @@ def test_more_macs_than_a_statement_has_room_for(devices: Devices) -> None:
     assert [d.mac for d in devices.all(Selection(macs=many | {HALL}))] == [HALL]
 
 
-OWN = st.builds(
-    Setting,
-    st.sampled_from(["language", "Language", "user_name", "user_name1", "zzyzx"]),
-    st.text(alphabet='aA1"\\*?[]{}%_\n\u00e9 ', max_size=5)
-    | st.sampled_from(["English", "english", '{"name":"language","value":"english"}']),
-    st.sampled_from([None, 1, 11]),
-    st.sampled_from([None, None, "R"]),
-    st.sampled_from([None, None, Mark.PUBLIC, Mark.SECRET]),
-)
-ASKED = st.builds(
-    Condition,
-    st.sampled_from(["language", "Language", "user_name", "user_name1", "zzyzx"]),
-    st.sampled_from([None, 1, 11]),
-    st.text(alphabet='aA1"\\*?[]{}%_\u00e9 ', max_size=4)
-    | st.sampled_from(["", "ENGLISH", "eng*", "*lish", "*", "e?glish", "engli"]),
-)
-
-
 @settings(max_examples=40)
 @given(
     st.lists(st.lists(OWN, max_size=4), min_size=1, max_size=6),
@@ -151,35 +136,7 @@ def test_settings_are_found_as_by_their_entries(
 ) -> None:
     """Whether it is asked of the text, or of what the text says; and in Python."""
     engine = sa.create_engine("sqlite://")
-    layers = {f"{n:012X}": Layer().with_settings(*its) for n, its in enumerate(rows)}
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE devices (mac TEXT, layer TEXT)")
-        for mac, layer in layers.items():
-            connection.exec_driver_sql(
-                "INSERT INTO devices VALUES (?, ?)", (mac, dump(layer.to_plain()[0]))
-            )
-
-        def found(where: sa.ColumnElement[bool]) -> set[str]:
-            return set(
-                connection.execute(sa.select(table.c.mac).where(where)).scalars()
-            )
-
-        for condition in asked:
-            quick = found(_setting(condition, sqlite=True))
-            assert quick == found(_in_entries(condition, sqlite=True))
-            assert quick == {
-                mac for mac, layer in layers.items() if fits(layer, condition)
-            }
+        check_settings_found(connection, rows, asked)
     engine.dispose()
-
-
-def fits(layer: Layer, condition: Condition) -> bool:
-    """The slow definition."""
-    its = [s for s in layer.settings if s.slot == (condition.name, condition.idx)]
-    if not condition.pattern:
-        return not its
-    pattern = "".join(
-        {"*": ".*", "?": "."}.get(c) or re.escape(c) for c in condition.pattern
-    )
-    flags = re.DOTALL | re.ASCII | re.IGNORECASE
-    return any(not s.secret and re.fullmatch(pattern, s.value, flags) for s in its)
