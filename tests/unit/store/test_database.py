@@ -27,7 +27,16 @@ MIGRATIONS = Path(linekey.store.__file__).parent / "migrations"
 
 def test_the_migrations_lead_to_the_schema(database: Database) -> None:
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                # PostgreSQL's alone: ``schema.FEW_VALUES``.
+                "include_object": lambda _, name, *__: (
+                    name not in {"ix_decision_log_filters", "ix_decision_log_peer"}
+                ),
+            },
+        )
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == HEAD
 
