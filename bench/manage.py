@@ -1,6 +1,6 @@
 """How long a large fleet's operator waits for the API, on SQLite and PostgreSQL.
 
-    python -m bench.manage [--only SQLite] [--part calls|bulk|verbs] [--no-write]
+    python -m bench.manage [--only SQLite] [--part calls|bulk|verbs|texts] [--no-write]
                            [--phones 100000] [--lines 1000000] [--rounds 40]
                            [--only-those TEXT]
 
@@ -36,6 +36,7 @@ from tests.postgres import Cluster, running_cluster
 
 from bench import nginx
 from bench.fleet import make_fleet
+from bench.log_texts import index_costs
 from bench.process import cpu_seconds, running
 from bench.server_vs_nginx import cpu_model, say
 from bench.tables import a_chain, cost, write_table
@@ -43,6 +44,7 @@ from linekey.certs.pem import parse_certificates, to_pem
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.store import log_filling
 from linekey.store.database import Database, open_database
 from linekey.store.decisions import COLUMNS, LogEntry
 from linekey.store.devices import Devices
@@ -90,6 +92,9 @@ CALLS = {
     "of one vendor (all)": "/decisions?vendor=snom",
     "text `d785` (all)": "/decisions?q=d785",
     "text `nowhere` (none)": "/decisions?q=nowhere",
+    "text `000413000fff` (few)": "/decisions?q=000413000fff",
+    "text `d785` (all), refused": "/decisions?q=d785&outcome=refused",
+    "text `zz` (two letters, none)": "/decisions?q=zz",
     "one day": "/decisions?since={day}&until={next_day}",
     "changes": "/changes",
     "changes of one phone": "/changes?mac=000413000FFF",
@@ -142,11 +147,11 @@ def main() -> int:
     parser.add_argument(
         "--only-those", default="", metavar="TEXT", help="calls or verbs with this"
     )
-    parser.add_argument("--part", choices=("calls", "bulk", "verbs"))
+    parser.add_argument("--part", choices=("calls", "bulk", "verbs", "texts"))
     parser.add_argument("--no-write", action="store_true", help="leave the page as is")
     given = parser.parse_args()
     names = [given.only] if given.only else ["SQLite", "PostgreSQL"]
-    parts = [given.part] if given.part else ["calls", "bulk", "verbs"]
+    parts = [given.part] if given.part else ["texts", "calls", "bulk", "verbs"]
     found = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     with contextlib.ExitStack() as stack:
         cluster = None
@@ -156,8 +161,12 @@ def main() -> int:
             mine = found.setdefault(name, {})
             mine[f"about {given.part}"] = about(given)
             place = make(name, given.phones, given.lines, cluster)
+            if "texts" in parts:
+                with open_database(StateDir.open(place.folder), place.url) as database:
+                    keep(found, name, "texts", index_costs(database))
             if "calls" in parts or "bulk" in parts:
                 with serving(place) as api:
+                    wait_for_texts(place)
                     if "calls" in parts:
                         told = measure(api, given.rounds, given.only_those)
                         keep(found, name, "calls", told)
@@ -199,7 +208,7 @@ def about(given: argparse.Namespace) -> str:
 
 def make(name: str, phones: int, lines: int, cluster: Cluster | None) -> Place:
     """A state folder with everything in it; SQLite's is kept for the next time."""
-    folder = ROOT / ".cache" / "bench" / f"manage-{name}-{phones}-{lines}"
+    folder = ROOT / ".cache" / "bench" / f"managed-{name}-{phones}-{lines}"
     url = None
     if cluster is not None and name == "PostgreSQL":
         cluster.execute("CREATE DATABASE manage")
@@ -285,7 +294,8 @@ def fill_log(database: Database, lines: int, phones: int) -> None:
         return replace(
             base,
             at=START + timedelta(seconds=20 * n),
-            mac=Mac(f"000413{numbers.randrange(phones):06X}"),
+            mac=(mac := Mac(f"000413{numbers.randrange(phones):06X}")),
+            resource=f"D785-{mac.digits}.xml",
             peer=f"192.0.{n % 4}.{n % 250}",
         ).values()
 
@@ -318,6 +328,18 @@ def serving(place: Place) -> Iterator[Api]:
     ):
         nginx.wait_for(status, 90)
         yield Api(status, place.token, process.pid)
+
+
+def wait_for_texts(place: Place) -> None:
+    """Until the server has filled its index of texts."""
+    until = time.monotonic() + 1800
+    with open_database(StateDir.open(place.folder), place.url) as database:
+        while time.monotonic() < until:
+            with database.read() as connection:
+                if log_filling.waiting(connection) < log_filling.WAITS:
+                    return
+            time.sleep(1)
+    raise RuntimeError("the index of texts is not filled after half an hour")
 
 
 def measure(api: Api, rounds: int, only: str) -> Iterator[tuple[str, list[float]]]:
@@ -432,6 +454,11 @@ def page(found: dict[str, dict[str, Any]]) -> str:
     ]
     for name, mine in found.items():
         for part, head, units in (
+            (
+                "texts",
+                "| the index of texts | median, ms | 99th percentile, ms | in all, s |",
+                (1, 1, 0),
+            ),
             ("calls", "| call, ms | median | 95th percentile | CPU |", (0, 0, 0)),
             ("bulk", "| a change of all phones, s | wait | CPU |", (1, 1)),
             ("verbs", "| command | s | CPU, s | memory, MiB |", (1, 1, 0)),

@@ -29,6 +29,7 @@ from linekey.errors import LinekeyError
 from linekey.provisioning.expired import Expired
 from linekey.server import counters as numbers
 from linekey.server.counters import Counters
+from linekey.server.log_indexing import LogIndexing
 from linekey.server.metrics import numbers_now
 from linekey.server.side_listener import ListenerTls, side_server
 from linekey.server.worker_state import ready
@@ -93,13 +94,17 @@ class ManagementServer:
             return chain()[0]
 
         expired = Expired(settings.rules.expired_certificates)
+
+        def is_short_of_room() -> bool:
+            return counters.total(numbers.SHORT_OF_ROOM) > 0
+
         served = served or partial(served_here, settings.names, lambda: (chain(),))
         source = StoreSource(
             database,
             url=url,
             certificate=certificate,
             started_at=clock(),
-            is_short_of_room=lambda: counters.total(numbers.SHORT_OF_ROOM) > 0,
+            is_short_of_room=is_short_of_room,
             expired=expired,
         )
         self._stack.callback(source.close)
@@ -159,10 +164,15 @@ class ManagementServer:
             console_name=urlsplit(settings.console.url).hostname,
             shown=here,
         )
+        self._indexing = None
+        if settings.api.enabled or settings.console.enabled:  # who searches texts
+            self._indexing = LogIndexing(database, is_short_of_room=is_short_of_room)
         self._server = side_server(Edge(pages.app, _log), listener, tls, _LIMITS)
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._server)
+        if self._indexing is not None:
+            await self._stack.enter_async_context(self._indexing)
         return self
 
     async def __aexit__(

@@ -29,6 +29,7 @@ from sqlalchemy.engine.url import make_url
 
 from linekey.catalog.secrecy import mask_url
 from linekey.errors import Cause, InputError, StorageError
+from linekey.store import log_texts
 from linekey.store.changes import Actor
 from linekey.store.deadline import within
 from linekey.store.marks import seal_rows
@@ -239,6 +240,8 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
                     _migrate(engine, state, name)
         database = Database(engine, keys or KeyRing.open(state), state)
         check_key(database)
+        with told_as_storage_error(name):
+            log_texts.let_go(engine)
         with within(inf):
             _seal_old_rows(database)
     except BaseException:

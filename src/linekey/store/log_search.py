@@ -5,21 +5,21 @@ what comes meanwhile moves nothing. Who follows gets each line once, in the orde
 their numbers: no line comes later with a smaller number (``settled``).
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from linekey.errors import Cause, StorageError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Outcome
+from linekey.store import log_texts
 from linekey.store.changes import Moment, newest_first
 from linekey.store.decisions import LogEntry, about, entry_of
 from linekey.store.schema import decision_log, to_us
+from linekey.store.settled import settled
 
 _EXACT = (
     "outcome", "reason", "kind", "peer", "vendor", "policy", "tls_version",
@@ -31,7 +31,11 @@ OUTCOMES = tuple(outcome.value for outcome in Outcome)
 """All that a line can have."""
 _MUCH = 4  # a quarter of a log: to walk back 100,000 lines costs a tenth of a second
 _FEW = 5000  # found by a walk back through 20,000 lines of 1,000,000, if they are even
-_SETTLED_WITHIN_S, _LOOK_EVERY_S = 2.0, 0.01
+COUNTED = 10_000
+"""Lines with a text that are counted; if there are more, a total says that."""
+_LOOK, _LOOKS = 12_000, 4
+"""Candidates that are looked at in one statement, and how often: some 20 ms each. If so
+few of the first are lines that others will not do, there is no second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,19 @@ def _contains(column: sa.Column[Any], text: str, sqlite: bool) -> Any:
     return (column.contains if sqlite else column.icontains)(text, autoescape=True)
 
 
+class Found(NamedTuple):
+    """A page of lines, the newest first, and how many there are altogether."""
+
+    lines: list[LogEntry]
+    total: int
+    is_exact: bool = True
+    """Whether there are no more; False: ``total`` is ``COUNTED``."""
+
+
+_Pairs = list[tuple[int, int]]
+"""Lines' numbers and times."""
+
+
 def find_lines(
     connection: Connection,
     search: LogSearch,
@@ -126,8 +143,9 @@ def lines_and_total(
     *,
     before: int | Moment | None,
     limit: int,
-) -> tuple[list[LogEntry], int]:
-    """``find_lines`` and ``count_lines`` at once.
+) -> Found:
+    """``find_lines`` and ``count_lines`` at once; lines with a text are counted up to
+    ``COUNTED``.
 
     Where an index answers, it is counted first: what is much of the log is found by
     walking back through that, what is less by the index. Of a few the numbers come
@@ -135,22 +153,140 @@ def lines_and_total(
     that is to sort may rather walk back through all of the log. If they are more than a
     few and no index answers, they are counted and found by walking back.
     """
+    if search.text:
+        return _with_text(connection, search, before, limit)
     sqlite = connection.dialect.name == "sqlite"
     total = count_lines(connection, search) if search.has_index else None
     if total is not None and total > _FEW:
         newest = connection.execute(sa.select(sa.func.max(decision_log.c.id))).scalar()
         if not sqlite or total * _MUCH > (newest or 0):
-            return _walk(connection, search, before, limit), total
+            return Found(_walk(connection, search, before, limit), total)
         numbers = sa.select(decision_log.c.id).where(*search.where(sqlite=sqlite))
         numbers = newest_first(numbers, decision_log, before)
-        return _lines(connection, numbers.limit(limit)), total
-    places = sa.select(decision_log.c.id, decision_log.c.at)
-    places = places.where(*search.where(sqlite=sqlite)).limit(_FEW + 1)
-    found = [(row.id, row.at) for row in connection.execute(places)]
+        return Found(_lines(connection, numbers.limit(limit)), total)
+    found = _places(connection, search, _FEW)
     if len(found) > _FEW:
-        return _walk(connection, search, before, limit), count_lines(connection, search)
-    newest_few = _newest_first(found, before)[:limit]
-    return _numbered(connection, [number for number, _ in newest_few]), len(found)
+        lines = _walk(connection, search, before, limit)
+        return Found(lines, count_lines(connection, search))
+    return _of_them(connection, found, before, limit)
+
+
+def _places(connection: Connection, search: LogSearch, most: int) -> _Pairs:
+    """Numbers and times of lines in no order, one more than ``most`` of them."""
+    places = sa.select(decision_log.c.id, decision_log.c.at)
+    where = search.where(sqlite=connection.dialect.name == "sqlite")
+    places = places.where(*where).limit(most + 1)
+    return [(row.id, row.at) for row in connection.execute(places)]
+
+
+def _of_them(
+    connection: Connection, found: _Pairs, before: int | Moment | None, limit: int
+) -> Found:
+    """The page of those that are all there are."""
+    newest = _newest_first(found, before)[:limit]
+    return Found(_numbered(connection, [number for number, _ in newest]), len(found))
+
+
+def _with_text(
+    connection: Connection, search: LogSearch, before: int | Moment | None, limit: int
+) -> Found:
+    """``lines_and_total`` of lines with a text.
+
+    What else is asked may leave few lines: these are looked at. Otherwise the index of
+    texts names candidates, the newest first, which are looked at until all of them are
+    or enough lines are found. If it has no end, what else is asked leaves too few of
+    them: then, and without that index, the log is gone through.
+    """
+    sqlite = connection.dialect.name == "sqlite"
+    rest = replace(search, text="")
+    if not sqlite:
+        # Whether an index is used depends on the text: each is planned for itself.
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+    last = log_texts.reach(connection) if log_texts.knows(search.text, sqlite) else 0
+    found: _Pairs | None = None
+    if last and not _leaves_few(connection, rest):
+        found = _by_texts(connection, search, last)
+    if found is None:
+        found = _places(connection, search, COUNTED)
+        if len(found) > COUNTED:
+            lines = _walk(connection, search, before, limit)
+            return Found(lines, COUNTED, is_exact=False)
+    if len(found) <= COUNTED:
+        return _of_them(connection, found, before, limit)
+    if not isinstance(before, Moment):
+        newest: _Pairs | None = _newest_first(found, before)[:limit]
+        if newest is not None and len(newest) < limit:
+            newest = _by_texts(connection, search, last, before, limit)
+        if newest is not None:
+            newest = newest[:limit]
+            lines = _numbered(connection, [number for number, _ in newest])
+            return Found(lines, COUNTED, is_exact=False)
+    return Found(_walk(connection, search, before, limit), COUNTED, is_exact=False)
+
+
+def _leaves_few(connection: Connection, rest: LogSearch) -> bool:
+    """Whether an index finds that few lines are asked for, whatever their text."""
+    if rest == LogSearch() or not rest.has_index:
+        return False
+    where = rest.where(sqlite=connection.dialect.name == "sqlite")
+    some = sa.select(sa.literal(1)).select_from(decision_log).where(*where)
+    counted = sa.select(sa.func.count()).select_from(some.limit(COUNTED + 1).subquery())
+    return int(connection.execute(counted).scalar_one()) <= COUNTED
+
+
+def _by_texts(
+    connection: Connection,
+    search: LogSearch,
+    last: int,
+    before: int | None = None,
+    most: int = COUNTED,
+) -> _Pairs | None:
+    """Numbers and times of the newest lines before one, newest first, by the index of
+    texts, which goes up to ``last``.
+
+    They are all there are unless they are more than ``most``. None: too many candidates
+    were none.
+    """
+    sqlite = connection.dialect.name == "sqlite"
+    where = search.where(sqlite=sqlite)
+    number, at = decision_log.c.id, decision_log.c.at
+    beyond = sa.select(number, at).where(*where, number > last)
+    beyond = newest_first(beyond, decision_log, before)
+    found = [(row.id, row.at) for row in connection.execute(beyond.limit(most + 1))]
+    end = last if before is None else min(last, before - 1)
+    asked = where
+    if log_texts.is_sure(search.text, sqlite):
+        asked = replace(search, text="").where(sqlite=sqlite)
+    for _ in range(_LOOKS):
+        if len(found) > most:
+            return found
+        of_text = log_texts.candidates(search.text, end, _LOOK, sqlite=sqlite)
+        looked_at = _looked_at(of_text, sa.and_(sa.true(), *asked), sqlite)
+        rows = connection.execute(looked_at).all()
+        found += [(row.id, row.at) for row in rows if row.fits]
+        if len(rows) < _LOOK:
+            return found
+        if len(found) * _LOOKS < most:
+            return None
+        end = rows[-1].id - 1
+    return None
+
+
+def _looked_at(
+    of_text: sa.FromClause, fits: sa.ColumnElement[bool], sqlite: bool
+) -> sa.Select[Any]:
+    """Ask of each candidate, in their order, for its time and whether it fits."""
+    number, at = decision_log.c.id, decision_log.c.at
+    if sqlite:  # it takes a join from left to right
+        wanted = sa.select(of_text.c.id, at, fits.label("fits"))
+        joined = of_text.outerjoin(decision_log, of_text.c.id == number)
+        return wanted.select_from(joined).order_by(of_text.c.id.desc())
+    # One by one: PostgreSQL would rather go through all of the log, to join them.
+    one = sa.select(at, fits.label("fits")).where(number == of_text.c.id)
+    line = one.offset(0).lateral("line")
+    wanted = sa.select(of_text.c.id, line.c.at, line.c.fits)
+    joined = of_text.outerjoin(line, sa.true())
+    return wanted.select_from(joined).order_by(of_text.c.id.desc())
 
 
 def _newest_first(
@@ -211,36 +347,3 @@ def follow_lines(
     rows = connection.execute(wanted.order_by(decision_log.c.id).limit(limit)).all()
     found = [entry_of(row) for row in rows]
     return found, found[-1].row_id if len(found) == limit else last
-
-
-def settled(connection: Connection) -> int:
-    """Return the newest line's number; none smaller is still to come.
-
-    SQLite has one writer at a time. PostgreSQL's writers take a number each and commit
-    in any order: so the writers under way when the newest line was seen are waited for.
-    Each holds a lock on the table before it has a number, and to its end. Raises
-    StorageError if one takes long: better nothing yet than a line that is lost.
-    """
-    newest = sa.select(sa.func.coalesce(sa.func.max(decision_log.c.id), 0))
-    last = int(connection.execute(newest).scalar_one())
-    if connection.dialect.name == "sqlite":
-        return last
-    writers = set(connection.execute(_WRITERS).scalars())
-    end = time.monotonic() + _SETTLED_WITHIN_S
-    while writers:
-        if time.monotonic() > end:
-            raise StorageError(
-                f"somebody has been writing decisions for {_SETTLED_WITHIN_S:g} s",
-                hint="ask again; if it stays so, look at the database's locks",
-                cause=Cause.SLOW,
-            )
-        time.sleep(_LOOK_EVERY_S)
-        writers &= set(connection.execute(_WRITERS).scalars())
-    return last
-
-
-_WRITERS = sa.text(
-    "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted "
-    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND relation = 'decision_log'::regclass AND mode = 'RowExclusiveLock'"
-)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linekey.mac import Mac
-from linekey.store import log_search
+from linekey.store import log_filling, log_search, log_texts
 from linekey.store.changes import Moment
 from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry, statements
@@ -24,6 +24,13 @@ REASONS = [("granted", "own_file"), ("refused", "revoked"), ("refused", "token_u
 REASONS += [("blanked", "own_file"), ("refused", "no_certificate")]
 MACS = [Mac(f"00041300000{n}") for n in range(4)]
 COUNT = 400
+DETAILS = [
+    'said "AND" twice',
+    "Stra\u00dfe K\u00f6ln",
+    "100%_\\n",
+    "\u03a3\u03b1\u03c2 \u0130",
+    "*a*",
+]
 
 
 def lines() -> list[LogEntry]:
@@ -40,6 +47,9 @@ def lines() -> list[LogEntry]:
                 reason=reason, peer=f"192.0.2.{n % 3}", mac=numbers.choice(MACS),
                 resource=f"/D785-{n % 7}.xml", status=200, vendor="snom", row_id=n + 1,
                 user_agent=numbers.choice(["Snom%_D785", None]),
+                server_name=numbers.choice(["prov.example.com", "a", None]),
+                detail=numbers.choice(DETAILS) if n % 50 == 3 else "",
+                group=numbers.choice(["acme", "beta", None]),
             )
         )  # fmt: skip
     return found
@@ -48,15 +58,39 @@ def lines() -> list[LogEntry]:
 LINES = lines()
 
 
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder: Path = tmp_path_factory.mktemp("log")
-    with open_database(StateDir.open(folder / "state")) as database:
+def written(folder: Path) -> Iterator[Database]:
+    with open_database(StateDir.open(folder)) as database:
         raw = database.raw_connection()
         for statement, values in statements([line.values() for line in LINES], "?"):
             raw.execute(statement, values)
         raw.close()
         yield database
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    yield from written(tmp_path_factory.mktemp("log") / "state")
+
+
+@pytest.fixture(scope="module", params=[0, 3, 999], ids=["none", "part", "whole"])
+def indexed(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """The same log with so many pieces of it in the index of texts."""
+    for database in written(tmp_path_factory.mktemp("log") / "state"):
+        fill_pieces(database, request.param)
+        with database.read() as connection:
+            assert log_texts.reach(connection) == min(request.param * 50, COUNT)
+        yield database
+
+
+def fill_pieces(database: Database, pieces: int) -> None:
+    left = iter(range(pieces))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_filling, "WAITS", 1)
+        patch.setattr(log_filling, "PIECE", 50)
+        patch.setattr(log_filling, "_PIECE_THERE", 50)
+        log_filling.fill(database, lambda: next(left, None) is None)
 
 
 TIMES = st.none() | st.integers(0, COUNT // 3).map(
@@ -68,7 +102,7 @@ SEARCHES = st.builds(
     reason=st.sampled_from(["", "own_file", "revoked", "token_used", "nothing"]),
     mac=st.none() | st.sampled_from(MACS),
     peer=st.sampled_from(["", "192.0.2.1"]),
-    text=st.sampled_from(["", "-3.XML", "snom%", "nowhere"]),
+    text=st.sampled_from(["", "-3.XML", "snom%", "nowhere", "D785", "x"]),
     since=TIMES,
     until=TIMES,
 )
@@ -115,7 +149,83 @@ def test_the_newest_lines_are_found_whichever_way(
         asked = {"before": before, "limit": limit}
         assert find_lines(connection, search, **asked) == older[: -limit - 1 : -1]
         found = lines_and_total(connection, search, **asked)
-        assert found == (older[: -limit - 1 : -1], len(fitting))
+        assert found == (older[: -limit - 1 : -1], len(fitting), True)
+
+
+TEXTS = st.sampled_from(
+    [
+        "D785",
+        "-3.xm",
+        "XML",
+        "x",
+        "%",
+        "_D7",
+        "snom%_",
+        'd "AND" t',
+        "EXAMPLE.com",
+        "stra\u00dfe k",
+        "K\u00d6LN",
+        "\\n",
+        "\u03c3\u03b1\u03c3",
+        "\u0130",
+        "*a*",
+        "a*",
+        "nowhere",
+        "xmlsnom",
+        "xml\nsnom",
+        '"',
+        "NOT",
+        "D785-1.xmlD785",
+        "-" * 200,
+    ]
+) | st.text(alphabet='dD785%_"*\\ Kk\u00f6\u00df\n', max_size=5)
+
+
+ASKED = st.builds(
+    replace,
+    SEARCHES,
+    text=TEXTS,
+    groups=st.sampled_from([None, None, frozenset({"acme"}), frozenset({"x"})]),
+)
+BEFORE = st.none() | st.integers(0, COUNT + 1) | MOMENTS
+
+
+def check_text_found(
+    database: Database,
+    asked: LogSearch,
+    before: int | Moment | None,
+    limit: int,
+    counted: int,
+    look: int,
+) -> None:
+    """By the index or not: what is found by going through the lines is found."""
+    with database.read() as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_search, "COUNTED", counted)
+        patch.setattr(log_search, "_LOOK", look)
+        found = lines_and_total(connection, asked, before=before, limit=limit)
+        lines = find_lines(connection, asked, before=before, limit=limit)
+        total = count_lines(connection, asked)
+    if not asked.text:
+        counted = total
+    assert found == (lines, min(total, counted), total <= counted)
+
+
+@given(
+    ASKED,
+    BEFORE,
+    st.integers(1, 30),
+    st.sampled_from([3, 40, 5000]),
+    st.sampled_from([5, 60, 5000]),
+)
+def test_a_text_is_found_as_by_going_through_the_lines(
+    indexed: Database,
+    asked: LogSearch,
+    before: int | Moment | None,
+    limit: int,
+    counted: int,
+    look: int,
+) -> None:
+    check_text_found(indexed, asked, before, limit, counted, look)
 
 
 def test_what_is_much_of_the_log_and_what_is_little(log: Database) -> None:
@@ -124,7 +234,7 @@ def test_what_is_much_of_the_log_and_what_is_little(log: Database) -> None:
         assert (len(fitting) * 4 > COUNT) is (search.outcome == "granted")
         with log.read() as connection:
             found = lines_and_total(connection, search, before=None, limit=COUNT)
-        assert found == (fitting[::-1], len(fitting))
+        assert found == (fitting[::-1], len(fitting), True)
 
 
 def test_a_line_comes_back_whole(log: Database) -> None:

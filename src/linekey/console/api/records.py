@@ -154,9 +154,14 @@ class DecisionShown(BaseModel):
 
 
 class DecisionPage(Page):
-    """A part of the decisions, the newest first."""
+    """A part of the decisions, the newest first.
+
+    Those with a text (``q``) are counted up to 10,000: if there are more, ``total`` is
+    10000 and ``total_is`` says so. ``next`` goes on to the last of them all the same.
+    """
 
     items: list[DecisionShown]
+    total_is: Literal["exact", "at least"]
 
 
 class HourShown(BaseModel):
@@ -257,13 +262,14 @@ def record_routes(desk: Desk) -> APIRouter:
 
         def find(database: Database) -> dict[str, Any]:
             with database.read() as connection:
-                found, total = lines_and_total(
+                found = lines_and_total(
                     connection, search, before=before, limit=limit + 1
                 )
-            last = _last(request, found, before, limit)
+            last = _last(request, found.lines, before, limit)
             return {
-                "items": [_shown(request, entry) for entry in found[:limit]],
-                "total": total,
+                "items": [_shown(request, entry) for entry in found.lines[:limit]],
+                "total": found.total,
+                "total_is": "exact" if found.is_exact else "at least",
                 "next": next_url(request, last),
             }
 

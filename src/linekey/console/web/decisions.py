@@ -28,7 +28,8 @@ async def show(visit: Visit) -> Response:
     lines = [line | told(line, visit.language)._asdict() for line in found["items"]]
     return visit.page(
         "decisions.html", visit.t("Decisions"), lines=lines, filters=filters,
-        reasons=_reasons(visit.language), **paged(visit, "decisions", filters, found),
+        reasons=_reasons(visit.language), exact=found["total_is"] == "exact",
+        **paged(visit, "decisions", filters, found),
     )  # fmt: skip
 
 

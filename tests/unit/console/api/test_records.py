@@ -10,6 +10,7 @@ from tests.unit.console.api.conftest import MAC, World
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.group import Group
+from linekey.store import log_search
 from linekey.store.devices import Devices
 from linekey.store.groups import Groups
 from linekey.store.tokens import ApiTokens, Scope
@@ -60,3 +61,30 @@ async def test_a_clock_set_back_loses_and_repeats_no_line(
     (kept,) = (one for one in ApiTokens(world.database).all() if one.name == "a")
     assert kept.used_at is not None
     assert kept.used_at >= begun, "nor is it used before it was"
+
+
+@pytest.mark.parametrize("groups", [None, ["acme"]])
+async def test_lines_with_a_text_are_counted_so_far_and_listed_all(
+    world: World, monkeypatch: pytest.MonkeyPatch, groups: list[str] | None
+) -> None:
+    monkeypatch.setattr(log_search, "COUNTED", 5)
+    Groups(world.database).add(Group("acme"), world.now)
+    token = ApiTokens(world.database).add("a", Scope.ADMIN, None, world.now, groups)
+    for number in range(9):
+        at = world.now + timedelta(seconds=number)
+        await visit(world.database, line(Mac(MAC), at, detail="x7", group="acme"))
+        if number < 5:
+            await visit(world.database, line(Mac(MAC), at, detail="y7", group="acme"))
+    async with world.client(token=token) as http:
+        for text, there, said in (
+            ("x7", 9, (5, "at least")), ("Y7", 5, (5, "exact")), ("z7", 0, (0, "exact")),
+        ):  # fmt: skip
+            found, address = [], f"decisions?limit=2&q={text}"
+            while address:
+                page = (await http.get(address)).json()
+                assert (page["total"], page["total_is"]) == said
+                found += [one["at"] for one in page["items"]]
+                address = page["next"]
+            assert (len(found), found) == (there, sorted(found, reverse=True))
+        page = (await http.get("decisions?limit=2")).json()
+        assert (page["total"], page["total_is"]) == (14, "exact")

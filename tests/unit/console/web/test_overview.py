@@ -15,7 +15,7 @@ from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.group import Group
 from linekey.said import say, together, words_of
-from linekey.store import outbox
+from linekey.store import log_search, outbox
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.devices import Devices
@@ -184,3 +184,16 @@ async def test_german_pages_have_no_english_sentence(world: World) -> None:
         "%(authority)s expires on %(day)s; its phones are refused from then on.",
     } <= found
     assert english_in(german) == set()
+
+
+async def test_a_list_of_decisions_says_that_there_are_more_than_were_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(world)
+    async with world.console("clara") as browser:
+        monkeypatch.setattr(log_search, "COUNTED", 7)
+        page = text_of(await browser.get("decisions?q=snomD785"))
+        assert "more than 7 decisions" in page
+        german = await browser.get("decisions?q=snomD785", **{"accept-language": "de"})
+        assert "mehr als 7 Entscheidungen" in text_of(german)
+        assert "60 decisions" in text_of(await browser.get("decisions"))
