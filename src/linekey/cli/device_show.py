@@ -11,7 +11,7 @@ import typer
 from linekey.cli.layer_text import layer_lines
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, opened, printable
-from linekey.cli.output import emit_json, say, warn
+from linekey.cli.output import emit_json, note, say, warn
 from linekey.cli.serve import load_settings
 from linekey.endpoint import bracketed, host_port
 from linekey.errors import InputError
@@ -20,7 +20,7 @@ from linekey.mac import parse_mac
 with on_use():
     from linekey.provisioning.device import Device
     from linekey.provisioning.document import merge
-    from linekey.provisioning.format import refuse_unwritten
+    from linekey.provisioning.format import maker_of_record, refuse_unwritten
     from linekey.provisioning.other_makers import as_the_phone_reads
     from linekey.provisioning.service import phone_file
     from linekey.provisioning.shown import (
@@ -85,6 +85,13 @@ def show(
         address = bracketed(name) if port == 443 else host_port(name, port)
         file = phone_file(device, shared, f"https://{address}", starred=True)
         sys.stdout.write(file.body.decode())
+        maker = maker_of_record(device)
+        known = any(layer.certificates for layer in (*shared.all, device.layer))
+        if maker is not None and not maker.snom_like and not known:
+            note(
+                "note: no CA is in this file, and the phone verifies the server; "
+                "unless its CA is built in: linekey layer certificate fleet FILE"
+            )
         for skipped in file.skipped:
             warn(f"left out: {skipped}", "correct the setting, or take it out")
         return

@@ -13,6 +13,7 @@ from linekey.cli.device_settings import maker_named
 
 MAC = "001565AABBCC"
 CANARY = "canary-password"
+SNOM_LIKE = ("snom", "gigaset")
 ACCOUNT = f"user=4711,password={CANARY},registrar=pbx.example.com,transport=tls"
 
 
@@ -51,6 +52,7 @@ def test_one_option_makes_an_account_of_any_maker(
     assert all(entry["known"] for entry in device["layer"]["settings"])
     file = run(state, "show", MAC, "--xml")
     assert word in file.stdout
+    assert ("no CA is in this file" in file.stderr) is (vendor not in SNOM_LIKE)
     merged = run(state, "show", MAC, "--merged")
     for said in (added, file, merged, run(state, "show", MAC, "--json")):
         assert CANARY not in said.output

@@ -262,10 +262,10 @@ async def test_an_ipv6_network_is_one_source() -> None:
 async def test_where_only_the_format_is_missing_a_right_password_is_no_wrong_one() -> (
     None
 ):
-    device = dataclasses.replace(WITH_PASSWORD, vendor="yealink", model=None)
-    who = dataclasses.replace(COMMON, vendor="yealink")
+    device = dataclasses.replace(WITH_PASSWORD, vendor="cisco", model=None)
+    who = dataclasses.replace(COMMON, vendor="cisco")
     place = Place(device)
-    path = f"/{MAC.digits.lower()}.cfg"
+    path = f"/SEP{MAC.digits}.cnf.xml"
     for _ in range(10):
         assert (await place.try_("right", path=path, who=who)).status == 501
     assert all(tally.wrong == 0 for tally in place.brake.tallies.values())
