@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from linekey.errors import Cause, InputError, StorageError
+from linekey.store.beside import refuse_newer
 from linekey.store.database import (
     files_locked,
     one_at_a_time,
@@ -94,7 +95,8 @@ def copy_database(
         if target is None:
             refuse_file(state)
         refuse_nothing(state, source)
-        open_database(state, source).close()  # up to date, and of this key
+        with open_database(state, source) as opened:  # up to date, and of this key
+            refuse_newer(opened.newer_schema, opened.name, "copy")
         with reading(state, source) as connection:
             name = shown(connection.engine.url)
             counts = count_rows(connection)

@@ -30,6 +30,7 @@ from sqlalchemy.engine.url import make_url
 from linekey.catalog.secrecy import mask_url
 from linekey.errors import Cause, InputError, StorageError
 from linekey.store import log_texts
+from linekey.store.beside import newer_schema, tell_older
 from linekey.store.changes import Actor
 from linekey.store.deadline import within
 from linekey.store.marks import seal_rows
@@ -78,6 +79,8 @@ class Database:
         self.within: frozenset[str] | None = None
         """Groups beyond which nothing is seen or changed through this; None: all of it.
         What is beyond is as if it were not there."""
+        self.newer_schema = ""
+        """Its schema, if a newer linekey made that and this one may go on beside it."""
         self._path = str(state.database_file)
         self._file = _identity(self._path) if self.is_sqlite else None
 
@@ -234,11 +237,13 @@ def open_database(state: StateDir, url: str | None = None) -> Database:
         with told_as_storage_error(name):
             with engine.connect() as connection:
                 stage = read_stage(connection, name)
+                newer = newer_schema(connection, stage)
             keys = None if stage is None else KeyRing.open(state)
-            if stage != HEAD:
+            if stage != HEAD and not newer:
                 with within(inf):
-                    _migrate(engine, state, name)
+                    newer = _migrate(engine, state, name)
         database = Database(engine, keys or KeyRing.open(state), state)
+        database.newer_schema = newer
         check_key(database)
         with told_as_storage_error(name):
             log_texts.let_go(engine)
@@ -327,9 +332,13 @@ def postgresql_engine(url: str) -> Engine:
     return engine
 
 
-def _migrate(engine: Engine, state: StateDir, name: str) -> None:
+def _migrate(engine: Engine, state: StateDir, name: str) -> str:
+    """Bring it up to date; return what ``newer_schema`` says, since a newer linekey may
+    have been quicker."""
     with one_at_a_time(engine, state) as connection, contextlib.ExitStack() as undo:
         stage = read_stage(connection, name)
+        if newer := newer_schema(connection, stage):
+            return newer
         if stage is None:
             path = state.database_file if engine.dialect.name == "sqlite" else None
             refuse_lost_tables(state, name, path)
@@ -345,6 +354,7 @@ def _migrate(engine: Engine, state: StateDir, name: str) -> None:
             connection.execute(sa.insert(meta).values(name=_MARKED, sealed=b""))
             connection.commit()
             undo.pop_all()
+    return ""
 
 
 def upgrade(connection: Connection, stage: str | None, name: str) -> None:
@@ -370,6 +380,7 @@ def upgrade(connection: Connection, stage: str | None, name: str) -> None:
         raise too_new(name, stage) from None
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    tell_older(connection, scripts)
 
 
 def too_new(name: str, stage: str | None) -> StorageError:

@@ -6,6 +6,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# The oldest schema whose linekey still works on what this leaves (store.beside).
+beside = ...
 
 
 def upgrade() -> None:
