@@ -33,13 +33,14 @@ def cpu_seconds(pid: int) -> float:
 
 def memory_kib(pid: int) -> int:
     """Private memory of the family in KiB (``/proc/PID/smaps_rollup``)."""
-    total = 0
-    for member in family(pid):
-        text = Path(f"/proc/{member}/smaps_rollup").read_text()
-        for line in text.splitlines():
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
-                total += int(line.split()[1])
-    return total
+    return sum(map(own_memory_kib, family(pid)))
+
+
+def own_memory_kib(pid: int) -> int:
+    """Private memory of one process in KiB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    private = ("Private_Clean:", "Private_Dirty:")
+    return sum(int(x.split()[1]) for x in text.splitlines() if x.startswith(private))
 
 
 def pin(core: int) -> list[str]:

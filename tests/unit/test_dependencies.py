@@ -21,6 +21,8 @@ ASKED = {
 }
 # Whose private parts, or young interface, linekey uses, and where: these need an upper
 # bound. cryptography's are reached through pyOpenSSL, which bounds it likewise.
+EXTRAS = {"plan": ("simpy", "plan/queueing.py")}
+"""What only an extra brings (``linekey[plan]``), and the one module that imports it."""
 BOUNDED = {
     "pyopenssl": ("OpenSSL", "tls/binding.py"),
     "cryptography": ("OpenSSL", "tls/binding.py"),
@@ -109,14 +111,27 @@ def test_an_upper_bound_stands_where_private_parts_or_a_young_interface_are_used
 
 def test_what_the_package_imports_it_asks_for_itself() -> None:
     """Not through something else that may cease to bring it along."""
-    assert strays(set(ASKED), "src") == []
+    extras = {name for name, _ in EXTRAS.values()}
+    assert strays(set(ASKED) | extras, "src") == []
+
+
+def test_an_extra_is_asked_for_pinned_and_imported_in_one_place() -> None:
+    asked = PROJECT["optional-dependencies"]
+    assert set(asked) == set(EXTRAS)
+    for extra, (name, place) in EXTRAS.items():
+        (requirement,) = map(Requirement, asked[extra])
+        assert canonicalize_name(requirement.name) == name
+        assert named(extra) == {name} == set(pins(extra))
+        assert requirement.specifier.contains(pins(extra)[name])
+        users = {w.rpartition(":")[0] for f, w in imported("src") if f == name}
+        assert users == {f"src/linekey/{place}"}
 
 
 def test_what_tests_and_tools_import_is_named_in_their_list() -> None:
     assert strays(named("test") | named("build"), "tests", "tools", "bench") == []
 
 
-@pytest.mark.parametrize("part", ["run", "test", "build", "release"])
+@pytest.mark.parametrize("part", ["run", "plan", "test", "build", "release"])
 def test_every_pin_has_hashes_and_no_address(part: str) -> None:
     text = (ROOT / f"requirements/{part}.txt").read_text("utf-8")
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]

@@ -16,6 +16,7 @@ ORDER = [
     "section",
     "alert_settings", "settings",
     "certs", "tls", "reasons", "catalog", "makers", "trust", "lint", "provisioning", "export",
+    "plan",
     "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "cli",
 ]  # fmt: skip
 # They meet on the wire, as in the world; and the wire knows no product.

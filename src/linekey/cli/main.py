@@ -87,6 +87,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "linekey.cli.monitoring",
         "Write alert rules for Prometheus and a Grafana dashboard.",
     ),
+    "plan": (
+        "linekey.cli.plan",
+        "Plan how many servers a fleet needs, from measured costs.",
+    ),
     "lab": ("linekey.cli.lab", "Make lab certificates, built like a vendor's."),
     "completion": (
         "linekey.cli.completion",

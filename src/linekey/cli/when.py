@@ -55,6 +55,15 @@ def parse_date(text: str, option: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def parse_span(text: str, what: str) -> timedelta:
+    """Read ``10m``: how long ``what`` takes (s, m, h, d, w). Raises InputError."""
+    if not (span := _span(text)):
+        raise InputError(
+            f"not a length of time for {what}: {text!r}", hint="write 30s, 10m or 2h"
+        )
+    return span
+
+
 def _span(text: str) -> timedelta | None:
     found = _SPAN.fullmatch(text.strip())
     return found and timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

@@ -50,6 +50,7 @@ APART = {
     "test-servers",
     "lab",
     "monitoring",
+    "plan",
     "completion",
 }
 """Verbs that never do."""

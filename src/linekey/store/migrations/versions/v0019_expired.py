@@ -7,6 +7,7 @@ revision = "v0019"
 down_revision = "v0018"
 branch_labels = None
 depends_on = None
+beside = "v0018"
 
 
 def upgrade() -> None:

@@ -1,0 +1,268 @@
+"""How many bytes a row takes in SQLite and in PostgreSQL, and so what a year takes.
+
+    python -m bench.sizes [--decisions 100000] [--phones 10000] [--no-write]
+
+Rows go in as the server writes them: decisions by the log's own writer, phones by the
+registry's. SQLite is measured by its pages, PostgreSQL by pg_total_relation_size after
+VACUUM; both with all indexes. Then as many are deleted as a day of retention takes, and
+the same number put in again, to see whether the room is used again.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from random import Random
+
+import sqlalchemy as sa
+from tests.postgres import running_cluster
+
+from bench.server_vs_nginx import cpu_model, say
+from linekey.catalog.firmware import Firmware
+from linekey.catalog.vendors import LAB_VENDOR
+from linekey.mac import Mac
+from linekey.provisioning.device import Device
+from linekey.provisioning.document import FunctionKey, Layer, Setting
+from linekey.store.database import Database, open_database
+from linekey.store.decision_log import DecisionLog
+from linekey.store.decisions import LogEntry, prune_log
+from linekey.store.devices import Devices
+from linekey.store.paths import StateDir
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "explanation" / "size-of-a-year.md"
+NOTES = ROOT / "bench" / "sizes_notes.md"
+FLEETS = (1_000, 10_000, 100_000)
+ASKS = (1, 2, 24)
+"""Requests of a phone a day: at one start, at two, and once an hour."""
+KEEP_DAYS = 90
+_MIB = 1024**2
+_TABLES = ("decision_log", "devices", "sightings")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes a row, with its share of the indexes."""
+
+    decision: float
+    phone: float
+    """With its sighting."""
+    again: float
+    """Of the room that a tenth of the decisions had: how much more the file took when
+    they were deleted and as many put in again. 0: none."""
+    version: str
+
+
+def phones(count: int) -> Iterator[Device]:
+    firmware = Firmware.parse("10.1.33.33")
+    for number in range(count):
+        layer = Layer().with_settings(
+            Setting("user_name", str(1000 + number), 1),
+            Setting("user_pass", f"secret-{number:06}-of-a-phone", 1),
+            Setting("user_host", "pbx.example.com", 1),
+            Setting("user_realname", f"Room {number}", 1),
+        )
+        layer = layer.with_function_keys(
+            *(FunctionKey(n, "speed", str(100 + n)) for n in range(4))
+        )
+        yield Device(
+            mac_of(number), LAB_VENDOR, "D785", firmware, label=f"Room {number}",
+            layer=layer,
+        )  # fmt: skip
+
+
+def mac_of(number: int) -> Mac:
+    return Mac(f"000413{number:06X}")
+
+
+def entries(count: int, fleet: int, begin: datetime) -> Iterator[LogEntry]:
+    """Decisions as phones bring them about: each its own file."""
+    chance = Random(1)
+    for number in range(count):
+        mac = mac_of(number % fleet)
+        yield LogEntry(
+            at=begin + timedelta(seconds=number),
+            kind="decision",
+            outcome="granted",
+            reason="own_file",
+            peer=str(IPv4Address(0x0A000000 + chance.randrange(1 << 24))),
+            peer_port=chance.randrange(1024, 65536),
+            mac=mac,
+            target_mac=mac,
+            resource=f"/snomD785-{mac}.htm",
+            status=200,
+            tls_version="TLS 1.2",
+            suite="ECDHE-RSA-AES128-GCM-SHA256",
+            fingerprint="t12d1312h1_8b80da21ef18_b00751acaffa",
+            policy="modern",
+            server_name="prov.example.com",
+            certificate_sha256=f"{chance.getrandbits(256):064x}",
+            vendor="snom",
+            generation="sha256",
+            user_agent="Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33)",
+            issuer_key_sha256="ab" * 32,
+            certificate_ends_at=begin + timedelta(days=4000),
+        )
+
+
+async def record(database: Database, count: int, fleet: int, begin: datetime) -> None:
+    async with DecisionLog(database) as log:
+        pending: list[asyncio.Future[None]] = []
+        for entry in entries(count, fleet, begin):
+            pending.append(asyncio.ensure_future(log.record(entry)))
+            if len(pending) == 500:
+                await asyncio.gather(*pending)
+                pending.clear()
+        await asyncio.gather(*pending)
+
+
+def measure(
+    database: Database,
+    size: Callable[[], int],
+    decisions: int,
+    fleet: int,
+    version: str,
+) -> Sizes:
+    now = datetime.now(UTC)
+    empty = size()
+    Devices(database).add_all(phones(fleet), now)
+    # A first visit of each, which makes its sighting: its row is taken off again.
+    asyncio.run(record(database, fleet, fleet, now - timedelta(days=KEEP_DAYS)))
+    visited = size()
+    asyncio.run(record(database, decisions, fleet, now - timedelta(days=30)))
+    full = size()
+    decision = (full - visited) / decisions
+    phone = (visited - empty) / fleet - decision
+    tenth = decisions // 10
+    prune_log(database, now - timedelta(days=30) + timedelta(seconds=tenth))
+    asyncio.run(record(database, tenth + fleet, fleet, now))
+    again = (size() - full) / (decision * (tenth + fleet))
+    return Sizes(decision, phone, max(0.0, again), version)
+
+
+def of_sqlite(decisions: int, fleet: int) -> Sizes:
+    with tempfile.TemporaryDirectory(prefix="linekey-sizes-") as name:
+        state = StateDir.open(Path(name) / "state")
+        with open_database(state) as database:
+
+            def size() -> int:
+                database.forget_deleted()  # what is in the log goes into the file
+                with contextlib.closing(sqlite3.connect(state.database_file)) as raw:
+                    (pages,) = raw.execute("PRAGMA page_count").fetchone()
+                    (each,) = raw.execute("PRAGMA page_size").fetchone()
+                return int(pages * each)
+
+            return measure(
+                database, size, decisions, fleet, f"SQLite {sqlite3.sqlite_version}"
+            )
+
+
+def of_postgresql(decisions: int, fleet: int) -> Sizes:
+    with (
+        running_cluster() as cluster,
+        tempfile.TemporaryDirectory(prefix="linekey-sizes-") as name,
+    ):
+        cluster.execute("CREATE DATABASE sizes")
+        state = StateDir.open(Path(name) / "state")
+        with open_database(state, cluster.url("sizes")) as database:
+            engine = sa.create_engine(
+                cluster.url("sizes"), isolation_level="AUTOCOMMIT"
+            )
+
+            def size() -> int:
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("VACUUM ANALYZE")
+                    return sum(
+                        int(
+                            connection.exec_driver_sql(
+                                f"SELECT pg_total_relation_size('{table}')"
+                            ).scalar_one()
+                        )
+                        for table in _TABLES
+                    )
+
+            with engine.connect() as connection:
+                told = connection.exec_driver_sql("SHOW server_version").scalar_one()
+            found = measure(
+                database, size, decisions, fleet, f"PostgreSQL {str(told).split()[0]}"
+            )
+            engine.dispose()
+            return found
+
+
+def page(sqlite: Sizes, postgresql: Sizes, decisions: int, fleet: int) -> str:
+    lines = [
+        "# The size of a year",
+        "",
+        '<!-- Made by `python -m bench.sizes`; what is below "Retention" is '
+        "bench/sizes_notes.md. -->",
+        "",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with {decisions:,} decisions and "
+        f"{fleet:,} phones: {cpu_model()}, {platform.system()}, "
+        f"{sqlite.version}, {postgresql.version}. Rows as the server writes them, with "
+        "all indexes; each phone with an account, four function keys and what its "
+        "visits say of it.",
+        "",
+        f"| bytes of | {sqlite.version} | {postgresql.version} |",
+        "|---|---|---|",
+        f"| a decision | {sqlite.decision:.0f} | {postgresql.decision:.0f} |",
+        f"| a registered phone | {sqlite.phone:.0f} | {postgresql.phone:.0f} |",
+        f"| room that was not used again after deleting | {sqlite.again:.0%} "
+        f"| {postgresql.again:.0%} |",
+        "",
+        "A phone asks for its file when it starts, and as often as `setting_refresh` "
+        "and the like have it. How often that is on an ordinary day, is yours to know; "
+        "the table has once, twice and every hour. Refusals of strangers are counted, "
+        "and add a few MB whatever happens "
+        "([what is kept](what-is-kept.md)).",
+        "",
+        f"| phones | requests a day, each | rows a year | SQLite, a year | PostgreSQL, "
+        f"a year | SQLite, {KEEP_DAYS} days | PostgreSQL, {KEEP_DAYS} days |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for count in FLEETS:
+        for asks in ASKS:
+            rows = count * asks * 365
+            cells = [
+                size_text(count * each.phone + count * asks * days * each.decision)
+                for days in (365, KEEP_DAYS)
+                for each in (sqlite, postgresql)
+            ]
+            lines.append(f"| {count:,} | {asks} | {rows:,} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\n" + NOTES.read_text(encoding="utf-8")
+
+
+def size_text(size: float) -> str:
+    mib = size / _MIB
+    return f"{mib:,.0f} MiB" if mib < 1024 else f"{mib / 1024:,.1f} GiB"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.sizes")
+    parser.add_argument("--decisions", type=int, default=100_000)
+    parser.add_argument("--phones", type=int, default=10_000)
+    parser.add_argument("--no-write", action="store_true")
+    given = parser.parse_args()
+    sqlite = of_sqlite(given.decisions, given.phones)
+    say(f"{sqlite}")
+    postgresql = of_postgresql(given.decisions, given.phones)
+    say(f"{postgresql}")
+    text = page(sqlite, postgresql, given.decisions, given.phones)
+    if given.no_write:
+        sys.stdout.write(text)
+    else:
+        PAGE.write_text(text, encoding="utf-8")
+        say(f"written: {PAGE.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What one request costs on one machine: measured numbers, kept in a file.
+
+``linekey plan --measure FILE`` and ``python -m bench.costs FILE`` write such files.
+Rule: a file holds measured numbers alone, each with its unit in its name, and says when
+and on what machine; one that lacks a number, or has one that cannot be, is refused.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any, Self
+
+from linekey.errors import InputError
+
+FORMAT = 1
+_AGAIN = "measure anew: linekey plan --measure FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Of one linekey on one machine. CPU is the server's alone, all its threads."""
+
+    machine: str
+    """Processor and number of cores, for people."""
+    measured_at: str
+    """ISO 8601."""
+    linekey: str
+    """Its version."""
+    by: str
+    """What measured it, for people."""
+    whole_ms: float
+    """Milliseconds of CPU for a whole mutual handshake with one request."""
+    resumed_ms: float
+    """The same for a resumed session."""
+    idle_kib: float
+    """KiB of private memory of an open connection that waits for another request."""
+    worker_mib: float
+    """MiB of private memory of a process without connections: a worker, or the one that
+    watches the workers and has the status page."""
+    decision_bytes: float
+    """Bytes in the database of one decision about a phone, with its indexes."""
+    phone_bytes: float
+    """Bytes in the database of one registered phone and its sighting."""
+
+    def as_json(self) -> str:
+        """Return the file's text."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def parse(cls, text: str, file: str) -> Self:
+        """Read such a file. Raises InputError for what is none."""
+        try:
+            found: Any = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{file!r} is no JSON: {error}", hint=_AGAIN) from None
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise InputError(
+                f"{file!r} holds no measured costs of this form", hint=_AGAIN
+            )
+        return cls(**{field.name: _read(found, field, file) for field in fields(cls)})
+
+
+def _read(found: Mapping[str, Any], field: Any, file: str) -> Any:
+    value: Any = found.get(field.name)
+    if field.type is str:
+        if not isinstance(value, str):
+            raise InputError(f"{file!r} has no text {field.name!r}", hint=_AGAIN)
+        return value
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not isfinite(value) or value <= 0:
+        raise InputError(
+            f"{file!r} has no number above 0 for {field.name!r}", hint=_AGAIN
+        )
+    return float(value)
