@@ -31,6 +31,7 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
+from linekey.store import decision_log
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log
@@ -113,6 +114,9 @@ def entries(count: int, fleet: int, begin: datetime) -> Iterator[LogEntry]:
         )
 
 
+decision_log.RECORD_WITHIN_S = 60.0  # what is measured is room, and not time
+
+
 async def record(database: Database, count: int, fleet: int, begin: datetime) -> None:
     async with DecisionLog(database) as log:
         pending: list[asyncio.Future[None]] = []
@@ -143,6 +147,7 @@ def measure(
     phone = (visited - empty) / fleet - decision
     tenth = decisions // 10
     prune_log(database, now - timedelta(days=30) + timedelta(seconds=tenth))
+    size()  # for PostgreSQL a VACUUM, as autovacuum has it
     asyncio.run(record(database, tenth + fleet, fleet, now))
     again = (size() - full) / (decision * (tenth + fleet))
     return Sizes(decision, phone, max(0.0, again), version)

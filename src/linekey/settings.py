@@ -251,6 +251,19 @@ class LimitSettings(Section):
     not fit is counted and the count logged, so that a flood cannot fill memory."""
 
 
+class StopSettings(Section):
+    """How this server ends (docs/howto/several-servers.md)."""
+
+    announce_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds between SIGTERM and the end of accepting, in which ``/readyz`` answers
+    503 (cause ``leaving``) and phones are served as before: load balancers send them
+    elsewhere meanwhile. More than a balancer's interval times its failures (HAProxy:
+    ``inter`` × ``fall``). Only where a balancer has asked on ``health_listen`` within
+    15 s; otherwise nobody is waited for. 0: never."""
+    finish_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """Seconds that handshakes and answers under way may take after that."""
+
+
 class LogSettings(Section):
     """What is kept on record, and how long (docs/explanation/what-is-kept.md)."""
 
@@ -411,6 +424,8 @@ class Settings(BaseSettings):
     """The console, for people with a browser."""
     limits: LimitSettings = LimitSettings()
     """Limits against peers that send too much, too slowly, or too often."""
+    stop: StopSettings = StopSettings()
+    """How this server ends."""
     log: LogSettings = LogSettings()
     """What is kept on record, and how long."""
     rules: RuleSettings = RuleSettings()

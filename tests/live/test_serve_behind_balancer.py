@@ -66,7 +66,15 @@ async def fetch(place: Place, port: int, source: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "words", ["send-proxy", "send-proxy-v2", "send-proxy-v2 check"]
+    "words",
+    [
+        "send-proxy",
+        "send-proxy-v2",
+        "send-proxy-v2 check inter 100",
+        "send-proxy check inter 100",
+        "send-proxy-v2 proxy-v2-options crc32c,unique-id,authority",
+        "send-proxy-v2-ssl-cn",
+    ],
 )
 async def test_the_record_has_the_phones_address(place: Place, words: str) -> None:
     options = {"proxy__protocol_from": ("127.0.0.1",)}
@@ -76,8 +84,13 @@ async def test_the_record_has_the_phones_address(place: Place, words: str) -> No
     ):
         got = await fetch(place, port, "127.0.0.3")
         assert PASSWORD in got.out, got.said
+        if "check" in words:
+            await until(lambda: server.door.accepted > 6)  # HAProxy looks meanwhile
     (granted,) = [e for e in place.log() if e.outcome == "granted"]
     assert granted.peer == "127.0.0.3"
+    # What ``balancer`` tried itself may be there; none of HAProxy's own looks is.
+    others = [e for e in place.log() if e.outcome != "granted"]
+    assert sum(e.times for e in others) <= 1
 
 
 async def test_shares_are_the_phones_and_the_balancer_has_none(place: Place) -> None:
@@ -122,6 +135,10 @@ async def test_a_header_of_somebody_else_is_refused(place: Place) -> None:
         assert PASSWORD in got.out, got.said
     refused, granted = place.log()
     assert (refused.peer, refused.outcome) == ("127.0.0.2", "refused")
+    assert refused.reason == "hello.proxy_unasked"
+    assert "PROXY protocol header" in refused.detail
+    assert "192.0.2.7" not in refused.sentence, "what it claims is nowhere"
+    assert "proxy.protocol_from" in refused.remedy
     assert granted.peer == "127.0.0.4"
 
 

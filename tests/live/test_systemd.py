@@ -231,7 +231,10 @@ def test_a_program_that_the_service_could_not_see_is_refused(world: World) -> No
 
 
 def test_systemd_finds_the_units_sound_and_closed(world: World) -> None:
-    assert world.machine.must("systemd-analyze", "verify", UNIT, WATCH) == ""
+    assert (
+        world.machine.must("systemd-analyze", "verify", UNIT, WATCH, "linekey.socket")
+        == ""
+    )
     world.machine.must("systemd-analyze", "security", f"--threshold={EXPOSURE}", UNIT)
     open_one = world.machine.run("systemd-analyze", "security", "--threshold=1", UNIT)
     assert open_one.code != 0  # so the threshold is one
@@ -314,6 +317,41 @@ def test_exports_follow_the_registry_as_a_service(world: World) -> None:
     assert world.machine.shows(WATCH, "ActiveState") == "active"
     world.machine.must("systemctl", "stop", WATCH)
     assert world.machine.shows(WATCH, "Result") == "success"
+
+
+def test_with_the_socket_unit_no_phone_notices_a_restart(world: World) -> None:
+    """A phone asks all the time, one connection after the other, while the service is
+    started anew, by systemd that keeps the socket."""
+    one = (
+        f"curl -sS --max-time 60 --cacert lab-root.pem --cert phone.pem --key phone.key "
+        f"--resolve {NAME}:443:127.0.0.1 https://{NAME}/snomD785-{PHONE}.htm"
+    )
+    asking = (
+        f"while [ ! -e stop ]; do {one} >answer 2>>said && grep -q {PASSWORD} answer "
+        "&& echo served >>asked || echo failed >>asked; done"
+    )
+    world.machine.must("systemctl", "stop", UNIT)
+    world.machine.must("systemctl", "enable", "--now", "linekey.socket")
+    world.machine.must("systemctl", "start", UNIT)
+    world.told("^serving: 2 workers")
+    assert "on the socket that the service manager keeps" in world.machine.journal()
+    world.machine.must(f"rm -f stop asked said; ({asking}) </dev/null >/dev/null 2>&1 & echo $! >asker", shell=True)  # fmt: skip
+    more = "n=$(cat asked 2>/dev/null | wc -l); until [ $(cat asked 2>/dev/null | wc -l) -gt $((n + 3)) ]; do sleep 0.1; done"  # fmt: skip
+    try:
+        for _ in range(3):
+            world.machine.must("timeout", "60", "sh", "-c", more)
+            before = world.main_pid()
+            world.machine.must("systemctl", "restart", UNIT)
+            assert world.main_pid() != before
+        world.machine.must("timeout", "60", "sh", "-c", more)
+    finally:
+        world.machine.must("touch stop; timeout 90 tail --pid=$(cat asker) -f /dev/null", shell=True)  # fmt: skip
+    asked = world.machine.must("cat", "asked").split()
+    assert len(asked) > 12
+    assert set(asked) == {"served"}, world.machine.must("cat", "said")
+    world.machine.must("systemctl", "disable", "--now", "linekey.socket")
+    world.machine.must("systemctl", "restart", UNIT)
+    assert PASSWORD in world.fetch()
 
 
 def test_it_stops_in_order(world: World) -> None:

@@ -107,7 +107,8 @@ async def test_what_is_no_tls_at_all_is_named_with_its_cure(
             door.wire.sent.startswith(b"HTTP/1.1 400 ") if http else not door.wire.sent
         )
     (refusal,) = door.refusals
-    assert refusal.code == ("hello.plain_http" if http else "hello.not_tls")
+    other = "hello.proxy_unasked" if "PROXY" in words else "hello.not_tls"
+    assert refusal.code == ("hello.plain_http" if http else other)
     assert refusal.reason.startswith(words)
     assert cure in refusal.cure
 

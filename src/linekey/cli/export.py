@@ -87,6 +87,15 @@ def export_(
             "each phone gets only its own (nginx, apache).",
         ),
     ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ADDR:PORT[,HEALTHPORT]",
+            help="Pass TCP through to these linekey servers instead of ending TLS, and "
+            "ask each for readiness on HEALTHPORT, 8481 by default (haproxy). "
+            "Repeatable.",
+        ),
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option(
@@ -155,6 +164,7 @@ def export_(
         key=key,
         backend=backend,
         files=files,
+        servers=server or [],
         user=user,
         client_certificates=client_certificates,
         min_version=min_version,

@@ -32,6 +32,8 @@ from linekey.export.account import DEBIAN, parse_account
 from linekey.export.active import active_phones
 from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
+from linekey.export.pass_through import PEER as PASSES_THROUGH
+from linekey.export.pass_through import parse_member, pass_through
 from linekey.export.peers import PEERS, find_peer
 from linekey.export.render import MARK, Export, check_options, check_trust, export
 from linekey.export.request import (
@@ -73,6 +75,7 @@ def carry_out(
     key: Path | None,
     backend: str | None,
     files: Path | None,
+    servers: list[str],
     user: str | None,
     client_certificates: ClientCertificates,
     min_version: str | None,
@@ -111,6 +114,17 @@ def carry_out(
         "groups": groups,
     }
     wanted = find_peer(peer)
+    if servers:
+        others = {
+            "--name": name,
+            "--certificate": certificate,
+            "--key": key,
+            "--backend": backend,
+            "--files": files,
+        }
+        unfit = [option for option, value in others.items() if value is not None]
+        _pass_through(peer, servers, listen, out, user, unfit, json=json)
+        return
     with opened(state) as database:
         read_at = registry_revision(database)
         with progress("reading the registry"):
@@ -134,6 +148,48 @@ def carry_out(
         warn(text)
     if out is not None:
         _say_next(made, request, root)
+
+
+def _pass_through(
+    peer: str,
+    servers: list[str],
+    listen: str | None,
+    out: Path | None,
+    user: str | None,
+    unfit: list[str],
+    *,
+    json: bool,
+) -> None:
+    """Export a balancer that ends no TLS: it needs nothing of the registry."""
+    if peer != PASSES_THROUGH:
+        raise InputError(
+            f"{find_peer(peer).title} is no balancer that linekey configures",
+            hint="haproxy is; or leave out --server",
+        )
+    if unfit:
+        raise InputError(
+            f"{unfit[0]} is of no use with --server: HAProxy ends no TLS then",
+            hint=f"leave out {unfit[0]}, or --server",
+        )
+    folder = parse_path(str(absolute(out) if out else f"{HOME}/{peer}"), "folder")
+    made = pass_through(
+        [parse_member(text) for text in servers],
+        listen=parse_listen(listen or "", PUBLIC_PORT),
+        folder=folder,
+        account=None if user is None else parse_account(user),
+    )
+    if out is not None:
+        write_files(made, Path(folder))
+    if json:
+        emit_json(_told(made, folder))
+    else:
+        _show_files(made, folder, written=out is not None)
+    for text in made.notes:
+        note(text)
+    if out is not None:
+        for line in made.run:
+            note(f"next: {line}")
+        note(f"or with systemd: systemctl enable --now {folder}/{made.files[1].name}")
 
 
 class Again:
@@ -362,15 +418,8 @@ def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
     if json:
         needs = request.needs
         emit_json(
-            {
-                "peer": made.peer,
-                "folder": request.folder,
-                "files": [
-                    {"name": f.name, "purpose": f.purpose, "text": f.text}
-                    for f in made.files
-                ],
-                "prepare": list(made.prepare),
-                "run": list(made.run),
+            _told(made, request.folder)
+            | {
                 "needs": {
                     "phones": needs.phones,
                     "versions": [v.label for v in needs.versions],
@@ -381,15 +430,31 @@ def _show(made: Export, request: Request, *, written: bool, json: bool) -> None:
                         for who in needs.unserved
                     ],
                 },
-                "notes": list(made.notes),
             }
         )
         return
+    _show_files(made, request.folder, written=written)
+
+
+def _told(made: Export, folder: str) -> dict[str, Any]:
+    return {
+        "peer": made.peer,
+        "folder": folder,
+        "files": [
+            {"name": f.name, "purpose": f.purpose, "text": f.text} for f in made.files
+        ],
+        "prepare": list(made.prepare),
+        "run": list(made.run),
+        "notes": list(made.notes),
+    }
+
+
+def _show_files(made: Export, folder: str, *, written: bool) -> None:
     for file in made.files:
         if written:
-            typer.echo(f"{request.folder}/{file.name}  {file.purpose}")
+            typer.echo(f"{folder}/{file.name}  {file.purpose}")
         else:
-            typer.echo(f"# ==> {request.folder}/{file.name}\n{file.text}")
+            typer.echo(f"# ==> {folder}/{file.name}\n{file.text}")
 
 
 def _say_next(made: Export, request: Request, root: Path) -> None:

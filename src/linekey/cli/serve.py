@@ -15,6 +15,7 @@ from linekey.cli.output import note, say, warn
 from linekey.endpoint import parse_endpoint
 from linekey.errors import InputError, LinekeyError, StorageError
 from linekey.store.paths import StateDir
+from linekey.wire.handed_sockets import take_sockets
 from linekey.wire.service_manager import ServiceManager
 from linekey.wire.service_manager import status as status_line
 from linekey.wire.standard_streams import QueuedStream, queued_streams
@@ -27,6 +28,10 @@ with on_use():
     from linekey.trust.findings import Finding
 
 app = make_verb()
+
+PHONES, HEALTH = "phones", "health"
+HANDED = (PHONES, HEALTH)
+"""The sockets that systemd may hand over, by FileDescriptorName= of linekey.socket."""
 
 
 @app.command()
@@ -120,8 +125,10 @@ def serve(
 
     Settings are read from linekey.toml in the state folder, then from LINEKEY_…
     environment variables, then from these options; the last one wins. SIGHUP loads a
-    renewed certificate. SIGTERM finishes the answers under way, then stops. Under
-    systemd (Type=notify) it says when it serves, how it is, and that it lives.
+    renewed certificate. SIGTERM tells load balancers that ask --health-listen, finishes
+    the answers under way, then stops. Under systemd (Type=notify) it says when it
+    serves, how it is, and that it lives; with linekey.socket phones wait for the next
+    start instead of being refused.
     """
     with queued_streams() as stderr:
         _serve(
@@ -195,11 +202,12 @@ def _serve(
     check_files: bool,
 ) -> None:
     manager = ServiceManager.take(os.environ, os.getpid())
+    handed = take_sockets(os.environ, os.getpid(), HANDED)
     if check or check_files:
-        _run(stderr, folder, options, ServiceManager(), ports=not check_files)
+        _run(stderr, folder, options, ServiceManager(), handed, ports=not check_files)
         return
     try:
-        _run(stderr, folder, options, manager)
+        _run(stderr, folder, options, manager, handed)
     except LinekeyError as error:
         manager.tell(status_line(error.message))
         raise
@@ -210,10 +218,14 @@ def _run(
     folder: Path | None,
     options: dict[str, Any],
     manager: ServiceManager,
+    handed: dict[str, socket.socket],
     *,
     ports: bool | None = None,
 ) -> None:
-    """Serve; or only check, with the ports or without, where ``ports`` says so."""
+    """Serve; or only check, with the ports or without, where ``ports`` says so.
+
+    ``handed`` are sockets that listen already, by their names in ``HANDED``.
+    """
     # Here and not above: `linekey --help` needs none of it.
     from linekey.server import workers
     from linekey.server.health import health_url
@@ -236,19 +248,26 @@ def _run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.signals_wait(signal.SIGHUP))
         database = stack.enter_context(workers.open_store(state, settings))
+        if database.newer_schema:
+            warn(
+                f"the database has the schema {database.newer_schema} of a newer "
+                "linekey; this one goes on beside it",
+                "upgrade this server, too (docs/howto/upgrade.md)",
+            )
         files, findings = workers.inspect_start(settings, state, database, utc_now())
         report(findings)
         if ports is False:
             say("a server that runs would take these files")
             return
-        listener = stack.enter_context(phone_listener(settings))
+        phones = handed.get(PHONES)
+        listener = stack.enter_context(phone_listener(settings, phones))
         status_listener: socket.socket | None = None
         if settings.status.enabled:
             status_listener = stack.enter_context(
                 bind(settings.status.host, settings.status.port)
             )
-        health_listener: socket.socket | None = None
-        if settings.health_listen:
+        health_listener = handed.get(HEALTH)
+        if health_listener is None and settings.health_listen:
             health_listener = stack.enter_context(
                 bind(*parse_endpoint(settings.health_listen))
             )
@@ -268,6 +287,8 @@ def _run(
             if proxy.behind_proxy and proxy.unix_socket is not None:
                 who = f"group {proxy.unix_group!r}" if proxy.unix_group else "its group"
                 note(f"listening on {proxy.unix_socket} for this user and {who}")
+            elif phones is not None:
+                note("on the socket that the service manager keeps")
             elif not is_loopback(settings.host):
                 note(f"listening on {settings.host}, {settings.workers} worker(s)")
             if not manager:
@@ -288,6 +309,7 @@ def _run(
                     status_listener=status_listener,
                     health_listener=health_listener,
                     manager=manager,
+                    last=phones is None,
                     on_started=started_here,
                 )
             )
@@ -303,6 +325,7 @@ def _run(
                         status_listener=status_listener,
                         health_listener=health_listener,
                         manager=manager,
+                        last=phones is None,
                         on_started=started,
                     )
                 )

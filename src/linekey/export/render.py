@@ -94,7 +94,7 @@ def export(peer: Peer, request: Request) -> Export:
     files = [
         ExportFile(
             name,
-            _render(template, values),
+            render(template, values),
             purpose,
             operators=name in peer.own,
             secret=name in peer.secret,
@@ -355,5 +355,6 @@ def _as_comment(text: str, mark: str = "#", width: int = 78) -> str:
     return "\n".join([*lines, line])
 
 
-def _render(template: str, values: dict[str, object]) -> str:
+def render(template: str, values: dict[str, object]) -> str:
+    """Fill one of this package's templates in."""
     return _environment().get_template(template).render(values)

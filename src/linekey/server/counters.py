@@ -69,7 +69,7 @@ TOOK_US = _cell()
 HANDSHAKES, ACCEPTED, SHED, DROPPED = (_cell() for _ in range(4))
 CONNECTIONS, HALF_OPEN, SHORT_OF_ROOM = (_cell() for _ in range(3))
 _STATE, _STATE_AT, _ASKED_AT = (_cell() for _ in range(3))
-_ALIVE_AT, _RENEWALS = (_cell() for _ in range(2))
+_ALIVE_AT, _RENEWALS, _LEAVING = (_cell() for _ in range(3))
 _WIDTH = _width
 
 
@@ -102,6 +102,15 @@ class Counters:
         """Return how many seconds ago somebody did; inf: nobody ever."""
         at = self._cells[(self._rows - 1) * _WIDTH + _ASKED_AT]
         return (_now_ms() - at) / 1000 if at else inf
+
+    def leave(self) -> None:
+        """Note that this server is about to end, and is not ready for new phones."""
+        self.row(self._rows - 1).set(_LEAVING, 1)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether that was noted."""
+        return bool(self._cells[(self._rows - 1) * _WIDTH + _LEAVING])
 
     def reports(self) -> list[Report]:
         """Return what each worker said last."""

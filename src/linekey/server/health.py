@@ -13,6 +13,7 @@ import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,6 +47,14 @@ class HealthServer:
         self._ready = ready
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, None] = {}
+        self._asked_at: float | None = None
+
+    @property
+    def asked_s(self) -> float:
+        """How many seconds ago somebody asked for ``/readyz``; inf: nobody ever."""
+        if self._asked_at is None:
+            return inf
+        return asyncio.get_running_loop().time() - self._asked_at
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
@@ -115,6 +124,7 @@ class HealthServer:
             return 200, {"status": "ok"}
         if path != b"/readyz":
             return 404, {"error": "here are /healthz and /readyz"}
+        self._asked_at = asyncio.get_running_loop().time()
         try:
             found = await self._ready()
         except Exception as error:  # noqa: BLE001 - not ready, and told

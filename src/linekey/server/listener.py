@@ -10,13 +10,19 @@ from linekey.wire.unix_socket import unix_listener
 
 
 @contextmanager
-def phone_listener(settings: Settings) -> Iterator[socket.socket]:
+def phone_listener(
+    settings: Settings, handed: socket.socket | None = None
+) -> Iterator[socket.socket]:
     """Listen where ``settings`` say, until the block is left.
 
-    Raises LinekeyError, with the cure, if the address or the path cannot be had.
+    ``handed`` is a socket that listens already, the service manager's. Raises
+    LinekeyError, with the cure, if the address or the path cannot be had.
     """
     backlog, proxy = settings.limits.backlog, settings.proxy
-    if proxy.behind_proxy and proxy.unix_socket is not None:
+    if handed is not None:
+        with handed:
+            yield handed
+    elif proxy.behind_proxy and proxy.unix_socket is not None:
         path, group = proxy.unix_socket, proxy.unix_group
         with unix_listener(path, group=group, backlog=backlog) as listener:
             yield listener

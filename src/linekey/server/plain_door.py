@@ -81,6 +81,13 @@ class PlainDoor(HttpServer):
             most=limits.connections,
         )
 
+    def leave(self) -> None:
+        """Let answers close their connections from now on: this server ends soon."""
+        closes = (b"connection", b"close")
+        headers = self._server.config.encoded_headers
+        if closes not in headers:  # uvicorn puts them into each answer
+            headers.append(closes)
+
     async def _counted(self, scope: Any, receive: Any, send: Any) -> None:
         self.accepted += 1
         self.completed += 1

@@ -91,7 +91,8 @@ class ProvisioningServer:
     ``listener`` and ``status_listener`` are bound sockets (``listener.bind``); without
     them the settings' addresses are bound here. ``status=False`` leaves the status page
     to somebody else, ``alone=False`` the alerts and the numbers' own listener;
-    balancers are answered only on a ``health_listener``. ``worker`` is this process's
+    balancers are answered only on a ``health_listener``. ``last``: nobody listens on
+    the phones' socket after this server, which closes it. ``worker`` is this process's
     row in ``counters``. Raises LinekeyError, with the cure, if an address cannot be had
     or the store not be read.
     """
@@ -107,6 +108,7 @@ class ProvisioningServer:
         health_listener: socket.socket | None = None,
         status: bool = True,
         alone: bool = True,
+        last: bool = False,
         counters: Counters | None = None,
         worker: int = 0,
         clock: Callable[[], datetime] = utc_now,
@@ -120,8 +122,11 @@ class ProvisioningServer:
         self._given = listener
         self._given_status = status_listener
         self._health_listener = health_listener
+        self.health: HealthServer | None = None
+        """Who answers balancers here, or None."""
         self._with_status = status and settings.status.enabled
         self._alone = alone
+        self._last = last
         self.counters = counters or Counters()
         self._row = self.counters.row(worker)
         self._worker = worker
@@ -241,7 +246,7 @@ class ProvisioningServer:
         speaker = asyncio.get_running_loop().create_task(state.run())
         stack.push_async_callback(_cancel, speaker)
         if self._health_listener is not None:
-            await stack.enter_async_context(
+            self.health = await stack.enter_async_context(
                 HealthServer(self._health_listener, partial(ready, self.counters))
             )
         keeper = asyncio.get_running_loop().create_task(self._keep(registry))
@@ -272,6 +277,7 @@ class ProvisioningServer:
                 behind,
                 listener,
                 limits=limits,
+                drain_s=settings.stop.finish_s,
                 on_refused=self._refused_here,
                 on_trouble=self._unavailable,
             )
@@ -282,6 +288,8 @@ class ProvisioningServer:
             limits=limits,
             on_refused=self._refused,
             balancers=settings.proxy.protocol_from,
+            drain_s=settings.stop.finish_s,
+            last=self._last,
             on_trouble=self._unavailable,
         )
 
@@ -446,6 +454,8 @@ class ProvisioningServer:
                 trouble = type(error).__name__
             else:
                 trouble = ""
+            if self.counters.is_leaving:
+                self.door.leave()
             self._row.set(numbers.CONNECTIONS, self.door.connections)
             self._row.set(numbers.HALF_OPEN, self.door.half_open)
             self._row.set(numbers.ACCEPTED, self.door.accepted)

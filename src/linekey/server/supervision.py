@@ -42,6 +42,7 @@ _TROUBLED_S = 2.0
 _UNTIL_READY_S = 0.2
 _AGAIN_S = 0.5
 _COUNT_S = 5.0
+_ENDS_S = 35.0  # for what comes after that: databases and threads that hang
 
 
 @contextlib.asynccontextmanager
@@ -158,10 +159,17 @@ class Supervision:
             self._manager.tell("READY=1", status(said))
         self._news.set()
 
-    def stopping(self) -> None:
-        """The answers under way are being finished."""
+    def stopping(self, announced_s: float = 0.0, finish_s: float = 0.0) -> None:
+        """Balancers are told for so long, then the answers under way are finished."""
         self._stopping = True
-        self._manager.tell("STOPPING=1", status("finishing the answers under way"))
+        said = "finishing the answers under way"
+        if announced_s:
+            said = f"telling load balancers for {announced_s:g} s, then {said}"
+        # Or it would end the service within TimeoutStopSec=, however long this takes.
+        longer_us = round((announced_s + finish_s + _ENDS_S) * 1e6)
+        self._manager.tell(
+            "STOPPING=1", f"EXTEND_TIMEOUT_USEC={longer_us}", status(said)
+        )
 
     # What is told by the clock
 

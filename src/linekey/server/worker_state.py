@@ -24,6 +24,7 @@ from linekey.wire.readiness import (
     STATES,
     Readiness,
     judge,
+    leaving,
     sentence_of,
 )
 
@@ -99,7 +100,12 @@ class WorkerState:
 
 
 async def ready(counters: Counters) -> Readiness:
-    """Ask all workers; the answer comes within some 3 seconds, mostly at once."""
+    """Ask all workers; the answer comes within some 3 seconds, mostly at once.
+
+    A server that is about to end says so instead.
+    """
+    if counters.is_leaving:
+        return leaving(counters.reports())
     counters.ask()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_WAIT_S):

@@ -9,10 +9,12 @@ keys: a phone that resumes at another worker makes a whole handshake, and no ses
 outlives its worker.
 
 Rules: a worker that dies is started again, as ``restarts`` says; one whose parent dies
-drains and ends, and leaves the port at once to the next parent. SIGINT and SIGTERM
-drain; SIGHUP reads certificate and key anew and refuses what ``preflight`` refuses.
-Signals that come before their handlers wait for them. A service manager is told how all
-of them are by the process that it started (``supervision``).
+drains and ends, and leaves the port at once to the next parent. SIGTERM tells balancers
+first (``leaving``); it and SIGINT drain, and leave nobody in the backlog, unless the
+socket is the service manager's, who hands it to the next server (decision 0032). SIGHUP
+reads certificate and key anew and refuses what ``preflight`` refuses. Signals that come
+before their handlers wait for them. A service manager is told how all of them are by
+the process that it started (``supervision``).
 """
 
 import asyncio
@@ -42,6 +44,7 @@ from linekey.provisioning.expired import Expired
 from linekey.server.alerting import Alerting
 from linekey.server.counters import Counters, count_lost_lines
 from linekey.server.health import HealthServer
+from linekey.server.leaving import announce, announced_s
 from linekey.server.logs import configure_logs
 from linekey.server.management import ManagementServer
 from linekey.server.preflight.checks import (
@@ -183,11 +186,13 @@ async def serve_here(
     counters: Counters | None = None,
     worker: int = 0,
     manager: ServiceManager | None = None,
+    last: bool = True,
     on_started: Callable[[ProvisioningServer], None] = lambda _: None,
 ) -> None:
     """Serve in this process until SIGINT or SIGTERM, then drain.
 
-    A worker drains too when its parent is gone, and has no ``manager``: its parent has.
+    A worker drains too when its parent is gone, and has no ``manager``: its parent has,
+    and announces the end. ``last``: nobody listens on the phones' socket afterwards.
     """
     alone = counters is None
     counters = counters or Counters()
@@ -204,6 +209,7 @@ async def serve_here(
             health_listener=health_listener,
             status=status_listener is not None,
             alone=alone,
+            last=last,
             counters=counters,
             worker=worker,
             findings=lambda: inspect_start(settings, state, database, utc_now())[1],
@@ -223,7 +229,10 @@ async def serve_here(
             told.reloading()
             told.reloaded(await _reload(server, settings, state, database))
             counters.renewed(worker)
-        told.stopping()
+        seconds = announced_s(got, server.health, settings.stop)
+        told.stopping(seconds, settings.stop.finish_s)
+        if alone:
+            await announce(counters, signals, seconds)
         if got == _ORPHANED:
             # Whoever starts next binds the same port; this one is of no use.
             listener.close()
@@ -296,6 +305,7 @@ def _work(
     counters: Counters,
     number: int,
     carried: _Carried,
+    last: bool,
 ) -> None:
     """Run one worker: the whole life of its process."""
     with queued_streams() as stderr:
@@ -320,6 +330,7 @@ def _work(
                         listener=listener,
                         counters=counters,
                         worker=number,
+                        last=last,
                     )
                 )
         except LinekeyError as error:
@@ -338,10 +349,11 @@ async def serve_workers(
     status_listener: socket.socket | None,
     health_listener: socket.socket | None = None,
     manager: ServiceManager | None = None,
+    last: bool = True,
     on_started: Callable[[str, str | None], None] = lambda url, status_url: None,
 ) -> None:
     """Run and watch the workers until SIGINT or SIGTERM. Raises LinekeyError if they
-    cannot stay alive."""
+    cannot stay alive. ``last``: nobody listens on ``listener`` afterwards."""
     counters = Counters(settings.workers)
     mine = counters.row(settings.workers)
     url = public_url(settings, files.chain[0], listener)
@@ -393,8 +405,9 @@ async def serve_workers(
             )
             await stack.enter_async_context(page)
             status_url = page.url
+        health: HealthServer | None = None
         if health_listener is not None:
-            await stack.enter_async_context(
+            health = await stack.enter_async_context(
                 HealthServer(health_listener, partial(ready, counters))
             )
         told = Supervision(
@@ -424,6 +437,7 @@ async def serve_workers(
                         living,
                         stop,
                         carried,
+                        last,
                     )
                 )
             on_started(url, status_url)
@@ -446,8 +460,15 @@ async def serve_workers(
                     continue
                 got.cancel()
                 break
-            told.stopping()
+            if got.done() and not got.cancelled():
+                seconds = announced_s(got.result(), health, settings.stop)
+                told.stopping(seconds, settings.stop.finish_s)
+                await announce(counters, signals, seconds)
+            else:
+                told.stopping(0.0, settings.stop.finish_s)
             stop.set()
+            if last:  # the workers have it, and each lets go of it when it ends
+                listener.close()
             _terminate(living)
 
 
@@ -496,6 +517,7 @@ async def _watch(
     living: dict[int, multiprocessing.process.BaseProcess],
     stop: asyncio.Event,
     carried: Callable[[], _Carried],
+    last: bool,
 ) -> None:
     """Keep one worker alive."""
     context = multiprocessing.get_context("spawn")
@@ -506,7 +528,15 @@ async def _watch(
     while not stop.is_set():
         process = context.Process(
             target=_work,
-            args=(settings, str(state.root), listener, counters, number, carried()),
+            args=(
+                settings,
+                str(state.root),
+                listener,
+                counters,
+                number,
+                carried(),
+                last,
+            ),
             name=f"linekey-worker-{number}",
         )
         with signals_wait(*_WAIT):

@@ -5,7 +5,7 @@ from typing import Literal
 from linekey.errors import PeerError
 from linekey.tls.alerts import Alert
 
-Kind = Literal["broken", "not_tls", "plain_http", "ssl2", "too_large"]
+Kind = Literal["broken", "not_tls", "plain_http", "proxy_unasked", "ssl2", "too_large"]
 
 
 class TlsError(PeerError):

@@ -15,9 +15,15 @@ from typing import NoReturn
 
 from linekey.tls import wire
 from linekey.tls.alerts import Alert
-from linekey.tls.errors import TlsError
+from linekey.tls.errors import Kind, TlsError
 from linekey.tls.parameters import extension_name, is_address
-from linekey.tls.strangers import Stranger, may_become_known, name_stranger
+from linekey.tls.strangers import (
+    PROXY_V1,
+    PROXY_V2,
+    Stranger,
+    may_become_known,
+    name_stranger,
+)
 from linekey.tls.suites import FALLBACK_SCSV
 from linekey.tls.versions import Version, is_grease
 
@@ -370,11 +376,10 @@ def _explain_stranger(data: bytes) -> None:
 
 
 def _raise_stranger(stranger: Stranger) -> NoReturn:
-    raise TlsError(
-        f"{stranger.name} on the TLS port",
-        hint=stranger.cure,
-        kind="plain_http" if stranger.is_http else "not_tls",
-    )
+    kind: Kind = "plain_http" if stranger.is_http else "not_tls"
+    if stranger in (PROXY_V1, PROXY_V2):
+        kind = "proxy_unasked"
+    raise TlsError(f"{stranger.name} on the TLS port", hint=stranger.cure, kind=kind)
 
 
 def _raise_garbage(data: bytes) -> NoReturn:

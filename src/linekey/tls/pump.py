@@ -190,6 +190,11 @@ class ServerPump(Pump):
         self.choice: PolicyChoice | None = None
 
     @property
+    def heard(self) -> bool:
+        """Whether a single byte came."""
+        return self.hello is not None or self._reader is not None
+
+    @property
     def policy(self) -> Policy | None:
         """The policy that was chosen; None before, and where none fits."""
         return None if self.choice is None else self.choice.policy

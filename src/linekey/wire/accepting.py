@@ -2,7 +2,8 @@
 
 What is not accepted waits in the kernel's backlog, in its order. Rule: the socket
 itself stays open, the caller's; a duplicate is listened on, so that stopping leaves the
-backlog as it is.
+backlog as it is. Only ``close_last`` ends it, and leaves nobody in the backlog: who is
+there has connected, and would be reset.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import socket
 from collections.abc import Callable
 
 _log = logging.getLogger("linekey.door")
+
+_MOST_AT_LAST = 65_536  # no backlog is longer; so it ends even under a flood
 
 
 class Accepting:
@@ -67,6 +70,25 @@ class Accepting:
         elif self._in_trouble:
             _log.warning("accepting again")
         self._in_trouble = error is not None
+
+    async def close_last(self) -> None:
+        """Accept who has connected already, and let go of the socket itself.
+
+        Where others hold the same socket, they go on.
+        """
+        await self.close()
+        loop = asyncio.get_running_loop()
+        for _ in range(_MOST_AT_LAST):
+            try:
+                connection, _from = self._listener.accept()
+            except OSError:  # nobody waits; or descriptors have run out
+                break
+            connection.setblocking(False)
+            try:
+                await loop.connect_accepted_socket(self._factory, connection)
+            except OSError:  # the peer left meanwhile
+                connection.close()
+        self._listener.close()
 
     async def close(self) -> None:
         """Accept no more, ever."""

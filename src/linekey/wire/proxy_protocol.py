@@ -5,9 +5,11 @@ put it before the first byte of the phone; then the record, the log and a source
 are the phone's and not the balancer's. Source: "The PROXY protocol, versions 1 & 2"
 (haproxy.org, proxy-protocol.txt), §2.1 and §2.2.
 
-Rules: a header is read whole or refused, never guessed at, and is bounded. Whether one
-is due is the caller's to know: it is believed from listed balancers alone, and from
-them required (§5: a receiver must not guess). Pure: bytes in, a value out.
+Rules: a header is read whole or refused, never guessed at, and is bounded. What the
+document leaves open is refused, too: a family or transport without a meaning (§2.2),
+extensions that do not fit, a checksum that does not hold (§2.2.3). Whether a header is
+due is the caller's to know: it is believed from listed balancers alone, and from them
+required (§5: a receiver must not guess). Pure: bytes in, a value out.
 """
 
 import ipaddress
@@ -30,6 +32,11 @@ _V1 = re.compile(
 )
 _ADDRESS_BYTES = {1: 4, 2: 16}
 """By address family of version 2 (§2.2): 1 is IPv4, 2 is IPv6."""
+_BLOCK_BYTES = {0: 0, 1: 12, 2: 36, 3: 216}
+"""By family: how much stands before the extensions; 0 says nothing, 3 is a Unix
+socket. There are no others."""
+_STREAM, _DATAGRAM = 1, 2
+_CRC32C = 0x03  # PP2_TYPE_CRC32C
 
 
 class ProxyHeader(NamedTuple):
@@ -93,12 +100,46 @@ def _read_v2(data: bytes) -> ProxyHeader | None:
         raise PeerError(f"a PROXY protocol header of more than {MAX_V2} bytes")
     if len(data) < length:
         return None
+    if command == 0:  # LOCAL: all else is to be ignored, the family, too
+        return ProxyHeader(length, None)
+    if family not in _BLOCK_BYTES or transport > _DATAGRAM:
+        raise PeerError(
+            f"a PROXY protocol header of the unknown family {family}, transport "
+            f"{transport}"
+        )
+    if length - 16 < _BLOCK_BYTES[family]:
+        raise PeerError("a PROXY protocol header too short for its addresses")
+    if family and transport:  # otherwise the block has no form that is known
+        _check_extensions(data[:length], 16 + _BLOCK_BYTES[family])
     size = _ADDRESS_BYTES.get(family)
-    if command == 0 or size is None or transport != 1:
-        # LOCAL; or UNSPEC, a Unix socket, UDP: the real connection's address counts.
+    if size is None or transport != _STREAM:
+        # UNSPEC, a Unix socket, UDP: the real connection's address counts.
         return ProxyHeader(length, None)
     addresses = data[16:length]
-    if len(addresses) < 2 * size + 4:
-        raise PeerError("a PROXY protocol header too short for its addresses")
     port = int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
     return ProxyHeader(length, (spelled(ipaddress.ip_address(addresses[:size])), port))
+
+
+def _check_extensions(header: bytes, start: int) -> None:
+    """See that the extensions (TLVs, §2.2) fill what is left, and their checksum."""
+    at = start
+    while at < len(header):
+        end = at + 3 + int.from_bytes(header[at + 1 : at + 3], "big")
+        if at + 3 > len(header) or end > len(header):
+            raise PeerError("a PROXY protocol header with an extension that is cut off")
+        if header[at] == _CRC32C:
+            sent = header[at + 3 : end]
+            zeroed = header[: at + 3] + bytes(len(sent)) + header[end:]
+            if len(sent) != 4 or int.from_bytes(sent, "big") != crc32c(zeroed):
+                raise PeerError("a PROXY protocol header whose checksum does not hold")
+        at = end
+
+
+def crc32c(data: bytes) -> int:
+    """Return the CRC-32C of ``data`` (RFC 9260, Appendix A)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

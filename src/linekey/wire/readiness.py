@@ -27,6 +27,8 @@ STATES: tuple[str, ...] = ("", "ready", "reserve", *map(str, Cause), FAULT)
 READY = STATES.index("ready")
 RESERVE = STATES.index("reserve")
 """The disk is full, and phones are served from what was kept in reserve for that."""
+LEAVING = "leaving"
+"""The cause where the operator ends this server."""
 SERVING = frozenset({READY, RESERVE})
 
 
@@ -75,6 +77,16 @@ def judge(reports: Sequence[Report]) -> Readiness:
         return Readiness(True, "", "", len(fresh))
     state = min(told, key=lambda r: r.age_s).state
     return Readiness(not bad, STATES[state], sentence_of(state), len(fresh))
+
+
+def leaving(reports: Sequence[Report]) -> Readiness:
+    """Say that this server ends: phones that come are served, and more should not."""
+    return Readiness(
+        False,
+        LEAVING,
+        say("this server is being stopped, and finishes what is under way"),
+        sum(r.state != 0 and r.age_s <= FRESH_S for r in reports),
+    )
 
 
 def sentence_of(state: int) -> str:

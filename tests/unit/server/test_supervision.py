@@ -157,8 +157,11 @@ async def test_a_reload_is_told_from_its_beginning_to_its_end(
         assert "; serving: 2 workers" in await manager.next("STATUS=kept the old")
         made.reloaded()
         await manager.next("READY=1\nSTATUS=reloaded")
-        made.stopping()
-        await manager.next("STOPPING=1\nSTATUS=")
+        made.stopping(10.0, 5.0)
+        said = await manager.next("STOPPING=1\nEXTEND_TIMEOUT_USEC=50000000\nSTATUS=")
+        assert said.endswith(
+            "=telling load balancers for 10 s, then finishing the answers under way"
+        )
 
 
 async def test_the_watchdog_hears_nothing_while_a_worker_is_silent(

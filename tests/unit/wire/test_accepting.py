@@ -71,3 +71,29 @@ async def test_what_is_not_accepted_waits_and_is_there_afterwards() -> None:
         assert not accepting.is_on
         accepting.again()
         assert not accepting.is_on
+
+
+async def test_who_has_connected_is_still_accepted_at_the_last_and_nobody_after() -> (
+    None
+):
+    made: asyncio.Queue[asyncio.BaseTransport] = asyncio.Queue()
+
+    class Seen(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.put_nowait(transport)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=20) as listener:
+        listener.setblocking(False)
+        address = listener.getsockname()
+        accepting = Accepting(listener, Seen, backlog=20)
+        waiting = [socket.create_connection(address) for _ in range(9)]
+        await accepting.close_last()
+        async with asyncio.timeout(10):
+            taken = [await made.get() for _ in waiting]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        await accepting.close_last()  # and once more does no harm
+    for one in waiting:
+        one.close()
+    for transport in taken:
+        transport.close()

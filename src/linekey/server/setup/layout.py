@@ -22,7 +22,8 @@ from linekey.export.request import parse_path
 
 SERVICE: Final = "linekey.service"
 WATCH: Final = "linekey-export-watch.service"
-UNITS: Final = (SERVICE, WATCH)
+SOCKET: Final = "linekey.socket"
+UNITS: Final = (SERVICE, WATCH, SOCKET)
 LOW_PORT, HIGH_PORT = 443, 8443
 _MADE_BY = "# Made by `linekey init`, checksum "
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - names

@@ -236,7 +236,7 @@ def _unit(
         (
             f"{path} is not as linekey init writes it, and stays as it is",
             f"for linekey's own: move it away and run this again; your changes belong "
-            f"in `systemctl edit {path.stem}`",
+            f"in `systemctl edit {path.name.removesuffix('.service')}`",
         )
     ]
 

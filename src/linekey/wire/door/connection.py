@@ -5,7 +5,8 @@ door and HTTP have to do with it. ``door.states`` has the states and what leads 
 one to another. HELLO, TURN and HANDSHAKE are *half-open*; the door knows each
 connection's place (``door.places``) and may end one for another (``abort``).
 Every state but CLOSED has one timer; its limit is in ``settings.LimitSettings``.
-Rule: whatever ends a connection before OPEN leaves exactly one ``Refusal``.
+Rule: whatever ends a connection before OPEN leaves exactly one ``Refusal``, but for a
+balancer's look whether somebody listens.
 """
 
 import asyncio
@@ -98,6 +99,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
 
     __slots__ = (
         "_alarm",
+        "_balancer",
         "_discarded",
         "_header",
         "_http",
@@ -124,6 +126,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self._raw: asyncio.Transport
         self._pump: ServerPump
         self._header: bytearray | None = None
+        self._balancer = False
         self._discarded = 0
         self._http: DoorHttp | None = None
         self._leaf: Certificate | None = None
@@ -144,7 +147,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self.source = source_of(self.peer[0])
         if self.door.is_balancer(self.peer[0]):
             # Whom it speaks for, its header will say; until then it is one of many.
-            self._header = bytearray()
+            self._header, self._balancer = bytearray(), True
             self.source = f"{self.source} port {self.peer[1]}"
         self.since = self.heard = now = self.door.loop.time()
         self._pump = ServerPump(self.door.tls, self.door.tls_limits, now, in_turn=True)
@@ -220,6 +223,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             return b""
         self._header = None
         if header.source is not None:
+            self._balancer = False
             self.peer = header.source
             self.source = source_of(self.peer[0])
             self.door.source_known(self)
@@ -305,6 +309,8 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         if self._header:
             why = "the balancer left in the middle of its header"
             left = [HandshakeFailed(why, code="hello.gone")]
+        elif self._balancer and not self._pump.heard:
+            left = []  # no phone's: it looked whether somebody listens
         for event in left:
             assert isinstance(event, HandshakeFailed), "nothing else ends a handshake"
             self._leave_record(event)
@@ -314,7 +320,14 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             self._alarm.set(deadline - self.heard, self._too_slow)
 
     def _too_slow(self) -> None:
-        self._act(self._pump.expire())
+        events: list[Event] = self._pump.expire()
+        if self._header is not None:
+            why = (
+                "no whole PROXY protocol header within "
+                f"{self.door.limits.handshake_s:g} seconds"
+            )
+            events = [HandshakeFailed(why, code="hello.proxy_header")]
+        self._act(events)
 
     # Records
 
@@ -446,13 +459,20 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self.door.placed(self, self.door.places.idle)
 
     def shutdown(self) -> None:
-        """End as soon as the request under way, if any, is answered."""
-        if self._http is not None:
+        """End as soon as the request under way, if any, is answered.
+
+        Who has come and not asked yet is still answered: the door waits for it, and
+        cuts off who takes too long.
+        """
+        if self._http is not None and self.place is not self.door.places.asking:
             self._http.shutdown()
-        elif self.state in HALF_OPEN:
+
+    def cut_off(self) -> None:
+        """End at once: the server ends, and cannot wait."""
+        if self.state in HALF_OPEN:
             what = "hello" if self.state is State.HELLO else "handshake"
             self._record(f"{what}.gone", "the server ends")
-            self.abort()
+        self.abort()
 
     def close(self) -> None:
         """Send what was written and close_notify in one piece, then close."""

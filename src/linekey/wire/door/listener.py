@@ -36,10 +36,14 @@ from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.http import DoorHttp
 from linekey.wire.door.places import Place, Placed, Places
 from linekey.wire.door.refusal import Kind, Refusal, cure_of
+from linekey.wire.door.states import State
 from linekey.wire.networks import is_in, parse_networks
 
 _log = logging.getLogger("linekey.door")
 
+_WORDLESS_S = 1.0
+"""Seconds that a connection without a byte is waited for when the door closes: a
+phone's first bytes may be on their way."""
 _DESCRIPTORS_S = 10.0
 """Seconds between two looks whether descriptors suffice again."""
 
@@ -54,8 +58,10 @@ class Door:
     ``tls`` chooses policy and certificate for each hello, and makes the engines.
     ``listener`` is a bound socket (see ``bind``); it stays the caller's and is closed
     by the caller, so that several workers may share it. ``drain_s`` is how long
-    answers under way may take when the door closes. ``balancers`` are addresses and
-    networks that pass TCP through and say with the PROXY protocol for whom.
+    handshakes and answers under way may take when the door closes. ``balancers`` are
+    addresses and networks that pass TCP through and say with the PROXY protocol for
+    whom. ``last``: nobody listens on after this door, so whoever waits in the backlog
+    at its end is served, too, and ``listener`` is closed.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Door:
         on_trouble: Callable[[str], None] = lambda cause: None,
         drain_s: float = 5.0,
         balancers: Sequence[str] = (),
+        last: bool = False,
         chance: Random | None = None,
     ) -> None:
         self.tls = tls
@@ -95,6 +102,8 @@ class Door:
         self._on_refused = on_refused
         self._balancers = parse_networks(balancers)
         self._drain_s = drain_s
+        self._last = last
+        self._leaving = False
         self._accepting = Accepting(
             listener, lambda: DoorConnection(self), backlog=limits.backlog
         )
@@ -150,26 +159,39 @@ class Door:
     ) -> None:
         await self.close()
 
+    def leave(self) -> None:
+        """Let answers close their connections from now on: this server ends soon."""
+        if not self._leaving:
+            self._leaving = True
+            self._tick()
+
     async def close(self) -> None:
-        """Take no more connections, finish answers under way, end everything else."""
+        """Take no more connections, finish what is under way, end everything else."""
         if self._closing:
             return
+        self.leave()
         self._closing = True
-        await self._accepting.close()
+        if self._last:
+            await self._accepting.close_last()
+        else:
+            await self._accepting.close()
         for timer in (self._ticker, self._sweeper):
             if timer is not None:
                 timer.cancel()
         self._tell_shed()
         for connection in list(self._connections):
             connection.shutdown()
+        began = self.loop.time()
+        silent = self.loop.call_later(_WORDLESS_S, self._end_silent, began)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_s):
                 if self._connections:
                     self._empty.clear()
                     await self._empty.wait()
                 await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        silent.cancel()
         for connection in list(self._connections):
-            connection.abort()
+            connection.cut_off()
         for task in list(self.server_state.tasks):
             task.cancel()
         await asyncio.sleep(0)
@@ -177,6 +199,12 @@ class Door:
             self._wake.set()
             await self._writer
             self._writer = None
+
+    def _end_silent(self, began: float) -> None:
+        """Wait no longer for who has not said a word since the end began."""
+        for connection in list(self._connections):
+            if connection.state is State.HELLO and connection.heard <= began:
+                connection.cut_off()
 
     # Places
 
@@ -372,7 +400,12 @@ class Door:
 
     def _tick(self) -> None:
         date = formatdate(usegmt=True).encode("ascii")
-        self.server_state.default_headers = [(b"date", date)]
+        headers = [(b"date", date)]
+        if self._leaving:
+            headers.append((b"connection", b"close"))
+        self.server_state.default_headers = headers
+        if self._ticker is not None:
+            self._ticker.cancel()
         self._ticker = self.loop.call_later(1.0, self._tick)
 
 

@@ -50,6 +50,12 @@ REFUSALS: Final[dict[str, Row]] = {
         "configure the load balancer to send it (HAProxy: send-proxy-v2), or remove "
         "its address from proxy.protocol_from",
     ),
+    "hello.proxy_unasked": Row(
+        "an address that is not in proxy.protocol_from sent a PROXY header; nothing in "
+        "it was believed",
+        "if it is your load balancer, list its address in proxy.protocol_from, or turn "
+        "the header off there; if not, find out who pretends to be one",
+    ),
     "hello.plain_http": Row(
         "the client sent plain HTTP to the TLS port; it was told so in HTTP",
         "write https:// instead of http:// in the phone's URL",

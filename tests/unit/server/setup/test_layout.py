@@ -66,7 +66,7 @@ def test_the_units_name_what_is_there() -> None:
 def test_a_changed_unit_is_known(name: str) -> None:
     text = unit_text(MACHINE, name)
     assert is_ours(text)
-    assert not is_ours(text.replace("RestartSec=5", "RestartSec=6"))
+    assert not is_ours(text.replace("Description=", "Description=my "))
     assert not is_ours(text + "\n")
     assert not is_ours(text.partition("\n")[2])
     assert not is_ours("")

@@ -48,7 +48,8 @@ def test_on_an_empty_machine_everything_is_made_in_order() -> None:
         "useradd", "/etc/linekey", "/var/lib/linekey", "/etc/systemd/system",
         "/var/lib/linekey/linekey.toml", "/etc/linekey/server.pem", "/etc/linekey/server.key",
         "/etc/systemd/system/linekey.service",
-        "/etc/systemd/system/linekey-export-watch.service", "systemctl",
+        "/etc/systemd/system/linekey-export-watch.service",
+        "/etc/systemd/system/linekey.socket", "systemctl",
     ]  # fmt: skip
     assert found.steps[-1].command == RELOAD
     by_path = {step.path: step for step in found.steps}
@@ -71,7 +72,7 @@ def test_only_what_is_missing_is_made() -> None:
 
 
 def test_a_unit_of_an_earlier_linekey_is_replaced_and_a_changed_one_stays() -> None:
-    first, second = (LAYOUT.units / name for name in UNITS)
+    first, second = (LAYOUT.units / name for name in UNITS[:2])
     older = TEXTS[UNITS[0]].replace("RestartSec=5", "RestartSec=9").partition("\n")[2]
     from linekey.server.setup import layout
 
@@ -82,7 +83,11 @@ def test_a_unit_of_an_earlier_linekey_is_replaced_and_a_changed_one_stays() -> N
     assert next(step for step in found.steps if step.path == first).replaces
     ((sentence, cure),) = found.warnings
     assert str(second) in sentence
-    assert "systemctl edit linekey-export-watch" in cure
+    assert "`systemctl edit linekey-export-watch`" in cure
+    socket = LAYOUT.units / "linekey.socket"
+    changed = Seen("file", "root", TEXTS["linekey.socket"].encode() + b"Mark=7\n")
+    ((_, cure),) = planned({**THERE, socket: changed}, Wanted()).warnings
+    assert "`systemctl edit linekey.socket`" in cure
 
 
 @pytest.mark.parametrize(

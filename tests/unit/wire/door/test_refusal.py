@@ -43,7 +43,10 @@ def test_every_code_that_is_used_has_its_texts() -> None:
             used |= codes_of(ast.parse(path.read_text("utf-8")))
     # Made of two words: a name, and what became of it; a kind of TlsError.
     made = {f"{n}.{e}" for n in ("hello", "handshake") for e in ("gone", "too_slow")}
-    made |= {f"hello.{k}" for k in ("broken", "not_tls", "plain_http", "ssl2")}
+    made |= {
+        f"hello.{k}"
+        for k in ("broken", "not_tls", "plain_http", "proxy_unasked", "ssl2")
+    }
     made |= {"hello.too_large", "handshake.failed"}
     assert used | made == set(REFUSALS)
 
