@@ -6,6 +6,7 @@ revision = "v0021"
 down_revision = "v0019"
 branch_labels = None
 depends_on = None
+beside = "v0018"
 
 
 def upgrade() -> None:
