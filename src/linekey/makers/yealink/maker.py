@@ -67,6 +67,10 @@ MAKER: Final = Maker(
              " unless you set your own: it keeps no secret", "PBX-TEMPLATES", "H"),
         Fact("a host without a port, with TLS, is written with 5061, since what a phone"
              " takes without one is not known", "inference", "L"),
+        Fact("the guides list RSA and DHE suites with AES-CBC, 3DES, DES, RC4, IDEA"
+             " and export grade (T2/T4/T5 p. 938-939, T58 p. 315-316); that of VP59,"
+             " T58A and CP960 (p. 95-96) names ECDHE as well",
+             "YEALINK-GUIDE", "M"),
         Fact("with V87, SRTP needs account.N.srtp.cipher_list ="
              " AES_CM_128_HMAC_SHA1_80,AES_CM_128_HMAC_SHA1_32", "PBX-TANCREDI", "M"),
     ),
@@ -75,6 +79,7 @@ MAKER: Final = Maker(
         "the names of its built-in CAs",
         "what it shows when a server's certificate fails, and when it tries again",
         "whether several lines of static.trusted_certificates.url add up",
-        "which cipher suites it offers, by model and firmware",
+        "which cipher suites it offers, by model and firmware: the guides' lists say"
+        " what it supports, and no hello was seen",
     ),
 )  # fmt: skip
