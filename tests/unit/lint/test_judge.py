@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,9 @@ from linekey.errors import InputError
 from linekey.lint.judge import Counts, Report, lint
 from linekey.lint.rules import RULES
 from linekey.lint.source import read_source
+from linekey.makers.all import MAKERS
+from linekey.makers.grammar import Line
+from linekey.makers.maker import Ca, TrustSettings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -207,6 +211,36 @@ def test_names_that_a_certificate_will_not_have() -> None:
     assert "name.absent" not in {f.rule for f in plain.findings}
     late = judged(files.YEALINK_TEMPLATE, chain=[leaf])
     assert "name.absent" not in {f.rule for f in late.findings}
+
+
+TERMS = [
+    Line("any.account.user", "4711", 1),
+    Line("any.account.password", "vK3-mQ9.tRw8", 1),
+    Line("any.account.registrar", "sip.example.com:5061", 1),
+    Line("any.account.transport", "tls", 1),
+    Line("any.account.srtp", "required", 1),
+    Line("any.directory.server", "ldap.example.com:636"),
+    Line("any.directory.transport", "ldaps"),
+    Line("any.provisioning.url", "https://prov.example.com/x"),
+    Line("any.admin.password", "q8Zt-uYb.20xL"),
+]
+
+
+@pytest.mark.parametrize("maker", ["yealink", "poly", "grandstream"])
+def test_what_linekey_writes_for_a_maker_breaks_no_rule(maker: str) -> None:
+    its, own = MAKERS[maker], authority()
+    lines, _ = its.lines_of(TERMS)
+    given_ca = Ca(to_pem(own), "https://prov.example.com/ca.der", own.sha256)
+    trust, _ = its.trust_lines(TrustSettings((given_ca,), "1.2", (1,)))
+    both = ("prov.example.com", "sip.example.com", "ldap.example.com")
+    leaf = certificate("x", ec("leaf"), dns_names=both)
+    report = judged(its.grammar.write([*lines, *trust]), chain=[leaf])
+    assert [f.rule for f in report.findings if f.weight == "warning"] == []
+    # And each of them is looked at: in clear, or with checks off, it is told.
+    weak = [replace(t, value=t.value.replace("tls", "udp")) for t in TERMS]
+    lines, _ = its.lines_of(weak)
+    rules = {rule for rule, _ in broken(judged(its.grammar.write(lines)))}
+    assert "sip.plain" in rules
 
 
 @pytest.mark.parametrize("data", files.EVERY.values(), ids=files.EVERY)
