@@ -1,6 +1,8 @@
 """Which files a maker's phone asks for, and what it makes of them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.certificates import NOW
 
 from linekey.catalog.models import find_model
@@ -275,3 +277,43 @@ def test_the_roots_of_another_makers_phone_are_a_stand_in() -> None:
     assert "no source names the CAs" in state.roots.sentence
     assert state.older_trust is None
     assert len(state.trust.authorities) > 100
+
+
+def _mangled(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A maker, and bytes: anything, or a file of its own that was cut and altered."""
+    maker = draw(st.sampled_from(sorted(ORDERS)))
+    if draw(st.booleans()):
+        return maker, draw(st.binary(max_size=200))
+    grammar = MAKERS[maker].grammar
+    whole = {
+        "yealink": b"#!version:1.0.0.1\ninclude:config a.cfg\naccount.1.label = x\n",
+        "poly": master(["a.cfg", "[PHONE_MAC_ADDRESS]-b.cfg"]),
+        "grandstream": grammar.write([Line("P35", "x"), Line("P8463", "1")]),
+    }[maker]
+    at = draw(st.integers(0, len(whole)))
+    put = draw(st.binary(max_size=8))
+    return maker, whole[:at] + put + whole[at + draw(st.integers(0, 4)) :]
+
+
+@given(st.composite(_mangled)())
+def test_any_bytes_are_read_or_refused_with_a_cure(case: tuple[str, bytes]) -> None:
+    maker, data = case
+    refused: InputError | None = None
+    try:
+        document = read_file(MAKERS[maker], "https://x.example/x.xml", data, MAC)
+    except InputError as error:
+        refused = error
+    if refused is not None:
+        assert refused.message
+        assert refused.hint
+    else:
+        assert all(line.name for line in document.settings)
+
+
+@given(st.composite(_mangled)())
+def test_whatever_a_server_sends_the_round_ends(case: tuple[str, bytes]) -> None:
+    maker, data = case
+    model = {"yealink": "T46U", "poly": "VVX450", "grandstream": "GRP2614"}[maker]
+    files = dict.fromkeys(names(model), data)
+    state = Server(**files).feed(phone(model))
+    assert state.status in (Status.PROVISIONED, Status.FAILED)
