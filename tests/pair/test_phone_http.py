@@ -457,3 +457,46 @@ async def test_megabytes_of_informational_answers_are_not_read() -> None:
         site.raw = b"HTTP/1.1 100 Continue\r\n" + b"X: y\r\n" * 500_000
         async with asyncio.timeout(20):
             await fails(f"{site.url}/x", "")
+
+
+async def put(url: str, data: bytes = b"a log\n") -> tuple[int, list[ConnectionReport]]:
+    reports: list[ConnectionReport] = []
+    status = await http.put(
+        url,
+        data,
+        purpose=Purpose.PROVISIONING,
+        dial=running().connect,
+        user_agent="ua",
+        ended=reports.append,
+    )
+    return status, reports
+
+
+async def test_a_log_is_put_with_its_length_and_answered_by_a_status() -> None:
+    async with serve(server(), verify=accept) as site:
+        site.routes = {"/x-boot.log": Route(status=201)}
+        status, (report,) = await put(f"{site.url}/x-boot.log")
+    assert status == 201
+    assert report.completed
+    headers = site.asked[0].headers
+    assert (headers["content-length"], headers["content-type"]) == ("6", "text/plain")
+
+
+@pytest.mark.parametrize("status", [302, 401, 405, 500])
+async def test_whatever_a_server_says_to_a_log_is_only_a_status(status: int) -> None:
+    async with serve(server(), verify=accept) as site:
+        elsewhere = (("location", "/y"), ("www-authenticate", 'Basic realm="x"'))
+        site.routes = {"/x": Route(status=status, headers=elsewhere)}
+        host = site.url.removeprefix("https://")
+        assert (await put(f"https://joe:secret@{host}/x"))[0] == status
+    assert site.paths == ["/x"]
+    assert "authorization" not in site.asked[0].headers
+
+
+async def test_a_log_that_reaches_nobody_is_an_error_in_words() -> None:
+    async with serve(server(), verify=accept) as site:
+        url = site.url
+    with pytest.raises(http.HttpError):
+        await put(f"{url}/x")
+    with pytest.raises(InputError):
+        await put("ftp://x.example/x")
