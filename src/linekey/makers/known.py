@@ -12,6 +12,7 @@ say whose it is.
 
 import difflib
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
 
@@ -101,9 +102,13 @@ def why_unknown(
     if whose is not None and not whose.snom_like:
         return _unknown_of(whose, written, bare, idx, prefix)
     anybody = whose is None and maker is None and idx is None
-    if anybody and any(other.knows(bare) for other in _OTHERS):
+    has_it = [m.id for m in _OTHERS if idx is None and m.knows(bare)]
+    if anybody and has_it:
         return None
-    return why_unknown_snom(bare, idx, more)
+    odd = why_unknown_snom(bare, idx, more)
+    if odd is not None and not odd.instead and has_it and not prefix:
+        return replace(odd, instead=f"{has_it[0]}:{bare}")
+    return odd
 
 
 def _unknown_of(

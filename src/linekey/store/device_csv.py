@@ -32,6 +32,7 @@ from linekey.catalog.known_settings import (
 from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.makers.known import why_unknown
+from linekey.makers.terms import is_term
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
 from linekey.provisioning.entries import NAME
@@ -341,6 +342,10 @@ def _column(title: str, line: int, foreign: ForeignTable | None) -> Column:
     try:
         Setting(name, "", idx)  # a name that no setting can have
     except InputError as error:
+        if is_term(name) and (odd := why_unknown(name, idx)) is not None:
+            raise InputError(
+                f"line {line}: column {odd}", hint=error.hint or _HEADER_HINT
+            ) from None
         near = _near_title(lower)
         raise InputError(
             f"line {line}: column {title!r}: "

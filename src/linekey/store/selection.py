@@ -311,9 +311,10 @@ def _search(
             *(
                 _alike(
                     layer,
-                    f'%"name":"user\\_name","idx":{idx},"value":"{_literal(text)}%',
+                    f'%"name":"{name}","idx":{idx},"value":"{_literal(text)}%',
                     sqlite,
                 )
+                for name in ("user\\_name", "any.account.user")
                 for idx in ("_", "__")
             )
         )

@@ -46,6 +46,8 @@ def test_unknown(name: str) -> None:
         ("yealnk:account.1.label", None, None, "yealink:account.1.label"),
         ("any.account.usr", 1, None, "any.account.user[1]"),
         ("user_nam", 1, None, "user_name[1]"),
+        ("account.1.label", None, "snom", "yealink:account.1.label"),
+        ("P8463", None, "snom", "grandstream:P8463"),
         ("account.1.label", 1, "yealink", ""),
     ],
 )

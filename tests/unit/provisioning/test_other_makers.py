@@ -21,6 +21,7 @@ from linekey.provisioning.document import (
     parse_setting,
 )
 from linekey.provisioning.other_makers import (
+    any_in_snoms_words,
     as_the_phone_reads,
     for_maker,
     is_snoms_alone,
@@ -303,3 +304,20 @@ def test_a_phones_layers_are_shown_as_far_as_they_are_for_it(maker: Maker) -> No
     ]  # fmt: skip
     assert as_the_phone_reads(layers, "snom") == layers
     assert as_the_phone_reads([], maker.id) == []
+
+
+@pytest.mark.parametrize("maker", MAKERS.values(), ids=lambda m: m.id)
+def test_accounts_of_any_maker_are_found_in_snoms_words(maker: Maker) -> None:
+    fleet, own = layer("any.account.registrar[1]=pbx.example.com"), layer(*ACCOUNT[:2])
+    whole = any_in_snoms_words([fleet, Layer()], Layer(), own, maker.id)
+    found = {s.slot: s.value for s in whole.settings}
+    assert found["user_name", 1] == "4711"
+    assert found["user_pass", 1] == "geheim"
+    assert found["user_host", 1] == "pbx.example.com"
+
+
+def test_accounts_in_a_makers_own_words_are_found_too() -> None:
+    own = layer("account.2.user_name=4711", "account.2.password=geheim")
+    whole = any_in_snoms_words([Layer()], Layer(), own, "yealink")
+    found = {s.slot: s.value for s in whole.settings}
+    assert (found["user_name", 2], found["user_pass", 2]) == ("4711", "geheim")

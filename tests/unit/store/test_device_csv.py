@@ -340,3 +340,36 @@ def test_phones_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InputError, match="more than 3 phones") as caught:
         parse_device_table(b"mac\n" + rows)
     assert "split" in caught.value.hint
+
+
+def test_neutral_settings_and_other_makers_have_columns() -> None:
+    table = parse_device_table(
+        b"mac,model,any.account.user[1],yealink:account.1.label,account.2.label\n"
+        b"001565AABBCC,T46U,4711,Hall,Yard\n000413AABBCC,D785,4712,,\n"
+    )
+    assert table.problems == ()
+    yealink, snom = table.devices
+    assert (yealink.vendor, snom.vendor) == ("yealink", "snom")
+    assert {s.slot: s.value for s in yealink.layer.settings} == {
+        ("any.account.user", 1): "4711",
+        ("yealink:account.1.label", None): "Hall",
+        ("account.2.label", None): "Yard",
+    }
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["any.account.usr[1]", "yealnk:account.1.label", "yealink:account.1.lable"],
+)
+def test_a_misspelt_one_is_refused_with_what_is_near(column: str) -> None:
+    with pytest.raises(InputError, match="did you mean"):
+        parse_device_table(f"mac,{column}\n001565AABBCC,x\n".encode())
+
+
+def test_a_neutral_value_that_cannot_be_is_a_bad_row_and_not_repeated() -> None:
+    table = parse_device_table(
+        b"mac,any.account.transport[1]\n001565AABBCC,geheim\n000413AABBCC,tls\n"
+    )
+    (problem,) = table.problems
+    assert "udp, tcp, tls" in problem.reason
+    assert "geheim" not in problem.reason

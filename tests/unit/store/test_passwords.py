@@ -36,3 +36,16 @@ def test_only_the_accounts_that_are_named() -> None:
     assert (found[1], found[3]) == ("a", "")
     assert found[2] != "b"
     assert with_new_passwords(DEVICE, [3, 9]) == DEVICE
+
+
+def test_a_phone_of_any_maker_gets_one_password_for_an_account() -> None:
+    layer = Layer(
+        (
+            Setting("any.account.password", "old", 1), Setting("user_pass", "old", 1),
+            Setting("any.account.password", "other", 2),
+        )
+    )  # fmt: skip
+    after = with_new_passwords(Device(Mac("001565AABBCC"), "yealink", layer=layer))
+    values = {s.slot: s.value for s in after.layer.settings}
+    assert values["any.account.password", 1] == values["user_pass", 1] != "old"
+    assert values["any.account.password", 2] not in ("other", values["user_pass", 1])

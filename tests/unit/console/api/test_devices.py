@@ -269,6 +269,63 @@ async def test_the_file_is_what_the_phone_gets_but_for_its_secrets(world) -> Non
     assert CANARY not in answer.text
 
 
+OTHER = {
+    "model": "T46U",
+    "layer": {
+        "settings": [
+            {"name": "any.account.user", "idx": 1, "value": "4711"},
+            {"name": "any.account.password", "idx": 1, "value": CANARY},
+            {"name": "account.1.label", "value": "Hall"},
+        ],
+    },
+}
+
+
+async def test_another_makers_phone_has_its_makers_file(world) -> None:
+    async with world.client() as http:
+        made = await http.put(f"devices/{MAC}", json=OTHER)
+        assert made.status_code == 201, made.text
+        assert made.json()["vendor"] == "yealink"
+        answer = await http.get(f"devices/{MAC}/file")
+        merged = await http.get(f"devices/{MAC}/settings")
+        found = await http.get("devices", params={"q": "4711"})
+        cisco = await http.put("devices/000413AABBCD", json={"vendor": "cisco"})
+        assert cisco.status_code == 201
+        none = await http.get("devices/000413AABBCD/file")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "account.1.user_name = 4711\n" in answer.text
+    assert "account.1.password = ********\n" in answer.text
+    assert "static.security.trust_certificates = 1\n" in answer.text
+    assert CANARY not in answer.text + merged.text + made.text
+    assert [d["mac"] for d in found.json()["items"]] == [MAC]
+    assert none.status_code == 422
+    assert "cisco" in none.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "status"),
+    [
+        ("layers/fleet", "account.1.label", 422),
+        ("layers/fleet", "yealink:account.1.label", 200),
+        ("layers/fleet", "any.account.label", 422),  # it needs its idx
+        ("layers/model:T46U", "account.1.label", 200),
+        ("layers/model:T46U", "lang.gui", 200),
+        ("layers/model:D785", "account.1.label", 422),
+        (f"devices/{MAC}", "account.1.label", 200),
+        (f"devices/{MAC}", "language", 422),
+    ],
+)
+async def test_whose_a_bare_name_is_depends_on_the_layer(
+    world, where: str, name: str, status: int
+) -> None:
+    change = {"set": [{"name": name, "value": "x"}]}
+    async with world.client() as http:
+        await http.put(f"devices/{MAC}", json=OTHER)
+        body = {"layer": change} if where.startswith("devices") else change
+        answer = await http.patch(where, json=body)
+    assert answer.status_code == status, answer.text
+
+
 async def test_a_bulk_change_is_tried_and_then_done(world) -> None:
     fill(world, 12)
     body = {
