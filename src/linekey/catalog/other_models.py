@@ -1,9 +1,10 @@
 """Other makers' models: what their files and User-Agents call them, and which firmware.
 
-Data, a row a model. No source tells the TLS versions, suites, key types or hashes of
-any of them, so no row holds one: ``models.Model.is_known`` is false for them, and
-whoever judges says "unknown" (``profile``). What is known of a maker as a whole, such
-as whether its phones verify servers out of the box, is in ``MAKERS_DEFAULTS``.
+Data, a row a model. No source tells by model and firmware which TLS versions, suites,
+key types or hashes any of them has, so no row holds one: ``models.Model.is_known`` is
+false for them, and whoever judges says "unknown" (``profile``). What is known of a
+maker as a whole, such as whether its phones verify servers out of the box, is in
+``MAKERS_DEFAULTS``.
 
 Sources: PBX-WAZO (its plugins name model and firmware together), PBX-FUSION (its
 templates, and the numbers in the names of Yealink's model files), PBX-FSPBX. A row's
@@ -63,6 +64,10 @@ class MakerDefaults:
     statement: str
     source: str
     confidence: Confidence
+    told: str = ""
+    """What a source tells of their TLS that is too little to judge by; empty: nothing.
+    Its source is ``told_by`` (M)."""
+    told_by: str = ""
 
 
 MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
@@ -72,6 +77,10 @@ MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
         " and does not check the name (static.security.cn_validation 0)",
         source="YEALINK-GUIDE; PBX-FUSION, comments of the vendor's template t56a",
         confidence="M",
+        told="guides list suites for several models at once: RSA and DHE with AES-CBC,"
+        " 3DES, DES, RC4 and worse, those of the VP59, T58A and CP960 ECDHE as well;"
+        " not which of them are offered, nor in which versions",
+        told_by="YEALINK-GUIDE T2/T4/T5 p. 938, T58 p. 315",
     ),
     POLY: MakerDefaults(
         "Poly", verifies=True, forced=True, checks_name=True, ca_set="all",
@@ -79,6 +88,8 @@ MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
         " whether it checks the name by default is not known, and read as yes",
         source="PBX-FUSION, pull request 4315, which had to turn the name check off",
         confidence="L",
+        told="SoundPoint phones need 4.0.15 for TLS 1.2; of others nothing is told",
+        told_by="PBX-TELEPROVISIONER",
     ),
     GRANDSTREAM: MakerDefaults(
         "Grandstream", verifies=False, forced=False, checks_name=False,

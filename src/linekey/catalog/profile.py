@@ -311,12 +311,14 @@ def _facts_of_another(model: Model) -> Iterator[Rule]:
     usual = MAKERS_DEFAULTS[model.maker]
     yield Rule(
         "tls.unknown",
-        "no source tells which versions, suites, curves, kinds of key and hashes it"
-        " supports, nor which root CAs are built in; a captured ClientHello tells all"
-        " but the CAs",
+        "no source tells by model and firmware which versions, suites, curves, kinds of"
+        " key and hashes it supports, nor which root CAs are built in; a captured"
+        " ClientHello tells all but the CAs",
         "inference: nobody tells them",
         "L",
     )
+    if usual.told:
+        yield Rule("tls.told", f"{usual.title}: {usual.told}", usual.told_by, "M")
     yield Rule("server_auth.default", f"{usual.title} {usual.statement}",
                usual.source, usual.confidence)  # fmt: skip
     if model.name in VERIFY_BY_DEFAULT and model.maker == GRANDSTREAM:

@@ -51,10 +51,14 @@ def assess_unknown(phones: PhoneClass) -> ClassResult:
     model = phones.first.profile.model
     finding = failed(
         "phone.abilities",
-        f"no source tells what the {model.title} supports in TLS: versions, suites, "
-        "kinds of key, hashes",
+        "no source tells by model and firmware what it supports in TLS (versions, "
+        f"suites, kinds of key, hashes): {model.title}",
         severity="warning",
-        evidence=f"its own settings are known ({model.source}), and nothing else",
+        evidence="; ".join(
+            f"{rule.statement} ({rule.source})"
+            for rule in phones.first.profile.facts
+            if rule.name == "tls.told"
+        ),
         cure="capture the ClientHello that the phone sends (its first bytes to any "
         f"TLS port, raw or in hex) and give it: --model {model.name} --hello FILE",
     )
