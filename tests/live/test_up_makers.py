@@ -142,3 +142,17 @@ def test_a_maker_that_the_lab_has_not_is_cured(
         state=tmp_path / "s", expect=2,
     )  # fmt: skip
     assert hint in done.stderr
+
+
+def test_up_trusts_what_was_made_before_and_shows_it(tmp_path: Path) -> None:
+    lab = tmp_path / "s"
+    run(
+        "lab", "identity", "C074AD000001", "--maker", "grandstream",
+        "--out", str(tmp_path), state=lab,
+    )  # fmt: skip
+    shown = json.loads(run("lab", "show", "--json", state=lab).stdout)
+    assert list(shown["makers"]) == ["grandstream"]
+    assert len(shown["makers"]["grandstream"]) == 2
+    run("up", "--once", state=lab)
+    trusted = run("trust", "list", state=lab).stdout
+    assert "LAB G Networks CA" in trusted

@@ -132,6 +132,7 @@ def identity(
         files = shlex.join(str(path) for path in _authorities(lab, shape, generation))
         words = f"linekey trust add {files}"
         note(f"trust its authorities: {with_state(words, state)}")
+        note("linekey up trusts them by itself when it starts the next time.")
         if shape.shared_value:
             note("it is one for all phones of its kind: they need a second factor")
     model = _example_model(shape, generation)
@@ -194,6 +195,9 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         "console_url": lab.console_url(),
         "vendor_roots": [root for root, _ in paths.values()],
         "vendor_intermediates": [intermediate for _, intermediate in paths.values()],
+        "makers": {
+            shape.id: _authorities(lab, shape, None) for shape in lab.made_makers()
+        },
         "devices": [
             {
                 "mac": str(mac),
@@ -217,6 +221,11 @@ def show(state: StateOption = None, as_json: JsonOption = False) -> None:
         ),
         *(("vendor root", root) for root, _ in paths.values()),
         *(("vendor intermediate", i) for _, i in paths.values()),
+        *(
+            (f"{shape.id} authority", path)
+            for shape in lab.made_makers()
+            for path in _authorities(lab, shape, None)
+        ),
         *(
             (
                 f"phone {mac} {generation}",

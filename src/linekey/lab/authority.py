@@ -166,6 +166,16 @@ class LabAuthority:
             return (*self.vendor_roots(), *self.vendor_intermediates())
         return tuple(issuer.certificate for issuer in self.open_maker(shape))
 
+    def made_makers(self) -> list[MakerShape]:
+        """The shapes of other makers whose authorities were made here already."""
+        return [
+            shape
+            for shape in SHAPES.values()
+            if self.maker_path(shape, len(shape.authorities) - 1)
+            .with_suffix(".pem")
+            .exists()
+        ]
+
     def open_maker(self, shape: MakerShape) -> tuple[Issuer, ...]:
         """Another maker's authorities, the root first; made if they are not there.
 

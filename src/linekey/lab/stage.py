@@ -273,7 +273,9 @@ class Stage:
     def _trust(self, database: Database, now: datetime) -> None:
         authorities = VendorCas(database)
         there = {ca.certificate.sha256 for ca in authorities.all()}
-        its = self._authorities()
+        its = [*self._authorities()]
+        for shape in self.lab.made_makers():  # by linekey lab identity --maker
+            its += [issuer.certificate for issuer in self.lab.open_maker(shape)]
         wanted = tuple(
             dict.fromkeys(
                 (*self.lab.vendor_roots(), *self.lab.vendor_intermediates(), *its)

@@ -172,3 +172,10 @@ def test_a_makers_folder_that_does_not_fit_is_an_error(tmp_path) -> None:
 
 def test_a_phones_key_is_of_its_makers_kind() -> None:
     assert new_leaf_key(SHAPES["grandstream"]).curve.name == "secp384r1"  # type: ignore[union-attr]
+
+
+def test_what_was_made_here_is_told(tmp_path) -> None:
+    lab = LabAuthority.open(tmp_path / "lab")
+    assert lab.made_makers() == []
+    lab.open_maker(SHAPES["grandstream"])
+    assert lab.made_makers() == [SHAPES["grandstream"]]
