@@ -94,6 +94,7 @@ def model_document(model: Model) -> dict[str, Any]:
         "file_code": model.code or None,
         "origin": model.origin,
         "source": model.source,
+        "sources": [one.strip() for one in model.source.split(";")],
         "confidence": model.confidence,
         "readings": list(model.readings),
     }

@@ -63,6 +63,7 @@ def other_model_json(model: Model | PhoneModel) -> dict[str, Any]:
         "accounts": model.accounts,
         "keys": model.keys,
         "source": model.source,
+        "sources": [one.strip() for one in model.source.split(";")],
         "confidence": model.confidence,
         "readings": list(model.readings),
     }

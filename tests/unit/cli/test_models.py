@@ -46,10 +46,17 @@ def test_another_makers_models_are_listed_with_their_sources(run, maker: str) ->
     for row in document["models"]:
         assert row["maker"] == maker.lower()
         assert row["source"]
+        assert "; ".join(row["sources"]) == row["source"]
         assert row["confidence"] in "HML"
     shown = run("--maker", maker)
     assert shown.exit_code == 0
     assert document["models"][0]["model"] in shown.stdout
+
+
+def test_a_model_of_another_maker_names_its_sources_one_by_one(run) -> None:
+    row = json.loads(run("T46U", "--json").stdout)
+    assert row["maker"] == "yealink"
+    assert row["sources"] == ["PBX-FUSION", "PBX-WAZO"]
 
 
 @pytest.mark.parametrize(
