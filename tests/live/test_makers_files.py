@@ -183,6 +183,9 @@ async def test_a_phone_that_nobody_registered_gets_nothing_or_waits(
         assert (status, "geheim" in body) == (200, False)
         read, _ = fleet.maker.terms_of(fleet.maker.grammar.read(body.encode()).lines)
         assert [t.name for t in read] == ["any.provisioning.interval"]
+        assert "trust" not in body
+        assert "TLS" not in body
+        assert "P8463" not in body
 
 
 @pytest.mark.peer("curl")

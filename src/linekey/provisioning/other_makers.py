@@ -194,20 +194,21 @@ def _neutral_keys(layer: Layer, there: Iterable[Line]) -> tuple[list[Line], list
 
 
 def lines_of_phone(
-    layer: Layer, maker: Maker, cas: Sequence[Ca]
+    layer: Layer, maker: Maker, cas: Sequence[Ca], *, waits: bool = False
 ) -> tuple[list[Line], list[str]]:
     """The lines of a file, and what had to be left out of it, in words.
 
     ``layer`` is ``for_maker``'s; ``cas`` are those that the phone has to trust.
+    ``waits``: it is a waiting file, which says nothing of trust: it has no CA, and a
+    phone that did not verify its servers until now would not find back.
     """
     terms, settings = _terms(layer)
     keys, skipped = _neutral_keys(layer, terms)
     said = {t.name: t.value for t in terms if _is_trust(t)}
     lines, notes = maker.lines_of([t for t in (*terms, *keys) if not _is_trust(t)])
     accounts = {t.idx for t in terms if t.name == "any.account.user" and t.idx}
-    trust, trust_notes = maker.trust_lines(
-        TrustSettings(tuple(cas), said.get(MIN_TLS, ""), tuple(sorted(accounts)))
-    )
+    wanted = TrustSettings(tuple(cas), said.get(MIN_TLS, ""), tuple(sorted(accounts)))
+    trust, trust_notes = ([], []) if waits else maker.trust_lines(wanted)
     own: list[Line] = []
     excepted = {name.strip() for name in said.get(EXCEPT, "").split(",")}
     for setting in settings:
@@ -239,10 +240,12 @@ def render_for_maker(
     model: str | None,
     blank_secrets: bool,
     certificate_url: Callable[[Certificate], str],
+    waits: bool = False,
 ) -> Rendered:
     """Write a layer ``for_maker`` as the maker's file. Never raises.
 
     ``mac`` and ``model`` say in a comment whose it is; both are None for a common file.
+    ``waits``: it is a waiting file (``lines_of_phone``).
     """
     left_out = 0
     if blank_secrets:
@@ -258,7 +261,7 @@ def render_for_maker(
         )
         for e in layer.certificates
     ]
-    lines, notes = lines_of_phone(layer, maker, cas)
+    lines, notes = lines_of_phone(layer, maker, cas, waits=waits)
     comment = " ".join(filter(None, (model, str(mac or ""))))
     if left_out:
         said = f"{counted(left_out, 'setting is', 'settings are')} left out"

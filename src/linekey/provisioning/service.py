@@ -379,7 +379,7 @@ def _waiting_file(newcomer: Newcomer, request: Request, welcome: Welcome) -> Ren
         return render_for_maker(
             for_maker(waiting_layer_neutral(welcome.ask_again_s), maker, own=True),
             maker, mac=newcomer.mac, model=f"waiting, code {newcomer.code}",
-            blank_secrets=True, certificate_url=lambda _: "",
+            blank_secrets=True, certificate_url=lambda _: "", waits=True,
         )  # fmt: skip
     return render_document(
         waiting_layer(newcomer.code, welcome.ask_again_s),

@@ -21,8 +21,9 @@ from linekey.makers.all import find_other, find_phone
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
+from linekey.provisioning.format import maker_of_record
 from linekey.provisioning.group import parse_group
-from linekey.provisioning.pending import TAKEN_BACK
+from linekey.provisioning.pending import TAKEN_BACK, TAKEN_BACK_NEUTRAL
 from linekey.provisioning.service import SharedLayers
 from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
@@ -152,7 +153,10 @@ class Layers:
     def of(self, device: Device) -> list[tuple[str, Layer]]:
         """Return the layers that make a device's file by their names, the lowest
         first; the last is its own."""
-        first = [("waiting file, taken back", TAKEN_BACK)] if device.waited else []
+        maker = maker_of_record(device)
+        others = maker is not None and not maker.snom_like
+        back = TAKEN_BACK_NEUTRAL if others else TAKEN_BACK
+        first = [("waiting file, taken back", back)] if device.waited else []
         scopes = [FLEET]
         scopes += [f"{GROUP}:{device.group}"] if device.group else []
         scopes += [f"model:{device.model}"] if device.model else []
