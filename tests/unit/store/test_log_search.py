@@ -90,6 +90,7 @@ def fill_pieces(database: Database, pieces: int) -> None:
         patch.setattr(log_filling, "WAITS", 1)
         patch.setattr(log_filling, "PIECE", 50)
         patch.setattr(log_filling, "_PIECE_THERE", 50)
+        patch.setattr(log_filling, "_REST_S", 0)
         log_filling.fill(database, lambda: next(left, None) is None)
 
 
