@@ -94,7 +94,11 @@ async def test_a_header_that_does_not_become_whole_ends_in_time_and_is_named(
     assert "send-proxy" in refusal.cure
 
 
-@pytest.mark.parametrize("sent", [b"", LOCAL, b"PROXY UNKNOWN\r\n", UNIX])
+OWN = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
+"""What HAProxy's check says in version 1, which has no LOCAL."""
+
+
+@pytest.mark.parametrize("sent", [b"", LOCAL, b"PROXY UNKNOWN\r\n", UNIX, OWN])
 async def test_a_look_whether_somebody_listens_is_on_nobodys_record(
     lab: LabAuthority,  # noqa: F811
     sent: bytes,

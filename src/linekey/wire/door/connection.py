@@ -223,7 +223,8 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
             return b""
         self._header = None
         if header.source is not None:
-            self._balancer = False
+            # Version 1 cannot say LOCAL: HAProxy's own look names HAProxy.
+            self._balancer = self.door.is_balancer(header.source[0])
             self.peer = header.source
             self.source = source_of(self.peer[0])
             self.door.source_known(self)
