@@ -27,7 +27,7 @@ async def show(visit: Visit) -> Response:
     since = now - timedelta(hours=SPANS[span] - 1)
     asked: dict[str, Coroutine[Any, Any, Any]] = {
         "counts": api.get("/decisions/counts", since=since.isoformat()),
-        "latest": api.get("/decisions", limit=_LATEST),
+        "latest": _latest(visit, since),
         "phones": api.get("/devices", limit=1),
         "revoked": api.get("/devices", limit=1, state="revoked"),
         "never": api.get("/devices", limit=1, seen="never"),
@@ -61,8 +61,18 @@ async def show(visit: Visit) -> Response:
             if one["outcome"] != "granted"
         ][:_TOP],
         ends=said["ends"],
-        lines=[line | told(line, language)._asdict() for line in latest["items"]],
+        lines=[line | told(line, language)._asdict() for line in latest],
     )  # fmt: skip
+
+
+async def _latest(visit: Visit, since: datetime) -> list[dict[str, Any]]:
+    """The newest decisions; to count 1,000,000 of them for that takes a while."""
+    for begins in (since.isoformat(), None):
+        found = await visit.api.get("/decisions", limit=_LATEST, since=begins)
+        lines: list[dict[str, Any]] = found["items"]
+        if len(lines) == _LATEST:
+            break
+    return lines
 
 
 async def _server(visit: Visit, now: datetime) -> Any:

@@ -51,6 +51,25 @@ async def test_it_counts_what_was_decided(world: World) -> None:
         assert "This device is revoked" in text or "revoked" in text
 
 
+async def test_the_newest_decisions_are_shown_however_old_they_are(
+    world: World,
+) -> None:
+    world.user("clara", "viewer")
+    async with DecisionLog(world.database) as log:
+        for days in (30, 40):
+            await log.record(
+                LogEntry(
+                    at=world.now - timedelta(days=days), kind="decision",
+                    outcome="refused", reason="revoked", mac=MAC, target_mac=MAC,
+                    peer="192.0.2.7", resource=f"/{days}.htm",
+                )
+            )  # fmt: skip
+    async with world.console("clara") as browser:
+        text = text_of(await browser.get(""))
+        assert "/30.htm" in text
+        assert "/40.htm" in text
+
+
 async def test_what_was_not_delivered_is_counted(world: World) -> None:
     world.user("clara", "viewer")
     Groups(world.database).add(Group("acme"), world.now)
