@@ -27,7 +27,7 @@ async def show(visit: Visit) -> Response:
     since = now - timedelta(hours=SPANS[span] - 1)
     asked: dict[str, Coroutine[Any, Any, Any]] = {
         "counts": api.get("/decisions/counts", since=since.isoformat()),
-        "latest": _latest(visit, since),
+        "latest": _latest(visit, now - timedelta(days=1)),
         "phones": api.get("/devices", limit=1),
         "revoked": api.get("/devices", limit=1, state="revoked"),
         "never": api.get("/devices", limit=1, seen="never"),
