@@ -7,7 +7,7 @@ keys are the documented form of ``linekey models --json``. Cipher suites are nam
 
 from typing import Any
 
-from linekey.catalog.evidence import Rule
+from linekey.catalog.evidence import Rule, sources_in
 from linekey.catalog.firmware_dates import date_of
 from linekey.catalog.matrix import firmwares_of
 from linekey.catalog.models import Model
@@ -94,7 +94,7 @@ def model_document(model: Model) -> dict[str, Any]:
         "file_code": model.code or None,
         "origin": model.origin,
         "source": model.source,
-        "sources": [one.strip() for one in model.source.split(";")],
+        "sources": sources_in(model.source),
         "confidence": model.confidence,
         "readings": list(model.readings),
     }

@@ -38,6 +38,11 @@ class Rule:
     confidence: Confidence
 
 
+def sources_in(source: str) -> list[str]:
+    """Several sources of one row, which a semicolon sets apart, one by one."""
+    return [one.strip() for one in source.split(";")]
+
+
 def weakest(*grades: Confidence) -> Confidence:
     """Return the least sure of the grades: a chain of inference is as weak as that."""
     return max(grades, key="HML".index)

@@ -24,7 +24,6 @@ What differs: every name says LAB and names no maker, so that nobody takes any o
 theirs.
 """
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -33,6 +32,7 @@ from linekey.certs.build import HashName, Issuer, issue, new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.dn import Name
 from linekey.certs.pem import PrivateKey
+from linekey.lab.vendor_ca import new_serial
 from linekey.mac import Mac
 
 Key = tuple[str, int | str]
@@ -175,7 +175,7 @@ def issue_authority(
         _name(shape, ("CN", authority.cn)),
         key,
         above,
-        serial=_serial(),
+        serial=new_serial(),
         not_before=shape.begins,
         not_after=authority.ends,
         hash=authority.hash,
@@ -214,7 +214,7 @@ def issue_leaf(
         subject,
         key,
         issuer,
-        serial=_serial(),
+        serial=new_serial(),
         not_before=shape.begins,
         not_after=shape.leaf_ends,
         hash=shape.leaf_hash,
@@ -227,7 +227,3 @@ def _name(shape: MakerShape, last: tuple[str, str]) -> Name:
     if shape.unit:
         parts.append(("OU", shape.unit))
     return Name.build([*parts, last])
-
-
-def _serial() -> int:
-    return secrets.randbits(63) + 1

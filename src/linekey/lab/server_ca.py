@@ -5,7 +5,6 @@ extendedKeyUsage as RFC 5280 has them, names in the subjectAltName. Its organiza
 not the lab vendor's, so a server's certificate never passes for a phone's.
 """
 
-import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +15,7 @@ from linekey.certs.expiry import SERVER_SOON
 from linekey.certs.host_names import match_host, parse_address
 from linekey.certs.pem import PrivateKey
 from linekey.errors import InputError
+from linekey.lab.vendor_ca import new_serial
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """Every lab server's certificate is for these, besides the names it is given."""
@@ -39,7 +39,7 @@ def issue_server_root(key: PrivateKey) -> Certificate:
         Name.build([("O", _ORGANIZATION), ("CN", "LAB Server CA")]),
         key,
         None,
-        serial=secrets.randbits(63) + 1,
+        serial=new_serial(),
         not_before=_CA_BEGINS,
         not_after=_CA_ENDS,
         ca=True,
@@ -68,7 +68,7 @@ def issue_server(
         Name.build([("O", _ORGANIZATION), ("CN", f"LAB {wanted[0]}")]),
         key,
         root,
-        serial=secrets.randbits(63) + 1,
+        serial=new_serial(),
         not_before=now - timedelta(days=1),
         not_after=min(now + timedelta(days=VALID_DAYS), _CA_ENDS),
         hash=hash,

@@ -88,7 +88,7 @@ def issue_root(generation: Generation, key: PrivateKey) -> Certificate:
         _name(shape, shape.root_cn),
         key,
         None,
-        serial=_serial(),
+        serial=new_serial(),
         not_before=shape.root_begins,
         not_after=shape.ends,
         hash=shape.hash,
@@ -122,7 +122,7 @@ def issue_device(
         _name(shape, str(mac)),
         key,
         intermediate,
-        serial=_serial(),
+        serial=new_serial(),
         not_before=shape.root_begins,
         not_after=shape.ends,
         hash=shape.hash,
@@ -149,7 +149,7 @@ def issue_shared(
         subject,
         key,
         intermediate,
-        serial=_serial(),
+        serial=new_serial(),
         not_before=shape.root_begins,
         not_after=shape.ends,
         hash=shape.hash,
@@ -170,5 +170,6 @@ def _name(shape: Shape, cn: str) -> Name:
     )
 
 
-def _serial() -> int:
+def new_serial() -> int:
+    """A serial number that no other certificate of the lab has: 63 random bits."""
     return secrets.randbits(63) + 1

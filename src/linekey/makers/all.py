@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from linekey.catalog.evidence import sources_in
 from linekey.catalog.models import MODELS as SNOM_MODELS
 from linekey.catalog.models import Model, find_model
 from linekey.errors import InputError
@@ -63,7 +64,7 @@ def other_model_json(model: Model | PhoneModel) -> dict[str, Any]:
         "accounts": model.accounts,
         "keys": model.keys,
         "source": model.source,
-        "sources": [one.strip() for one in model.source.split(";")],
+        "sources": sources_in(model.source),
         "confidence": model.confidence,
         "readings": list(model.readings),
     }

@@ -32,7 +32,6 @@ class PhoneModel:
     accounts: int | None = None
     keys: int | None = None
     """Line keys of the phone itself, on all pages."""
-    counts_confidence: Confidence = "M"
     firmware: str = ""
     """A firmware that it is known to have had; empty: none is known."""
     readings: tuple[str, ...] = ()

@@ -210,9 +210,9 @@ def _say(
     words: Mapping[str, Any] | None = None,
 ) -> Response:
     title = visit.t("Not found") if status == 404 else visit.t("That did not work")
-    shown, how = (visit.language.in_words(text, words) for text in (message, cure))
     # What a browser cannot send, and trouble of other programs, is told in English.
-    foreign = visit.language.code != "en" and shown == message
+    shown, foreign = visit.language.in_words(message, words)
+    how, _ = visit.language.in_words(cure, words)
     return visit.page(
         "error.html", title, status, message=shown, cure=how, foreign=foreign
     )

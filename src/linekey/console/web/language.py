@@ -71,10 +71,14 @@ class Language:
         }
         return fill(self.t(made["text"]), values, self.number)
 
-    def in_words(self, text: str, words: Mapping[str, Any] | None = None) -> str:
-        """Say a sentence that ``linekey.said`` made, or one of the catalogue."""
+    def in_words(
+        self, text: str, words: Mapping[str, Any] | None = None
+    ) -> tuple[str, bool]:
+        """Say a sentence that ``linekey.said`` made, or one of the catalogue; and
+        whether it stays English in a page of another language."""
         told = self.tell(text, words)
-        return self.t(text) if told == text else told
+        told = self.t(text) if told == text else told
+        return told, self.code != "en" and told == text
 
     def number(self, value: float) -> str:
         """Write a number with its thousands apart."""

@@ -60,12 +60,9 @@ async def _verdict(visit: Visit, phone: dict[str, Any]) -> dict[str, Any] | None
         said = await visit.api.call("POST", "/forecast", body=asked)
     except ProblemError as problem:
         tell = visit.language.in_words
-        return {
-            "problem": tell(problem.detail, problem.words),
-            "foreign": visit.language.code != "en"
-            and tell(problem.detail, problem.words) == problem.detail,
-            "cure": tell(problem.cure, problem.words),
-        }
+        shown, foreign = tell(problem.detail, problem.words)
+        cure, _ = tell(problem.cure, problem.words)
+        return {"problem": shown, "foreign": foreign, "cure": cure}
     found = said.json
     tell_forecast(found, visit.language)
     return {"problem": "", **found}
