@@ -13,8 +13,9 @@ import pytest
 from linekey.errors import StorageError
 from linekey.mac import Mac
 from linekey.provisioning.device import Device, hash_token
+from linekey.store import decision_log
 from linekey.store.database import Database, open_database
-from linekey.store.decision_log import DecisionLog
+from linekey.store.decision_log import GROUP_EVERY_S, DecisionLog
 from linekey.store.decisions import MAX_ROWS, LogEntry, read_log
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
@@ -52,6 +53,36 @@ async def test_what_waits_together_is_written_together(
         assert log.waiting == 0
     ports = [line.peer_port for line in read_log(database)]
     assert ports == list(range(1000)), "in the order they came"
+
+
+async def test_transactions_begin_some_milliseconds_apart(
+    database: Database, now: datetime
+) -> None:
+    async with DecisionLog(database) as log:
+        await log.record(entry(now))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for port in range(300):  # one in each turn of the loop, as phones come
+                group.create_task(log.record(entry(now, peer_port=port)))
+                await asyncio.sleep(0)
+        took = loop.time() - began
+        assert log.written == 301
+        assert log.groups <= 2 + took / GROUP_EVERY_S
+
+
+async def test_a_line_alone_does_not_wait_for_others_and_closing_ends_the_wait(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_log, "GROUP_EVERY_S", 3600.0)
+    async with DecisionLog(database) as log:
+        await log.record(entry(now))  # or RECORD_WITHIN_S would be over
+        late = asyncio.ensure_future(log.record(entry(now, peer_port=2)))
+        await asyncio.sleep(0)
+        assert log.waiting == 1
+        assert log.groups == 1
+    await late
+    assert [line.peer_port for line in read_log(database)] == [0, 2]
 
 
 async def test_closing_writes_what_waits(database: Database, now: datetime) -> None:
@@ -193,7 +224,8 @@ TOKEN_USER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from linekey.mac import Mac
-from linekey.store.decision_log import DecisionLog
+from linekey.store import decision_log
+from linekey.store.decision_log import GROUP_EVERY_S, DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.opening import open_store
 
@@ -250,7 +282,8 @@ def test_a_token_is_good_once_for_several_processes(
 WRITER = """
 import asyncio, os, sys
 from datetime import UTC, datetime
-from linekey.store.decision_log import DecisionLog
+from linekey.store import decision_log
+from linekey.store.decision_log import GROUP_EVERY_S, DecisionLog
 from linekey.store.decisions import LogEntry
 from linekey.store.opening import open_store
 
