@@ -13,6 +13,7 @@ import logging
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 import uvicorn
@@ -22,6 +23,7 @@ from linekey.server.proxy import App, OnRefused
 from linekey.settings import LimitSettings
 from linekey.tls.strangers import explain_no_http
 from linekey.wire.asgi_edge import Edge
+from linekey.wire.door.listener import WORDLESS_S
 from linekey.wire.door.refusal import Refusal, cure_of
 from linekey.wire.http_server import HttpServer
 from linekey.wire.unix_socket import address_of
@@ -36,7 +38,9 @@ class PlainDoor(HttpServer):
     """An HTTP server for one ASGI application; an async context manager.
 
     ``listener`` is a bound socket (``listener.bind``, ``wire.unix_socket``); it stays
-    the caller's. ``on_refused`` puts what is no HTTP on record.
+    the caller's. ``on_refused`` puts what is no HTTP on record. ``last``: nobody
+    listens on after this door, so whoever waits in the backlog at its end is served,
+    too, and ``listener`` is closed.
     """
 
     half_open = 0
@@ -53,6 +57,7 @@ class PlainDoor(HttpServer):
         on_refused: OnRefused | None = None,
         on_trouble: Callable[[str], None] = lambda cause: None,
         drain_s: float = 5.0,
+        last: bool = False,
     ) -> None:
         self.address = address_of(listener)
         """Host and port; of a Unix socket its path and 0."""
@@ -75,10 +80,12 @@ class PlainDoor(HttpServer):
                 backlog=limits.backlog,
                 # A proxy keeps its connections; it closes them when it has no use.
                 timeout_keep_alive=max(60, int(limits.keep_alive_s)),
-                timeout_graceful_shutdown=int(drain_s),
+                timeout_graceful_shutdown=max(1, ceil(drain_s)),
             ),
             listener,
             most=limits.connections,
+            last=last,
+            wordless_s=WORDLESS_S,
         )
 
     def leave(self) -> None:

@@ -278,6 +278,7 @@ class ProvisioningServer:
                 listener,
                 limits=limits,
                 drain_s=settings.stop.finish_s,
+                last=self._last,
                 on_refused=self._refused_here,
                 on_trouble=self._unavailable,
             )

@@ -5,10 +5,12 @@ takes the process's signals, which are the caller's here, and accepts without a 
 Rules: above ``most`` connections one without a request under way gives way: one of the
 source (``wire.sources``) that has most if that is more than half of ``most``, else the
 eldest; if all are busy, the next wait in the backlog. Who asks nothing for
-``FIRST_REQUEST_S`` is closed.
+``FIRST_REQUEST_S`` is closed. At the end who has connected and not asked yet is waited
+for, as long as ``wordless_s`` says.
 """
 
 import asyncio
+import contextlib
 import socket
 from random import Random
 from types import TracebackType
@@ -30,13 +32,28 @@ _GRACE_S = 1.0
 
 
 class HttpServer:
-    """One uvicorn server, with h11, on ``listener``, which stays the caller's."""
+    """One uvicorn server, with h11, on ``listener``, which stays the caller's.
+
+    ``last``: nobody listens on after this server, so whoever waits in the backlog at
+    its end is served, too, and ``listener`` is closed. ``wordless_s`` is how long a
+    first byte is waited for then; who has begun to ask has as long as an answer may
+    take.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, *, most: int = OTHERS
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        *,
+        most: int = OTHERS,
+        last: bool = False,
+        wordless_s: float = 0.0,
     ) -> None:
         self._server = uvicorn.Server(config)
         self._most = most
+        self._last = last
+        self._wordless_s = wordless_s
+        self._asked = asyncio.Event()
         self._known: dict[_Counted, None] = {}
         self._candidates: Crowd[_Counted] = Crowd()
         self._share = max(_LEAST_SHARE, most // 2)
@@ -69,11 +86,32 @@ class HttpServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._accepting.close()
+        if self._last:
+            await self._accepting.close_last()
+        else:
+            await self._accepting.close()
+        if self._wordless_s:
+            await self._hear_out()
         self._server.should_exit = True
         if self._task is not None:
             await self._task
         await self._server.shutdown()
+
+    async def _hear_out(self) -> None:
+        """Wait for the requests of who has connected: uvicorn would close those."""
+        loop = asyncio.get_running_loop()
+        first_by = loop.time() + self._wordless_s
+        last_by = loop.time() + (self._server.config.timeout_graceful_shutdown or 0)
+        while True:
+            self._asked.clear()
+            unasked = [each for each in self._known if not each.has_asked]
+            begun = any(each.has_begun for each in unasked)
+            until = last_by if begun else first_by
+            if not unasked or loop.time() >= until:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._asked.wait()
 
     def _protocol(self) -> asyncio.Protocol:
         return _Counted(
@@ -97,10 +135,15 @@ class HttpServer:
             self._accepting.stop()
             asyncio.get_running_loop().call_later(_GRACE_S, self._look_again)
 
+    def asked(self) -> None:
+        """Note that a connection's first request is here."""
+        self._asked.set()
+
     def closed(self, connection: "_Counted") -> None:
         """Note that a connection ended."""
         self._known.pop(connection, None)
         self._candidates.discard(connection)
+        self._asked.set()
         if self._has_room():
             self._accepting.again()
 
@@ -149,6 +192,11 @@ class _Counted(H11Protocol):
         cycle: object = self.cycle  # uvicorn's type hides that there may be none
         return cycle is not None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a first byte came."""
+        return bool(self._first)
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.source = source_of(self.client[0]) if self.client else ""
@@ -162,9 +210,12 @@ class _Counted(H11Protocol):
         self._server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        if not self.has_asked and len(self._first) < _FIRST_BYTES:
+        had_asked = self.has_asked
+        if not had_asked and len(self._first) < _FIRST_BYTES:
             self._first += data[:_FIRST_BYTES]
         super().data_received(data)
+        if not had_asked and self.has_asked:
+            self._server.asked()
 
     def send_400_response(self, msg: str) -> None:
         if not self.has_asked:

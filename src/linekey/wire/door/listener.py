@@ -41,7 +41,7 @@ from linekey.wire.networks import is_in, parse_networks
 
 _log = logging.getLogger("linekey.door")
 
-_WORDLESS_S = 1.0
+WORDLESS_S = 1.0
 """Seconds that a connection without a byte is waited for when the door closes: a
 phone's first bytes may be on their way."""
 _DESCRIPTORS_S = 10.0
@@ -182,7 +182,7 @@ class Door:
         for connection in list(self._connections):
             connection.shutdown()
         began = self.loop.time()
-        silent = self.loop.call_later(_WORDLESS_S, self._end_silent, began)
+        silent = self.loop.call_later(WORDLESS_S, self._end_silent, began)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_s):
                 if self._connections:
