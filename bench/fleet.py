@@ -92,6 +92,7 @@ def make_fleet(folder: Path, count: int = IDENTITIES) -> Fleet:
         **span,
     )
     (folder / "vendor.pem").write_text(to_pem(root) + to_pem(phone))
+    _write(folder, "phone-ca", [phone], phone_key)  # for who issues more phones
     server_ca_key, server_key = new_key(), new_key()
     server_ca = issue(
         name("LAB server CA"), server_ca_key, None, serial=serial(), ca=True, **span

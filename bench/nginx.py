@@ -13,7 +13,7 @@ from bench.process import pin, running
 
 _CONFIGURATION = r"""
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 20000; }}
@@ -69,15 +69,18 @@ def version() -> str | None:
 
 @contextmanager
 def serving(
-    folder: Path, fleet: Fleet, files: Path, *, both: bool = False
+    folder: Path, fleet: Fleet, files: Path, *, both: bool = False, workers: int = 1
 ) -> Iterator[Running]:
-    """Run it; ``both``: with an EC certificate beside the RSA one."""
+    """Run it; ``both``: with an EC certificate beside the RSA one.
+
+    One worker is kept on one core; several go where the system puts them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(
         _CONFIGURATION.format(
-            folder=folder, port=port, fleet=fleet, files=files,
+            folder=folder, port=port, fleet=fleet, files=files, workers=workers,
             certificates="\n    ".join(
                 f"ssl_certificate {certificate};\n    ssl_certificate_key {key};"
                 for certificate, key in (fleet.pairs if both else fleet.pairs[:1])
@@ -89,7 +92,8 @@ def serving(
             ),
         )
     )  # fmt: skip
-    command = [*pin(0), "/usr/sbin/nginx", "-p", str(folder), "-c", str(configuration),
+    kept = pin(0) if workers == 1 else []
+    command = [*kept, "/usr/sbin/nginx", "-p", str(folder), "-c", str(configuration),
                "-e", str(folder / "error.log")]  # fmt: skip
     if __import__("os").geteuid() == 0:
         command += ["-g", "user root;"]

@@ -90,14 +90,18 @@ def prepare(folder: Path, fleet: Fleet, devices: int) -> None:
 
 @contextlib.contextmanager
 def linekey_serving(
-    folder: Path, fleet: Fleet, devices: int, *, both: bool = False
+    folder: Path, fleet: Fleet, devices: int, *, both: bool = False, workers: int = 1
 ) -> Iterator[Server]:
-    """Run ``linekey serve``; ``both``: with an EC certificate beside the RSA one."""
+    """Run ``linekey serve``; ``both``: with an EC certificate beside the RSA one.
+
+    One worker is kept on one core; several go where the system puts them.
+    """
     prepare(folder, fleet, devices)
     port = nginx.free_port()
     command = [
-        *pin(0), sys.executable, "-c", "from linekey.cli.main import main; main()",
-        "serve", "--state", str(folder),
+        *(pin(0) if workers == 1 else []), sys.executable, "-c",
+        "from linekey.cli.main import main; main()",
+        "serve", "--state", str(folder), "--workers", str(workers),
         "--host", "127.0.0.1", "--port", str(port), "--status-port", "0",
     ]  # fmt: skip
     for certificate, key in fleet.pairs if both else fleet.pairs[:1]:

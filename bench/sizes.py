@@ -1,11 +1,15 @@
 """How many bytes a row takes in SQLite and in PostgreSQL, and so what a year takes.
 
-    python -m bench.sizes [--decisions 100000] [--phones 10000] [--no-write]
+    python -m bench.sizes [--decisions 300000] [--phones 30000] [--no-write]
 
 Rows go in as the server writes them: decisions by the log's own writer, phones by the
-registry's. SQLite is measured by its pages, PostgreSQL by pg_total_relation_size after
-VACUUM; both with all indexes. Then as many are deleted as a day of retention takes, and
-the same number put in again, to see whether the room is used again.
+registry's, and the index of the log's texts by what fills it beside a server. SQLite is
+measured by its pages, PostgreSQL by pg_total_relation_size after VACUUM; both with all
+indexes. Then a tenth of the decisions is deleted, as retention does, and as many put in
+again, to see whether the room is used again.
+
+It is measured, too, when half of the decisions are in: where both halves take the same,
+what is there once, however many rows there are, counts no more.
 """
 
 import argparse
@@ -31,7 +35,7 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
-from linekey.store import decision_log
+from linekey.store import decision_log, log_filling, log_texts
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log
@@ -46,7 +50,7 @@ ASKS = (1, 2, 24)
 """Requests of a phone a day: at one start, at two, and once an hour."""
 KEEP_DAYS = 90
 _MIB = 1024**2
-_TABLES = ("decision_log", "devices", "sightings")
+_TABLES = ("decision_log", "devices", "sightings", log_texts.NAME)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Sizes:
     """Bytes a row, with its share of the indexes."""
 
     decision: float
+    """With its texts in the index."""
+    halves: tuple[float, float]
+    """Of the first half of the decisions, and of the second."""
+    texts: float
+    """Of a decision's bytes, those of the index of texts."""
     phone: float
     """With its sighting."""
     again: float
@@ -114,7 +123,7 @@ def entries(count: int, fleet: int, begin: datetime) -> Iterator[LogEntry]:
         )
 
 
-decision_log.RECORD_WITHIN_S = 60.0  # what is measured is room, and not time
+decision_log.RECORD_WITHIN_S = 3600.0  # what is measured is room, and not time
 
 
 async def record(database: Database, count: int, fleet: int, begin: datetime) -> None:
@@ -131,6 +140,7 @@ async def record(database: Database, count: int, fleet: int, begin: datetime) ->
 def measure(
     database: Database,
     size: Callable[[], int],
+    texts: Callable[[], int],
     decisions: int,
     fleet: int,
     version: str,
@@ -140,17 +150,36 @@ def measure(
     Devices(database).add_all(phones(fleet), now)
     # A first visit of each, which makes its sighting: its row is taken off again.
     asyncio.run(record(database, fleet, fleet, now - timedelta(days=KEEP_DAYS)))
-    visited = size()
-    asyncio.run(record(database, decisions, fleet, now - timedelta(days=30)))
+    index(database)
+    visited, texts_before = size(), texts()
+    half = decisions // 2
+    begin = now - timedelta(days=30)
+    asyncio.run(record(database, half, fleet, begin))
+    index(database)
+    middle = size()
+    rest = decisions - half
+    asyncio.run(record(database, rest, fleet, begin + timedelta(seconds=half)))
+    index(database)
     full = size()
     decision = (full - visited) / decisions
+    halves = (middle - visited) / half, (full - middle) / rest
+    of_texts = (texts() - texts_before) / decisions
     phone = (visited - empty) / fleet - decision
     tenth = decisions // 10
-    prune_log(database, now - timedelta(days=30) + timedelta(seconds=tenth))
+    prune_log(database, begin + timedelta(seconds=tenth))
     size()  # for PostgreSQL a VACUUM, as autovacuum has it
     asyncio.run(record(database, tenth + fleet, fleet, now))
+    index(database)
     again = (size() - full) / (decision * (tenth + fleet))
-    return Sizes(decision, phone, max(0.0, again), version)
+    return Sizes(decision, halves, of_texts, phone, max(0.0, again), version)
+
+
+def index(database: Database) -> None:
+    """Put the new lines' texts into their index, all of them."""
+    with database.read() as connection:
+        before = log_filling.waiting(connection)
+    if before >= log_filling.WAITS and log_filling.fill(database) < before:
+        raise RuntimeError("the index of texts was not filled")
 
 
 def of_sqlite(decisions: int, fleet: int) -> Sizes:
@@ -165,9 +194,15 @@ def of_sqlite(decisions: int, fleet: int) -> Sizes:
                     (each,) = raw.execute("PRAGMA page_size").fetchone()
                 return int(pages * each)
 
-            return measure(
-                database, size, decisions, fleet, f"SQLite {sqlite3.sqlite_version}"
-            )
+            def texts() -> int:
+                with contextlib.closing(sqlite3.connect(state.database_file)) as raw:
+                    asked = "SELECT sum(pgsize) FROM dbstat WHERE name LIKE ?"
+                    return int(
+                        raw.execute(asked, (f"{log_texts.NAME}%",)).fetchone()[0]
+                    )
+
+            version = f"SQLite {sqlite3.sqlite_version}"
+            return measure(database, size, texts, decisions, fleet, version)
 
 
 def of_postgresql(decisions: int, fleet: int) -> Sizes:
@@ -182,23 +217,26 @@ def of_postgresql(decisions: int, fleet: int) -> Sizes:
                 cluster.url("sizes"), isolation_level="AUTOCOMMIT"
             )
 
+            def of_table(table: str) -> int:
+                with engine.connect() as connection:
+                    # 0 for what is not there: the index of texts before its first lines
+                    asked = (
+                        "SELECT coalesce(pg_total_relation_size(to_regclass(%s)), 0)"
+                    )
+                    return int(connection.exec_driver_sql(asked, (table,)).scalar_one())
+
             def size() -> int:
                 with engine.connect() as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")
-                    return sum(
-                        int(
-                            connection.exec_driver_sql(
-                                f"SELECT pg_total_relation_size('{table}')"
-                            ).scalar_one()
-                        )
-                        for table in _TABLES
-                    )
+                return sum(map(of_table, _TABLES))
+
+            def texts() -> int:
+                return of_table(log_texts.NAME)
 
             with engine.connect() as connection:
                 told = connection.exec_driver_sql("SHOW server_version").scalar_one()
-            found = measure(
-                database, size, decisions, fleet, f"PostgreSQL {str(told).split()[0]}"
-            )
+            version = f"PostgreSQL {str(told).split()[0]}"
+            found = measure(database, size, texts, decisions, fleet, version)
             engine.dispose()
             return found
 
@@ -213,12 +251,16 @@ def page(sqlite: Sizes, postgresql: Sizes, decisions: int, fleet: int) -> str:
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with {decisions:,} decisions and "
         f"{fleet:,} phones: {cpu_model()}, {platform.system()}, "
         f"{sqlite.version}, {postgresql.version}. Rows as the server writes them, with "
-        "all indexes; each phone with an account, four function keys and what its "
-        "visits say of it.",
+        "all indexes, that of the log's texts included; each phone with an account, "
+        "four function keys and what its visits say of it.",
         "",
         f"| bytes of | {sqlite.version} | {postgresql.version} |",
         "|---|---|---|",
         f"| a decision | {sqlite.decision:.0f} | {postgresql.decision:.0f} |",
+        f"| of these the index of texts | {sqlite.texts:.0f} "
+        f"| {postgresql.texts:.0f} |",
+        f"| a decision of the first half, and of the second | {halves(sqlite)} "
+        f"| {halves(postgresql)} |",
         f"| a registered phone | {sqlite.phone:.0f} | {postgresql.phone:.0f} |",
         f"| room that was not used again after deleting | {sqlite.again:.0%} "
         f"| {postgresql.again:.0%} |",
@@ -245,6 +287,11 @@ def page(sqlite: Sizes, postgresql: Sizes, decisions: int, fleet: int) -> str:
     return "\n".join(lines) + "\n\n" + NOTES.read_text(encoding="utf-8")
 
 
+def halves(sizes: Sizes) -> str:
+    first, second = sizes.halves
+    return f"{first:.0f}, {second:.0f}"
+
+
 def size_text(size: float) -> str:
     mib = size / _MIB
     return f"{mib:,.0f} MiB" if mib < 1024 else f"{mib / 1024:,.1f} GiB"
@@ -252,8 +299,8 @@ def size_text(size: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.sizes")
-    parser.add_argument("--decisions", type=int, default=100_000)
-    parser.add_argument("--phones", type=int, default=10_000)
+    parser.add_argument("--decisions", type=int, default=300_000)
+    parser.add_argument("--phones", type=int, default=30_000)
     parser.add_argument("--no-write", action="store_true")
     given = parser.parse_args()
     sqlite = of_sqlite(given.decisions, given.phones)
