@@ -78,15 +78,23 @@ def _written() -> Iterator[tuple[str, Any]]:
 
 
 def _tables() -> Iterator[tuple[str, str]]:
+    from linekey.certs.verify_errors import ERRORS
     from linekey.console.api.problems import PROBLEMS
     from linekey.console.web.language import ACTION_NAMES, ROLE_NAMES, STATES
     from linekey.provisioning.decision import Reason
+    from linekey.tls.alerts import TEXTS
+    from linekey.tls.reasons import SENTENCES
     from linekey.wire.door.refusal import REFUSALS
 
     for table in (ACTION_NAMES, ROLE_NAMES, STATES):
         yield from (("language.py", text) for text in table.values())
     for reason in Reason:
         yield from (("decision.py", text) for text in (reason.sentence, reason.cure))
+    for error in ERRORS.values():
+        yield "verify_errors.py", error.text
+    for pair in TEXTS.values():
+        yield from (("alerts.py", text) for text in pair)
+    yield from (("reasons.py", text) for text in SENTENCES.values())
     for name, rows in (("refusal.py", REFUSALS), ("problems.py", PROBLEMS)):
         for row in rows.values():
             yield from ((name, text) for text in (row.sentence, row.cure))

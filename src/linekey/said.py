@@ -31,12 +31,19 @@ def say(text: str, /, **values: object) -> Said:
 
     KeyError where ``text`` has a place for a value that is not given: a bug of ours.
     """
-    kept = {
-        name: value if isinstance(value, Value) else str(value)
-        for name, value in values.items()
-    }
-    said = Said(fill(text, kept))
-    said.text, said.values = text, kept
+    return made(
+        text,
+        {
+            name: value if isinstance(value, Value) else str(value)
+            for name, value in values.items()
+        },
+    )
+
+
+def made(text: str, values: Mapping[str, Value]) -> Said:
+    """Make a sentence of a text that stands as a literal elsewhere."""
+    said = Said(fill(text, values))
+    said.text, said.values = text, values
     return said
 
 
@@ -79,7 +86,7 @@ def swapped(text: str, old: str, new: str) -> str:
         name: swapped(value, old, new) if isinstance(value, str) else value
         for name, value in text.values.items()
     }
-    return say(text.text, **values)
+    return made(text.text, values)
 
 
 def words_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:

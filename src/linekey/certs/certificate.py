@@ -47,6 +47,7 @@ from linekey.certs.contents import (
 )
 from linekey.certs.dn import Name, escape_value
 from linekey.errors import CertificateError
+from linekey.said import say
 
 __all__ = ["Certificate", "Extension", "KeyInfo"]
 
@@ -122,7 +123,10 @@ class Certificate:
             der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
         except crypto.Error as error:
             raise CertificateError(
-                f"OpenSSL gives no DER of the certificate: {_reasons(error)}"
+                say(
+                    "OpenSSL gives no DER of the certificate: %(reasons)s",
+                    reasons=_reasons(error),
+                )
             ) from error
         made = cls.from_der(der)
         made.__dict__.setdefault("openssl", certificate)  # it is loaded already
@@ -189,7 +193,9 @@ class Certificate:
                 warnings.simplefilter("ignore", CryptographyDeprecationWarning)
                 return x509.load_der_x509_certificate(self.der)
         except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
-            raise CertificateError(f"certificate cannot be loaded: {error}") from error
+            raise CertificateError(
+                say("certificate cannot be loaded: %(error)s", error=error)
+            ) from error
 
     @cached_property
     def openssl(self) -> crypto.X509:
@@ -198,7 +204,10 @@ class Certificate:
             return crypto.load_certificate(crypto.FILETYPE_ASN1, self.der)
         except crypto.Error as error:
             raise CertificateError(
-                f"certificate cannot be loaded by OpenSSL: {_reasons(error)}"
+                say(
+                    "certificate cannot be loaded by OpenSSL: %(reasons)s",
+                    reasons=_reasons(error),
+                )
             ) from error
 
     # -- fingerprints ---------------------------------------------------------
@@ -239,12 +248,15 @@ class Certificate:
         ):
             if names:
                 return f"{kind}:{escape_value(str(names[0]))}"
-        return f"a certificate without a name (serial {self.serial:x})"
+        return say(
+            "a certificate without a name (serial %(serial)s)",
+            serial=f"{self.serial:x}",
+        )
 
     @property
     def issuer_label(self) -> str:
         """What a sentence calls its issuer; an empty name is said to be one."""
-        return str(self.issuer) or "an issuer without a name"
+        return str(self.issuer) or say("an issuer without a name")
 
     @property
     def common_names(self) -> tuple[str, ...]:
@@ -403,7 +415,11 @@ class Certificate:
 def _load(der: bytes) -> Certificate:
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise CertificateError(
-            f"certificate of {len(der)} bytes; the limit is {MAX_CERTIFICATE_BYTES}"
+            say(
+                "certificate of %(count)s bytes; the limit is %(limit)s",
+                count=len(der),
+                limit=MAX_CERTIFICATE_BYTES,
+            )
         )
     fields = _read_fields(der)
     return Certificate(
@@ -423,19 +439,21 @@ def _reasons(error: crypto.Error) -> str:
 def _read_fields(der: bytes) -> _Fields:
     """The frame of RFC 5280 §4.1, strictly in its order."""
     if not der:
-        raise CertificateError("no certificate: empty input")
+        raise CertificateError(say("no certificate: empty input"))
     if der[0] != asn1.SEQUENCE:
         raise CertificateError(
-            f"not a DER certificate: it begins with {der[:12]!r}",
-            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+            say("not a DER certificate: it begins with %(der)s", der=repr(der[:12])),
+            hint=say("a certificate is DER, PEM, or the base64 between PEM's markers"),
         )
     size = len(der)
     start, stop = asn1.read_tagged(der, 0, size, asn1.SEQUENCE, "certificate")
     if stop != size:
         raise CertificateError(
-            f"{size - stop} bytes after the certificate's end",
-            hint="one DER file holds one certificate; write several as PEM, one after "
-            "the other: openssl x509 -inform DER -in FILE",
+            say("%(size)s bytes after the certificate's end", size=size - stop),
+            hint=say(
+                "one DER file holds one certificate; write several as PEM, one after "
+                "the other: openssl x509 -inform DER -in FILE"
+            ),
         )
     at, tbs_stop = asn1.read_tagged(der, start, stop, asn1.SEQUENCE, "TBSCertificate")
     tbs = (start, tbs_stop)
@@ -444,9 +462,9 @@ def _read_fields(der: bytes) -> _Fields:
     )
     signature = asn1.read_tagged(der, algorithm[1], stop, asn1.BIT_STRING, "signature")
     if signature[1] != stop:
-        raise CertificateError("bytes after the signature")
+        raise CertificateError(say("bytes after the signature"))
     if signature[0] == signature[1] or der[signature[0]] > 7:
-        raise CertificateError("signature: malformed BIT STRING")
+        raise CertificateError(say("signature: malformed BIT STRING"))
     signature = (signature[0] + 1, signature[1])
 
     version = 1
@@ -456,10 +474,12 @@ def _read_fields(der: bytes) -> _Fields:
         version = asn1.read_integer(der[slice(*number)], "version") + 1
         # OpenSSL takes any number for a version and minds only the first.
         if number[1] != after or after - here > _MAX_VERSION_BYTES:
-            raise CertificateError("version: no INTEGER of a usable size")
+            raise CertificateError(say("version: no INTEGER of a usable size"))
         tag, here, after = asn1.read_span(der, after, tbs_stop)
     if tag != asn1.INTEGER:
-        raise CertificateError(f"serial number: found DER tag 0x{tag:02x}")
+        raise CertificateError(
+            say("serial number: found DER tag 0x%(tag)s", tag=f"{tag:02x}")
+        )
     # An empty one is 0 up to OpenSSL 1.0.2.
     serial = int.from_bytes(der[here:after], "big", signed=True)
 
@@ -479,7 +499,7 @@ def _read_fields(der: bytes) -> _Fields:
     strict &= asn1.is_strict_time(tag, der[here:after])
     readable = not_before is not None and not_after is not None
     if after != validity_stop:
-        raise CertificateError("validity: bytes after notAfter")
+        raise CertificateError(say("validity: bytes after notAfter"))
     _, subject_stop = asn1.read_tagged(
         der, validity_stop, tbs_stop, asn1.SEQUENCE, "subject"
     )
@@ -512,13 +532,15 @@ def _read_rest(der: bytes, at: int, stop: int) -> dict[bytes, Extension | None]:
     while at < stop:
         tag, start, at = asn1.read_span(der, at, stop)
         if tag & 0x9F <= last or tag not in {0x81, 0xA1, 0x82, 0xA2, 0xA3}:
-            raise CertificateError(f"unexpected field with DER tag 0x{tag:02x}")
+            raise CertificateError(
+                say("unexpected field with DER tag 0x%(tag)s", tag=f"{tag:02x}")
+            )
         last = tag & 0x9F
         if tag != 0xA3:
             continue
         start, end = asn1.read_tagged(der, start, at, asn1.SEQUENCE, "extensions")
         if end != at:
-            raise CertificateError("bytes after the extensions")
+            raise CertificateError(say("bytes after the extensions"))
         while start < end:
             here, start = asn1.read_tagged(der, start, end, asn1.SEQUENCE, "extension")
             oid_start, oid_stop = asn1.read_tagged(
@@ -532,7 +554,7 @@ def _read_rest(der: bytes, at: int, stop: int) -> dict[bytes, Extension | None]:
                 critical = der[here:after] != b"\x00"
                 tag, here, after = asn1.read_span(der, after, start)
             if tag != asn1.OCTET_STRING or after != start:
-                raise CertificateError("extension: its value is no OCTET STRING")
+                raise CertificateError(say("extension: its value is no OCTET STRING"))
             extension = Extension(critical, der[here:after])
             found[oid] = None if oid in found else extension
     return found

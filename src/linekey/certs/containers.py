@@ -13,6 +13,8 @@ numbers, OpenJDK's ``JavaKeyStore`` and ``JceKeyStore`` (M).
 import re
 from typing import NamedTuple
 
+from linekey.said import say
+
 
 class Container(NamedTuple):
     """A kind of file: ``name`` with its article, and the ``cure``."""
@@ -22,47 +24,55 @@ class Container(NamedTuple):
 
 
 _PKCS7_OIDS = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07"  # 1.2.840.113549.1.7
-_CONVERT = "it holds certificates in another form; "
-_KEEP_KEY = "; the private key in it goes to a file of its own"
 
 
 def _pkcs7(form: str) -> Container:
     inform = " -inform DER" if form == "DER" else ""
     return Container(
-        f"a PKCS#7 file (.p7b, .p7c), {form}",
-        f"{_CONVERT}make PEM of it: openssl pkcs7{inform} -in FILE -print_certs -out "
-        "chain.pem",
+        say("a PKCS#7 file (.p7b, .p7c), %(form)s", form=form),
+        say(
+            "it holds certificates in another form; make PEM of it: openssl "
+            "pkcs7%(inform)s -in FILE -print_certs -out chain.pem",
+            inform=inform,
+        ),
     )
 
 
 def _pkcs12(form: str) -> Container:
     return Container(
-        f"a PKCS#12 file (.p12, .pfx), {form}",
-        f"{_CONVERT}make PEM of it: openssl pkcs12 -in FILE -nokeys -out chain.pem"
-        f"{_KEEP_KEY}: openssl pkcs12 -in FILE -nocerts -nodes -out key.pem",
+        say("a PKCS#12 file (.p12, .pfx), %(form)s", form=form),
+        say(
+            "it holds certificates in another form; make PEM of it: openssl pkcs12 -in "
+            "FILE -nokeys -out chain.pem; the private key in it goes to a file of its "
+            "own: openssl pkcs12 -in FILE -nocerts -nodes -out key.pem"
+        ),
     )
 
 
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b")
 """Magic numbers of ZIP (APPNOTE.TXT §4.3.7) and gzip (RFC 1952 §2.3.1)."""
-_REQUEST = "this is what a CA is asked with; give the certificate that it issued"
-_LIST = "this lists what a CA has revoked; give the certificate itself"
+_REQUEST = say("this is what a CA is asked with; give the certificate that it issued")
+_LIST = say("this lists what a CA has revoked; give the certificate itself")
 _STORE = Container(
-    "a Java key store (.jks)",
-    f"{_CONVERT}make PKCS#12 of it with keytool -importkeystore -srckeystore FILE "
-    "-destkeystore new.p12 -deststoretype pkcs12, and PEM of that: openssl pkcs12 -in "
-    "new.p12 -nokeys -out chain.pem",
+    say("a Java key store (.jks)"),
+    say(
+        "it holds certificates in another form; make PKCS#12 of it with keytool "
+        "-importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype pkcs12,"
+        " and PEM of that: openssl pkcs12 -in new.p12 -nokeys -out chain.pem"
+    ),
 )
 _LABELS = {
     b"PKCS7": _pkcs7("PEM"),
     b"PKCS #7 SIGNED DATA": _pkcs7("PEM"),
     b"CMS": _pkcs7("PEM"),
     b"PKCS12": _pkcs12("PEM"),
-    b"CERTIFICATE REQUEST": Container("a certificate request (PKCS#10), PEM", _REQUEST),
-    b"NEW CERTIFICATE REQUEST": Container(
-        "a certificate request (PKCS#10), PEM", _REQUEST
+    b"CERTIFICATE REQUEST": Container(
+        say("a certificate request (PKCS#10), PEM"), _REQUEST
     ),
-    b"X509 CRL": Container("a revocation list (CRL), PEM", _LIST),
+    b"NEW CERTIFICATE REQUEST": Container(
+        say("a certificate request (PKCS#10), PEM"), _REQUEST
+    ),
+    b"X509 CRL": Container(say("a revocation list (CRL), PEM"), _LIST),
 }
 
 
@@ -85,7 +95,9 @@ def of_bytes(data: bytes) -> Container | None:
     if data[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"):
         return _STORE
     if data.startswith(_PACKED):
-        return Container("a packed file (.zip, .gz)", "unpack it first: unzip, gunzip")
+        return Container(
+            say("a packed file (.zip, .gz)"), say("unpack it first: unzip, gunzip")
+        )
     at = _inside(data, 0)
     if at is None:
         return None
@@ -106,7 +118,7 @@ def of_bytes(data: bytes) -> Container | None:
     if data[inner : inner + 3] == b"\x02\x01\x00":
         name = _inside(data, inner + 3)
         if name is not None and data[name : name + 1] != b"\x06":
-            return Container("a certificate request (PKCS#10), DER", _REQUEST)
+            return Container(say("a certificate request (PKCS#10), DER"), _REQUEST)
     return None
 
 

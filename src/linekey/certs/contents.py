@@ -11,6 +11,7 @@ from typing import NamedTuple
 from linekey.certs import algorithms as alg
 from linekey.certs import der as asn1
 from linekey.errors import CertificateError
+from linekey.said import say
 
 _MAX_KEY_BITS = 16_384  # OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS
 _MAX_EXPONENT_BITS = 4_096  # Printed in decimal, where Python stops at 4,300 digits
@@ -62,7 +63,7 @@ def read_oid(der: bytes, start: int, stop: int, what: str) -> str:
 def _whole(value: bytes, tag: int, what: str) -> tuple[int, int]:
     start, stop = asn1.read_tagged(value, 0, len(value), tag, what)
     if stop != len(value):
-        raise CertificateError(f"{what}: bytes after its end")
+        raise CertificateError(say("%(what)s: bytes after its end", what=what))
     return start, stop
 
 
@@ -109,7 +110,7 @@ def read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
         _, at, end = spans.pop(0)
         length = asn1.read_integer(value[at:end], "path length")
     if spans:
-        raise CertificateError("an unknown field")
+        raise CertificateError(say("an unknown field"))
     return is_ca, length
 
 
@@ -126,7 +127,7 @@ def read_netscape_cert_type(value: bytes) -> frozenset[str]:
 def _named_bits(value: bytes, names: tuple[str, ...], what: str) -> frozenset[str]:
     start, stop = _whole(value, asn1.BIT_STRING, what)
     if stop == start or stop - start > 5:
-        raise CertificateError("malformed BIT STRING")
+        raise CertificateError(say("malformed BIT STRING"))
     bits = value[start + 1 : stop]
     return frozenset(
         name
@@ -141,7 +142,7 @@ def read_extended_key_usage(value: bytes) -> tuple[str, ...]:
     found = []
     for tag, at, end in asn1.read_all(value, start, stop):
         if tag != asn1.OBJECT_IDENTIFIER:
-            raise CertificateError("a usage that is no object identifier")
+            raise CertificateError(say("a usage that is no object identifier"))
         oid = asn1.dotted(value[at:end])
         found.append(alg.EXTENDED_KEY_USAGES.get(oid, oid))
     return tuple(found)
@@ -162,7 +163,9 @@ def read_alt_names(value: bytes) -> AltNames:
         elif tag == 0x81:
             emails.append(content.decode("latin-1"))
         elif tag & 0x80 == 0 or tag & 0x1F > 8:
-            raise CertificateError(f"no general name has DER tag 0x{tag:02x}")
+            raise CertificateError(
+                say("no general name has DER tag 0x%(tag)s", tag=f"{tag:02x}")
+            )
     return AltNames(tuple(dns), tuple(addresses), tuple(uris), tuple(emails))
 
 
@@ -176,7 +179,7 @@ def read_key(spki: bytes) -> KeyInfo:
     )
     oid = asn1.dotted(spki[slice(*oid_span)])
     if bits == bits_stop or spki[bits]:
-        raise CertificateError("key: malformed BIT STRING")
+        raise CertificateError(say("key: malformed BIT STRING"))
     if oid in alg.RSA_KEYS:
         return _read_rsa_key(spki[bits + 1 : bits_stop])
     if oid == alg.EC_KEY:
@@ -205,17 +208,17 @@ def _read_rsa_key(der: bytes) -> KeyInfo:
         if tag == asn1.INTEGER
     ]
     if len(numbers) != 2:
-        raise CertificateError("RSA key: not two numbers")
+        raise CertificateError(say("RSA key: not two numbers"))
     modulus, exponent = numbers
     if exponent.bit_length() > _MAX_EXPONENT_BITS:
-        raise CertificateError("RSA key: an exponent out of bounds")
+        raise CertificateError(say("RSA key: an exponent out of bounds"))
     return KeyInfo("rsa", modulus.bit_length(), None, modulus, exponent)
 
 
 def _positive(content: bytes) -> int:
     number = asn1.read_integer(content, "key")
     if not 0 < number.bit_length() <= _MAX_KEY_BITS or number < 0:
-        raise CertificateError("key: a number out of bounds")
+        raise CertificateError(say("key: a number out of bounds"))
     return number
 
 

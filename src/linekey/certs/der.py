@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from linekey.errors import CertificateError
+from linekey.said import say
 
 BOOLEAN = 0x01
 INTEGER = 0x02
@@ -45,22 +46,28 @@ def read_span(data: bytes, at: int, end: int) -> Span:
     """
     start = at + 2
     if start > end:
-        raise CertificateError(f"truncated DER at byte {at}")
+        raise CertificateError(say("truncated DER at byte %(at)s", at=at))
     tag = data[at]
     length = data[at + 1]
     if tag & 0x1F == 0x1F:
-        raise CertificateError(f"DER tag of several bytes at byte {at}")
+        raise CertificateError(say("DER tag of several bytes at byte %(at)s", at=at))
     if length & 0x80:
         count = length & 0x7F
         if count == 0:
-            raise CertificateError(f"indefinite length at byte {at}: BER, not DER")
+            raise CertificateError(
+                say("indefinite length at byte %(at)s: BER, not DER", at=at)
+            )
         start += count
         if count > 4 or start > end:
-            raise CertificateError(f"DER length out of bounds at byte {at}")
+            raise CertificateError(
+                say("DER length out of bounds at byte %(at)s", at=at)
+            )
         length = int.from_bytes(data[at + 2 : start], "big")
     stop = start + length
     if stop > end:
-        raise CertificateError(f"DER element at byte {at} runs past its end")
+        raise CertificateError(
+            say("DER element at byte %(at)s runs past its end", at=at)
+        )
     return tag, start, stop
 
 
@@ -72,7 +79,12 @@ def read_tagged(data: bytes, at: int, end: int, tag: int, what: str) -> tuple[in
     found, start, stop = read_span(data, at, end)
     if found != tag:
         raise CertificateError(
-            f"{what}: expected DER tag 0x{tag:02x}, found 0x{found:02x}"
+            say(
+                "%(what)s: expected DER tag 0x%(tag)s, found 0x%(found)s",
+                what=what,
+                tag=f"{tag:02x}",
+                found=f"{found:02x}",
+            )
         )
     return start, stop
 
@@ -90,7 +102,7 @@ def read_all(data: bytes, start: int, stop: int) -> list[Span]:
 def read_integer(content: bytes, what: str) -> int:
     """A signed INTEGER's content. Raises CertificateError when empty."""
     if not content:
-        raise CertificateError(f"{what}: an INTEGER without content")
+        raise CertificateError(say("%(what)s: an INTEGER without content", what=what))
     return int.from_bytes(content, "big", signed=True)
 
 
@@ -101,7 +113,12 @@ def dotted(content: bytes) -> str:
     Raises CertificateError when it is empty, cut off, or longer than 64 bytes.
     """
     if not content or content[-1] & 0x80 or len(content) > 64:
-        raise CertificateError(f"malformed object identifier: {content[:64].hex()!r}")
+        raise CertificateError(
+            say(
+                "malformed object identifier: %(content)s",
+                content=repr(content[:64].hex()),
+            )
+        )
     arcs = []
     value = 0
     for byte in content:
@@ -133,7 +150,9 @@ def read_time(tag: int, content: bytes, what: str) -> datetime | None:
     """
     form = _TIMES.get(tag)
     if form is None:
-        raise CertificateError(f"{what}: DER tag 0x{tag:02x} is no time")
+        raise CertificateError(
+            say("%(what)s: DER tag 0x%(tag)s is no time", what=what, tag=f"{tag:02x}")
+        )
     found = form.fullmatch(content) if len(content) <= _LONGEST_TIME else None
     if found is None:
         return None
@@ -212,7 +231,9 @@ def write_definite(data: bytes) -> bytes:
             opened.append((*above[:4], above[4] or again))
             continue
         if len(opened) > _DEEPEST:
-            raise CertificateError(f"elements nest too deeply at byte {at}")
+            raise CertificateError(
+                say("elements nest too deeply at byte %(at)s", at=at)
+            )
         if at + 2 <= end and data[at] & 0x20 and data[at + 1] == 0x80:
             opened.append((data[at], at, None, [], False))
             at += 2
@@ -249,10 +270,17 @@ def write_oid(text: str) -> bytes:
     """An OBJECT IDENTIFIER from its dotted form. Raises CertificateError."""
     arcs = text.split(".")
     if len(arcs) < 2 or not all(arc.isascii() and arc.isdigit() for arc in arcs):
-        raise CertificateError(f"not a dotted object identifier: {text!r}")
+        raise CertificateError(
+            say("not a dotted object identifier: %(text)s", text=repr(text))
+        )
     first, second, *rest = map(int, arcs)
     if first > 2 or (first < 2 and second > 39):
-        raise CertificateError(f"not an object identifier that DER can hold: {text!r}")
+        raise CertificateError(
+            say(
+                "not an object identifier that DER can hold: %(text)s",
+                text=repr(text),
+            )
+        )
     content = bytearray()
     for arc in (first * 40 + second, *rest):
         septets = [arc & 0x7F]
@@ -269,7 +297,9 @@ def write_time(when: datetime) -> bytes:
     a naive date.
     """
     if when.tzinfo is None:
-        raise CertificateError(f"a date without time zone: {when.isoformat()!r}")
+        raise CertificateError(
+            say("a date without time zone: %(when)s", when=repr(when.isoformat()))
+        )
     when = when.astimezone(UTC)
     text = f"{when.year:04}{when:%m%d%H%M%S}Z"
     if 1950 <= when.year < 2050:

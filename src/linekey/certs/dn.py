@@ -15,6 +15,7 @@ from typing import final
 
 from linekey.certs import der as asn1
 from linekey.errors import CertificateError
+from linekey.said import say
 from linekey.words import choice_hint
 
 Attribute = tuple[str, str]
@@ -157,7 +158,7 @@ def _load(der: bytes) -> Name:
     count = 0
     start, stop = asn1.read_tagged(der, 0, len(der), asn1.SEQUENCE, "name")
     if stop != len(der):
-        raise CertificateError("name: bytes after its end")
+        raise CertificateError(say("name: bytes after its end"))
     while start < stop:
         at, rdn_stop = asn1.read_tagged(der, start, stop, asn1.SET, "RDN")
         start = rdn_stop
@@ -169,7 +170,7 @@ def _load(der: bytes) -> Name:
             )
             tag, value_start, value_stop = asn1.read_span(der, oid_stop, at)
             if value_stop != at:
-                raise CertificateError("RDN attribute: bytes after its value")
+                raise CertificateError(say("RDN attribute: bytes after its value"))
             oid = asn1.dotted(der[oid_start:oid_stop])
             codec = _CODECS.get(tag)
             if codec is None:
@@ -181,7 +182,7 @@ def _load(der: bytes) -> Name:
         if rdn:  # OpenSSL reads over one without attributes
             rdns.append(tuple(rdn))
     if count > _MAX_ATTRIBUTES:
-        raise CertificateError(f"a name of {count} attributes")
+        raise CertificateError(say("a name of %(count)s attributes", count=count))
     return Name(der, tuple(rdns))
 
 
@@ -191,8 +192,10 @@ def _oid(attribute: str) -> str:
     if attribute[:1].isdigit():
         return attribute
     raise CertificateError(
-        f"unknown attribute type: {attribute!r}",
-        hint=f"{choice_hint(attribute, OIDS)}, or a dotted identifier",
+        say("unknown attribute type: %(attribute)s", attribute=repr(attribute)),
+        hint=say(
+            "%(choice)s, or a dotted identifier", choice=choice_hint(attribute, OIDS)
+        ),
     )
 
 

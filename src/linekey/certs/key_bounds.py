@@ -16,6 +16,7 @@ loaded for it, and nothing is computed with one.
 from collections.abc import Iterable
 
 from linekey.certs.certificate import Certificate
+from linekey.said import say
 
 MAX_MODULUS_BITS = 8_192
 """Of RSA and DSA; twice what any phone's CA has."""
@@ -30,25 +31,36 @@ def key_problem(certificate: Certificate) -> str | None:
     key = certificate.key
     if key.kind == "rsa":
         if key.bits > MAX_MODULUS_BITS:
-            return f"an RSA modulus of {key.bits:,} bits"
+            return say("an RSA modulus of %(bits)s bits", bits=key.bits)
         exponent = key.exponent or 0
         if exponent.bit_length() > MAX_EXPONENT_BITS:
-            return f"an RSA public exponent of {exponent.bit_length():,} bits"
+            return say(
+                "an RSA public exponent of %(bit_length)s bits",
+                bit_length=exponent.bit_length(),
+            )
         return None
     if key.kind == "ec":
-        return None if key.bits else f"the elliptic curve {key.curve}"
+        return (
+            None if key.bits else say("the elliptic curve %(curve)s", curve=key.curve)
+        )
     if key.kind == "dsa":
-        return None if 0 < key.bits <= MAX_DSA_BITS else f"DSA of {key.bits:,} bits"
+        return (
+            None
+            if 0 < key.bits <= MAX_DSA_BITS
+            else say("DSA of %(bits)s bits", bits=key.bits)
+        )
     if key.kind in {"ed25519", "ed448"}:
         return None
     if key.kind == "unreadable":
-        return "a key that cannot be read, or is larger than any in use"
-    return f"a key of the kind {key.kind}"
+        return say("a key that cannot be read, or is larger than any in use")
+    return say("a key of the kind %(kind)s", kind=key.kind)
 
 
 def first_problem(certificates: Iterable[Certificate]) -> str | None:
     """The first key out of bounds, and whose it is."""
     for certificate in certificates:
         if problem := key_problem(certificate):
-            return f"{certificate.label} has {problem}"
+            return say(
+                "%(label)s has %(problem)s", label=certificate.label, problem=problem
+            )
     return None

@@ -30,7 +30,7 @@ from linekey.certs import verify_errors as err
 from linekey.certs.algorithms import SUBJECT_KEY_ID
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
-from linekey.words import counted
+from linekey.said import say
 
 Purpose = Literal["server", "client"]
 """What the first certificate is to be used for: TLS server or TLS client."""
@@ -285,7 +285,7 @@ def against_time(
     moment = at.replace(microsecond=0)  # OpenSSL counts in seconds
     for depth, certificate in enumerate(path):
         if not certificate.strict_times:
-            said = "its dates are not written as RFC 5280 has it"
+            said = say("its dates are not written as RFC 5280 has it")
             yield as_problem(
                 err.ERROR_IN_CERT_NOT_BEFORE_FIELD, depth, certificate, said
             )
@@ -294,12 +294,18 @@ def against_time(
         if certificate.not_before > moment:
             day = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
             yield as_problem(
-                err.CERT_NOT_YET_VALID, depth, certificate, f"it begins on {day}"
+                err.CERT_NOT_YET_VALID,
+                depth,
+                certificate,
+                say("it begins on %(day)s", day=day),
             )
         if certificate.not_after < moment:
             day = f"{certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
             yield as_problem(
-                err.CERT_HAS_EXPIRED, depth, certificate, f"it ended on {day}"
+                err.CERT_HAS_EXPIRED,
+                depth,
+                certificate,
+                say("it ended on %(day)s", day=day),
             )
 
 
@@ -382,20 +388,25 @@ def against_trust(
 
 def _namesake(top: Certificate, roots: Sequence[Certificate]) -> str:
     if any(root.subject.matches(top.subject) for root in roots):
-        return (
-            f"it is self-signed and not trusted; the trusted {top.label} has the "
-            "same name and another key or serial number"
+        return say(
+            "it is self-signed and not trusted; the trusted %(label)s has the same "
+            "name and another key or serial number",
+            label=top.label,
         )
-    return f"the path ends in {top.label}, which is not trusted"
+    return say("the path ends in %(label)s, which is not trusted", label=top.label)
 
 
 def _missing_issuer(top: Certificate, known: Sequence[Certificate]) -> str:
     if any(c.subject.matches(top.issuer) for c in known):
-        return (
-            f"its issuer {top.issuer_label} is known by name, but the certificate with "
-            "that name has another key identifier: another key signed this one"
+        return say(
+            "its issuer %(issuer)s is known by name, but the certificate with that "
+            "name has another key identifier: another key signed this one",
+            issuer=top.issuer_label,
         )
-    return f"its issuer {top.issuer_label} is neither sent nor trusted"
+    return say(
+        "its issuer %(issuer)s is neither sent nor trusted",
+        issuer=top.issuer_label,
+    )
 
 
 def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
@@ -410,8 +421,12 @@ def against_lengths(path: Sequence[Certificate]) -> Iterator[PathProblem]:
                 err.PATH_LENGTH_EXCEEDED,
                 depth,
                 certificate,
-                f"{counted(below, 'authority stands', 'authorities stand')} below "
-                f"it, it allows {allowed}",
+                say(
+                    "it allows %(allowed)s authorities below it, and %(below)s stand "
+                    "there",
+                    allowed=allowed,
+                    below=below,
+                ),
             )
         if not certificate.self_issued:
             below += 1
@@ -433,21 +448,28 @@ def against_purpose(
     for depth, certificate in enumerate(path):
         extended = certificate.extended_key_usage
         if extended is not None and not accepted & set(extended):
-            listed = ", ".join(extended) or "nothing"
+            listed = ", ".join(extended) or "empty"
             yield as_problem(
                 err.INVALID_PURPOSE,
                 depth,
                 certificate,
-                f"its extendedKeyUsage is {listed}, not {usage}",
+                say(
+                    "its extendedKeyUsage is %(listed)s, not %(usage)s",
+                    listed=listed,
+                    usage=usage,
+                ),
             )
         elif (
             depth == 0
             and certificate.key_usage is not None
             and not key_usages & certificate.key_usage
         ):
-            listed = ", ".join(sorted(certificate.key_usage)) or "nothing"
+            listed = ", ".join(sorted(certificate.key_usage)) or "empty"
             yield as_problem(
-                err.INVALID_PURPOSE, 0, certificate, f"its keyUsage is {listed}"
+                err.INVALID_PURPOSE,
+                0,
+                certificate,
+                say("its keyUsage is %(listed)s", listed=listed),
             )
         elif not netscape_allows(certificate, depth, purpose):
             listed = ", ".join(sorted(certificate.netscape_cert_type or ()))
@@ -455,8 +477,11 @@ def against_purpose(
                 err.INVALID_PURPOSE,
                 depth,
                 certificate,
-                f"its nsCertType is {listed or 'nothing'}, not "
-                + (purpose if depth == 0 else "sslCA"),
+                say(
+                    "its nsCertType is %(listed)s, not %(usage)s",
+                    listed=listed or "empty",
+                    usage=purpose if depth == 0 else "sslCA",
+                ),
             )
 
 

@@ -26,6 +26,7 @@ from linekey.certs import containers
 from linekey.certs import der as asn1
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
+from linekey.said import joined, say
 
 PrivateKey = (
     rsa.RSAPrivateKey
@@ -81,18 +82,25 @@ def parse_certificates(data: bytes) -> list[Certificate]:
     are private keys beside a certificate (``parse_bundle`` tells of both). Raises
     CertificateError when there is no certificate, or one that cannot be read.
     """
-    bundle = parse_bundle(data)
+    return list(certificates_in(parse_bundle(data)))
+
+
+def certificates_in(bundle: Bundle) -> tuple[Certificate, ...]:
+    """Return a bundle's certificates; CertificateError, which says what else there was,
+    if it has none."""
     if bundle.certificates:
-        return list(bundle.certificates)
+        return bundle.certificates
     if bundle.keys:
         raise CertificateError(
-            "a private key where a certificate is expected",
-            hint="give the certificate; the key stays where it is used",
+            say("a private key where a certificate is expected"),
+            hint=say("give the certificate; the key stays where it is used"),
         )
-    found = f": {'; '.join(bundle.notes)}" if bundle.notes else ""
+    found = say("no certificate found")
+    if bundle.notes:
+        found = say("no certificate found: %(notes)s", notes=joined(bundle.notes))
     raise CertificateError(
-        f"no certificate found{found}",
-        hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+        found,
+        hint=say("a certificate is DER, PEM, or the base64 between PEM's markers"),
     )
 
 
@@ -105,12 +113,18 @@ def parse_bundle(data: bytes) -> Bundle:
     """
     if len(data) > MAX_BUNDLE_BYTES:
         raise CertificateError(
-            f"{len(data)} bytes of certificates; the limit is {MAX_BUNDLE_BYTES}"
+            say(
+                "%(count)s bytes of certificates; the limit is %(limit)s",
+                count=len(data),
+                limit=MAX_BUNDLE_BYTES,
+            )
         )
     if not data.strip():
-        raise CertificateError("no certificate: empty input")
+        raise CertificateError(say("no certificate: empty input"))
     if not data.strip(b"\x00"):
-        raise CertificateError(f"no certificate: {len(data)} bytes of zeros")
+        raise CertificateError(
+            say("no certificate: %(count)s bytes of zeros", count=len(data))
+        )
     if data.startswith(b"\x30"):
         return _parse_der(data)
     _refuse_container(data)
@@ -121,8 +135,8 @@ def parse_bundle(data: bytes) -> Bundle:
     if not der.startswith(b"\x30"):
         # Any short word is base64 of something; what it would decode to tells nobody.
         raise CertificateError(
-            f"no certificate: {len(data)} bytes of other text",
-            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+            say("no certificate: %(count)s bytes of other text", count=len(data)),
+            hint=say("a certificate is DER, PEM, or the base64 between PEM's markers"),
         )
     return _parse_der(der)
 
@@ -146,7 +160,8 @@ def _refuse_container(data: bytes) -> None:
     container = containers.of_bytes(data)
     if container is not None:
         raise CertificateError(
-            f"{container.name}, where a certificate is expected", hint=container.cure
+            say("%(name)s, where a certificate is expected", name=container.name),
+            hint=container.cure,
         )
 
 
@@ -156,7 +171,7 @@ def _parse_der(data: bytes) -> Bundle:
         return Bundle((Certificate.from_der(data),))
     except CertificateError:
         if is_private_key_der(data):
-            return Bundle((), (data,), ("a private key in DER",))
+            return Bundle((), (data,), (say("a private key in DER"),))
         raise
 
 
@@ -184,23 +199,40 @@ def _parse_pem(text: bytes) -> Bundle:
             count += 1
             if count > MAX_BUNDLE_CERTIFICATES:
                 raise CertificateError(
-                    f"more than {MAX_BUNDLE_CERTIFICATES} certificates in one file"
+                    say(
+                        "more than %(limit)s certificates in one file",
+                        limit=MAX_BUNDLE_CERTIFICATES,
+                    )
                 )
             certificate = _parse_block(body, count, trusted=label[0:1] == b"T")
             if certificate in certificates:
                 first = certificates[certificate]
-                notes.append(f"certificate {count} is the same as certificate {first}")
+                notes.append(
+                    say(
+                        "certificate %(count)s is the same as certificate %(first)s",
+                        count=count,
+                        first=first,
+                    )
+                )
             else:
                 certificates[certificate] = count
         elif label.endswith(b"PRIVATE KEY"):
             keys.append(block)
-            notes.append(f"a private key ({label.decode('ascii').lower()})")
+            notes.append(
+                say("a private key (%(label)s)", label=label.decode("ascii").lower())
+            )
         else:
             container = container or containers.of_label(label)
-            notes.append(f"a block of another kind ({label.decode('ascii').lower()})")
+            notes.append(
+                say(
+                    "a block of another kind (%(label)s)",
+                    label=label.decode("ascii").lower(),
+                )
+            )
     if container is not None and not certificates:
         raise CertificateError(
-            f"{container.name}, where a certificate is expected", hint=container.cure
+            say("%(name)s, where a certificate is expected", name=container.name),
+            hint=container.cure,
         )
     return Bundle(tuple(certificates), tuple(keys), tuple(notes))
 
@@ -217,14 +249,19 @@ def _blocks(text: bytes, notes: list[str]) -> Iterator[tuple[bytes, bytes, bytes
         following = _BEGIN.search(text, begin.end())
         if end < 0 or (following and following.start() < end):
             raise CertificateError(
-                f"a {label.decode('ascii')} block without its END line",
-                hint="the file is cut off or was pasted in part; copy it whole",
+                say(
+                    "a %(label)s block without its END line",
+                    label=label.decode("ascii"),
+                ),
+                hint=say("the file is cut off or was pasted in part; copy it whole"),
             )
         at = end + len(end_mark)
         yield label, text[begin.end() : end], text[begin.start() : at]
     stray += len(text[at:].strip())
     if stray:
-        notes.append(f"{stray} bytes of other text around the blocks")
+        notes.append(
+            say("%(stray)s bytes of other text around the blocks", stray=stray)
+        )
 
 
 def _parse_block(body: bytes, number: int, *, trusted: bool) -> Certificate:
@@ -236,7 +273,12 @@ def _parse_block(body: bytes, number: int, *, trusted: bool) -> Certificate:
         return Certificate.from_der(der)
     except CertificateError as error:
         raise CertificateError(
-            f"certificate {number} of the file: {error.message}", hint=error.hint
+            say(
+                "certificate %(number)s of the file: %(message)s",
+                number=number,
+                message=error.message,
+            ),
+            hint=error.hint,
         ) from error
 
 
@@ -246,16 +288,22 @@ def _decode_base64(text: bytes, what: str) -> bytes:
     if not _BASE64.fullmatch(packed):
         bad = _first_stranger(text)
         raise CertificateError(
-            f"{what} is neither DER, PEM nor base64: {bad}",
-            hint="a certificate is DER, PEM, or the base64 between PEM's markers",
+            say("%(what)s is neither DER, PEM nor base64: %(bad)s", what=what, bad=bad),
+            hint=say("a certificate is DER, PEM, or the base64 between PEM's markers"),
         )
     packed = packed.rstrip(b"=")
     try:
         return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
     except binascii.Error as error:
         raise CertificateError(
-            f"{what}: broken base64 ({len(packed)} characters: cut off?)",
-            hint="copy the certificate whole, from its first to its last character",
+            say(
+                "%(what)s: broken base64 (%(count)s characters: cut off?)",
+                what=what,
+                count=len(packed),
+            ),
+            hint=say(
+                "copy the certificate whole, from its first to its last character"
+            ),
         ) from error
 
 
@@ -267,8 +315,13 @@ def _first_stranger(text: bytes) -> str:
         if byte == 0x0A:
             line, column = line + 1, 0
         elif not (chr(byte).isascii() and (chr(byte).isalnum() or byte in b"+/ \t\r")):
-            return f"byte 0x{byte:02x} in line {line}, column {column}"
-    return "padding in an unexpected place"
+            return say(
+                "byte 0x%(byte)s in line %(line)s, column %(column)s",
+                byte=f"{byte:02x}",
+                line=line,
+                column=column,
+            )
+    return say("padding in an unexpected place")
 
 
 def to_pem(certificate: Certificate) -> str:
@@ -304,11 +357,12 @@ def parse_private_key(data: bytes, *, own: bool = False) -> PrivateKey:
     one, a kind that TLS cannot use.
     """
     if len(data) > MAX_BUNDLE_BYTES:
-        raise CertificateError(f"a key file of {len(data)} bytes")
+        raise CertificateError(say("a key file of %(count)s bytes", count=len(data)))
     container = containers.of_bytes(data)
     if container is not None:
         raise CertificateError(
-            f"{container.name}, where a private key is expected", hint=container.cure
+            say("%(name)s, where a private key is expected", name=container.name),
+            hint=container.cure,
         )
     if data.startswith(b"\x30"):
         der = data
@@ -320,17 +374,21 @@ def parse_private_key(data: bytes, *, own: bool = False) -> PrivateKey:
         key = load(der, None, unsafe_skip_rsa_key_validation=own)
     except TypeError:
         raise CertificateError(
-            "the private key is encrypted, and nobody is asked for its passphrase",
-            hint="decrypt it with openssl pkey -in FILE -out NEWFILE, and chmod 600 it",
+            say("the private key is encrypted, and nobody is asked for its passphrase"),
+            hint=say(
+                "decrypt it with openssl pkey -in FILE -out NEWFILE, and chmod 600 it"
+            ),
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         # The library's message is left out: nothing of a key file is ever shown.
         raise CertificateError(
-            "the private key cannot be read",
-            hint="it must be PEM or DER; `openssl pkey -in FILE -noout` checks it",
+            say("the private key cannot be read"),
+            hint=say("it must be PEM or DER; `openssl pkey -in FILE -noout` checks it"),
         ) from None
     if not isinstance(key, PrivateKey):
-        raise CertificateError(f"a TLS identity cannot have a {type(key).__name__}")
+        raise CertificateError(
+            say("a TLS identity cannot have a %(name)s", name=type(key).__name__)
+        )
     return key
 
 
@@ -339,8 +397,8 @@ def _first_key_block(text: bytes) -> bytes:
         if label.endswith(b"PRIVATE KEY"):
             return block
     raise CertificateError(
-        "no private key found",
-        hint="it must be PEM or DER; this may be the certificate",
+        say("no private key found"),
+        hint=say("it must be PEM or DER; this may be the certificate"),
     )
 
 

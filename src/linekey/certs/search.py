@@ -31,6 +31,7 @@ from linekey.certs import verify_errors as err
 from linekey.certs.certificate import Certificate
 from linekey.certs.path import PathProblem, PathResult
 from linekey.errors import CertificateError
+from linekey.said import say
 
 MAX_PATHS = 16
 """Paths ranked, of those whose every link holds: all of them are the operator's own."""
@@ -279,7 +280,7 @@ class _Family:
                 if codes is None or problem.code in codes:
                     return path, problem
         if path[-1] in self.anchors:
-            detail = "too many certificates of the same name to try them all"
+            detail = say("too many certificates of the same name to try them all")
             return path, proof.as_problem(err.UNSPECIFIED, 0, self.leaf, detail)
         told: Iterator[PathProblem] = proof.against_trust(
             path, self.others, tuple(self.anchors), partial_chain=True

@@ -25,10 +25,10 @@ from linekey.cli.opening import (
     with_state,
 )
 from linekey.cli.output import emit_json, note, say, warn
-from linekey.errors import CertificateError, InputError
+from linekey.errors import InputError
 
 with on_use():
-    from linekey.certs.pem import parse_bundle
+    from linekey.certs.pem import certificates_in, parse_bundle
     from linekey.provisioning.ca_rules import RULE_CURE
     from linekey.provisioning.expired import parse_expired
     from linekey.provisioning.pending import parse_policy_of_ca
@@ -259,14 +259,7 @@ def _read(file: Path, at: Any, said: OperatorRule | None) -> list[VendorCa]:
     data = read_file(file)
     with in_file(file):
         bundle = parse_bundle(data)
-        if not bundle.certificates:
-            raise CertificateError(
-                "no certificate found",
-                hint="give the vendor's CA certificates, in PEM or DER form",
-            )
-        cas = [
-            describe_ca(certificate, at, said) for certificate in bundle.certificates
-        ]
+        cas = [describe_ca(found, at, said) for found in certificates_in(bundle)]
     if bundle.keys:
         warn(
             f"{file} holds a private key; it was not imported",

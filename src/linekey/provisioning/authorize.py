@@ -27,14 +27,9 @@ another MAC, whatever else is true. Nothing here reads a clock or remembers anyt
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 
-from linekey.catalog.firmware import Firmware
-from linekey.catalog.matrix import firmwares_of
-from linekey.catalog.models import Generation, Model, find_model
-from linekey.catalog.profile import newest_firmware, profile
+from linekey.catalog.models import Generation, Model
 from linekey.catalog.vendors import LAB_PREFIX, LAB_VENDOR
-from linekey.errors import InputError
 from linekey.mac import Mac
 from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
 from linekey.provisioning.device import Device
@@ -59,9 +54,14 @@ from linekey.provisioning.resource import (
     UploadFile,
 )
 from linekey.provisioning.second_factor import Answer, SecondFactor, second_factor
-from linekey.tls.versions import label_of
+from linekey.provisioning.tls_version import (
+    is_old,
+    known_model,
+    nothing_known,
+    too_old,
+)
+from linekey.said import joined, say
 
-TLS1_2 = 0x0303
 READING = frozenset({"GET", "HEAD"})
 _NO_WELCOME = Welcome()
 
@@ -151,11 +151,11 @@ def authorize(
     reason, detail = _reason(case)
     newcomer = _newcomer(case, reason)
     if newcomer is not None:
-        detail = f"{detail}; pending, code {newcomer.code}"
+        detail = _joined(detail, say("pending, code %(code)s", code=newcomer.code))
     # What is odd about a certificate that holds is on record whatever was decided, and
     # that it has ended.
     ended = "" if case.ended in detail else case.ended
-    detail = "; ".join(filter(None, (detail, ended, *identity.notes)))
+    detail = _joined(detail, ended, *identity.notes)
     target = None
     if isinstance(resource, PhoneFile | UploadFile | AbsentFile):
         target = resource.mac
@@ -202,7 +202,16 @@ class _Case:
         identity = self.identity
         if identity.problem is not None or not identity.has_ended(self.now):
             return ""
-        return identity.detail or f"valid until {identity.not_after:%Y-%m-%d %H:%M}"
+        return identity.detail or say(
+            "valid until %(not_after)s",
+            not_after=f"{identity.not_after:%Y-%m-%d %H:%M}",
+        )
+
+
+def _joined(*parts: str) -> str:
+    """What there is of ``parts``, in a row."""
+    said = [part for part in parts if part]
+    return joined(said) if said else ""
 
 
 def _reason(case: _Case) -> Answer:
@@ -212,7 +221,9 @@ def _reason(case: _Case) -> Answer:
     if isinstance(resource, UploadFile | AbsentFile):
         return _absent(case, resource)
     if case.method not in READING:
-        return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
+        return Reason.METHOD_NOT_ALLOWED, say(
+            "method %(method)s", method=repr(case.method[:16])
+        )
     if refusal := _certificate(case):
         return refusal
     if isinstance(resource, PhoneFile):
@@ -224,10 +235,16 @@ def _absent(case: _Case, resource: UploadFile | AbsentFile) -> Answer:
     """A name that phones ask for, or write to, and that has nothing under it."""
     if case.method in READING:
         whose = ", ".join(sorted(v for v in resource.vendors if "lab-" not in v))
-        return Reason.NOTHING_THERE, f"phones of {whose} do without it and go on"
+        return Reason.NOTHING_THERE, say(
+            "phones of %(whose)s do without it and go on", whose=whose
+        )
     if isinstance(resource, UploadFile):
-        return Reason.UPLOAD_REFUSED, f"method {case.method[:16]!r}"
-    return Reason.METHOD_NOT_ALLOWED, f"method {case.method[:16]!r}"
+        return Reason.UPLOAD_REFUSED, say(
+            "method %(method)s", method=repr(case.method[:16])
+        )
+    return Reason.METHOD_NOT_ALLOWED, say(
+        "method %(method)s", method=repr(case.method[:16])
+    )
 
 
 def _certificate(case: _Case) -> Answer | None:
@@ -239,9 +256,12 @@ def _certificate(case: _Case) -> Answer | None:
             return None
         return identity.problem, identity.detail
     if not (identity.not_before and identity.not_after and identity.vendor):
-        return Reason.CHAIN_NOT_PROVED, "the identity is incomplete"
+        return Reason.CHAIN_NOT_PROVED, say("the identity is incomplete")
     if case.now < identity.not_before:
-        begins = f"valid from {identity.not_before:%Y-%m-%d %H:%M}"
+        begins = say(
+            "valid from %(not_before)s",
+            not_before=f"{identity.not_before:%Y-%m-%d %H:%M}",
+        )
         return Reason.NOT_YET_VALID, identity.detail or begins
     if case.ended and not case.expired.opens:
         return Reason.EXPIRED, case.ended
@@ -253,7 +273,11 @@ def _phone_file(case: _Case, resource: PhoneFile) -> Answer:
     if identity.mac is not None and identity.mac != resource.mac:
         return (
             Reason.OTHER_PHONES_FILE,
-            f"certificate {identity.mac}, URL {resource.mac}",
+            say(
+                "certificate %(mac)s, URL %(asked)s",
+                mac=identity.mac,
+                asked=resource.mac,
+            ),
         )
     # The second comparison holds even if the caller looked up the wrong record.
     if device is None or device.mac != resource.mac:
@@ -299,8 +323,12 @@ def _not_accepted(case: _Case, device: Device) -> Answer | None:
     end = case.identity.not_after
     if policy is Expired.ACCEPT or end is None or was_registered(at, end):
         return None
-    when = "at a time that is not known" if at is None else f"on {at:%Y-%m-%d %H:%M}"
-    return Reason.EXPIRED_NOT_ACCEPTED, f"{case.ended}; registered {when}"
+    when = (
+        say("registered at a time that is not known")
+        if at is None
+        else say("registered on %(at)s", at=f"{at:%Y-%m-%d %H:%M}")
+    )
+    return Reason.EXPIRED_NOT_ACCEPTED, _joined(case.ended, when)
 
 
 def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> Answer:
@@ -311,7 +339,9 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> Answer:
         return Reason.NO_CERTIFICATE, identity.detail
     if identity.mac is not None:
         if device is None or device.mac != identity.mac:
-            return Reason.UNKNOWN_PHONE, f"{identity.mac} is not registered"
+            return Reason.UNKNOWN_PHONE, say(
+                "%(mac)s is not registered", mac=identity.mac
+            )
         if refusal := _record(case, device) or _connection(case, device):
             return refusal
         if case.ended and (refusal := _not_accepted(case, device)):
@@ -334,18 +364,20 @@ def _unknown(case: _Case, resource: PhoneFile) -> Answer:
     not below the model's.
     """
     identity = case.identity
-    said = f"{resource.mac} is not registered"
+    said = say("%(mac)s is not registered", mac=resource.mac)
     if identity.mac is None:
         return Reason.UNKNOWN_PHONE, said
     if case.welcome.refused:
-        return Reason.UNKNOWN_PHONE, f"{said}, and was refused by the operator"
+        return Reason.UNKNOWN_PHONE, say(
+            "%(said)s, and was refused by the operator", said=said
+        )
     if not case.welcome.waits or case.ended:
         return Reason.UNKNOWN_PHONE, said
     if refusal := _format(certified_maker(identity), resource) or _nameless(
         case, resource.model
     ):
         reason, why = refusal
-        return Reason.UNKNOWN_PHONE, "; ".join(filter(None, (said, reason.value, why)))
+        return Reason.UNKNOWN_PHONE, _joined(said, reason.value, why)
     return Reason.WAITING, said
 
 
@@ -386,14 +418,19 @@ def _format(
     if vendor is not None and vendor not in resource.vendors:
         return (
             Reason.NOTHING_THERE,
-            f"no phone of vendor {vendor!r} asks for a file of this name",
+            say(
+                "no phone of vendor %(vendor)s asks for a file of this name",
+                vendor=repr(vendor),
+            ),
         )
     if format_by(vendor, resource, model) is not None:
         return None
     if vendor is not None:
-        return Reason.NO_RENDERER, f"vendor {vendor}"
+        return Reason.NO_RENDERER, say("vendor %(vendor)s", vendor=vendor)
     wanted = sorted(v for v in resource.vendors if not v.startswith("lab-"))
-    return Reason.NO_RENDERER, f"vendor {' or '.join(wanted)}: the record names none"
+    return Reason.NO_RENDERER, say(
+        "vendor %(names)s: the record names none", names=" or ".join(wanted)
+    )
 
 
 def _record(case: _Case, device: Device) -> Answer | None:
@@ -404,20 +441,30 @@ def _record(case: _Case, device: Device) -> Answer | None:
     if device.group is not None and (
         case.group is None or case.group.name != device.group
     ):
-        return Reason.CA_NOT_ALLOWED, f"the group {device.group!r} is not there"
+        return Reason.CA_NOT_ALLOWED, say(
+            "the group %(group)s is not there", group=repr(device.group)
+        )
     if identity.vendor is None:
         return None
     if case.group is not None and not case.group.allows(identity.authorities):
         issuer = ascii(identity.issuer[:200])
-        return Reason.CA_NOT_ALLOWED, f"group {device.group!r}, issuer {issuer}"
+        return Reason.CA_NOT_ALLOWED, say(
+            "group %(group)s, issuer %(issuer)s",
+            group=repr(device.group),
+            issuer=issuer,
+        )
     if not _vendors_fit(identity, device.vendor):
         return (
             Reason.VENDOR_MISMATCH,
-            f"certificate {identity.vendor!r}, record {device.vendor!r}",
+            say(
+                "certificate %(vendor)s, record %(recorded)s",
+                vendor=repr(identity.vendor),
+                recorded=repr(device.vendor),
+            ),
         )
     if identity.generation is None:
         # Signed with neither SHA-1 nor SHA-2: MD5, in the certificates known.
-        return Reason.GENERATION_NOT_ALLOWED, "signed with neither SHA-1 nor SHA-2"
+        return Reason.GENERATION_NOT_ALLOWED, say("signed with neither SHA-1 nor SHA-2")
     # What the catalogue knows of a model is its built-in certificate.
     allowed = device.generations if identity.own else allowed_generations(device)
     if allowed is not None and identity.generation not in allowed:
@@ -425,34 +472,26 @@ def _record(case: _Case, device: Device) -> Answer | None:
         names = ", ".join(sorted(g.label for g in allowed)) or "none"
         return (
             Reason.GENERATION_NOT_ALLOWED,
-            f"certificate {identity.generation.label}; allowed by {by}: {names}",
+            say(
+                "certificate %(label)s; allowed by %(by)s: %(names)s",
+                label=identity.generation.label,
+                by=by,
+                names=names,
+            ),
         )
     if identity.shared and not identity.own and _has_own_certificate(device):
-        return Reason.SHARED_NOT_EXPECTED, f"model {device.model}"
+        return Reason.SHARED_NOT_EXPECTED, say("model %(model)s", model=device.model)
     return None
 
 
 def _connection(case: _Case, device: Device) -> Answer | None:
     """Whether the TLS version is older than what this phone can speak."""
-    if not _is_old(case.connection):
+    if not is_old(case.connection.version):
         return None
     model = _model(device)
     if model is None:
-        return Reason.MODEL_NEEDED, _not_known(device.model)
-    return _too_old(case.connection, model, device.firmware)
-
-
-def _not_known(model: str | None) -> str:
-    """Why nothing is known of a model's TLS; empty where there is no model."""
-    if not model:
-        return ""
-    try:
-        found = find_model(model)
-    except InputError:
-        return f"model {model!r}"
-    return (
-        f"model {found.name!r}: no source tells whether it speaks TLS 1.2, so it has to"
-    )
+        return Reason.MODEL_NEEDED, nothing_known(device.model)
+    return too_old(case.connection.version, model, device.firmware)
 
 
 def _nameless(case: _Case, name: str | None) -> Answer | None:
@@ -462,37 +501,20 @@ def _nameless(case: _Case, name: str | None) -> Answer | None:
     speaks TLS 1.2 is not let in with less by any name. A shared certificate is let in
     only for a model that has no other.
     """
-    if not _is_old(case.connection):
+    if not is_old(case.connection.version):
         return None
-    model = _find(name)
+    model = known_model(name)
     if model is None:
-        return Reason.MODEL_NEEDED, "the file's name says no model"
+        return Reason.MODEL_NEEDED, say("the file's name says no model")
     if case.identity.mac is None and not model.shared_certificate:
-        return Reason.MODEL_NEEDED, "a shared certificate names no model"
-    return _too_old(case.connection, model, None)
-
-
-def _is_old(connection: ConnectionFacts) -> bool:
-    return connection.version is not None and connection.version < TLS1_2
-
-
-def _too_old(
-    connection: ConnectionFacts, model: Model, firmware: Firmware | None
-) -> Answer | None:
-    newest = min(_newest_version(model, firmware), TLS1_2)
-    if connection.version is None or connection.version >= newest:
-        return None
-    shown = f"{model.name} {firmware}" if firmware else model.name
-    return (
-        Reason.TLS_TOO_OLD,
-        f"{label_of(connection.version)}, and {shown} speaks {label_of(newest)}",
-    )
+        return Reason.MODEL_NEEDED, say("a shared certificate names no model")
+    return too_old(case.connection.version, model, None)
 
 
 def _alone(case: _Case) -> Answer:
     """The answer to a certificate that names no phone, and nothing besides it."""
     if case.identity.vendor is None:
-        return Reason.NO_CERTIFICATE, "and no second factor"
+        return Reason.NO_CERTIFICATE, say("and no second factor")
     if case.rules.blanked_for_shared:
         return Reason.SECRETS_LEFT_OUT, ""
     return Reason.SHARED_CERTIFICATE, ""
@@ -531,37 +553,20 @@ def _has_own_certificate(device: Device) -> bool:
 
 def _odd_model(device: Device, resource: PhoneFile) -> str:
     """Worth saying, and no reason to refuse: a file name proves nothing."""
-    asked, recorded = _find(resource.model), _model(device)
+    asked, recorded = known_model(resource.model), _model(device)
     if asked and recorded and asked is not recorded:
-        return f"asked as {asked.name}, registered as {recorded.name}"
+        return say(
+            "asked as %(asked)s, registered as %(recorded)s",
+            asked=asked.name,
+            recorded=recorded.name,
+        )
     return ""
 
 
 def _model(device: Device) -> Model | None:
     # What is known of TLS and of built-in certificates is known of Snom's models.
-    return _find(device.model) if not device.vendor or device.vendor in SNOM else None
-
-
-@lru_cache(maxsize=1024)
-def _find(name: str | None) -> Model | None:
-    if not name:
-        return None
-    try:
-        model = find_model(name)
-    except InputError:
-        return None
-    return model if model.is_known else None
-
-
-@lru_cache(maxsize=4096)
-def _newest_version(model: Model, firmware: Firmware | None) -> int:
-    """The newest TLS version the phone speaks.
-
-    Without a firmware it is the oldest known firmware's. For a firmware that this model
-    never had, the record is wrong somewhere, and the newest one's counts.
-    """
-    if firmware is None:
-        firmware = firmwares_of(model)[0]
-    elif not model.had_branch(firmware.branch):
-        firmware = newest_firmware(model)
-    return profile(model, firmware).max_version
+    return (
+        known_model(device.model)
+        if not device.vendor or device.vendor in SNOM
+        else None
+    )

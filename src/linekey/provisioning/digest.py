@@ -28,6 +28,7 @@ from enum import StrEnum
 
 from linekey.digest import ALGORITHMS, parse_digest, response
 from linekey.provisioning.device import DigestCredential
+from linekey.said import say
 
 NONCE_LIFETIME_S = 300
 """Seconds a nonce is good for. A phone answers within one; a proxy's queue in some."""
@@ -111,25 +112,25 @@ def verify(
     """
     parameters = parse_digest(authorization)
     if parameters is None:
-        return _malformed("not a digest answer")
+        return _malformed(say("not a digest answer"))
     missing = _REQUIRED - parameters.keys()
     if missing:
-        return _malformed(f"{', '.join(sorted(missing))} missing")
+        return _malformed(say("%(names)s missing", names=", ".join(sorted(missing))))
     algorithm = parameters.get("algorithm", "MD5").upper()
     if algorithm not in ALGORITHMS:
-        return _malformed("an algorithm that was not offered")
+        return _malformed(say("an algorithm that was not offered"))
     if parameters["qop"].lower() != "auth":
-        return _malformed("qop is not auth")
+        return _malformed(say("qop is not auth"))
     if parameters.get("userhash", "false").lower() != "false":
-        return _malformed("userhash was not offered")
+        return _malformed(say("userhash was not offered"))
     if not re.fullmatch(r"[0-9a-fA-F]{8}", parameters["nc"]):
-        return _malformed("nc is not 8 hex digits")
+        return _malformed(say("nc is not 8 hex digits"))
     made = _nonce_time(keys, parameters["nonce"])
     if made is None:
         # Made by nobody here, or with a key that has been replaced since.
-        return DigestResult(DigestOutcome.STALE, "a nonce of another key")
+        return DigestResult(DigestOutcome.STALE, say("a nonce of another key"))
     if not -CLOCKS_APART_S <= now.timestamp() - made <= lifetime_s:
-        return DigestResult(DigestOutcome.STALE, "the nonce is too old")
+        return DigestResult(DigestOutcome.STALE, say("the nonce is too old"))
     held = credential or _NOBODY
     # All is computed before anything is compared, whichever part is wrong.
     known = hmac.compare_digest(parameters["username"].encode(), held.username.encode())
@@ -148,11 +149,13 @@ def verify(
     )
     if credential is None or not (known and realm_fits and proved):
         return DigestResult(
-            DigestOutcome.WRONG, "user name or password", credential=credential
+            DigestOutcome.WRONG, say("user name or password"), credential=credential
         )
     if parameters["uri"] != target:
         return DigestResult(
-            DigestOutcome.WRONG, "the answer is for another URL", credential=credential
+            DigestOutcome.WRONG,
+            say("the answer is for another URL"),
+            credential=credential,
         )
     return DigestResult(DigestOutcome.VERIFIED, credential=credential)
 

@@ -26,6 +26,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from linekey.errors import InputError
+from linekey.said import say
 from linekey.words import choice_hint
 
 
@@ -106,8 +107,14 @@ def parse_expired(text: str, *, of_phone: bool = False) -> Expired | None:
     known = OF_PHONES if of_phone else tuple(Expired)
     if word in known:
         return Expired(word)
-    after = "as its group or its CA says" if of_phone else "as linekey.toml says"
+    after = (
+        say("as its group or its CA says") if of_phone else say("as linekey.toml says")
+    )
     raise InputError(
-        f"no policy for expired certificates: {text[:40]!r}",
-        hint=f"{choice_hint(word, known)}; default: {after}",
+        say("no policy for expired certificates: %(text)s", text=repr(text[:40])),
+        hint=say(
+            "%(choice)s; default: %(after)s",
+            choice=choice_hint(word, known),
+            after=after,
+        ),
     )

@@ -48,6 +48,7 @@ from linekey.provisioning.purpose import (
     purpose_problem,
     unreadable,
 )
+from linekey.said import joined, say
 
 MAX_CHAIN = 10
 """Certificates a phone may send; the longest chain known has four. More cost time."""
@@ -168,7 +169,9 @@ def _identify(
 ) -> Identity:
     if len(sent) >= MAX_CHAIN:
         return _problem(
-            leaf, Reason.CHAIN_NOT_PROVED, f"more than {MAX_CHAIN} certificates"
+            leaf,
+            Reason.CHAIN_NOT_PROVED,
+            say("more than %(limit)s certificates", limit=MAX_CHAIN),
         )
     # What the operator trusts was looked at when it was imported.
     known = {*trust.anchors, *trust.intermediates}
@@ -186,12 +189,17 @@ def _identify(
         return _problem(leaf, *_path_problem(leaf, result))
     path = result.path
     if path[0] != leaf:
-        return _problem(leaf, Reason.CHAIN_NOT_PROVED, "the path is another leaf's")
+        return _problem(
+            leaf, Reason.CHAIN_NOT_PROVED, say("the path is another leaf's")
+        )
     found = _read(path, trust)
     if not isinstance(found, Identity):
         return _problem(leaf, *found)
-    dates = "; ".join(f"{p.certificate.label}: {p.detail}" for p in result.problems)
-    return replace(found, detail=_shortened(dates))
+    dates = [
+        say("%(label)s: %(problem)s", label=p.certificate.label, problem=p.detail)
+        for p in result.problems
+    ]
+    return replace(found, detail=_shortened(joined(dates) if dates else ""))
 
 
 def _read(
@@ -203,7 +211,9 @@ def _read(
         return Reason.AUTHORITY_CERTIFICATE, leaf.label
     for above in path[1:]:
         if above.is_ca is not True:
-            return Reason.ISSUER_NOT_AN_AUTHORITY, f"signed with {above.label}"
+            return Reason.ISSUER_NOT_AN_AUTHORITY, say(
+                "signed with %(label)s", label=above.label
+            )
     if refusal := purpose_problem(path):
         return refusal
     read = rule_of_path(path, trust.rules)
@@ -252,10 +262,12 @@ def _read_mac(leaf: Certificate, rule: IdentityRule) -> Mac | tuple[Reason, str]
     if not values and rule.absent_is_shared:
         return None
     if not values:
-        return Reason.NO_MAC, f"the subject has no {place.value}"
+        return Reason.NO_MAC, say("the subject has no %(value)s", value=place.value)
     if len(values) > 1:
         # Also where they agree: which of them others would read is anybody's guess.
-        return Reason.SEVERAL_NAMES, f"{len(values)} values of {place.value}"
+        return Reason.SEVERAL_NAMES, say(
+            "%(count)s values of %(value)s", count=len(values), value=place.value
+        )
     value = values[0]
     if mac := Mac.from_bare(value):
         return mac
@@ -296,12 +308,14 @@ def generation_of(certificate: Certificate) -> Generation | None:
 
 def _path_problem(leaf: Certificate, result: PathResult) -> tuple[Reason, str]:
     codes = result.codes
-    detail = "; ".join(dict.fromkeys(p.detail for p in result.problems[:3]))
+    detail = joined(dict.fromkeys(p.detail for p in result.problems[:3]) or ("",))
     if err.DEPTH_ZERO_SELF_SIGNED_CERT in codes:
         return Reason.SELF_SIGNED, leaf.label
     for certificate in result.path or (leaf,):
         if name := unreadable(certificate):
-            return Reason.CHAIN_NOT_PROVED, f"{certificate.label}: unreadable {name}"
+            return Reason.CHAIN_NOT_PROVED, say(
+                "%(label)s: unreadable %(name)s", label=certificate.label, name=name
+            )
     if leaf.key_usage == frozenset() and (refusal := key_usage_problem(leaf)):
         return refusal  # OpenSSL takes no issuer for it, and would blame the issuer
     if err.INVALID_CA in codes:

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Sequence
 from linekey.certs import algorithms as alg
 from linekey.certs.certificate import Certificate
 from linekey.provisioning.decision import Reason
+from linekey.said import say
 
 CLIENT_PURPOSES = frozenset({"clientAuth", "anyExtendedKeyUsage"})
 """Extended key usages that a TLS client's certificate has by the RFCs."""
@@ -41,11 +42,15 @@ def purpose_problem(path: Sequence[Certificate]) -> tuple[Reason, str] | None:
     for certificate in path:
         purposes = certificate.extended_key_usage
         if purposes is not None and not PHONE_PURPOSES & set(purposes):
-            whose = "its" if certificate is leaf else f"{certificate.label}:"
-            return (
-                Reason.PURPOSE_NOT_ALLOWED,
-                f"{whose} extendedKeyUsage is {_listed(purposes)}",
-            )
+            listed = _listed(purposes)
+            said = say("its extendedKeyUsage is %(listed)s", listed=listed)
+            if certificate is not leaf:
+                said = say(
+                    "%(label)s: extendedKeyUsage is %(listed)s",
+                    label=certificate.label,
+                    listed=listed,
+                )
+            return Reason.PURPOSE_NOT_ALLOWED, said
     return key_usage_problem(leaf)
 
 
@@ -62,7 +67,9 @@ def key_usage_problem(leaf: Certificate) -> tuple[Reason, str] | None:
     usages = leaf.key_usage
     if usages is None or "digitalSignature" in usages:
         return None
-    return Reason.KEY_USAGE_NOT_ALLOWED, f"its keyUsage is {_listed(sorted(usages))}"
+    return Reason.KEY_USAGE_NOT_ALLOWED, say(
+        "its keyUsage is %(listed)s", listed=_listed(sorted(usages))
+    )
 
 
 def purpose_notes(path: Sequence[Certificate]) -> tuple[str, ...]:
@@ -71,18 +78,27 @@ def purpose_notes(path: Sequence[Certificate]) -> tuple[str, ...]:
     for certificate in path:
         purposes = certificate.extended_key_usage
         if purposes is not None and not CLIENT_PURPOSES & set(purposes):
-            whose = (
-                "the certificate's"
-                if certificate is path[0]
-                else f"{certificate.label}:"
-            )
+            listed = _listed(purposes)
             notes.append(
-                f"{whose} extendedKeyUsage is {_listed(purposes)}, without clientAuth"
+                say(
+                    "the certificate's extendedKeyUsage is %(listed)s, without "
+                    "clientAuth",
+                    listed=listed,
+                )
+                if certificate is path[0]
+                else say(
+                    "%(label)s: extendedKeyUsage is %(listed)s, without clientAuth",
+                    label=certificate.label,
+                    listed=listed,
+                )
             )
     types = path[0].netscape_cert_type
     if types is not None and "client" not in types:
         notes.append(
-            f"the certificate's nsCertType is {_listed(sorted(types))}, without client"
+            say(
+                "the certificate's nsCertType is %(listed)s, without client",
+                listed=_listed(sorted(types)),
+            )
         )
     return tuple(notes)
 
@@ -112,5 +128,9 @@ def unreadable(certificate: Certificate) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     every = [*names]
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return (", ".join(every[:_SHOWN]) or "empty") + more
+    names_shown = ", ".join(every[:_SHOWN]) or "empty"
+    if len(every) <= _SHOWN:
+        return names_shown
+    return say(
+        "%(names)s and %(count)s more", names=names_shown, count=len(every) - _SHOWN
+    )

@@ -41,6 +41,7 @@ from linekey.mac import Mac
 from linekey.makers.all import MAKERS
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import is_token
+from linekey.said import say
 
 MAX_TARGET = 1024
 """Bytes of a whole target. A base path, a token and a file name need some 250."""
@@ -181,19 +182,22 @@ _ANY_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12}(?![0-9A-Fa-f])", re.ASCI
 
 # What is odd about a path that is not plain; the first that is found is said.
 _ODD_BYTES = (
-    (re.compile(rb"%25", re.IGNORECASE), "the path is percent-encoded twice"),
-    (re.compile(rb"%2f", re.IGNORECASE), "the path holds an encoded slash"),
-    (re.compile(rb"%5c", re.IGNORECASE), "the path holds an encoded backslash"),
-    (re.compile(rb"%00"), "the path holds an encoded NUL"),
-    (re.compile(rb"%"), "the path is percent-encoded, which no phone needs"),
-    (re.compile(rb"\\"), "the path holds a backslash"),
-    (re.compile(rb";"), "the path holds parameters after a semicolon"),
-    (re.compile(rb"#"), "the target holds a fragment"),
-    (re.compile(rb"[\x00-\x20\x7f]"), "the path holds a space or a control character"),
-    (re.compile(rb"[\x80-\xff]"), "the path holds bytes that are not ASCII"),
-    (re.compile(rb"//"), "the path holds an empty segment"),
-    (re.compile(rb"/\.\.?(?:/|$)"), "the path holds a '.' or '..' segment"),
-    (re.compile(rb"\.(?:/|$)"), "a name in the path ends with a dot"),
+    (re.compile(rb"%25", re.IGNORECASE), say("the path is percent-encoded twice")),
+    (re.compile(rb"%2f", re.IGNORECASE), say("the path holds an encoded slash")),
+    (re.compile(rb"%5c", re.IGNORECASE), say("the path holds an encoded backslash")),
+    (re.compile(rb"%00"), say("the path holds an encoded NUL")),
+    (re.compile(rb"%"), say("the path is percent-encoded, which no phone needs")),
+    (re.compile(rb"\\"), say("the path holds a backslash")),
+    (re.compile(rb";"), say("the path holds parameters after a semicolon")),
+    (re.compile(rb"#"), say("the target holds a fragment")),
+    (
+        re.compile(rb"[\x00-\x20\x7f]"),
+        say("the path holds a space or a control character"),
+    ),
+    (re.compile(rb"[\x80-\xff]"), say("the path holds bytes that are not ASCII")),
+    (re.compile(rb"//"), say("the path holds an empty segment")),
+    (re.compile(rb"/\.\.?(?:/|$)"), say("the path holds a '.' or '..' segment")),
+    (re.compile(rb"\.(?:/|$)"), say("a name in the path ends with a dot")),
 )
 
 
@@ -211,13 +215,16 @@ def parse_target(raw_target: bytes, *, bases: Sequence[str] = ()) -> Resource:
     """
     text = _shown(raw_target)
     if len(raw_target) > MAX_TARGET:
-        return _ambiguous(text, f"the target is longer than {MAX_TARGET} bytes")
+        return _ambiguous(
+            text,
+            say("the target is longer than %(limit)s bytes", limit=MAX_TARGET),
+        )
     raw_path, _, raw_query = raw_target.partition(b"?")
     if not _PLAIN_PATH.fullmatch(raw_path):
         return _ambiguous(text, _oddity(raw_path))
     path = raw_path.decode("ascii")
     if len({mac.upper() for mac in _ANY_MAC.findall(_without_certificate(path))}) > 1:
-        return _ambiguous(text, "the path holds two different MACs")
+        return _ambiguous(text, say("the path holds two different MACs"))
     found = _read_path(path, raw_query, text)
     for depth in range(1, MAX_FOLDERS + 1):
         if not (isinstance(found, Nothing) and found.reason is Reason.NOTHING_THERE):
@@ -232,8 +239,12 @@ def parse_target(raw_target: bytes, *, bases: Sequence[str] = ()) -> Resource:
         if bases and base not in bases:
             return _nothing(
                 text,
-                f"files are served under / and {', '.join(bases)}, and this is {base}:"
-                " rules.base_paths lists the folders",
+                say(
+                    "files are served under / and %(bases)s, and this is %(base)s: "
+                    "rules.base_paths lists the folders",
+                    bases=", ".join(bases),
+                    base=base,
+                ),
             )
         return inner
     return found
@@ -262,13 +273,15 @@ def _read_path(path: str, raw_query: bytes, text: str) -> Resource:
     if path[:3].lower() == "/t/":
         token, slash, rest = path[3:].partition("/")
         if path[1] != "t":
-            return _ambiguous(text, "the token prefix is /t/, in lower case")
+            return _ambiguous(text, say("the token prefix is /t/, in lower case"))
         if not slash or not is_token(token):
-            return _nothing(text, "a /t/ prefix without a whole token and a file name")
+            return _nothing(
+                text, say("a /t/ prefix without a whole token and a file name")
+            )
         path = "/" + rest
     if found := _CERTIFICATE.fullmatch(path):
         if raw_query:
-            return _ambiguous(text, "a certificate is asked for with parameters")
+            return _ambiguous(text, say("a certificate is asked for with parameters"))
         return CertificateFile(text, token=token, sha256=found.group(1).lower())
     named = _read_name(path, text)
     try:
@@ -283,11 +296,11 @@ def _read_path(path: str, raw_query: bytes, text: str) -> Resource:
 def _oddity(raw_path: bytes) -> str:
     """What is odd about a path that is not plain."""
     if not raw_path.startswith(b"/"):
-        return "the target is not a path: it starts without a slash"
+        return say("the target is not a path: it starts without a slash")
     for pattern, detail in _ODD_BYTES:
         if pattern.search(raw_path):
             return detail
-    return "the path holds punctuation that no file name here has"
+    return say("the path holds punctuation that no file name here has")
 
 
 def _read_name(path: str, text: str) -> Resource:
@@ -309,7 +322,7 @@ def _read_name(path: str, text: str) -> Resource:
             # All in a phone's own folder is that phone's: /{mac}/snomD785.htm.
             return PhoneFile(text, vendors, mac=mac, model=model, pattern=shown)
         return CommonFile(text, vendors, model=model, pattern=shown)
-    return _nothing(text, "no phone asks for a file of this name")
+    return _nothing(text, say("no phone asks for a file of this name"))
 
 
 def _join(named: Resource, mac: Mac, path: str, text: str) -> Resource:
@@ -317,7 +330,14 @@ def _join(named: Resource, mac: Mac, path: str, text: str) -> Resource:
     if isinstance(named, PhoneFile | UploadFile | AbsentFile):
         if named.mac in (mac, None):
             return named
-        return _ambiguous(text, f"the path says {named.mac} and the parameter {mac}")
+        return _ambiguous(
+            text,
+            say(
+                "the path says %(path)s and the parameter %(mac)s",
+                path=named.mac,
+                mac=mac,
+            ),
+        )
     if _HOLDS_A_MAC_PARAMETER.fullmatch(path):
         return PhoneFile(text, SNOM_LIKE, mac=mac)
     if isinstance(named, CommonFile):
@@ -337,22 +357,22 @@ def _read_query(raw_query: bytes) -> Mac | None:
     if not raw_query:
         return None
     if not re.fullmatch(rb"[\x21-\x7e]*", raw_query) or b"#" in raw_query:
-        raise _OddQueryError("the query holds bytes that belong in no query")
+        raise _OddQueryError(say("the query holds bytes that belong in no query"))
     if b";" in raw_query:
-        raise _OddQueryError("the query holds a semicolon")
+        raise _OddQueryError(say("the query holds a semicolon"))
     macs = set()
     for pair in raw_query.decode("ascii").split("&"):
         key, _, value = pair.partition("=")
         if "%" in key or "+" in key:
-            raise _OddQueryError("a parameter's name is percent-encoded")
+            raise _OddQueryError(say("a parameter's name is percent-encoded"))
         if key.lower() != "mac":
             continue
         mac = Mac.from_bare(value)
         if mac is None:
-            raise _OddQueryError("the parameter mac is not exactly 12 hex digits")
+            raise _OddQueryError(say("the parameter mac is not exactly 12 hex digits"))
         macs.add(mac)
     if len(macs) > 1:
-        raise _OddQueryError("the query holds two different MACs")
+        raise _OddQueryError(say("the query holds two different MACs"))
     return macs.pop() if macs else None
 
 

@@ -15,6 +15,7 @@ from linekey.provisioning.device import (
     is_token,
 )
 from linekey.provisioning.digest import DigestOutcome, DigestResult
+from linekey.said import say
 
 Answer = tuple[Reason, str]
 """A reason, and its detail."""
@@ -49,13 +50,15 @@ def second_factor(
     if digest is not None and device.digest is not None:
         return _digest(digest, device.digest)
     if given and given.paused_s and device.digest is not None:
-        return Reason.DIGEST_PAUSED, f"{given.paused_s} s to go"
+        return Reason.DIGEST_PAUSED, say(
+            "%(paused_s)s s to go", paused_s=given.paused_s
+        )
     if by_token and by_token[0] is Reason.TOKEN_WRONG:
         return by_token
     if device.digest is not None:
         return Reason.DIGEST_REQUIRED, ""
     if by_token and without[0] is Reason.SECRETS_LEFT_OUT:
-        return without[0], f"token {by_token[1]}"
+        return without[0], say("token %(by_token)s", by_token=by_token[1])
     return by_token or without
 
 
@@ -65,16 +68,19 @@ def _digest(given: DigestResult, expected: DigestCredential) -> Answer:
     if given.outcome is not DigestOutcome.VERIFIED:
         return Reason.DIGEST_WRONG, given.detail
     if given.credential != expected:
-        return Reason.DIGEST_WRONG, "the credential of another device"
+        return Reason.DIGEST_WRONG, say("the credential of another device")
     return Reason.DIGEST_ACCEPTED, ""
 
 
 def _token(token: str, device: Device) -> Answer:
     expected = device.token_sha256
     if expected is None or not is_token(token):
-        return Reason.TOKEN_WRONG, "" if expected else "this device has no token"
+        return Reason.TOKEN_WRONG, "" if expected else say("this device has no token")
     if not hmac.compare_digest(hash_token(token), expected.lower()):
         return Reason.TOKEN_WRONG, ""
     if device.token_used_at is not None:
-        return Reason.TOKEN_USED, f"used on {device.token_used_at:%Y-%m-%d %H:%M}"
+        return Reason.TOKEN_USED, say(
+            "used on %(token_used_at)s",
+            token_used_at=f"{device.token_used_at:%Y-%m-%d %H:%M}",
+        )
     return Reason.TOKEN_ACCEPTED, ""

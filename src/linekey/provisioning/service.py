@@ -72,6 +72,7 @@ from linekey.provisioning.resource import (
     parse_target,
 )
 from linekey.provisioning.second_factor import SecondFactor
+from linekey.said import joined, say
 
 MAX_RENDERED = 4096
 """Rendered files kept."""
@@ -280,7 +281,8 @@ def decide(
     if decision.newcomer is not None:
         return _newcomers_answer(decision, request, welcome, site, now)
     if adopted_by and decision.reason is Reason.OWN_FILE:
-        detail = "; ".join(filter(None, (f"rule {adopted_by}", decision.detail)))
+        rule = say("rule %(rule)s", rule=adopted_by)
+        detail = joined(filter(None, (rule, decision.detail)))
         decision = dataclasses.replace(decision, reason=Reason.ADOPTED, detail=detail)
     guess = None
     if result is not None and result.outcome in _GUESSES:
@@ -310,7 +312,7 @@ def decide(
         gone = dataclasses.replace(
             decision,
             reason=Reason.NOTHING_THERE,
-            detail="no layer of this phone holds this certificate",
+            detail=say("no layer of this phone holds this certificate"),
             consumes_token=False,
         )
         return _refusal(gone, request, site, now)
@@ -322,7 +324,7 @@ def decide(
         late = dataclasses.replace(
             decision,
             reason=Reason.TOKEN_USED,
-            detail="a moment ago",
+            detail=say("a moment ago"),
             consumes_token=False,
             challenge=False,
         )

@@ -39,6 +39,7 @@ from urllib.parse import unquote_to_bytes
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, to_pem
 from linekey.errors import CertificateError, InputError, PeerError
+from linekey.said import say
 from linekey.tls.suites import Suite, by_name
 from linekey.tls.versions import Version, parse_version
 from linekey.wire.asgi_tls import ConnectionTls
@@ -157,10 +158,13 @@ class BehindProxy:
         if sent:
             code, said = (
                 "proxy.forged",
-                (f"this address is no listed proxy, and it sent {', '.join(sent)}"),
+                say(
+                    "this address is no listed proxy, and it sent %(names)s",
+                    names=", ".join(sent),
+                ),
             )
         else:
-            code, said = "proxy.not_listed", "this address is no listed proxy"
+            code, said = "proxy.not_listed", say("this address is no listed proxy")
         await self._refuse(send, peer, code, said, 403)
 
     async def _refuse(
@@ -205,15 +209,23 @@ class BehindProxy:
                 others.append((name, value))
                 continue
             if name in given:
-                raise _HeaderError(f"the header {_shown(name)} came twice")
+                raise _HeaderError(
+                    say("the header %(shown)s came twice", shown=_shown(name))
+                )
             if len(value) > MAX_HEADER_BYTES:
                 raise _HeaderError(
-                    f"the header {_shown(name)} has more than {MAX_HEADER_BYTES} bytes"
+                    say(
+                        "the header %(shown)s has more than %(limit)s bytes",
+                        shown=_shown(name),
+                        limit=MAX_HEADER_BYTES,
+                    )
                 )
             given[name] = value.strip(b" \t")
         for name in (_VERSION, _FORWARDED_FOR):
             if not given.get(name):
-                raise _IncompleteError(f"the proxy did not send {_shown(name)}")
+                raise _IncompleteError(
+                    say("the proxy did not send %(shown)s", shown=_shown(name))
+                )
         known, error = self._certificate(given)
         version = _read_version(given[_VERSION])
         suite, suite_name = _read_suite(given.get(_SUITE))
@@ -251,16 +263,21 @@ class BehindProxy:
         verify = given.get(_VERIFY)
         if not certificate:
             if chain:
-                raise _HeaderError("client-cert-chain came without client-cert")
+                raise _HeaderError(say("client-cert-chain came without client-cert"))
             if verify is not None and verify.upper() == b"SUCCESS":
                 raise _HeaderError(
-                    "x-linekey-client-verify says SUCCESS, but client-cert is not there"
+                    say(
+                        "x-linekey-client-verify says SUCCESS, but client-cert is not "
+                        "there"
+                    )
                 )
             return _NOBODY, _verify_error(verify)
         if verify is None:
             raise _HeaderError(
-                "client-cert came without x-linekey-client-verify: whether the proxy"
-                " verified it is not known"
+                say(
+                    "client-cert came without x-linekey-client-verify: whether the "
+                    "proxy verified it is not known"
+                )
             )
         if verify.upper() != b"SUCCESS":
             return _NOBODY, _verify_error(verify)
@@ -271,11 +288,14 @@ class BehindProxy:
             return known, None
         leaf = _read_certificates(certificate, "client-cert")
         if len(leaf) != 1:
-            raise _HeaderError("client-cert does not hold exactly one certificate")
+            raise _HeaderError(say("client-cert does not hold exactly one certificate"))
         above = _read_certificates(chain, "client-cert-chain") if chain else []
         if len(above) > MAX_CHAIN:
             raise _HeaderError(
-                f"client-cert-chain holds more than {MAX_CHAIN} certificates"
+                say(
+                    "client-cert-chain holds more than %(limit)s certificates",
+                    limit=MAX_CHAIN,
+                )
             )
         whole = tuple(dict.fromkeys((*leaf, *above)))
         known = _Known(whole, tuple(map(to_pem, whole)), str(whole[0].subject))
@@ -309,18 +329,26 @@ def _read_certificates(value: bytes, name: str) -> list[Certificate]:
             for item in value.split(b","):
                 match = _ITEM.fullmatch(item.strip(b" \t"))
                 if match is None:
-                    raise _HeaderError(f"{name} is not base64 between colons")
+                    raise _HeaderError(
+                        say("%(name)s is not base64 between colons", name=name)
+                    )
                 found += _split_der(b64decode(match.group(1), validate=True), name)
             return found
         if _PEM_BEGINS.match(value):
             bundle = parse_bundle(unquote_to_bytes(value))
             if bundle.keys:
-                raise _HeaderError(f"{name} holds a private key")
+                raise _HeaderError(say("%(name)s holds a private key", name=name))
             return list(bundle.certificates)
     except (CertificateError, binascii.Error, ValueError) as error:
-        raise _HeaderError(f"{name} holds no certificate: {error}") from None
+        raise _HeaderError(
+            say("%(name)s holds no certificate: %(error)s", name=name, error=error)
+        ) from None
     raise _HeaderError(
-        f"{name} is neither base64 between colons (RFC 9440) nor percent-encoded PEM"
+        say(
+            "%(name)s is neither base64 between colons (RFC 9440) nor percent-encoded "
+            "PEM",
+            name=name,
+        )
     )
 
 
@@ -330,14 +358,14 @@ def _split_der(data: bytes, name: str) -> list[Certificate]:
     at = 0
     while at < len(data):
         if len(found) > MAX_CHAIN:
-            raise _HeaderError(f"{name} holds too many certificates")
+            raise _HeaderError(say("%(name)s holds too many certificates", name=name))
         if data[at : at + 2] != b"\x30\x82" or at + 4 > len(data):
-            raise _HeaderError(f"{name} holds no certificate")
+            raise _HeaderError(say("%(name)s holds no certificate", name=name))
         end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
         found.append(Certificate.from_der(data[at:end]))
         at = end
     if not found:
-        raise _HeaderError(f"{name} is empty")
+        raise _HeaderError(say("%(name)s is empty", name=name))
     return found
 
 
@@ -345,14 +373,14 @@ def _read_version(value: bytes) -> Version:
     try:
         return parse_version(value.decode("ascii"))
     except ValueError:
-        raise _HeaderError("x-linekey-tls-version is no version of TLS") from None
+        raise _HeaderError(say("x-linekey-tls-version is no version of TLS")) from None
 
 
 def _read_suite(value: bytes | None) -> tuple[Suite | None, str | None]:
     if not value:
         return None, None
     if not re.fullmatch(rb"[A-Za-z0-9_-]{1,64}", value):
-        raise _HeaderError("x-linekey-tls-suite is no cipher suite's name")
+        raise _HeaderError(say("x-linekey-tls-suite is no cipher suite's name"))
     name = value.decode("ascii")
     try:
         suite = by_name(name)
@@ -367,6 +395,8 @@ def _read_address(value: bytes) -> str:
         return spelled(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
         raise _HeaderError(
-            "x-forwarded-for is not one address: the proxy must replace what the client"
-            " sent, not append to it"
+            say(
+                "x-forwarded-for is not one address: the proxy must replace what the "
+                "client sent, not append to it"
+            )
         ) from None

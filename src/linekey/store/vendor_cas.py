@@ -92,30 +92,48 @@ def describe_ca(
     """
     if certificate.is_ca is not True:
         text = (
-            "says that it is no CA"
+            say("says that it is no CA")
             if certificate.is_ca is False
-            else "does not say that it is a CA (no basicConstraints CA:TRUE)"
+            else say("does not say that it is a CA (no basicConstraints CA:TRUE)")
         )
         raise CertificateError(
-            f"{certificate.label!r} {text}; as a CA it would let its holder make a "
-            "certificate for any phone",
-            hint="give the vendor's root and intermediates; to register a phone, use "
-            "linekey device add MAC",
+            say(
+                "%(label)s %(what)s; as a CA it would let its holder make a "
+                "certificate for any phone",
+                label=repr(certificate.label),
+                what=text,
+            ),
+            hint=say(
+                "give the vendor's root and intermediates; to register a phone, use "
+                "linekey device add MAC"
+            ),
         )
     if problem := key_problem(certificate):
         raise CertificateError(
-            f"{certificate.label!r} has {problem}: checking a signature with it "
-            "would cost too much in each phone's handshake",
-            hint=f"use a CA with an RSA key of at most {MAX_MODULUS_BITS:,} bits and "
-            f"an exponent of at most {MAX_EXPONENT_BITS} bits (65537 is usual), or a "
-            "named curve",
+            say(
+                "%(label)s has %(problem)s: checking a signature with it would cost "
+                "too much in each phone's handshake",
+                label=repr(certificate.label),
+                problem=problem,
+            ),
+            hint=say(
+                "use a CA with an RSA key of at most %(modulus)s bits and an "
+                "exponent of at most %(exponent)s bits (65537 is usual), or a "
+                "named curve",
+                modulus=MAX_MODULUS_BITS,
+                exponent=MAX_EXPONENT_BITS,
+            ),
         )
     known = known_ca(certificate)
     if known and said and said.vendor not in (None, known.vendor):
         raise CertificateError(
-            f"{known.name} is {known.vendor}'s, by its fingerprint, not "
-            f"{said.vendor!r}'s",
-            hint="leave out --vendor: linekey knows this CA",
+            say(
+                "%(name)s is %(vendor)s's, by its fingerprint, not %(named)s's",
+                name=known.name,
+                vendor=known.vendor,
+                named=repr(said.vendor),
+            ),
+            hint=say("leave out --vendor: linekey knows this CA"),
         )
     return _described(certificate, added_at, said)
 

@@ -7,6 +7,8 @@ The cures are ours, for phones and provisioning servers.
 import struct
 from enum import IntEnum
 
+from linekey.said import fill
+
 
 class Alert(IntEnum):
     """An alert description; the number on the wire."""
@@ -52,34 +54,34 @@ class Alert(IntEnum):
         return self.name.lower()
 
 
-_TEXTS: dict[Alert, tuple[str, str]] = {
-    Alert.CLOSE_NOTIFY: ("the {peer} closed the connection in good order", ""),
+TEXTS: dict[Alert, tuple[str, str]] = {
+    Alert.CLOSE_NOTIFY: ("the %(peer)s closed the connection in good order", ""),
     Alert.UNEXPECTED_MESSAGE: (
-        "the {peer} got an unexpected TLS message",
+        "the %(peer)s got an unexpected TLS message",
         "check that both ends use TLS on this port, without a proxy in between",
     ),
     Alert.BAD_RECORD_MAC: (
-        "the {peer} could not authenticate a record",
+        "the %(peer)s could not authenticate a record",
         "look for a device in between that changes the traffic, or a wrong key",
     ),
-    Alert.DECRYPTION_FAILED: ("the {peer} could not decrypt a record", ""),
-    Alert.RECORD_OVERFLOW: ("the {peer} got a record longer than TLS allows", ""),
-    Alert.DECOMPRESSION_FAILURE: ("the {peer} could not decompress a record", ""),
+    Alert.DECRYPTION_FAILED: ("the %(peer)s could not decrypt a record", ""),
+    Alert.RECORD_OVERFLOW: ("the %(peer)s got a record longer than TLS allows", ""),
+    Alert.DECOMPRESSION_FAILURE: ("the %(peer)s could not decompress a record", ""),
     Alert.HANDSHAKE_FAILURE: (
-        "the {peer} found no cipher suite that both ends support, or did not get"
+        "the %(peer)s found no cipher suite that both ends support, or did not get"
         " a certificate that it requires",
         "compare the cipher suites and versions of both ends, and check whether a"
         " client certificate is required",
     ),
     Alert.NO_CERTIFICATE: ("the client has no certificate to send (SSL 3)", ""),
     Alert.BAD_CERTIFICATE: (
-        "the {peer} refused the certificate: it is damaged, not yet valid, for"
-        " another name, or has a key or hash that the {peer} does not accept",
+        "the %(peer)s refused the certificate: it is damaged, not yet valid, for"
+        " another name, or has a key or hash that the %(peer)s does not accept",
         "check the certificate's name, dates, key size and hash, and the clock of"
-        " the {peer}",
+        " the %(peer)s",
     ),
     Alert.UNSUPPORTED_CERTIFICATE: (
-        "the {peer} does not accept this type of certificate, or not for this use",
+        "the %(peer)s does not accept this type of certificate, or not for this use",
         "check key type, keyUsage and extendedKeyUsage",
     ),
     Alert.CERTIFICATE_REVOKED: (
@@ -87,41 +89,41 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
         "issue a new certificate, or restore the device",
     ),
     Alert.CERTIFICATE_EXPIRED: (
-        "the certificate has expired, by the clock of the {peer}",
+        "the certificate has expired, by the clock of the %(peer)s",
         "renew the certificate, or set the clock of the other end (NTP)",
     ),
     Alert.CERTIFICATE_UNKNOWN: (
-        "the {peer} refused the certificate without naming a reason",
+        "the %(peer)s refused the certificate without naming a reason",
         "look in the log of the other end",
     ),
-    Alert.ILLEGAL_PARAMETER: ("the {peer} got a value that TLS does not allow", ""),
+    Alert.ILLEGAL_PARAMETER: ("the %(peer)s got a value that TLS does not allow", ""),
     Alert.UNKNOWN_CA: (
-        "the {peer} does not know the CA that issued the certificate, or an"
+        "the %(peer)s does not know the CA that issued the certificate, or an"
         " intermediate certificate was not sent",
         "send the complete chain without the root, and install the root on the"
         " other end",
     ),
     Alert.ACCESS_DENIED: (
-        "the certificate is valid, but the {peer}'s rules deny it access",
+        "the certificate is valid, but the %(peer)s's rules deny it access",
         "check the rules of the other end for this certificate",
     ),
-    Alert.DECODE_ERROR: ("the {peer} could not read a message", ""),
+    Alert.DECODE_ERROR: ("the %(peer)s could not read a message", ""),
     Alert.DECRYPT_ERROR: (
-        "the {peer} found a signature or key exchange invalid",
+        "the %(peer)s found a signature or key exchange invalid",
         "check that the key belongs to the certificate, and that issuer and"
         " certificate belong together",
     ),
-    Alert.EXPORT_RESTRICTION: ("the {peer} applies old export rules", ""),
+    Alert.EXPORT_RESTRICTION: ("the %(peer)s applies old export rules", ""),
     Alert.PROTOCOL_VERSION: (
-        "the {peer} does not support this TLS version",
+        "the %(peer)s does not support this TLS version",
         "allow a version that both ends support; old phones need TLS 1.0",
     ),
     Alert.INSUFFICIENT_SECURITY: (
-        "the {peer} requires stronger cipher suites or keys",
+        "the %(peer)s requires stronger cipher suites or keys",
         "compare the cipher suites, key sizes and DH groups of both ends",
     ),
     Alert.INTERNAL_ERROR: (
-        "the {peer} had an internal error",
+        "the %(peer)s had an internal error",
         "look in the log of the other end",
     ),
     Alert.INAPPROPRIATE_FALLBACK: (
@@ -129,15 +131,15 @@ _TEXTS: dict[Alert, tuple[str, str]] = {
         " newer one, as in a downgrade attack",
         "find out why the client's first attempt failed, after which it fell back",
     ),
-    Alert.USER_CANCELED: ("the {peer} cancelled the handshake", ""),
-    Alert.NO_RENEGOTIATION: ("the {peer} does not renegotiate", ""),
-    Alert.MISSING_EXTENSION: ("the {peer} needs an extension that was missing", ""),
+    Alert.USER_CANCELED: ("the %(peer)s cancelled the handshake", ""),
+    Alert.NO_RENEGOTIATION: ("the %(peer)s does not renegotiate", ""),
+    Alert.MISSING_EXTENSION: ("the %(peer)s needs an extension that was missing", ""),
     Alert.UNSUPPORTED_EXTENSION: (
-        "the {peer} got an extension it had not offered",
+        "the %(peer)s got an extension it had not offered",
         "",
     ),
     Alert.CERTIFICATE_UNOBTAINABLE: (
-        "the {peer} could not fetch the certificate from its URL",
+        "the %(peer)s could not fetch the certificate from its URL",
         "",
     ),
     Alert.UNRECOGNIZED_NAME: (
@@ -174,12 +176,12 @@ def parse_alert(number: int) -> Alert | None:
 
 def explain(alert: Alert, peer: str = "other end") -> str:
     """Say in half a sentence what it means that ``peer`` sent this alert."""
-    return _TEXTS[alert][0].format(peer=peer)
+    return fill(TEXTS[alert][0], {"peer": peer})
 
 
 def cure(alert: Alert) -> str:
     """Say what an administrator can do about it; empty where there is nothing."""
-    return _TEXTS[alert][1]
+    return TEXTS[alert][1]
 
 
 def record(alert: Alert, version: int = 0x0301, *, level: int = FATAL) -> bytes:

@@ -29,6 +29,7 @@ from OpenSSL import SSL
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError
+from linekey.said import say
 from linekey.tls.alerts import FATAL, Alert, parse_alert
 from linekey.tls.binding import Link, State
 from linekey.tls.context import (
@@ -195,8 +196,11 @@ class Engine:
         peer = "client" if self._server else "server"
         return [
             HandshakeFailed(
-                f"the {peer} closed the connection in the middle of the handshake,"
-                " without an alert",
+                say(
+                    "the %(peer)s closed the connection in the middle of the "
+                    "handshake, without an alert",
+                    peer=peer,
+                ),
                 certificate=self._peer.leaf if self._peer else None,
             )
         ]
@@ -276,8 +280,11 @@ class Engine:
                 return None
             self._answer = Refuse(
                 Alert.BAD_CERTIFICATE,
-                "the certificate breaks a name constraint of an authority above it"
-                f" (X509 error {error})",
+                say(
+                    "the certificate breaks a name constraint of an authority above it "
+                    "(X509 error %(error)s)",
+                    error=error,
+                ),
             )
         return Alert.BAD_CERTIFICATE
 
@@ -330,13 +337,18 @@ class Engine:
         received = _last_fatal(link.alerts_received)
         verdict: object = None
         code, cure = FAILED, ""
+        reason: str
         if link.crash is not None:
-            reason = (
-                "this end could not judge the certificate, for a fault of its own:"
-                f" {type(link.crash).__name__}"
+            reason = say(
+                "this end could not judge the certificate, for a fault of its own: "
+                "%(error)s",
+                error=type(link.crash).__name__,
             )
         elif self._unreadable:
-            reason = f"a certificate of the peer cannot be read: {self._unreadable}"
+            reason = say(
+                "a certificate of the peer cannot be read: %(why)s",
+                why=self._unreadable,
+            )
         elif isinstance(answer, Refuse) and received is None:
             reason, verdict = answer.reason, answer.verdict
             code, cure = answer.code, answer.cure

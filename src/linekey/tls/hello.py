@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
+from linekey.said import say
 from linekey.tls import wire
 from linekey.tls.alerts import Alert
 from linekey.tls.errors import Kind, TlsError
@@ -50,10 +51,10 @@ _START = struct.Struct("!H32sB")
 _SHORT = struct.Struct("!H")
 _PAIR = struct.Struct("!HH")
 _CONTENT = {
-    20: "a ChangeCipherSpec",
-    21: "an alert",
-    23: "application data",
-    24: "a heartbeat",
+    20: say("a ChangeCipherSpec"),
+    21: say("an alert"),
+    23: say("application data"),
+    24: say("a heartbeat"),
 }
 # Extensions that hold one list of numbers: field, extension, size of each number,
 # which is also the size of the list's length.
@@ -126,13 +127,16 @@ def _read_versions(legacy: int, body: bytes | None) -> tuple[int, ...]:
         versions = tuple([v for v in found if v & 0x0F0F != 0x0A0A or not is_grease(v)])
         if not versions:
             raise TlsError(
-                "client hello: supported_versions names no version",
+                say("client hello: supported_versions names no version"),
                 alert=Alert.PROTOCOL_VERSION if found else Alert.DECODE_ERROR,
             )
         return versions
     if legacy < Version.SSL3:
         raise TlsError(
-            f"client hello: version 0x{legacy:04x} is older than SSL 3",
+            say(
+                "client hello: version 0x%(legacy)s is older than SSL 3",
+                legacy=f"{legacy:04x}",
+            ),
             alert=Alert.PROTOCOL_VERSION,
         )
     if legacy == Version.SSL3:
@@ -161,7 +165,7 @@ def _read_server_name(body: bytes | None) -> str | None:
         name = found[0]
     if not name or b"\0" in name:
         raise TlsError(
-            "client hello: the server name is empty or holds a NUL",
+            say("client hello: the server name is empty or holds a NUL"),
             # OpenSSL's for the second; RFC 6066 §3 has a byte at least.
             alert=Alert.UNRECOGNIZED_NAME if name else Alert.DECODE_ERROR,
         )
@@ -220,16 +224,23 @@ class HelloReader:
             self._at += len(fragment)
             if message and message[0] != _CLIENT_HELLO:
                 raise TlsError(
-                    f"the first handshake message has type {message[0]}, not 1, which"
-                    " is a client hello",
+                    say(
+                        "the first handshake message has type %(number)s, not 1, which "
+                        "is a client hello",
+                        number=message[0],
+                    ),
                     alert=Alert.UNEXPECTED_MESSAGE,
                 )
             if len(message) >= 4:
                 size = 4 + int.from_bytes(message[1:4], "big")
                 if size > self._max_bytes:
                     raise TlsError(
-                        f"the client hello has {size} bytes; {self._max_bytes} is the"
-                        " limit",
+                        say(
+                            "the client hello has %(size)s bytes; %(limit)s is the "
+                            "limit",
+                            size=size,
+                            limit=self._max_bytes,
+                        ),
                         alert=Alert.ILLEGAL_PARAMETER,  # as OpenSSL has it
                         kind="too_large",
                     )
@@ -247,8 +258,10 @@ class HelloReader:
             _raise_garbage(bytes(self.data))
         if header and header[0] != _HANDSHAKE:
             raise TlsError(
-                f"{_CONTENT.get(header[0], 'an unknown record')} came in the middle"
-                " of the client hello",
+                say(
+                    "%(record)s came in the middle of the client hello",
+                    record=_CONTENT.get(header[0], say("an unknown record")),
+                ),
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
         if len(header) < 5:
@@ -256,13 +269,19 @@ class HelloReader:
         length = int.from_bytes(header[3:], "big")
         if not 0 < length <= 16_384:
             raise TlsError(
-                f"a record of the client hello says it has {length} bytes;"
-                " it must have 1 to 16384",
+                say(
+                    "a record of the client hello says it has %(length)s bytes; it "
+                    "must have 1 to 16,384",
+                    length=length,
+                ),
                 alert=Alert.RECORD_OVERFLOW if length else Alert.UNEXPECTED_MESSAGE,
             )
         if self._count == MAX_HELLO_RECORDS:
             raise TlsError(
-                f"the client hello comes in more than {MAX_HELLO_RECORDS} records",
+                say(
+                    "the client hello comes in more than %(limit)s records",
+                    limit=MAX_HELLO_RECORDS,
+                ),
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
         if not self._count:
@@ -290,32 +309,37 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
         (size,) = _SHORT.unpack_from(body, at)
         suites = struct.unpack_from(f"!{size // 2}H", body, at + 2)
         if size % 2 or not size or len(session_id) > 32:
-            _fail("its session id or its list of cipher suites has a wrong length")
+            _fail(say("its session id or its list of cipher suites has a wrong length"))
         at += 2 + size
         size = body[at]
         compressions = tuple(body[at + 1 : at + 1 + size])
         at += 1 + size
         if not size or at > len(body):
-            _fail("its list of compression methods has a wrong length")
+            _fail(say("its list of compression methods has a wrong length"))
         found: dict[int, bytes] = {}
         if at < len(body):
             (size,) = _SHORT.unpack_from(body, at)
             at += 2
             if at + size != len(body):
-                _fail("its list of extensions has a wrong length")
+                _fail(say("its list of extensions has a wrong length"))
             while at < len(body):
                 number, size = _PAIR.unpack_from(body, at)
                 at += 4 + size
                 if at > len(body):
-                    _fail(f"extension {extension_name(number)} is cut short")
+                    _fail(
+                        say(
+                            "extension %(name)s is cut short",
+                            name=extension_name(number),
+                        )
+                    )
                 if number in found:
                     _fail_twice(number)
                 found[number] = body[at - size : at]
     except (struct.error, IndexError):
-        _fail("it is cut short")
+        _fail(say("it is cut short"))
     for name, number, _ in _NUMBER_LISTS:
         if not any(found.get(number, b"\1")):
-            _fail(f"{name} names nothing")
+            _fail(say("%(name)s names nothing", name=name))
     return ClientHello(
         legacy_version=legacy_version,
         random=random,
@@ -328,12 +352,17 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
 
 
 def _fail(problem: str) -> NoReturn:
-    raise TlsError(f"client hello: {problem}", alert=Alert.DECODE_ERROR)
+    raise TlsError(
+        say("client hello: %(problem)s", problem=problem), alert=Alert.DECODE_ERROR
+    )
 
 
 def _fail_twice(number: int) -> NoReturn:
     raise TlsError(
-        f"client hello: extension {extension_name(number)} comes twice",
+        say(
+            "client hello: extension %(name)s comes twice",
+            name=extension_name(number),
+        ),
         alert=Alert.ILLEGAL_PARAMETER,
     )
 
@@ -347,9 +376,9 @@ def _explain_stranger(data: bytes) -> None:
         if len(data) < 3:
             return
         raise TlsError(
-            f"{_CONTENT[data[0]]} came before any client hello",
+            say("%(record)s came before any client hello", record=_CONTENT[data[0]]),
             alert=Alert.UNEXPECTED_MESSAGE,
-            hint="look at what connects there: it sends TLS records, but no hello",
+            hint=say("look at what connects there: it sends TLS records, but no hello"),
         )
     if data[0] & 0x80 and data[2:3] in (b"", b"\x01"):
         if len(data) < 5:
@@ -358,9 +387,9 @@ def _explain_stranger(data: bytes) -> None:
         if highest == 2 or Version.SSL3 <= highest <= Version.TLS1_3:
             label = "SSLv2" if highest == 2 else Version(highest).label
             raise TlsError(
-                f"an SSL 2 client hello (it offers up to {label})",
+                say("an SSL 2 client hello (it offers up to %(label)s)", label=label),
                 alert=Alert.PROTOCOL_VERSION,
-                hint="switch the client's SSL 2 compatible hello off",
+                hint=say("switch the client's SSL 2 compatible hello off"),
                 kind="ssl2",
             )
     if may_become_known(data):
@@ -369,7 +398,10 @@ def _explain_stranger(data: bytes) -> None:
         if len(data) < 5:
             return
         raise TlsError(
-            f"a record of the unknown type {data[0]} came before any client hello",
+            say(
+                "a record of the unknown type %(number)s came before any client hello",
+                number=data[0],
+            ),
             alert=Alert.UNEXPECTED_MESSAGE,
         )
     _raise_garbage(data)
@@ -379,7 +411,11 @@ def _raise_stranger(stranger: Stranger) -> NoReturn:
     kind: Kind = "plain_http" if stranger.is_http else "not_tls"
     if stranger in (PROXY_V1, PROXY_V2):
         kind = "proxy_unasked"
-    raise TlsError(f"{stranger.name} on the TLS port", hint=stranger.cure, kind=kind)
+    raise TlsError(
+        say("%(name)s on the TLS port", name=stranger.name),
+        hint=stranger.cure,
+        kind=kind,
+    )
 
 
 def _raise_garbage(data: bytes) -> NoReturn:
@@ -387,7 +423,8 @@ def _raise_garbage(data: bytes) -> NoReturn:
     if stranger is not None:
         _raise_stranger(stranger)
     raise TlsError(
-        f"no TLS: the connection begins with {data[:8].hex(' ')}", kind="not_tls"
+        say("no TLS: the connection begins with %(bytes)s", bytes=data[:8].hex(" ")),
+        kind="not_tls",
     )
 
 

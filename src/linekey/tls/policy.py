@@ -31,6 +31,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from linekey.said import fill, joined, mark, say
 from linekey.tls.alerts import Alert
 from linekey.tls.hello import ClientHello
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name
@@ -172,9 +173,11 @@ class PolicyChoice:
 
 
 _WHY = {
-    "modern": "offers {} with modern suites",
-    "interim": "offers {}, but nothing modern that this server can do with it",
-    "legacy": "speaks nothing above {}",
+    "modern": mark("offers %(version)s with modern suites"),
+    "interim": mark(
+        "offers %(version)s, but nothing modern that this server can do with it"
+    ),
+    "legacy": mark("speaks nothing above %(version)s"),
 }
 
 
@@ -195,7 +198,7 @@ class _Numbers:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.choices: dict[int, PolicyChoice] = {
-            v: PolicyChoice(policy, _WHY[policy.name].format(v.label))
+            v: PolicyChoice(policy, fill(_WHY[policy.name], {"version": v.label}))
             for v in Version
             if policy.min_version <= v <= policy.max_version
         }
@@ -290,16 +293,21 @@ def choose(hello: ClientHello, key: ServerKey | None = None) -> PolicyChoice:
     if hello.is_fallback and version < best:
         return PolicyChoice(
             None,
-            f"the client fell back to {label_of(version or hello.max_version)}, and"
-            f" says so, although this server speaks {best.label}; that is how a"
-            " downgrade attack looks",
+            say(
+                "the client fell back to %(version)s, and says so, although this "
+                "server speaks %(best)s; that is how a downgrade attack looks",
+                version=label_of(version or hello.max_version),
+                best=best.label,
+            ),
             Alert.INAPPROPRIATE_FALLBACK,
         )
     if version < Version.TLS1_0:
         return PolicyChoice(
             None,
-            f"the client speaks only {label_of(hello.max_version)}; this server needs"
-            " TLSv1 or newer",
+            say(
+                "the client speaks only %(version)s; this server needs TLSv1 or newer",
+                version=label_of(hello.max_version),
+            ),
             Alert.PROTOCOL_VERSION,
         )
     tiers = _TIERS
@@ -336,7 +344,7 @@ def choose_key(hello: ClientHello, keys: Sequence[ServerKey]) -> PolicyChoice:
     if served:
         return min(served, key=partial(_rank, hello)) if others else first
     reasons = dict.fromkeys(choice.reason for choice in choices)
-    return replace(first, reason="; ".join(reasons))
+    return replace(first, reason=joined(reasons))
 
 
 def _rank(hello: ClientHello, choice: PolicyChoice) -> tuple[int, int, bool]:
@@ -374,49 +382,71 @@ def _refuse(
     alert = Alert.HANDSHAKE_FAILURE
     label, named = label_of(version), list_suites(common)
     if version >= Version.TLS1_3 and (missing := _missing_extension(hello)):
-        why = f"the client offers {label} without {missing}, which it needs"
+        why = say(
+            "the client offers %(label)s without %(missing)s, which it needs",
+            label=label,
+            missing=missing,
+        )
         alert = Alert.MISSING_EXTENSION
     elif key.kind == "other":
-        why = "no cipher suite can be used with the key of the server's certificate"
+        why = say(
+            "no cipher suite can be used with the key of the server's certificate"
+        )
     elif not key.signs(hello, version, tier.schemes):
-        why = (
-            f"the client takes no signature that the server's {key.text} key can make,"
-            " or none of the kind that is on its certificate"
+        why = say(
+            "the client takes no signature that the server's %(key)s key can make, "
+            "or none of the kind that is on its certificate",
+            key=key.text,
         )
     elif version < Version.TLS1_3 and key.kind == "EC" and not key.may_sign:
-        why = (
-            "the keyUsage of the server's certificate lacks digitalSignature, and its"
-            f" {key.text} key can do nothing else below TLSv1.3"
+        why = say(
+            "the keyUsage of the server's certificate lacks digitalSignature, and its "
+            "%(key)s key can do nothing else below TLSv1.3",
+            key=key.text,
         )
     elif version < Version.TLS1_3 and not key.curve_fits(hello):
-        why = f"the client does not know the curve of the server's {key.text} key"
+        why = say(
+            "the client does not know the curve of the server's %(key)s key",
+            key=key.text,
+        )
     elif version < Version.TLS1_3 and all(
         by_name(n).authentication != key.authentication for n in map(name_of, common)
     ):
-        why = (
-            f"of what the client offers, this server allows {named}, and none of these"
-            f" fits the server's {key.text} key"
+        why = say(
+            "of what the client offers, this server allows %(named)s, and none of "
+            "these fits the server's %(key)s key",
+            named=named,
+            key=key.text,
         )
     else:
         groups = ", ".join(map(group_name, hello.groups)) or "none"
-        why = (
-            f"of what the client offers, this server allows {named}, and the two ends"
-            f" have no key exchange group in common: the client's are {groups}"
+        why = say(
+            "of what the client offers, this server allows %(named)s, and the two ends "
+            "have no key exchange group in common: the client's are %(groups)s",
+            named=named,
+            groups=groups,
         )
     return PolicyChoice(None, why, alert)
 
 
 def _no_suite(hello: ClientHello, version: int, policy: Policy) -> PolicyChoice:
     lists = policy.tls13_suites if version >= Version.TLS1_3 else policy.suites
-    what = "only " if version < Version.TLS1_3 or version == min(hello.versions) else ""
-    return PolicyChoice(
-        None,
-        f"the client offers {what}{list_suites(hello.suites)}; this server's"
-        f" {policy.name.upper()} policy needs one of"
-        f" {list_suites(by_name(n).number for n in lists)}"
-        + ("" if what else f", since both ends speak {label_of(version)}"),
-        Alert.HANDSHAKE_FAILURE,
-    )
+    suites = list_suites(hello.suites)
+    needed = list_suites(by_name(n).number for n in lists)
+    if version < Version.TLS1_3 or version == min(hello.versions):
+        why = say(
+            "the client offers only %(suites)s; this server's %(policy)s policy needs"
+            " one of %(needed)s",
+            suites=suites, policy=policy.name.upper(), needed=needed,
+        )  # fmt: skip
+    else:
+        why = say(
+            "the client offers %(suites)s; this server's %(policy)s policy needs one of"
+            " %(needed)s, since both ends speak %(version)s",
+            suites=suites, policy=policy.name.upper(), needed=needed,
+            version=label_of(version),
+        )  # fmt: skip
+    return PolicyChoice(None, why, Alert.HANDSHAKE_FAILURE)
 
 
 def list_suites(numbers: Iterable[int], limit: int = 6) -> str:
@@ -424,8 +454,10 @@ def list_suites(numbers: Iterable[int], limit: int = 6) -> str:
     names = [name_of(n) for n in numbers if n not in SIGNALS and not is_grease(n)]
     if not names:
         return "no cipher suite"
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    listed = ", ".join(names[:limit])
+    if len(names) <= limit:
+        return listed
+    return say("%(names)s and %(count)s more", names=listed, count=len(names) - limit)
 
 
 def missing_suites(numbers: Iterable[int]) -> tuple[int, ...]:

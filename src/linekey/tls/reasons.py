@@ -7,6 +7,7 @@ not in the table is quoted.
 
 from typing import Literal
 
+from linekey.said import say
 from linekey.tls.alerts import Alert, explain, parse_alert
 from linekey.tls.hello import ClientHello
 from linekey.tls.policy import Policy, list_suites
@@ -17,7 +18,7 @@ Phase = Literal["handshake", "connection"]
 """What failed: the connection is what follows its handshake."""
 
 # OpenSSL's reason strings (include/openssl/sslerr.h), whatever the end.
-_SENTENCES = {
+SENTENCES = {
     "wrong version number": "the bytes received are not TLS records",
     "packet length too long": "the bytes received are not TLS records",
     "http request": "plain HTTP was sent to the TLS port",
@@ -81,24 +82,35 @@ def explain_failure(
     if words & {"unsupported protocol", "wrong ssl version", "no protocols available"}:
         return _no_version(server, hello, policy)
     if "peer did not return a certificate" in words:
-        return "the client sent no certificate, and one is required"
+        return say("the client sent no certificate, and one is required")
     if "certificate verify failed" in words:
-        return "the other end's certificate was refused"
+        return say("the other end's certificate was refused")
     if "unexpected eof while reading" in words:
-        return f"the other end closed the connection in the middle of the {what}"
+        return say(
+            "the other end closed the connection in the middle of the %(what)s",
+            what=what,
+        )
     if "inappropriate fallback" in words and not server:
-        return (
+        return say(
             "the server marks its answer as a downgrade (RFC 8446 §4.1.3): it supports "
-            "a newer version than the ClientHello offered, so something between the two"
-            " ends removed that version"
+            "a newer version than the ClientHello offered, so something between the "
+            "two ends removed that version"
         )
     for word in openssl:
-        if word in _SENTENCES:
-            return _SENTENCES[word]
+        if word in SENTENCES:
+            return SENTENCES[word]
     said = "; ".join(openssl)
     if not said and alert_sent is not None:
-        return f"this end ended the {what} with {alert_sent.label}"
-    return f"the {what} failed: {said}" if said else f"the {what} failed"
+        return say(
+            "this end ended the %(what)s with %(alert)s",
+            what=what,
+            alert=alert_sent.label,
+        )
+    return (
+        say("the %(what)s failed: %(said)s", what=what, said=said)
+        if said
+        else say("the %(what)s failed", what=what)
+    )
 
 
 def explain_alert(number: int, *, server: bool) -> str:
@@ -106,35 +118,55 @@ def explain_alert(number: int, *, server: bool) -> str:
     peer = "client" if server else "server"
     alert = parse_alert(number)
     if alert is None:
-        return f"the {peer} sent alert {number}, which is not registered"
-    return f"the {peer} sent {alert.label}: {explain(alert, peer)}"
+        return say(
+            "the %(peer)s sent alert %(number)s, which is not registered",
+            peer=peer,
+            number=number,
+        )
+    return say(
+        "the %(peer)s sent %(alert)s: %(meaning)s",
+        peer=peer,
+        alert=alert.label,
+        meaning=explain(alert, peer),
+    )
 
 
 def _no_shared_cipher(hello: ClientHello | None, policy: Policy | None) -> str:
     if hello is None or policy is None:
-        return "the two ends have no cipher suite in common that fits the certificate"
+        return say(
+            "the two ends have no cipher suite in common that fits the certificate"
+        )
     offered = {n for n in hello.suites if not is_grease(n)}
     ours = [by_name(n).number for n in (*policy.tls13_suites, *policy.suites)]
     common = [n for n in ours if n in offered]
     if not common:
-        return (
-            f"the client offers only {list_suites(hello.suites)}; this server's"
-            f" {policy.name.upper()} policy needs one of {list_suites(ours)}"
+        return say(
+            "the client offers only %(suites)s; this server's %(policy)s policy needs "
+            "one of %(needed)s",
+            suites=list_suites(hello.suites),
+            policy=policy.name.upper(),
+            needed=list_suites(ours),
         )
-    return (
-        f"of what the client offers, this server's {policy.name.upper()} policy allows"
-        f" {list_suites(common)}, and none of these fits the server's certificate and "
-        "the curves and signature algorithms that the client offers"
+    return say(
+        "of what the client offers, this server's %(policy)s policy allows %(suites)s, "
+        "and none of these fits the server's certificate and the curves and signature "
+        "algorithms that the client offers",
+        policy=policy.name.upper(),
+        suites=list_suites(common),
     )
 
 
 def _no_version(server: bool, hello: ClientHello | None, policy: Policy | None) -> str:
     if not server:
-        return "the server chose a TLS version that this client does not support"
+        return say("the server chose a TLS version that this client does not support")
     if hello is None or policy is None:
-        return "the two ends have no TLS version in common"
+        return say("the two ends have no TLS version in common")
     offered = ", ".join(label_of(v) for v in hello.versions)
-    return (
-        f"the client supports {offered}; this server's {policy.name.upper()} policy"
-        f" allows {Version(policy.min_version).label} to {policy.max_version.label}"
+    return say(
+        "the client supports %(offered)s; this server's %(policy)s policy allows "
+        "%(lowest)s to %(highest)s",
+        offered=offered,
+        policy=policy.name.upper(),
+        lowest=Version(policy.min_version).label,
+        highest=policy.max_version.label,
     )

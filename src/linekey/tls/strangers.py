@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from linekey.said import say
+
 MAX_BYTES: Final = 512
 """After so many bytes nothing becomes clearer."""
 
@@ -22,64 +24,83 @@ class Stranger:
     is_http: bool = False
 
 
-_TLS_HERE = "speak TLS on this port, from the first byte"
+_TLS_HERE = say("speak TLS on this port, from the first byte")
 
 HTTP: Final = Stranger(
-    "plain HTTP", "write https:// instead of http:// in the client's URL", is_http=True
+    say("plain HTTP"),
+    say("write https:// instead of http:// in the client's URL"),
+    is_http=True,
 )
 SIP: Final = Stranger(
-    "plain SIP",
-    "this is no plain SIP port: set the phone's SIP transport to TLS, and its outbound"
-    " proxy to the SIP server",
+    say("plain SIP"),
+    say(
+        "this is no plain SIP port: set the phone's SIP transport to TLS, and its "
+        "outbound proxy to the SIP server"
+    ),
 )
 PROXY_V1: Final = Stranger(
-    "a PROXY protocol header",
-    "list the load balancer in proxy.protocol_from, or turn it off there"
-    " (HAProxy: no send-proxy in the server line; nginx stream: proxy_protocol off)",
+    say("a PROXY protocol header"),
+    say(
+        "list the load balancer in proxy.protocol_from, or turn it off there (HAProxy: "
+        "no send-proxy in the server line; nginx stream: proxy_protocol off)"
+    ),
 )
 PROXY_V2: Final = Stranger(
-    "a PROXY protocol header (version 2)",
-    "list the load balancer in proxy.protocol_from, or turn it off there"
-    " (HAProxy: no send-proxy-v2 in the server line; AWS: the target group's proxy"
-    " protocol off)",
+    say("a PROXY protocol header (version 2)"),
+    say(
+        "list the load balancer in proxy.protocol_from, or turn it off there (HAProxy: "
+        "no send-proxy-v2 in the server line; AWS: the target group's proxy protocol "
+        "off)"
+    ),
 )
-DTLS: Final = Stranger("a DTLS ClientHello", "use TLS over TCP: DTLS is for UDP")
+DTLS: Final = Stranger(
+    say("a DTLS ClientHello"), say("use TLS over TCP: DTLS is for UDP")
+)
 
 
 def _other(name: str, cure: str = _TLS_HERE) -> Stranger:
     return Stranger(name, cure)
 
 
-_SMTP = _other("plain SMTP", "find the mail program that uses this port by mistake")
-_LDAP = _other(
-    "plain LDAP",
-    "this is not a directory; directory clients should use LDAPS (ldaps://)",
+_SMTP = _other(
+    say("plain SMTP"), say("find the mail program that uses this port by mistake")
 )
-_RTSP = _other("plain RTSP", "find the camera or player that uses this port by mistake")
-_SSH = _other("SSH", "use the SSH port, usually 22")
-_SCAN = "nothing, if it is a port scan; otherwise find out what connects from there"
+_LDAP = _other(
+    say("plain LDAP"),
+    say("this is not a directory; directory clients should use LDAPS (ldaps://)"),
+)
+_RTSP = _other(
+    say("plain RTSP"), say("find the camera or player that uses this port by mistake")
+)
+_SSH = _other("SSH", say("use the SSH port, usually 22"))
+_SCAN = say(
+    "nothing, if it is a port scan; otherwise find out what connects from there"
+)
 
 _PREFIXES: Final[tuple[tuple[bytes, Stranger], ...]] = (
     (b"PROXY ", PROXY_V1),  # HAProxy's proxy-protocol.txt §2.1
     (b"\r\n\r\n\x00\r\nQUIT\n", PROXY_V2),  # §2.2
     (b"PRI * HTTP", HTTP),  # RFC 9113 §3.4
-    (b"HTTP/", _other("an HTTP answer", "find out who sends answers to a server")),
+    (
+        b"HTTP/",
+        _other(say("an HTTP answer"), say("find out who sends answers to a server")),
+    ),
     (b"SIP/2.0 ", SIP),
     (b"SSH-", _SSH),  # RFC 4253 §4.2
     (b"EHLO ", _SMTP), (b"HELO ", _SMTP), (b"LHLO ", _SMTP), (b"MAIL FROM:", _SMTP),
-    (b"USER ", _other("plain FTP or POP3", _SCAN)),
-    (b"STARTTLS", _other("a STARTTLS command", _TLS_HERE)),
-    (b"RFB 00", _other("plain VNC", _SCAN)),  # RFC 6143 §7.1.1
-    (b"\x04\x01", _other("plain SOCKS 4", _SCAN)),
-    (b"\x05\x01\x00", _other("plain SOCKS 5", _SCAN)),  # RFC 1928 §3
-    (b"\x05\x02\x00", _other("plain SOCKS 5", _SCAN)),
-    (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", _other("plain PostgreSQL", _SCAN)),
-    (b"<?xml", _other("plain XML (XMPP, perhaps)", _SCAN)),
-    (b"<stream:", _other("plain XMPP", _SCAN)),
-    (b"AMQP", _other("plain AMQP", _SCAN)),
-    (b"\x13BitTorrent", _other("plain BitTorrent", _SCAN)),
-    (b"JRMI", _other("plain Java RMI", _SCAN)),
-    (b"*1\r\n$", _other("plain Redis", _SCAN)),
+    (b"USER ", _other(say("plain FTP or POP3"), _SCAN)),
+    (b"STARTTLS", _other(say("a STARTTLS command"), _TLS_HERE)),
+    (b"RFB 00", _other(say("plain VNC"), _SCAN)),  # RFC 6143 §7.1.1
+    (b"\x04\x01", _other(say("plain SOCKS 4"), _SCAN)),
+    (b"\x05\x01\x00", _other(say("plain SOCKS 5"), _SCAN)),  # RFC 1928 §3
+    (b"\x05\x02\x00", _other(say("plain SOCKS 5"), _SCAN)),
+    (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", _other(say("plain PostgreSQL"), _SCAN)),
+    (b"<?xml", _other(say("plain XML (XMPP, perhaps)"), _SCAN)),
+    (b"<stream:", _other(say("plain XMPP"), _SCAN)),
+    (b"AMQP", _other(say("plain AMQP"), _SCAN)),
+    (b"\x13BitTorrent", _other(say("plain BitTorrent"), _SCAN)),
+    (b"JRMI", _other(say("plain Java RMI"), _SCAN)),
+    (b"*1\r\n$", _other(say("plain Redis"), _SCAN)),
     (b"\x16\xfe\xff", DTLS), (b"\x16\xfe\xfd", DTLS),  # RFC 6347 §4.1
 )  # fmt: skip
 
@@ -138,7 +159,7 @@ def may_become_known(data: bytes) -> bool:
     return len(data) < 12 and data[0] >= 4 and b"\0\0\0".startswith(data[1:4])
 
 
-_KEEP_ALIVE = Stranger("a keep-alive of plain SIP (empty lines)", SIP.cure)
+_KEEP_ALIVE = Stranger(say("a keep-alive of plain SIP (empty lines)"), SIP.cure)
 
 
 def _of_options(rest: bytes, final: bool) -> Stranger | None:
@@ -222,26 +243,27 @@ def _is_skinny(data: bytes) -> bool:
 
 _SHAPES: Final[tuple[tuple[Callable[[bytes], bool], Stranger], ...]] = (
     (_is_ldap, _LDAP),
-    (_is_snmp, _other("plain SNMP", _SCAN)),
-    (_is_rdp, _other("plain RDP (remote desktop)", _SCAN)),
+    (_is_snmp, _other(say("plain SNMP"), _SCAN)),
+    (_is_rdp, _other(say("plain RDP (remote desktop)"), _SCAN)),
     (
         _is_h323,
         _other(
-            "plain H.323", "this is not a gatekeeper; set the device to SIP over TLS"
+            say("plain H.323"),
+            say("this is not a gatekeeper; set the device to SIP over TLS"),
         ),
     ),
-    (_is_smb, _other("plain SMB (file sharing)", _SCAN)),
-    (_is_mqtt, _other("plain MQTT", _SCAN)),
+    (_is_smb, _other(say("plain SMB (file sharing)"), _SCAN)),
+    (_is_mqtt, _other(say("plain MQTT"), _SCAN)),
     (
         _is_stun,
-        _other("plain STUN", "give the phone its STUN server's own port"),
+        _other(say("plain STUN"), say("give the phone its STUN server's own port")),
     ),
-    (_is_postgres, _other("plain PostgreSQL", _SCAN)),
+    (_is_postgres, _other(say("plain PostgreSQL"), _SCAN)),
     (
         _is_skinny,
         _other(
-            "plain Skinny (Cisco's SCCP)",
-            "install the phone's SIP firmware, and turn on TLS",
+            say("plain Skinny (Cisco's SCCP)"),
+            say("install the phone's SIP firmware, and turn on TLS"),
         ),
     ),
 )
@@ -250,26 +272,26 @@ _SHAPE_STARTS = (b"0", b"\3\0", b"\0\0\0", b"\0\1\0", b"\0\3\0", b"\x10")
 
 
 _SERVERS: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"HTTP/", "plain HTTP"),
-    (b"<html", "plain HTTP"),
-    (b"<!DOC", "plain HTTP"),
-    (b"SIP/2.0", "plain SIP"),
-    (b"RTSP/", "plain RTSP"),
+    (b"HTTP/", say("plain HTTP")),
+    (b"<html", say("plain HTTP")),
+    (b"<!DOC", say("plain HTTP")),
+    (b"SIP/2.0", say("plain SIP")),
+    (b"RTSP/", say("plain RTSP")),
     (b"SSH-", "SSH"),
-    (b"220 ", "SMTP or FTP"),
-    (b"220-", "SMTP or FTP"),
-    (b"421 ", "SMTP or FTP"),
-    (b"500 ", "SMTP or FTP"),
-    (b"554 ", "SMTP or FTP"),
+    (b"220 ", say("SMTP or FTP")),
+    (b"220-", say("SMTP or FTP")),
+    (b"421 ", say("SMTP or FTP")),
+    (b"500 ", say("SMTP or FTP")),
+    (b"554 ", say("SMTP or FTP")),
     (b"+OK", "POP3"),
-    (b"-ERR ", "Redis or POP3"),
+    (b"-ERR ", say("Redis or POP3")),
     (b"* OK", "IMAP"),
     (b"* BYE", "IMAP"),
     (b"RFB 00", "VNC"),
     (b"@RSYNCD:", "rsync"),
     (b"AMQP", "AMQP"),
-    (b"<?xml", "XML (XMPP, perhaps)"),
-    (b"Asterisk Call Manager", "Asterisk's manager interface"),
+    (b"<?xml", say("XML (XMPP, perhaps)")),
+    (b"Asterisk Call Manager", say("Asterisk's manager interface")),
     (b"\xff\xfb", "Telnet"),  # RFC 854: IAC WILL, IAC DO
     (b"\xff\xfd", "Telnet"),
 )
@@ -281,7 +303,7 @@ def name_server(data: bytes) -> str | None:
         if data.startswith(prefix):
             return name
     if data[:1] == b"0" and _is_message(data, (b"\x78", b"\x61")):
-        return "plain LDAP"
+        return say("plain LDAP")
     if data[3:5] == b"\0\x0a" and data[2:3] == b"\0":
         return "MySQL"  # its greeting: three bytes of length, number 0, protocol 10
     return None
@@ -294,18 +316,24 @@ def explain_no_http(first: bytes) -> tuple[str, str]:
     """
     if first[:1] in (b"\x14", b"\x15", b"\x16", b"\x17") and first[1:2] == b"\3":
         return (
-            "the client sent TLS to the plain HTTP port",
-            "the proxy must use plain HTTP to linekey (nginx: proxy_pass http://…;"
-            " HAProxy: no ssl in the server line); or a phone was configured with this"
-            " port instead of the proxy's",
+            say("the client sent TLS to the plain HTTP port"),
+            say(
+                "the proxy must use plain HTTP to linekey (nginx: proxy_pass http://…; "
+                "HAProxy: no ssl in the server line); or a phone was configured with "
+                "this port instead of the proxy's"
+            ),
         )
     stranger = name_stranger(first, final=True)
     if stranger is None or stranger.is_http:
-        return "the client sent something that is not an HTTP/1.1 request", ""
+        return say("the client sent something that is not an HTTP/1.1 request"), ""
     if stranger in (PROXY_V1, PROXY_V2):
         return (
-            f"the client sent {stranger.name} to the plain HTTP port",
-            "turn it off in the proxy (HAProxy: no send-proxy in the server line): the"
-            " phone's address comes in a header, as linekey export configures it",
+            say("the client sent %(name)s to the plain HTTP port", name=stranger.name),
+            say(
+                "turn it off in the proxy (HAProxy: no send-proxy in the server line): "
+                "the phone's address comes in a header, as linekey export configures it"
+            ),
         )
-    return f"the client sent {stranger.name} to the plain HTTP port", stranger.cure
+    return say(
+        "the client sent %(name)s to the plain HTTP port", name=stranger.name
+    ), stranger.cure

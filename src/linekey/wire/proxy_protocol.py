@@ -17,6 +17,7 @@ import re
 from typing import NamedTuple
 
 from linekey.errors import PeerError
+from linekey.said import say
 from linekey.wire.networks import spelled
 
 MAX_V1 = 107
@@ -60,18 +61,23 @@ def parse_proxy_header(data: bytes) -> ProxyHeader | None:
         return _read_v1(data)
     if _SIGNATURE.startswith(data[:12]) or b"PROXY ".startswith(data[:6]):
         return None
-    raise PeerError("the balancer sent no PROXY protocol header")
+    raise PeerError(say("the balancer sent no PROXY protocol header"))
 
 
 def _read_v1(data: bytes) -> ProxyHeader | None:
     end = data.find(b"\r\n", 0, MAX_V1)
     if end < 0:
         if len(data) >= MAX_V1:
-            raise PeerError(f"a PROXY protocol header of more than {MAX_V1} bytes")
+            raise PeerError(
+                say(
+                    "a PROXY protocol header of more than %(limit)s bytes",
+                    limit=MAX_V1,
+                )
+            )
         return None
     found = _V1.fullmatch(data[:end])
     if found is None:
-        raise PeerError("a PROXY protocol header of version 1 that does not parse")
+        raise PeerError(say("a PROXY protocol header of version 1 that does not parse"))
     if found[1] is None:
         return ProxyHeader(end + 2, None)
     kind = ipaddress.IPv4Address if found[1] == b"TCP4" else ipaddress.IPv6Address
@@ -81,10 +87,10 @@ def _read_v1(data: bytes) -> ProxyHeader | None:
         kind(found[3].decode("ascii"))
     except ValueError:
         raise PeerError(
-            "a PROXY protocol header with an address that is none"
+            say("a PROXY protocol header with an address that is none")
         ) from None
     if max(ports) > 65535:
-        raise PeerError("a PROXY protocol header with a port above 65535")
+        raise PeerError(say("a PROXY protocol header with a port above 65535"))
     return ProxyHeader(end + 2, (spelled(source), ports[0]))
 
 
@@ -95,20 +101,26 @@ def _read_v2(data: bytes) -> ProxyHeader | None:
     family, transport = data[13] >> 4, data[13] & 15
     length = 16 + int.from_bytes(data[14:16], "big")
     if version != 2 or command > 1:
-        raise PeerError("a PROXY protocol header of no known version or command")
+        raise PeerError(say("a PROXY protocol header of no known version or command"))
     if length > MAX_V2:
-        raise PeerError(f"a PROXY protocol header of more than {MAX_V2} bytes")
+        raise PeerError(
+            say("a PROXY protocol header of more than %(limit)s bytes", limit=MAX_V2)
+        )
     if len(data) < length:
         return None
     if command == 0:  # LOCAL: all else is to be ignored, the family, too
         return ProxyHeader(length, None)
     if family not in _BLOCK_BYTES or transport > _DATAGRAM:
         raise PeerError(
-            f"a PROXY protocol header of the unknown family {family}, transport "
-            f"{transport}"
+            say(
+                "a PROXY protocol header of the unknown family %(family)s, transport "
+                "%(transport)s",
+                family=family,
+                transport=transport,
+            )
         )
     if length - 16 < _BLOCK_BYTES[family]:
-        raise PeerError("a PROXY protocol header too short for its addresses")
+        raise PeerError(say("a PROXY protocol header too short for its addresses"))
     if family and transport:  # otherwise the block has no form that is known
         _check_extensions(data[:length], 16 + _BLOCK_BYTES[family])
     size = _ADDRESS_BYTES.get(family)
@@ -126,12 +138,16 @@ def _check_extensions(header: bytes, start: int) -> None:
     while at < len(header):
         end = at + 3 + int.from_bytes(header[at + 1 : at + 3], "big")
         if at + 3 > len(header) or end > len(header):
-            raise PeerError("a PROXY protocol header with an extension that is cut off")
+            raise PeerError(
+                say("a PROXY protocol header with an extension that is cut off")
+            )
         if header[at] == _CRC32C:
             sent = header[at + 3 : end]
             zeroed = header[: at + 3] + bytes(len(sent)) + header[end:]
             if len(sent) != 4 or int.from_bytes(sent, "big") != crc32c(zeroed):
-                raise PeerError("a PROXY protocol header whose checksum does not hold")
+                raise PeerError(
+                    say("a PROXY protocol header whose checksum does not hold")
+                )
         at = end
 
 

@@ -148,7 +148,7 @@ def test_a_broken_certificate_in_a_bundle_is_named_by_its_number(family) -> None
 def test_too_many_certificates_are_refused(family: Family) -> None:
     block = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
     small = issue_small(family)
-    with pytest.raises(CertificateError, match="more than 1000"):
+    with pytest.raises(CertificateError, match="more than 1,000"):
         parse_certificates((block.format(small) * 1001).encode())
 
 

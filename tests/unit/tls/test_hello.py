@@ -172,7 +172,7 @@ def test_a_hello_of_a_future_version_means_up_to_tls_1_2():
         (bytes.fromhex("170303001000"), "application data came before", Alert.UNEXPECTED_MESSAGE),
         (bytes.fromhex("140303000101"), "a ChangeCipherSpec came before", Alert.UNEXPECTED_MESSAGE),
         (bytes.fromhex("1603010000"), "says it has 0 bytes", Alert.UNEXPECTED_MESSAGE),
-        (bytes.fromhex("160301ffff"), "says it has 65535 bytes", Alert.RECORD_OVERFLOW),
+        (bytes.fromhex("160301ffff"), "says it has 65,535 bytes", Alert.RECORD_OVERFLOW),
         (bytes.fromhex("160301000402000000"), "has type 2, not 1", Alert.UNEXPECTED_MESSAGE),
         (bytes.fromhex("160301000101") + bytes.fromhex("150301000202 28"), "came in the middle", Alert.UNEXPECTED_MESSAGE),
     ],
@@ -192,7 +192,7 @@ def test_too_few_bytes_to_tell_ask_for_more(data):
 
 
 def test_a_hello_that_is_too_long_is_refused_as_soon_as_it_says_so():
-    with pytest.raises(TlsError, match="16385 bytes; 16384 is the limit"):
+    with pytest.raises(TlsError, match="16,385 bytes; 16,384 is the limit"):
         parse_client_hello(b"\x16\x03\x01\x40\x00\x01" + (16_381).to_bytes(3, "big"))
     with pytest.raises(TlsError, match="limit"):
         parse_client_hello(build_client_hello(full()), max_bytes=100)

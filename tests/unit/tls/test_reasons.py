@@ -3,7 +3,7 @@
 import pytest
 
 from linekey.tls.alerts import Alert
-from linekey.tls.reasons import _SENTENCES, explain_alert, explain_failure
+from linekey.tls.reasons import SENTENCES, explain_alert, explain_failure
 
 
 def explain(*openssl, server=True, sent=None, received=None):
@@ -22,7 +22,7 @@ def test_the_other_end_is_named_by_what_it_is():
     assert "the other end" not in explain_alert(46, server=True)
 
 
-@pytest.mark.parametrize("word", sorted(_SENTENCES))
+@pytest.mark.parametrize("word", sorted(SENTENCES))
 def test_known_words_become_sentences(word):
     text = explain(word)
     assert text != word

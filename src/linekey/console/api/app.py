@@ -8,6 +8,7 @@ import difflib
 import json
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -204,13 +205,42 @@ async def _invalid(request: Request, error: Exception) -> Response:
     where, *path = [str(part) for part in first["loc"]]
     in_body = where == "body"
     name = ".".join(path) or where
-    said = first["msg"].removeprefix("Value error, ")
     cure = ""
-    if first["type"] == "extra_forbidden":
-        said = "there is no such member"
-    elif where == "header" or not in_body:
-        cure = "see the OpenAPI document"
-    return problem("body" if in_body else "parameter", f"{name}: {said}", cure)
+    if first["type"] != "extra_forbidden" and (where == "header" or not in_body):
+        cure = say("see the OpenAPI document")
+    what = say("%(name)s: %(what)s", name=name, what=_rule_broken(first))
+    return problem("body" if in_body else "parameter", what, cure)
+
+
+def _rule_broken(error: Mapping[str, Any]) -> str:
+    """What pydantic has against a value, in words of ours for what people type."""
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return say("there is no such member")
+        case "missing":
+            return say("it is missing")
+        case "string_too_short" | "too_short" if limits.get("min_length") == 1:
+            return say("it is empty")
+        case "string_too_short":
+            return say(
+                "it has fewer than %(count)s characters", count=limits["min_length"]
+            )
+        case "string_too_long":
+            return say(
+                "it has more than %(count)s characters", count=limits["max_length"]
+            )
+        case "too_long":
+            return say("it has more than %(count)s items", count=limits["max_length"])
+        case "int_parsing" | "int_type" | "int_from_float":
+            return say("it is not a whole number")
+        case "greater_than_equal":
+            return say("it is less than %(least)s", least=limits["ge"])
+        case "less_than_equal":
+            return say("it is more than %(most)s", most=limits["le"])
+        case "literal_error" | "enum":
+            return say("it is not one of %(names)s", names=limits["expected"])
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _trouble_page(scope: Any, trouble: Trouble) -> Page:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, StrictInt
 from starlette.responses import Response
 
 from linekey.catalog.vendors import OperatorRule
-from linekey.certs.pem import parse_bundle
+from linekey.certs.pem import parse_certificates
 from linekey.console.api.bodies import Body, LayerBody, LayerChange, Short, Text
 from linekey.console.api.desk import (
     AllowUnknown,
@@ -268,14 +268,8 @@ def ca_routes(desk: Desk) -> APIRouter:
     async def add_cas(request: Request, body: CaAdded) -> Response:
         """Believe the CAs of a PEM text; all of them, or none."""
         said, at = body.said(), desk.clock()
-        bundle = parse_bundle(body.pem.encode())
-        if not bundle.certificates:
-            raise InputError(
-                say("no certificate found"), hint=say("give the CA in PEM form")
-            )
-        cas = [
-            describe_ca(certificate, at, said) for certificate in bundle.certificates
-        ]
+        certificates = parse_certificates(body.pem.encode())
+        cas = [describe_ca(certificate, at, said) for certificate in certificates]
         named = {ca.certificate.sha256 for ca in cas}
 
         def add(database: Database) -> list[dict[str, Any]]:

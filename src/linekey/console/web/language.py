@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from linekey.console.web.recorded import Recorded
 from linekey.reasons import sentence
 from linekey.said import fill, words_of
 
@@ -44,6 +45,8 @@ class Language:
 
     code: str
     words: gettext.NullTranslations
+    recorded: Recorded
+    """What the sentences of the log were made of."""
     zone: tzinfo
 
     def t(self, text: str) -> str:
@@ -74,11 +77,16 @@ class Language:
     def in_words(
         self, text: str, words: Mapping[str, Any] | None = None
     ) -> tuple[str, bool]:
-        """Say a sentence that ``linekey.said`` made, or one of the catalogue; and
-        whether it stays English in a page of another language."""
-        told = self.tell(text, words)
-        told = self.t(text) if told == text else told
-        return told, self.code != "en" and told == text
+        """Say a sentence that ``linekey.said`` made, here or before it was recorded;
+        and whether it stays English in a page of another language."""
+        if self.code == "en" or not text:
+            return text, False
+        if text in (words or ()):
+            told = self.tell(text, words)
+        else:
+            found = self.recorded.find(text)
+            told = self.t(text) if found is None else self.tell(found)
+        return told, told == text
 
     def number(self, value: float) -> str:
         """Write a number with its thousands apart."""
@@ -148,19 +156,25 @@ def choose(header: str, wanted: str | None) -> str:
 
 def languages(zone: tzinfo) -> dict[str, Language]:
     """Read all languages."""
-    return {code: Language(code, words(code), zone) for code in LANGUAGES}
+    return {code: Language(code, *_read(code), zone) for code in LANGUAGES}
+
+
+def words(code: str) -> gettext.NullTranslations:
+    """Read a language's words."""
+    return _read(code)[0]
 
 
 @lru_cache
-def words(code: str) -> gettext.NullTranslations:
-    """Read a language's words."""
+def _read(code: str) -> tuple[gettext.NullTranslations, Recorded]:
     file = files("linekey.console.web") / "locale" / f"{code}.po"
     if not file.is_file():
-        return gettext.NullTranslations()
+        return gettext.NullTranslations(), Recorded(())
+    catalogue = read_po(io.BytesIO(file.read_bytes()), locale=code)
     mo = io.BytesIO()
-    write_mo(mo, read_po(io.BytesIO(file.read_bytes()), locale=code))
+    write_mo(mo, catalogue)
     mo.seek(0)
-    return gettext.GNUTranslations(mo)
+    texts = (message.id for message in catalogue if isinstance(message.id, str))
+    return gettext.GNUTranslations(mo), Recorded(texts)
 
 
 def environment(

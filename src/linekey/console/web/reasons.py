@@ -1,8 +1,8 @@
 """Why something was decided, in the language of the page.
 
-The log has a reason's name and what this case has beyond its sentence. The sentence is
-the one that the command line prints, or its translation; what this case adds is as it
-was written.
+The log has a reason's name and, in English, what this case has beyond its sentence. The
+sentence is the one that the command line prints, or its translation; what this case
+adds is said in the page's language where ``recorded`` finds what it was made of.
 """
 
 from collections.abc import Mapping
@@ -21,26 +21,32 @@ class Told(NamedTuple):
 
     sentence: str
     detail: str
-    """What this case adds, in English; empty: nothing."""
+    """What this case adds; empty: nothing."""
     cure: str
+    foreign: bool = False
+    """Whether ``detail`` is English in a page of another language."""
 
 
 def told(line: Mapping[str, Any], language: Language) -> Told:
     """Tell a line of the log, as the API gives it."""
-    reason, detail = line["reason"], line["detail"]
-    if reason in _REASONS:
-        row = Reason(reason)
-        extra = detail if line["kind"] == "decision" or language.code != "en" else ""
-        sentence = language.t(row.sentence)
-        if line["kind"] != "decision" and language.code == "en":
-            sentence = detail or sentence
-        return Told(sentence, extra, language.t(row.cure))
-    if reason in REFUSALS:
-        known = REFUSALS[reason]
-        if language.code == "en":
-            return Told(detail or known.sentence, "", line["cure"] or known.cure)
-        return Told(language.t(known.sentence), detail, language.t(known.cure))
-    return Told(detail or reason, "", line["cure"] or "")
+    reason, detail = line["reason"], line["detail"] or ""
+    row = Reason(reason) if reason in _REASONS else REFUSALS.get(reason)
+    if row is None:
+        sentence, _ = language.in_words(detail or reason)
+        return Told(sentence, "", language.in_words(line["cure"] or "")[0])
+    decided = line["kind"] == "decision"
+    if language.code == "en" and (not decided or reason not in _REASONS):
+        # The door's line has the whole sentence of its case.
+        return Told(detail or row.sentence, "", line["cure"] or row.cure)
+    whole = f"{row.sentence} ("
+    if detail.startswith(whole) and detail.endswith(")"):
+        detail = detail.removeprefix(whole)[:-1]
+    if detail == row.sentence:
+        detail = ""
+    extra, foreign = language.in_words(detail)
+    if reason == Reason.REVOKED:
+        extra, foreign = detail, False  # the operator's own words
+    return Told(language.t(row.sentence), extra, language.t(row.cure), foreign)
 
 
 def tell_forecast(found: dict[str, Any], language: Language) -> None:
@@ -64,10 +70,7 @@ def tell_forecast(found: dict[str, Any], language: Language) -> None:
             for name in ("cause", "cure", "condition"):
                 event[name] = event[name] and language.tell(event[name], words)
     found["condition"] = language.tell(found["condition"], words)
-    found["notes"] = [
-        (language.tell(note, words), language.code != "en" and note not in words)
-        for note in found["notes"]
-    ]
+    found["notes"] = [language.in_words(note, words) for note in found["notes"]]
 
 
 def _event(event: Mapping[str, Any], is_so: bool, language: Language) -> str:
@@ -103,8 +106,8 @@ def _event(event: Mapping[str, Any], is_so: bool, language: Language) -> str:
 
 def why(line: DecisionLine, language: Language) -> str:
     """A line's sentence; in another language at least its reason's."""
-    said = language.t(line.sentence)
-    if language.code == "en" or said != line.sentence:
+    said, foreign = language.in_words(line.sentence)
+    if not foreign:
         return said
     named = name_of(line.reason, language)
     return said if named == line.reason else named

@@ -1,10 +1,14 @@
 """What did not work is said in the user's language, with its cure."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from tests.unit.console.web.conftest import World, english_in, text_of
+from tests.unit.console.web.conftest import NOW, World, english_in, text_of
 
+from linekey.certs.build import issue, new_key
+from linekey.certs.dn import Name
+from linekey.certs.pem import to_pem
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.said import Said, say, swapped
@@ -68,6 +72,44 @@ async def test_what_cannot_be_taken(
         assert page.status_code in (400, 404, 422), text_of(page)
         assert german.casefold() in text_of(page).casefold()
         assert not re.search(r'class="card"[^>]*lang="en"', page.text)
+        assert english_in([text_of(page)]) == set()
+
+
+PASTED = [
+    ("", "Pem: es ist leer"),
+    (" ", "kein Zertifikat: leere Eingabe"),
+    ("x" * 2_000_000, "es hat mehr als"),
+    ("not one", "andere"),
+    ("-----BEGIN CERTIFICATE-----\nMIIB", "ohne seine END-Zeile"),
+    ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "Zertifikat 1 der"),
+    ("-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----", "eine PKCS#7-Datei"),
+    ("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----", "ein privater Schl"),
+    ("-----BEGIN X-----\nMIIB\n-----END X-----", "ein Block anderer Art (x)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pasted", "german"), PASTED)
+async def test_what_is_no_certificate(
+    administered: World, pasted: str, german: str
+) -> None:
+    async with administered.console("anna") as browser:
+        browser.http.headers.update(GERMAN)
+        page = await browser.post("authorities", {"pem": pasted}, "")
+        assert page.status_code in (400, 422), text_of(page)
+        assert german.casefold() in text_of(page).casefold()
+        assert not re.search(r'class="card"[^>]*lang="en"', page.text)
+        assert english_in([text_of(page)]) == set()
+
+
+async def test_what_is_no_ca(administered: World) -> None:
+    leaf = issue(
+        Name.build([("CN", MAC)]), new_key(), None, serial=1, ca=False,
+        not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=1),
+    )  # fmt: skip
+    async with administered.console("anna") as browser:
+        browser.http.headers.update(GERMAN)
+        page = await browser.post("authorities", {"pem": to_pem(leaf)}, "")
+        assert "als CA könnte sein Inhaber" in text_of(page)
         assert english_in([text_of(page)]) == set()
 
 
