@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from linekey.alert_settings import AlertSettings
+from linekey.anchor_settings import AnchorSettings
 from linekey.endpoint import is_safe_origin, parse_endpoint
 from linekey.errors import InputError
 from linekey.section import Count, Files, Port, Seconds, Section
@@ -434,6 +435,8 @@ class Settings(BaseSettings):
     """Phones that nobody has registered yet."""
     proxy: ProxySettings = ProxySettings()
     """Behind a proxy that ends TLS."""
+    trust_anchor: AnchorSettings = AnchorSettings()
+    """The root of this server's certificate, as phones get it."""
     alerts: AlertSettings = AlertSettings()
     """Who is told of what by webhook and mail."""
 

@@ -29,6 +29,7 @@ from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 
 NOW = datetime.now(UTC)
 PHONE = Mac("000413AABBCC")
@@ -71,6 +72,8 @@ class Place:
     folder: Path
     events: list[LogEntry] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    anchors: Anchors = NO_ANCHORS
+    """The roots that the server adds to other makers' phones' files."""
 
     def identity(
         self, mac: Mac, generation: Generation = Generation.SHA256
@@ -112,9 +115,8 @@ class Place:
         given = {"host": "127.0.0.1", "port": 0, "status.port": 0}
         dotted = {name.replace("__", "."): value for name, value in options.items()}
         settings = parse_settings(options={**given, **dotted})
-        async with ProvisioningServer(
-            settings, self.database, ServerFiles(chain, key)
-        ) as server:
+        files = ServerFiles(chain, key, anchors=self.anchors)
+        async with ProvisioningServer(settings, self.database, files) as server:
             server.subscribe(self._told)
             yield server
 

@@ -13,7 +13,8 @@ from tests.certificates import ca, certificate, ec, key
 from tests.live.conftest import NOW, Place
 
 from linekey.certs.build import Issuer
-from linekey.certs.pem import private_key_to_pem, to_pem
+from linekey.certs.certificate import Certificate
+from linekey.certs.pem import parse_certificates, private_key_to_pem, to_pem
 from linekey.mac import Mac
 from linekey.makers.all import MAKERS
 from linekey.makers.maker import FileKind, Maker
@@ -22,6 +23,7 @@ from linekey.provisioning.document import CertificateEntry, Layer, parse_setting
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.trust.anchors import anchors_of
 
 OTHERS = [maker for maker in MAKERS.values() if not maker.snom_like]
 PHONES = {
@@ -198,3 +200,82 @@ async def test_a_certificate_by_url_is_the_phones(fleet: Fleet) -> None:
         )  # fmt: skip
         assert got.code == 0, got.said
     assert (fleet.place.folder / "ca.der").read_bytes() == entry.der
+
+
+@pytest.mark.peer("curl")
+async def test_the_servers_root_is_in_the_file_where_no_layer_holds_it(
+    fleet: Fleet,
+) -> None:
+    """What the file brings is enough for curl to verify this very server."""
+    Layers(fleet.place.database).change(Scope.fleet(), lambda _: Layer(), NOW)
+    own = next(f for f in fleet.maker.files if f.kind is FileKind.OWN and f.served)
+    name = named(own.pattern, fleet.macs[0], fleet.model)
+    async with fleet.place.serving() as server:
+        _, body = await fleet.ask(fleet.macs[0], server.url, name)
+        assert "BEGIN CERTIFICATE" not in body
+        assert "/certificates/" not in body
+    root = fleet.place.lab.server_root()
+    fleet.place.anchors = anchors_of([fleet.place.lab.server_identity()[0]], [root])
+    brought = fleet.place.folder / "brought.pem"
+    async with fleet.place.serving() as server:
+        _, body = await fleet.ask(fleet.macs[0], server.url, name)
+        values = [n.value for n in fleet.maker.grammar.read(body.encode()).lines]
+        if url := next((v for v in values if v.endswith(".der")), None):
+            der = fleet.place.folder / "brought.der"
+            got = await fleet.place.curl(
+                *fleet.identity(fleet.macs[0]), "-o", str(der), url
+            )
+            assert got.code == 0, got.said
+            brought.write_text(to_pem(Certificate.from_der(der.read_bytes())))
+        else:
+            pem = next(v for v in values if v.startswith("-----BEGIN"))
+            brought.write_text(pem)
+        got = await fleet.place.run(
+            "curl", "-sS", "--noproxy", "*", "--cacert", str(brought),
+            *fleet.identity(fleet.macs[0]), f"{server.url}/{name}",
+        )  # fmt: skip
+        assert got.code == 0, got.said
+    assert parse_certificates(brought.read_bytes()) == [root]
+
+
+@pytest.mark.peer("curl")
+async def test_a_shared_certificate_fetches_the_ca_of_the_phones_own_layer(
+    place: Place,
+) -> None:
+    """An old Yealink: its certificate is many phones'; its file came by a token."""
+    issuer = ca([("O", "Yealink Network Technology Co.,Ltd."),
+                 ("CN", "Yealink Equipment Issuing CA")])  # fmt: skip
+    VendorCas(place.database).add([describe_ca(issuer.certificate, NOW)])
+    mac = Mac("001565AABB09")
+    entry = CertificateEntry(ca("pbx of one phone").certificate.der)
+    layer = Layer(certificates=(entry,))
+    Devices(place.database).add(Device(mac, "yealink", "T38G", layer=layer), NOW)
+    token = Devices(place.database).new_token(mac, NOW)
+    generic = certificate([("O", "Yealink"), ("CN", "yealink.com")], key("generic"),
+                          issuer, ca=False)  # fmt: skip
+    (place.folder / "generic.pem").write_text(to_pem(generic))
+    secret = private_key_to_pem(key("generic"))
+    (place.folder / "generic.key").write_bytes(secret)
+    who = ("--cert", str(place.folder / "generic.pem"),
+           "--key", str(place.folder / "generic.key"))  # fmt: skip
+    out = place.folder / "ca.der"
+    async with place.serving() as server:
+        digits = mac.digits.lower()
+        got = await place.curl(*who, f"{server.url}/t/{token}/{digits}.cfg")
+        (url,) = [
+            line.partition(" = ")[2]
+            for line in got.out.splitlines()
+            if line.startswith("static.trusted_certificates.url")
+        ]
+        assert f"/{digits}/certificates/" in url, got.said
+        got = await place.curl("-f", *who, "-o", str(out), url)
+        assert got.code == 0, got.said
+        assert out.read_bytes() == entry.der
+        for other in (
+            url.replace(digits, "001565aabb08"),
+            url.replace(f"/{digits}", ""),
+        ):
+            got = await place.curl(*who, "-w", "%{http_code}", other)
+            assert got.out.endswith("404"), got.said
+    assert place.reasons()[:2] == ["token_accepted", "certificate_file"]
+    assert set(place.reasons()[2:]) == {"nothing_there"}

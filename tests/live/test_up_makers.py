@@ -41,6 +41,10 @@ def test_each_makers_phone_is_provisioned_and_registered(
     granted = [d for d in document["decisions"] if d["outcome"] == "granted"]
     assert granted
     assert {d["mac"] for d in granted} == {phone["mac"]}
+    shown = run("device", "show", phone["mac"], "--merged", "--json", state=state)
+    assert json.loads(shown.stdout)["merged"]["certificates"] == []  # of no layer
+    brought = [d for d in granted if d["reason"] == "certificate_file"]
+    assert bool(brought) is (maker == "yealink")  # the others have it in their files
     assert "LAB" in phone["certificate"]["subject"]
     key = phone["certificate"]["key"]
     assert key == ("EC secp384r1" if maker == "grandstream" else "RSA-2048"), key

@@ -14,7 +14,7 @@ SRC = ROOT / "src" / "linekey"
 ORDER = [
     "errors", "said", "words", "mac", "xmldoc", "digest", "digits", "endpoint",
     "section",
-    "alert_settings", "settings",
+    "alert_settings", "anchor_settings", "settings",
     "certs", "tls", "reasons", "catalog", "makers", "trust", "lint", "provisioning", "export",
     "plan",
     "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "cli",

@@ -17,7 +17,7 @@ from linekey.check.phones import Setup, gather_each
 from linekey.errors import InputError
 from linekey.phone.document import PhoneDocument, SettingLine
 from linekey.provisioning.ca_rules import Authority, Rules, authority_of, prospect
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import Layer, Setting, merge
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import generation_of
 from linekey.said import say
@@ -90,15 +90,16 @@ def set_up(setup: Setup, layer: Layer, makers: Iterable[Certificate]) -> Setup:
     )
 
 
-def as_linekey_writes(layer: Layer) -> Layer:
+def as_linekey_writes(layer: Layer, server: Layer) -> Layer:
     """A layer as another maker's phone has it: its CAs, and trust always on.
 
-    Settings of Snom's in a layer that several makers share are not written for it.
+    ``server`` is what the server itself adds, the roots of its own chains. Settings of
+    Snom's in a layer that several makers share are not written for it.
     """
     on = ("tls_server_authentication", "check_fqdn_against_server_cert")
     return Layer(
         settings=tuple(Setting(name, "on") for name in on),
-        certificates=layer.certificates,
+        certificates=merge(server, layer).certificates,
     )
 
 

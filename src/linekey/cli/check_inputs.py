@@ -20,6 +20,7 @@ from linekey.errors import CertificateError, InputError
 from linekey.phone.document import PhoneDocument, parse_document
 from linekey.phone.identity import parse_identity
 from linekey.tls.engine import Identity
+from linekey.trust.anchors import Anchors
 
 
 def read_chain(path: Path) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
@@ -81,13 +82,19 @@ def fleet_phones(
     A phone of unknown model cannot be judged and is named on stderr; one of unknown
     firmware is judged with the newest that the catalogue has for its model. Of another
     maker's phones what linekey writes for them is taken as set: the check of servers'
-    certificates and of names, and the CAs of the layers.
+    certificates and of names, the root of this server's chain, the CAs of the layers.
     """
     # the database costs 0.3 s, which a check without --fleet need not wait for
+    from linekey.cli.anchors import anchors_here, say_lacking
+    from linekey.cli.serve import load_settings
+    from linekey.makers.all import maker_of
+    from linekey.provisioning.files import server_layer
     from linekey.store.fleet_kinds import whole_kinds
     from linekey.store.selection import Selection
     from linekey.store.vendor_cas import VendorCas, makers_cas
 
+    anchors: Anchors | None = None
+    held: list[Certificate] = []
     skipped = guessed = 0
     strange: dict[str, int] = {}
     kinds: list[tuple[Profile, str, Setup]] = []
@@ -106,10 +113,19 @@ def fleet_phones(
             if kind.firmware is None and model.is_known:
                 guessed += len(kind.macs)
             phone = profile(model, kind.firmware or newest_firmware(model))
-            layer = kind.layer if model.is_known else as_linekey_writes(kind.layer)
+            layer = kind.layer
+            if not model.is_known:
+                if anchors is None:
+                    settings = load_settings(database.state, {})
+                    anchors = anchors_here(settings, database.state.root)
+                added = server_layer(anchors, maker_of(model.maker))
+                layer = as_linekey_writes(kind.layer, added)
+                held += [entry.certificate for entry in layer.certificates]
             own = set_up(setup, layer, makers.get(kind.vendor, ()))
             kinds.append((phone, "", own))
             macs.append(kind.macs)
+    if anchors is not None:
+        say_lacking(anchors, held)
     if skipped:
         warn(
             f"left out {skipped} {_phones(skipped)} without a model in the record",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from linekey.cli.anchors import anchors_here, say_lacking
 from linekey.cli.layer_text import layer_lines
 from linekey.cli.on_use import on_use
 from linekey.cli.opening import JsonOption, StateOption, opened, printable
@@ -19,10 +20,10 @@ from linekey.mac import parse_mac
 
 with on_use():
     from linekey.provisioning.device import Device
-    from linekey.provisioning.document import merge
+    from linekey.provisioning.document import Layer, merge
+    from linekey.provisioning.files import phone_file, server_layer
     from linekey.provisioning.format import maker_of_record, refuse_unwritten
     from linekey.provisioning.other_makers import as_the_phone_reads
-    from linekey.provisioning.service import phone_file
     from linekey.provisioning.shown import (
         device_json,
         generations_of,
@@ -33,6 +34,7 @@ with on_use():
     from linekey.store.devices import Devices
     from linekey.store.layers import Layers
     from linekey.store.sightings import Sighting, seen_json, sightings_of
+    from linekey.trust.anchors import NO_ANCHORS, Anchors
 
 MacArgument = Annotated[
     str,
@@ -76,21 +78,27 @@ def show(
         layers = Layers(database).of(device) if merged else []
         layers = as_the_phone_reads(layers, device.vendor)
         shared = Layers(database).shared(device) if xml else None
-        settings = load_settings(database.state, {}) if xml else None
+        settings = load_settings(database.state, {}) if xml or merged else None
+        folder = database.state.root
+    maker = maker_of_record(device)
+    anchors = NO_ANCHORS
+    if settings is not None and maker is not None and not maker.snom_like:
+        anchors = anchors_here(settings, folder)
+        if merged:
+            layers = [("server", server_layer(anchors, maker)), *layers]
     if settings is not None and shared is not None:
         refuse_unwritten(device)
         name = settings.names[0] if settings.names else "localhost"
         proxy = settings.proxy
         port = proxy.public_port if proxy.behind_proxy else settings.port
         address = bracketed(name) if port == 443 else host_port(name, port)
-        file = phone_file(device, shared, f"https://{address}", starred=True)
+        file = phone_file(
+            device, shared, f"https://{address}", starred=True, anchors=anchors
+        )
         sys.stdout.write(file.body.decode())
-        maker = maker_of_record(device)
-        known = any(layer.certificates for layer in (*shared.all, device.layer))
-        if maker is not None and not maker.snom_like and not known:
-            note(
-                "note: no CA is in this file, and the phone verifies the server; "
-                "unless its CA is built in: linekey layer certificate fleet FILE"
+        if maker is not None and not maker.snom_like:
+            _say_of_cas(
+                anchors, server_layer(anchors, maker), *shared.all, device.layer
             )
         for skipped in file.skipped:
             warn(f"left out: {skipped}", "correct the setting, or take it out")
@@ -126,6 +134,23 @@ def show(
     origin += [""] * (len(lines) - len(origin))  # what is unreadable has none
     for text, source in zip(lines, origin, strict=True):
         say(f"{source:>14}  {text}")
+
+
+def _say_of_cas(anchors: Anchors, *layers: Layer) -> None:
+    """Say on stderr what the phone may lack to accept this server."""
+    held = [e.certificate for layer in layers for e in layer.certificates]
+    say_lacking(anchors, held)
+    if not held and anchors.public:
+        note(
+            f"note: no CA is in this file: {anchors.public[0].label} is public, and a "
+            "CA that these phones are given counts in place of those built in; if a "
+            "phone lacks it: linekey layer certificate MODEL FILE"
+        )
+    elif not held and not anchors.missing:
+        note(
+            "note: no CA is in this file, and the phone verifies the server; "
+            "unless its CA is built in: linekey layer certificate fleet FILE"
+        )
 
 
 def seen_facts(seen: Sighting | None) -> list[tuple[str, object]]:

@@ -43,7 +43,6 @@ from linekey.phone.uses.sip.lines import Lines
 from linekey.phone.uses.sip.states import LineState
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
-from linekey.provisioning.entries import CertificateEntry
 from linekey.server.preflight.checks import ServerFiles
 from linekey.server.server import ProvisioningServer
 from linekey.settings import Settings
@@ -53,6 +52,7 @@ from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
 from linekey.store.users import Users, link_url
 from linekey.store.vendor_cas import VendorCas, describe_ca
+from linekey.trust.anchors import anchors_of
 from linekey.wire.door.listener import bind
 
 _log = logging.getLogger("linekey.lab")
@@ -190,7 +190,8 @@ class Stage:
             }
         )
         chain, key = self.lab.server_identity()
-        files = ServerFiles(chain, key)
+        anchors = anchors_of((chain,), (self.lab.server_root(),))
+        files = ServerFiles(chain, key, anchors=anchors)
         self.server = await stack.enter_async_context(
             ProvisioningServer(settings, database, files)
         )
@@ -322,7 +323,7 @@ class Stage:
                 label="the lab's phone",
                 layer=_lab_layer(self.registrar.port, self.menu_url)
                 if snoms
-                else _neutral_layer(self.registrar.port, self.lab.server_root()),
+                else _neutral_layer(self.registrar.port),
             ),
             now,
         )
@@ -381,8 +382,11 @@ class Stage:
         }
 
 
-def _neutral_layer(sip_port: int, server_root: Certificate) -> Layer:
-    """The same for another maker's phone: neutral settings, and the lab server's CA."""
+def _neutral_layer(sip_port: int) -> Layer:
+    """The same for another maker's phone, in neutral settings.
+
+    No layer holds the lab server's CA: the server adds the root of its chain itself.
+    """
     return Layer(
         settings=(
             *line.line_settings(sip_port, line.NEUTRAL),
@@ -392,7 +396,6 @@ def _neutral_layer(sip_port: int, server_root: Certificate) -> Layer:
             Setting("any.key.account", "1", idx=1),
             Setting("any.language", "en"),
         ),
-        certificates=(CertificateEntry(server_root.der),),
     )
 
 

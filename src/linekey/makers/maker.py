@@ -166,6 +166,8 @@ class Maker:
     """A setting as the operator wrote it, in the form that is written."""
     repeated: frozenset[str] = frozenset()
     """Names that may stand several times, each adding to the others."""
+    cas_add_up: bool = True
+    """Whether CAs that a phone is given count beside those that it has built in."""
     snom_like: bool = False
     """Whether it reads Snom's own files and settings."""
 

@@ -108,7 +108,7 @@ def record_key(identity: Identity, resource: Resource) -> Mac | None:
     """
     if identity.mac is not None:
         return identity.mac
-    return resource.mac if isinstance(resource, PhoneFile) else None
+    return resource.mac if isinstance(resource, PhoneFile | CertificateFile) else None
 
 
 def authorize(
@@ -157,7 +157,7 @@ def authorize(
     ended = "" if case.ended in detail else case.ended
     detail = _joined(detail, ended, *identity.notes)
     target = None
-    if isinstance(resource, PhoneFile | UploadFile | AbsentFile):
+    if isinstance(resource, PhoneFile | CertificateFile | UploadFile | AbsentFile):
         target = resource.mac
     consumes = reason is Reason.TOKEN_ACCEPTED and method == "GET"
     if consumes and isinstance(resource, PhoneFile) and device is not None:
@@ -270,15 +270,8 @@ def _certificate(case: _Case) -> Answer | None:
 
 def _phone_file(case: _Case, resource: PhoneFile) -> Answer:
     identity, device = case.identity, case.device
-    if identity.mac is not None and identity.mac != resource.mac:
-        return (
-            Reason.OTHER_PHONES_FILE,
-            say(
-                "certificate %(mac)s, URL %(asked)s",
-                mac=identity.mac,
-                asked=resource.mac,
-            ),
-        )
+    if refusal := _others(case, resource):
+        return refusal
     # The second comparison holds even if the caller looked up the wrong record.
     if device is None or device.mac != resource.mac:
         return _unknown(case, resource)
@@ -337,6 +330,8 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> Answer:
     vendor = certified_maker(identity)
     if identity.vendor is None:
         return Reason.NO_CERTIFICATE, identity.detail
+    if isinstance(resource, CertificateFile) and (refusal := _others(case, resource)):
+        return refusal
     if identity.mac is not None:
         if device is None or device.mac != identity.mac:
             return Reason.UNKNOWN_PHONE, say(
@@ -354,6 +349,17 @@ def _common_file(case: _Case, resource: CommonFile | CertificateFile) -> Answer:
     if isinstance(resource, CertificateFile):
         return Reason.CERTIFICATE_FILE, ""
     return _format(vendor, resource) or (Reason.COMMON_FILE, "")
+
+
+def _others(case: _Case, resource: PhoneFile | CertificateFile) -> Answer | None:
+    """That the URL is another phone's than the certificate; None: it is not."""
+    certified = case.identity.mac
+    if certified is None or resource.mac in (certified, None):
+        return None
+    return (
+        Reason.OTHER_PHONES_FILE,
+        say("certificate %(mac)s, URL %(asked)s", mac=certified, asked=resource.mac),
+    )
 
 
 def _unknown(case: _Case, resource: PhoneFile) -> Answer:

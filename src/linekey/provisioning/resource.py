@@ -11,6 +11,7 @@ is nothing to decode, hence no second decoding to disagree with the first.
     /settings.xml?mac=000413AABBCC    … with ?mac= (the {mac} expansions)
     /snomD785.htm?mac=000413AABBCC    and a common file's name with ?mac=
     /certificates/<sha256>.der        a certificate for phones to trust
+    /001565aabbcc/certificates/…      the same, for that phone
     /001565aabbcc.cfg                 another maker's phone's file, or what names it
     /000000000000.cfg                 and another maker's common one
     /001565aabbcc.boot                a name that such phones ask for and that has
@@ -82,9 +83,14 @@ class CommonFile(_Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateFile(_Named):
-    """A certificate by the SHA-256 of its DER (64 lower-case hex digits)."""
+    """A certificate by the SHA-256 of its DER (64 lower-case hex digits).
+
+    ``mac`` says whose layers may hold it, where the client's certificate names no
+    phone; None: those of all phones.
+    """
 
     sha256: str
+    mac: Mac | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +175,8 @@ _CONVENTIONS = (
     _convention(r"SEPMAC\.cnf\.xml", PhoneFile, "cisco"),
 )
 _CERTIFICATE = re.compile(
-    r"/certificates/([0-9a-f]{64})\.der", re.ASCII | re.IGNORECASE
+    r"(?:/(?P<mac>[0-9a-f]{12}))?/certificates/(?P<sha256>[0-9a-f]{64})\.der",
+    re.ASCII | re.IGNORECASE,
 )
 _FOLDER = re.compile(r"/([0-9a-f]{12})/([^/]+)", re.ASCII | re.IGNORECASE)
 _HOLDS_A_MAC_PARAMETER = re.compile(
@@ -282,7 +289,10 @@ def _read_path(path: str, raw_query: bytes, text: str) -> Resource:
     if found := _CERTIFICATE.fullmatch(path):
         if raw_query:
             return _ambiguous(text, say("a certificate is asked for with parameters"))
-        return CertificateFile(text, token=token, sha256=found.group(1).lower())
+        mac_digits = found["mac"]
+        whose = Mac(mac_digits.upper()) if mac_digits else None
+        sha256 = found["sha256"].lower()
+        return CertificateFile(text, token=token, sha256=sha256, mac=whose)
     named = _read_name(path, text)
     try:
         mac = _read_query(raw_query)

@@ -22,15 +22,12 @@ answer for the case that somebody else was quicker.
 """
 
 import dataclasses
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
 
 from linekey.certs.certificate import Certificate
 from linekey.mac import Mac
-from linekey.makers.all import MAKERS
 from linekey.makers.maker import Maker
 from linekey.provisioning import digest
 from linekey.provisioning.authorize import (
@@ -44,21 +41,21 @@ from linekey.provisioning.brake import Verdict
 from linekey.provisioning.decision import Decision, Newcomer, Outcome, Reason
 from linekey.provisioning.device import REALM, Device
 from linekey.provisioning.digest import DigestOutcome, DigestResult
-from linekey.provisioning.document import Layer
 from linekey.provisioning.expired import Expired
-from linekey.provisioning.format import format_of, is_master, maker_of_record
-from linekey.provisioning.group import Group
+from linekey.provisioning.files import (
+    RenderedFiles,
+    SharedLayers,
+    common_file,
+    phone_file,
+)
+from linekey.provisioning.format import format_of, is_master
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.other_makers import (
-    any_in_snoms_words,
     for_maker,
-    for_makers_phone,
     render_for_maker,
     render_master,
 )
 from linekey.provisioning.pending import (
-    TAKEN_BACK,
-    TAKEN_BACK_NEUTRAL,
     Welcome,
     waiting_layer,
     waiting_layer_neutral,
@@ -73,11 +70,7 @@ from linekey.provisioning.resource import (
 )
 from linekey.provisioning.second_factor import SecondFactor
 from linekey.said import joined, say
-
-MAX_RENDERED = 4096
-"""Rendered files kept."""
-MAX_RENDERED_BYTES = 33_554_432
-"""Bytes of them together: some 4 kB for each of 8,000 phones."""
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 
 PLAIN_TEXT = b"text/plain; charset=utf-8"
 CERTIFICATE = b"application/pkix-cert"
@@ -108,37 +101,6 @@ _RECORD_TELLS = frozenset(
     }
 )
 """Reasons from which one could learn whether a phone is registered, and how."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedLayers:
-    """The layers below a device's own, and its group. ``version`` tells whether a
-    rendered file is of these: the version of each layer, 0 for one never set."""
-
-    fleet: Layer
-    model: Layer
-    version: tuple[int, ...]
-    group: Group | None = None
-    """Of the phone that asks; None: of none, or of one that is not there."""
-    of_group: Layer = field(default_factory=Layer)
-
-    @property
-    def all(self) -> tuple[Layer, Layer, Layer]:
-        """All of them, the lowest first."""
-        return self.fleet, self.of_group, self.model
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What differs wherever these differ."""
-        if self.group is None:
-            return self.version
-        return (*self.version, self.group.name, self.group.version)
-
-    def without_group(self) -> Self:
-        """The same for whoever is in no group."""
-        if self.group is None and not self.of_group:
-            return self
-        return dataclasses.replace(self, group=None, of_group=Layer())
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +169,9 @@ class Site:
     that nonces are made with, then others whose nonces are good."""
     public_url: str
     """Where phones reach this server, without a slash at its end."""
-    rendered: "RenderedFiles" = field(default_factory=lambda: RenderedFiles())
+    rendered: RenderedFiles = field(default_factory=RenderedFiles)
+    anchors: Anchors = NO_ANCHORS
+    """The roots of the server's chains, as far as phones are to be given them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +268,9 @@ def decide(
     if decision.reason is not Reason.DIGEST_ACCEPTED:
         guess = None  # granted for something else
     if isinstance(resource, CertificateFile):
-        own = device.layer if device else Layer()
-        for layer in (*shared.all, own):
-            for entry in layer.certificates:
-                if entry.certificate.sha256 == resource.sha256:
-                    return Answer(decision, 200, entry.certificate.der, CERTIFICATE)
+        for certificate in (*site.anchors.roots, *_held(device, shared)):
+            if certificate.sha256 == resource.sha256:
+                return Answer(decision, 200, certificate.der, CERTIFICATE)
         gone = dataclasses.replace(
             decision,
             reason=Reason.NOTHING_THERE,
@@ -339,6 +301,18 @@ def decide(
         right=guess is not None,
         otherwise=otherwise,
     )
+
+
+def _held(device: Device | None, shared: SharedLayers) -> Iterator[Certificate]:
+    """The certificates of a phone's layers, or of the fleet's where it has no good
+    record.
+
+    Whether there is a record makes no difference to who asks by a shared certificate.
+    """
+    good = device is not None and device.state == "active"
+    layers = (*shared.all, device.layer) if device and good else (shared.fleet,)
+    for layer in layers:
+        yield from (entry.certificate for entry in layer.certificates)
 
 
 def _newcomers_answer(
@@ -496,105 +470,15 @@ def _file(
         assert device is not None
         blank = decision.blank_secrets
         return site.rendered.get(
-            (device.mac, device.version, shared.key, blank, whose),
+            (device.mac, device.version, shared.key, blank, whose, site.anchors),
             lambda: phone_file(
-                device, shared, site.public_url, maker=maker, blank_secrets=blank
+                device, shared, site.public_url, maker=maker, blank_secrets=blank,
+                anchors=site.anchors,
             ),
-        )
+        )  # fmt: skip
     return site.rendered.get(
-        (resource.model, shared.key, whose),
-        lambda: _common_file(resource.model, shared, site.public_url, maker),
+        (resource.model, shared.key, whose, site.anchors),
+        lambda: common_file(
+            resource.model, shared, site.public_url, maker, site.anchors
+        ),
     )
-
-
-def _common_file(
-    model: str | None, shared: SharedLayers, public_url: str, maker: Maker | None
-) -> Rendered:
-    def url_of(certificate: Certificate) -> str:
-        return certificate_url(public_url, certificate.sha256)
-
-    if maker is not None and not maker.snom_like:
-        below = (shared.fleet, shared.of_group)
-        layer = for_makers_phone(below, shared.model, Layer(), maker)
-        return render_for_maker(
-            layer, maker, mac=None, model=model, blank_secrets=True,
-            certificate_url=url_of,
-        )  # fmt: skip
-    return render_document(
-        _for_snom(shared.all, Layer(), maker),
-        firmware=None, mac=None, model=model, blank_secrets=True,
-        certificate_url=url_of,
-    )  # fmt: skip
-
-
-def _for_snom(below: Sequence[Layer], own: Layer, maker: Maker | None) -> Layer:
-    """Layers, the lowest first, as what a phone with Snom's settings reads."""
-    return any_in_snoms_words(below, Layer(), own, maker.id if maker else "")
-
-
-def phone_file(
-    device: Device,
-    shared: SharedLayers,
-    public_url: str,
-    *,
-    maker: Maker | None = None,
-    blank_secrets: bool = False,
-    starred: bool = False,
-) -> Rendered:
-    """Render a phone's own file; ``starred``: to be looked at, its secrets starred.
-
-    ``maker`` says in whose format; None: the record does.
-    """
-    maker = maker or maker_of_record(device) or MAKERS["snom"]
-    if not maker.snom_like:
-        first = (TAKEN_BACK_NEUTRAL,) if device.waited else ()
-        below = (*first, shared.fleet, shared.of_group)
-        layer = for_makers_phone(below, shared.model, device.layer, maker)
-        return render_for_maker(
-            layer.starred() if starred else layer,
-            maker, mac=device.mac, model=device.model, blank_secrets=blank_secrets,
-            certificate_url=lambda c: certificate_url(public_url, c.sha256),
-        )  # fmt: skip
-    first = (TAKEN_BACK,) if device.waited else ()
-    layer = _for_snom((*first, *shared.all), device.layer, maker)
-    return render_document(
-        layer.starred() if starred else layer,
-        firmware=device.firmware,
-        mac=device.mac,
-        model=device.model,
-        blank_secrets=blank_secrets,
-        certificate_url=lambda c: certificate_url(public_url, c.sha256),
-    )
-
-
-def certificate_url(public_url: str, sha256: str) -> str:
-    """Return the URL at which the certificate with this SHA-256 (hex) is fetched."""
-    return f"{public_url}/certificates/{sha256}.der"
-
-
-class RenderedFiles:
-    """Rendered files, kept until MAX_RENDERED or MAX_RENDERED_BYTES are reached.
-
-    Rule: the key holds everything that the file depends on. A device's version is never
-    given twice (``store.devices``), so a device that was removed and added again under
-    its old MAC has another one.
-    """
-
-    def __init__(self) -> None:
-        self._files: OrderedDict[tuple[object, ...], Rendered] = OrderedDict()
-        self._bytes = 0
-
-    def get(
-        self, key: tuple[object, ...], make: Callable[[], Rendered]
-    ) -> tuple[Rendered, tuple[str, ...]]:
-        """Return the file of this key, made if need be, and what making it left out."""
-        rendered = self._files.get(key)
-        if rendered is not None:
-            self._files.move_to_end(key)
-            return rendered, ()
-        rendered = self._files[key] = make()
-        self._bytes += len(rendered.body)
-        while len(self._files) > MAX_RENDERED or self._bytes > MAX_RENDERED_BYTES:
-            _, old = self._files.popitem(last=False)
-            self._bytes -= len(old.body)
-        return rendered, rendered.skipped

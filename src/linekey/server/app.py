@@ -33,13 +33,15 @@ from linekey.provisioning.brake import Verdict
 from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
 from linekey.provisioning.expired import Expired
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.pending import Adoption, Policy, Welcome, policy_of
-from linekey.provisioning.service import Answer, Request, SharedLayers, Site, decide
+from linekey.provisioning.service import Answer, Request, Site, decide
 from linekey.server.gate import Gate
 from linekey.settings import PendingSettings
 from linekey.store.decisions import LogEntry
 from linekey.store.registry import Authorities, Revision
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 from linekey.wire.asgi_tls import ConnectionTls, connection_tls
 from linekey.wire.request_head import target_of
 from linekey.wire.sources import source_of
@@ -116,7 +118,8 @@ class ProvisioningApp:
 
     ``nonce_keys`` gives keys of at least 16 random bytes, the same in every worker and
     server: the one to make nonces with, then others that are good. ``public_url`` is
-    where phones reach this server, without a slash at its end.
+    where phones reach this server, without a slash at its end; ``anchors`` gives the
+    roots of its chains of now.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class ProvisioningApp:
         rules: Rules,
         nonce_keys: Callable[[], tuple[bytes, ...]],
         public_url: str,
+        anchors: Callable[[], Anchors] = lambda: NO_ANCHORS,
         clock: Callable[[], datetime],
         on_decision: Callable[[LogEntry, float], None] = lambda *_: None,
     ) -> None:
@@ -143,6 +147,7 @@ class ProvisioningApp:
         self._policy = Policy(pending.policy)
         self._site = Site(rules, nonce_keys(), public_url)
         self._nonce_keys = nonce_keys
+        self._anchors = anchors
         self._clock = clock
         self._on_decision = on_decision
 
@@ -278,6 +283,9 @@ class ProvisioningApp:
         return decide(request, device, shared, site, now, adopted_by=rule.name)
 
     def _here(self, weak: bool) -> Site:
+        anchors = self._anchors()
+        if anchors is not self._site.anchors:
+            self._site = dataclasses.replace(self._site, anchors=anchors)
         if weak:  # else HTTP digest is not looked at
             keys = self._nonce_keys()
             if keys != self._site.nonce_keys:

@@ -36,6 +36,7 @@ from linekey.server.worker_state import ready
 from linekey.settings import LimitSettings, Settings
 from linekey.store.database import Database
 from linekey.store.users import CONSOLE
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 from linekey.trust.findings import Finding
 from linekey.wire.asgi_edge import Edge
 
@@ -67,6 +68,7 @@ class ManagementServer:
         findings: Callable[[], Sequence[Finding]] | None = None,
         watch: Watch | None = None,
         served: ServedHere | None = None,
+        anchors: Callable[[], Anchors] = lambda: NO_ANCHORS,
     ) -> None:
         host, port = listener.getsockname()[:2]
         here = is_loopback(str(host))
@@ -131,6 +133,7 @@ class ManagementServer:
             ready=partial(ready, counters),
             metrics=metrics,
             served=served,
+            anchors=anchors,
             findings=findings,
             watch=watch,
             expired=expired,

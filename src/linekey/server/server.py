@@ -92,9 +92,8 @@ class ProvisioningServer:
     them the settings' addresses are bound here. ``status=False`` leaves the status page
     to somebody else, ``alone=False`` the alerts and the numbers' own listener;
     balancers are answered only on a ``health_listener``. ``last``: nobody listens on
-    the phones' socket after this server, which closes it. ``worker`` is this process's
-    row in ``counters``. Raises LinekeyError, with the cure, if an address cannot be had
-    or the store not be read.
+    the phones' socket after this server, which closes it. ``worker`` is its row in
+    ``counters``. Raises LinekeyError if an address cannot be had or a store not read.
     """
 
     def __init__(
@@ -211,6 +210,7 @@ class ProvisioningServer:
             ),
             nonce_keys=self.database.keys.nonce_keys,
             public_url=self.url,
+            anchors=lambda: self._files.anchors,
             clock=self._clock,
             on_decision=self._decided,
         )
@@ -309,6 +309,7 @@ class ProvisioningServer:
             url=self.url,
             chain=lambda: self._files.ends_first,
             served=self._served,
+            anchors=lambda: self._files.anchors,
             counters=self.counters,
             clock=self._clock,
             watch=watch,

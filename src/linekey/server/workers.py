@@ -47,6 +47,7 @@ from linekey.server.health import HealthServer
 from linekey.server.leaving import announce, announced_s
 from linekey.server.logs import configure_logs
 from linekey.server.management import ManagementServer
+from linekey.server.preflight.anchors import OTHERS, check_anchors
 from linekey.server.preflight.checks import (
     ServerFiles,
     check_modes,
@@ -62,8 +63,10 @@ from linekey.server.supervision import START_S, Supervision, beating
 from linekey.server.worker_state import ready
 from linekey.settings import Settings
 from linekey.store.database import Database, open_database
+from linekey.store.of_makers import count_of_makers, fleets_cas
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas, expired_rules
+from linekey.trust.anchors import Anchors
 from linekey.trust.findings import Finding
 from linekey.wire.descriptors import hard_limit
 from linekey.wire.process import new_loop, settle_garbage
@@ -110,6 +113,7 @@ def inspect_start(
     trusted = VendorCas(database).all()
     vendor_cas = [ca.certificate for ca in trusted]
     rules = rules_of((ca.certificate, ca.said) for ca in trusted)
+    others = partial(count_of_makers, database, OTHERS)
     findings = [
         *check_modes(state.root, private),
         *check_start(
@@ -122,6 +126,7 @@ def inspect_start(
         ),
         *check_descriptors(settings, hard_limit()),
         *check_phones(files, lambda: shut_out(database, files.chains, now)),
+        *check_anchors(files.anchors, fleets_cas(database), others, now),
     ]
     return files, findings
 
@@ -281,21 +286,28 @@ class _Carried:
     chain_der: tuple[bytes, ...]
     key_pem: bytes | None
     also: "_Carried | None"
+    private_der: tuple[bytes, ...]
+    public_der: tuple[bytes, ...]
 
     @classmethod
     def of(cls, files: ServerFiles) -> Self:
         key = None if files.key is None else private_key_to_pem(files.key)
         also = None if files.also is None else cls.of(files.also)
-        return cls(tuple(c.der for c in files.chain), key, also)
+        anchors = files.anchors
+        lists = files.chain, anchors.private, anchors.public
+        chain, private, public = (tuple(c.der for c in each) for each in lists)
+        return cls(chain, key, also, private, public)
 
     def files(self) -> ServerFiles:
-        chain = tuple(map(Certificate.from_der, self.chain_der))
+        ders = self.chain_der, self.private_der, self.public_der
+        chain, private, public = (tuple(map(Certificate.from_der, d)) for d in ders)
         also = None if self.also is None else self.also.files()
+        anchors = Anchors(private, public)
         if self.key_pem is None:
-            return ServerFiles(chain, None, also)
+            return ServerFiles(chain, None, also, anchors)
         key = parse_private_key(self.key_pem, own=True)
         assert not isinstance(key, DSAPrivateKey)  # read_server_files refuses it
-        return ServerFiles(chain, key, also)
+        return ServerFiles(chain, key, also, anchors)
 
 
 def _work(
@@ -395,6 +407,7 @@ async def serve_workers(
                 url=url,
                 chain=lambda: files.ends_first,
                 served=served,
+                anchors=lambda: files.anchors,
                 counters=counters,
                 clock=utc_now,
                 refresh=lambda: count_lost_lines(mine, lost_lines()),

@@ -21,10 +21,10 @@ from linekey.makers.all import find_other, find_phone
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.format import maker_of_record
 from linekey.provisioning.group import parse_group
 from linekey.provisioning.pending import TAKEN_BACK, TAKEN_BACK_NEUTRAL
-from linekey.provisioning.service import SharedLayers
 from linekey.said import say
 from linekey.store.changes import Changed, put_on_record
 from linekey.store.database import Database

@@ -32,8 +32,8 @@ from linekey.provisioning.ca_rules import Rules, rules_of
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer
 from linekey.provisioning.expired import Expired
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.pending import Adoption, Policy
-from linekey.provisioning.service import SharedLayers
 from linekey.store.adoption import read_adoption_rule
 from linekey.store.database import Database
 from linekey.store.deadline import within

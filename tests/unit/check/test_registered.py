@@ -67,9 +67,10 @@ def test_what_linekey_writes_for_another_maker_has_trust_on_and_the_cas() -> Non
     layer = Layer(
         settings=(Setting("tls_server_authentication", "off"),), certificates=(entry,)
     )
-    written = as_linekey_writes(layer)
+    added = CertificateEntry(ca("the server's root").certificate.der)
+    written = as_linekey_writes(layer, Layer(certificates=(added, entry)))
     assert {s.name: s.value for s in written.settings} == {
         "tls_server_authentication": "on",
         "check_fqdn_against_server_cert": "on",
     }
-    assert written.certificates == (entry,)
+    assert written.certificates == (added, entry)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.certificates import ca
+from tests.certificates import ca, ec, leaf
 
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import newest_firmware, profile
+from linekey.certs.pem import to_pem
 from linekey.check.classes import classes_of
 from linekey.check.phones import Setup, gather_each
 from linekey.check.registered import set_up
@@ -116,3 +117,24 @@ def test_phones_by_kinds_are_the_phones_one_by_one(
         assert ours.state.tls_settings == slow.state.tls_settings
         assert ours.state.trust == slow.state.trust
         assert ours.profile == slow.profile
+
+
+def test_another_makers_phones_have_the_root_of_this_servers_chain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    root = ca("check root", own=ec("check root"))
+    own = leaf(root, "prov.test", leaf_key=ec("check leaf"))
+    with open_store(state, create=True) as database:
+        Devices(database).add(Device(Mac("001565000001"), "yealink", "T46U"), NOW)
+    (state / "chain.pem").write_text(to_pem(own))
+    (state / "root.pem").write_text(to_pem(root.certificate))
+    toml = 'certificate = "chain.pem"\n'
+    (state / "linekey.toml").write_text(toml)
+    (phone,) = fleet_phones(state, BARE, NAME, now=NOW).phones
+    assert root.certificate not in phone.state.trusted.anchors
+    assert "the root above" in capsys.readouterr().err
+    (state / "linekey.toml").write_text(f'{toml}[trust_anchor]\nfile = "root.pem"\n')
+    (phone,) = fleet_phones(state, BARE, NAME, now=NOW).phones
+    assert root.certificate in phone.state.trusted.anchors
+    assert capsys.readouterr().err == ""

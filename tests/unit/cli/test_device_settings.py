@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from tests.certificates import ca, ec, leaf
 from typer.testing import CliRunner
 
+from linekey.certs.pem import to_pem
 from linekey.cli.device import app
 from linekey.cli.device_settings import maker_named
 
@@ -52,7 +54,7 @@ def test_one_option_makes_an_account_of_any_maker(
     assert all(entry["known"] for entry in device["layer"]["settings"])
     file = run(state, "show", MAC, "--xml")
     assert word in file.stdout
-    assert ("no CA is in this file" in file.stderr) is (vendor not in SNOM_LIKE)
+    assert ("names no certificate" in file.stderr) is (vendor not in SNOM_LIKE)
     merged = run(state, "show", MAC, "--merged")
     for said in (added, file, merged, run(state, "show", MAC, "--json")):
         assert CANARY not in said.output
@@ -123,3 +125,52 @@ def test_whose_a_bare_name_is() -> None:
     assert maker_named(None, "T46U") == "yealink"
     assert maker_named(None, "D785") == "snom"
     assert maker_named(None, None) is None
+
+
+ROOT = ca("show root", own=ec("show root"))
+BETWEEN = ca("show intermediate", ROOT, own=ec("show intermediate"))
+LEAF = leaf(BETWEEN, "prov.test", leaf_key=ec("show leaf"))
+
+
+def served(state: Path, *, toml: str = "", whole: bool = False) -> None:
+    """A state folder whose server has a certificate."""
+    state.mkdir(exist_ok=True)
+    chain = [LEAF, BETWEEN.certificate, *([ROOT.certificate] if whole else [])]
+    (state / "chain.pem").write_text("".join(map(to_pem, chain)))
+    (state / "root.pem").write_text(to_pem(ROOT.certificate))
+    (state / "linekey.toml").write_text(f'certificate = "chain.pem"\n{toml}')
+
+
+NAMED = '[trust_anchor]\nfile = "root.pem"\n'
+
+
+@pytest.mark.parametrize("how", [{"whole": True}, {"toml": NAMED}])
+def test_the_root_of_the_servers_chain_is_shown(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    state = tmp_path / "state"
+    run(state, "add", MAC, "--model", "T46U")
+    served(state, **how)
+    file = run(state, "show", MAC, "--xml")
+    url = f"/certificates/{ROOT.certificate.sha256}.der"
+    assert f"static.trusted_certificates.url = https://localhost:8443{url}" in (
+        file.stdout
+    )
+    assert file.stderr == ""
+    (held,) = run_json(state, "show", MAC, "--merged")["merged"]["certificates"]
+    assert (held["sha256"], held["from"]) == (ROOT.certificate.sha256, "server")
+
+
+def test_a_root_that_nobody_has_is_said_with_its_cure(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    run(state, "add", MAC, "--model", "VVX450")
+    served(state)
+    file = run(state, "show", MAC, "--xml")
+    assert "the root above" in file.stderr
+    assert "trust_anchor.file" in file.stderr
+    served(state, toml='[trust_anchor]\nfile = "gone.pem"\n')
+    file = run(state, "show", MAC, "--xml")
+    assert file.exit_code == 0
+    assert "gone.pem" in file.stderr
+    served(state, toml="[trust_anchor]\nin_files = false\n")
+    assert "no CA is in this file" in run(state, "show", MAC, "--xml").stderr

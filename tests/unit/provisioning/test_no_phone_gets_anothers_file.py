@@ -41,6 +41,7 @@ from linekey.provisioning.document import (
     Setting,
 )
 from linekey.provisioning.expired import OF_PHONES, Expired
+from linekey.provisioning.files import RenderedFiles, SharedLayers
 from linekey.provisioning.group import Group
 from linekey.provisioning.identity import Identity, identify
 from linekey.provisioning.pending import (
@@ -53,9 +54,7 @@ from linekey.provisioning.pending import (
 from linekey.provisioning.resource import CertificateFile, PhoneFile
 from linekey.provisioning.service import (
     Answer,
-    RenderedFiles,
     Request,
-    SharedLayers,
     Site,
     decide,
 )

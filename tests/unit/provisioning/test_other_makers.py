@@ -1,10 +1,12 @@
 """A phone's file in its maker's words: what is in it, and what never is."""
 
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.certificates import ca, ec
 
 from linekey.mac import Mac
 from linekey.makers.all import MAKERS
@@ -20,6 +22,12 @@ from linekey.provisioning.document import (
     Setting,
     parse_setting,
 )
+from linekey.provisioning.files import (
+    SharedLayers,
+    common_file,
+    phone_file,
+    server_layer,
+)
 from linekey.provisioning.other_makers import (
     any_in_snoms_words,
     as_the_phone_reads,
@@ -29,7 +37,7 @@ from linekey.provisioning.other_makers import (
     render_master,
 )
 from linekey.provisioning.render import Rendered
-from linekey.provisioning.service import SharedLayers, phone_file
+from linekey.trust.anchors import Anchors
 
 OTHERS = [maker for maker in MAKERS.values() if not maker.snom_like]
 SNOM_LIKE = [maker for maker in MAKERS.values() if maker.snom_like]
@@ -50,7 +58,7 @@ def file_of(
     own: Layer,
     fleet: Layer | None = None,
     model: Layer | None = None,
-    **how: bool,
+    **how: Any,
 ) -> Rendered:
     device = Device(PHONE, maker.id, MODELS.get(maker.id), layer=own)
     shared = SharedLayers(fleet or Layer(), model or Layer(), (1, 1))
@@ -175,6 +183,70 @@ def test_the_ca_is_in_it_in_the_makers_way(maker: Maker, der_a: bytes) -> None:
     pem = next(v for v in values.values() if v.startswith("-----BEGIN"))
     read = CertificateEntry.from_file(pem.encode(), "x")
     assert [e.der for e in read] == [der_a]
+
+
+def held(maker: Maker, file: Rendered) -> list[str]:
+    """The CAs of a file, in its order: their SHA-256."""
+    found = []
+    for line in maker.grammar.read(file.body).lines:
+        if line.value.startswith("-----BEGIN"):
+            (entry,) = CertificateEntry.from_file(line.value.encode(), "x")
+            found.append(entry.certificate.sha256)
+        elif line.value.endswith(".der"):
+            found.append(line.value.rpartition("/")[2].removesuffix(".der"))
+    return found
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_the_root_of_the_servers_chain_is_in_it_without_any_layer(
+    maker: Maker,
+) -> None:
+    roots = [ca(f"root {n}", own=ec(f"root {n}")).certificate for n in range(3)]
+    mine, also, layers = roots
+    anchors = Anchors(private=(mine, also))
+    assert held(maker, file_of(maker, Layer())) == []
+    file = file_of(maker, Layer(), anchors=anchors)
+    assert held(maker, file) == [mine.sha256, also.sha256]
+    # First, so that a layer with many CAs does not crowd them out; and each once.
+    entries = (CertificateEntry(layers.der), CertificateEntry(mine.der))
+    file = file_of(maker, Layer(certificates=entries), anchors=Anchors(private=(mine,)))
+    assert held(maker, file) == [mine.sha256, layers.sha256]
+    common = common_file(
+        "X", SharedLayers(Layer(), Layer(), ()), "https://h", maker, anchors
+    )
+    assert held(maker, common) == [mine.sha256, also.sha256]
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_a_public_root_is_in_it_where_it_does_not_replace_those_built_in(
+    maker: Maker,
+) -> None:
+    root = ca("public root", own=ec("public root")).certificate
+    file = file_of(maker, Layer(), anchors=Anchors(public=(root,)))
+    assert held(maker, file) == ([] if maker.id == "poly" else [root.sha256])
+
+
+def test_a_snom_like_phones_file_is_as_it_was(der_a: bytes) -> None:
+    root = CertificateEntry(der_a).certificate
+    for maker in SNOM_LIKE:
+        assert server_layer(Anchors(private=(root,)), maker) == Layer()
+
+
+def test_where_a_ca_is_not_all_phones_its_url_says_whose_it_is(der_a: bytes) -> None:
+    entry = CertificateEntry(der_a)
+    here = Layer(certificates=(entry,))
+    sha = entry.certificate.sha256
+    whose = f"https://prov.example.com/001565aabbcc/certificates/{sha}.der"
+    alls = f"https://prov.example.com/certificates/{sha}.der"
+    yealink = MAKERS["yealink"]
+    for file, url in (
+        (file_of(yealink, here), whose),
+        (file_of(yealink, Layer(), model=here), whose),
+        (file_of(yealink, Layer(), here), alls),
+        (file_of(yealink, here, here), alls),
+        (file_of(yealink, Layer(), anchors=Anchors((entry.certificate,))), alls),
+    ):
+        assert lines(yealink, file)["static.trusted_certificates.url"] == url
 
 
 @pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)

@@ -284,6 +284,15 @@ def test_a_certificate_is_named_by_its_fingerprint() -> None:
     assert SHA256.upper() in found.text
 
 
+def test_a_certificates_path_may_say_whose_it_is() -> None:
+    found = parse_target(f"/000413aabbcc/certificates/{SHA256}.der".encode())
+    assert isinstance(found, CertificateFile)
+    assert (found.sha256, found.mac) == (SHA256, MAC)
+    deeper = parse_target(f"/prov/000413AABBCC/certificates/{SHA256}.der".encode())
+    assert isinstance(deeper, CertificateFile)
+    assert deeper.mac == MAC
+
+
 def test_a_log_upload_is_understood() -> None:
     found = parse_target(b"/000413aabbcc-boot.log")
     assert isinstance(found, UploadFile)

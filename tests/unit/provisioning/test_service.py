@@ -4,29 +4,37 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests import certificates
 
 from linekey.catalog.models import Generation
 from linekey.digest import answer as respond
 from linekey.digest import best_challenge
 from linekey.mac import Mac
-from linekey.provisioning import service
+from linekey.provisioning import files as files_kept
 from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.decision import Outcome, Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.digest import challenges
-from linekey.provisioning.document import FunctionKey, Layer, Mark, Setting
+from linekey.provisioning.document import (
+    CertificateEntry,
+    FunctionKey,
+    Layer,
+    Mark,
+    Setting,
+)
 from linekey.provisioning.expired import Expired
+from linekey.provisioning.files import RenderedFiles, SharedLayers
+from linekey.provisioning.group import Group
 from linekey.provisioning.identity import NO_IDENTITY, Identity
 from linekey.provisioning.render import Rendered
 from linekey.provisioning.service import (
     Answer,
-    RenderedFiles,
     Request,
-    SharedLayers,
     Site,
     decide,
     public_refusal,
 )
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 A, B = Mac("000413AABBC0"), Mac("000413AABBC1")
@@ -213,6 +221,96 @@ def test_a_record_of_somebody_else_counts_as_none(
     assert mistaken == ask(target, identity, None, rules=rules)
 
 
+def entry(name: str) -> CertificateEntry:
+    return CertificateEntry(certificates.certificate(name, certificates.ec(name)).der)
+
+
+OWNS, FLEETS, GROUPS = (entry(f"{name}.test") for name in ("own", "fleet", "group"))
+
+
+def fetch(
+    held: CertificateEntry,
+    identity: Identity,
+    device: Device | None,
+    *,
+    of: Mac | None = A,
+    anchors: Anchors = NO_ANCHORS,
+) -> Answer:
+    """Ask for a certificate: with the phone's MAC in the path, or without."""
+    folder = "" if of is None else f"/{of.digits.lower()}"
+    target = f"{folder}/certificates/{held.certificate.sha256}.der"
+    request = Request("GET", target.encode(), identity, ConnectionFacts(0x0303))
+    shared = SharedLayers(
+        Layer(certificates=(FLEETS,)),
+        Layer(),
+        (0, 0),
+        Group("acme"),
+        Layer(certificates=(GROUPS,)),
+    )
+    site = Site(Rules(), (KEY,), "https://prov.example.com", anchors=anchors)
+    if device is not None and request.record_of != device.mac:
+        device = None  # as whoever looks it up finds nobody
+    return decide(request, device, shared, site, NOW)
+
+
+HELD = replace(DEVICE, group="acme", layer=Layer(certificates=(OWNS,)))
+
+
+@pytest.mark.parametrize("held", [OWNS, FLEETS, GROUPS])
+def test_a_phone_with_a_shared_certificate_gets_the_cas_of_its_own_layers(
+    held: CertificateEntry,
+) -> None:
+    answer = fetch(held, COMMON, HELD)
+    assert (answer.status, answer.body) == (200, held.der)
+    assert answer.decision.target_mac == A
+    for identity in (COMMON, OWN):
+        assert fetch(FLEETS, identity, HELD, of=None).status == 200
+    assert fetch(held, OWN, HELD).status == 200
+
+
+@pytest.mark.parametrize("held", [OWNS, GROUPS])
+def test_a_fingerprint_opens_nothing_where_the_phone_is_not_named(
+    held: CertificateEntry,
+) -> None:
+    nobody = fetch(held, COMMON, None)
+    assert nobody.status == 404
+    for device in (None, replace(HELD, mac=B), replace(HELD, state="revoked")):
+        answer = fetch(held, COMMON, device)
+        # whoever asks hears the same, whether the phone is registered or not
+        assert (answer.status, answer.body) == (404, nobody.body)
+    assert fetch(held, COMMON, HELD, of=None).status == 404
+
+
+def test_another_phones_certificates_are_refused_to_who_proves_to_be_one() -> None:
+    answer = fetch(OWNS, OWN, HELD, of=B)
+    assert answer.decision.reason is Reason.OTHER_PHONES_FILE
+    assert fetch(OWNS, NO_IDENTITY, HELD).decision.reason is Reason.NO_CERTIFICATE
+
+
+def test_the_root_of_the_servers_chain_is_fetched_by_any_proved_phone() -> None:
+    root = entry("root.test")
+    anchors = Anchors(private=(root.certificate,))
+    for identity in (OWN, COMMON):
+        answer = fetch(root, identity, HELD, of=None, anchors=anchors)
+        assert (answer.status, answer.body) == (200, root.der)
+        assert fetch(root, identity, HELD, of=None).status == 404
+
+
+def test_a_renewed_root_makes_the_file_anew() -> None:
+    device = replace(DEVICE, vendor="yealink", model="T46U")
+    identity = replace(OWN, vendor="yealink")
+    site = Site(Rules(), (KEY,), "https://prov.example.com")
+    bodies = []
+    for name in ("first root", "second root"):
+        root = entry(name).certificate
+        now = replace(site, anchors=Anchors(private=(root,)))
+        for _ in range(2):
+            body = ask(f"/{A.digits.lower()}.cfg", identity, device, site=now).body
+            assert root.sha256.encode() in body
+        bodies.append(body)
+    assert bodies[0] != bodies[1]
+
+
 def test_a_strangers_model_names_are_not_looked_up() -> None:
     def wanted(target: str, identity: Identity, device: Device | None) -> str | None:
         request = Request("GET", target.encode(), identity, ConnectionFacts(None))
@@ -234,8 +332,8 @@ def test_a_file_is_rendered_once_and_again_when_its_device_changed() -> None:
 
 
 def test_kept_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MAX_RENDERED", 3)
-    monkeypatch.setattr(service, "MAX_RENDERED_BYTES", 25)
+    monkeypatch.setattr(files_kept, "MAX_RENDERED", 3)
+    monkeypatch.setattr(files_kept, "MAX_RENDERED_BYTES", 25)
     files, made = RenderedFiles(), []
 
     def get(key: int) -> None:

@@ -19,9 +19,9 @@ from linekey.provisioning.authorize import Rules
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.device import REALM, Device, DigestCredential, hash_token
 from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.identity import Identity
 from linekey.provisioning.pending import Adoption, AdoptionRule, MacRange
-from linekey.provisioning.service import SharedLayers
 from linekey.server.app import ProvisioningApp
 from linekey.server.gate import Gate, Known
 from linekey.settings import PendingSettings

@@ -11,8 +11,8 @@ import linekey.store.registry
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.group import Group
-from linekey.provisioning.service import SharedLayers
 from linekey.store.database import Database, open_database
 from linekey.store.devices import Devices
 from linekey.store.groups import Groups

@@ -22,6 +22,7 @@ from linekey.provisioning.expired import Expired
 from linekey.said import say
 from linekey.store.database import Database
 from linekey.store.log_counts import HourCounts
+from linekey.trust.anchors import NO_ANCHORS, Anchors
 from linekey.trust.findings import Finding
 from linekey.wire.readiness import Readiness
 
@@ -61,6 +62,7 @@ class Desk:
         ready: Callable[[], Awaitable[Readiness]],
         metrics: Callable[[], Awaitable[bytes]],
         served: Callable[[], Sequence[Served]] = lambda: (),
+        anchors: Callable[[], Anchors] = lambda: NO_ANCHORS,
         findings: Callable[[], Sequence[Finding]] | None = None,
         watch: Watch | None = None,
         expired: Expired = Expired.REFUSE,
@@ -69,6 +71,8 @@ class Desk:
         self.ready, self.metrics = ready, metrics
         self.served = served
         """This server by its chain of now, as a forecast asks for it."""
+        self.anchors = anchors
+        """The roots of its chains of now, which phones are given."""
         self.findings = findings
         """What a start would find now; raises LinekeyError for files it cannot use.
         None: nobody can say."""

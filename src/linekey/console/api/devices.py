@@ -34,9 +34,9 @@ from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
 from linekey.provisioning.device import REALM, Device, DigestCredential
-from linekey.provisioning.format import refuse_unwritten
+from linekey.provisioning.files import phone_file, server_layer
+from linekey.provisioning.format import maker_of_record, refuse_unwritten
 from linekey.provisioning.other_makers import as_the_phone_reads
-from linekey.provisioning.service import phone_file
 from linekey.provisioning.shown import device_json, merged_json
 from linekey.said import say
 from linekey.store.database import Database
@@ -474,7 +474,9 @@ def device_routes(desk: Desk) -> APIRouter:
         def merged(database: Database) -> dict[str, Any]:
             device = _found(database, mac_of(mac))
             layers = as_the_phone_reads(Layers(database).of(device), device.vendor)
-            return merged_json(layers)
+            maker = maker_of_record(device)
+            server = ("server", server_layer(desk.anchors(), maker))
+            return merged_json([server, *layers])
 
         return answer(await desk.read(request, merged))
 
@@ -502,7 +504,9 @@ def device_routes(desk: Desk) -> APIRouter:
             device = _found(database, mac_of(mac))
             refuse_unwritten(device)
             shared = Layers(database).shared(device)
-            file = phone_file(device, shared, desk.public_url, starred=True)
+            file = phone_file(
+                device, shared, desk.public_url, starred=True, anchors=desk.anchors()
+            )
             left_out = str(len(file.skipped))
             return Response(
                 file.body,

@@ -50,6 +50,7 @@ MAKER: Final = Maker(
     trust=settings.trust,
     trust_source="PBX-FUSION; PBX-FSPBX; PBX-TELEPROVISIONER",
     trust_confidence="M",
+    cas_add_up=False,
     own=settings.own,
     own_read=settings.own_read,
     sources=("POLY-UCS", "PBX-WAZO", "PBX-FUSION", "PBX-FSPBX", "PBX-TELEPROVISIONER"),

@@ -35,6 +35,7 @@ from linekey.server.preflight.proxy import check_proxy
 from linekey.settings import Settings
 from linekey.tls.context import PrivateKey as TlsKey
 from linekey.tls.server_key import server_key
+from linekey.trust.anchors import NO_ANCHORS, Anchors, anchors_of
 from linekey.trust.findings import Finding
 
 MAX_FILE_BYTES = 1_000_000
@@ -47,12 +48,14 @@ class ServerFiles:
 
     Behind a proxy they are the proxy's, and ``key`` is None: it alone has that.
     ``also``: another of a different kind, for the phones that can use it. Then
-    ``chain`` and ``key`` are those that every phone can use: RSA's.
+    ``chain`` and ``key`` are those that every phone can use: RSA's. ``anchors`` are the
+    roots of both, as far as phones are to be given them.
     """
 
     chain: tuple[Certificate, ...]
     key: TlsKey | None
     also: "ServerFiles | None" = None
+    anchors: Anchors = NO_ANCHORS
 
     @property
     def every(self) -> tuple["ServerFiles", ...]:
@@ -104,7 +107,27 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
             found.append(ServerFiles(chain, read_key(key_path, chain)))
         else:
             found.append(ServerFiles(read_chain(folder / path), None))
-    return _side_by_side(found)
+    files = _side_by_side(found)
+    return replace(files, anchors=read_anchors(settings, folder, files.chains))
+
+
+def read_anchors(
+    settings: Settings,
+    folder: Path,
+    chains: Sequence[tuple[Certificate, ...]] | None = None,
+) -> Anchors:
+    """Find the roots of the server's chains, if phones are to be given them.
+
+    ``chains`` are read if they are not given. Raises InputError or CertificateError for
+    a file that cannot be read or holds no certificate.
+    """
+    if not settings.trust_anchor.in_files:
+        return NO_ANCHORS
+    files = settings.trust_anchor.file
+    named = [c for path in files for c in read_chain(folder / path)]
+    if chains is None:
+        chains = [read_chain(folder / path) for path in settings.certificate]
+    return anchors_of(chains, named)
 
 
 def _side_by_side(found: Sequence[ServerFiles]) -> ServerFiles:

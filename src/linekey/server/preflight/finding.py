@@ -54,6 +54,11 @@ RULES: Final[dict[str, Row]] = {
     "chain.no_intermediate": _warning(
         "the file contains an intermediate, unless a root issued the certificate"
     ),
+    "anchor.missing": _warning(
+        "the root of its chain is known, where phones of other makers verify it"
+    ),
+    "anchor.expired": _warning("the root of its chain has not expired"),
+    "anchor.unused": _warning("what `trust_anchor.file` names is above it"),
     "proxy.protocol": _refused(
         "the PROXY protocol is used only where linekey terminates TLS"
     ),
