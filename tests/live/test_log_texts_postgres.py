@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from tests.unit.store.test_log_search import (
     BEFORE,
     COUNT,
     LINES,
+    SIZES,
     check_text_found,
     fill_pieces,
 )
@@ -58,13 +60,7 @@ def indexed(
         yield database
 
 
-@given(
-    ASKED,
-    BEFORE,
-    st.integers(1, 30),
-    st.sampled_from([3, 40, 5000]),
-    st.sampled_from([5, 60, 5000]),
-)
+@given(ASKED, BEFORE, st.integers(1, 30), *SIZES)
 def test_a_text_is_found_as_by_going_through_the_lines(
     indexed: Database,
     asked: LogSearch,
@@ -72,8 +68,17 @@ def test_a_text_is_found_as_by_going_through_the_lines(
     limit: int,
     counted: int,
     look: int,
+    back: int,
 ) -> None:
-    check_text_found(indexed, asked, before, limit, counted, look)
+    check_text_found(indexed, asked, before, limit, counted, look, back)
+
+
+@given(ASKED, BEFORE, st.integers(1, 30))
+def test_lines_that_are_counted_are_found_as_by_going_through_them(
+    indexed: Database, asked: LogSearch, before: int | Moment | None, limit: int
+) -> None:
+    asked = replace(asked, text="")
+    check_text_found(indexed, asked, before, limit, 10_000, 12_000, 50_000)
 
 
 @pytest.fixture

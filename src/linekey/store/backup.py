@@ -25,7 +25,7 @@ from typing import Any
 
 from linekey import __version__
 from linekey.errors import InputError, StorageError
-from linekey.store import log_texts
+from linekey.store import log_alike, log_texts
 from linekey.store.copying import fill, snapshot, sqlite_draft
 from linekey.store.database import shown
 from linekey.store.drafts import draft_name
@@ -176,7 +176,8 @@ def _count(raw: sqlite3.Connection) -> dict[str, int]:
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE"
             " 'sqlite_%' AND name <> 'alembic_version' ORDER BY name"
         )
-        if not name.startswith(log_texts.NAME)  # an index, and FTS5's own tables
+        # Indexes, and FTS5's own tables.
+        if not name.startswith((log_texts.NAME, log_alike.NAME))
     ]
     return {
         name: raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608

@@ -1,4 +1,5 @@
-"""The index of the log's texts (``log_texts``) is made and filled.
+"""The index of the log's texts (``log_texts``) is made and filled, and lines that are
+alike are counted (``log_alike``).
 
 Rules: no piece holds SQLite's write lock for long, and ``stop`` is asked between two. A
 line is put in when none before it is still to come (``settled``).
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from linekey.store import log_alike
 from linekey.store.database import Database
 from linekey.store.log_texts import (
     JOINT,
@@ -29,6 +31,7 @@ PIECE = 250
 """Lines that are put into SQLite's in one transaction: some 3 ms of its write lock."""
 _REST_S = 0.1  # after each, beside ``write_piece``'s own: some 1,600 lines a second
 _PIECE_THERE = 5000  # PostgreSQL's writers do not wait for it
+_PIECE_ALONE = 2000
 _MERGED_PAGES = 10  # after each piece; so no piece has to wait for a large merge
 _NEW_STATISTICS = 50_000  # lines, after which PostgreSQL's planner is told
 _LOCK = 0x6C6E7478  # PostgreSQL advisory lock: "lntx"
@@ -67,43 +70,61 @@ WHERE id > %s AND id <= %s ORDER BY id LIMIT %s
 """  # noqa: S608
 
 
-def fill(database: Database, stop: Callable[[], bool] = lambda: False) -> int:
+def fill(
+    database: Database,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    alone: bool = False,
+) -> int:
     """Make the index where it is not there, and put in what waits; how many lines.
 
     In pieces, with time for others after each, ``stop`` is asked between two. While
     fewer than ``WAITS`` lines wait nothing is done. One process at a time does it;
-    another returns at once. Raises StorageError.
+    another returns at once. ``alone``: nobody else uses the database, so in larger
+    pieces, without a rest. Raises StorageError.
     """
-    if database.is_sqlite and not has_trigrams():
-        return 0
     with database.read() as connection:
         if waiting(connection) < WAITS:
             return 0
     if database.is_sqlite:
-        return _fill_sqlite(database, stop)
+        return _fill_sqlite(database, stop, alone)
     return _fill_postgresql(database, stop)
 
 
 def waiting(connection: Connection) -> int:
-    """How many numbers of lines are beyond the index, those in no use counted, too."""
+    """How many numbers of lines are beyond the index or not counted, those in no use
+    counted, too."""
     newest = connection.execute(sa.select(sa.func.max(decision_log.c.id))).scalar()
-    return max(0, (newest or 0) - reach(connection))
+    last = log_alike.reach(connection)
+    if connection.dialect.name != "sqlite" or has_trigrams():
+        last = min(last, reach(connection))
+    return max(0, (newest or 0) - last)
 
 
-def _fill_sqlite(database: Database, stop: Callable[[], bool]) -> int:
+def _fill_sqlite(database: Database, stop: Callable[[], bool], alone: bool) -> int:
     filled = 0
+    most = _PIECE_ALONE if alone else PIECE
+    begin = database.write if alone else database.write_piece
     while not stop():
-        with database.write_piece() as connection:
-            if not is_there(connection):
-                _make_sqlite(connection)
-            after = reach(connection)
-            put = connection.exec_driver_sql(_PUT, (after, PIECE)).rowcount
-            connection.exec_driver_sql(_COMMAND, ("merge", _MERGED_PAGES))
+        with begin() as connection:
+            put = _put_texts(connection, most) if has_trigrams() else 0
+            log_alike.make(connection)
+            put = max(put, log_alike.put(connection, settled(connection), most))
         filled += put
-        if put < PIECE:
+        if put < most:
             break
-        time.sleep(_REST_S)
+        if not alone:
+            time.sleep(_REST_S)
     return filled
+
+
+def _put_texts(connection: Connection, most: int) -> int:
+    if not is_there(connection):
+        _make_sqlite(connection)
+    put = connection.exec_driver_sql(_PUT, (reach(connection), most)).rowcount
+    if put:
+        connection.exec_driver_sql(_COMMAND, ("merge", _MERGED_PAGES))
+    return put
 
 
 def _make_sqlite(connection: Connection) -> None:
@@ -119,20 +140,26 @@ def _fill_postgresql(database: Database, stop: Callable[[], bool]) -> int:
     with database.write() as connection:
         if not _is_mine(connection):
             return 0
+        # A trigger waits for whoever writes lines, and those who come then for it.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
         has_index = _make_postgresql(connection)
-    filled = 0
+        log_alike.make(connection)
+    filled = new_texts = 0
     while not stop():
         with database.write() as connection:
             if not _is_mine(connection):
                 break
             asked = (reach(connection), last, _PIECE_THERE)
             put = connection.exec_driver_sql(_PUT_THERE, asked).rowcount
-            if has_index:
+            if put and has_index:
                 # Else it waits in a list that each search goes through.
                 connection.exec_driver_sql(_TIDY_THERE)
+            new_texts += put
+            # Last: who deletes lines waits for it.
+            put = max(put, log_alike.put(connection, last, _PIECE_THERE))
             filled += put
             if put < _PIECE_THERE:
-                if filled >= _NEW_STATISTICS:
+                if new_texts >= _NEW_STATISTICS:
                     connection.exec_driver_sql(f"ANALYZE {NAME}")
                 break
     return filled
@@ -149,8 +176,6 @@ def _make_postgresql(connection: Connection) -> bool:
     if is_there(connection):
         index = sa.select(sa.func.to_regclass(_INDEX))
         return connection.execute(index).scalar_one() is not None
-    # The trigger waits for whoever writes lines, and those who come then for it.
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {NAME}")
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {TRIGGER} ON decision_log")
     for statement in (_MAKE_THERE, _WATCHER_THERE, _WATCH_THERE):

@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 
 from linekey.mac import Mac
 from linekey.provisioning.decision import Outcome
-from linekey.store import log_texts
+from linekey.store import log_alike, log_listed, log_texts
 from linekey.store.changes import Moment, newest_first
 from linekey.store.decisions import LogEntry, about, entry_of
+from linekey.store.log_back import BACK, Pairs, Reached, look_back, newest_of
 from linekey.store.schema import decision_log, to_us
 from linekey.store.settled import settled
 
@@ -36,6 +37,9 @@ COUNTED = 10_000
 _LOOK, _LOOKS = 12_000, 4
 """Candidates that are looked at in one statement, and how often: some 20 ms each. If so
 few of the first are lines that others will not do, there is no second."""
+_UNCOUNTED = 20_000
+"""Lines that may be beyond those that ``log_alike`` has counted: they are counted with
+each search, which takes some 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,29 @@ class LogSearch:
         """Whether an index answers it, or nothing is asked."""
         others = replace(self, mac=None, outcome="", reason="", since=None, until=None)
         return others == LogSearch()
+
+    @property
+    def alike(self) -> dict[str, Any]:
+        """What of it ``log_alike`` knows: the columns and their values."""
+        names = (name for name in log_alike.COLUMNS if name != "group")
+        asked = {name: v for name in names if (v := getattr(self, name)) or v == 0}
+        groups = self.groups
+        if self.group:
+            its = frozenset({self.group})
+            groups = its if groups is None else groups & its
+        return asked if groups is None else asked | {"group": groups}
+
+    @property
+    def more(self) -> "LogSearch":
+        """The rest of it."""
+        return LogSearch(
+            mac=self.mac,
+            peer=self.peer,
+            certificate_sha256=self.certificate_sha256,
+            text=self.text,
+            since=self.since,
+            until=self.until,
+        )
 
     def where(
         self, *, sqlite: bool = False, by_index: bool = True
@@ -116,11 +143,10 @@ class Found(NamedTuple):
     lines: list[LogEntry]
     total: int
     is_exact: bool = True
-    """Whether there are no more; False: ``total`` is ``COUNTED``."""
-
-
-_Pairs = list[tuple[int, int]]
-"""Lines' numbers and times."""
+    """Whether there are no more; False: at least ``total``."""
+    reached: Reached | None = None
+    """How far it came, if the page ends before it is full, since enough lines were
+    looked at for one answer; older ones were not looked at yet."""
 
 
 def find_lines(
@@ -156,6 +182,8 @@ def lines_and_total(
     if search.text:
         return _with_text(connection, search, before, limit)
     sqlite = connection.dialect.name == "sqlite"
+    if search.more == LogSearch() and (known := _known(connection, search)):
+        return _of_known(connection, search, known, before, limit)
     total = count_lines(connection, search) if search.has_index else None
     if total is not None and total > _FEW:
         newest = connection.execute(sa.select(sa.func.max(decision_log.c.id))).scalar()
@@ -171,19 +199,76 @@ def lines_and_total(
     return _of_them(connection, found, before, limit)
 
 
-def _places(connection: Connection, search: LogSearch, most: int) -> _Pairs:
+def _known(connection: Connection, search: LogSearch) -> log_alike.Alike | None:
+    """What ``log_alike`` knows of the lines, whatever else is asked of them."""
+    known = log_alike.known(connection, search.alike)
+    if known is None or known.newest - known.last > _UNCOUNTED:
+        return None
+    return known
+
+
+def _of_known(
+    connection: Connection,
+    search: LogSearch,
+    known: log_alike.Alike,
+    before: int | Moment | None,
+    limit: int,
+) -> Found:
+    """``lines_and_total`` where nothing else is asked: all but the last are counted."""
+    sqlite = connection.dialect.name == "sqlite"
+    number = decision_log.c.id
+    beyond = [*search.where(sqlite=sqlite, by_index=False), number > known.last]
+    counted = sa.select(sa.func.count()).select_from(decision_log).where(*beyond)
+    total = known.lines + int(connection.execute(counted).scalar_one())
+    if not total:
+        return Found([], 0)
+    if known.is_all:
+        return Found(_walk(connection, search, before, limit), total)
+    if sqlite and not isinstance(before, Moment):
+        newest = newest_first(sa.select(number).where(*beyond), decision_log, before)
+        numbers = list(connection.execute(newest.limit(limit)).scalars())
+        left = limit - len(numbers)
+        numbers += log_alike.numbers(connection, known, before, left)
+        return Found(_numbered(connection, numbers), total)
+    if total <= _FEW:
+        found = _places(connection, search, _FEW)
+        return _of_them(connection, found, before, limit)
+    return Found(_walk(connection, search, before, limit), total)
+
+
+def _places(connection: Connection, search: LogSearch, most: int) -> Pairs:
     """Numbers and times of lines in no order, one more than ``most`` of them."""
     places = sa.select(decision_log.c.id, decision_log.c.at)
     where = search.where(sqlite=connection.dialect.name == "sqlite")
-    places = places.where(*where).limit(most + 1)
+    places = places.where(*where, *_among(connection, search)).limit(most + 1)
     return [(row.id, row.at) for row in connection.execute(places)]
 
 
+def _among(connection: Connection, search: LogSearch) -> list[sa.ColumnElement[bool]]:
+    """The condition that a line is one of a few, if it can be known of which (SQLite).
+
+    PostgreSQL has an index for that.
+    """
+    if connection.dialect.name != "sqlite":
+        return []
+    known = _known(connection, search)
+    if known is None:
+        return []
+    if known.lines <= COUNTED:
+        return [log_alike.among(known)]
+    for name in log_listed.LISTED:
+        if text := getattr(search, name):
+            found = log_listed.candidates(connection, name, text, known.last, COUNTED)
+            if found is not None:
+                return [log_listed.among(found, known.last)]
+    return []
+
+
 def _of_them(
-    connection: Connection, found: _Pairs, before: int | Moment | None, limit: int
+    connection: Connection, found: Pairs, before: int | Moment | None, limit: int
 ) -> Found:
     """The page of those that are all there are."""
-    newest = _newest_first(found, before)[:limit]
+    newest = newest_of(found, before)[:limit]
     return Found(_numbered(connection, [number for number, _ in newest]), len(found))
 
 
@@ -195,40 +280,62 @@ def _with_text(
     What else is asked may leave few lines: these are looked at. Otherwise the index of
     texts names candidates, the newest first, which are looked at until all of them are
     or enough lines are found. If it has no end, what else is asked leaves too few of
-    them: then, and without that index, the log is gone through.
+    them: then, and without that index, the newest lines of all are looked at, as many
+    as one answer has time for.
     """
     sqlite = connection.dialect.name == "sqlite"
     rest = replace(search, text="")
     if not sqlite:
         # Whether an index is used depends on the text: each is planned for itself.
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
-    last = log_texts.reach(connection) if log_texts.knows(search.text, sqlite) else 0
-    found: _Pairs | None = None
-    if last and not _leaves_few(connection, rest):
-        found = _by_texts(connection, search, last)
-    if found is None:
-        found = _places(connection, search, COUNTED)
-        if len(found) > COUNTED:
-            lines = _walk(connection, search, before, limit)
-            return Found(lines, COUNTED, is_exact=False)
-    if len(found) <= COUNTED:
+    if _leaves_few(connection, rest):
+        found: Pairs | None = _places(connection, search, COUNTED)
+        assert found is not None
         return _of_them(connection, found, before, limit)
-    if not isinstance(before, Moment):
-        newest: _Pairs | None = _newest_first(found, before)[:limit]
+    last = log_texts.reach(connection) if log_texts.knows(search.text) else 0
+    found = _by_texts(connection, search, last) if last else None
+    total = None if found is None else COUNTED
+    if found is not None and len(found) <= COUNTED:
+        return _of_them(connection, found, before, limit)
+    if found is not None and not isinstance(before, Moment):
+        newest: Pairs | None = newest_of(found, before)[:limit]
         if newest is not None and len(newest) < limit:
             newest = _by_texts(connection, search, last, before, limit)
         if newest is not None:
             newest = newest[:limit]
             lines = _numbered(connection, [number for number, _ in newest])
             return Found(lines, COUNTED, is_exact=False)
-    return Found(_walk(connection, search, before, limit), COUNTED, is_exact=False)
+    return _back(connection, search, before, limit, total)
+
+
+def _back(
+    connection: Connection,
+    search: LogSearch,
+    before: int | Moment | None,
+    limit: int,
+    total: int | None,
+) -> Found:
+    """Look at the newest lines; ``total``: at least so many are known to be there."""
+    where = search.where(sqlite=connection.dialect.name == "sqlite", by_index=False)
+    found = look_back(connection, where, before, limit, COUNTED, BACK)
+    lines = _numbered(connection, [number for number, _ in found.places[:limit]])
+    if total is None:
+        return Found(lines, found.total, found.is_exact, found.reached)
+    return Found(lines, total, False, found.reached)
 
 
 def _leaves_few(connection: Connection, rest: LogSearch) -> bool:
     """Whether an index finds that few lines are asked for, whatever their text."""
-    if rest == LogSearch() or not rest.has_index:
+    if rest == LogSearch():
         return False
-    where = rest.where(sqlite=connection.dialect.name == "sqlite")
+    if (known := _known(connection, rest)) and known.most <= COUNTED:
+        return True
+    sqlite = connection.dialect.name == "sqlite"
+    among = _among(connection, rest)
+    of_peer = not sqlite and rest == LogSearch(peer=rest.peer)
+    if not (among or of_peer or rest.has_index):
+        return False
+    where = [*rest.where(sqlite=sqlite), *among]
     some = sa.select(sa.literal(1)).select_from(decision_log).where(*where)
     counted = sa.select(sa.func.count()).select_from(some.limit(COUNTED + 1).subquery())
     return int(connection.execute(counted).scalar_one()) <= COUNTED
@@ -240,7 +347,7 @@ def _by_texts(
     last: int,
     before: int | None = None,
     most: int = COUNTED,
-) -> _Pairs | None:
+) -> Pairs | None:
     """Numbers and times of the newest lines before one, newest first, by the index of
     texts, which goes up to ``last``.
 
@@ -250,7 +357,8 @@ def _by_texts(
     sqlite = connection.dialect.name == "sqlite"
     where = search.where(sqlite=sqlite)
     number, at = decision_log.c.id, decision_log.c.at
-    beyond = sa.select(number, at).where(*where, number > last)
+    past = search.where(sqlite=sqlite, by_index=False)
+    beyond = sa.select(number, at).where(*past, number > last)
     beyond = newest_first(beyond, decision_log, before)
     found = [(row.id, row.at) for row in connection.execute(beyond.limit(most + 1))]
     end = last if before is None else min(last, before - 1)
@@ -289,19 +397,6 @@ def _looked_at(
     return wanted.select_from(joined).order_by(of_text.c.id.desc())
 
 
-def _newest_first(
-    pairs: Sequence[tuple[int, int]], before: int | Moment | None
-) -> list[tuple[int, int]]:
-    """What ``newest_first`` has a database do, of few lines: their number and time."""
-    if not isinstance(before, Moment):
-        return sorted(
-            (p for p in pairs if before is None or p[0] < before), reverse=True
-        )
-    pairs = [pair for pair in pairs if pair[1] <= before.at]
-    pairs.sort(key=lambda pair: (pair[1], pair[0]), reverse=True)
-    return pairs[before.passed :]
-
-
 def _walk(
     connection: Connection, search: LogSearch, before: int | Moment | None, limit: int
 ) -> list[LogEntry]:
@@ -318,7 +413,8 @@ def _lines(connection: Connection, numbers: sa.Select[Any]) -> list[LogEntry]:
 def _numbered(connection: Connection, numbers: Sequence[int]) -> list[LogEntry]:
     lines = sa.select(decision_log).where(decision_log.c.id.in_(numbers))
     found = {row.id: entry_of(row) for row in connection.execute(lines)}
-    return [found[number] for number in numbers]
+    # One may be deleted meanwhile.
+    return [found[number] for number in numbers if number in found]
 
 
 def count_lines(connection: Connection, search: LogSearch) -> int:

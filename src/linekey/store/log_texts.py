@@ -27,7 +27,7 @@ NAME = "log_texts"
 """Of the table; FTS5's own tables beside it begin with it."""
 TEXTS = ("resource", "detail", "user_agent", "server_name")
 LEAST = 3
-"""Characters of a text that SQLite's index can be asked for."""
+"""Characters of a text that it can be asked for."""
 _MOST_PIECES = 32  # of a text that is asked for: more only cost time
 TRIGGER = f"{NAME}_gone"
 """That takes out what is deleted."""
@@ -85,9 +85,9 @@ def is_there(connection: Connection) -> bool:
     return connection.exec_driver_sql(asked, (TRIGGER,)).scalar() is not None
 
 
-def knows(text: str, sqlite: bool) -> bool:
+def knows(text: str) -> bool:
     """Whether it can be asked for a text."""
-    return not sqlite or (len(text) >= LEAST and has_trigrams())
+    return len(text) >= LEAST and has_trigrams()
 
 
 def is_sure(text: str, sqlite: bool) -> bool:

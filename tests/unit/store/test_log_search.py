@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linekey.mac import Mac
-from linekey.store import log_filling, log_search, log_texts
+from linekey.store import log_alike, log_filling, log_search, log_texts
 from linekey.store.changes import Moment
 from linekey.store.database import Database, open_database
 from linekey.store.decisions import LogEntry, statements
@@ -45,7 +45,9 @@ def lines() -> list[LogEntry]:
             LogEntry(
                 at=START + timedelta(minutes=n // 3), kind="decision", outcome=outcome,
                 reason=reason, peer=f"192.0.2.{n % 3}", mac=numbers.choice(MACS),
-                resource=f"/D785-{n % 7}.xml", status=200, vendor="snom", row_id=n + 1,
+                resource=f"/D785-{n % 7}.xml", status=numbers.choice([200, 403, None]),
+                vendor=numbers.choice(["snom", "yealink", None]), row_id=n + 1,
+                certificate_sha256=numbers.choice(["a" * 64, "a" * 20 + "b" * 44, None]),
                 user_agent=numbers.choice(["Snom%_D785", None]),
                 server_name=numbers.choice(["prov.example.com", "a", None]),
                 detail=numbers.choice(DETAILS) if n % 50 == 3 else "",
@@ -80,7 +82,8 @@ def indexed(
     for database in written(tmp_path_factory.mktemp("log") / "state"):
         fill_pieces(database, request.param)
         with database.read() as connection:
-            assert log_texts.reach(connection) == min(request.param * 50, COUNT)
+            for part in (log_texts, log_alike):
+                assert part.reach(connection) == min(request.param * 50, COUNT)
         yield database
 
 
@@ -102,7 +105,11 @@ SEARCHES = st.builds(
     outcome=st.sampled_from(["", "granted", "refused", "blanked"]),
     reason=st.sampled_from(["", "own_file", "revoked", "token_used", "nothing"]),
     mac=st.none() | st.sampled_from(MACS),
-    peer=st.sampled_from(["", "192.0.2.1"]),
+    peer=st.sampled_from(["", "192.0.2.1", "192.0.2", "a\n"]),
+    vendor=st.sampled_from(["", "", "snom", "lab-snom"]),
+    status=st.sampled_from([None, None, 403, 500]),
+    certificate_sha256=st.sampled_from(["", "", "a" * 64]),
+    group=st.sampled_from(["", "", "beta"]),
     text=st.sampled_from(["", "-3.XML", "snom%", "nowhere", "D785", "x"]),
     since=TIMES,
     until=TIMES,
@@ -116,6 +123,11 @@ def fits(line: LogEntry, search: LogSearch) -> bool:
         and search.reason in ("", line.reason)
         and search.mac in (None, line.mac)
         and search.peer in ("", line.peer)
+        and search.vendor in ("", line.vendor)
+        and search.status in (None, line.status)
+        and search.certificate_sha256 in ("", line.certificate_sha256)
+        and search.group in ("", line.group)
+        and (search.groups is None or line.group in search.groups)
         and search.text.lower() in texts
         and (search.since is None or line.at >= search.since)
         and (search.until is None or line.at < search.until)
@@ -150,7 +162,7 @@ def test_the_newest_lines_are_found_whichever_way(
         asked = {"before": before, "limit": limit}
         assert find_lines(connection, search, **asked) == older[: -limit - 1 : -1]
         found = lines_and_total(connection, search, **asked)
-        assert found == (older[: -limit - 1 : -1], len(fitting), True)
+        assert found == (older[: -limit - 1 : -1], len(fitting), True, None)
 
 
 TEXTS = st.sampled_from(
@@ -196,28 +208,53 @@ def check_text_found(
     asked: LogSearch,
     before: int | Moment | None,
     limit: int,
-    counted: int,
-    look: int,
+    *sizes: int,
 ) -> None:
-    """By the index or not: what is found by going through the lines is found."""
+    """By the index or not, in one page or several: what is found by going through the
+    lines is found, each once, and a total is never more than there is."""
     with database.read() as connection, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_search, "COUNTED", counted)
-        patch.setattr(log_search, "_LOOK", look)
-        found = lines_and_total(connection, asked, before=before, limit=limit)
-        lines = find_lines(connection, asked, before=before, limit=limit)
+        for name, size in zip(("COUNTED", "_LOOK", "BACK"), sizes, strict=True):
+            patch.setattr(log_search, name, size)
+        lines = find_lines(connection, asked, before=before, limit=COUNT + 1)
         total = count_lines(connection, asked)
-    if not asked.text:
-        counted = total
-    assert found == (lines, min(total, counted), total <= counted)
+        said: set[tuple[int, bool]] = set()
+        got: list[LogEntry] = []
+        for _ in range(9):
+            found = lines_and_total(connection, asked, before=before, limit=limit)
+            said.add((found.total, found.is_exact))
+            got += found.lines
+            if found.reached is not None:
+                assert len(found.lines) < limit
+                assert all(to_us(line.at) >= found.reached.at for line in found.lines)
+                before = found.reached.before
+            elif len(found.lines) == limit:
+                before = behind(found.lines, before)
+            else:
+                assert got == lines
+                break
+        assert got == lines[: len(got)]
+    ((counted, is_exact),) = said
+    assert counted == total if is_exact else counted <= total
+    assert is_exact or asked.text
 
 
-@given(
-    ASKED,
-    BEFORE,
-    st.integers(1, 30),
+def behind(lines: list[LogEntry], before: int | Moment | None) -> int | Moment:
+    last = lines[-1]
+    if not isinstance(before, Moment):
+        return last.row_id
+    at = to_us(last.at)
+    passed = sum(line.at == last.at for line in lines)
+    return Moment(at, passed + (before.passed if before.at == at else 0))
+
+
+SIZES = (
     st.sampled_from([3, 40, 5000]),
     st.sampled_from([5, 60, 5000]),
+    st.sampled_from([7, 90, 5000]),
 )
+
+
+@given(ASKED, BEFORE, st.integers(1, 30), *SIZES)
 def test_a_text_is_found_as_by_going_through_the_lines(
     indexed: Database,
     asked: LogSearch,
@@ -225,8 +262,25 @@ def test_a_text_is_found_as_by_going_through_the_lines(
     limit: int,
     counted: int,
     look: int,
+    back: int,
 ) -> None:
-    check_text_found(indexed, asked, before, limit, counted, look)
+    check_text_found(indexed, asked, before, limit, counted, look, back)
+
+
+@given(ASKED, BEFORE, st.integers(1, 30))
+def test_lines_that_are_counted_are_found_as_by_going_through_them(
+    indexed: Database, asked: LogSearch, before: int | Moment | None, limit: int
+) -> None:
+    asked = replace(asked, text="")
+    fitting = [line for line in LINES if fits(line, asked)]
+    check_text_found(indexed, asked, before, limit, 10_000, 12_000, 50_000)
+    with indexed.read() as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_search, "_FEW", 20)
+        patch.setattr(log_alike, "_MANY", 2)
+        assert lines_and_total(connection, asked, before=before, limit=limit) == (
+            find_lines(connection, asked, before=before, limit=limit), len(fitting),
+            True, None,
+        )  # fmt: skip
 
 
 def test_what_is_much_of_the_log_and_what_is_little(log: Database) -> None:
@@ -235,7 +289,7 @@ def test_what_is_much_of_the_log_and_what_is_little(log: Database) -> None:
         assert (len(fitting) * 4 > COUNT) is (search.outcome == "granted")
         with log.read() as connection:
             found = lines_and_total(connection, search, before=None, limit=COUNT)
-        assert found == (fitting[::-1], len(fitting), True)
+        assert found == (fitting[::-1], len(fitting), True, None)
 
 
 def test_a_line_comes_back_whole(log: Database) -> None:

@@ -50,7 +50,7 @@ from linekey.store.log_search import (
     follow_lines,
     lines_and_total,
 )
-from linekey.store.schema import to_us
+from linekey.store.schema import from_us, to_us
 from linekey.trust.findings import Finding
 
 Mac = Annotated[str | None, Query(max_length=32, description="Only of this phone.")]
@@ -156,12 +156,17 @@ class DecisionShown(BaseModel):
 class DecisionPage(Page):
     """A part of the decisions, the newest first.
 
-    Those with a text (``q``) are counted up to 10,000: if there are more, ``total`` is
-    10000 and ``total_is`` says so. ``next`` goes on to the last of them all the same.
+    Those with a text (``q``) are counted up to 10,000; one or two letters, or a text
+    with other filters, in the newest decisions only: then ``total_is`` says so.
+    ``next`` goes on to the last of them all the same.
     """
 
     items: list[DecisionShown]
     total_is: Literal["exact", "at least"]
+    searched_to: datetime | None
+    """The time of the last decision that was looked at, where one answer looks at no
+    more: there may be fewer ``items`` than ``limit`` then, or none, and ``next`` goes
+    on from there. null: the page is whole."""
 
 
 class HourShown(BaseModel):
@@ -266,10 +271,14 @@ def record_routes(desk: Desk) -> APIRouter:
                     connection, search, before=before, limit=limit + 1
                 )
             last = _last(request, found.lines, before, limit)
+            reached = found.reached if last is None else None
+            if reached is not None:
+                last = _cursor(reached.before)
             return {
                 "items": [_shown(request, entry) for entry in found.lines[:limit]],
                 "total": found.total,
                 "total_is": "exact" if found.is_exact else "at least",
+                "searched_to": None if reached is None else from_us(reached.at),
                 "next": next_url(request, last),
             }
 
@@ -489,12 +498,16 @@ def _last(
         return None
     last = found[limit - 1]
     if groups_of(request) is None:
-        return str(last.row_id)
+        return _cursor(last.row_id)
     passed = sum(1 for line in found[:limit] if line.at == last.at)
     at = to_us(last.at)
     if isinstance(before, Moment) and before.at == at:
         passed += before.passed
-    return f"{at}.{passed}"
+    return _cursor(Moment(at, passed))
+
+
+def _cursor(place: int | Moment) -> str:
+    return ".".join(map(str, place)) if isinstance(place, Moment) else str(place)
 
 
 def _place_text(request: Request, database: Database, last: int) -> str:

@@ -29,6 +29,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "decisions.html", visit.t("Decisions"), lines=lines, filters=filters,
         reasons=_reasons(visit.language), exact=found["total_is"] == "exact",
+        searched_to=found["searched_to"],
         **paged(visit, "decisions", filters, found),
     )  # fmt: skip
 

@@ -88,3 +88,30 @@ async def test_lines_with_a_text_are_counted_so_far_and_listed_all(
             assert (len(found), found) == (there, sorted(found, reverse=True))
         page = (await http.get("decisions?limit=2")).json()
         assert (page["total"], page["total_is"]) == (14, "exact")
+
+
+@pytest.mark.parametrize("groups", [None, ["acme"]])
+async def test_what_no_index_finds_is_looked_for_in_a_part_of_the_log_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch, groups: list[str] | None
+) -> None:
+    monkeypatch.setattr(log_search, "COUNTED", 2)
+    monkeypatch.setattr(log_search, "BACK", 5)
+    Groups(world.database).add(Group("acme"), world.now)
+    token = ApiTokens(world.database).add("a", Scope.ADMIN, None, world.now, groups)
+    for number in range(16):
+        at = world.now + timedelta(seconds=number)
+        said = "zz" if number in (1, 13) else ""
+        await visit(world.database, line(Mac(MAC), at, detail=said, group="acme"))
+    found, pages, address = [], [], "decisions?limit=2&q=zz"
+    async with world.client(token=token) as http:
+        while address:
+            page = (await http.get(address)).json()
+            assert (page["total"], page["total_is"]) == (1, "at least")
+            assert (page["searched_to"] is None) is (page["next"] is None)
+            found += [one["at"] for one in page["items"]]
+            pages.append(page["searched_to"])
+            address = page["next"]
+    at = [(world.now + timedelta(seconds=n)).isoformat() for n in (13, 1)]
+    assert found == at
+    assert pages == [*sorted(pages[:-1], reverse=True), None]
+    assert len(pages) >= 3

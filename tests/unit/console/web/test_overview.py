@@ -1,5 +1,7 @@
 """The first page, and the lists of what happened."""
 
+import html
+import re
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -212,7 +214,27 @@ async def test_a_list_of_decisions_says_that_there_are_more_than_were_counted(
     async with world.console("clara") as browser:
         monkeypatch.setattr(log_search, "COUNTED", 7)
         page = text_of(await browser.get("decisions?q=snomD785"))
-        assert "more than 7 decisions" in page
+        assert "at least 7 decisions" in page
         german = await browser.get("decisions?q=snomD785", **{"accept-language": "de"})
-        assert "mehr als 7 Entscheidungen" in text_of(german)
+        assert "mindestens 7 Entscheidungen" in text_of(german)
         assert "60 decisions" in text_of(await browser.get("decisions"))
+
+
+async def test_a_search_that_looked_at_a_part_of_the_log_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_search, "COUNTED", 5)
+    monkeypatch.setattr(log_search, "BACK", 20)
+    await fill(world)
+    async with world.console("clara") as browser:
+        page = await browser.get("decisions?q=zz")
+        assert "no decision so far; searched back to" in text_of(page)
+        assert 'rel="next"' in page.text
+        assert "No decisions" not in text_of(page)
+        seen = text_of(await browser.get("decisions?q=no"))
+        assert "at least 5 decisions" in seen
+        assert "searched back" in seen
+        while 'rel="next"' in page.text:
+            (address,) = re.findall(r'href="/console/([^"]+)" rel="next"', page.text)
+            page = await browser.get(html.unescape(address))
+        assert "searched back" not in text_of(page)
