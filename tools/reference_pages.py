@@ -51,6 +51,7 @@ _TITLES = {
     Outcome.GRANTED: "Granted",
     Outcome.BLANKED: "Blanked",
     Outcome.REFUSED: "Refused",
+    Outcome.ABSENT: "Not there, and nothing is wrong",
 }
 
 

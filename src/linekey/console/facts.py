@@ -19,7 +19,7 @@ class DecisionLine:
     kind: str
     """``request`` or ``handshake``."""
     outcome: str
-    """``granted``, ``blanked`` or ``refused``."""
+    """``granted``, ``blanked``, ``refused`` or ``absent``."""
     reason: str
     """Stable name of the reason."""
     sentence: str

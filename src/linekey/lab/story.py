@@ -18,6 +18,7 @@ _OUTCOMES = {
     "granted": ("granted", "bold green"),
     "blanked": ("granted, secrets blanked", "bold yellow"),
     "refused": ("refused", "bold red"),
+    "absent": ("not there", "dim"),
 }
 
 

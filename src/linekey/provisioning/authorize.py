@@ -235,9 +235,7 @@ def _absent(case: _Case, resource: UploadFile | AbsentFile) -> Answer:
     """A name that phones ask for, or write to, and that has nothing under it."""
     if case.method in READING:
         whose = ", ".join(sorted(v for v in resource.vendors if "lab-" not in v))
-        return Reason.NOTHING_THERE, say(
-            "phones of %(whose)s do without it and go on", whose=whose
-        )
+        return Reason.OPTIONAL_FILE, say("phones of %(whose)s", whose=whose)
     if isinstance(resource, UploadFile):
         return Reason.UPLOAD_REFUSED, say(
             "method %(method)s", method=repr(case.method[:16])

@@ -25,6 +25,9 @@ class Outcome(StrEnum):
     """The file with every secret left out."""
     REFUSED = "refused"
     """Nothing."""
+    ABSENT = "absent"
+    """Nothing, and nothing is wrong: phones ask for such a file whether it is there or
+    not, and go on without it."""
 
 
 class Reason(StrEnum):
@@ -41,6 +44,7 @@ class Reason(StrEnum):
     EXPIRED_ACCEPTED = "expired_accepted"
     WAITING = "waiting"
     # the request
+    OPTIONAL_FILE = "optional_file"
     NOTHING_THERE = "nothing_there"
     AMBIGUOUS_REQUEST = "ambiguous_request"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -86,6 +90,8 @@ class Reason(StrEnum):
     @property
     def outcome(self) -> Outcome:
         """The one outcome this reason goes with."""
+        if self is Reason.OPTIONAL_FILE:
+            return Outcome.ABSENT
         return _OUTCOMES[_TEXTS[self].severity]
 
     @property
@@ -156,11 +162,17 @@ _TEXTS: dict[Reason, Row] = {
         "warning",
         (200,),
     ),
+    Reason.OPTIONAL_FILE: Row(
+        "nothing is there, and phones that ask for this file do without it",
+        "",
+        "note",
+        (404,),
+    ),
     Reason.NOTHING_THERE: _refused(
         404,
         "the URL is not that of a file for phones",
-        "nothing, if the phone looks for optional files; otherwise check the setting "
-        "server URL in the phone",
+        "check the setting server URL in the phone, unless it looks for a file that it "
+        "can do without",
     ),
     Reason.AMBIGUOUS_REQUEST: _refused(
         400,
@@ -433,7 +445,7 @@ class Decision:
 
     @property
     def outcome(self) -> Outcome:
-        """Granted, blanked or refused; the reason's."""
+        """Granted, blanked, refused or absent; the reason's."""
         return self.reason.outcome
 
     @property

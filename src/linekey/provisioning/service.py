@@ -252,7 +252,7 @@ def decide(
     if result is not None and result.outcome in _GUESSES:
         assert isinstance(resource, PhoneFile)
         guess = resource.mac
-    if decision.outcome is Outcome.REFUSED:
+    if decision.outcome in (Outcome.REFUSED, Outcome.ABSENT):
         stale = result is not None and result.outcome is DigestOutcome.STALE
         refusal = _refusal(decision, request, site, now, stale, verdict)
         # A revoked phone's password is as wrong as an unknown phone's; where only the

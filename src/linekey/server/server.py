@@ -69,8 +69,7 @@ from linekey.wire.unix_socket import address_of
 
 _log = logging.getLogger("linekey.server")
 
-_TRUST_EVERY_S = 1.0
-_ROOM_EVERY_S = 5.0
+_TRUST_EVERY_S, _ROOM_EVERY_S = 1.0, 5.0
 SWEEP_EVERY_S = 600.0
 """How often lines of the log that are too old are looked for; at the start, too."""
 _BRIEFLY_S = 5.0
@@ -411,7 +410,8 @@ class ProvisioningServer:
         self._row.add(numbers.UNAVAILABLE[cause])
 
     def _tell(self, entry: LogEntry) -> None:
-        if entry.outcome != "granted" and _log.isEnabledFor(logging.INFO):
+        told = entry.outcome not in ("granted", "absent")
+        if told and _log.isEnabledFor(logging.INFO):
             _log.info(
                 "%s: %s",
                 entry.outcome,

@@ -188,7 +188,7 @@ class LogEntry:
     def values(self) -> tuple[Any, ...]:
         """The columns' values in the order of ``COLUMNS``, fit for any database."""
         mac, target = self.mac, self.target_mac
-        keep = _cut if self.outcome == "refused" else storable
+        keep = _cut if self.outcome in ("refused", "absent") else storable
         return (
             to_us(self.at),
             self.kind,

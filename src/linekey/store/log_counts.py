@@ -18,7 +18,7 @@ from linekey.store.schema import decision_log, from_us, to_us
 HOUR = timedelta(hours=1)
 _HOUR_US = 3_600_000_000
 MAX_HOURS = 31 * 24
-OUTCOMES = ("granted", "blanked", "refused")
+OUTCOMES = ("granted", "blanked", "refused", "absent")
 
 
 @dataclass(frozen=True, slots=True)

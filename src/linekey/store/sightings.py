@@ -159,9 +159,13 @@ def _seen(entry: LogEntry) -> Mac | None:
     return entry.target_mac if entry.reason in _SECOND_FACTOR else None
 
 
+_BESIDE = frozenset({Reason.UPLOAD_REFUSED, Reason.OPTIONAL_FILE})
+"""What phones do besides, whether they get their files or not."""
+
+
 def _came_of_it(entry: LogEntry) -> tuple[str, str] | None:
     """Reason and outcome, if it asked for a phone's file."""
-    if entry.target_mac is None or entry.reason == Reason.UPLOAD_REFUSED:
+    if entry.target_mac is None or entry.reason in _BESIDE:
         return None
     return entry.reason, entry.outcome
 

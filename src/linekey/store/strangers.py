@@ -10,6 +10,8 @@ that has a bound that no name, certificate or address a stranger makes up can li
   registered MAC was claimed. The first of each phone and day always; more up to
   ``LogSettings.refused_lines_each``, while all of them together are no more than
   ``LogSettings.refused_lines``; what is beyond is counted.
+- **Counted, too**: names that phones ask for and that nothing is under. A phone asks
+  for several each time it starts, and does without; such a line is nobody's.
 - What was handed out, and whether a one-time token was good, always has its own line.
   A waiting file is as a refusal: it tells nobody anything, and anybody with a phone's
   certificate can ask for it all day.
@@ -19,7 +21,7 @@ Rule: nothing here asks the database; ``decision_log`` does, and hands in what i
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from linekey.provisioning.decision import Reason
@@ -61,7 +63,8 @@ def network_of(peer: str) -> str:
 
 def is_kept_whole(entry: LogEntry) -> bool:
     """Whether this line is kept whatever else is on record: a file was handed out."""
-    return entry.outcome != "refused" and entry.reason not in _FOR_ANYBODY
+    nothing = entry.outcome in ("refused", "absent")
+    return not nothing and entry.reason not in _FOR_ANYBODY
 
 
 def phone_of(entry: LogEntry) -> str | None:
@@ -97,7 +100,9 @@ def by_phone(
     for entry in entries:
         who = phone_of(entry)
         known = who is not None and who[1:] in registered
-        if known and entry.outcome != "refused":
+        if entry.outcome == "absent":
+            counted.append(replace(entry, mac=None, target_mac=None))
+        elif known and entry.outcome != "refused":
             kept.append(entry)
         elif who is None or not (known or entry.mac is not None):
             counted.append(entry)

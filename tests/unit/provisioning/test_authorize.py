@@ -101,11 +101,11 @@ def test_a_phone_gets_its_own_file() -> None:
         ({"target": f"//{A}"}, Reason.AMBIGUOUS_REQUEST),
         ({"target": f"/{A}.cfg"}, Reason.NOTHING_THERE),
         ({"target": f"/{A}-boot.log", "method": "PUT"}, Reason.UPLOAD_REFUSED),
-        ({"target": f"/{A}-boot.log", "method": "HEAD"}, Reason.NOTHING_THERE),
-        ({"target": f"/{A}-phone.cfg"}, Reason.NOTHING_THERE),
-        ({"target": f"/{A}.boot"}, Reason.NOTHING_THERE),
+        ({"target": f"/{A}-boot.log", "method": "HEAD"}, Reason.OPTIONAL_FILE),
+        ({"target": f"/{A}-phone.cfg"}, Reason.OPTIONAL_FILE),
+        ({"target": f"/{A}.boot"}, Reason.OPTIONAL_FILE),
         ({"target": f"/{A}.boot", "method": "PUT"}, Reason.METHOD_NOT_ALLOWED),
-        ({"target": f"/cfg{A}"}, Reason.NOTHING_THERE),
+        ({"target": f"/cfg{A}"}, Reason.OPTIONAL_FILE),
         ({"method": "PUT"}, Reason.METHOD_NOT_ALLOWED),
         ({"method": "POST"}, Reason.METHOD_NOT_ALLOWED),
         ({"connection": TLS11}, Reason.TLS_TOO_OLD),
@@ -122,7 +122,8 @@ def test_a_phone_gets_its_own_file() -> None:
 def test_each_refusal_has_its_reason(case: dict, reason: Reason) -> None:
     decision = decide(**case)
     assert decision.reason is reason, decision
-    assert decision.outcome is Outcome.REFUSED
+    absent = reason is Reason.OPTIONAL_FILE
+    assert decision.outcome is (Outcome.ABSENT if absent else Outcome.REFUSED)
     assert decision.blank_secrets
     assert not decision.consumes_token
     assert decision.status >= 400
@@ -455,8 +456,10 @@ def test_an_odd_model_in_the_url_is_told_and_no_reason_to_refuse() -> None:
 def test_every_reason_says_what_and_what_to_do(reason: Reason) -> None:
     assert reason.sentence
     assert not reason.sentence.endswith(".")
-    assert bool(reason.cure) is (reason.outcome is not Outcome.GRANTED)
-    assert (reason.status == 200) is (reason.outcome is not Outcome.REFUSED)
+    fine = reason.outcome in (Outcome.GRANTED, Outcome.ABSENT)
+    assert bool(reason.cure) is not fine
+    given = reason.outcome in (Outcome.GRANTED, Outcome.BLANKED)
+    assert (reason.status == 200) is given
 
 
 def test_a_group_says_whose_certificates_its_phones_have() -> None:

@@ -269,3 +269,18 @@ async def test_a_phone_that_starts_is_written_once_and_news_at_once(
             seen = sightings_of(database, [HALL])[HALL]
             assert seen.last_at == second(last), (entry, seen)
     assert len(read_log(database, mac=HALL)) == len(visits), "the log has each"
+
+
+async def test_what_a_phone_does_without_is_not_what_came_of_its_visit(
+    database: Database,
+) -> None:
+    """A Poly asks for its file first, and for what it can do without afterwards."""
+    Devices(database).add_all(FLEET, NOW)
+    await visit(database, line(HALL, NOW))
+    beside = line(
+        HALL, LATER, reason="optional_file", outcome="absent", target_mac=HALL
+    )
+    await visit(database, beside)
+    (seen,) = sightings_of(database, [HALL]).values()
+    assert (seen.last_at, seen.outcome, seen.reason) == (LATER, "granted", "own_file")
+    assert seen.refused_at is None

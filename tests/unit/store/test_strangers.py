@@ -143,6 +143,39 @@ async def test_it_is_on_disk_before_the_answer_leaves(
             assert found == [(times,)]
 
 
+async def test_files_that_phones_do_without_are_counted_and_nobodys(
+    database: Database, now: datetime
+) -> None:
+    """A hundred Yealinks of one office start: 600 requests, and one line."""
+    macs = [Mac(f"0015650000{n:02X}") for n in range(100)]
+    for mac in macs:
+        Devices(database).add(Device(mac, "yealink", "T46U"), now)
+    minute = now.replace(second=0)
+
+    def asked(mac: Mac, name: str, **changes: object) -> LogEntry:
+        plain = refused(
+            minute, kind="decision", outcome="absent", reason="optional_file",
+            mac=mac, target_mac=mac, resource=name, status=404,
+        )  # fmt: skip
+        return replace(plain, **changes)  # type: ignore[arg-type]
+
+    names = [f"/{mac.digits.lower()}.boot" for mac in macs]
+    rounds = [
+        asked(mac, name)
+        for mac, own in zip(macs, names, strict=True)
+        for name in (own, "/y000000000000.boot")
+        for _ in range(3)
+    ]
+    own = asked(macs[0], "/x.cfg", outcome="granted", reason="own_file", status=200)
+    lines = await record(database, *rounds, own)
+    by_reason = {line.reason: line for line in lines}
+    assert len(lines) == 2
+    line = by_reason["optional_file"]
+    assert (line.times, line.mac, line.target_mac) == (600, None, None)
+    assert [e.reason for e in read_log(database, mac=macs[0])] == ["own_file"]
+    assert read_log(database, refused=True) == []
+
+
 @pytest.mark.parametrize("proved", [True, False])
 async def test_a_phones_refusals_have_lines_of_their_own_up_to_a_number_a_day(
     database: Database, now: datetime, proved: bool

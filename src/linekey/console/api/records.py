@@ -76,7 +76,7 @@ class LogQuery:
         request: Request,
         mac: Mac = None,
         kind: Literal["decision", "handshake", "request"] | None = None,
-        outcome: Literal["granted", "blanked", "refused"] | None = None,
+        outcome: Literal["granted", "blanked", "refused", "absent"] | None = None,
         reason: Exact = "",
         peer: Annotated[
             str, Query(max_length=64, description="The address it came from.")
@@ -176,6 +176,7 @@ class HourShown(BaseModel):
     granted: int
     blanked: int
     refused: int
+    absent: int
 
 
 class ReasonCount(BaseModel):

@@ -31,7 +31,8 @@ ACTION_NAMES = {
 }  # fmt: skip
 STATES = {
     "granted": "granted", "blanked": "without secrets", "refused": "refused",
-    "active": "active", "revoked": "revoked", "ready": "yes", "not ready": "no",
+    "absent": "not there", "active": "active", "revoked": "revoked", "ready": "yes",
+    "not ready": "no",
     "expired": "expired", "root": "root", "intermediate": "intermediate",
     "none": "none", "unused": "unused", "open": "waiting",
 }  # fmt: skip

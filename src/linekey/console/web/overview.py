@@ -58,7 +58,7 @@ async def show(visit: Visit) -> Response:
         reasons=[
             one | {"sentence": name_of(one["reason"], language)}
             for one in counts["reasons"]
-            if one["outcome"] != "granted"
+            if one["outcome"] not in ("granted", "absent")
         ][:_TOP],
         ends=said["ends"],
         lines=[line | told(line, language)._asdict() for line in latest],
