@@ -81,7 +81,7 @@ release:
 
 lock:
 	test -x $(VENV)-lock/bin/pip-compile || ($(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet -r requirements/lock.in)
-	for part in build run plan test client release; do \
+	for part in build run plan load test client release; do \
 	  $(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    -o requirements/$$part.txt requirements/$$part.in || exit 1; done

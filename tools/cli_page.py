@@ -19,6 +19,7 @@ FINDINGS = {
     "lint": "a file weakens its phones; 2 where a file cannot be read",
     "certificate deploy": "phones would be lost, so nothing was changed",
     "alert test": "a target did not take the message",
+    "load": "something failed, or a worker was lost",
     "forecast": "something ends, is refused already, or the new chain loses phones",
 }
 """What 1 means, by command; no other command exits with it."""

@@ -29,6 +29,7 @@ PAGES: dict[str, str] = {
     "docs/reference/findings.md": "tools.reference_pages:findings_page",
     "docs/reference/interop.md": "tools.interop_page:interop_page",
     "docs/reference/lint.md": "tools.lint_page:lint_page",
+    "docs/reference/load.md": "tools.load_page:load_page",
     "docs/reference/metrics.md": "tools.reference_pages:metrics_page",
     "docs/reference/models.md": "tools.reference_pages:models_page",
     "docs/reference/openapi.json": "tools.openapi_page:openapi_page",

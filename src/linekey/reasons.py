@@ -12,7 +12,6 @@ lower case, without a full stop; a cure says what the operator does, and is empt
 nothing is to be done.
 """
 
-import re
 from typing import Literal, NamedTuple
 
 from linekey.tls.alerts import Alert
@@ -42,17 +41,9 @@ class Row(NamedTuple):
         return status
 
 
-_NAME = re.compile(r"[a-z][\w-]*[_./=\d]\w")
-
-
 def sentence(text: str) -> str:
-    """Write a lower-case clause as a sentence; commands and names stay as they are.
-
-    A name is a first word that no sentence would have: with an underscore, a dot, a
-    slash, an equals sign or a digit within it (``empty_tls_client_cert``).
-    """
+    """Write a lower-case clause as a sentence; commands stay as they are."""
     if not text:
         return ""
-    is_name = text.startswith("linekey ") or _NAME.match(text)
-    head = text if is_name else text[:1].upper() + text[1:]
+    head = text if text.startswith("linekey ") else text[:1].upper() + text[1:]
     return head if head.endswith((".", "!", "?")) else f"{head}."

@@ -48,8 +48,7 @@ def entries() -> list[LogEntry]:
         ),
         LogEntry(
             kind="handshake", outcome="refused", reason="no_certificate", at=now,
-            detail="the client sent no certificate, and one is required",
-            cure="turn it on",
+            detail="the client sent no certificate", cure="turn it on",
             fingerprint="t12i110700_9ce30416ceed_2ae30f8c7a5b", peer="192.0.2.9",
         ),
     ]  # fmt: skip

@@ -92,7 +92,11 @@ def test_who_exits_with_1_is_who_says_so() -> None:
             r"Exit\((?:1|(?:report|found)\.exit_code)\b", path.read_text("utf-8")
         )
     }
-    carried_out = {"check": "checking", "phone_run": "phone_running"}  # not for a help
+    carried_out = {
+        "check": "checking",
+        "phone_run": "phone_running",
+        "load": "loading",
+    }  # not for a help
     callbacks = {words: command.callback for words, command in commands()}
     named = {callbacks[words].__module__.rpartition(".")[2] for words in FINDINGS}
     assert {carried_out.get(name, name) for name in named} == telling

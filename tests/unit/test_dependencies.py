@@ -21,8 +21,17 @@ ASKED = {
 }
 # Whose private parts, or young interface, linekey uses, and where: these need an upper
 # bound. cryptography's are reached through pyOpenSSL, which bounds it likewise.
-EXTRAS = {"plan": ("simpy", "plan/queueing.py")}
-"""What only an extra brings (``linekey[plan]``), and the one module that imports it."""
+EXTRAS = {
+    "plan": {"simpy": {"plan/queueing.py"}},
+    "load": {
+        "locust": {"load/curve.py", "load/locust_engine.py"},
+        "gevent": {"load/locust_engine.py"},
+        "pyzmq": {"load/curve.py"},
+    },
+}
+"""What only an extra brings (``linekey[plan]``), and the modules that import it."""
+MODULES = {"pyzmq": "zmq"}
+"""What is imported by another name than it is asked for."""
 BOUNDED = {
     "pyopenssl": ("OpenSSL", "tls/binding.py"),
     "cryptography": ("OpenSSL", "tls/binding.py"),
@@ -111,27 +120,47 @@ def test_an_upper_bound_stands_where_private_parts_or_a_young_interface_are_used
 
 def test_what_the_package_imports_it_asks_for_itself() -> None:
     """Not through something else that may cease to bring it along."""
-    extras = {name for name, _ in EXTRAS.values()}
+    extras = {name for names in EXTRAS.values() for name in names}
     assert strays(set(ASKED) | extras, "src") == []
 
 
-def test_an_extra_is_asked_for_pinned_and_imported_in_one_place() -> None:
+def test_an_extra_is_asked_for_pinned_and_imported_where_it_says_so() -> None:
     asked = PROJECT["optional-dependencies"]
     assert set(asked) == set(EXTRAS)
-    for extra, (name, place) in EXTRAS.items():
-        (requirement,) = map(Requirement, asked[extra])
-        assert canonicalize_name(requirement.name) == name
-        assert named(extra) == {name} == set(pins(extra))
-        assert requirement.specifier.contains(pins(extra)[name])
-        users = {w.rpartition(":")[0] for f, w in imported("src") if f == name}
-        assert users == {f"src/linekey/{place}"}
+    for extra, names in EXTRAS.items():
+        requirements = {
+            canonicalize_name(r.name): r for r in map(Requirement, asked[extra])
+        }
+        assert named(extra) == set(names) == set(requirements)
+        for name, places in names.items():
+            assert requirements[name].specifier.contains(pins(extra)[name])
+            module = MODULES.get(name, name)
+            users = {
+                where.rpartition(":")[0]
+                for found, where in imported("src")
+                if found.partition(".")[0] == module
+            }
+            assert users == {f"src/linekey/{place}" for place in places}
+
+
+def test_an_extras_pins_are_those_that_are_run_and_tested_with() -> None:
+    tested, run = pins("test"), pins("run")
+    for extra in EXTRAS:
+        for name, version in pins(extra).items():
+            assert tested[name] == version, name
+            assert run.get(name, version) == version, name
+
+
+def test_locust_is_bounded_since_its_runners_and_sockets_are_subclassed() -> None:
+    (locust,) = [r for r in PROJECT["optional-dependencies"]["load"] if "locust" in r]
+    assert any(s.operator == "<" for s in Requirement(locust).specifier)
 
 
 def test_what_tests_and_tools_import_is_named_in_their_list() -> None:
     assert strays(named("test") | named("build"), "tests", "tools", "bench") == []
 
 
-@pytest.mark.parametrize("part", ["run", "plan", "test", "build", "release"])
+@pytest.mark.parametrize("part", ["run", "plan", "load", "test", "build", "release"])
 def test_every_pin_has_hashes_and_no_address(part: str) -> None:
     text = (ROOT / f"requirements/{part}.txt").read_text("utf-8")
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]

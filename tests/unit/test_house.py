@@ -17,7 +17,7 @@ ORDER = [
     "alert_settings", "anchor_settings", "settings",
     "certs", "tls", "reasons", "catalog", "makers", "trust", "lint", "provisioning", "export",
     "plan",
-    "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "cli",
+    "wire", "alerts", "store", "phone", "check", "console", "server", "lab", "load", "cli",
 ]  # fmt: skip
 # They meet on the wire, as in the world; and the wire knows no product.
 STRANGERS = {
@@ -33,6 +33,8 @@ EDGE = (
     "wire", "store", "console", "server", "lab", "cli",
     "phone.edge", "phone.pages", "phone.uses.*.edge", "check.prober", "check.questions",
     "alerts.post", "alerts.sender", "alerts.smtp",
+    "load.curve", "load.life", "load.locust_engine", "load.loop", "load.table", "load.target",
+    "load.token",
 )  # fmt: skip
 
 # What a pure module may not import: sockets, files, clocks, processes, event loops.

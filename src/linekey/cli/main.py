@@ -91,6 +91,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "linekey.cli.plan",
         "Plan how many servers a fleet needs, from measured costs.",
     ),
+    "load": (
+        "linekey.cli.load",
+        "Load a server of your own with virtual phones, and measure.",
+    ),
     "lab": ("linekey.cli.lab", "Make lab certificates, built like a vendor's."),
     "completion": (
         "linekey.cli.completion",

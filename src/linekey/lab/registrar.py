@@ -27,6 +27,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
@@ -116,6 +117,7 @@ class Registrar:
         realm: str = "lab",
         told: Callable[[Said], None] = lambda _: None,
         algorithms: tuple[str, ...] = ALGORITHMS,
+        connections: int = MAX_CONNECTIONS,
     ) -> None:
         self.bindings: dict[str, Binding] = {}
         """By user."""
@@ -125,6 +127,7 @@ class Registrar:
         self._realm = realm
         self._told = told
         self._algorithms = algorithms
+        self._most = connections
         self._nonces: dict[str, float] = {}
         self._clients: dict[str, _Client] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,11 +196,11 @@ class Registrar:
         task = asyncio.current_task()
         assert task is not None  # asyncio.start_server makes one
         peer = _peer_name(writer)
-        if len(self._tasks) >= MAX_CONNECTIONS:
+        if len(self._tasks) >= self._most:
             writer.close()
             self._told(
                 Said(
-                    f"refused a connection from {peer}: {MAX_CONNECTIONS} are open",
+                    f"refused a connection from {peer}: {self._most} are open",
                     "this registrar is for a lab; for more: linekey export kamailio",
                 )
             )
@@ -367,9 +370,9 @@ class Registrar:
 
     def _challenge(self, request: Request, *, stale: bool) -> bytes:
         now = _now()
-        self._nonces = {n: t for n, t in self._nonces.items() if t >= now}
-        while len(self._nonces) >= MAX_CONNECTIONS * 16:
-            del self._nonces[next(iter(self._nonces))]
+        for oldest, until in list(islice(self._nonces.items(), 2)):  # in their order
+            if until < now or len(self._nonces) >= self._most * 16:
+                del self._nonces[oldest]
         nonce = secrets.token_urlsafe(24)
         self._nonces[nonce] = now + NONCE_S
         return self._reply(

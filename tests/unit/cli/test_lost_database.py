@@ -51,6 +51,7 @@ APART = {
     "lab",
     "monitoring",
     "plan",
+    "load",
     "completion",
 }
 """Verbs that never do."""

@@ -1,0 +1,1 @@
+"""Load for a server and a registrar: many virtual phones, on cores and machines."""
