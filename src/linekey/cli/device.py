@@ -37,7 +37,9 @@ from linekey.cli.device_settings import (
     AccountOption,
     SecretOption,
     SetOption,
+    check_for,
     maker_named,
+    note_other_block,
     settings_given,
 )
 from linekey.cli.device_show import MacArgument, show, state_text
@@ -172,6 +174,8 @@ def add(
             generation=generation,
             digest=credential,
         )
+        if settings and not allow_unknown:
+            check_for(device, settings)
         devices = Devices(database)
         device = devices.add(device, now())
         made = devices.new_token(device.mac, now()) if token else None
@@ -179,6 +183,7 @@ def add(
         emit_json(device_json(device) | ({"token": made} if made else {}))
         return
     say(f"added {_line(device)}")
+    note_other_block(device)
     if made:
         _show_token(device.mac, made)
     if device.model is None:
@@ -360,6 +365,7 @@ def set_device(
     edit = expired_of(expired)
 
     def change(device: Device) -> Device:
+        before = device.layer
         if slots:
             own = {s.slot for s in device.layer.settings}
             there = [slot for slot in slots if mac or slot in own]
@@ -376,6 +382,8 @@ def set_device(
             generation=generation,
             digest=credential,
         )
+        if settings and not allow_unknown:
+            check_for(device, settings, before)
         device = edit.apply(device)
         if any_generation:
             device = replace(device, generations=None)

@@ -11,9 +11,17 @@ from linekey.cli.output import note
 
 with on_use():
     from linekey.makers.account import parse_account
-    from linekey.makers.all import find_other
-    from linekey.makers.known import refuse_unknown
-    from linekey.provisioning.document import Mark, Setting, parse_setting, parse_slot
+    from linekey.makers.all import MAKERS, find_other
+    from linekey.makers.known import refuse_uncarried, refuse_unknown
+    from linekey.provisioning.device import Device
+    from linekey.provisioning.document import (
+        Layer,
+        Mark,
+        Setting,
+        parse_setting,
+        parse_slot,
+    )
+    from linekey.provisioning.format import maker_of_record
 
 SetOption = Annotated[
     list[str] | None,
@@ -90,3 +98,34 @@ def settings_given(
                 name, value, account.number, mark=Mark.SECRET
             )
     return [*made.values(), *settings, *(secret_setting(t) for t in secrets or ())]
+
+
+def check_for(
+    device: Device, settings: list[Setting], before: Layer | None = None
+) -> None:
+    """Raise InputError for settings that this phone's maker has not, or cannot carry.
+
+    A name that its layer held ``before`` is none of the new ones.
+    """
+    maker = maker_of_record(device)
+    if maker is None or maker.snom_like:
+        return
+    there = {s.slot for s in before.settings} if before else set()
+    new = [s for s in settings if s.slot not in there]
+    refuse_unknown(
+        [s.slot for s in new], [s.slot for s in new if s.mark is not None], maker.id
+    )
+    refuse_uncarried([(s.name, s.idx, s.value) for s in settings], maker.id)
+
+
+def note_other_block(device: Device) -> None:
+    """Say where the MAC's block is another maker's than the record's; it is a hint."""
+    maker = maker_of_record(device)
+    block = device.mac.digits[:6]
+    whose = [m for m in MAKERS.values() if block in {oui for oui, _ in m.ouis}]
+    if maker is not None and whose and maker not in whose:
+        named = " and ".join(one.title for one in whose)
+        note(
+            f"note: {block} is a block of {named}, and the record says {maker.title}; "
+            "correct the MAC or the model if that is not meant"
+        )

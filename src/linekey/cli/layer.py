@@ -30,7 +30,7 @@ from linekey.cli.output import console, emit_json, note, say
 from linekey.errors import InputError
 
 with on_use():
-    from linekey.makers.known import refuse_unknown
+    from linekey.makers.known import refuse_uncarried, refuse_unknown
     from linekey.provisioning.difference import slot_text
     from linekey.provisioning.document import (
         CertificateEntry,
@@ -187,7 +187,9 @@ def set_(
     if not allow_unknown:
         marked = {*secrets, *publics}
         slots = [*(s.slot for s in new), *secrets]
-        refuse_unknown(slots, marked, Scope.parse(layer).maker)
+        maker = Scope.parse(layer).maker
+        refuse_unknown(slots, marked, maker)
+        refuse_uncarried([(s.name, s.idx, s.value) for s in new], maker)
     if both := set(secrets) & set(publics):
         name = slot_text(*both.pop())
         raise InputError(

@@ -20,7 +20,9 @@ from linekey.catalog.known_settings import UnknownSetting, find_known
 from linekey.catalog.known_settings import refuse_unknown as refuse_unknown_by
 from linekey.catalog.known_settings import why_unknown as why_unknown_snom
 from linekey.catalog.secrecy import is_secret as is_secret_snom
+from linekey.errors import InputError
 from linekey.makers.all import MAKERS
+from linekey.makers.grammar import Line
 from linekey.makers.maker import Maker
 from linekey.makers.terms import TERMS, is_term, problem_of
 from linekey.said import say
@@ -142,3 +144,33 @@ def refuse_unknown(
     As ``catalog.known_settings.refuse_unknown``; ``maker`` is as for ``why_unknown``.
     """
     refuse_unknown_by(slots, marked, partial(why_unknown, maker=maker))
+
+
+def refuse_uncarried(
+    settings: Iterable[tuple[str, int | None, str]], maker: str | None = None
+) -> None:
+    """Raise InputError for the first (name, idx, value) that no file can carry.
+
+    ``maker`` is whose a bare name is, and whose words a neutral setting is written in;
+    None: nobody's. No value is repeated.
+    """
+    whose = MAKERS.get((maker or "").removeprefix("lab-"))
+    for name, idx, value in settings:
+        prefix, bare = split(name)
+        its = MAKERS.get(prefix) if prefix else whose
+        if its is None or its.snom_like:
+            continue
+        line = Line(bare, value, idx)
+        lines = [its.translate(line)]
+        if is_term(name):
+            lines = [] if name.startswith("any.trust.") else its.lines_of([line])[0]
+        for one in lines:
+            if problem := its.grammar.problem_of(one):
+                raise InputError(
+                    say(
+                        "%(name)s cannot stand in a file of %(maker)s: %(problem)s",
+                        name=repr(name[:60]), maker=its.title, problem=problem,
+                    ),
+                    hint=say("change the value; --allow-unknown takes it as it is,"
+                             " and the file leaves it out"),
+                )  # fmt: skip

@@ -82,6 +82,8 @@ class TrustSettings:
     """``1.2``; empty: the phone's own default stays."""
     accounts: tuple[int, ...] = ()
     """The accounts that are set, for makers that verify account by account."""
+    asks: bool = False
+    """Whether the file says where the phone asks for it; then it asks nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,13 @@ class Maker:
             any(p.fullmatch(name) for p, _ in self._known)
             or any(p.fullmatch(name) for p, _ in self._guards)
             or any(p.fullmatch(name) for p, _ in self._mapped)
+        )
+
+    def is_address(self, name: str) -> bool:
+        """Whether a setting of this name says where the phone asks for its file."""
+        return any(
+            pattern.fullmatch(name) and row.term == "any.provisioning.url"
+            for pattern, row in self._mapped
         )
 
     def is_secret(self, name: str) -> bool | None:

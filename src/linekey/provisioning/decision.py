@@ -348,8 +348,10 @@ _TEXTS: dict[Reason, Row] = {
     Reason.MODEL_NEEDED: _refused(
         403,
         "the connection uses an old TLS version, which is allowed only for models that "
-        "need it, and this device's record has no known model",
-        "set the model: linekey device set MAC --model MODEL --firmware VERSION",
+        "need it, and this device's record has no model that is known to",
+        "set the model: linekey device set MAC --model MODEL --firmware VERSION; of "
+        "Yealink, Poly and Grandstream phones nobody tells which versions a model "
+        "speaks: they need TLS 1.2, so update the phone's firmware",
     ),
     Reason.TOKEN_WRONG: _refused(
         403,

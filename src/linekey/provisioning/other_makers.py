@@ -207,8 +207,6 @@ def lines_of_phone(
     said = {t.name: t.value for t in terms if _is_trust(t)}
     lines, notes = maker.lines_of([t for t in (*terms, *keys) if not _is_trust(t)])
     accounts = {t.idx for t in terms if t.name == "any.account.user" and t.idx}
-    wanted = TrustSettings(tuple(cas), said.get(MIN_TLS, ""), tuple(sorted(accounts)))
-    trust, trust_notes = ([], []) if waits else maker.trust_lines(wanted)
     own: list[Line] = []
     excepted = {name.strip() for name in said.get(EXCEPT, "").split(",")}
     for setting in settings:
@@ -224,6 +222,14 @@ def lines_of_phone(
             )
             continue
         own.append(line)
+    asked = (*lines, *own)
+    wanted = TrustSettings(
+        tuple(cas),
+        said.get(MIN_TLS, ""),
+        tuple(sorted(accounts)),
+        asks=any(line.value and maker.is_address(line.name) for line in asked),
+    )
+    trust, trust_notes = ([], []) if waits else maker.trust_lines(wanted)
     replaced = {line.name for line in own} - maker.repeated
     first = {line.name: line for line in lines}
     first |= {line.name: line for line in trust if line.name not in maker.repeated}

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
+from linekey.makers.known import is_secret
 from linekey.provisioning.difference import CHANGED, SECRET, Difference
 from linekey.store.many_rows import insert_rows
 from linekey.store.schema import changes, from_us, to_us
@@ -147,6 +148,29 @@ def hide_values(connection: Connection, names: Collection[str]) -> None:
         )
         for row in connection.execute(wanted).all():
             details = [_hidden(one, name) for one in _read(row.details)]
+            connection.execute(
+                sa.update(changes)
+                .where(changes.c.id == row.id)
+                .values(details=_dump(details))
+            )
+
+
+def hide_secrets(connection: Connection) -> None:
+    """Take out of all lines the values of settings that are secrets by their names.
+
+    For an older linekey's lines, which knew fewer such names.
+    """
+    wanted = sa.select(changes.c.id, changes.c.details).where(
+        changes.c.details.contains('"setting ', autoescape=True)
+    )
+    for row in connection.execute(wanted).all():
+        before = _read(row.details)
+        names = {one.what.partition("[")[0].removeprefix("setting ") for one in before}
+        details = before
+        for name in names:
+            if is_secret(name):
+                details = [_hidden(one, name.lower()) for one in details]
+        if details != before:
             connection.execute(
                 sa.update(changes)
                 .where(changes.c.id == row.id)

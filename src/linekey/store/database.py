@@ -31,7 +31,7 @@ from linekey.catalog.secrecy import mask_url
 from linekey.errors import Cause, InputError, StorageError
 from linekey.store import log_texts
 from linekey.store.beside import newer_schema, tell_older
-from linekey.store.changes import Actor
+from linekey.store.changes import Actor, hide_secrets
 from linekey.store.deadline import within
 from linekey.store.marks import seal_rows
 from linekey.store.paths import StateDir
@@ -57,7 +57,11 @@ KEY_CHECK = "key check"
 KEY_TEXT = b"linekey"
 """What is sealed there, and for a prepared key."""
 _MARKED = "secret_marks"
-"""The row that says that older rows have been looked through for secrets."""
+"""The row that says by which rules older rows have been looked through for secrets."""
+SECRETS_KNOWN = 2
+"""Number of the rules by which a name is a secret, raised whenever they come to know
+more (``tests/unit/store/test_marks.py`` sees to it): what an older linekey stored plain
+under such a name is sealed when a newer one opens the database. 1: without a number."""
 _FORGET_WAIT_MS = 2000
 """Milliseconds to wait for readers; a server's look takes well under one."""
 
@@ -351,7 +355,8 @@ def _migrate(engine: Engine, state: StateDir, name: str) -> str:
                 undo.callback(state.key_path(KEY_FILE).unlink)
             sealed = keys.seal(KEY_TEXT, KEY_CHECK)
             connection.execute(sa.insert(meta).values(name="key_check", sealed=sealed))
-            connection.execute(sa.insert(meta).values(name=_MARKED, sealed=b""))
+            known = b"%d" % SECRETS_KNOWN
+            connection.execute(sa.insert(meta).values(name=_MARKED, sealed=known))
             connection.commit()
             undo.pop_all()
     return ""
@@ -459,18 +464,32 @@ def key_in_use(connection: Connection) -> str:
 
 
 def _seal_old_rows(database: Database) -> None:
-    """Once in a database's life: seal what an older linekey left plain.
+    """Once for each number of the rules: seal what an older linekey left plain.
 
-    Older ones knew fewer names and forgot what the operator had marked.
+    Older ones knew fewer names, and the first ones forgot what the operator had marked.
     """
-    done = sa.select(meta.c.name).where(meta.c.name == _MARKED)
     with database.read() as connection:
-        if connection.execute(done).scalar() is not None:
+        if _secrets_known(connection) >= SECRETS_KNOWN:
             return
     count = 0
     with database.change("layers") as connection:
-        if connection.execute(done).scalar() is None:  # no process was quicker
+        there = _secrets_known(connection)
+        if there < SECRETS_KNOWN:  # no process was quicker
             count = seal_rows(connection, database.keys, ())
-            connection.execute(sa.insert(meta).values(name=_MARKED, sealed=b""))
+            hide_secrets(connection)
+            known = {"sealed": b"%d" % SECRETS_KNOWN}
+            row = sa.update(meta).where(meta.c.name == _MARKED)
+            new = sa.insert(meta).values(name=_MARKED)
+            connection.execute((row if there else new).values(known))
     if count:
         database.forget_deleted(rewrite=True)
+
+
+def _secrets_known(connection: Connection) -> int:
+    """The number of the rules that the rows were sealed by; 0: by none."""
+    row = sa.select(meta.c.sealed).where(meta.c.name == _MARKED)
+    said = connection.execute(row).scalar()
+    if said is None:
+        return 0
+    text = bytes(said)
+    return int(text) if text.isdigit() else 1

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from linekey.certs.pem import to_pem
 from linekey.cli.device import app
 from linekey.cli.device_settings import maker_named
+from linekey.makers.all import MAKERS
 
 MAC = "001565AABBCC"
 CANARY = "canary-password"
@@ -174,3 +175,52 @@ def test_a_root_that_nobody_has_is_said_with_its_cure(tmp_path: Path) -> None:
     assert "gone.pem" in file.stderr
     served(state, toml="[trust_anchor]\nin_files = false\n")
     assert "no CA is in this file" in run(state, "show", MAC, "--xml").stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("P35=4711", "no known setting of Yealink"),
+        ("reg.1.address=4711", "no known setting of Yealink"),
+        ("account.1.label=a\nlinekey.1.type = 15", "a value is one line"),
+        ("account.1.label=#hash", "begins with #"),
+        ("account.1.label= blank", "begins or ends with a blank"),
+        ("any.account.label[1]=a\nb", "a value is one line"),
+        ("yealink:account.1.label=a\nb", "a value is one line"),
+    ],
+)
+def test_what_no_file_of_the_phones_maker_can_carry_is_refused(
+    tmp_path: Path, setting: str, said: str
+) -> None:
+    state = tmp_path / "state"
+    adding = run(state, "add", MAC, "--model", "T46U", "--set", setting)
+    assert adding.exit_code == 2, adding.output
+    assert said in adding.stderr
+    assert "hint:" in adding.stderr
+    run(state, "add", MAC, "--model", "T46U")
+    changing = run(state, "set", MAC, "--set", setting)
+    assert (changing.exit_code, said in changing.stderr) == (2, True)
+    taken = run(state, "set", MAC, "--set", setting, "--allow-unknown")
+    assert taken.exit_code == 0, taken.output
+
+
+@pytest.mark.parametrize("model", ["T46U", "VVX450", "GRP2614"])
+def test_what_it_can_carry_comes_back_as_it_was(tmp_path: Path, model: str) -> None:
+    state = tmp_path / "state"
+    label = 'Jürgen "Q" & <Söhne> #1 = ok'
+    added = run(state, "add", MAC, "--model", model, "--set",
+                f"any.account.label[1]={label}")  # fmt: skip
+    assert added.exit_code == 0, added.output
+    file = run(state, "show", MAC, "--xml").stdout.encode()
+    maker = MAKERS[run_json(state, "show", MAC)["vendor"]]
+    terms, _ = maker.terms_of(maker.grammar.read(file).lines)
+    assert [t.value for t in terms if t.name == "any.account.label"] == [label]
+
+
+def test_a_block_of_another_maker_is_said(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert (
+        "is a block of Poly"
+        in run(state, "add", "0004F2AABBCC", "--model", "T46U").stderr
+    )
+    assert run(state, "add", MAC, "--model", "T46U").stderr == ""

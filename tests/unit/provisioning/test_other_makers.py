@@ -1,6 +1,7 @@
 """A phone's file in its maker's words: what is in it, and what never is."""
 
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.certificates import ca, ec
 
+from linekey.lint.judge import lint
+from linekey.lint.source import read_source
 from linekey.mac import Mac
 from linekey.makers.all import MAKERS
 from linekey.makers.grammar import Line
@@ -43,6 +46,7 @@ OTHERS = [maker for maker in MAKERS.values() if not maker.snom_like]
 SNOM_LIKE = [maker for maker in MAKERS.values() if maker.snom_like]
 MODELS = {"yealink": "T46U", "poly": "VVX450", "grandstream": "GRP2614"}
 PHONE = Mac("001565AABBCC")
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 ACCOUNT = (
     "any.account.user[1]=4711", "any.account.password[1]=geheim",
     "any.account.registrar[1]=pbx.example.com:5061", "any.account.transport[1]=tls",
@@ -393,3 +397,58 @@ def test_accounts_in_a_makers_own_words_are_found_too() -> None:
     whole = any_in_snoms_words([Layer()], Layer(), own, "yealink")
     found = {s.slot: s.value for s in whole.settings}
     assert (found["user_name", 2], found["user_pass", 2]) == ("4711", "geheim")
+
+
+WHOLE = (
+    "any.account.user[1]=4711", "any.account.password[1]=kR7-vq2Zw9-pLm",
+    "any.account.registrar[1]=pbx.example.com", "any.account.transport[1]=tls",
+    "any.account.srtp[1]=required", "any.account.outbound[1]=sbc.example.com",
+    "any.key.type[1]=line", "any.key.account[1]=1", "any.language=en",
+    "any.directory.server=ldap.example.com:636", "any.directory.transport=ldaps",
+    "any.directory.password=Wq8-mm3Lk0-zzT", "any.directory.user=cn=phones",
+    "any.provisioning.url=https://prov.example.com/", "any.provisioning.interval=86400",
+    "any.provisioning.user=4711", "any.provisioning.password=Tt4-xy8Bv1-ooP",
+    "any.admin.password=Zz9-aa1Cc2-ddE", "any.trust.min_tls=1.2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", OTHERS, ids=lambda m: m.id)
+def test_the_lint_finds_nothing_in_what_linekey_writes(maker: Maker) -> None:
+    root = ca("lint root", own=ec("lint root")).certificate
+    given = Anchors(private=(root,))
+    whole = layer(*WHOLE)
+    own = file_of(maker, whole, anchors=given)
+    assert not own.skipped
+    shared = SharedLayers(whole, Layer(), ())
+    files = {
+        "own.cfg": own,
+        "common.cfg": common_file("X", shared, "https://h", maker, given),
+    }
+    if maker.id == "poly":
+        files |= {f"{m}.cfg": render_master(maker, m) for m in (None, PHONE)}
+    for name, file in files.items():
+        source = read_source(name, file.body)
+        assert source.maker.id == maker.id
+        (report,) = lint([source], NOW)
+        assert report.findings == (), name
+
+
+def test_whom_else_a_phone_asks_is_switched_off_once_it_knows_whom_to_ask() -> None:
+    names = {
+        "yealink": ("static.auto_provision.pnp_enable", "static.zero_touch.enable"),
+        "poly": ("device.prov.ztpEnabled",),
+        "grandstream": (),
+    }
+    url = "any.provisioning.url=https://prov.example.com/"
+    for maker in OTHERS:
+        found = lines(maker, file_of(maker, layer(url)))
+        assert [found[name] for name in names[maker.id]] == ["0"] * len(names[maker.id])
+        # A phone that was told by them alone would not find back.
+        without = lines(maker, file_of(maker, layer("any.language=en")))
+        assert not set(without) & set(names[maker.id])
+        for name in names[maker.id]:
+            mine = lines(maker, file_of(maker, layer(url, f"{name}=1")))
+            assert mine[name] == "1"
+    own = "static.auto_provision.server.url=https://prov.example.com/"
+    found = lines(MAKERS["yealink"], file_of(MAKERS["yealink"], layer(own)))
+    assert found["static.auto_provision.pnp_enable"] == "0"

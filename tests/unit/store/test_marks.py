@@ -1,5 +1,6 @@
 """Names and values that were marked as secrets, and what an older linekey left plain."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,15 +9,19 @@ import pytest
 import sqlalchemy as sa
 from tests.old_schema import Row, step_back
 
+from linekey.catalog import secrecy
+from linekey.catalog.known_settings import known_settings
 from linekey.errors import InputError
 from linekey.mac import Mac
+from linekey.makers.all import MAKERS
+from linekey.makers.terms import TERMS
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Mark, Setting
-from linekey.store.database import Database, open_database
+from linekey.store.database import SECRETS_KNOWN, Database, open_database
 from linekey.store.devices import Devices
 from linekey.store.layers import Layers, Scope
 from linekey.store.paths import StateDir
-from linekey.store.schema import changes, layers, revision
+from linekey.store.schema import changes, devices, layers, meta, revision
 
 BEFORE = "v0008"
 """The schema before marks were kept."""
@@ -191,3 +196,52 @@ def test_nothing_deleted_can_be_read_in_the_file(
         connection.execute(sa.delete(changes))  # which tells what it was
     database.forget_deleted()
     assert CANARY.encode() not in bytes_of(database)
+
+
+def test_what_a_later_linekey_knows_to_be_secret_is_sealed_when_it_opens(
+    database: Database, state: StateDir
+) -> None:
+    """Grandstream's passwords have numbers for names, which linekey did not know."""
+    Devices(database).add(Device(A, "grandstream", "GRP2614"), NOW)
+    with database.write() as connection:
+        plain = {"settings": [{"name": "P34", "value": CANARY}], "function_keys": []}
+        text = json.dumps(plain | {"certificates": []})
+        connection.execute(sa.update(devices).values(layer=text))
+        line = {"what": "setting P34", "from": None, "to": CANARY}
+        connection.execute(sa.update(changes).values(details=json.dumps([line])))
+        connection.execute(
+            sa.update(meta).where(meta.c.name == "secret_marks").values(sealed=b"")
+        )
+    database.close()
+    assert CANARY.encode() in bytes_of(database)
+    for _ in range(2):
+        with open_database(state) as newer:
+            assert CANARY.encode() not in bytes_of(newer)
+            (setting,) = Layers(newer).get(Scope.device(A)).settings
+            assert (setting.name, setting.value, setting.secret) == (
+                "P34",
+                CANARY,
+                True,
+            )
+            with newer.read() as connection:
+                known = sa.select(meta.c.sealed).where(meta.c.name == "secret_marks")
+                assert int(connection.execute(known).scalar_one()) == SECRETS_KNOWN
+
+
+def test_a_rule_that_knows_more_secrets_has_a_number_of_its_own() -> None:
+    """Whoever adds a name raises ``SECRETS_KNOWN``, and writes the new digest here."""
+    told = [row.name for row in known_settings().values() if row.secrecy == "secret"]
+    makers = [
+        f"{maker.id} {row.pattern}"
+        for maker in MAKERS.values()
+        for row in maker.known
+        if row.secret
+    ]
+    terms = [term.name for term in TERMS.values() if term.secret]
+    looks = [
+        *sorted(secrecy._WORDS), *sorted(secrecy._LAST_WORDS), *secrecy._PARTS,
+        *secrecy._STEMS, *sorted(secrecy._P_CODES), secrecy._GLUED.pattern,
+    ]  # fmt: skip
+    text = "\n".join([*sorted(told), *sorted(makers), *sorted(terms), *looks])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert (SECRETS_KNOWN, digest) == (2, "9c692b7bb7784998")

@@ -23,7 +23,7 @@ from linekey.catalog.models import Generation
 from linekey.console.api.problems import ProblemError
 from linekey.errors import InputError
 from linekey.mac import Mac
-from linekey.makers.known import refuse_unknown
+from linekey.makers.known import refuse_uncarried, refuse_unknown
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import slot_text
 from linekey.provisioning.document import (
@@ -283,6 +283,7 @@ def _check_names(settings: list[Setting], before: Layer, maker: str | None) -> N
             [s.slot for s in new if s.mark is not None],
             maker,
         )
+    refuse_uncarried([(s.name, s.idx, s.value) for s in settings], maker)
 
 
 class Seen(BaseModel):

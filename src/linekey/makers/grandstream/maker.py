@@ -45,6 +45,10 @@ MAKER: Final = Maker(
              " linekey switches them on", "PBX-FUSION", "M"),
         Fact("the first authority (RSA-1024, MD5) ends on 2027-06-11; the second has"
              " P-384 keys and ends in 2055", "MTLS-PROTECT", "H"),
+        Fact("a leaf that is signed with MD5 is refused whatever the policy for ended"
+             " certificates says, since MD5 proves nothing: a certificate with the same"
+             " MD5 can be made; the policy helps leaves of the first authority that are"
+             " signed with SHA-1", "RFC 6151 section 2.1", "H"),
         Fact("many units move to the second by firmware and a factory reset",
              "MTLS-PROTECT", "M"),
         Fact("account 1 has numbers of its own; those of account N from 2 on begin with"

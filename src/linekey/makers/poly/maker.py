@@ -70,6 +70,13 @@ MAKER: Final = Maker(
         Fact("application certificates are not for provisioning, syslog and 802.1X",
              "POLY-UCS Feature Profile 37148", "H"),
         Fact("logs are sent with PUT, the application's after a HEAD", _SEEN, "M"),
+        Fact("the maker's redirection (ZTP): a file that says where to ask"
+             " (any.provisioning.url) switches it off with device.prov.ztpEnabled,"
+             " unless a setting of yours says otherwise",
+             "PBX-TELEPROVISIONER; PBX-FUSION", "H"),
+        Fact("a public root is not given to a phone: the CA that a profile is given"
+             " counts in place of those built in (read so)",
+             "PBX-TELEPROVISIONER", "L"),
     ),
     unknown=(
         "key and hash of the factory certificate",

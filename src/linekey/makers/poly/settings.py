@@ -212,7 +212,9 @@ _STRICT: Final = "strictCertCommonNameValidation"
 def trust(settings: TrustSettings) -> tuple[list[Line], list[str]]:
     """Names are checked; the CAs stand in the platform's store, inline.
 
-    No switch that turns the check of chains off was seen: an unknown CA fails (L).
+    No switch that turns the check of chains off was seen: an unknown CA fails (L). The
+    maker's redirection is switched off where the file says whom to ask
+    (PBX-TELEPROVISIONER, PBX-FUSION, H).
     """
     notes: list[str] = []
     lines = [
@@ -220,6 +222,8 @@ def trust(settings: TrustSettings) -> tuple[list[Line], list[str]]:
         Line(f"device.sec.TLS.syslog.{_STRICT}", "1"),
         Line(f"sec.TLS.SIP.{_STRICT}", "1"),
     ]
+    if settings.asks:
+        lines.append(Line("device.prov.ztpEnabled", "0"))
     for number, ca in enumerate(settings.cas[:MOST_CAS], 1):
         lines += [
             Line(f"device.sec.TLS.customCaCert{number}", ca.pem),

@@ -60,9 +60,11 @@ MAKER: Final = Maker(
         Fact("a file with the same MD5 is not applied again", "YEALINK-GUIDE", "M"),
         Fact("a missing file is asked for three times", "PBX-TEMPLATES", "M"),
         Fact("the MAC in file names is in lower case", "YEALINK-GUIDE p. 58", "H"),
-        Fact("the maker's redirection (RPS) and multicast PnP are on by default: switch"
-             " them off with static.zero_touch.enable and"
-             " static.auto_provision.pnp_enable", "PBX-TANCREDI", "M"),
+        Fact("the maker's redirection (RPS) and multicast PnP are on by default;"
+             " a file that says where to ask (any.provisioning.url) switches them off"
+             " with static.zero_touch.enable and static.auto_provision.pnp_enable,"
+             " unless a setting of yours says otherwise",
+             "PBX-TANCREDI", "M"),
         Fact("the phone's own encryption of files is AES-ECB with keys that are public"
              " unless you set your own: it keeps no secret", "PBX-TEMPLATES", "H"),
         Fact("a host without a port, with TLS, is written with 5061, since what a phone"

@@ -163,13 +163,20 @@ _METHOD: Final = "static.security.default_ssl_method"
 
 
 def trust(settings: TrustSettings) -> tuple[list[Line], list[str]]:
-    """Verify the chain against built-in and given CAs, and the name."""
+    """Verify the chain against built-in and given CAs, and the name.
+
+    And ask nobody else, once the phone knows whom: multicast PnP (PBX-FUSION,
+    PBX-TANCREDI, H) and the maker's redirection (PBX-TANCREDI, M) are switched off.
+    """
     notes: list[str] = []
     lines = [
         Line("static.security.trust_certificates", "1"),
         Line("static.security.ca_cert", "2"),
         Line("static.security.cn_validation", "1"),
     ]
+    if settings.asks:
+        lines.append(Line("static.auto_provision.pnp_enable", "0"))
+        lines.append(Line("static.zero_touch.enable", "0"))
     with_url = [ca for ca in settings.cas if ca.url]
     lines += [
         Line("static.trusted_certificates.url", ca.url) for ca in with_url[:MOST_CAS]
