@@ -56,7 +56,6 @@ KIND_WORDS = {
     "single": "an address each",
     "": "all",
 }
-GIVE_UP_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def loads(
         subprocess.Popen(
             [sys.executable, "-m", "bench.avalanche_load", str(crowd.fleet.folder),
              str(port), "--phones", str(given.phones), "--within", str(given.within),
-             "--part", f"{part}/{given.loads}", "--give-up", str(GIVE_UP_S)],
+             "--part", f"{part}/{given.loads}", "--give-up", str(given.give_up)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for part in range(given.loads)
@@ -157,7 +156,7 @@ def loads(
     finally:
         for each in started:
             each.kill()
-            each.wait()
+            each.communicate()
 
 
 def one_round(server: Server, crowd: Crowd, given: argparse.Namespace) -> Run:
@@ -204,7 +203,7 @@ def measure(crowd: Crowd, given: argparse.Namespace) -> dict[str, list[Run]]:
 def serving(name: str, place: Path, crowd: Crowd) -> Iterator[Server]:
     fleet = crowd.fleet
     with contextlib.ExitStack() as stack:
-        ours = linekey_serving(place / "state", fleet, 0, workers=WORKERS)
+        ours = linekey_serving(place / "state", fleet, 0, workers=WORKERS, kept_on=None)
         if name == "linekey":
             yield stack.enter_context(ours)
             return
@@ -382,6 +381,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--servers", nargs="+", default=["linekey", "nginx"])
     parser.add_argument("--loads", type=int, default=2, help="processes of phones")
+    parser.add_argument("--give-up", type=float, default=300.0, help="after seconds")
     parser.add_argument("--measured", type=Path, help="costs, for the plan beside it")
     parser.add_argument("--no-write", action="store_true")
     given = parser.parse_args()

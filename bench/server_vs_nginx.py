@@ -90,16 +90,22 @@ def prepare(folder: Path, fleet: Fleet, devices: int) -> None:
 
 @contextlib.contextmanager
 def linekey_serving(
-    folder: Path, fleet: Fleet, devices: int, *, both: bool = False, workers: int = 1
+    folder: Path,
+    fleet: Fleet,
+    devices: int,
+    *,
+    both: bool = False,
+    workers: int = 1,
+    kept_on: int | None = 0,
 ) -> Iterator[Server]:
     """Run ``linekey serve``; ``both``: with an EC certificate beside the RSA one.
 
-    One worker is kept on one core; several go where the system puts them.
+    ``kept_on`` is the core that it stays on; None: where the system puts it.
     """
     prepare(folder, fleet, devices)
     port = nginx.free_port()
     command = [
-        *(pin(0) if workers == 1 else []), sys.executable, "-c",
+        *([] if kept_on is None else pin(kept_on)), sys.executable, "-c",
         "from linekey.cli.main import main; main()",
         "serve", "--state", str(folder), "--workers", str(workers),
         "--host", "127.0.0.1", "--port", str(port), "--status-port", "0",

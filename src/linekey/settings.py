@@ -205,9 +205,10 @@ class LimitSettings(Section):
 
     half_open: Count = 512
     """Handshakes, in each worker, that may be under way: from a whole ClientHello to
-    the handshake's end; never more than half of ``connections``. More wait their turn,
-    one source after another. Of connections without a whole ClientHello as many may
-    wait unhurriedly; precedent: nginx's worker_connections, 768 in Debian's packaging.
+    the handshake's end; never more than half of ``connections``. More wait their turn:
+    by turns the one that has waited longest, and the next source. Of connections
+    without a whole ClientHello as many may wait unhurriedly; precedent: nginx's
+    worker_connections, 768 in Debian's packaging.
     """
     half_open_per_source: Count = 64
     """Of these, how many one source (an IPv4 address, an IPv6 /64) is sure of, at most
@@ -227,13 +228,18 @@ class LimitSettings(Section):
     """Bytes a client may send before the handshake's end, its certificates included.
     OpenSSL allows 102,400 for a certificate list (SSL_MAX_CERT_LIST_DEFAULT)."""
     handshake_s: Seconds = 10.0
-    """Seconds for a whole ClientHello and its turn, and as long again for the rest of
-    the handshake, however steadily bytes drip in. An RSA-1024 phone of 2008 signs in
-    about one second."""
+    """Seconds for a whole ClientHello, and as long again for the handshake from its
+    turn on, however steadily bytes drip in. An RSA-1024 phone of 2008 signs in about
+    one second. Who has waited so long for its turn comes after who has not: it may be
+    about to give up."""
+    turn_s: Seconds = 60.0
+    """Seconds for which a whole ClientHello may wait for its turn. Clients give up by
+    themselves, as a rule sooner; then no signature is made for them."""
     shed_after_s: Seconds = 2.0
     """Seconds after which, while there are more than ``half_open`` connections without
     a whole ClientHello, these are closed, all at once; silent or dripping. A handshake
-    of a source beyond its share may stall twice as long while others wait."""
+    of a source beyond its share may stall twice as long while others of it wait, and 2
+    seconds while one of another source does."""
     request_s: Seconds = 15.0
     """Seconds from a request's first byte (the first one: from the handshake's end) to
     its last."""

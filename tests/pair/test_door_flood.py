@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,10 +41,23 @@ async def nobody(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("no request is sent here")
 
 
+class Counting(ServerContexts):
+    """Counts the engines: each signs once, as soon as it has the hello."""
+
+    made = 0
+
+    def engine_for(self, choice: Any, hello: Any) -> Any:
+        self.made += 1
+        return super().engine_for(choice, hello)
+
+
 @asynccontextmanager
-async def served(lab: LabAuthority) -> AsyncIterator[tuple[Door, list[Refusal]]]:  # noqa: F811
+async def served(
+    lab: LabAuthority,  # noqa: F811
+    limits: LimitSettings = LIMITS,
+) -> AsyncIterator[tuple[Door, list[Refusal]]]:
     chain, key = lab.server_identity()
-    contexts = ServerContexts(
+    contexts = Counting(
         Identity(chain, key), verify=lambda _: Accept(), roots=lab.vendor_roots()
     )
     refusals: list[Refusal] = []
@@ -57,7 +70,7 @@ async def served(lab: LabAuthority) -> AsyncIterator[tuple[Door, list[Refusal]]]
             nobody,
             contexts,
             listener,
-            limits=LIMITS,
+            limits=limits,
             on_refused=refused,
         )
         async with door:
@@ -112,11 +125,15 @@ class Flood:
             transport.abort()
 
 
-async def handshake_of_a_phone(lab: LabAuthority, port: int) -> bool:  # noqa: F811
+async def handshake_of_a_phone(
+    lab: LabAuthority,  # noqa: F811
+    port: int,
+    source: str = "127.0.0.2",
+) -> bool:
     engine = phone(lab)
     async with asyncio.timeout(HANG_S):
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+            "127.0.0.1", port, local_addr=(source, 0)
         )
         done = False
         while not done:
@@ -154,3 +171,97 @@ async def test_a_phone_of_another_source_comes_in_whatever_strangers_hold(
             await flood.end()
     # Who gave way is on record: counted, a line for all of its source.
     assert {r.code for r in refusals} & {"hello.shed", "handshake.shed"}
+
+
+ONE_AT_A_TIME = LIMITS.model_copy(update={"half_open": 1})
+
+
+async def connect(port: int, source: str) -> tuple[asyncio.StreamReader, Any]:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, local_addr=(source, 0)
+    )
+    writer.write(GOOD)
+    return reader, writer
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(HANG_S):
+        while not is_so():  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.005)
+
+
+async def test_for_who_gave_up_while_it_waited_no_key_is_used(
+    lab: LabAuthority,  # noqa: F811
+) -> None:
+    async with served(lab, ONE_AT_A_TIME) as (door, refusals):
+        assert isinstance(door.tls, Counting)
+        _, first = await connect(door.address[1], "127.0.0.2")
+        await until(lambda: door.half_open == 1)
+        waiting = [await connect(door.address[1], "127.0.0.3") for _ in range(30)]
+        await until(lambda: len(door.places.turns) == 30)
+        for _, writer in waiting[:29]:
+            writer.transport.abort() if writer is waiting[0][1] else writer.close()
+        for _, writer in waiting[1:29]:
+            await writer.wait_closed()
+        assert door.tls.made == 1
+        first.transport.abort()
+        await until(lambda: door.connections == 1)
+        assert door.half_open == 1  # the last one's: it is there still
+        assert door.tls.made == 2
+        await until(lambda: len(refusals) == 30)
+        waiting[29][1].transport.abort()
+    gone = [r for r in refusals if r.code == "handshake.unserved"]
+    assert len(gone) == 29
+    assert all("left before its turn" in r.reason for r in gone)
+    assert all("linekey plan" in r.cure for r in gone)
+
+
+async def test_who_gave_up_before_its_hello_was_read_costs_no_key_either(
+    lab: LabAuthority,  # noqa: F811
+) -> None:
+    """As in the backlog of a busy server: hello and end are read at once."""
+    async with served(lab) as (door, refusals):
+        assert isinstance(door.tls, Counting)
+        raw = socket.create_connection(door.address)
+        raw.sendall(GOOD)
+        raw.close()  # the loop has not run since
+        await until(lambda: bool(refusals))
+        assert door.tls.made == 0
+    assert [r.code for r in refusals] == ["handshake.unserved"]
+
+
+async def test_a_turn_that_does_not_come_ends_without_a_key(
+    lab: LabAuthority,  # noqa: F811
+) -> None:
+    limits = ONE_AT_A_TIME.model_copy(update={"turn_s": 0.05})
+    async with served(lab, limits) as (door, refusals):
+        assert isinstance(door.tls, Counting)
+        _, first = await connect(door.address[1], "127.0.0.2")
+        await until(lambda: door.half_open == 1)
+        reader, writer = await connect(door.address[1], "127.0.0.3")
+        assert await reader.read() == b""  # closed without an alert
+        assert door.tls.made == 1
+        writer.close()
+        first.transport.abort()
+    [unserved] = [r for r in refusals if r.code == "handshake.unserved"]
+    assert unserved.reason == "its turn did not come in 0.05 seconds"
+    assert unserved.alert_sent is None
+
+
+async def test_a_handshake_that_goes_on_is_not_closed_for_a_phone_elsewhere(
+    lab: LabAuthority,  # noqa: F811
+) -> None:
+    """An office has all places, and answers; a phone from elsewhere has the next."""
+    limits = LIMITS.model_copy(update={"half_open": 4, "half_open_per_source": 1})
+    async with served(lab, limits) as (door, _):
+        office = [await connect(door.address[1], "127.0.0.2") for _ in range(8)]
+        await until(lambda: len(door.places.turns) == 4)
+        elsewhere = asyncio.create_task(handshake_of_a_phone(lab, door.address[1], "127.0.0.9"))  # fmt: skip
+        await until(lambda: len(door.places.turns) == 5)
+        assert door.shed_count == 0
+        office[0][1].transport.abort()
+        assert await elsewhere  # before the office's four
+        assert len(door.places.turns) >= 3
+        assert door.shed_count == 0
+        for _, writer in office:
+            writer.transport.abort()

@@ -6,12 +6,14 @@ offices stand behind one, so a source is never banned: it only comes second wher
 have less.
 
 ``Crowd`` and ``Turns`` hold members by their source. Every question is answered in
-constant time, however many sources there are, since a flood is when they are asked.
+constant time, or that of a heap, however many sources there are, since a flood is when
+they are asked.
 Rules: nothing here touches a socket or a clock; chance comes in as ``random.Random``.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
 from random import Random
 from typing import Generic, TypeVar
 
@@ -126,38 +128,120 @@ class Crowd(Generic[Member]):
 
 
 class Turns(Crowd[Member]):
-    """Members that wait: one source after another has its turn, the newest first.
+    """Members that wait for a turn, and whose is next.
 
-    Newest first, since behind more than can be served the eldest have given up, and
-    since who floods then gains nothing by having come before.
+    By turns the one that has waited longest, wherever it comes from, and the eldest of
+    the next source: an office of thousands is not kept behind everybody else, and
+    thousands from one address delay nobody else's turn by more than one of theirs.
+    Who has waited so long that it may have given up comes after all others, the newest
+    first: else, with more coming than can be served, each would be served too late.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._row: dict[str, dict[Member, None]] = {}
+        self._late: dict[Member, None] = {}
+        self._numbers: dict[Member, int] = {}
+        self._count = 0
+        # The eldest of each source, and some that are that no more.
+        self._eldest: list[tuple[int, str]] = []
+        self._by_age = False
 
     def add(self, member: Member, source: str) -> None:
         """Add a member that is not there."""
         super().add(member, source)
-        self._row.setdefault(source, {})[member] = None
+        self._numbers[member] = self._count
+        self._count += 1
+        row = self._row.setdefault(source, {})
+        row[member] = None
+        if len(row) == 1:
+            self._note_eldest(source)
 
     def discard(self, member: Member) -> bool:
         """Take a member out; say whether it was there."""
         seat = self._seat.get(member)
         if seat is None:
             return False
-        source = seat[0]
-        waiting = self._row[source]
-        del waiting[member]
-        if not waiting:
-            del self._row[source]
+        if member in self._late:
+            del self._late[member]
+        else:
+            self._leave_row(member, seat[0])
+        del self._numbers[member]
         return super().discard(member)
 
-    def take(self) -> Member:
-        """Take out whom it is the turn of. Raises StopIteration if nobody waits."""
-        source = next(iter(self._row))
-        member = next(reversed(self._row[source]))
+    def sources(self) -> Iterator[str]:
+        """The sources of who waits and may still be there, the next one first."""
+        return iter(self._row)
+
+    def take(
+        self, is_late: Callable[[Member], bool], may: Callable[[str], bool]
+    ) -> Member:
+        """Take out whom it is the turn of; there must be one.
+
+        ``is_late`` says who may have given up: of a source's, the eldest are first.
+        ``may`` is false for sources that come only where nobody else waits.
+        """
+        self._by_age = not self._by_age
+        choose = self._eldest_of_all if self._by_age else self._next_source
+        member = choose(is_late, may)
+        if member is None:  # only such as may not, or are late
+            member = choose(is_late, lambda _: True)
+        if member is None:
+            member = next(reversed(self._late))
+        source = self._seat[member][0]
         self.discard(member)
         if source in self._row:
             self._row[source] = self._row.pop(source)  # at the end of the row
         return member
+
+    def _eldest_of_all(
+        self, is_late: Callable[[Member], bool], may: Callable[[str], bool]
+    ) -> Member | None:
+        found, passed = None, []
+        while self._eldest and found is None:
+            number, source = self._eldest[0]
+            first = next(iter(self._row.get(source, ())), None)
+            if first is None or self._numbers[first] != number:
+                heappop(self._eldest)  # another one is its eldest now
+            elif is_late(first):
+                self._set_aside(first, source)
+            elif may(source):
+                found = first
+            else:
+                passed.append(heappop(self._eldest))
+        for entry in passed:
+            heappush(self._eldest, entry)
+        return found
+
+    def _next_source(
+        self, is_late: Callable[[Member], bool], may: Callable[[str], bool]
+    ) -> Member | None:
+        for _ in range(len(self._row)):
+            source = next(iter(self._row), None)
+            while source in self._row and is_late(
+                first := next(iter(self._row[source]))
+            ):
+                self._set_aside(first, source)
+            if source is None or source not in self._row:
+                continue
+            if may(source):
+                return next(iter(self._row[source]))
+            self._row[source] = self._row.pop(source)
+        return None
+
+    def _set_aside(self, member: Member, source: str) -> None:
+        self._leave_row(member, source)
+        self._late[member] = None
+
+    def _leave_row(self, member: Member, source: str) -> None:
+        row = self._row[source]
+        was_eldest = next(iter(row)) is member
+        del row[member]
+        if not row:
+            del self._row[source]
+        elif was_eldest:
+            self._note_eldest(source)
+
+    def _note_eldest(self, source: str) -> None:
+        first = next(iter(self._row[source]))
+        heappush(self._eldest, (self._numbers[first], source))

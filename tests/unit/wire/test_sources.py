@@ -75,7 +75,15 @@ def test_each_of_a_source_is_as_likely_as_the_other() -> None:
     assert crowd.any_of("c", chance, but=9) == 9
 
 
-def test_one_source_after_another_has_its_turn_and_the_newest_first() -> None:
+def never(_: object) -> bool:
+    return False
+
+
+def always(_: object) -> bool:
+    return True
+
+
+def test_by_turns_the_eldest_of_all_and_that_of_the_next_source() -> None:
     turns: Turns[str] = Turns()
     for number in range(4):
         turns.add(f"a{number}", "a")
@@ -84,7 +92,64 @@ def test_one_source_after_another_has_its_turn_and_the_newest_first() -> None:
     turns.add("c1", "c")
     assert turns.discard("a2")
     assert not turns.discard("a2")
-    taken = [turns.take() for _ in range(len(turns))]
-    assert taken == ["a3", "b0", "c1", "a1", "c0", "a0"]
-    with pytest.raises(StopIteration):
-        turns.take()
+    taken = [turns.take(never, always) for _ in range(len(turns))]
+    assert taken == ["a0", "b0", "a1", "c0", "a3", "c1"]
+    assert not turns
+
+
+def test_a_thousand_of_one_source_keep_no_other_waiting() -> None:
+    turns: Turns[int] = Turns()
+    for number in range(1_000):
+        turns.add(number, "flood")
+    for number in range(1_000, 1_003):
+        turns.add(number, f"s{number}")
+    taken = [turns.take(never, always) for _ in range(8)]
+    assert {1_000, 1_001, 1_002} < set(taken)
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add", "discard", "take", "older"]),
+        st.integers(0, 30),
+        st.sampled_from("abcd"),
+    ),
+    max_size=120,
+)
+
+
+@given(DEEDS, st.sets(st.sampled_from("abcd")))
+def test_turns_are_given_to_each_once_and_by_the_rule(
+    deeds: list[tuple[str, int, str]], full: set[str]
+) -> None:
+    """Against plain lists: who is late comes last, and before them whose source may
+    not; each is its source's eldest, and at least every second one is the eldest of
+    all. Nobody is lost or given twice."""
+    turns: Turns[int] = Turns()
+    plain: dict[int, str] = {}
+    added = late_below = 0
+    eldest_ago = 0
+    for what, number, source in deeds:
+        if what == "add":
+            turns.add(added, source)
+            plain[added] = source
+            added += 1
+        elif what == "discard":
+            assert turns.discard(number) == (plain.pop(number, None) is not None)
+        elif what == "older":
+            late_below = max(late_below, number)
+        elif plain:
+            limit = late_below
+            taken = turns.take(lambda m: m < limit, lambda s: s not in full)  # noqa: B023
+            fresh = [m for m in plain if m >= late_below]
+            may = [m for m in fresh if plain[m] not in full]
+            among = may or fresh or list(plain)
+            assert taken in among
+            if may:
+                assert taken == min(m for m in may if plain[m] == plain[taken])
+                eldest_ago = 0 if taken == min(may) else eldest_ago + 1
+                assert eldest_ago <= 1
+            else:
+                eldest_ago = 0
+            del plain[taken]
+        assert list(turns) == list(plain)
+        assert len(turns) == len(plain)

@@ -38,6 +38,7 @@ from linekey.wire.door.http import DoorHttp, HttpTransport
 from linekey.wire.door.places import Place, Places
 from linekey.wire.door.refusal import Kind
 from linekey.wire.door.states import HALF_OPEN, TRANSITIONS, State, Step
+from linekey.wire.peer_state import has_left, has_sent
 from linekey.wire.proxy_protocol import parse_proxy_header
 from linekey.wire.sources import source_of
 
@@ -160,6 +161,16 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         raw = self._raw.get_extra_info("socket")
         return -1 if raw is None else int(raw.fileno())
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the peer has closed its side, which is not read yet."""
+        return has_left(self.descriptor)
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether bytes of the peer wait to be read."""
+        return has_sent(self.descriptor)
+
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer, in whatever state this is."""
         if self.state is State.OPEN:
@@ -250,11 +261,15 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
                 if self._http is not None and self.state is State.OPEN:
                     self._http.data_received(event.data)
             elif isinstance(event, HelloReceived):
+                if self.has_left:
+                    self.leave()
+                    return
                 if self.door.may_begin(self):
                     self.begin()
                 else:
                     self._move(Step.QUEUED)
                     self._raw.pause_reading()
+                    self._alarm.set(self.door.limits.turn_s, self._no_turn)
             elif isinstance(event, HandshakeCompleted):
                 self._open(event)
             elif isinstance(event, HandshakeFailed):
@@ -315,6 +330,21 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         for event in left:
             assert isinstance(event, HandshakeFailed), "nothing else ends a handshake"
             self._leave_record(event)
+
+    def leave(self) -> None:
+        """End before the handshake: its peer gave up, and no key is used for nobody."""
+        waited = self.door.loop.time() - self.since
+        self._move(Step.LEFT)
+        self.door.placed(self, self.door.places.ending)
+        self._unserved(f"the client left before its turn, after {waited:.1f} seconds")
+        self.abort()
+
+    def _no_turn(self) -> None:
+        self._unserved(f"its turn did not come in {self.door.limits.turn_s:g} seconds")
+        self._linger(Step.REFUSED)
+
+    def _unserved(self, reason: str) -> None:
+        self._record("handshake.unserved", reason)
 
     def _await_tls(self) -> None:
         if (deadline := self._pump.deadline) is not None:

@@ -34,7 +34,7 @@ from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
 from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.http import DoorHttp
-from linekey.wire.door.places import Place, Placed, Places
+from linekey.wire.door.places import STALLED_S, Place, Placed, Places
 from linekey.wire.door.refusal import Kind, Refusal, cure_of
 from linekey.wire.door.states import State
 from linekey.wire.networks import is_in, parse_networks
@@ -246,7 +246,7 @@ class Door:
         """
         places = self.places
         if not places.has_slot:
-            victim = places.recalled_for(connection.source)
+            victim = places.recalled_for(connection.source, self.loop.time())
             if victim is None:
                 places.put(connection, places.turns)
                 self._plan_sweep()
@@ -257,12 +257,16 @@ class Door:
         return True
 
     def _next_turns(self) -> None:
-        places = self.places
+        places, now = self.places, self.loop.time()
         while places.turns and places.has_slot:
-            connection = places.turns.take()
+            connection = places.next_turn(now)
             connection.place = None
-            places.put(connection, places.handshakes)
-            connection.begin()
+            assert isinstance(connection, DoorConnection)
+            if connection.has_left:
+                connection.leave()
+            else:
+                places.put(connection, places.handshakes)
+                connection.begin()
 
     def placed(self, connection: DoorConnection, place: Place | None) -> None:
         """Note another place of ``connection``; None while its answer is under way."""
@@ -319,9 +323,8 @@ class Door:
         needed = bool(self._untold or places.turns)
         needed = needed or places.is_crowded or self._is_full
         if needed and self._sweeper is None and not self._closing:
-            self._sweeper = self.loop.call_later(
-                self.limits.shed_after_s / 8, self._sweep_soon
-            )
+            after_s = min(self.limits.shed_after_s, STALLED_S) / 8
+            self._sweeper = self.loop.call_later(after_s, self._sweep_soon)
 
     def _sweep_soon(self) -> None:
         # After one more look at all sockets: what a loop that was busy has not read
@@ -330,7 +333,9 @@ class Door:
 
     def _sweep(self) -> None:
         self._sweeper = None
-        self._shed(list(self.places.overdue(self.loop.time(), full=self._is_full)))
+        now = self.loop.time()
+        self._shed(self.places.overdue(now, full=self._is_full))
+        self._shed(self.places.recalled(now))
         self._tell_shed()
         self._next_turns()
         self._plan_sweep()

@@ -14,9 +14,11 @@ A connection has one *place* at a time:
     ending      all is said; what still comes is thrown away
 
 Rules. A *source* (``wire.sources``) that holds less than its share,
-``limits.half_open_per_source``, never waits behind one that holds more: of those one
-is closed for it, by chance. What nobody else needs, any source may have: a whole office
-stands behind one address. Silent ones are cheap and may be many; above
+``limits.half_open_per_source``, never waits behind one that holds more: it is before it
+in the row (``wire.sources.Turns``), and where one of those that hold more keeps its
+handshake waiting, that one is closed for it. A handshake that goes on is never closed
+for another: its signature is paid. What nobody else needs, any source may have: a whole
+office stands behind one address. Silent ones are cheap and may be many; above
 ``limits.half_open`` of them those go that are older than ``limits.shed_after_s``, all
 at once, and with a probability that rises to 1 at ``limits.connections`` a newcomer
 costs its source one of its silent ones (random early drop, as OpenSSH's MaxStartups
@@ -24,15 +26,20 @@ and PerSourceMaxStartups). Nobody is banned. Each worker counts for itself.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
 from linekey.settings import LimitSettings
 from linekey.wire.sources import Crowd, Turns
 
+STALLED_S = 2.0
+"""A handshake has stalled after so many seconds without a byte: an RSA-1024 phone of
+2008 signs in about one second, and may be far away."""
 STALLED_FACTOR = 2
-"""A handshake has stalled after so many times ``shed_after_s`` without a byte: an
-RSA-1024 phone of 2008 signs in about one second, and may be far away."""
+"""For others of its own source it goes after so many times ``shed_after_s``."""
+_LOOKED_AT = 16  # the eldest handshakes, for each that comes; the sweep sees all
+_RECALLED = 16  # at most, in one sweep
 
 
 class Placed(Protocol):
@@ -46,8 +53,9 @@ class Placed(Protocol):
     place: "Place | None"
     """Where it is; ``Places.put`` sets it, and nobody else."""
 
-    def begin(self) -> None:
-        """Begin the handshake: it is this one's turn."""
+    @property
+    def has_sent(self) -> bool:
+        """Whether bytes of the peer wait to be read: it is not the peer that waits."""
 
 
 class Place(Protocol):
@@ -127,16 +135,41 @@ class Places:
                 return self._any_of_heaviest(place, newcomer)
         return None
 
-    def recalled_for(self, source: str) -> Placed | None:
+    def next_turn(self, now: float) -> Placed:
+        """Take out whose turn it is; somebody must wait. ``now`` is the loop's."""
+        old = now - self.limits.handshake_s
+        return self.turns.take(
+            lambda member: member.since <= old,
+            lambda source: self.handshakes.count(source) < self.share,
+        )
+
+    def recalled_for(self, source: str, now: float) -> Placed | None:
         """Say whose handshake ends so that one of ``source`` can begin, if anybody's.
 
-        For a source within its share, of the one that is furthest beyond.
+        For a source within its share one that has stalled, of a source beyond its own.
         """
         if self.handshakes.count(source) >= self.share:
             return None
+        return next(self._stalled(now - STALLED_S, _LOOKED_AT), None)
+
+    def recalled(self, now: float) -> Iterator[Placed]:
+        """Yield those whose handshakes end for sources that wait within their shares,
+        one for each."""
+        waiting = list(islice(self.turns.sources(), _RECALLED))
+        within = sum(self.handshakes.count(source) < self.share for source in waiting)
+        if within and not self.has_slot:
+            stalled = self._stalled(now - STALLED_S, len(self.handshakes))
+            yield from islice(stalled, within)
+
+    def _stalled(self, since: float, most: int) -> Iterator[Placed]:
+        """Of so many eldest handshakes those of sources beyond their share whose peer
+        has kept them waiting ``since`` then."""
         if self.handshakes.heaviest()[1] <= self.share:
-            return None
-        return self._any_of_heaviest(self.handshakes)
+            return
+        for member in list(islice(self.handshakes, most)):
+            beyond = self.handshakes.count(member.source) > self.share
+            if beyond and member.heard <= since and not member.has_sent:
+                yield member
 
     def overdue(self, now: float, *, full: bool) -> Iterator[Placed]:
         """Yield all that go now because they kept others waiting for too long.
@@ -151,10 +184,7 @@ class Places:
                 yield member
         if self.turns:
             old = now - STALLED_FACTOR * self.limits.shed_after_s
-            for member in list(self.handshakes):
-                beyond = self.handshakes.count(member.source) > self.share
-                if beyond and member.heard <= old:
-                    yield member
+            yield from self._stalled(old, len(self.handshakes))
 
     def _any_of_heaviest(
         self, place: Crowd[Placed], newcomer: Placed | None = None

@@ -97,6 +97,11 @@ REFUSALS: Final[dict[str, Row]] = {
         "nothing, if the client is not yours; otherwise raise limits.half_open or "
         "limits.half_open_per_source, or add workers",
     ),
+    "handshake.unserved": Row(
+        "the client gave up before its turn came: more came than could be served",
+        "phones come again by themselves; if this lasts, add workers or servers "
+        "(linekey plan says how many)",
+    ),
     "handshake.too_slow": Row(
         "the TLS handshake was not complete in time",
         "check the network between phone and server; limits.handshake_s is the limit",

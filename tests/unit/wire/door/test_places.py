@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from linekey.settings import LimitSettings
-from linekey.wire.door.places import Places
+from linekey.wire.door.places import Placed, Places
 
 
 @dataclass(eq=False)
@@ -15,8 +15,7 @@ class One:
     heard: float = 0.0
     place: Any = None
 
-    def begin(self) -> None:
-        raise AssertionError("nobody begins here")
+    has_sent: bool = False
 
 
 def places(seed: int = 1, **limits: Any) -> Places:
@@ -139,7 +138,7 @@ def test_handshakes_never_take_all_connections() -> None:
     room = places(connections=8, half_open=512, half_open_per_source=64)
     put(room, room.handshakes, *some("a", 4))
     assert not room.has_slot
-    assert room.recalled_for("b") is not None
+    assert room.recalled_for("b", 2.0) is not None
     put(room, room.turns, *some("a", 4))
     assert room.giving_way() is not None
 
@@ -154,27 +153,49 @@ def test_who_is_answered_never_gives_way() -> None:
     assert room.giving_way() is None
 
 
-def test_a_source_within_its_share_need_not_wait_for_one_beyond() -> None:
+def test_a_source_within_its_share_need_not_wait_for_one_that_stalls() -> None:
     room = places()
     put(room, room.handshakes, *some("b", 2), *some("a", 6))
     assert not room.has_slot
-    victim = room.recalled_for("c")
+    victim = room.recalled_for("c", 2.0)
     assert victim is not None
     assert victim.source == "a"
-    assert room.recalled_for("a") is None
-    assert room.recalled_for("b") is None  # has its share
+    assert room.recalled_for("a", 2.0) is None
+    assert room.recalled_for("b", 2.0) is None  # has its share
+
+
+def test_a_handshake_that_goes_on_is_never_closed_for_another() -> None:
+    room = places()
+    put(room, room.handshakes, *some("a", 7, heard=0.1), *some("b", 1, heard=0.0))
+    assert room.recalled_for("c", 2.0) is None  # heard of since, or within its share
+    for one in list(room.handshakes):
+        one.has_sent = True  # type: ignore[misc] # it is this end that has not read it
+    assert room.recalled_for("c", 99.0) is None
+    put(room, room.turns, *some("c", 1))
+    assert list(room.overdue(99.0, full=False)) == []
 
 
 def test_nobody_is_recalled_while_all_keep_to_their_shares() -> None:
     room = places()
     put(room, room.handshakes, *(One(f"s{n // 2}") for n in range(8)))
-    assert room.recalled_for("c") is None
+    assert room.recalled_for("c", 99.0) is None
 
 
 def test_a_small_door_has_small_shares() -> None:
     room = places(half_open=4, half_open_per_source=64)
     put(room, room.handshakes, *some("a", 4))
-    assert room.recalled_for("b") is not None
+    assert room.recalled_for("b", 2.0) is not None
+
+
+def test_of_many_handshakes_only_the_eldest_are_looked_at_for_each_that_comes() -> None:
+    room = places(half_open=40, connections=100)
+    put(room, room.handshakes, *some("b", 1), *some("a", 30, heard=99.0))
+    put(room, room.handshakes, *some("a", 1, heard=0.0))
+    assert room.recalled_for("c", 99.0) is None
+    for _ in range(8):
+        put(room, room.handshakes, *some("d", 1, heard=99.0))
+    put(room, room.turns, *some("c", 1))
+    assert len(list(room.recalled(99.0))) == 1  # the sweep sees all
 
 
 def test_a_stalled_handshake_goes_when_others_wait_and_its_source_has_many() -> None:
@@ -189,3 +210,52 @@ def test_a_stalled_handshake_goes_when_others_wait_and_its_source_has_many() -> 
         gone.append(one)
         room.put(one, None)
     assert gone == stalled  # b keeps its share, and who was heard of stays
+
+
+def test_for_each_other_source_that_waits_one_stalled_handshake_goes_sooner() -> None:
+    room = places()
+    put(room, room.handshakes, *some("a", 7, heard=0.0), *some("b", 1, heard=0.0))
+    put(room, room.turns, *some("a", 5))
+    assert list(room.recalled(2.0)) == []  # only its own wait
+    put(room, room.turns, *some("c", 3), *some("d", 1))
+    assert list(room.recalled(1.9)) == []
+    assert [one.source for one in room.recalled(2.0)] == ["a", "a"]
+
+
+def turn_after_turn(room: Places, now: float) -> list[Placed]:
+    """All who wait, in their order; each has its handshake at once."""
+    taken = []
+    while room.turns:
+        taken.append(room.next_turn(now))
+        taken[-1].place = None
+    return taken
+
+
+def test_an_office_and_single_phones_take_turns() -> None:
+    """Half of the turns are the office's while it has waited longest."""
+    room = places()
+    office = put(room, room.turns, *some("office", 6))
+    single = put(room, room.turns, *(One(f"s{n}") for n in range(6)))
+    taken = turn_after_turn(room, 1.0)
+    assert taken[:6] == [
+        office[0], single[0], office[1], single[1], office[2], single[2],
+    ]  # fmt: skip
+    assert sorted(map(id, taken)) == sorted(map(id, (*office, *single)))
+
+
+def test_who_has_its_share_of_handshakes_waits_while_others_do() -> None:
+    room = places()
+    put(room, room.handshakes, *some("office", 2))
+    office = put(room, room.turns, *some("office", 3))
+    single = put(room, room.turns, *(One(f"s{n}") for n in range(3)))
+    assert turn_after_turn(room, 1.0) == single + office
+
+
+def test_who_may_have_given_up_comes_last_and_the_newest_of_them_first() -> None:
+    room = places(handshake_s=10.0)
+    late = put(room, room.turns, *(One(s, since=0.0) for s in ("a", "b", "a")))
+    fresh = put(room, room.turns, *(One(s, since=1.0) for s in ("b", "c", "a")))
+    taken = turn_after_turn(room, 10.5)
+    assert {id(one) for one in taken[:3]} == {id(one) for one in fresh}
+    assert {id(one) for one in taken[3:]} == {id(one) for one in late}
+    assert taken[3] is not late[0]
