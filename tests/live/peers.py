@@ -25,6 +25,7 @@ from typing import Any
 from tests.conftest import LINES, PEERS, peer_path
 from tests.live.conftest import Place
 
+from linekey.certs.build import new_key
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
 from linekey.export.account import DEBIAN, Account
@@ -34,7 +35,9 @@ from linekey.export.needs import fleet_needs
 from linekey.export.peers import find_peer
 from linekey.export.render import Export, export
 from linekey.export.request import Backend, ClientCertificates, Endpoint, Request
+from linekey.lab.server_ca import issue_server
 from linekey.provisioning.ca_rules import rules_of
+from linekey.server.server import utc_now
 from linekey.store.devices import Devices
 from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
@@ -130,8 +133,11 @@ def write_export(
     account: Account | None = None,
     client_certificates: ClientCertificates = "required",
     oldest: Version | None = None,
+    both: bool = False,
 ) -> Export:
     """Export for the registry of ``place``, and write it as ``--out`` does.
+
+    ``both``: with a certificate of an EC key beside that of an RSA one.
 
     Without ``account`` root's peers run as the export would have it, and another
     user's as that user, who cannot change who he is.
@@ -145,10 +151,20 @@ def write_export(
         key_file.write_bytes(private_key_to_pem(key))
     if peer in DEBIAN and account is None and os.geteuid() != 0:
         account = Account(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name)  # fmt: skip
+    keys, also = [key_file], None
+    if both:
+        keys.append(folder / "server-ec.key")
+        also = str(folder / "server-ec.crt"), str(keys[1])
+        if not keys[1].exists():
+            ec = new_key("ec", "secp256r1")
+            leaf = issue_server([NAME], ec, place.lab.server, now=utc_now())
+            Path(also[0]).write_text(to_pem(leaf))
+            keys[1].write_bytes(private_key_to_pem(ec))
     runs_as = account or DEBIAN.get(peer)
     if runs_as is not None:  # as the how-to has it; linekey touches no key
-        shutil.chown(key_file, group=runs_as.group)
-        key_file.chmod(0o640)
+        for each in keys:
+            shutil.chown(each, group=runs_as.group)
+            each.chmod(0o640)
     trusted = VendorCas(place.database).all()
     if authorities is None:
         authorities = tuple(ca.certificate for ca in trusted)
@@ -156,7 +172,7 @@ def write_export(
     made = export(
         find_peer(peer),
         Request(
-            needs=fleet_needs(devices, oldest=oldest),
+            needs=fleet_needs(devices, oldest=oldest, also_ecdsa=both),
             groups=admitted(devices),
             phones=active_phones(devices),
             account=account,
@@ -168,6 +184,7 @@ def write_export(
             folder=str(folder),
             certificate=str(certificate),
             key=str(key_file),
+            also=also,
             backend=backend,
             files=None if files is None else str(files),
         ),
@@ -314,6 +331,7 @@ async def exported_peer(
     started_by: Account | None = None,
     command: Callable[[str], str] = str,
     oldest: Version | None = None,
+    both: bool = False,
 ) -> AsyncIterator[Peer]:
     """Export for ``place`` and run exactly that.
 
@@ -326,6 +344,7 @@ async def exported_peer(
         made = write_export(
             place, name, folder, port=port, backend=backend, files=files,
             authorities=authorities, host=host, account=started_by, oldest=oldest,
+            both=both,
         )  # fmt: skip
         for own, text in (append or {}).items():
             with (folder / own).open("a") as file:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import LINES
-from tests.live.conftest import Place
+from tests.live.conftest import Place, Ran
 from tests.live.openssl_lines import CLIENT, run
 from tests.live.test_openssl_lines import ALL_SUITES, TLS1_0, identity_of
 
@@ -58,6 +58,11 @@ async def shown(place: Place, server: ProvisioningServer, *options: str) -> str:
         "openssl", "s_client", "-connect", f"127.0.0.1:{port_of(server)}",
         "-cert", certificate, "-key", key, *options, given=b"Q\n",
     )  # fmt: skip
+    return await kind_of_key(place, ran)
+
+
+async def kind_of_key(place: Place, ran: Ran) -> str:
+    """The kind of the key in the certificate that s_client printed."""
     subject = re.search(r"-----BEGIN.*?-----END CERTIFICATE-----\n", ran.out, re.DOTALL)
     assert subject is not None, ran.said
     text = await place.run("openssl", "x509", "-noout", "-text", given=subject[0].encode())  # fmt: skip

@@ -53,15 +53,17 @@ def export_(
         ),
     ] = None,
     certificate: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="PEM file: the server's certificate, then its intermediates. Default: "
-            "as in linekey.toml, else /etc/linekey/server.pem.",
+            help="PEM file: the server's certificate, then its intermediates. Twice, "
+            "each with its --key: one of an RSA and one of an EC key (nginx, haproxy, "
+            "apache; the others get RSA's). Default: as in linekey.toml, else "
+            "/etc/linekey/server.pem.",
         ),
     ] = None,
     key: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="FILE",
             help="PEM file: its private key. It is not copied, only checked against "

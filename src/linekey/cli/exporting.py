@@ -7,6 +7,7 @@ operator's from then on (accounts, secrets) is written once. No key is copied.
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -34,7 +35,7 @@ from linekey.export.admission import admitted
 from linekey.export.needs import ServerKey, fleet_needs
 from linekey.export.pass_through import PEER as PASSES_THROUGH
 from linekey.export.pass_through import parse_member, pass_through
-from linekey.export.peers import PEERS, find_peer
+from linekey.export.peers import PEERS, Peer, find_peer
 from linekey.export.render import MARK, Export, check_options, check_trust, export
 from linekey.export.request import (
     ClientCertificates,
@@ -56,7 +57,7 @@ from linekey.store.exported import Exported, note_export, registry_revision
 from linekey.store.vendor_cas import VendorCas
 from linekey.tls.versions import Version
 from linekey.trust.findings import Finding
-from linekey.words import choice_hint
+from linekey.words import choice_hint, counted
 
 PUBLIC_PORT = 443
 """The port that ``linekey serve`` takes its proxy to have, if nobody says another."""
@@ -71,8 +72,8 @@ def carry_out(
     out: Path | None,
     name: str | None,
     listen: str | None,
-    certificate: Path | None,
-    key: Path | None,
+    certificate: list[Path] | None,
+    key: list[Path] | None,
     backend: str | None,
     files: Path | None,
     servers: list[str],
@@ -104,8 +105,8 @@ def carry_out(
         "out": out,
         "name": name,
         "listen": listen,
-        "certificate": certificate,
-        "key": key,
+        "certificate": certificate or None,
+        "key": key or None,
         "backend": backend,
         "files": files,
         "user": user,
@@ -117,8 +118,8 @@ def carry_out(
     if servers:
         others = {
             "--name": name,
-            "--certificate": certificate,
-            "--key": key,
+            "--certificate": certificate or None,
+            "--key": key or None,
             "--backend": backend,
             "--files": files,
         }
@@ -136,7 +137,7 @@ def carry_out(
     if out is not None:
         kept = write_files(made, Path(request.folder)).kept
         told = {
-            name: str(value) if isinstance(value, Path) else value
+            name: _as_told(value)
             for name, value in (options | {"out": request.folder}).items()
         }
         one = Exported(peer, request.folder, told, reload, read_at, "")
@@ -200,11 +201,7 @@ class Again:
 
     def write(self, database: Database, one: Exported) -> bool:
         """Write an export; say whether a file of it changed. Raises LinekeyError."""
-        paths = ("out", "certificate", "key", "files")
-        options = {
-            name: Path(value) if name in paths and value is not None else value
-            for name, value in one.options.items()
-        }
+        options = {name: _as_given(name, value) for name, value in one.options.items()}
 
         def report_new(findings: list[Finding]) -> None:
             known = self._said.get(one.folder, [])
@@ -214,6 +211,22 @@ class Again:
         request = _request(one.peer, database, options, report_new)
         made = export(find_peer(one.peer), request)
         return write_files(made, Path(one.folder)).changed
+
+
+def _as_told(value: Any) -> Any:
+    """An option as JSON has it."""
+    if isinstance(value, list):
+        return [_as_told(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _as_given(name: str, value: Any) -> Any:
+    """The same, back. A single path of certificate and key is an earlier linekey's."""
+    if value is None or name not in ("out", "certificate", "key", "files"):
+        return value
+    if name in ("out", "files"):
+        return Path(value)
+    return [Path(each) for each in ([value] if isinstance(value, str) else value)]
 
 
 def _request(
@@ -228,11 +241,9 @@ def _request(
     root = database.state.root
     settings = load_settings(database.state, {})
     out, files = options["out"], options["files"]
-    certificate = _path(
-        options["certificate"], settings.certificate, root, "server.pem"
-    )
-    chain = _chain(Path(certificate), required=options["certificate"] is not None)
-    leaf = chain[0] if chain else None
+    pairs, also_notes = _pairs(peer, options, settings, root)
+    pair = pairs[0]
+    leaf = pair.leaf
     listen = parse_listen(options["listen"] or "", peer.port)
     backend = options["backend"]
     if backend is not None and files is not None:
@@ -248,11 +259,9 @@ def _request(
     authorities = tuple(ca.certificate for ca in trusted)
     rules = rules_of((ca.certificate, ca.said) for ca in trusted)
     host = parse_name(options["name"] or _name(settings, leaf))
-    key = parse_path(_path(options["key"], settings.key, root, "server.key"), "key")
     account = None if options["user"] is None else parse_account(options["user"])
     oldest = _oldest(options["min_version"])
     folder = parse_path(str(absolute(out) if out else f"{HOME}/{peer.name}"), "folder")
-    certificate = parse_path(certificate, "certificate")
     backend = None if backend is None else parse_backend(backend)
     files = None if files is None else parse_path(str(absolute(files)), "folder")
     check_options(
@@ -261,30 +270,34 @@ def _request(
         backend=backend is not None,
         client_certificates=options["client_certificates"],
     )
-    tell(
-        check_export(
+    findings = [
+        finding
+        for each in pairs
+        for finding in check_export(
             # A phone in 802.1X knows the server's authority, and no name.
             name=None if peer.name == "freeradius" else host,
             host=listen.host,
-            chain=chain,
-            key=Path(key),
+            chain=each.chain,
+            key=Path(each.key),
             vendor_cas=authorities,
             now=datetime.now(UTC),
             rules=rules,
         )
-    )
+    ]
+    tell(list(dict.fromkeys(findings)))
     devices = tuple(Devices(database).all())
-    server_key: ServerKey = (
-        "ECDSA" if leaf is not None and leaf.key.kind == "ec" else "RSA"
-    )
+    server_key = pair.kind
+    also = pairs[1] if len(pairs) > 1 else None
     told = told_of_registry(
         peer.name, database, devices, realm=host, groups=options.get("groups")
     )
     return Request(
         accounts=told.accounts,
         phone_book=told.phone_book,
-        account_notes=told.notes,
-        needs=fleet_needs(devices, server_key, oldest=oldest),
+        account_notes=(*told.notes, *also_notes),
+        needs=fleet_needs(
+            devices, server_key, oldest=oldest, also_ecdsa=also is not None
+        ),
         groups=admitted(devices, server_key),
         account=account,
         authorities=authorities,
@@ -293,11 +306,80 @@ def _request(
         name=host,
         listen=listen,
         folder=folder,
-        certificate=certificate,
-        key=key,
+        certificate=pair.certificate,
+        key=pair.key,
+        also=None if also is None else (also.certificate, also.key),
         backend=backend,
         files=files,
         client_certificates=options["client_certificates"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A certificate and its key, by their paths, and what is read of it."""
+
+    certificate: str
+    key: str
+    chain: tuple[Certificate, ...]
+    """Empty where nothing is there yet and nobody named it."""
+
+    @property
+    def leaf(self) -> Certificate | None:
+        return self.chain[0] if self.chain else None
+
+    @property
+    def kind(self) -> ServerKey:
+        return (
+            "ECDSA" if self.leaf is not None and self.leaf.key.kind == "ec" else "RSA"
+        )
+
+
+def _pairs(
+    peer: Peer, options: dict[str, Any], settings: Settings, root: Path
+) -> tuple[list[_Pair], tuple[str, ...]]:
+    """The certificates that the peer is to show, RSA's first, and what to say of them.
+
+    Raises InputError for what is no certificate and key, or one of each kind with each.
+    """
+    given, keys = options["certificate"], options["key"]
+    certificates = _paths(given, settings.certificate, root, "server.pem")
+    keys = _paths(keys, settings.key, root, "server.key")
+    if len(certificates) != len(keys) or len(keys) > 2:
+        raise InputError(
+            f"{counted(len(certificates), 'certificate')} and "
+            f"{counted(len(keys), 'key')} do not belong together",
+            hint="give one, or one with an RSA and one with an EC key: --certificate "
+            "and --key once for each, in the same order",
+        )
+    found = [
+        _Pair(
+            parse_path(certificate, "certificate"),
+            parse_path(key, "key"),
+            _chain(Path(certificate), required=given is not None),
+        )
+        for certificate, key in zip(certificates, keys, strict=True)
+    ]
+    if len(found) == 1:
+        return found, ()
+    missing = [pair.certificate for pair in found if not pair.chain]
+    if missing:
+        raise InputError(
+            f"there is no certificate in {missing[0]!r}, so what kind it is cannot be "
+            "seen",
+            hint="put both there, or name one with --certificate and --key",
+        )
+    if found[0].kind == found[1].kind:
+        raise InputError(
+            f"both certificates are for {found[0].kind} keys",
+            hint="give one with an RSA and one with an EC key, or only one",
+        )
+    found.sort(key=lambda pair: pair.kind, reverse=True)  # RSA before ECDSA
+    if peer.both:
+        return found, ()
+    return found[:1], (
+        f"{peer.title} is given one certificate, RSA's, which every phone can use; "
+        f"left out: {found[1].certificate}",
     )
 
 
@@ -320,11 +402,13 @@ def _backend(settings: Settings) -> str:
     return f"unix:{proxy.unix_socket or SOCKET}"
 
 
-def _path(given: Path | None, set_: tuple[Path, ...], root: Path, name: str) -> str:
-    """The file that is given, else the first that is set, else the usual one."""
+def _paths(
+    given: list[Path] | None, set_: tuple[Path, ...], root: Path, name: str
+) -> list[str]:
+    """The files that are given, else those that are set, else the usual one."""
     if given is not None:
-        return str(absolute(given))
-    return str(absolute(root / set_[0])) if set_ else f"{HOME}/{name}"
+        return [str(absolute(path)) for path in given]
+    return [str(absolute(root / path)) for path in set_] or [f"{HOME}/{name}"]
 
 
 def absolute(path: Path) -> Path:
@@ -458,15 +542,14 @@ def _show_files(made: Export, folder: str, *, written: bool) -> None:
 
 
 def _say_next(made: Export, request: Request, root: Path) -> None:
-    for path, what in ((request.certificate, "certificate"), (request.key, "key")):
-        if not Path(path).exists():
-            note(f"next: put the server's {what} here: {path}")
-    if (
-        made.reads_key
-        and made.account is not None
-        and (advice := key_advice(Path(request.key), made.account))
-    ):
-        note(advice)
+    for pair in request.pairs:
+        for path, what in zip(pair, ("certificate", "key"), strict=True):
+            if not Path(path).exists():
+                note(f"next: put the server's {what} here: {path}")
+    if made.reads_key and made.account is not None:
+        for _, key in request.pairs:
+            if advice := key_advice(Path(key), made.account):
+                note(advice)
     for line in (*made.prepare, *made.run):
         filled = made.fills.get(line)
         if filled and is_filled(Path(request.folder) / filled):
@@ -496,5 +579,6 @@ def serve_line(peer: str, request: Request) -> str:
         words.append(f"--host {backend.host} --port {backend.port}")
     if request.listen.port != PUBLIC_PORT:
         words.append(f"--public-port {request.listen.port}")
-    words.append(f"--certificate {quote(request.certificate)}")
-    return " ".join([*words, f"--key {quote(request.key)}"])
+    words += [f"--certificate {quote(path)}" for path, _ in request.pairs]
+    words += [f"--key {quote(path)}" for _, path in request.pairs]
+    return " ".join(words)

@@ -20,7 +20,7 @@ oldest version himself (``fleet_needs(…, oldest=…)``).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -122,8 +122,12 @@ def fleet_needs(
     server_key: ServerKey = "RSA",
     *,
     oldest: Version | None = None,
+    also_ecdsa: bool = False,
 ) -> Needs:
     """Say what the active ones of ``devices`` need. Never raises.
+
+    ``also_ecdsa``: the server has a second certificate, with an EC key (P-256), for the
+    phones that can use it; the others are served as with ``server_key`` alone.
 
     ``oldest`` is the oldest version to speak, TLS 1.0 to 1.2, whatever they need: below
     TLS 1.2 it brings the suites of that time, and phones that speak nothing as new as
@@ -146,6 +150,8 @@ def fleet_needs(
             continue
         count += 1
         wanted = _wanted(*kind_of(device), server_key)
+        if also_ecdsa:
+            wanted = _either(wanted, _wanted(*kind_of(device), "ECDSA"))
         if not isinstance(wanted, str) and oldest is not None and wanted.high < oldest:
             wanted = f"{wanted.high.label} is its best, and {oldest.label} the oldest"
         if isinstance(wanted, str):
@@ -166,11 +172,16 @@ def fleet_needs(
     if not versions:
         versions = {Version.TLS1_2}
         suites = set(_forward_secret(MODERN.suites, server_key))
+        if also_ecdsa:
+            suites.update(_forward_secret(MODERN.suites, "ECDSA"))
     if oldest is not None:
         versions.add(oldest)
         if oldest < Version.TLS1_2:
             suites.update(
-                n for n in LEGACY.suites if by_name(n).authentication == server_key
+                n
+                for n in LEGACY.suites
+                if by_name(n).authentication == server_key
+                or (also_ecdsa and by_name(n).authentication == "ECDSA")
             )
     newest = max(versions)
     return Needs(
@@ -196,6 +207,20 @@ class _Wanted:
     high: Version
     suites: tuple[str, ...]
     sha1: bool
+
+
+def _either(one: _Wanted | str, other: _Wanted | str) -> _Wanted | str:
+    """What a phone needs of a server with both certificates; of the first, why none."""
+    if isinstance(one, str):
+        return other if isinstance(other, _Wanted) else one
+    if isinstance(other, str):
+        return one
+    return replace(
+        one,
+        low=min(one.low, other.low),
+        high=max(one.high, other.high),
+        suites=(*one.suites, *other.suites),
+    )
 
 
 def kind_of(device: Device) -> Kind:

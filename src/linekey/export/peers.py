@@ -22,6 +22,8 @@ class Peer:
     run: tuple[str, ...]
     forwards: bool = False
     """It can stand before a linekey server."""
+    both: bool = False
+    """It shows a phone the one of two certificates, RSA's and EC's, that it can use."""
     serves: bool = False
     """It can serve files itself."""
     folders: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ PEERS: dict[str, Peer] = {
             ),
             ("nginx -t -c {folder}/nginx.conf", "nginx -c {folder}/nginx.conf"),
             forwards=True,
+            both=True,
             serves=True,
             folders=("run",),
             rights=Rights(looks_into=("run",)),
@@ -68,6 +71,7 @@ PEERS: dict[str, Peer] = {
             ),
             ("haproxy -c -f {folder}/haproxy.cfg", "haproxy -f {folder}/haproxy.cfg"),
             forwards=True,
+            both=True,
         ),
         Peer(
             "apache",
@@ -83,6 +87,7 @@ PEERS: dict[str, Peer] = {
                 "apache2 -f {folder}/apache.conf -DFOREGROUND",
             ),
             forwards=True,
+            both=True,
             serves=True,
             folders=("run",),
             rights=Rights(looks_into=("run",)),

@@ -297,17 +297,23 @@ _DH_FILES = frozenset({"nginx", "freeradius", "slapd"})
 
 
 def _key_by_stem(request: Request) -> bool:
-    """Whether HAProxy finds ``foo.key`` to ``foo.crt`` (ssl-load-extra-del-ext)."""
-    stem = request.certificate.removesuffix(".crt")
-    return stem != request.certificate and request.key == f"{stem}.key"
+    """Whether HAProxy finds each ``foo.key`` by its ``foo.crt``."""
+    return all(
+        certificate.endswith(".crt")
+        and key == f"{certificate.removesuffix('.crt')}.key"
+        for certificate, key in request.pairs
+    )
 
 
 def _links(peer: Peer, request: Request) -> tuple[str, ...]:
     """HAProxy finds a key by its name only: what to link where it is not so."""
-    wanted = f"{request.certificate}.key"
-    if peer.name != "haproxy" or request.key in (wanted, request.certificate):
+    if peer.name != "haproxy" or _key_by_stem(request):
         return ()
-    return () if _key_by_stem(request) else (f"ln -s {request.key} {wanted}",)
+    return tuple(
+        f"ln -s {key} {certificate}.key"
+        for certificate, key in request.pairs
+        if key not in (f"{certificate}.key", certificate)
+    )
 
 
 def _bundle(authorities: tuple[Certificate, ...]) -> str:

@@ -76,6 +76,9 @@ class Request:
     """Absolute path of the server's certificate with its intermediates, PEM."""
     key: str
     """Absolute path of its private key, PEM."""
+    also: tuple[str, str] | None = None
+    """Paths of a second certificate, with an EC key, and of that key; for a peer that
+    can show either of two (``Peer.both``). ``certificate`` is RSA's then."""
     backend: Backend | None = None
     """Where ``linekey serve --behind-proxy`` listens; None: ``files`` is served."""
     rules: Rules = field(default_factory=dict)
@@ -96,6 +99,12 @@ class Request:
     """As whom the peer runs; None: as Debian's package of it does."""
     client_certificates: ClientCertificates = "required"
     """Whether a phone must show one, for a peer that can do without."""
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each certificate with its key, RSA's first."""
+        first = (self.certificate, self.key)
+        return (first,) if self.also is None else (first, self.also)
 
 
 def parse_name(text: str) -> str:

@@ -1,6 +1,7 @@
 import json
 import shlex
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from linekey.catalog.vendors import OperatorRule, TrustRule
 from linekey.certs.pem import private_key_to_pem, to_pem
 from linekey.cli import serve
 from linekey.cli.export import app
-from linekey.cli.exporting import HOME
+from linekey.cli.exporting import HOME, Again
 from linekey.export.peers import PEERS
 from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
@@ -23,6 +24,7 @@ from linekey.phone.identity import DeviceIdentity
 from linekey.provisioning.device import Device
 from linekey.server.preflight.proxy import SOCKET
 from linekey.store.devices import Devices
+from linekey.store.exported import read_exports
 from linekey.store.opening import open_store
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
@@ -180,6 +182,90 @@ def test_certificate_and_key_of_the_settings_are_used(
     assert "proxy_pass http://unix:/run/x/y.sock;" in run(state, "nginx", *NAME).stdout
 
 
+@pytest.fixture
+def both(state: Path) -> Path:
+    """Settings that name two certificates, the EC one first."""
+    kinds: tuple[tuple[str, int | str], ...] = (("ec", "secp256r1"), ("rsa", 2048))
+    for name, size in kinds:
+        identity = server("phones.example.com", kind=name, size=size)
+        (state / f"{name}.crt").write_text("".join(map(to_pem, identity.chain)))
+        (state / f"{name}.key").write_bytes(identity.key_pem)
+        (state / f"{name}.key").chmod(0o600)
+    (state / "linekey.toml").write_text(
+        'certificate = ["ec.crt", "rsa.crt"]\nkey = ["ec.key", "rsa.key"]\n'
+    )
+    return state
+
+
+def test_both_certificates_of_the_settings_are_used(both: Path, tmp_path: Path) -> None:
+    result = run(both, "nginx", *NAME, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "out" / "nginx.conf").read_text()
+    lines = [f"{both}/{name}" for name in ("rsa.crt", "rsa.key", "ec.crt", "ec.key")]
+    places = [text.index(f" {line};") for line in lines]
+    assert places == sorted(places)
+    assert "ECDHE-ECDSA" in text
+    told = result.stderr.replace("\n", " ")
+    assert f"--certificate {both}/rsa.crt --certificate {both}/ec.crt" in told
+    assert f"--key {both}/rsa.key --key {both}/ec.key" in told
+
+
+def test_two_certificates_are_written_anew_as_they_were(
+    both: Path, tmp_path: Path
+) -> None:
+    options = [
+        word
+        for name in ("ec", "rsa")
+        for word in (
+            "--certificate",
+            f"{both}/{name}.crt",
+            "--key",
+            f"{both}/{name}.key",
+        )
+    ]
+    out = tmp_path / "out"
+    assert run(both, "nginx", *NAME, *options, "--out", str(out)).exit_code == 0
+    text = (out / "nginx.conf").read_text()
+    (both / "linekey.toml").write_text("")  # it is on record, not in the settings
+    (out / "nginx.conf").write_text(text.replace("ssl_verify_depth 4", ""))
+    with open_store(both) as database:
+        [one] = read_exports(both)
+        assert Again().write(database, one)
+        earlier = replace(one, options=one.options | {
+            "certificate": f"{both}/rsa.crt", "key": f"{both}/rsa.key",
+        })  # fmt: skip
+        assert (out / "nginx.conf").read_text() == text
+        assert Again().write(database, earlier)  # as an earlier linekey noted it
+    assert "ec.crt" not in (out / "nginx.conf").read_text()
+
+
+@pytest.mark.parametrize("peer", ["kamailio", "slapd", "freeradius"])
+def test_who_can_show_one_alone_is_given_rsas_and_that_is_said(
+    both: Path, peer: str
+) -> None:
+    result = run(both, peer, *NAME)
+    assert result.exit_code == 0, result.output
+    assert f"{both}/rsa.crt" in result.stdout
+    assert "ec.crt" not in result.stdout
+    told = result.stderr.replace("\n", " ")
+    assert "is given one certificate, RSA's, which every phone can use" in told
+    assert f"left out: {both}/ec.crt" in told
+
+
+def test_two_certificates_that_do_not_belong_together_are_refused(both: Path) -> None:
+    def refused(*words: str) -> str:
+        result = run(both, "nginx", *NAME, *words)
+        assert result.exit_code == 2, result.output
+        assert "hint:" in result.stderr
+        return " ".join(result.stderr.split())
+
+    rsa = ("--certificate", f"{both}/rsa.crt", "--key", f"{both}/rsa.key")
+    assert "both certificates are for RSA keys" in refused(*rsa, *rsa)
+    assert "1 certificate and 2 keys" in refused("--certificate", f"{both}/rsa.crt")
+    (both / "ec.crt").unlink()
+    assert f"there is no certificate in '{both}/ec.crt'" in refused()
+
+
 def test_it_says_which_command_serves_the_proxy_and_who_else_could_be_it(
     state: Path, tmp_path: Path
 ) -> None:
@@ -315,9 +401,10 @@ def export(state: Path, identity: DeviceIdentity, *words: str) -> Result:
         key.write_bytes(identity.key_pem)
         key.chmod(0o600)
     out = state.parent / "out"
+    given = () if "--key" in words else ("--key", str(key))
     return run(
         state, "nginx", "--name", HOST, "--out", str(out),
-        "--certificate", str(certificate), "--key", str(key), *words,
+        "--certificate", str(certificate), *given, *words,
     )  # fmt: skip
 
 

@@ -183,3 +183,25 @@ def test_another_makers_phone_is_taken_for_one_of_today_and_named(model: str) ->
     assert not needs.level_0
     assert "no source tells what the model supports" in needs.notes[0]
     assert model in needs.notes[0]
+
+
+def test_with_both_certificates_each_phone_has_the_suites_that_it_can_use() -> None:
+    new, old = phone("D785", "10.1.33.33"), phone("300", "8.7.5.57", 2)
+    both = fleet_needs([new, old], also_ecdsa=True)
+    assert set(fleet_needs([new, old]).suites) < set(both.suites)
+    assert set(both.suites) == {
+        *fleet_needs([new, old]).suites,
+        *fleet_needs([new], "ECDSA").suites,
+    }
+    # A phone that knows RSA alone is served as before, and asks for nothing new.
+    assert fleet_needs([old], also_ecdsa=True) == fleet_needs([old])
+    assert fleet_needs([old], "ECDSA").unserved
+    first = both.suites[0]
+    assert "ECDSA" in first  # whose signature costs the server least
+
+
+def test_without_a_phone_both_certificates_have_their_suites() -> None:
+    suites = fleet_needs([], also_ecdsa=True).suites
+    assert {by_name(name).authentication for name in suites} == {"RSA", "ECDSA"}
+    oldest = fleet_needs([], oldest=Version.TLS1_0, also_ecdsa=True).suites
+    assert {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA"} <= set(oldest)

@@ -335,3 +335,65 @@ def test_nginx_reads_the_cn_of_a_whole_name(dn: str) -> None:
 )  # fmt: skip
 def test_nginx_takes_no_other_value_for_the_cn(dn: str) -> None:
     assert nginx_dn_rule().match(dn) is None
+
+
+BOTH = ("/etc/linekey/ec.crt", "/etc/linekey/ec.key")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "nginx",
+            [
+                "ssl_certificate /etc/linekey/rsa.crt;",
+                "ssl_certificate_key /etc/linekey/rsa.key;",
+                "ssl_certificate /etc/linekey/ec.crt;",
+                "ssl_certificate_key /etc/linekey/ec.key;",
+            ],
+        ),
+        (
+            "apache",
+            [
+                "SSLCertificateFile /etc/linekey/rsa.crt",
+                "SSLCertificateKeyFile /etc/linekey/rsa.key",
+                "SSLCertificateFile /etc/linekey/ec.crt",
+                "SSLCertificateKeyFile /etc/linekey/ec.key",
+            ],
+        ),
+        ("haproxy", ["ssl crt /etc/linekey/rsa.crt crt /etc/linekey/ec.crt ca-file"]),
+    ],
+)
+def test_two_certificates_are_written_where_they_can_be_shown(
+    name: str, lines: list[str]
+) -> None:
+    text = text_of(
+        export(
+            find_peer(name),
+            request(
+                needs=fleet_needs([MODERN], also_ecdsa=True),
+                certificate="/etc/linekey/rsa.crt",
+                key="/etc/linekey/rsa.key",
+                also=BOTH,
+            ),
+        )
+    )
+    places = [text.index(line) for line in lines]
+    assert places == sorted(places)
+    assert "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256" in text
+
+
+def test_haproxy_finds_both_keys_by_their_names_or_is_given_links() -> None:
+    def links(also: tuple[str, str]) -> list[str]:
+        made = export(
+            find_peer("haproxy"),
+            request(certificate="/x/rsa.crt", key="/x/rsa.key", also=also),
+        )
+        assert ("ssl-load-extra-del-ext" in text_of(made)) == (also[1] == "/x/ec.key")
+        return [line for line in made.run if line.startswith("ln ")]
+
+    assert links(("/x/ec.crt", "/x/ec.key")) == []
+    assert links(("/x/ec.crt", "/y/key.pem")) == [
+        "ln -s /x/rsa.key /x/rsa.crt.key", "ln -s /y/key.pem /x/ec.crt.key",
+    ]  # fmt: skip
+    assert links(("/x/ec.pem", "/x/ec.pem")) == ["ln -s /x/rsa.key /x/rsa.crt.key"]
