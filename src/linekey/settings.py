@@ -229,12 +229,11 @@ class LimitSettings(Section):
     OpenSSL allows 102,400 for a certificate list (SSL_MAX_CERT_LIST_DEFAULT)."""
     handshake_s: Seconds = 10.0
     """Seconds for a whole ClientHello, and as long again for the handshake from its
-    turn on, however steadily bytes drip in. An RSA-1024 phone of 2008 signs in about
-    one second. Who has waited so long for its turn comes after who has not: it may be
-    about to give up."""
+    turn on, however steadily bytes drip in: an RSA-1024 phone of 2008 signs in about a
+    second. Who has waited longer for its turn comes after who has not."""
     turn_s: Seconds = 60.0
-    """Seconds for which a whole ClientHello may wait for its turn. Clients give up by
-    themselves, as a rule sooner; then no signature is made for them."""
+    """Seconds that a whole ClientHello may wait for its turn. Who gives up sooner costs
+    no signature."""
     shed_after_s: Seconds = 2.0
     """Seconds after which, while there are more than ``half_open`` connections without
     a whole ClientHello, these are closed, all at once; silent or dripping. A handshake

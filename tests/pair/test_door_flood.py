@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from linekey.tls.engine import ServerContexts
 from linekey.tls.events import Accept, HandshakeCompleted
 from linekey.tls.hello import build_client_hello, new_client_hello
 from linekey.tls.versions import Version
-from linekey.wire.door.listener import Door
+from linekey.wire.door.listener import BEGUN_AT_ONCE, Door
 from linekey.wire.door.refusal import Refusal
 
 HANG_S = 30.0
@@ -265,3 +266,25 @@ async def test_a_handshake_that_goes_on_is_not_closed_for_a_phone_elsewhere(
         assert door.shed_count == 0
         for _, writer in office:
             writer.transport.abort()
+
+
+async def test_of_many_hellos_at_once_all_are_read_before_most_handshakes_begin(
+    lab: LabAuthority,  # noqa: F811
+) -> None:
+    """So it is the row that decides, and not the order in which sockets are looked at."""
+    limits = LimitSettings(handshake_s=3600.0, shed_after_s=3600.0)
+    async with served(lab, limits) as (door, _):
+        assert isinstance(door.tls, Counting)
+        some = [socket.create_connection(door.address) for _ in range(100)]
+        for each in some:
+            each.sendall(GOOD)
+        began: list[int] = []
+        async with asyncio.timeout(HANG_S):
+            while door.tls.made < 100:
+                await asyncio.sleep(0)
+                began.append(door.tls.made)
+        assert max(b - a for a, b in pairwise(began)) <= BEGUN_AT_ONCE
+        assert door.half_open == 100
+        assert not door.places.turns
+        for each in some:
+            each.close()

@@ -44,6 +44,10 @@ _log = logging.getLogger("linekey.door")
 WORDLESS_S = 1.0
 """Seconds that a connection without a byte is waited for when the door closes: a
 phone's first bytes may be on their way."""
+BEGUN_AT_ONCE = 16
+"""Handshakes that are begun in one turn of the event loop, some 15 ms of signatures:
+all hellos are read between, so that it is the row that decides who is next, and who
+connects is accepted."""
 _DESCRIPTORS_S = 10.0
 """Seconds between two looks whether descriptors suffice again."""
 
@@ -122,6 +126,8 @@ class Door:
         self._ticker: asyncio.TimerHandle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._closing = False
+        self._begun = 0
+        """Handshakes begun in this turn of the event loop."""
 
     @property
     def half_open(self) -> int:
@@ -245,6 +251,9 @@ class Door:
         If not, it waits, and ``begin`` is called when it is its turn.
         """
         places = self.places
+        if self._begun >= BEGUN_AT_ONCE:
+            places.put(connection, places.turns)
+            return False
         if not places.has_slot:
             victim = places.recalled_for(connection.source, self.loop.time())
             if victim is None:
@@ -254,11 +263,21 @@ class Door:
             self._shed([victim])
             self._plan_sweep()
         places.put(connection, places.handshakes)
+        self._note_begun()
         return True
+
+    def _note_begun(self) -> None:
+        if not self._begun:
+            self.loop.call_soon(self._begin_more)
+        self._begun += 1
+
+    def _begin_more(self) -> None:
+        self._begun = 0
+        self._next_turns()
 
     def _next_turns(self) -> None:
         places, now = self.places, self.loop.time()
-        while places.turns and places.has_slot:
+        while places.turns and places.has_slot and self._begun < BEGUN_AT_ONCE:
             connection = places.next_turn(now)
             connection.place = None
             assert isinstance(connection, DoorConnection)
@@ -266,6 +285,7 @@ class Door:
                 connection.leave()
             else:
                 places.put(connection, places.handshakes)
+                self._note_begun()
                 connection.begin()
 
     def placed(self, connection: DoorConnection, place: Place | None) -> None:

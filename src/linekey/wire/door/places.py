@@ -55,7 +55,7 @@ class Placed(Protocol):
 
     @property
     def has_sent(self) -> bool:
-        """Whether bytes of the peer wait to be read: it is not the peer that waits."""
+        """Whether bytes of the peer wait to be read: it is not the peer who is late."""
 
 
 class Place(Protocol):
@@ -181,7 +181,8 @@ class Places:
             for member in list(self.silent):
                 if member.since > old:
                     break
-                yield member
+                if not member.has_sent:  # what a busy loop has not read is no silence
+                    yield member
         if self.turns:
             old = now - STALLED_FACTOR * self.limits.shed_after_s
             yield from self._stalled(old, len(self.handshakes))

@@ -55,6 +55,13 @@ def test_when_all_connections_are_taken_old_silent_ones_go_however_few() -> None
     assert len(list(room.overdue(2.0, full=True))) == 1
 
 
+def test_who_has_sent_what_is_not_read_yet_is_not_silent() -> None:
+    room = places()
+    old = put(room, room.silent, *some("a", 9, since=0.0))
+    old[3].has_sent = True
+    assert list(room.overdue(2.0, full=False)) == old[:3] + old[4:]
+
+
 def test_a_byte_now_and_then_makes_no_silent_one_younger() -> None:
     room = places()
     put(room, room.silent, *some("a", 9, since=0.0, heard=2.0))
@@ -169,7 +176,7 @@ def test_a_handshake_that_goes_on_is_never_closed_for_another() -> None:
     put(room, room.handshakes, *some("a", 7, heard=0.1), *some("b", 1, heard=0.0))
     assert room.recalled_for("c", 2.0) is None  # heard of since, or within its share
     for one in list(room.handshakes):
-        one.has_sent = True  # type: ignore[misc] # it is this end that has not read it
+        one.has_sent = True  # it is this end that has not read it
     assert room.recalled_for("c", 99.0) is None
     put(room, room.turns, *some("c", 1))
     assert list(room.overdue(99.0, full=False)) == []
