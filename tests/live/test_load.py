@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,19 @@ import pytest
 from tests.live.conftest import Place
 from tests.live.peers import NAME
 from tests.live.sip_line import SECRET, registrar
+from tests.live.test_phone_directory import directory
 
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.load import curve, locust_engine
 from linekey.load.target import Target, lab_target
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.provisioning.document import Setting
 from linekey.server.server import utc_now
 from linekey.store.devices import Devices
 
 LINEKEY = [str(Path(sys.executable).parent / "linekey")]
+ROOT = Path(__file__).parents[2]
 PHONES = 24
 
 
@@ -157,6 +161,16 @@ def test_master_and_two_workers_boot_register_and_use_every_phone_once(
     with (tmp_path / "load_stats.csv").open() as file:
         table = {r["Name"]: int(r["Request Count"]) for r in csv.DictReader(file)}
     assert table["boot"] == PHONES
+
+
+def test_the_pages_own_example_runs_as_it_stands_there() -> None:
+    page = (ROOT / "docs" / "howto" / "load.md").read_text()
+    (line,) = [x for x in page.splitlines() if x.startswith("    linekey load --lab")]
+    done = run([*LINEKEY, *line.split()[1:]])
+    assert "40 phones for 10 s, from " in done.stdout
+    assert "opened a page by a key" in done.stdout
+    assert "the load's own:" in done.stdout
+    assert "failed:" not in done.stdout
 
 
 def test_phones_that_do_not_boot_register_at_the_registrar_that_is_named(
@@ -306,3 +320,37 @@ async def test_phones_of_a_load_register_at_kamailio_each_with_its_certificate(
     assert row(document, "tls")["count"] == 6
     (failure,) = document["failures"]  # the one with another password
     assert (failure["code"], failure["count"]) == ("load.sip_refused", 1)
+
+
+@pytest.mark.peer("slapd")
+async def test_phones_of_a_load_look_names_up_in_the_directory_of_their_configuration(
+    place: Place, tmp_path: Path
+) -> None:
+    pem, key = place.identity(place.phone)
+    table = tmp_path / "phones.csv"
+    table.write_text(f"mac,identity,key\n{place.phone},{pem},{key}\n")
+    async with directory(place) as book, place.serving() as server:
+        given = {
+            "ldap_server": NAME, "ldap_port": str(book.port), "ldap_over_tls": "on",
+            "ldap_base": "dc=phonebook", "ldap_search_filter": "(|(cn=%*)(sn=%*))",
+            "ldap_number_filter": "(telephoneNumber=%*)", "ldap_display_name": "%cn",
+            "ldap_name_attributes": "cn sn", "ldap_number_attributes": "telephoneNumber",
+            "ldap_username": "cn=reader,dc=phonebook", "ldap_password": "geheim",
+        }  # fmt: skip
+        settings = [Setting(name, value) for name, value in given.items()]
+        Devices(place.database).change(
+            place.phone,
+            lambda device: replace(device, layer=device.layer.with_settings(*settings)),
+            utc_now(),
+        )
+        done = await asyncio.to_thread(
+            run,
+            [*LINEKEY, "load", "--server", server.url, "--phones-from", str(table),
+             "--trust", str(place.lab.server_root_path), "--phones", "1",
+             "--workers", "1", "--mix", "boot,lookup", "--think", "1s", "--for", "5s",
+             "--json"],
+        )  # fmt: skip
+        asked = book.log().count(" SRCH base=")
+    document = json.loads(done.stdout)
+    assert row(document, "boot")["count"] == 1
+    assert 2 <= row(document, "lookup")["count"] <= asked

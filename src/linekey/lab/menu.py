@@ -37,7 +37,7 @@ _log = logging.getLogger("linekey.lab")
 KEY = 1
 """Idx of the function key; 0 is the line's."""
 _URL = re.compile(r"https://localhost:\d{1,5}/menu\.xml")
-_LIMITS = LimitSettings(half_open=16, connections=64)
+_CONNECTIONS = 64
 
 _MENU = """<SnomIPPhoneMenu><Title>The lab's menu</Title>
 <MenuItem><Name>Who am I?</Name><URL>who.xml</URL></MenuItem>
@@ -71,13 +71,15 @@ def follow_url(device: Device, url: str) -> Device:
     return replace(device, layer=device.layer.with_function_keys(*keys))
 
 
-def menu_door(lab: LabAuthority, listener: socket.socket) -> Door:
+def menu_door(
+    lab: LabAuthority, listener: socket.socket, connections: int = _CONNECTIONS
+) -> Door:
     """The server on ``listener``, which stays the caller's; a context manager."""
     return Door(
         _app(lab),
         lab_contexts(lab, b"linekey lab menu"),
         listener,
-        limits=_LIMITS,
+        limits=LimitSettings(half_open=connections // 4, connections=connections),
         on_refused=_refused,
     )
 

@@ -48,6 +48,8 @@ class Notes:
     done: Callable[[Outcome], None]
     under_way: int = 0
     """Requests whose answer has not come."""
+    started: int = 0
+    """Phones that were switched on."""
 
 
 def make_state(
@@ -80,7 +82,9 @@ class LoadPhone(VirtualPhone):
     """A virtual phone that tells how long what it does takes."""
 
     def __init__(self, state: PhoneState, order: LoadOrder, notes: Notes) -> None:
-        services: tuple[Service, ...] = (self._watch_rounds,)
+        services: tuple[Service, ...] = ()
+        if order.server:
+            services = (self._watch_rounds,)
         if "register" in order.mix:
             services = (*services, SipLines())
         super().__init__(state, services=services, time_limit_s=order.limit_s)
@@ -262,8 +266,10 @@ async def live(
 ) -> None:
     """Be this phone until cancelled."""
     chance = random.Random(state.mac.digits)  # noqa: S311 - the same at every run
+    on = False
     while True:
         async with turns:
+            notes.started, on = notes.started + (not on), True
             phone = LoadPhone(state, order, notes)
             await phone.__aenter__()
             try:

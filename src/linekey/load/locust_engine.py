@@ -159,7 +159,11 @@ class _Master(runners.MasterRunner):
 def run_master(run: Run) -> Measured:
     """Run the load and measure. Raises LinekeyError where it cannot begin."""
     curve.use(run.token)
-    environment = Environment(user_classes=[_NoPhone], host=run.order.server or None)
+    environment = Environment(
+        user_classes=[_NoPhone],
+        host=run.order.server or run.order.registrar,
+        locustfile="linekey load",
+    )
     environment.runner = master = _Master(environment, run)
     try:
         run.processes = run.local(master.server.port)
@@ -264,8 +268,9 @@ def _measure(environment: Environment, master: _Master, run: Run) -> Measured:
     )  # fmt: skip
     if run.html is not None:
         text = escape("\n".join(measured.lines(order)))
-        page = get_html_report(environment)
-        page = page.replace("<body>", f"<body><pre>{text}</pre>", 1)
+        page = get_html_report(environment, show_download_link=False)
+        own = f'<pre style="white-space: pre-wrap; margin: 1.5em">{text}</pre>'
+        page = page.replace("<body>", f"<body>{own}", 1)
         run.html.write_text(page, encoding="utf-8")
     if writer is not None:
         gevent.sleep(1.2)  # its last turn

@@ -62,7 +62,8 @@ class PhoneLoop:
         self.outcomes: deque[Outcome] = deque()
         self.own = OwnTime()
         """To be read when the loop has ended."""
-        self.started = 0
+        self.handed = 0
+        """Phones that were told to start; some wait for their turn."""
         self.ended = threading.Event()
         self._order = order
         trusted = _Trusted(authorities)
@@ -76,6 +77,11 @@ class PhoneLoop:
         self._turns: asyncio.Semaphore | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="phones", daemon=True)
+
+    @property
+    def started(self) -> int:
+        """Phones that were switched on."""
+        return self._notes.started
 
     def begin(self) -> None:
         """Start the thread; return when its loop runs."""
@@ -123,9 +129,9 @@ class PhoneLoop:
 
     def _start(self, count: int) -> None:
         assert self._loop is not None
-        for _ in range(min(count, len(self._states) - self.started)):
-            state = self._states[self.started]
-            self.started += 1
+        for _ in range(min(count, len(self._states) - self.handed)):
+            state = self._states[self.handed]
+            self.handed += 1
             wait_s = self._pace.wait_s(self._loop.time())
             task = self._loop.create_task(
                 self._one(state, wait_s), name=f"phone {state.mac}"

@@ -16,7 +16,7 @@ from linekey.words import counted
 
 REGISTRATIONS: Final = "register"
 TITLES: Final = {
-    "boot": "booted: fetched its configuration",
+    "boot": "booted, with its configuration",
     "register": "registered",
     "reregister": "renewed its registration",
     "refresh": "fetched its configuration again",

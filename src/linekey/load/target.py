@@ -151,6 +151,7 @@ async def _serve(folder: Path, phones: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     threading.Thread(target=_until_the_load_ends, daemon=True).start()
+    room = phones + 64
     passwords = {_user(n): _password(n) for n in range(phones)}
     async with AsyncExitStack() as stack:
         state = StateDir.open(folder)
@@ -163,10 +164,10 @@ async def _serve(folder: Path, phones: int) -> None:
         await stack.enter_async_context(
             Registrar(
                 lab_contexts(lab, b"linekey load sip"), passwords.get, sip,
-                realm=REALM, connections=phones + 64,
+                realm=REALM, connections=room,
             )
         )  # fmt: skip
-        await stack.enter_async_context(menu.menu_door(lab, pages))
+        await stack.enter_async_context(menu.menu_door(lab, pages, room))
         cas = [*lab.vendor_roots(), *lab.vendor_intermediates()]
         VendorCas(database).add([describe_ca(ca, now) for ca in cas])
         url, port = menu.menu_url(pages), int(sip.getsockname()[1])
