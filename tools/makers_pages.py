@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
+from linekey.catalog.captured import CAPTURED, SEARCHED
 from linekey.makers.all import MAKERS, NOT_YET
 from linekey.makers.maker import FileKind, Maker
 from linekey.makers.mapping import Field, How, unsaid
 from linekey.makers.terms import ACCOUNT_TERMS, TERMS, Per, Term
+from linekey.tls.suites import SUITES
+from linekey.tls.versions import label_of
 from linekey.words import counted
 
 MADE = "<!-- Made by `make docs` from src/linekey/makers. -->"
@@ -189,7 +192,38 @@ def _maker(maker: Maker) -> Iterator[str]:
     for text in maker.unknown:
         yield f"- {text}"
     yield ""
+    if not maker.snom_like:
+        yield from _hellos(maker)
     yield f"Sources: {', '.join(maker.sources)}."
+
+
+def _hellos(maker: Maker) -> Iterator[str]:
+    yield "## Published hellos"
+    yield ""
+    rows = [row for row in CAPTURED.values() if row.maker == maker.id]
+    if rows:
+        yield "`linekey check HOST --model MODEL --hello ID` sends one:"
+        yield ""
+        yield from _table(
+            ("id", "phone", "doing what", "offers", "source", "sure"),
+            (
+                (
+                    _code(row.id), row.model or "not told", row.use,
+                    f"{label_of(row.version)}: "
+                    + ", ".join(SUITES[n].name for n in row.suites),
+                    row.source, row.confidence,
+                )
+                for row in rows
+            ),
+        )  # fmt: skip
+    else:
+        yield "None was found."
+    yield ""
+    yield "Looked for on 2026-11-30 in:"
+    yield ""
+    for place, found in SEARCHED:
+        yield f"- {place}: {found}"
+    yield ""
 
 
 def _works(maker: Maker) -> Iterator[str]:

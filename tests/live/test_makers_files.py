@@ -7,6 +7,7 @@ uploads are refused.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.certificates import ca, certificate, ec, key
@@ -122,7 +123,7 @@ def named(pattern: str, mac: str, model: str) -> str:
 
 @pytest.mark.peer("curl")
 async def test_a_phone_gets_its_own_files_in_its_order_and_no_others(
-    fleet: Fleet,
+    fleet: Fleet, record_interop: Any
 ) -> None:
     maker, (mine, other, _) = fleet.maker, fleet.macs
     seen = set()
@@ -153,6 +154,9 @@ async def test_a_phone_gets_its_own_files_in_its_order_and_no_others(
                 assert "geheim" not in body
     assert FileKind.OWN in seen
     assert {FileKind.MASTER, FileKind.COMMON} & seen
+    record_interop(
+        "curl", f"{maker.title}: a phone gets its files in its order, and no other's"
+    )
 
 
 @pytest.mark.peer("curl")
@@ -204,7 +208,7 @@ async def test_a_certificate_by_url_is_the_phones(fleet: Fleet) -> None:
 
 @pytest.mark.peer("curl")
 async def test_the_servers_root_is_in_the_file_where_no_layer_holds_it(
-    fleet: Fleet,
+    fleet: Fleet, record_interop: Any
 ) -> None:
     """What the file brings is enough for curl to verify this very server."""
     Layers(fleet.place.database).change(Scope.fleet(), lambda _: Layer(), NOW)
@@ -236,11 +240,14 @@ async def test_the_servers_root_is_in_the_file_where_no_layer_holds_it(
         )  # fmt: skip
         assert got.code == 0, got.said
     assert parse_certificates(brought.read_bytes()) == [root]
+    record_interop(
+        "curl", f"{fleet.maker.title}: the root that the file brings proves the server"
+    )
 
 
 @pytest.mark.peer("curl")
 async def test_a_shared_certificate_fetches_the_ca_of_the_phones_own_layer(
-    place: Place,
+    place: Place, record_interop: Any
 ) -> None:
     """An old Yealink: its certificate is many phones'; its file came by a token."""
     issuer = ca([("O", "Yealink Network Technology Co.,Ltd."),
@@ -279,3 +286,6 @@ async def test_a_shared_certificate_fetches_the_ca_of_the_phones_own_layer(
             assert got.out.endswith("404"), got.said
     assert place.reasons()[:2] == ["token_accepted", "certificate_file"]
     assert set(place.reasons()[2:]) == {"nothing_there"}
+    record_interop(
+        "curl", "Yealink: a shared certificate fetches a CA of the phone's own layer"
+    )

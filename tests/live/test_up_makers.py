@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.live.test_up import run
@@ -109,7 +110,7 @@ def test_a_check_of_such_a_phone_says_unknown_and_what_it_would_take(
 
 @pytest.mark.parametrize("maker", ["yealink", "yealink-old", "poly", "cisco-spa"])
 def test_a_lab_identity_of_another_maker_is_written(
-    state: Path, tmp_path: Path, maker: str
+    state: Path, tmp_path: Path, maker: str, record_interop: Any
 ) -> None:
     out = tmp_path / "out"
     done = run(
@@ -129,6 +130,7 @@ def test_a_lab_identity_of_another_maker_is_written(
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert proved.returncode == 0, proved.stderr
+        record_interop("openssl", f"a lab identity in the shape of {maker} is proved")
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,10 @@ MAKERS_DEFAULTS: Final[dict[str, MakerDefaults]] = {
         " whether it checks the name by default is not known, and read as yes",
         source="PBX-FUSION, pull request 4315, which had to turn the name check off",
         confidence="L",
-        told="SoundPoint phones need 4.0.15 for TLS 1.2; of others nothing is told",
-        told_by="PBX-TELEPROVISIONER",
+        told="SoundPoint phones need 4.0.15 for TLS 1.2; a hello of a phone of unknown"
+        " model, published in 2015, offers TLS 1.0 and RSA with AES-CBC, 3DES and RC4"
+        " alone (check --hello poly-directory-2015)",
+        told_by="PBX-TELEPROVISIONER; TLS-PRINTS",
     ),
     GRANDSTREAM: MakerDefaults(
         "Grandstream", verifies=False, forced=False, checks_name=False,

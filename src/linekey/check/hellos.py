@@ -1,8 +1,10 @@
 """The hellos that are sent: derived from SNOM-TLS's matrix, or captured by a user.
 
 A derived hello is labelled as derived wherever it is shown: the matrix tells versions
-and suites, the rest is inference (``catalog.hello``). A capture, as it was on the wire,
-in hex or as a pcap file, replaces it. Of another maker's phone there is no other.
+and suites, the rest is inference (``catalog.hello``). A capture replaces it: as it was
+on the wire, in hex, as a pcap file or as other programs print it (``printed``), or one
+that somebody published (``catalog.captured``). Of another maker's phone there is no
+other.
 """
 
 import re
@@ -11,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from linekey.catalog.captured import CAPTURED
 from linekey.catalog.hello import build_hello
 from linekey.catalog.profile import Profile
+from linekey.check.printed import hello_in_tree, printed_bytes
 from linekey.errors import InputError
 from linekey.tls.errors import TlsError
 from linekey.tls.fingerprint import ja4
@@ -85,8 +89,20 @@ def derive(profile: Profile, server_name: str | None) -> Hello:
     )
 
 
+def published(name: str) -> Hello | None:
+    """A hello that somebody published, by its id; None: none has it."""
+    row = CAPTURED.get(name)
+    if row is None:
+        return None
+    hello = row.client_hello()
+    whose = row.model or f"a {row.maker} phone of unknown model"
+    origin = f"published: {whose}, {row.use} ({row.source}; {row.confidence})"
+    return Hello(hello, origin, tuple(sorted(hello.versions)))
+
+
 def read_capture(data: bytes, label: str) -> Hello:
-    """Read a hello that a user captured: hex digits, raw records, or a pcap file.
+    """Read a hello that a user captured: raw records, hex digits, a pcap file, or what
+    another program printed of it.
 
     Raises InputError when there is no ClientHello in it.
     """
@@ -115,11 +131,30 @@ def read_capture(data: bytes, label: str) -> Hello:
                 f"captured: {label}",
                 tuple(sorted(hello.versions)),
             )
+    if (tree := _from_tree(data, label)) is not None:
+        return tree
     raise InputError(
         f"{label}: no TLS ClientHello in it{instead}",
-        hint="give the hello's bytes, raw or in hex, or a pcap file with it in one "
-        "packet",
+        hint="give the hello's bytes, raw, in hex or as a hex dump; a pcap file with "
+        "it in one packet; or what openssl -msg, tshark -V or tshark -T json prints",
     )
+
+
+def _from_tree(data: bytes, label: str) -> Hello | None:
+    """The hello of a tree as Wireshark copies it; None: there is none."""
+    try:
+        found = hello_in_tree(data.decode("utf-8", errors="replace"))
+    except (ValueError, TlsError) as error:
+        raise InputError(
+            f"{label}: the hello that is printed there cannot be built anew: {error}",
+            hint="give its bytes: a pcap file, or copy them as a hex dump",
+        ) from None
+    if found is None:
+        return None
+    hello, left_out = found
+    without = f"; without {', '.join(left_out)}" if left_out else ""
+    origin = f"captured: {label}, built anew from a print{without}"
+    return Hello(hello, origin, tuple(sorted(hello.versions)))
 
 
 def _candidates(data: bytes) -> Iterator[bytes]:
@@ -128,6 +163,12 @@ def _candidates(data: bytes) -> Iterator[bytes]:
         yield bytes.fromhex(text.decode("ascii"))
         return
     yield data
+    yield from _within(data)
+    for printed in printed_bytes(data):
+        yield from _within(printed)
+
+
+def _within(data: bytes) -> Iterator[bytes]:
     # In a pcap or pcapng file the hello stands somewhere in a packet's payload: a
     # handshake record (22, 3, 0..3) whose message is a ClientHello (1).
     for found in re.finditer(rb"\x16\x03[\x00-\x03]", data):

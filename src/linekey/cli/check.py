@@ -127,8 +127,9 @@ def check(
         typer.Option(
             "--hello",
             metavar="FILE",
-            help="Captured ClientHello (raw bytes, hex or pcap) to send instead of "
-            "the computed ones. Of another maker's phone there is no other.",
+            help="Captured ClientHello to send instead of the computed ones: raw "
+            "bytes, hex, a hex dump, pcap, or what openssl -msg or tshark prints; or "
+            "the id of a published one. Of another maker's phone there is no other.",
         ),
     ] = None,
     calendar: Annotated[

@@ -8,12 +8,13 @@ from typing import Literal
 
 import typer
 
+from linekey.catalog.captured import CAPTURED
 from linekey.catalog.models import find_model
 from linekey.catalog.profile import Profile, all_profiles, newest_firmware, profile
 from linekey.catalog.root_lists import known_roots
 from linekey.check.assess import Question
 from linekey.check.classes import PhoneClass, classes_of
-from linekey.check.hellos import read_capture
+from linekey.check.hellos import Hello, published, read_capture
 from linekey.check.page import render_page
 from linekey.check.phones import Setup, gather
 from linekey.check.prober import Limits, Prober
@@ -195,10 +196,23 @@ def _setup(
         tuple(dict.fromkeys(certificates)),
         documents,
         _day(firmware_date, "--firmware-date") if firmware_date else None,
-        read_capture(read_file(capture), capture.name) if capture else None,
+        _hello(capture) if capture else None,
         # as the virtual phone takes those of the identity that it is given
         maker_authorities=tuple(c for c in shown.chain[1:] if c.is_ca) if shown else (),
     )
+
+
+def _hello(capture: Path) -> Hello:
+    """The hello of a file, or a published one by its id."""
+    found = None if capture.exists() else published(str(capture))
+    if found is not None:
+        return found
+    if not capture.exists():
+        raise InputError(
+            f"no file, and no published hello: {str(capture)!r}",
+            hint=f"check the name; published are {', '.join(CAPTURED)}",
+        )
+    return read_capture(read_file(capture), capture.name)
 
 
 def _ask(

@@ -82,7 +82,8 @@ MAKER: Final = Maker(
         "key and hash of the factory certificate",
         "which public CAs are built in, by release",
         "which TLS versions are on by default",
-        "its ClientHello: one of a SoundPoint IP 550 is attached to issue 93 of"
+        "its ClientHello, by model and firmware: one of a phone of unknown model is"
+        " published; one of a SoundPoint IP 550 is attached to issue 93 of"
         " asterisk/asterisk, and is not in here",
         "what it shows when a server's certificate fails, and when it tries again",
         "how many lines and keys each model has",
