@@ -35,7 +35,7 @@ MODULES = {"pyzmq": "zmq"}
 BOUNDED = {
     "pyopenssl": ("OpenSSL", "tls/binding.py"),
     "cryptography": ("OpenSSL", "tls/binding.py"),
-    "uvicorn": ("uvicorn.protocols", "wire/door/http.py"),
+    "uvicorn": ("uvicorn.protocols", "wire/http_server.py"),
     "typer": ("typer.core", "cli/command.py"),
     "sipmessage": ("sipmessage", "phone/uses/sip/messages.py"),
     "httpx2": ("httpx2", "phone/edge/http.py"),

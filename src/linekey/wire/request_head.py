@@ -14,6 +14,7 @@ no host, is 400 (RFC 9112 §3.2). Nothing here touches a socket.
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -31,6 +32,8 @@ _HOST = re.compile(
     re.ASCII,
 )
 _MAX_PORT = 65535
+_MAX_KEPT = 300
+"""Bytes of a Host field that is kept once it was read; a name has 255 at most."""
 
 
 class Host(NamedTuple):
@@ -70,13 +73,22 @@ def read_host(http_version: str, headers: Headers) -> Host | None:
     Raises PeerError where RFC 9112 §3.2 wants 400.
     """
     values = [value for name, value in headers if name == b"host"]
+    if len(values) == 1 and len(values[0]) <= _MAX_KEPT:
+        return _host_of(values[0])  # phones ask for the few names of one server
     if not values:
         if http_version == "1.0":
             return None
         raise PeerError("the request has no Host")
     if len(values) > 1:
         raise PeerError(f"the request has {len(values)} Host fields")
-    return parse_host(values[0].strip(b" \t").decode("latin-1"))
+    return _parse_host_field(values[0])
+
+
+def _parse_host_field(value: bytes) -> Host:
+    return parse_host(value.strip(b" \t").decode("latin-1"))
+
+
+_host_of = lru_cache(maxsize=256)(_parse_host_field)
 
 
 def split_absolute(target: bytes) -> tuple[Host, bytes] | None:
@@ -85,6 +97,8 @@ def split_absolute(target: bytes) -> tuple[Host, bytes] | None:
     None for every other target, and for an authority that is none: without a host
     (RFC 9110 §4.2.1), or with user info (§4.2.4).
     """
+    if target.startswith(b"/"):
+        return None
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
         return None
@@ -109,7 +123,8 @@ def place_target(scope: Any, target: bytes) -> Host | None:
         target = absolute[1]
     raw_path, _, scope["query_string"] = target.partition(b"?")
     scope["raw_path"] = raw_path
-    scope["path"] = unquote(raw_path.decode("latin-1"))
+    path = raw_path.decode("latin-1")
+    scope["path"] = unquote(path) if "%" in path else path
     return None if absolute is None else absolute[0]
 
 

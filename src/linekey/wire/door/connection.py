@@ -11,11 +11,7 @@ balancer's look whether somebody listens.
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any, Protocol, cast
-
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import PeerError
@@ -34,7 +30,8 @@ from linekey.tls.fingerprint import ja4
 from linekey.tls.pump import Limits, Server, ServerPump
 from linekey.wire.asgi_tls import tls_extensions
 from linekey.wire.door.alarm import Alarm
-from linekey.wire.door.http import DoorHttp, HttpTransport
+from linekey.wire.door.exchange import App
+from linekey.wire.door.http import DoorHttp
 from linekey.wire.door.places import Place, Places
 from linekey.wire.door.refusal import Kind
 from linekey.wire.door.states import HALF_OPEN, TRANSITIONS, State, Step
@@ -63,10 +60,13 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     limits: LimitSettings
     tls_limits: Limits
-    config: Config
-    server_state: ServerState
+    app: App
+    tasks: "set[asyncio.Task[None]]"
     address: tuple[str, int]
     places: Places
+
+    def head_lines(self) -> tuple[bytes, bool]:
+        """The header lines of every answer, and whether the connection ends with it."""
 
     def is_balancer(self, host: str) -> bool:
         """Whether connections from ``host`` begin with the PROXY protocol's header."""
@@ -90,12 +90,11 @@ class Host(Protocol):
         """Put a refusal on record."""
 
 
-class DoorConnection(asyncio.Protocol, HttpTransport):
+class DoorConnection(asyncio.Protocol):
     """A TCP connection that a phone opened, or that nobody ought to have opened.
 
-    It is the TCP transport's protocol, and HTTP's transport. What HTTP writes in one
-    turn of the event loop leaves in one piece, and a last answer together with its
-    close_notify.
+    It is the TCP transport's protocol, and HTTP's transport. What HTTP holds until it
+    flushes leaves in one piece, and a last answer together with its close_notify.
     """
 
     __slots__ = (
@@ -202,7 +201,7 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         self._move(Step.LOST)
         http, self._http = self._http, None  # which knows this, too: no cycle is left
         if http is not None:
-            http.connection_lost(exc)
+            http.connection_lost()
         self._pump.receive_eof()  # however it ended, its session can be resumed
         self._pump.end()
         self.door.connection_closed(self)
@@ -215,10 +214,15 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
 
     def resume_writing(self) -> None:
         """Let the application write again."""
-        if self.state is State.OPEN:
+        http = self._http
+        if self.state is State.OPEN and http is not None:
             self._alarm.clear()
-        if self._http is not None:
-            self._http.resume_writing()
+            if self.place is self.door.places.idle:
+                self._alarm.set(self.door.limits.keep_alive_s, self.close)
+            elif http.in_request:
+                self._alarm.set(self.door.limits.request_s, self._request_too_slow)
+        if http is not None:
+            http.resume_writing()
 
     # The balancer's header
 
@@ -301,13 +305,8 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         chain = event.info.peer_chain
         self._leaf = chain[0] if chain else None
         self._pending = []
-        self._http = DoorHttp(
-            self.door.config,
-            self.door.server_state,
-            self.door.limits,
-            tls_extensions(event.info, self.door.tls.shown(self._pump.choice)),
-        )
-        self._http.connection_made(self)
+        extensions = tls_extensions(event.info, self.door.tls.shown(self._pump.choice))
+        self._http = DoorHttp(self.door, self, extensions)
 
     def _fail(self, event: HandshakeFailed) -> None:
         """Say why this connection ends before it is open, on record and on the wire."""
@@ -422,26 +421,13 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
 
     # What the HTTP side asks for
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return ``peername`` and ``sockname`` as (address, port)."""
-        if name == "peername":
-            return self.peer
-        return self.door.address if name == "sockname" else default
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep ``data`` for the end of this turn of the event loop."""
+    def hold(self, data: bytes) -> None:
+        """Keep ``data``, to be sent by ``flush`` or ``close``."""
         if self.state is State.OPEN and data:
-            if not self._pending:
-                self.door.loop.call_soon(self.flush)
-            self._pending.append(bytes(data))
-
-    def writelines(self, list_of_data: Iterable[Any]) -> None:
-        """Write each piece."""
-        for data in list_of_data:
-            self.write(data)
+            self._pending.append(data)
 
     def flush(self) -> None:
-        """Encrypt and send what was written; nothing where the connection is ending."""
+        """Encrypt and send what was held; nothing where the connection is ending."""
         pending, self._pending = self._pending, []
         if pending and self.state is State.OPEN:
             data = pending[0] if len(pending) == 1 else b"".join(pending)
@@ -461,23 +447,17 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
         if not self._raw.is_closing():
             self._raw.resume_reading()
 
-    def is_reading(self) -> bool:
-        """Whether bytes of the peer are being read."""
-        return self._raw.is_reading()
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes not yet sent."""
-        return self._raw.get_write_buffer_size()
-
-    def can_write_eof(self) -> bool:
-        """TLS 1.2 cannot end one side only."""
-        return False
-
     def request_began(self) -> None:
         """Start the clock of a request."""
-        if self._http is not None and not self._http.is_answering:
-            self.door.placed(self, self.door.places.asking)
-        if not self._alarm.is_set:  # the first request's runs since the handshake
+        http, places = self._http, self.door.places
+        if http is None:
+            return
+        was_idle = self.place is places.idle
+        if not http.is_answering:
+            self.door.placed(self, places.asking)
+        # The first request's runs since the handshake; while the peer does not read,
+        # that has its own.
+        if (was_idle and not http.is_paused) or not self._alarm.is_set:
             self._alarm.set(self.door.limits.request_s, self._request_too_slow)
 
     def request_ended(self) -> None:
@@ -488,6 +468,8 @@ class DoorConnection(asyncio.Protocol, HttpTransport):
     def idle(self) -> None:
         """Tell the door that this connection waits for another request."""
         self.door.placed(self, self.door.places.idle)
+        if self._http is not None and not self._http.is_paused:
+            self._alarm.set(self.door.limits.keep_alive_s, self.close)
 
     def shutdown(self) -> None:
         """End as soon as the request under way, if any, is answered.

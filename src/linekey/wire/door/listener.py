@@ -23,9 +23,6 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
-
 from linekey.errors import LinekeyError
 from linekey.settings import LimitSettings
 from linekey.tls.pump import Limits, Server
@@ -33,7 +30,7 @@ from linekey.wire.accepting import Accepting
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
 from linekey.wire.door.connection import DoorConnection
-from linekey.wire.door.http import DoorHttp
+from linekey.wire.door.exchange import App
 from linekey.wire.door.places import STALLED_S, Place, Placed, Places
 from linekey.wire.door.refusal import Kind, Refusal, cure_of
 from linekey.wire.door.states import State
@@ -53,7 +50,6 @@ _DESCRIPTORS_S = 10.0
 
 OnRefused = Callable[[list[Refusal], int], Awaitable[None]]
 """Puts refusals on record; the number is how many did not fit in the queue before."""
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Door:
@@ -89,19 +85,9 @@ class Door:
         )
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self.accepted = self.completed = self.refused_count = self.shed_count = 0
-        self.server_state = ServerState()
-        self.config = Config(
-            Edge(app, _log, on_trouble=on_trouble),
-            http=DoorHttp,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=limits.keep_alive_s,  # type: ignore[arg-type]
-        )
+        self.app: App = Edge(app, _log, on_trouble=on_trouble)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._head_lines = (b"", False)
         self.loop: asyncio.AbstractEventLoop
         self._on_refused = on_refused
         self._balancers = parse_networks(balancers)
@@ -151,7 +137,6 @@ class Door:
 
     async def __aenter__(self) -> Self:
         self.loop = asyncio.get_running_loop()
-        self.config.load()
         self._tick()
         self._writer = self.loop.create_task(self._write_refusals())
         await self._accepting.open()
@@ -194,11 +179,11 @@ class Door:
                 if self._connections:
                     self._empty.clear()
                     await self._empty.wait()
-                await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+                await asyncio.gather(*self.tasks, return_exceptions=True)
         silent.cancel()
         for connection in list(self._connections):
             connection.cut_off()
-        for task in list(self.server_state.tasks):
+        for task in list(self.tasks):
             task.cancel()
         await asyncio.sleep(0)
         if self._writer is not None:
@@ -421,14 +406,17 @@ class Door:
             if self._closing and not self._connections:
                 return
 
-    # The clock of the Date header
+    # The lines of every answer, and the clock of the Date header
+
+    def head_lines(self) -> tuple[bytes, bool]:
+        """The header lines of every answer, and whether the connection ends with it."""
+        return self._head_lines
 
     def _tick(self) -> None:
-        date = formatdate(usegmt=True).encode("ascii")
-        headers = [(b"date", date)]
+        lines = f"date: {formatdate(usegmt=True)}\r\n"
         if self._leaving:
-            headers.append((b"connection", b"close"))
-        self.server_state.default_headers = headers
+            lines += "connection: close\r\n"
+        self._head_lines = lines.encode("ascii"), self._leaving
         if self._ticker is not None:
             self._ticker.cancel()
         self._ticker = self.loop.call_later(1.0, self._tick)
