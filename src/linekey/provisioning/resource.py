@@ -34,6 +34,7 @@ inference from its Snom-derived firmware (L).
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from linekey.catalog.secrecy import mask_url
@@ -220,6 +221,13 @@ def parse_target(raw_target: bytes, *, bases: Sequence[str] = ()) -> Resource:
     Never raises: what has no clear meaning is ``Nothing`` with AMBIGUOUS_REQUEST, what
     names no file is NOTHING_THERE, each with its detail.
     """
+    # A phone asks for the same few files again and again. One-time tokens are not kept.
+    if len(raw_target) <= _MAX_KEPT and b"/t/" not in raw_target.lower():
+        return _kept(raw_target, tuple(bases))
+    return _parse(raw_target, bases)
+
+
+def _parse(raw_target: bytes, bases: Sequence[str]) -> Resource:
     text = _shown(raw_target)
     if len(raw_target) > MAX_TARGET:
         return _ambiguous(
@@ -255,6 +263,11 @@ def parse_target(raw_target: bytes, *, bases: Sequence[str] = ()) -> Resource:
             )
         return inner
     return found
+
+
+_MAX_KEPT = 128
+"""Bytes of a target that is kept once it was read: some 600 bytes each."""
+_kept = lru_cache(maxsize=4096)(_parse)
 
 
 def _cut_folders(path: str, depth: int) -> tuple[str, str] | None:

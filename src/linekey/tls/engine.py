@@ -56,7 +56,7 @@ from linekey.tls.events import (
     TlsInfo,
     Verify,
 )
-from linekey.tls.hello import ClientHello
+from linekey.tls.hello import ClientHello, Offer
 from linekey.tls.messages import read_client_chain
 from linekey.tls.parameters import is_address
 from linekey.tls.policy import (
@@ -95,6 +95,9 @@ __all__ = [
     "server_context",
 ]
 
+
+_MAX_CHOSEN = 1024
+"""Offers whose choice is kept; a fleet has a few for each model and firmware."""
 
 MAX_SENT = 16
 """Certificates of a client that are read where its Verify alone proves: the longest
@@ -497,6 +500,7 @@ class ServerContexts:
         self._identities = {server_key(i.leaf): i for i in identities}
         self._options = options
         self._made: dict[tuple[Policy, ServerKey], ServerContext] = {}
+        self._chosen: dict[Offer, PolicyChoice] = {}
         self.keys = tuple(self._identities)
         """What the certificates' keys can do, the one to be preferred first."""
         for key in self.keys:
@@ -523,7 +527,16 @@ class ServerContexts:
 
     def choose(self, hello: ClientHello) -> PolicyChoice:
         """Choose policy and certificate for a client, or say why there is none."""
-        return choose_key(hello, self.keys)
+        offer = hello.offer
+        if offer is None:
+            return choose_key(hello, self.keys)
+        chosen = self._chosen.get(offer)
+        if chosen is None:
+            chosen = choose_key(hello, self.keys)
+            if len(self._chosen) >= _MAX_CHOSEN:
+                self._chosen.clear()
+            self._chosen[offer] = chosen
+        return chosen
 
     def engine_for(self, choice: PolicyChoice, hello: ClientHello) -> ServerEngine:
         """Make the engine for one connection."""

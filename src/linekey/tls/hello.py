@@ -9,9 +9,10 @@ Rule: any bytes give a ClientHello, None (more is needed) or TlsError.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn
 
 from linekey.said import say
 from linekey.tls import wire
@@ -90,6 +91,9 @@ class ClientHello:
     signature_algorithms: tuple[int, ...] = field(init=False, compare=False)
     alpn: tuple[bytes, ...] = field(init=False, compare=False)
     point_formats: tuple[int, ...] = field(init=False, compare=False)
+    offer: "Offer | None" = field(init=False, compare=False, repr=False)
+    """The same object for hellos that were read and differ in nothing but what is new
+    in each connection; None for one that was made."""
 
     def __post_init__(self) -> None:
         found = dict(self.extensions)
@@ -97,14 +101,9 @@ class ClientHello:
             sent = [number for number, _ in self.extensions]
             _fail_twice(next(n for n in sent if sent.count(n) > 1))
         put = object.__setattr__
-        put(self, "versions", _read_versions(self.legacy_version, found.get(43)))
-        put(self, "server_name", _read_server_name(found.get(0)))
-        for name, number, size in _NUMBER_LISTS:
-            body = found.get(number)
-            what = "client hello: " + name
-            numbers = () if body is None else wire.read_numbers(body, size, size, what)
-            put(self, name, numbers)
-        put(self, "alpn", _read_alpn(found.get(16)))
+        for name, value in _read_extensions(self.legacy_version, found).items():
+            put(self, name, value)
+        put(self, "offer", None)
 
     @property
     def max_version(self) -> int:
@@ -119,6 +118,53 @@ class ClientHello:
     def extension(self, number: int) -> bytes | None:
         """Give an extension's body, or None when it was not sent."""
         return next((body for n, body in self.extensions if n == number), None)
+
+
+def _read_extensions(legacy: int, found: Mapping[int, bytes]) -> dict[str, Any]:
+    """The fields of a hello that are read from its extensions."""
+    read: dict[str, Any] = {
+        "versions": _read_versions(legacy, found.get(43)),
+        "server_name": _read_server_name(found.get(0)),
+    }
+    for name, number, size in _NUMBER_LISTS:
+        body = found.get(number)
+        what = "client hello: " + name
+        read[name] = () if body is None else wire.read_numbers(body, size, size, what)
+    read["alpn"] = _read_alpn(found.get(16))
+    return read
+
+
+class Offer:
+    """What a client can do: the same for all phones of a model, so it is read once
+    (``_offer_of``), and whoever judges it can keep that by this object."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: tuple[tuple[str, Any], ...]) -> None:
+        self.fields = fields
+
+
+_NEW_IN_EACH = frozenset({21, 35, 41, 51})
+"""Padding, SessionTicket, pre_shared_key and key_share: whether they are there counts,
+what is in them does not (``policy.choose``)."""
+_MAX_KEPT = 1536
+"""Bytes of a hello whose offer is kept: with a ticket phones need some 500."""
+
+
+def _read_offer(
+    legacy_version: int, suites: bytes, pairs: tuple[tuple[int, bytes], ...]
+) -> Offer:
+    found = dict(pairs)
+    for name, number, _ in _NUMBER_LISTS:
+        if not any(found.get(number, b"\1")):
+            _fail(say("%(name)s names nothing", name=name))
+    fields = _read_extensions(legacy_version, found)
+    fields["legacy_version"] = legacy_version
+    fields["suites"] = struct.unpack(f"!{len(suites) // 2}H", suites)
+    return Offer(tuple(fields.items()))
+
+
+_offer_of = lru_cache(maxsize=1024)(_read_offer)
 
 
 def _read_versions(legacy: int, body: bytes | None) -> tuple[int, ...]:
@@ -307,7 +353,7 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
         session_id = body[35 : 35 + size]
         at = 35 + size
         (size,) = _SHORT.unpack_from(body, at)
-        suites = struct.unpack_from(f"!{size // 2}H", body, at + 2)
+        suites = body[at + 2 : at + 2 + size]
         if size % 2 or not size or len(session_id) > 32:
             _fail(say("its session id or its list of cipher suites has a wrong length"))
         at += 2 + size
@@ -317,6 +363,7 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
         if not size or at > len(body):
             _fail(say("its list of compression methods has a wrong length"))
         found: dict[int, bytes] = {}
+        pairs: list[tuple[int, bytes]] = []
         if at < len(body):
             (size,) = _SHORT.unpack_from(body, at)
             at += 2
@@ -334,21 +381,24 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
                     )
                 if number in found:
                     _fail_twice(number)
-                found[number] = body[at - size : at]
+                content = body[at - size : at]
+                found[number] = content
+                pairs.append((number, b"" if number in _NEW_IN_EACH else content))
     except (struct.error, IndexError):
         _fail(say("it is cut short"))
-    for name, number, _ in _NUMBER_LISTS:
-        if not any(found.get(number, b"\1")):
-            _fail(say("%(name)s names nothing", name=name))
-    return ClientHello(
-        legacy_version=legacy_version,
-        random=random,
-        suites=suites,
-        extensions=tuple(found.items()),
-        session_id=session_id,
-        compressions=compressions,
-        record_version=record_version,
-    )
+    read = _offer_of if len(body) <= _MAX_KEPT else _read_offer
+    offer = read(legacy_version, suites, tuple(pairs))
+    hello = object.__new__(ClientHello)
+    put = object.__setattr__  # a third of the time of its own way
+    for name, value in offer.fields:
+        put(hello, name, value)
+    put(hello, "random", random)
+    put(hello, "extensions", tuple(found.items()))
+    put(hello, "session_id", session_id)
+    put(hello, "compressions", compressions)
+    put(hello, "record_version", record_version)
+    put(hello, "offer", offer)
+    return hello
 
 
 def _fail(problem: str) -> NoReturn:

@@ -7,6 +7,7 @@ import pytest
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.makers.all import MAKERS
+from linekey.provisioning import resource
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.resource import (
     MAX_TARGET,
@@ -375,3 +376,27 @@ def test_a_token_is_masked_wherever_it_was_mistyped(token: str, shape: str) -> N
 def test_what_reads_like_a_secret_is_not_shown(target: bytes) -> None:
     found = parse_target(target)
     assert "canary" not in found.text
+
+
+@pytest.mark.parametrize("bases", [(), ("/prov",)])
+def test_a_target_that_was_read_before_says_the_same_and_no_token_is_kept(
+    bases: tuple[str, ...],
+) -> None:
+    def kept() -> int:
+        return resource._kept.cache_info().currsize
+
+    token = "a-one-time-token-of-28-signs"
+    for target in (
+        b"/other/snomD785-000413AABBCC.htm?mac=000413AABBCC",
+        b"/prov/snomD785-000413AABBCC.htm",
+        b"/what/is/this",
+        b"/%2e%2e/etc/passwd",
+        b"/" + b"a" * 300,
+    ):
+        first = parse_target(target, bases=bases)
+        assert parse_target(target, bases=bases) == first
+        assert first == resource._parse(target, bases)
+    before = kept()
+    for prefix in ("/t/", "/T/", "/prov/t/"):
+        parse_target(f"{prefix}{token}/snom320-000413AABBCC.htm".encode(), bases=bases)
+    assert kept() == before

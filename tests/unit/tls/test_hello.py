@@ -1,5 +1,7 @@
 """ClientHellos from bytes and back, and what is told apart from them."""
 
+from dataclasses import fields, replace
+
 import pytest
 
 from linekey.tls.alerts import Alert
@@ -287,3 +289,42 @@ def test_a_server_name_is_put_first_or_taken_out_and_nothing_else_changes() -> N
     ]
     with pytest.raises(UnicodeError):
         with_server_name(hello, "ü" * 80)
+
+
+def test_hellos_that_differ_in_what_is_new_each_time_have_one_offer() -> None:
+    def read(hello: ClientHello) -> ClientHello:
+        found = parse_client_hello(build_client_hello(hello))
+        assert found is not None
+        return found
+
+    def with_new(number: int, body: bytes, **changes: object) -> ClientHello:
+        hello = full(**changes)
+        kept = tuple(item for item in hello.extensions if item[0] != number)
+        return replace(hello, extensions=(*kept, (number, body)))
+
+    first = read(with_new(35, b"a ticket"))
+    again = with_new(35, b"another one", random=R[::-1], session_id=b"t" * 32)
+    second = read(again)
+    assert second.offer is first.offer
+    assert second == again, "and each has its own"
+    assert second.random != first.random
+    for field in fields(ClientHello):
+        if field.name != "offer":
+            assert getattr(second, field.name) == getattr(again, field.name)
+    for other in (
+        with_new(35, b"a ticket", server_name="another.example.com"),
+        with_new(35, b"a ticket", suites=(0x2F, 0xC02F, 0xFF)),
+        with_new(35, b"a ticket", groups=(23, 29)),
+        with_new(41, b"a ticket"),
+        full(session_ticket=False),
+    ):
+        assert read(other).offer is not first.offer
+
+
+def test_a_large_hello_is_read_and_not_kept() -> None:
+    hello = replace(full(), extensions=((0xFEED, b"x" * 2000),))
+    first, second = (parse_client_hello(build_client_hello(hello)) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first == second == hello
+    assert first.offer is not second.offer
