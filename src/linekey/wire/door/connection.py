@@ -29,7 +29,7 @@ from linekey.tls.events import (
 from linekey.tls.fingerprint import ja4
 from linekey.tls.pump import Limits, Server, ServerPump
 from linekey.wire.asgi_tls import tls_extensions
-from linekey.wire.door.alarm import Alarm
+from linekey.wire.door.alarm import Alarm, Bell
 from linekey.wire.door.exchange import App
 from linekey.wire.door.http import DoorHttp
 from linekey.wire.door.places import Place, Places
@@ -64,6 +64,7 @@ class Host(Protocol):
     tasks: "set[asyncio.Task[None]]"
     address: tuple[str, int]
     places: Places
+    bell: Bell
 
     def head_lines(self) -> tuple[bytes, bool]:
         """The header lines of every answer, and whether the connection ends with it."""
@@ -131,7 +132,7 @@ class DoorConnection(asyncio.Protocol):
         self._http: DoorHttp | None = None
         self._leaf: Certificate | None = None
         self._pending: list[bytes]
-        self._alarm = Alarm(door.loop)
+        self._alarm = Alarm(door.bell)
 
     def _move(self, step: Step) -> None:
         self.state = TRANSITIONS[self.state][step]

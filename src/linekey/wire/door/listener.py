@@ -29,6 +29,7 @@ from linekey.tls.pump import Limits, Server
 from linekey.wire.accepting import Accepting
 from linekey.wire.asgi_edge import Edge
 from linekey.wire.descriptors import RESERVE, lowest_free, soft_limit
+from linekey.wire.door.alarm import Bell
 from linekey.wire.door.connection import DoorConnection
 from linekey.wire.door.exchange import App
 from linekey.wire.door.places import STALLED_S, Place, Placed, Places
@@ -89,6 +90,7 @@ class Door:
         self.tasks: set[asyncio.Task[None]] = set()
         self._head_lines = (b"", False)
         self.loop: asyncio.AbstractEventLoop
+        self.bell: Bell
         self._on_refused = on_refused
         self._balancers = parse_networks(balancers)
         self._drain_s = drain_s
@@ -137,6 +139,7 @@ class Door:
 
     async def __aenter__(self) -> Self:
         self.loop = asyncio.get_running_loop()
+        self.bell = Bell(self.loop)
         self._tick()
         self._writer = self.loop.create_task(self._write_refusals())
         await self._accepting.open()
@@ -186,6 +189,7 @@ class Door:
         for task in list(self.tasks):
             task.cancel()
         await asyncio.sleep(0)
+        self.bell.end()
         if self._writer is not None:
             self._wake.set()
             await self._writer

@@ -1,10 +1,11 @@
-"""An alarm rings once, at the time that was set last, and costs one timer."""
+"""An alarm rings once, at the time that was set last; all of them have one timer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from linekey.wire.door.alarm import Alarm
+from linekey.wire.door.alarm import Alarm, Bell
 
 
 class Timer:
@@ -16,11 +17,15 @@ class Timer:
 
 
 class Loop:
-    """What an alarm asks of a loop, with a clock of the test's."""
+    """What alarms ask of a loop, with a clock of the test's."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.timers: list[Timer] = []
+        self.said: list[str] = []
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.said.append(repr(context["exception"]))
 
     def time(self) -> float:
         return self.now
@@ -48,8 +53,38 @@ def loop() -> Loop:
 
 
 @pytest.fixture
-def alarm(loop: Loop) -> Alarm:
-    return Alarm(loop)  # type: ignore[arg-type]
+def bell(loop: Loop) -> Bell:
+    return Bell(loop)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def alarm(bell: Bell) -> Alarm:
+    return Alarm(bell)
+
+
+def test_many_have_one_timer_and_none_keeps_another_from_ringing(
+    loop: Loop, bell: Bell
+) -> None:
+    rung: list[float] = []
+
+    def wrong() -> None:
+        raise ZeroDivisionError
+
+    alarms = [Alarm(bell) for _ in range(6)]
+    alarms[0].set(10, wrong)
+    alarms[1].set(10, lambda: rung.append(loop.now))
+    alarms[2].set(3.01, lambda: rung.append(loop.now))
+    alarms[3].set(600, lambda: rung.append(loop.now))
+    alarms[4].set(3.01, alarms[5].end)
+    alarms[5].set(3.01, lambda: rung.append(-1))
+    for step in range(2000):
+        assert len(loop.running) == 1
+        loop.go_to(100 + step / 100)
+    assert rung == [103.05, 110], "the twentieth of a second that is not before"
+    assert loop.said == ["ZeroDivisionError()"]
+    assert loop.running == [700]
+    bell.end()
+    assert loop.running == []
 
 
 def test_a_later_time_leaves_the_timer_and_is_kept_to_the_moment(

@@ -56,7 +56,7 @@ def test_the_table_alone_moves_a_connection() -> None:
 def test_a_step_that_is_not_in_the_table_cannot_be_taken(
     state: State, step: Step
 ) -> None:
-    door = SimpleNamespace(loop=None)
+    door = SimpleNamespace(loop=None, bell=None)
     here = connection.DoorConnection(door)  # type: ignore[arg-type]
     here.state = state
     there = TRANSITIONS[state].get(step)
