@@ -13,14 +13,16 @@ Rules: whatever goes wrong in a callback refuses the peer. One ``Link`` belongs 
 thread at a time. OpenSSL's error queue is emptied before each call that may add to it.
 
 Private names used: ``SSL._lib``, ``SSL._ffi``, ``Context._context``,
-``Connection._ssl``, ``._into_ssl``, ``._from_ssl``, ``X509._x509``, ``PKey._pkey``.
+``Session._session``, ``._context``, ``X509._x509``, ``PKey._pkey``. pyOpenSSL's
+``Connection`` is not used: it costs time and memory for each connection, and does
+nothing here that OpenSSL does not.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum, auto
 from itertools import pairwise
 from typing import Any, Protocol
-from weakref import WeakValueDictionary, ref
+from weakref import WeakKeyDictionary, ref
 
 from OpenSSL import SSL, crypto
 
@@ -31,18 +33,18 @@ from linekey.tls.errors import TlsError
 from linekey.tls.events import REFUSAL_ALERTS
 from linekey.tls.messages import read_client_chain
 
-_lib: Any = SSL._lib  # type: ignore[attr-defined]
+lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 
 _allocate = _ffi.new_allocator(should_clear_after_alloc=False)
-_STORE_INDEX = _lib.SSL_get_ex_data_X509_STORE_CTX_idx()
-_NULL = _ffi.NULL
+_STORE_INDEX = lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+NULL = _ffi.NULL
 
 OUTPUT_CHUNK = 32_768
 PLAINTEXT_CHUNK = 16_384
 """One record's worth (RFC 8446 §5.1): SSL_read never gives more at once."""
 
-# What OpenSSL's ssl_x509err2alert (ssl/statem/statem_lib.c) turns into each alert.
+# What OpenSSL's ssl_x509err2alert (ssl/statem/statemlib.c) turns into each alert.
 # 38 (PROXY_PATH_LENGTH_EXCEEDED) is in no row there, and so certificate_unknown.
 X509_ERROR_FOR: dict[Alert, int] = {
     Alert.HANDSHAKE_FAILURE: 50,  # APPLICATION_VERIFICATION
@@ -77,11 +79,17 @@ class Asked(Protocol):
         """Judge an error that OpenSSL found after ``decide`` had accepted."""
 
 
-_links: WeakValueDictionary[int, "Link"] = WeakValueDictionary()
+_links: dict[int, "ref[Link]"] = {}
+"""By the address of the SSL object; each takes itself out."""
 
 
 def _address(pointer: Any) -> int:
     return int(_ffi.cast("uintptr_t", pointer))
+
+
+def _link_of(ssl: Any) -> "Link | None":
+    found = _links.get(_address(ssl))
+    return None if found is None else found()
 
 
 class Link:
@@ -89,8 +97,9 @@ class Link:
 
     __slots__ = (
         "__weakref__",
+        "_address",
         "_asked",
-        "_connection",
+        "_context",
         "_decided",
         "_into",
         "_out",
@@ -105,11 +114,15 @@ class Link:
     )
 
     def __init__(self, context: SSL.Context, asked: Asked) -> None:
-        connection = SSL.Connection(context, None)
-        self._connection = connection
-        self._ssl: Any = connection._ssl
-        self._into: Any = connection._into_ssl
-        self._out: Any = connection._from_ssl
+        self._ssl: Any = lib.SSL_new(context._context)
+        if self._ssl == NULL:
+            raise MemoryError("OpenSSL could not make a connection")
+        self._address = _address(self._ssl)
+        self._context = context  # whose callbacks OpenSSL calls
+        # SSL_free takes both with it.
+        self._into: Any = lib.BIO_new(lib.BIO_s_mem())
+        self._out: Any = lib.BIO_new(lib.BIO_s_mem())
+        lib.SSL_set_bio(self._ssl, self._into, self._out)
         self._asked = ref(asked)  # no cycle: memory is freed when the engine goes
         self._store: Any = None
         self._decided = False
@@ -121,77 +134,84 @@ class Link:
         """The peer's Certificate message without its header, and the version it is of;
         None where the context does not ``watch_certificates``, or before it came."""
         self.crash: BaseException | None = None
-        _links[_address(self._ssl)] = self
+        _links[self._address] = ref(self)
+
+    def __del__(self, free: Callable[[Any], None] = lib.SSL_free) -> None:
+        if self._ssl != NULL:
+            _links.pop(self._address, None)
+            free(self._ssl)
 
     # -- set-up ---------------------------------------------------------------
 
     def be_server(self) -> None:
         """Wait for a hello."""
-        _lib.SSL_set_accept_state(self._ssl)
+        lib.SSL_set_accept_state(self._ssl)
 
     def show(self, leaf: crypto.X509, key: crypto.PKey) -> bool:
         """Show this certificate if asked; False where OpenSSL refuses.
 
         The context's extra certificates follow it.
         """
-        _lib.ERR_clear_error()
-        done = _show(self._ssl, leaf, key)
-        _lib.ERR_clear_error()
+        lib.ERR_clear_error()
+        done = show(self._ssl, leaf, key)
+        lib.ERR_clear_error()
         return done
 
     def be_client(self, server_name: bytes | None, session: SSL.Session | None) -> None:
         """Be ready to send a hello, with this SNI, resuming this session."""
         if server_name is not None:
-            self._connection.set_tlsext_host_name(server_name)
+            lib.SSL_set_tlsext_host_name(self._ssl, server_name)
         if session is not None:
-            self._connection.set_session(session)
-        _lib.SSL_set_connect_state(self._ssl)
+            if session._context is not self._context:
+                raise ValueError("a session is resumed in the context that made it")
+            lib.SSL_set_session(self._ssl, session._session)
+        lib.SSL_set_connect_state(self._ssl)
 
     # -- bytes and steps ------------------------------------------------------
 
     def put(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        if data and _lib.BIO_write(self._into, data, len(data)) != len(data):
+        if data and lib.BIO_write(self._into, data, len(data)) != len(data):
             raise MemoryError("OpenSSL could not take the bytes")
 
     def take(self) -> bytes:
         """Give all bytes for the peer."""
         buffer = _allocate("char[]", OUTPUT_CHUNK)
-        size = _lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
+        size = lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
         if size < OUTPUT_CHUNK:
             return _ffi.buffer(buffer, size)[:] if size > 0 else b""
         parts = []
         while size > 0:
             parts.append(_ffi.buffer(buffer, size)[:])
-            size = _lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
+            size = lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
         return b"".join(parts)
 
     def handshake(self) -> State:
         """Go on with the handshake."""
-        _lib.ERR_clear_error()
-        result = _lib.SSL_do_handshake(self._ssl)
+        lib.ERR_clear_error()
+        result = lib.SSL_do_handshake(self._ssl)
         return State.DONE if result == 1 else self._state(result)
 
     def read(self) -> bytes | State:
         """Give decrypted bytes, or the state in which there are none."""
-        _lib.ERR_clear_error()
+        lib.ERR_clear_error()
         buffer = _allocate("char[]", PLAINTEXT_CHUNK)
-        size = _lib.SSL_read(self._ssl, buffer, PLAINTEXT_CHUNK)
+        size = lib.SSL_read(self._ssl, buffer, PLAINTEXT_CHUNK)
         if size > 0:
             return _ffi.buffer(buffer, size)[:]  # type: ignore[no-any-return]
         return self._state(size)
 
     def write(self, data: bytes | memoryview) -> bool:
         """Encrypt bytes, all of them; False where OpenSSL refuses."""
-        _lib.ERR_clear_error()
+        lib.ERR_clear_error()
         with _ffi.from_buffer(data) as view:
-            return bool(_lib.SSL_write(self._ssl, view, len(view)) == len(view))
+            return bool(lib.SSL_write(self._ssl, view, len(view)) == len(view))
 
     def shutdown(self) -> None:
         """Write a close_notify."""
-        _lib.ERR_clear_error()
-        _lib.SSL_shutdown(self._ssl)
-        _lib.ERR_clear_error()
+        lib.ERR_clear_error()
+        lib.SSL_shutdown(self._ssl)
+        lib.ERR_clear_error()
 
     def mark_closed(self) -> None:
         """Take it that both ends said close_notify.
@@ -199,71 +219,79 @@ class Link:
         OpenSSL would make the session useless otherwise, as TLS 1.0 had it; since TLS
         1.1 a transport that just ends leaves it usable (RFC 4346 §7.2.1).
         """
-        self._connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+        lib.SSL_set_shutdown(self._ssl, SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
 
     def _state(self, result: int) -> State:
-        error = _lib.SSL_get_error(self._ssl, result)
-        if error == _lib.SSL_ERROR_WANT_READ:
+        error = lib.SSL_get_error(self._ssl, result)
+        if error == lib.SSL_ERROR_WANT_READ:
             return State.WANTS_MORE
-        return State.CLOSED if error == _lib.SSL_ERROR_ZERO_RETURN else State.FAILED
+        return State.CLOSED if error == lib.SSL_ERROR_ZERO_RETURN else State.FAILED
 
     def reasons(self) -> tuple[str, ...]:
         """Take OpenSSL's reasons from its queue, first cause first."""
-        return _reasons()
+        return reasons()
 
     # -- what was negotiated --------------------------------------------------
 
     @property
     def version(self) -> int:
         """The version's number on the wire."""
-        return int(_lib.SSL_version(self._ssl))
+        return int(lib.SSL_version(self._ssl))
 
     @property
     def suite(self) -> str:
         """OpenSSL's name of the suite."""
-        name = _lib.SSL_CIPHER_get_name(_lib.SSL_get_current_cipher(self._ssl))
+        name = lib.SSL_CIPHER_get_name(lib.SSL_get_current_cipher(self._ssl))
         return _ffi.string(name).decode("ascii")  # type: ignore[no-any-return]
 
     @property
     def resumed(self) -> bool:
         """Whether the handshake was an abbreviated one."""
-        return bool(_lib.SSL_session_reused(self._ssl))
+        return bool(lib.SSL_session_reused(self._ssl))
 
     @property
     def group(self) -> str | None:
         """OpenSSL's name of the group of the key exchange."""
-        name = _lib.SSL_get0_group_name(self._ssl)
-        return None if name == _NULL else _ffi.string(name).decode("ascii", "replace")
+        name = lib.SSL_get0_group_name(self._ssl)
+        return None if name == NULL else _ffi.string(name).decode("ascii", "replace")
 
     @property
     def server_name(self) -> bytes | None:
         """The client's SNI."""
-        name = _lib.SSL_get_servername(self._ssl, _lib.TLSEXT_NAMETYPE_host_name)
-        return None if name == _NULL else _ffi.string(name)
+        name = lib.SSL_get_servername(self._ssl, lib.TLSEXT_NAMETYPE_host_name)
+        return None if name == NULL else _ffi.string(name)
 
     @property
     def alpn(self) -> bytes:
         """The protocol agreed on, or nothing."""
-        return self._connection.get_alpn_proto_negotiated()
+        start, size = _ffi.new("unsigned char **"), _ffi.new("unsigned int *")
+        lib.SSL_get0_alpn_selected(self._ssl, start, size)
+        return _ffi.buffer(start[0], size[0])[:] if size[0] else b""
 
     @property
     def session(self) -> SSL.Session | None:
         """The session, to be resumed later."""
-        return self._connection.get_session()
+        pointer = lib.SSL_get1_session(self._ssl)
+        if pointer == NULL:
+            return None
+        session = SSL.Session.__new__(SSL.Session)
+        session._session = _ffi.gc(pointer, lib.SSL_SESSION_free)
+        session._context = self._context
+        return session
 
     def peer_leaf(self) -> bytes | None:
         """The peer's own certificate, DER, after the handshake."""
-        pointer = _lib.SSL_get_peer_certificate(self._ssl)
-        if pointer == _NULL:
+        pointer = lib.SSL_get_peer_certificate(self._ssl)
+        if pointer == NULL:
             return None
         try:
             return self._as_sent(_ders([pointer]))[0]
         finally:
-            _lib.X509_free(pointer)
+            lib.X509_free(pointer)
 
     def peer_sent(self) -> list[bytes]:
         """All that a server sent, or all that a client sent beside its leaf."""
-        return self._as_sent(_stack(_lib.SSL_get_peer_cert_chain(self._ssl)))
+        return self._as_sent(_stack(lib.SSL_get_peer_cert_chain(self._ssl)))
 
     def _as_sent(self, ders: list[bytes]) -> list[bytes]:
         stand_ins = self._stand_ins
@@ -289,14 +317,14 @@ class Link:
 
     def store_path(self) -> list[bytes]:
         """Within ``decide`` only: the path OpenSSL built; first the peer's own."""
-        stack = _lib.X509_STORE_CTX_get1_chain(self._store)
+        stack = lib.X509_STORE_CTX_get1_chain(self._store)
         try:
             return self._as_sent(_stack(stack))
         finally:
-            if stack != _NULL:
-                for i in range(_lib.sk_X509_num(stack)):
-                    _lib.X509_free(_lib.sk_X509_value(stack, i))
-                _lib.sk_X509_free(stack)
+            if stack != NULL:
+                for i in range(lib.sk_X509_num(stack)):
+                    lib.X509_free(lib.sk_X509_value(stack, i))
+                lib.sk_X509_free(stack)
 
     def judge(self, ok: int, store: Any) -> int:
         """Answer OpenSSL's verify callback; 1 goes on, 0 refuses.
@@ -307,13 +335,13 @@ class Link:
         if self.certificate_message is not None:
             return self._answer(store, None) if self._decided else self._decide(store)
         if not ok:
-            error = _lib.X509_STORE_CTX_get_error(store)
-            depth = _lib.X509_STORE_CTX_get_error_depth(store)
+            error = lib.X509_STORE_CTX_get_error(store)
+            depth = lib.X509_STORE_CTX_get_error_depth(store)
             if not self._decided:
                 self.x509_errors.append((error, depth))
                 return 1
             return self._answer(store, self._judge().decide_late(self, error))
-        if _lib.X509_STORE_CTX_get_error_depth(store) or self._decided:
+        if lib.X509_STORE_CTX_get_error_depth(store) or self._decided:
             return 1
         return self._decide(store)
 
@@ -334,63 +362,64 @@ class Link:
     @staticmethod
     def _answer(store: Any, alert: Alert | None) -> int:
         if alert is None:
-            _lib.X509_STORE_CTX_set_error(store, 0)
+            lib.X509_STORE_CTX_set_error(store, 0)
             return 1
-        _lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[alert])
+        lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[alert])
         return 0
 
 
-def _reasons() -> tuple[str, ...]:
+def reasons() -> tuple[str, ...]:
+    """Take OpenSSL's reasons from its queue, first cause first."""
     found = []
-    while code := _lib.ERR_get_error():
-        text = _lib.ERR_reason_error_string(code)
+    while code := lib.ERR_get_error():
+        text = lib.ERR_reason_error_string(code)
         found.append(
             _ffi.string(text).decode("ascii", "replace")
-            if text != _NULL
+            if text != NULL
             else f"error {code:#x}"
         )
     return tuple(found)
 
 
-def _show(ssl: Any, leaf: crypto.X509, key: crypto.PKey) -> bool:
+def show(ssl: Any, leaf: crypto.X509, key: crypto.PKey) -> bool:
     """Both belong to each other, which OpenSSL looks at when it gets the second."""
     return bool(
-        _lib.SSL_use_certificate(ssl, leaf._x509) == 1
-        and _lib.SSL_use_PrivateKey(ssl, key._pkey) == 1
+        lib.SSL_use_certificate(ssl, leaf._x509) == 1
+        and lib.SSL_use_PrivateKey(ssl, key._pkey) == 1
     )
 
 
 def _ders(pointers: list[Any]) -> list[bytes]:
     """Write certificates as DER, through one buffer for all of them."""
-    bio = _lib.BIO_new(_lib.BIO_s_mem())
+    bio = lib.BIO_new(lib.BIO_s_mem())
     try:
         start = _ffi.new("char **")
         ends = [0]
         for pointer in pointers:
-            if _lib.i2d_X509_bio(bio, pointer) != 1:
+            if lib.i2d_X509_bio(bio, pointer) != 1:
                 raise MemoryError("OpenSSL could not write a certificate")
-            ends.append(_lib.BIO_get_mem_data(bio, start))
+            ends.append(lib.BIO_get_mem_data(bio, start))
         data = _ffi.buffer(start[0], ends[-1])[:] if pointers else b""
         return [data[a:b] for a, b in pairwise(ends)]
     finally:
-        _lib.BIO_free(bio)
+        lib.BIO_free(bio)
 
 
 def _stack(stack: Any) -> list[bytes]:
-    if stack == _NULL:
+    if stack == NULL:
         return []
-    value, size = _lib.sk_X509_value, _lib.sk_X509_num(stack)
+    value, size = lib.sk_X509_value, lib.sk_X509_num(stack)
     return _ders([value(stack, i) for i in range(size)])
 
 
 def _refuse_all(store: Any) -> int:
-    _lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[Alert.INTERNAL_ERROR])
+    lib.X509_STORE_CTX_set_error(store, X509_ERROR_FOR[Alert.INTERNAL_ERROR])
     return 0
 
 
 @_ffi.callback("int (*)(int, X509_STORE_CTX *)", error=0)  # type: ignore[untyped-decorator]
 def _on_verify(ok: int, store: Any) -> int:
-    link = _links.get(_address(_lib.X509_STORE_CTX_get_ex_data(store, _STORE_INDEX)))
+    link = _link_of(lib.X509_STORE_CTX_get_ex_data(store, _STORE_INDEX))
     if link is None:
         return _refuse_all(store)
     try:
@@ -407,7 +436,7 @@ _ALERT_EVENT, _READ = SSL.SSL_CB_ALERT, SSL.SSL_CB_READ
 def _on_info(ssl: Any, where: int, value: int) -> None:
     if not where & _ALERT_EVENT:
         return
-    link = _links.get(_address(ssl))
+    link = _link_of(ssl)
     if link is not None:
         alerts = link.alerts_received if where & _READ else link.alerts_sent
         alerts.append((value >> 8, value & 0xFF))
@@ -431,7 +460,7 @@ def _on_message(
             return
     elif kind != _ALERT:
         return  # the header of a record, a ChangeCipherSpec, application data
-    link = _links.get(_address(ssl))
+    link = _link_of(ssl)
     if link is None:
         return
     message = _ffi.buffer(data, size)[:]
@@ -455,7 +484,7 @@ def _on_server_message(
         return
     if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
         return
-    link = _links.get(_address(ssl))
+    link = _link_of(ssl)
     if link is None:
         return
     try:
@@ -475,13 +504,13 @@ def watch_server(context: SSL.Context) -> None:
 
     Below TLS 1.3, which no phone speaks (docs/decisions/0002).
     """
-    _lib.SSL_CTX_set_msg_callback(context._context, _on_server_message)
+    lib.SSL_CTX_set_msg_callback(context._context, _on_server_message)
 
 
 def install_callbacks(context: SSL.Context, verify_mode: int) -> None:
     """Put our two callbacks into a context; ``verify_mode`` is SSL.VERIFY_…."""
-    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
-    _lib.SSL_CTX_set_info_callback(context._context, _on_info)
+    lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
+    lib.SSL_CTX_set_info_callback(context._context, _on_info)
 
 
 def watch_certificates(context: SSL.Context, verify_mode: int) -> None:
@@ -495,96 +524,40 @@ def watch_certificates(context: SSL.Context, verify_mode: int) -> None:
     The context's store must be empty. Alerts are among the messages, so the callback
     that hears of them otherwise, and of each step of a handshake, is not needed.
     """
-    _lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
-    _lib.SSL_CTX_set_msg_callback(context._context, _on_message)
+    lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
+    lib.SSL_CTX_set_msg_callback(context._context, _on_message)
     context.set_verify_depth(_NO_PATH)
 
 
 _NO_PATH = -2  # -1 is OpenSSL's "not set"
 
-
-def use_certificate(context: SSL.Context, certificate: crypto.X509) -> bool:
-    """Make this the context's own certificate; False where OpenSSL refuses.
-
-    pyOpenSSL wants `cryptography`'s certificates here, which refuse what old phones
-    carry (a serial number below zero, for one); OpenSSL itself takes them.
-    """
-    return _accepted(_lib.SSL_CTX_use_certificate, context, certificate)
+_protocols: WeakKeyDictionary[SSL.Context, Any] = WeakKeyDictionary()
+"""What each context agrees on, as a handle that lives as long as the context."""
 
 
-def add_chain_certificate(context: SSL.Context, certificate: crypto.X509) -> bool:
-    """Send this one too, after the context's own; False where OpenSSL refuses."""
-    x509 = certificate._x509
-    _lib.X509_up_ref(x509)  # the context frees it
-    if _accepted(_lib.SSL_CTX_add_extra_chain_cert, context, certificate):
-        return True
-    _lib.X509_free(x509)
-    return False
+@_ffi.callback(  # type: ignore[untyped-decorator]
+    "int (*)(SSL *, unsigned char **, unsigned char *, const unsigned char *,"
+    " unsigned int, void *)",
+    error=lib.SSL_TLSEXT_ERR_ALERT_FATAL,
+)
+def _on_protocols(
+    ssl: Any, chosen: Any, size: Any, offered: Any, length: int, wanted: Any
+) -> int:
+    offer, at = _ffi.buffer(offered, length)[:], 0
+    places: dict[bytes, int] = {}
+    while at < length:  # OpenSSL has looked at the lengths
+        end = at + 1 + offer[at]
+        places.setdefault(offer[at + 1 : end], at + 1)
+        at = end
+    for protocol in _ffi.from_handle(wanted):
+        if protocol in places:
+            chosen[0] = _ffi.cast("unsigned char *", offered) + places[protocol]
+            size[0] = len(protocol)
+            return lib.SSL_TLSEXT_ERR_OK  # type: ignore[no-any-return]
+    return lib.SSL_TLSEXT_ERR_NOACK  # type: ignore[no-any-return]
 
 
-def misfit(context: SSL.Context, leaf: crypto.X509, key: crypto.PKey) -> str:
-    """Say why connections of this context cannot show these; empty where they can."""
-    _lib.ERR_clear_error()
-    ssl = _lib.SSL_new(context._context)
-    try:
-        if _show(ssl, leaf, key):
-            return ""
-        return "; ".join(_reasons()) or "no reason given"
-    finally:
-        _lib.SSL_free(ssl)
-
-
-def add_client_authority(context: SSL.Context, certificate: crypto.X509) -> bool:
-    """Name this authority when asking for a certificate; False where refused."""
-    return _accepted(_lib.SSL_CTX_add_client_CA, context, certificate)
-
-
-def _accepted(
-    call: Callable[[Any, Any], int], context: SSL.Context, certificate: crypto.X509
-) -> bool:
-    _lib.ERR_clear_error()
-    done = call(context._context, certificate._x509) == 1
-    _lib.ERR_clear_error()
-    return done
-
-
-def set_groups(context: SSL.Context, names: Iterable[str]) -> bool:
-    """Set the groups, best first; False where OpenSSL does not know one."""
-    return _set_list(context, _lib.SSL_CTX_set1_curves_list, names)
-
-
-def set_signature_algorithms(context: SSL.Context, names: Iterable[str]) -> bool:
-    """Set the signature algorithms, best first; False where OpenSSL refuses."""
-    return _set_list(context, _lib.SSL_CTX_set1_sigalgs_list, names)
-
-
-def _set_list(
-    context: SSL.Context, setter: Callable[[Any, bytes], int], names: Iterable[str]
-) -> bool:
-    _lib.ERR_clear_error()
-    done = setter(context._context, ":".join(names).encode("ascii")) == 1
-    _lib.ERR_clear_error()
-    return done
-
-
-def set_dh_parameters(context: SSL.Context, pem: bytes) -> None:
-    """Set the finite-field group for DHE below TLS 1.3."""
-    bio = _lib.BIO_new_mem_buf(pem, len(pem))
-    try:
-        parameters = _lib.PEM_read_bio_DHparams(bio, _NULL, _NULL, _NULL)
-        if parameters == _NULL:
-            raise ValueError("OpenSSL cannot read the DH parameters")
-        try:
-            if _lib.SSL_CTX_set_tmp_dh(context._context, parameters) != 1:
-                raise ValueError("OpenSSL does not take the DH parameters")
-        finally:
-            _lib.DH_free(parameters)
-    finally:
-        _lib.BIO_free(bio)
-
-
-RELEASE_BUFFERS: int = _lib.SSL_MODE_RELEASE_BUFFERS
-"""Gives a connection's record buffers back whenever they are empty."""
-
-PARTIAL_WRITE: int = _lib.SSL_MODE_ENABLE_PARTIAL_WRITE
-"""pyOpenSSL switches it on; memory buffers take everything, so we switch it off."""
+def agree_on_protocols(context: SSL.Context, wanted: tuple[bytes, ...]) -> None:
+    """Let a server agree on the first of these that a client offers (RFC 7301)."""
+    handle = _protocols[context] = _ffi.new_handle(wanted)
+    lib.SSL_CTX_set_alpn_select_cb(context._context, _on_protocols, handle)

@@ -16,6 +16,7 @@ from OpenSSL import SSL, crypto
 from linekey.certs.certificate import Certificate
 from linekey.errors import CertificateError, InputError
 from linekey.tls import binding
+from linekey.tls import context_calls as calls
 from linekey.tls.events import Verify
 from linekey.tls.ffdhe import ffdhe2048_pem
 from linekey.tls.parameters import GROUPS, SIGNATURE_SCHEMES, group_name, signature_name
@@ -134,7 +135,7 @@ def _use(context: SSL.Context, identity: Identity) -> None:
     """Make this the context's own identity: a server's."""
     words = ""
     try:
-        fits = binding.use_certificate(context, identity.leaf.openssl)
+        fits = calls.use_certificate(context, identity.leaf.openssl)
         context.use_privatekey(identity.key)
         context.check_privatekey()
     except (SSL.Error, TypeError) as error:
@@ -151,14 +152,14 @@ def _own(context: SSL.Context, identity: Identity) -> Own:
     except TypeError as error:
         raise _unusable(identity.leaf, str(error)) from error
     own = Own(identity, identity.leaf.openssl, key)
-    if words := binding.misfit(context, own.leaf, own.key):
+    if words := calls.misfit(context, own.leaf, own.key):
         raise _unusable(identity.leaf, words)
     return own
 
 
 def _add_issuers(context: SSL.Context, issuers: Sequence[Certificate]) -> None:
     for certificate in issuers:
-        if not binding.add_chain_certificate(context, certificate.openssl):
+        if not calls.add_chain_certificate(context, certificate.openssl):
             raise _unusable(certificate, "")
 
 
@@ -194,8 +195,8 @@ def _new(
     context.set_min_proto_version(low)
     context.set_max_proto_version(high)
     context.set_options(_COMMON_OPTIONS)
-    context.set_mode(binding.RELEASE_BUFFERS)
-    context.clear_mode(binding.PARTIAL_WRITE)
+    context.set_mode(calls.RELEASE_BUFFERS)
+    context.clear_mode(calls.PARTIAL_WRITE)
     # The list replaces OpenSSL's defaults; with none, TLS 1.3 alone is spoken.
     text = ":".join(suites) or "AES128-SHA"
     try:
@@ -261,20 +262,14 @@ def server_context(
         context.set_tls13_ciphersuites(":".join(newest).encode("ascii"))
     context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     _set_lists(context, policy.groups, policy.signature_algorithms)
-    binding.set_dh_parameters(context, ffdhe2048_pem().encode("ascii"))
+    calls.set_dh_parameters(context, ffdhe2048_pem().encode("ascii"))
     _use(context, identity)
     context.set_session_id(session_id_context)
     context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
     context.set_timeout(session_lifetime_s)
     if alpn:
         wanted = tuple(protocol.encode("ascii") for protocol in alpn)
-
-        def select(_: SSL.Connection, offered: list[bytes]) -> object:
-            return next(
-                (p for p in wanted if p in offered), SSL.NO_OVERLAPPING_PROTOCOLS
-            )
-
-        context.set_alpn_select_callback(select)  # type: ignore[arg-type]
+        binding.agree_on_protocols(context, wanted)
     mode = SSL.VERIFY_NONE
     if verify is not None:
         mode = SSL.VERIFY_PEER
@@ -308,7 +303,7 @@ def _trust(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
 def _name(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
     """Name authorities when asking for a certificate, each name once."""
     for certificate in {c.subject.der: c for c in authorities}.values():
-        if not binding.add_client_authority(context, certificate.openssl):
+        if not calls.add_client_authority(context, certificate.openssl):
             raise CertificateError(
                 f"authority {certificate.label!r} cannot be named to clients"
             )
@@ -317,9 +312,9 @@ def _name(context: SSL.Context, authorities: Sequence[Certificate]) -> None:
 def _set_lists(
     context: SSL.Context, groups: Sequence[str], signatures: Sequence[str]
 ) -> None:
-    if groups and not binding.set_groups(context, groups):
+    if groups and not calls.set_groups(context, groups):
         raise InputError(f"OpenSSL does not know all of the groups {list(groups)!r}")
-    if signatures and not binding.set_signature_algorithms(context, signatures):
+    if signatures and not calls.set_signature_algorithms(context, signatures):
         raise InputError(
             "OpenSSL does not know all of the signature algorithms"
             f" {list(signatures)!r}"
@@ -385,12 +380,12 @@ def client_context(
         | (0 if encrypt_then_mac else _NO_ENCRYPT_THEN_MAC)
     )
     for numbers, table, label, setter in (
-        (groups, GROUPS, group_name, binding.set_groups),
+        (groups, GROUPS, group_name, calls.set_groups),
         (
             signature_algorithms,
             SIGNATURE_SCHEMES,
             signature_name,
-            binding.set_signature_algorithms,
+            calls.set_signature_algorithms,
         ),
     ):
         known = [

@@ -11,10 +11,11 @@ from OpenSSL import SSL, crypto
 from tests.pair.tls_world import accept, client, device, meet, server
 
 import linekey
-from linekey.tls import binding
+from linekey.tls import binding, context_calls
 from linekey.tls.engine import ClientEngine, ServerEngine
 
 SRC = Path(linekey.__file__).parent
+OWN = {"binding.py", "context_calls.py"}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,10 @@ SRC = Path(linekey.__file__).parent
         "X509_STORE_CTX_get_error_depth", "X509_STORE_CTX_get1_chain",
         "X509_STORE_CTX_set_error", "X509_up_ref", "X509_free", "i2d_X509_bio",
         "BIO_get_mem_data", "PEM_read_bio_DHparams", "DH_free", "ERR_clear_error",
-        "ERR_get_error", "ERR_reason_error_string",
+        "ERR_get_error", "ERR_reason_error_string", "SSL_new", "SSL_free",
+        "SSL_set_bio", "SSL_set_shutdown", "SSL_set_session", "SSL_SESSION_free",
+        "SSL_get1_session", "SSL_set_tlsext_host_name", "SSL_get0_alpn_selected",
+        "SSL_CTX_set_alpn_select_cb",
     ],
 )  # fmt: skip
 def test_the_library_has_every_call_we_make(name):
@@ -40,16 +44,19 @@ def test_pyopenssl_keeps_its_pointers_where_we_take_them():
     connection = SSL.Connection(context, None)
     ffi = SSL._ffi
     assert ffi.typeof(context._context) is ffi.typeof("SSL_CTX *")
-    assert ffi.typeof(connection._ssl) is ffi.typeof("SSL *")
-    assert ffi.typeof(connection._into_ssl) is ffi.typeof("BIO *")
-    assert ffi.typeof(connection._from_ssl) is ffi.typeof("BIO *")
+    connection.set_connect_state()
+    with pytest.raises(SSL.WantReadError):
+        connection.do_handshake()  # a session has begun
+    session = connection.get_session()
+    assert ffi.typeof(session._session) is ffi.typeof("SSL_SESSION *")
+    assert session._context is context
     assert ffi.typeof(crypto.X509()._x509) is ffi.typeof("X509 *")
 
 
 def test_no_other_module_touches_private_names_of_pyopenssl():
-    private = {"_lib", "_ffi", "_context", "_ssl", "_into_ssl", "_from_ssl", "_x509"}
+    private = {"_lib", "_ffi", "_context", "_ssl", "_session", "_x509"}
     for path in SRC.rglob("*.py"):
-        if path.name == "binding.py" or "OpenSSL" not in path.read_text("utf-8"):
+        if path.name in OWN or "OpenSSL" not in path.read_text("utf-8"):
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in private:
@@ -79,15 +86,15 @@ def test_a_callback_without_an_engine_refuses():
 
 def test_a_list_with_an_unknown_name_is_refused_whole():
     context = SSL.Context(SSL.TLS_METHOD)
-    assert binding.set_groups(context, ["x25519", "secp256r1"])
-    assert not binding.set_groups(context, ["x25519", "no-such-group"])
-    assert not binding.set_signature_algorithms(context, ["rsa_pkcs1_md5"])
+    assert context_calls.set_groups(context, ["x25519", "secp256r1"])
+    assert not context_calls.set_groups(context, ["x25519", "no-such-group"])
+    assert not context_calls.set_signature_algorithms(context, ["rsa_pkcs1_md5"])
     assert SSL._lib.ERR_peek_error() == 0
 
 
 def test_dh_parameters_that_are_none_are_refused():
     with pytest.raises(ValueError, match="DH parameters"):
-        binding.set_dh_parameters(SSL.Context(SSL.TLS_METHOD), b"nonsense")
+        context_calls.set_dh_parameters(SSL.Context(SSL.TLS_METHOD), b"nonsense")
     SSL._lib.ERR_clear_error()
 
 
