@@ -6,12 +6,34 @@ from datetime import datetime
 from linekey.mac import Mac
 from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
+from linekey.provisioning.files import SharedLayers
 from linekey.provisioning.pending import Adoption
-from linekey.store.registry import Revision
+from linekey.store.decisions import LogEntry
+from linekey.store.registry import Authorities, Revision
+
+
+class NothingKept:
+    """A registry that keeps nothing in memory, and a log that has not looked yet."""
+
+    counters: Revision | None = None
+
+    def kept(self, mac: Mac, at: Revision) -> Device | None:
+        return None
+
+    def kept_layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers | None:
+        return None
+
+    def kept_authorities(self, at: Revision) -> Authorities | None:
+        return None
+
+    async def record_if(self, entry: LogEntry, seen: Revision) -> bool:
+        return False
 
 
 @dataclass
-class MemoryPending:
+class MemoryPending(NothingKept):
     """``devices`` is the registry's; a rule never takes over what is in it."""
 
     devices: dict[Mac, Device]

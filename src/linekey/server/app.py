@@ -9,8 +9,13 @@ each request, on a resumed session as on a fresh one:
 ``provisioning.service.decide`` alone decides what is answered; here is what waits: the
 registry is looked into, a phone that a rule expects registered (``store.adoption``), a
 guess at a password counted (``provisioning.brake``), the decision recorded, the answer
-sent. Only the ASGI TLS
-extension is read, so it works alike at the door and behind a proxy.
+sent. Only the ASGI TLS extension is read, so it works alike at the door and behind a
+proxy.
+
+A fleet that nobody changes is decided from memory: by what was read when the registry's
+counters were last seen, and the transaction that puts the decision on record looks
+whether they still are the same (``record_if``). If not, or if anything is not kept, or
+more is to be done than to answer, the registry is looked into before. Decision 0044.
 
 Rules: no answer leaves before its decision is on record; where that cannot be done, or
 nothing looked up within ``LOOK_WITHIN_S``, StorageError is raised, which
@@ -32,9 +37,7 @@ from linekey.provisioning.authorize import ConnectionFacts, Rules
 from linekey.provisioning.brake import Verdict
 from linekey.provisioning.decision import Newcomer
 from linekey.provisioning.device import Device
-from linekey.provisioning.expired import Expired
 from linekey.provisioning.files import SharedLayers
-from linekey.provisioning.identity import Identity
 from linekey.provisioning.pending import Adoption, Policy, Welcome, policy_of
 from linekey.provisioning.service import Answer, Request, Site, decide
 from linekey.server.gate import Gate
@@ -79,6 +82,17 @@ class Registry(Protocol):
     async def is_refused(self, mac: Mac) -> bool:
         """Whether the operator refused this phone while it was pending."""
 
+    def kept(self, mac: Mac, at: Revision) -> Device | None:
+        """Return the device if it is kept in memory as of ``at``."""
+
+    def kept_layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers | None:
+        """Return the layers and the group, if they are kept as of ``at``."""
+
+    def kept_authorities(self, at: Revision) -> Authorities | None:
+        """Return the vendor CAs, if they are kept as of ``at``."""
+
 
 class Adopter(Protocol):
     """What the application asks of ``store.adoption.Adopter``."""
@@ -91,6 +105,12 @@ class Adopter(Protocol):
 
 class Recorder(Protocol):
     """What the application asks of ``store.decision_log.DecisionLog``."""
+
+    counters: Revision | None
+    """The registry's, as it saw them last."""
+
+    async def record_if(self, entry: LogEntry, seen: Revision) -> bool:
+        """Put the line on record if the registry's counters still are ``seen``."""
 
     async def record(self, entry: LogEntry) -> None:
         """Return when the line is on disk."""
@@ -166,21 +186,55 @@ class ProvisioningApp:
         )
 
     async def _answer(self, scope: Any) -> Answer:
-        began, now = perf_counter(), self._clock()
-        user_agent, authorization = _read_headers(scope)
+        asked = _Asked(scope, self._clock(), perf_counter())
+        seen = self._log.counters
+        answer = None if seen is None else self._from_memory(asked, seen)
+        if answer is None or seen is None:
+            return await self._looked_up(asked)
+        line = asked.line(answer)
+        if not await self._log.record_if(line, seen):
+            return await self._looked_up(asked)  # something has changed meanwhile
+        self._on_decision(line, perf_counter() - asked.began)
+        return answer
+
+    def _from_memory(self, asked: "_Asked", seen: Revision) -> Answer | None:
+        """Decide by what is kept, if all of it is, and if nothing else is to be done.
+
+        The registry's counters were ``seen`` by the log a moment ago. That they still
+        are it looks in the transaction that puts the decision on record: so what is
+        kept decides only where a look would have found the same.
+        """
+        registry, now = self._registry, asked.now
+        authorities = registry.kept_authorities(seen)
+        if authorities is None or authorities.version != self._gate.version:
+            return None
+        request = self._read(asked, authorities)
+        if request.is_weak(now):
+            return None
+        device, wanted = None, request.record_of
+        if wanted is not None:
+            device = registry.kept(wanted, seen)
+            if device is None:
+                return None
+        shared = registry.kept_layers(
+            request.model_of(device), seen, device.group if device else None
+        )
+        if shared is None or request.is_newcomers(device, now):
+            return None
+        answer = decide(request, device, shared, self._site, now)
+        if answer.guess is not None or answer.otherwise is not None:
+            return None
+        _tell_left_out(request, answer)
+        return answer
+
+    async def _looked_up(self, asked: "_Asked") -> Answer:
+        """Decide by what the registry says now, and put that on record."""
+        now, scope = asked.now, asked.scope
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 at = await self._registry.revision()
                 authorities = await self._registry.authorities(at)
-                tls, identity = self._who(scope, authorities, now)
-                request = _request(
-                    scope,
-                    tls,
-                    identity,
-                    authorization,
-                    self._site.rules.base_paths,
-                    self._gate.expired_of(identity),
-                )
+                request = self._read(asked, authorities)
                 wanted = request.record_of
                 device = (
                     None if wanted is None else await self._registry.find(wanted, at)
@@ -200,7 +254,7 @@ class ProvisioningApp:
                     verdict = await self._brake.judge(
                         answer.guess,
                         source_of(peer[0]),
-                        identity.leaf_sha256,
+                        request.identity.leaf_sha256,
                         right=answer.right,
                         now=now,
                     )
@@ -211,28 +265,12 @@ class ProvisioningApp:
                 hint="look at its load, and at the network before it",
                 cause=Cause.SLOW,
             ) from None
-        version = tls.version if tls else None
-        for skipped in answer.left_out:
-            _log.warning("left out of %s: %s", request.resource.text, skipped)
-
-        def entry(of: Answer) -> LogEntry:
-            return LogEntry.of_decision(
-                of.decision,
-                at=now,
-                peer=scope["client"] or ("", 0),
-                tls_version=None if version is None else version.label,
-                suite=tls.suite_name if tls else None,
-                policy=tls.policy if tls else None,
-                server_name=tls.server_name if tls else None,
-                user_agent=user_agent,
-                status=of.status,
-            )
-
-        line = entry(answer)
+        _tell_left_out(request, answer)
+        line = asked.line(answer)
         if answer.otherwise is not None:
             assert device is not None
             assert device.token_sha256 is not None
-            late = entry(answer.otherwise)
+            late = asked.line(answer.otherwise)
             good = await self._log.record_using_token(
                 line, mac=device.mac, token_sha256=device.token_sha256, otherwise=late
             )
@@ -240,7 +278,7 @@ class ProvisioningApp:
                 answer, line = answer.otherwise, late
         else:
             await self._log.record(line)
-        self._on_decision(line, perf_counter() - began)
+        self._on_decision(line, perf_counter() - asked.began)
         return answer
 
     async def _newcomers(
@@ -292,48 +330,79 @@ class ProvisioningApp:
                 self._site = dataclasses.replace(self._site, nonce_keys=keys)
         return self._site
 
-    def _who(
-        self, scope: Any, authorities: Authorities, now: datetime
-    ) -> tuple[ConnectionTls | None, Identity]:
-        self._gate.trust(
+    def _read(self, asked: "_Asked", authorities: Authorities) -> Request:
+        """Read what came, by what the operator trusts."""
+        gate, tls, scope = self._gate, asked.tls, asked.scope
+        gate.trust(
             authorities.roots,
             authorities.intermediates,
             authorities.version,
             authorities.rules,
             authorities.expired,
         )
+        if tls is None:
+            identity = gate.identify(())
+        else:
+            identity = gate.identify(tls.chain, tls.verdict, asked.now)
+        version = tls.version if tls else None
+        return Request(
+            scope["method"],
+            target_of(scope),
+            identity,
+            ConnectionFacts(
+                None if version is None else int(version),
+                tls.policy if tls else None,
+                tls is None or tls.policy is None,
+            ),
+            asked.authorization,
+            self._site.rules.base_paths,
+            gate.expired_of(identity),
+        )
+
+
+class _Asked:
+    """A request as it came, and what of it goes on record."""
+
+    __slots__ = ("authorization", "began", "now", "scope", "tls", "user_agent")
+
+    def __init__(self, scope: Any, now: datetime, began: float) -> None:
+        self.scope = scope
+        self.now = now
+        self.began = began
+        """By the clock that measures; ``now`` is the time of day."""
+        self.user_agent: str | None = None
+        self.authorization: str | None = None
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                self.user_agent = value.decode("latin-1")
+            elif name == b"authorization":
+                self.authorization = value.decode("latin-1")
+        self.tls: ConnectionTls | None = None
         try:
-            tls = connection_tls(scope)
+            self.tls = connection_tls(scope)
         except CertificateError as error:
             _log.warning("the TLS extension holds no certificate: %s", error.message)
-            tls = None
-        if tls is None:
-            return None, self._gate.identify(())
-        return tls, self._gate.identify(tls.chain, tls.verdict, now)
+
+    def line(self, answer: Answer) -> LogEntry:
+        """Make the line of the log for an answer."""
+        tls = self.tls
+        version = tls.version if tls else None
+        return LogEntry.of_decision(
+            answer.decision,
+            at=self.now,
+            peer=self.scope["client"] or ("", 0),
+            tls_version=None if version is None else version.label,
+            suite=tls.suite_name if tls else None,
+            policy=tls.policy if tls else None,
+            server_name=tls.server_name if tls else None,
+            user_agent=self.user_agent,
+            status=answer.status,
+        )
 
 
-def _request(
-    scope: Any,
-    tls: ConnectionTls | None,
-    identity: Identity,
-    authorization: str | None,
-    base_paths: tuple[str, ...],
-    expired: Expired,
-) -> Request:
-    version = tls.version if tls else None
-    return Request(
-        scope["method"],
-        target_of(scope),
-        identity,
-        ConnectionFacts(
-            None if version is None else int(version),
-            tls.policy if tls else None,
-            tls is None or tls.policy is None,
-        ),
-        authorization,
-        base_paths,
-        expired,
-    )
+def _tell_left_out(request: Request, answer: Answer) -> None:
+    for skipped in answer.left_out:
+        _log.warning("left out of %s: %s", request.resource.text, skipped)
 
 
 async def _send(
@@ -358,14 +427,3 @@ async def _send(
     )
     sent = b"" if scope["method"] == "HEAD" else body
     await send({"type": "http.response.body", "body": sent})
-
-
-def _read_headers(scope: Any) -> tuple[str | None, str | None]:
-    """The User-Agent and the Authorization header, if they are there."""
-    authorization = user_agent = None
-    for name, value in scope["headers"]:
-        if name == b"user-agent":
-            user_agent = value.decode("latin-1")
-        elif name == b"authorization":
-            authorization = value.decode("latin-1")
-    return user_agent, authorization

@@ -17,7 +17,7 @@ hangs.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -171,6 +171,25 @@ class Registry:
             rules = tuple(map(read_adoption_rule, map(_Rule._make, rows)))
             self._adoption = at.layers, Adoption(rules)
         return self._adoption[1]
+
+    # What is kept in memory, without a look: for who has it looked at afterwards
+
+    def kept(self, mac: Mac, at: Revision) -> Device | None:
+        """Return the device if it is kept as of ``at``."""
+        counter, device = self._devices.get(mac, (None, None))
+        return device if counter == at.registry else None
+
+    def kept_layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers | None:
+        """Return what ``layers`` would, if it is kept as of ``at``."""
+        kept = self._layers.get((group, model))
+        return None if kept is None or kept[0] != at.layers else kept[1]
+
+    def kept_authorities(self, at: Revision) -> Authorities | None:
+        """Return the vendor CAs if they are kept as of ``at``."""
+        kept = self._authorities
+        return None if kept is None or kept.version != at.trust else kept
 
     async def is_refused(self, mac: Mac) -> bool:
         """Whether the operator refused this phone while it was pending.
@@ -338,7 +357,8 @@ def _three(scopes: list[str]) -> tuple[str, ...]:
     return (*scopes, *[FLEET] * (3 - len(scopes)))
 
 
-def _counters(rows: list[Any]) -> Revision:
+def counters_of(rows: Sequence[Any]) -> Revision:
+    """Read the one row of ``revision``. Raises StorageError where it is not there."""
     if not rows:
         raise StorageError(
             "the database has lost its counters",
@@ -373,7 +393,7 @@ class _SqliteLook:
 
     def revision(self) -> Revision:
         self._database.check_file()
-        return _counters(self._all(self._revision))
+        return counters_of(self._all(self._revision))
 
     def version(self, mac: Mac) -> int | None:
         rows = self._all(self._version, (mac.digits,))
@@ -423,7 +443,7 @@ class _SqlLook:
             return list(connection.execute(query, values).all())
 
     def revision(self) -> Revision:
-        return _counters(self._all(_REVISION))
+        return counters_of(self._all(_REVISION))
 
     def version(self, mac: Mac) -> int | None:
         rows = self._all(_VERSION, mac=mac.digits)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -245,6 +245,97 @@ async def test_a_token_that_was_just_used_elsewhere_hands_nothing_out() -> None:
     assert late.status == 401
     assert b"geheim" not in late.body
     assert TOKEN not in repr(memory.lines)
+
+
+class Keeping(Memory):
+    """A registry that keeps what it has read, and a log that looks when it writes.
+
+    ``between`` happens after a decision was made, before it is on record.
+    """
+
+    def __init__(self, *devices: Device) -> None:
+        super().__init__(*devices)
+        self.copy = dict(self.devices)
+        self.counters = Revision(0, 0, 0)
+        self.looks = 0
+        self.between: Callable[[], None] = lambda: None
+
+    async def revision(self) -> Revision:
+        self.looks += 1
+        return await super().revision()
+
+    def kept(self, mac: Mac, at: Revision) -> Device | None:
+        return self.copy.get(mac) if at == Revision(0, 0, 0) else None
+
+    def kept_layers(
+        self, model: str | None, at: Revision, group: str | None = None
+    ) -> SharedLayers | None:
+        return SharedLayers(Layer(), Layer(), (0, 0))
+
+    def kept_authorities(self, at: Revision) -> Authorities | None:
+        return Authorities((), (), 0)
+
+    async def record_if(self, entry: LogEntry, seen: Revision) -> bool:
+        self.between()
+        if seen != await super().revision():
+            return False
+        await self.record(entry)
+        return True
+
+
+async def test_a_fleet_that_nobody_changes_is_decided_without_a_look() -> None:
+    who = dataclasses.replace(identity(), generation=Generation.SHA256)
+    memory = Keeping(own_device())
+    app = make_app(memory, Rules())
+    await ask(memory, f"/snomD785-{MAC}.htm", who, app=app)  # the gate learns its CAs
+    memory.looks = 0
+    for path, status in ((f"/snomD785-{MAC}.htm", 200), (f"/{OTHER}.htm", 403)):
+        assert (await ask(memory, path, who, app=app)).status == status
+    assert memory.looks == 0
+    assert len(memory.lines) == 3
+
+
+async def test_a_revocation_before_the_record_is_obeyed_though_all_was_decided() -> (
+    None
+):
+    who = dataclasses.replace(identity(), generation=Generation.SHA256)
+    memory = Keeping(own_device())
+    app = make_app(memory, Rules())
+    path = f"/snomD785-{MAC}.htm"
+    assert (await ask(memory, path, who, app=app)).status == 200
+
+    def revoke() -> None:
+        memory.devices[MAC] = own_device(state="revoked", version=2)
+        memory.changes += 1
+
+    memory.between = revoke
+    refused = await ask(memory, path, who, app=app)
+    assert refused.status == 403
+    assert b"geheim" not in refused.body
+    assert [line.outcome for line in memory.lines] == ["granted", "refused"]
+
+
+async def test_what_is_more_than_an_answer_is_never_decided_from_memory() -> None:
+    shared = dataclasses.replace(identity(None), generation=Generation.SHA1)
+    late = dataclasses.replace(
+        identity(), generation=Generation.SHA256, not_after=NOW.replace(year=2021)
+    )
+    stranger = dataclasses.replace(identity(OTHER), generation=Generation.SHA256)
+    memory = Keeping(shared_device(token_sha256=hash_token(TOKEN)))
+    app = make_app(memory, Rules())
+    await ask(memory, "/", identity(), app=app)
+    memory.between = lambda: pytest.fail("decided from memory")
+    for who, path in (
+        (shared, f"/t/{TOKEN}/snom320-{MAC}.htm"),
+        (shared, f"/snom320-{MAC}.htm"),
+        (stranger, f"/snomD785-{OTHER}.htm"),
+        (None, f"/snomD785-{MAC}.htm"),
+    ):
+        before = memory.looks
+        await ask(memory, path, who, app=app)
+        assert memory.looks > before, path
+    memory.between = lambda: None
+    assert (await ask(memory, f"/snom320-{MAC}.htm", late, app=app)).status == 403
 
 
 async def test_a_change_in_the_registry_holds_at_the_next_request() -> None:

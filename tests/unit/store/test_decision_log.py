@@ -85,6 +85,28 @@ async def test_a_line_alone_does_not_wait_for_others_and_closing_ends_the_wait(
     assert [line.peer_port for line in read_log(database)] == [0, 2]
 
 
+async def test_a_line_for_counters_that_are_no_more_is_not_written(
+    database: Database, now: datetime
+) -> None:
+    async with DecisionLog(database) as log:
+        assert log.counters is None
+        await log.record(entry(now, peer_port=1))
+        seen = log.counters
+        with Registry(database) as registry:
+            assert seen == await registry.revision()
+        assert await log.record_if(entry(now, peer_port=2), seen)
+        Devices(database).add(Device(MAC, "snom"), now)
+        late, sure = await asyncio.gather(
+            log.record_if(entry(now, peer_port=3), seen),
+            log.record(entry(now, peer_port=4)),
+        )
+        assert (late, sure) == (False, None)
+        assert log.counters is not None
+        assert log.counters.registry > seen.registry
+        assert await log.record_if(entry(now, peer_port=5), log.counters)
+    assert [line.peer_port for line in read_log(database)] == [1, 2, 4, 5]
+
+
 async def test_closing_writes_what_waits(database: Database, now: datetime) -> None:
     async with DecisionLog(database) as log, asyncio.TaskGroup() as group:
         for port in range(200):

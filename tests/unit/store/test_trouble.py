@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from linekey.errors import Cause, StorageError
-from linekey.store import decision_log, registry
+from linekey.store import decision_log, log_writer, registry
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, read_log
@@ -86,7 +86,7 @@ def hold_lock(path: Path) -> sqlite3.Connection:
 async def test_a_lock_that_stays_is_told_and_the_log_goes_on(
     database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decision_log, "_WRITE_WITHIN_S", 0.05)
+    monkeypatch.setattr(log_writer, "_WRITE_WITHIN_S", 0.05)
     blocker = hold_lock(database.state.database_file)
     async with DecisionLog(database) as log:
         for ask in (log.record(entry(now)), log.probe()):
