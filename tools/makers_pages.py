@@ -331,7 +331,7 @@ def _models(maker: Maker) -> Iterator[str]:
             (
                 model.name, _code(model.user_agent_name),
                 "" if model.accounts is None else str(model.accounts),
-                "" if model.keys is None else str(model.keys),
+                "" if model.line_keys is None else str(model.line_keys),
                 model.source, model.confidence,
             )
             for model in maker.models

@@ -25,6 +25,7 @@ from linekey.lint.source import Source, plain_name
 from linekey.lint.template import is_open
 from linekey.makers.grammar import Line
 from linekey.makers.mapping import Field, How
+from linekey.makers.yealink.grammar import RESET
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,6 +50,8 @@ def said_in(source: Source) -> tuple[Said, ...]:
     """Return what a file says, in its order."""
     found: list[Said] = []
     for line in source.lines:
+        if source.maker.id == "yealink" and line.value.strip() == RESET:
+            continue  # it sets the key back, and says no value
         found.extend(_snom(line) if source.maker.snom_like else _mapped(source, line))
     return tuple(found)
 

@@ -128,6 +128,19 @@ def refuse(grammar: Grammar, line: Line) -> None:
         )
 
 
+def last_of_each(grammar: Grammar, lines: Iterable[Line]) -> dict[str, str]:
+    """Values by name, the last line of a name counting, in the order of the first.
+
+    For grammars in which a name stands once. Raises GrammarError for a line that has a
+    problem.
+    """
+    found: dict[str, str] = {}
+    for line in lines:
+        refuse(grammar, line)
+        found[line.name] = line.value
+    return found
+
+
 def _shown(line: Line) -> str:
     name = line.name if line.name.isprintable() else ascii(line.name)
     return name[:80] if line.idx is None else f"{name[:80]}[{line.idx}]"

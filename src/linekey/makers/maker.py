@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Final, Literal
 
 from linekey.catalog.evidence import Confidence
+from linekey.catalog.models import Model
 from linekey.makers.grammar import Grammar, Line
 from linekey.makers.mapping import Field, Map, name_at
-from linekey.makers.models import PhoneModel
 from linekey.makers.terms import problem_of
 
 
@@ -147,7 +147,7 @@ class Maker:
     """In the order of the requests."""
     user_agents: tuple[str, ...]
     """With ``{model}``, ``{firmware}``, ``{mac}``, ``{mac_colons}``; usual first."""
-    models: tuple[PhoneModel, ...]
+    models: tuple[Model, ...]
     map: Map = field(default_factory=lambda: Map(()))
     guards: tuple[Guard, ...] = ()
     known: tuple[KnownRow, ...] = ()

@@ -15,9 +15,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.mac import Mac, parse_mac
-from linekey.makers.all import find_other, find_phone
+from linekey.makers.all import find_other
 from linekey.provisioning.device import Device
 from linekey.provisioning.difference import between_layers
 from linekey.provisioning.document import Layer
@@ -72,7 +73,7 @@ class Scope:
     @classmethod
     def model(cls, name: str) -> "Scope":
         """The layer of a model. Raises InputError for an unknown one."""
-        return cls(f"model:{find_phone(name).name}")
+        return cls(f"model:{find_model(name).name}")
 
     @classmethod
     def device(cls, mac: Mac) -> "Scope":

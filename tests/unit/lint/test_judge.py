@@ -308,3 +308,13 @@ def test_whatever_the_password_no_report_holds_it(password: str, maker: str) -> 
     assert all("password.shared" in {f.rule for f in r.findings} for r in reports)
     text = json.dumps([report.as_dict() for report in reports], default=str)
     assert password not in text
+
+
+def test_a_key_that_is_set_back_has_no_password() -> None:
+    """As public templates write it for the lines that a phone has not."""
+    text = (
+        "#!version:1.0.0.1\naccount.2.user_name = %NULL%\naccount.2.password = %NULL%\n"
+    )
+    names = ("805ec0a1b2c3.cfg", "805ec0a1b2c4.cfg")
+    reports = lint([read_source(name, text.encode()) for name in names], NOW)
+    assert not [f for r in reports for f in r.findings if f.rule.startswith("password")]

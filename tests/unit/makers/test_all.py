@@ -2,12 +2,12 @@
 
 import pytest
 
+from linekey.catalog.models import find_model
 from linekey.errors import InputError
 from linekey.makers.all import (
     MAKERS,
     NOT_YET,
     find_other,
-    find_phone,
     maker_of,
     models_of,
 )
@@ -27,14 +27,14 @@ def test_a_model_is_found_by_any_spelling(text: str, maker: str, name: str) -> N
     found = find_other(text)
     assert found is not None
     assert (found.maker, found.name) == (maker, name)
-    assert find_phone(text) == found
+    assert find_model(text) == found
 
 
 def test_snoms_are_found_too_and_are_no_others() -> None:
-    assert find_phone("snomD785").name == "D785"
+    assert find_model("snomD785").name == "D785"
     assert find_other("D785") is None
     with pytest.raises(InputError) as caught:
-        find_phone("T46X")
+        find_model("T46X")
     assert "T46" in caught.value.hint
 
 

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from linekey.catalog.models import Model
 from linekey.makers.maker import Fact, FileKind, FileName, Maker
-from linekey.makers.models import PhoneModel, models_of_maker
+from linekey.makers.models import models_of_maker
 from linekey.makers.snom import settings
 from linekey.makers.snom.grammar import SNOM
 from linekey.makers.snom.maker import GUARDS
@@ -12,7 +13,7 @@ _WIKI: Final = "GIGASET-WIKI"
 _TANCREDI: Final = "PBX-TANCREDI"
 _BOTH: Final = f"{_WIKI}; {_TANCREDI}"
 
-MODELS: Final[tuple[PhoneModel, ...]] = models_of_maker("gigaset")
+MODELS: Final[tuple[Model, ...]] = models_of_maker("gigaset")
 
 MAKER: Final = Maker(
     id="gigaset",

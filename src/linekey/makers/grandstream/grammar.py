@@ -22,8 +22,8 @@ from linekey.makers.grammar import (
     GrammarError,
     Line,
     Read,
+    last_of_each,
     placeholders_in,
-    refuse,
     xml_attribute,
     xml_comment,
     xml_problem,
@@ -68,10 +68,7 @@ class GrandstreamGrammar:
 
         Raises GrammarError for a line that has a problem.
         """
-        found: dict[str, str] = {}
-        for line in lines:
-            refuse(self, line)
-            found[line.name] = line.value
+        found = last_of_each(self, lines)
         parts = ['<?xml version="1.0" encoding="UTF-8"?>\n']
         if comment:
             parts.append(f"<!-- {xml_comment(comment)} -->\n")

@@ -25,8 +25,8 @@ from linekey.makers.grammar import (
     GrammarError,
     Line,
     Read,
+    last_of_each,
     placeholders_in,
-    refuse,
     xml_attribute,
     xml_comment,
     xml_problem,
@@ -63,10 +63,7 @@ class PolyGrammar:
 
         Raises GrammarError for a line that has a problem.
         """
-        found: dict[str, str] = {}
-        for line in lines:
-            refuse(self, line)
-            found[line.name] = line.value
+        found = last_of_each(self, lines)
         device = [n for n in found if n.startswith("device.") and n != ALL_SET]
         if device:
             found.setdefault(ALL_SET, "1")

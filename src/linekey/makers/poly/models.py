@@ -5,6 +5,7 @@ How many lines and keys each has is in no source that was read.
 
 from typing import Final
 
-from linekey.makers.models import PhoneModel, models_of_maker
+from linekey.catalog.models import Model
+from linekey.makers.models import models_of_maker
 
-MODELS: Final[tuple[PhoneModel, ...]] = models_of_maker("poly")
+MODELS: Final[tuple[Model, ...]] = models_of_maker("poly")

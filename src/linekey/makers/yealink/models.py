@@ -7,6 +7,7 @@ several. Whatever ``y`` file is asked for is answered alike.
 
 from typing import Final
 
-from linekey.makers.models import PhoneModel, models_of_maker
+from linekey.catalog.models import Model
+from linekey.makers.models import models_of_maker
 
-MODELS: Final[tuple[PhoneModel, ...]] = models_of_maker("yealink")
+MODELS: Final[tuple[Model, ...]] = models_of_maker("yealink")
