@@ -231,7 +231,7 @@ def test_a_worker_that_dies_is_named_and_the_others_go_on(lab: Target) -> None:
             "boot,register,keys", "--think", "1s", "--json",
         )
     ) as load:  # fmt: skip
-        load.wait_for("phones start now")
+        load.wait_for("starting ")
         dead = load.workers()[0]
         os.kill(dead, signal.SIGKILL)
         load.wait_for("was lost: its process ended with -9")
@@ -246,7 +246,7 @@ def test_a_worker_that_dies_is_named_and_the_others_go_on(lab: Target) -> None:
 
 def test_ctrl_c_ends_it_early_with_a_report_and_leaves_no_process(lab: Target) -> None:
     with running(words(lab, "--phones", "8", "--workers", "2", "--for", "60s")) as load:
-        load.wait_for("phones start now")
+        load.wait_for("starting ")
         workers = load.workers()
         load.process.send_signal(signal.SIGINT)
         out = load.end()
@@ -257,7 +257,7 @@ def test_ctrl_c_ends_it_early_with_a_report_and_leaves_no_process(lab: Target) -
 
 def test_workers_end_with_a_master_that_is_killed(lab: Target) -> None:
     with running(words(lab, "--phones", "8", "--workers", "2", "--for", "60s")) as load:
-        load.wait_for("phones start now")
+        load.wait_for("starting ")
         workers = load.workers()
         load.process.kill()
         until = time.monotonic() + 15
@@ -277,6 +277,18 @@ def test_failures_have_codes_and_cures_and_the_exit_status_says_so(lab: Target) 
     assert failure["count"] == 4
     assert "--trust FILE" in failure["cure"]
     assert failure["said"]
+
+
+def test_a_certificate_that_is_missing_is_told_by_its_file_before_the_load_begins(
+    lab: Target, tmp_path: Path
+) -> None:
+    table = tmp_path / "phones.csv"
+    table.write_text("mac,identity\n000413000001,gone.pem\n")
+    command = words(lab, "--phones", "1", "--workers", "3", "--for", "2s")
+    command[command.index(str(lab.table))] = str(table)
+    refused = run(command, expect=2)
+    assert "000413000001: cannot read" in refused.stderr
+    assert "gone.pem" in refused.stderr
 
 
 def test_gevent_has_patched_nothing_and_phones_run_in_a_thread_of_the_system() -> None:

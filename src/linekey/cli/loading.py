@@ -248,12 +248,24 @@ def _refuse_contradictions(given: Given) -> None:
             hint="give their certificates with --phones-from FILE.csv, or a folder "
             "with MAC.pem and MAC.key (linekey lab identity writes them)",
         )
-    for option, path in (("--html", given.html), ("--csv", given.csv)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise InputError(
-                f"{option}: there is no folder {str(path.absolute().parent)!r}",
-                hint="make it first",
-            )
+    if given.html is not None:
+        _refuse_unwritable("--html", given.html)
+    if given.csv is not None:
+        _refuse_unwritable("--csv", given.csv.with_name(f"{given.csv.name}_stats.csv"))
+
+
+def _refuse_unwritable(option: str, path: Path) -> None:
+    """Before the load, not after it."""
+    there = path.exists()
+    try:
+        path.open("ab").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{option}: cannot write {str(path)!r}: {(error.strerror or '').lower()}",
+            hint="give a file in a folder that is there, and where this user may write",
+        ) from None
 
 
 def _refuse_too_few(given: Given) -> None:

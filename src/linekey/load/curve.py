@@ -46,8 +46,9 @@ class _Server(BaseSocket):
             self.socket.bind(f"tcp://{host}:{port}")
         except zmq.ZMQError as error:
             self.close(0)
+            why = zmq.strerror(error.errno or 0).lower()
             raise InputError(
-                f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}",
+                f"cannot listen on {host}:{port}: {why}",
                 hint="give another --master HOST:PORT; port 0 takes a free one",
             ) from None
         endpoint = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -56,6 +57,7 @@ class _Server(BaseSocket):
     def close(self, linger: int | None = None) -> None:
         super().close(linger)
         self._guard.stop()
+        self.socket.context.term()
 
 
 class _Client(BaseSocket):

@@ -41,11 +41,13 @@ from linekey.load.joined import Joined, refusal, share
 from linekey.load.loop import PhoneLoop
 from linekey.load.order import LoadOrder
 from linekey.load.result import TITLES, Lost, Measured, Requests, Spans, WorkerEnd
-from linekey.load.table import Row, Table
+from linekey.load.table import Table
 from linekey.load.token import Token
+from linekey.wire.faults import log_fault
 from linekey.wire.system_words import os_text
 from linekey.words import counted
 
+_log = logging.getLogger("linekey.load")
 VERSIONS: Final = f"linekey {__version__}, Locust {_LOCUST}"
 _LOOK_S: Final = 0.1
 _TELL_S: Final = 5.0
@@ -234,7 +236,7 @@ def _measure(environment: Environment, master: _Master, run: Run) -> Measured:
         writer = StatsCSVFileWriter(environment, PERCENTILES_TO_REPORT, str(run.csv))
         gevent.spawn(writer)
     gevent.spawn(stats_history, master)
-    run.tell(f"{counted(order.phones, 'phone')} start now")
+    run.tell(f"starting {counted(order.phones, 'phone')}")
     begun = told = time.monotonic()
     gevent.spawn(master.start, order.phones, order.rate or order.phones)
     while (now := time.monotonic()) - begun < order.for_s and not master.stopped:
@@ -271,7 +273,10 @@ def _measure(environment: Environment, master: _Master, run: Run) -> Measured:
         page = get_html_report(environment, show_download_link=False)
         own = f'<pre style="white-space: pre-wrap; margin: 1.5em">{text}</pre>'
         page = page.replace("<body>", f"<body>{own}", 1)
-        run.html.write_text(page, encoding="utf-8")
+        try:
+            run.html.write_text(page, encoding="utf-8")
+        except OSError as error:  # what was measured is told all the same
+            run.tell(f"warning: cannot write {run.html}: {os_text(error)}")
     if writer is not None:
         gevent.sleep(1.2)  # its last turn
         writer.close_files()
@@ -346,18 +351,29 @@ class _Worker(runners.WorkerRunner):
         self.answer = str(msg.data["refused"])
 
     def _ordered(self, environment: Environment, msg: Message) -> None:
-        trouble, said = "", msg.data
+        # In a real thread: heartbeats go on meanwhile.
+        made = gevent.get_hub().threadpool.apply(self._make_loop, (msg.data,))
+        if isinstance(made, PhoneLoop):
+            _Phone.loop = self.loop = made
+            gevent.spawn(self._pass_on)
+        trouble = made if isinstance(made, str) else ""
+        self.client.send(Message("prepared", {"trouble": trouble}, self.client_id))
+
+    def _make_loop(self, said: dict[str, Any]) -> PhoneLoop | str:
+        """Make the phones ready; a text where that cannot be done."""
         try:
             order = LoadOrder.parse(said["order"], self.owned)
             rows = self.table.rows[said["first"] :: said["step"]][: said["count"]]
-            # In a real thread: heartbeats go on meanwhile.
-            _Phone.loop = self.loop = gevent.get_hub().threadpool.apply(
-                _make_loop, (order, rows, said["rate"])
-            )
-            gevent.spawn(self._pass_on)
+            pem = order.trust_pem.encode()
+            trusted = parse_certificates(pem) if pem else []
+            loop = PhoneLoop(order, rows, tuple(trusted), said["rate"])
+            loop.begin()
         except LinekeyError as error:
-            trouble = f"{error.message}; {error.hint}" if error.hint else error.message
-        self.client.send(Message("prepared", {"trouble": trouble}, self.client_id))
+            return f"{error.message}; {error.hint}" if error.hint else error.message
+        except Exception as error:  # noqa: BLE001 - told, with its traceback
+            log_fault(_log, "making the phones ready", error)
+            return f"a fault of linekey's own: {type(error).__name__}"
+        return loop
 
     def _pass_on(self) -> None:
         while not self.over:
@@ -397,13 +413,6 @@ class _Worker(runners.WorkerRunner):
     def quit(self) -> None:
         """End this worker, as the master says or because it is not heard any more."""
         self.over = True
-
-
-def _make_loop(order: LoadOrder, rows: tuple[Row, ...], rate: float) -> PhoneLoop:
-    trusted = parse_certificates(order.trust_pem.encode()) if order.trust_pem else []
-    loop = PhoneLoop(order, rows, tuple(trusted), rate)
-    loop.begin()
-    return loop
 
 
 def run_worker(
