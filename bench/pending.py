@@ -153,7 +153,8 @@ def measure(
                 cpu = cpu_seconds(process.pid)
                 said = {ask(context, port, mac) for mac, context in asking}
                 if said != wanted:
-                    raise SystemExit(f"{case}: answered {said}, not {wanted}")
+                    told = (folder / "stderr").read_text()[-2000:]
+                    raise SystemExit(f"{case}: answered {said}, not {wanted}\n{told}")
                 settle(process.pid)
                 spent.append(1000 * (cpu_seconds(process.pid) - cpu) / len(asking))
         disk = ((folder / "linekey.db").stat().st_size - before) / len(asking)

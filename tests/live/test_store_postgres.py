@@ -506,11 +506,21 @@ def test_phones_are_selected_and_ordered_as_in_sqlite(
                 assert len(walks[0]) == len(FLEET)
 
 
+def test_no_question_is_compiled_first(database: Database) -> None:
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
+    with database.write() as connection:
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
+
+
 async def test_visits_are_kept_and_found_as_in_sqlite(database: Database) -> None:
     devices = await fleet_that_came(database)
     for wanted, macs in SEEN_CASES:
         assert {device.mac for device in devices.all(wanted)} == macs, wanted
         assert devices.count(wanted) == len(macs)
+        for limit in (1, 99):
+            found, _, total = devices.page_and_total(wanted, Order(), None, limit)
+            assert (total, len(found)) == (len(macs), min(len(macs), limit))
     hall = sightings_of(database, [HALL])[HALL]
     assert (hall.reason, hall.peer, hall.last_at) == ("own_file", "192.0.2.8", LATER)
     assert [e.reason for e in read_log(database, mac=HALL)] == [

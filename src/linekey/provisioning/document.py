@@ -370,12 +370,12 @@ def _value(item: Mapping[str, Any], secrets: Mapping[str, str], key: str) -> str
     return _text(secrets, key)
 
 
-_ORDINARY = ({"name", "value"}, {"name", "idx", "value"})
-"""What most entries have: no perm, no mark, no secret."""
+_ORDINARY = (("name", "value"), ("name", "idx", "value"))
+"""What most entries have, as they were written: no perm, no mark, no secret."""
 
 
 def _read_setting(item: Mapping[str, Any], secrets: Mapping[str, str]) -> Setting:
-    if item.keys() in _ORDINARY:
+    if tuple(item) in _ORDINARY:
         name, value, idx = item["name"], item["value"], item.get("idx")
         if type(name) is type(value) is str and type(idx) in (int, NoneType):
             make = setting_of if len(value) <= MAX_KEPT else Setting

@@ -27,7 +27,9 @@ def device_json(device: Device) -> dict[str, Any]:
         "revoked_reason": device.revoked_reason,
         "generations": generations_of(device),
         "expired": device.expired,
-        "registered_at": device.registered_at,
+        "registered_at": (
+            None if device.registered_at is None else device.registered_at.isoformat()
+        ),
         "token": token_state(device),
         "digest_user": None if device.digest is None else device.digest.username,
         "version": device.version,
@@ -75,7 +77,7 @@ def layer_json(layer: Layer) -> dict[str, Any]:
         {
             "subject": str(entry.certificate.subject),
             "sha256": entry.certificate.sha256,
-            "not_after": entry.certificate.not_after,
+            "not_after": entry.certificate.not_after.isoformat(),
         }
         for entry in layer.certificates
     ]

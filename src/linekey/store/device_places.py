@@ -29,14 +29,24 @@ def places(
 
 
 def places_and_total(
-    connection: Connection, where: Where, order: Order, cursor: str | None, limit: int
+    connection: Connection,
+    where: Where,
+    order: Order,
+    cursor: str | None,
+    limit: int,
+    *,
+    is_quick: bool = False,
 ) -> tuple[Places, int]:
     """``places``, and how many the whole list has.
 
-    What is asked of each phone costs most, so each is asked once, for both.
+    What is asked of each phone costs most, so each is asked once, for both; unless it
+    ``is_quick``: then PostgreSQL takes less to look twice than to keep what it found.
     """
-    if not where:  # nothing is asked, and an index has both
-        return places(connection, where, order, cursor, limit), count(connection, where)
+    if not where or (is_quick and not _is_sqlite(connection)):
+        found = places(connection, where, order, cursor, limit)
+        if where and cursor is None and len(found) < limit:
+            return found, len(found)
+        return found, count(connection, where)
     columns = [
         column.label(f"place{number}")
         for number, column in enumerate(order.columns(_is_sqlite(connection)))

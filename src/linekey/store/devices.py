@@ -175,7 +175,9 @@ class Devices:
         """``page``, and how many devices the whole list has."""
         with self._database.read() as connection:
             where = self._where(wanted)
-            found, total = places_and_total(connection, where, order, cursor, limit + 1)
+            found, total = places_and_total(
+                connection, where, order, cursor, limit + 1, is_quick=wanted.is_quick
+            )
             return *self._records(connection, found, order, limit), total
 
     def _records(

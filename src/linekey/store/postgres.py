@@ -23,6 +23,9 @@ CONNECT_S = 10
 """Seconds that a command waits for a connection."""
 _CONNECT_NOW_S = 2  # the least that libpq takes
 _CANCEL_S = 0.3
+_NO_JIT = """SELECT set_config('jit', 'off', false)
+WHERE EXISTS (SELECT FROM pg_settings WHERE name = 'jit')"""
+"""No question of ours takes so long that to compile it first (20 ms) is worth it."""
 
 
 class TooSlow(psycopg.OperationalError):
@@ -35,7 +38,11 @@ def connect(*arguments: Any, **parameters: Any) -> "BoundedConnection":
         parameters.setdefault("connect_timeout", CONNECT_S)
     else:
         parameters["connect_timeout"] = _CONNECT_NOW_S
-    return BoundedConnection.connect(*arguments, **parameters)
+    connection = BoundedConnection.connect(*arguments, **parameters)
+    connection.autocommit = True
+    connection.execute(_NO_JIT)
+    connection.autocommit = False
+    return connection
 
 
 class BoundedConnection(psycopg.Connection[Any]):

@@ -26,7 +26,7 @@ metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"},
 )
 
-HEAD = "v0021"
+HEAD = "v0022"
 """The newest migration. A test holds it against ``migrations/versions``."""
 
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
@@ -102,6 +102,7 @@ is 1 if it got a waiting file before it was registered; ``expired`` what its cer
 is worth after its end (``provisioning.expired``), NULL: as its group or its CA says."""
 
 Index("ix_devices_list", *(devices.c[n] for n in LIST_COLUMNS)).ddl_if("sqlite")
+Index("ix_devices_state", devices.c.state, devices.c.mac).ddl_if("postgresql")
 
 groups = Table(
     "groups",

@@ -16,7 +16,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -173,6 +173,12 @@ class Selection:
     where: tuple[Condition, ...] = ()
 
     @property
+    def is_quick(self) -> bool:
+        """Whether nothing is asked that takes a look at many texts."""
+        visits = all(c.name in sightings.CONDITIONS for c in self.where)
+        return visits and replace(self, state=None, where=()).is_all
+
+    @property
     def is_all(self) -> bool:
         """Whether nothing is asked for, so that every phone is meant."""
         return self == Selection()
@@ -305,8 +311,12 @@ def _search(
     text = words.translate(_ASCII_LOWER)
     if _EXTENSION.fullmatch(text):
         # As ``dump`` writes it, of accounts 0 to 99: taking JSON apart costs ten times
-        # as much. Most layers have no such value at all, which is found the fastest.
-        layer, place = devices.c.layer, sa.func.instr if sqlite else sa.func.strpos
+        # as much. Most layers have no such value at all, which is found the fastest:
+        # SQLite's LIKE leaps from one of its first digit to the next.
+        layer = devices.c.layer
+        there = sa.func.strpos(layer, f'"value":"{text}') > 0
+        if sqlite:
+            there = _alike(layer, f"%{_literal(text)}%", sqlite)
         accounts = sa.or_(
             *(
                 _alike(
@@ -318,7 +328,6 @@ def _search(
                 for idx in ("_", "__")
             )
         )
-        there = place(layer, f'"value":"{text}') > 0
         found.append(sa.and_(there, accounts))
     if _ADDRESS.fullmatch(text):
         found.append(sightings.from_address(f"%{_literal(text)}%", within))
@@ -371,7 +380,10 @@ def _in_text(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool] | Non
     if whole == condition.pattern:
         written += '"'
     # Where a perm or mark stands before the value, the entries are asked.
-    between = sa.or_(*(_has(f'{head}"{letter}', sqlite) for letter in "pm"))
+    if sqlite:
+        between = _leaps(head, '"[pm]')
+    else:
+        between = sa.or_(*(_has(f'{head}"{letter}', sqlite) for letter in "pm"))
     return sa.or_(
         _begins(f'{head}"value":"', written, sqlite),
         sa.and_(between, _in_entries(condition, sqlite)),
@@ -401,7 +413,7 @@ def _begins(head: str, written: str, sqlite: bool) -> sa.ColumnElement[bool]:
             f"[{c}{c.upper()}]" if c.isascii() and c.isalpha() else _glob(c)
             for c in written
         )
-        return _globs(f"*{_glob(head)}{value}*")
+        return _leaps(head, value)
     if not written:
         return _has(head, sqlite)
     # A layer has a setting once. To look for its head is a third of the work that it is
@@ -409,6 +421,23 @@ def _begins(head: str, written: str, sqlite: bool) -> sa.ColumnElement[bool]:
     rest = sa.func.left(sa.func.split_part(devices.c.layer, head, 2), len(written))
     found: sa.ColumnElement[bool] = sa.func.lower(sa.collate(rest, "C")) == written
     return found
+
+
+_USUAL = '"aeinmulrxdt_s:v{,}po01hgc'
+"""What layers are made of, the most usual first."""
+
+
+def _leaps(head: str, rest: str) -> sa.ColumnElement[bool]:
+    """Whether a layer has an entry that begins with ``head``, then what ``rest`` fits.
+
+    SQLite's GLOB leaps from one of a pattern's first character to the next: so first it
+    looks for the head from its rarest one on.
+    """
+    rarest = max(range(len(head)), key=lambda n: _USUAL.find(head[n]) % 99)
+    whole = _globs(f"*{_glob(head)}{rest}*")
+    if not rarest:
+        return whole
+    return sa.and_(_globs(f"*{_glob(head[rarest:])}{rest}*"), whole)
 
 
 def _glob(text: str) -> str:

@@ -355,7 +355,7 @@ class DeviceBody(Body):
 
         ``new``: there is none yet, and the vendor of ``before`` is the usual one.
         """
-        now = device_json(before)
+        now = device_json(before) | {"registered_at": before.registered_at}
         for name in (
             "mac", "state", "revoked_reason", "token", "digest_user", "registered_at",
         ):  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Header, Query, Request
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.responses import JSONResponse, Response
 
 from linekey.check.forecast import Served
@@ -153,6 +154,17 @@ class JsonAnswer(JSONResponse):
         """Write it."""
         text = json.dumps(content, ensure_ascii=False, default=_plain)
         return text.encode("utf-8", "backslashreplace")
+
+
+class ListAnswer(JsonAnswer):
+    """JSON of many entries whose times are texts already; written in a third of it."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it."""
+        try:
+            return to_json(content)
+        except PydanticSerializationError:  # half a character, which JSON can escape
+            return super().render(content)
 
 
 def _plain(value: Any) -> str:

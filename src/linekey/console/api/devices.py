@@ -21,6 +21,7 @@ from linekey.console.api.desk import (
     IfMatch,
     JsonAnswer,
     Limit,
+    ListAnswer,
     Page,
     answer,
     check_match,
@@ -262,7 +263,7 @@ def device_routes(desk: Desk) -> APIRouter:
                 wanted, Order.parse(sort), cursor, limit
             )
             known = sightings_of(database, [device.mac for device in found])
-            return JsonAnswer(
+            return ListAnswer(
                 {
                     "items": [
                         _shown(request, device) | seen_json(known.get(device.mac))

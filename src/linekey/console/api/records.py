@@ -25,6 +25,7 @@ from linekey.console.api.desk import (
     Desk,
     JsonAnswer,
     Limit,
+    ListAnswer,
     Page,
     WordsShown,
     groups_of,
@@ -266,7 +267,7 @@ def record_routes(desk: Desk) -> APIRouter:
         search = query.search
         before = _before(request, cursor)
 
-        def find(database: Database) -> dict[str, Any]:
+        def find(database: Database) -> Response:
             with database.read() as connection:
                 found = lines_and_total(
                     connection, search, before=before, limit=limit + 1
@@ -275,15 +276,19 @@ def record_routes(desk: Desk) -> APIRouter:
             reached = found.reached if last is None else None
             if reached is not None:
                 last = _cursor(reached.before)
-            return {
-                "items": [_shown(request, entry) for entry in found.lines[:limit]],
-                "total": found.total,
-                "total_is": "exact" if found.is_exact else "at least",
-                "searched_to": None if reached is None else from_us(reached.at),
-                "next": next_url(request, last),
-            }
+            return ListAnswer(
+                {
+                    "items": [_shown(request, entry) for entry in found.lines[:limit]],
+                    "total": found.total,
+                    "total_is": "exact" if found.is_exact else "at least",
+                    "searched_to": (
+                        None if reached is None else from_us(reached.at).isoformat()
+                    ),
+                    "next": next_url(request, last),
+                }
+            )
 
-        return JsonAnswer(await desk.read(request, find))
+        return await desk.read(request, find)
 
     @router.get("/decisions/counts", response_model=DecisionCounts)
     async def count_decisions(

@@ -1,14 +1,19 @@
 """What happened is listed whole and once, whatever the clock does meanwhile."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.certificates import ca
 from tests.sightings import line, visit
 from tests.unit.console.api.conftest import MAC, World
 
+from linekey.console.api.desk import JsonAnswer, ListAnswer
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
+from linekey.provisioning.document import Layer
+from linekey.provisioning.entries import CertificateEntry
 from linekey.provisioning.group import Group
 from linekey.store import log_search
 from linekey.store.devices import Devices
@@ -115,3 +120,32 @@ async def test_what_no_index_finds_is_looked_for_in_a_part_of_the_log_at_a_time(
     assert found == at
     assert pages == [*sorted(pages[:-1], reverse=True), None]
     assert len(pages) >= 3
+
+
+def test_a_long_list_is_written_as_all_answers_are() -> None:
+    for content in (
+        {"items": [{"a": None, "b": [1, True, "K\u00f6ln \U0001f600"]}], "next": None},
+        {"items": ["half a character: \ud83d"]},
+    ):
+        quick, plain = ListAnswer(content), JsonAnswer(content)
+        assert json.loads(quick.body) == json.loads(plain.body)
+        assert quick.media_type == plain.media_type
+
+
+async def test_no_list_has_a_time_that_is_not_a_text_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a one would be written otherwise than everywhere else."""
+    said: list[object] = []
+    monkeypatch.setattr(
+        ListAnswer, "render", lambda self, content: said.append(content) or b"{}"
+    )
+    certificate = CertificateEntry(ca("Root").certificate.der)
+    layer = Layer(certificates=(certificate,))
+    Devices(world.database).add(Device(Mac(MAC), "snom", layer=layer), world.now)
+    await visit(world.database, line(Mac(MAC), world.now))
+    async with world.client() as http:
+        for path in ("devices", "decisions"):
+            assert (await http.get(path)).status_code == 200
+    assert [len(one["items"]) for one in said] == [1, 1]  # type: ignore[index]
+    json.dumps(said)
