@@ -379,15 +379,25 @@ def _in_text(condition: Condition, sqlite: bool) -> sa.ColumnElement[bool] | Non
     written = json.dumps(whole.translate(_ASCII_LOWER), ensure_ascii=False)[1:-1]
     if whole == condition.pattern:
         written += '"'
-    # Where a perm or mark stands before the value, the entries are asked.
+    begins = _begins(f'{head}"value":"', written, sqlite)
+    # Where a perm or mark stands before the value, more is asked.
     if sqlite:
         between = _leaps(head, '"[pm]')
-    else:
-        between = sa.or_(*(_has(f'{head}"{letter}', sqlite) for letter in "pm"))
-    return sa.or_(
-        _begins(f'{head}"value":"', written, sqlite),
-        sa.and_(between, _in_entries(condition, sqlite)),
-    )
+        return sa.or_(begins, sa.and_(between, _in_entries(condition, sqlite)))
+    # Not of the entries: PostgreSQL looks by several processes only where no question
+    # is within the question.
+    perm = _begins_later(f'{head}"perm":', '"[^"]*",("mark":"[^"]*",)?', written)
+    mark = _begins_later(f'{head}"mark":', '"[^"]*",', written)
+    return sa.or_(begins, perm, mark)
+
+
+def _begins_later(head: str, between: str, written: str) -> sa.ColumnElement[bool]:
+    """Whether an entry's ``head`` is followed by what fits a regular expression, then a
+    value that begins with ``written``, in lower case."""
+    layer = devices.c.layer
+    rest = sa.func.lower(sa.collate(sa.func.split_part(layer, head, 2), "C"))
+    says = f'^{between}"value":"{re.escape(written)}'
+    return sa.and_(sa.func.strpos(layer, head) > 0, rest.regexp_match(says))
 
 
 def _has(head: str, sqlite: bool, *, or_idx: bool = True) -> sa.ColumnElement[bool]:
