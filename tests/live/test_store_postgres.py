@@ -609,7 +609,7 @@ async def test_the_lists_of_the_api_go_on_there_as_in_sqlite(
         for asked in (search, replace(search, peer="192.0.2.7")):
             both = lines_and_total(connection, asked, before=None, limit=3)
             newest_three = find_lines(connection, asked, before=None, limit=3)
-            assert both == (newest_three, 4, True)
+            assert both == (newest_three, 4, True, None)
             before = newest[-1].row_id
             assert lines_and_total(connection, asked, before=before, limit=3)[1] == 4
     assert [one.at.minute for one in (*newest, *rest)] == [4, 3, 2, 1]
