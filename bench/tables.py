@@ -10,7 +10,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,27 +72,35 @@ def run(place: Path, *verb: str, findings: bool = False) -> None:
     print(f"{name:42} {took:7.1f}s {cpu:7.1f}s {memory:5.0f} MiB", flush=True)
 
 
+# From a small process: what is started counts the memory of who starts it as its own.
+_MEASURED = """
+import os, subprocess, sys, time
+began = time.monotonic()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print(process.returncode, time.monotonic() - began, used.ru_utime + used.ru_stime,
+      used.ru_maxrss)
+"""
+
+
 def cost(
     verb: list[str], environment: dict[str, str], *, findings: bool = False
 ) -> tuple[float, float, float]:
     """Run a verb; seconds, CPU seconds, and the most MiB that it held."""
     command = [str(Path(sys.executable).with_name("linekey")), *verb]
-    began = time.monotonic()
-    process = subprocess.Popen(
-        command,
+    process = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command],
         env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        capture_output=True,
+        text=True,
     )
-    assert process.stderr is not None
-    told = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    if process.returncode and not (findings and process.returncode == 1):
-        raise SystemExit(f"{' '.join(verb)}: {told.decode()}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return time.monotonic() - began, cpu, usage.ru_maxrss / 1024
+    if process.returncode:
+        raise SystemExit(f"{' '.join(verb)}: {process.stderr}")
+    code, took, cpu, memory = map(float, process.stdout.split())
+    if code and not (findings and code == 1):
+        raise SystemExit(f"{' '.join(verb)}: {process.stderr}")
+    return took, cpu, memory / 1024
 
 
 def write_table(path: Path, phones: int) -> None:

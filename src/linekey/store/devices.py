@@ -174,10 +174,9 @@ class Devices:
     ) -> tuple[list[Device], str | None, int]:
         """``page``, and how many devices the whole list has."""
         with self._database.read() as connection:
-            where = self._where(wanted)
-            found, total = places_and_total(
-                connection, where, order, cursor, limit + 1, is_quick=wanted.is_quick
-            )
+            where, quick = self._where(wanted), wanted.is_quick
+            asked = order, cursor, limit + 1
+            found, total = places_and_total(connection, where, *asked, is_quick=quick)
             return *self._records(connection, found, order, limit), total
 
     def _records(
