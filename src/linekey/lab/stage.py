@@ -343,19 +343,20 @@ class Stage:
             chain, key = self.lab.phone_identity(row, self.cast.mac)
             builtin = DeviceIdentity(chain, private_key_to_pem(key))
         state = state.with_usual_roots(self._authorities())
-        # As if an earlier round had provisioned it: how a phone comes to know a
-        # private server CA.
-        state = state.counting_all_cas()
-        taken = state.trust.provision(
-            self.lab.server_root(), at=now, signed_by_rule=False
-        )
+        trust = state.trust
+        if row.model.is_known or row.server_auth_default:
+            # As if an earlier round had provisioned it: how a phone that verifies comes
+            # to know a private server CA. One that does not learns it from its file.
+            state = state.counting_all_cas()
+            root = self.lab.server_root()
+            trust = state.trust.provision(root, at=now, signed_by_rule=False).store
         return replace(
             state,
             bootstrap_server=f"{self.server.url}/t/{token}/"
             if token
             else f"{self.server.url}/",
             builtin=builtin,
-            trust=taken.store,
+            trust=trust,
         )
 
     def keep_report(self) -> None:
