@@ -543,6 +543,28 @@ def test_an_unregistered_alert_is_told_by_its_number():
     assert "alert 200, which is not registered" in failed.reason
 
 
+@pytest.mark.parametrize("version", [Version.TLS1_0, Version.TLS1_2, Version.TLS1_3])
+def test_an_engine_that_rested_goes_on_where_it_was(version):
+    meeting = meet(server(version, verify=None), client(version))
+    near, far = meeting.client, meeting.server
+    for text in (b"first", b"x" * 100_000, b"last"):
+        far.rest()
+        near.rest()
+        near.send(text)
+        sent = near.take_output()
+        got = far.receive(sent[:50])
+        far.rest()  # in the middle of a record: it keeps what it has
+        got += far.receive(sent[50:])
+        assert b"".join(e.data for e in got if isinstance(e, DataReceived)) == text
+        far.send(text[::-1])
+        far.rest()  # with something to send
+        back = near.receive(far.take_output())
+        assert b"".join(e.data for e in back) == text[::-1]
+    near.close()
+    assert far.receive(near.take_output()) == [PeerClosed(clean=True)]
+    far.rest()  # after the end: nothing
+
+
 def test_renegotiation_is_refused():
     meeting = meet(server(Version.TLS1_2, verify=None), client(Version.TLS1_2))
     link = meeting.server._link

@@ -40,9 +40,13 @@ _allocate = _ffi.new_allocator(should_clear_after_alloc=False)
 _STORE_INDEX = lib.SSL_get_ex_data_X509_STORE_CTX_idx()
 NULL = _ffi.NULL
 
-OUTPUT_CHUNK = 32_768
-PLAINTEXT_CHUNK = 16_384
-"""One record's worth (RFC 8446 §5.1): SSL_read never gives more at once."""
+CHUNK = 32_768
+"""Bytes that are read at once: two records' worth (RFC 8446 §5.1), and SSL_read never
+gives more than one."""
+_anywhere = _ffi.new("char **")  # for an answer that nobody reads
+_spare: list[Any] = []
+"""Buffers of CHUNK bytes that nobody uses: one for each thread that ever did at once.
+Made anew each time they would cost malloc a walk through its lists."""
 
 # What OpenSSL's ssl_x509err2alert (ssl/statem/statemlib.c) turns into each alert.
 # 38 (PROXY_PATH_LENGTH_EXCEEDED) is in no row there, and so certificate_unknown.
@@ -119,10 +123,9 @@ class Link:
             raise MemoryError("OpenSSL could not make a connection")
         self._address = _address(self._ssl)
         self._context = context  # whose callbacks OpenSSL calls
-        # SSL_free takes both with it.
-        self._into: Any = lib.BIO_new(lib.BIO_s_mem())
-        self._out: Any = lib.BIO_new(lib.BIO_s_mem())
-        lib.SSL_set_bio(self._ssl, self._into, self._out)
+        self._into: Any
+        self._out: Any
+        self._make_buffers()
         self._asked = ref(asked)  # no cycle: memory is freed when the engine goes
         self._store: Any = None
         self._decided = False
@@ -135,6 +138,12 @@ class Link:
         None where the context does not ``watch_certificates``, or before it came."""
         self.crash: BaseException | None = None
         _links[self._address] = ref(self)
+
+    def _make_buffers(self) -> None:
+        """Give OpenSSL two new buffers; it frees those that it had, and these at its
+        end."""
+        self._into, self._out = (lib.BIO_new(lib.BIO_s_mem()) for _ in range(2))
+        lib.SSL_set_bio(self._ssl, self._into, self._out)
 
     def __del__(self, free: Callable[[Any], None] = lib.SSL_free) -> None:
         if self._ssl != NULL:
@@ -176,15 +185,22 @@ class Link:
 
     def take(self) -> bytes:
         """Give all bytes for the peer."""
-        buffer = _allocate("char[]", OUTPUT_CHUNK)
-        size = lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
-        if size < OUTPUT_CHUNK:
-            return _ffi.buffer(buffer, size)[:] if size > 0 else b""
-        parts = []
-        while size > 0:
-            parts.append(_ffi.buffer(buffer, size)[:])
-            size = lib.BIO_read(self._out, buffer, OUTPUT_CHUNK)
-        return b"".join(parts)
+        buffer = _spare.pop() if _spare else _allocate("char[]", CHUNK)
+        size = lib.BIO_read(self._out, buffer, CHUNK)
+        taken: bytes = _ffi.buffer(buffer, size)[:] if size > 0 else b""
+        if size == CHUNK:
+            parts = [taken]
+            while (size := lib.BIO_read(self._out, buffer, CHUNK)) > 0:
+                parts.append(_ffi.buffer(buffer, size)[:])
+            taken = b"".join(parts)
+        _spare.append(buffer)
+        return taken
+
+    def rest(self) -> None:
+        """Give back the memory that the buffers have grown to, if they are empty: a
+        handshake's certificates need kilobytes, and they never shrink by themselves."""
+        if not self.has_unread and not lib.BIO_get_mem_data(self._out, _anywhere):
+            self._make_buffers()
 
     def handshake(self) -> State:
         """Go on with the handshake."""
@@ -192,14 +208,20 @@ class Link:
         result = lib.SSL_do_handshake(self._ssl)
         return State.DONE if result == 1 else self._state(result)
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes of the peer wait that OpenSSL has not taken: it takes a record
+        at a time, and ``read`` gives all of it."""
+        return bool(lib.BIO_get_mem_data(self._into, _anywhere))
+
     def read(self) -> bytes | State:
         """Give decrypted bytes, or the state in which there are none."""
         lib.ERR_clear_error()
-        buffer = _allocate("char[]", PLAINTEXT_CHUNK)
-        size = lib.SSL_read(self._ssl, buffer, PLAINTEXT_CHUNK)
-        if size > 0:
-            return _ffi.buffer(buffer, size)[:]  # type: ignore[no-any-return]
-        return self._state(size)
+        buffer = _spare.pop() if _spare else _allocate("char[]", CHUNK)
+        size = lib.SSL_read(self._ssl, buffer, CHUNK)
+        read = _ffi.buffer(buffer, size)[:] if size > 0 else self._state(size)
+        _spare.append(buffer)
+        return read
 
     def write(self, data: bytes | memoryview) -> bool:
         """Encrypt bytes, all of them; False where OpenSSL refuses."""

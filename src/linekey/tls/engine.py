@@ -28,6 +28,7 @@ from enum import Enum, auto
 from OpenSSL import SSL
 
 from linekey.certs.certificate import Certificate
+from linekey.certs.read_before import certificate_of
 from linekey.errors import CertificateError
 from linekey.said import say
 from linekey.tls.alerts import FATAL, Alert, parse_alert
@@ -172,7 +173,7 @@ class Engine:
                 return events
             events.append(self._complete())
         while True:
-            got = link.read()
+            got = link.read() if link.has_unread else State.WANTS_MORE
             if isinstance(got, bytes):
                 events.append(DataReceived(got))
                 continue
@@ -237,6 +238,11 @@ class Engine:
             self._closed = True
             self._link.shutdown()
 
+    def rest(self) -> None:
+        """Give back memory: nothing is expected for a while. Changes nothing else."""
+        if self._phase is _Phase.OPEN:
+            self._link.rest()
+
     def session(self) -> SSL.Session | None:
         """Give the session for a later ClientEngine; None before the handshake.
 
@@ -267,7 +273,7 @@ class Engine:
         if link.certificate_message is not None:
             version, body = link.certificate_message
             ders = read_client_chain(body, version)
-            leaf = Certificate.from_der(ders[0])
+            leaf = certificate_of(ders[0])
             sent = (leaf, *_readable(ders[1:MAX_SENT]))
             return PeerChain(leaf, sent, (leaf,), ())
         path = tuple(Certificate.from_der(der) for der in link.store_path())
@@ -295,7 +301,7 @@ class Engine:
 
     def _complete(self) -> HandshakeCompleted:
         link, peer, answer = self._link, self._peer, self._answer
-        name, alpn = self._read_server_name(), link.alpn
+        name, alpn = self._read_server_name(), self._read_alpn()
         self.info = TlsInfo(
             version=Version(link.version),
             suite=by_name(link.suite),
@@ -312,6 +318,9 @@ class Engine:
         self._phase = _Phase.OPEN
         self._peer = self._answer = link.certificate_message = None
         return HandshakeCompleted(self.info)
+
+    def _read_alpn(self) -> bytes:
+        return self._link.alpn
 
     def _read_server_name(self) -> str | None:
         name = self._link.server_name
@@ -428,7 +437,7 @@ def _readable(ders: Sequence[bytes]) -> Iterator[Certificate]:
     """What cannot be read was not needed for the path; TlsInfo says so."""
     for der in ders:
         with suppress(CertificateError):
-            yield Certificate.from_der(der)
+            yield certificate_of(der)
 
 
 def _last_fatal(alerts: list[tuple[int, int]]) -> int | None:
@@ -462,6 +471,10 @@ class ServerEngine(Engine):
         if self._hello is not None:
             return self._hello.server_name
         return super()._read_server_name()
+
+    def _read_alpn(self) -> bytes:
+        nothing_asked = self._hello is not None and not self._hello.alpn
+        return b"" if nothing_asked else super()._read_alpn()
 
     def _explain(
         self,

@@ -156,6 +156,11 @@ class Pump:
         alert, self._alert = self._alert, b""
         return alert
 
+    def rest(self) -> None:
+        """Give back memory: nothing is expected for a while. Changes nothing else."""
+        if self._engine is not None:
+            self._engine.rest()
+
     def end(self, last: bytes = b"") -> bytes:
         """Let go of the engine, and give what is still to be sent.
 

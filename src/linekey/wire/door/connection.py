@@ -469,6 +469,7 @@ class DoorConnection(asyncio.Protocol):
     def idle(self) -> None:
         """Tell the door that this connection waits for another request."""
         self.door.placed(self, self.door.places.idle)
+        self._pump.rest()
         if self._http is not None and not self._http.is_paused:
             self._alarm.set(self.door.limits.keep_alive_s, self.close)
 
