@@ -53,7 +53,7 @@ MAX_WAITING = 8192
 """Lines that may wait at once. The door allows 10,000 connections, few of which wait
 for the disk at one moment; precedent: none, a limit of ours."""
 
-GROUP_EVERY_S = 0.008
+GROUP_EVERY_S = 0.016
 """Seconds from the beginning of one transaction to the next, at least. Precedent:
 PostgreSQL's ``commit_delay``, which waits as well only where others are about to
 commit; a phone waits a hundred times as long for its handshake. Decision 0039."""

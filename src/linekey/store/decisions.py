@@ -12,6 +12,7 @@ a one-time token in a URL, is masked here once more, whoever made the line.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import sqlalchemy as sa
@@ -194,7 +195,7 @@ class LogEntry:
             self.kind,
             self.outcome,
             self.reason,
-            keep(self.detail),
+            keep(self.detail) if self.detail else "",
             self.cure,
             None if mac is None else mac.digits,
             None if target is None else target.digits,
@@ -206,11 +207,11 @@ class LogEntry:
             self.suite,
             self.fingerprint,
             self.policy,
-            None if self.server_name is None else keep(self.server_name),
+            None if self.server_name is None else _again(keep, self.server_name),
             self.certificate_sha256,
             self.vendor,
             self.generation,
-            None if self.user_agent is None else keep(self.user_agent),
+            None if self.user_agent is None else _again(keep, self.user_agent),
             self.group,
         )
 
@@ -244,6 +245,19 @@ def _known_reason(entry: LogEntry) -> Reason | None:
     if entry.kind != "decision" or entry.reason not in _REASONS:
         return None
     return Reason(entry.reason)
+
+
+def _again(keep: Callable[[str], str], text: str) -> str:
+    """``keep(text)``, for texts of which a fleet has a few."""
+    return _kept(keep, text) if len(text) <= _MAX_KEPT else keep(text)
+
+
+_MAX_KEPT = 200
+
+
+@lru_cache(maxsize=2048)
+def _kept(keep: Callable[[str], str], text: str) -> str:
+    return keep(text)
 
 
 def storable(text: str) -> str:
