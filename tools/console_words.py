@@ -109,9 +109,9 @@ def _said() -> Iterator[tuple[str, str]]:
 
 
 def calls(*names: str, under: Path = SOURCE) -> Iterator[tuple[Path, ast.Call]]:
-    """Calls of functions of these names in the program, with the files."""
+    """Calls of functions of these names in a folder or a file, with the files."""
     called = re.compile(rf"\b({'|'.join(names)})\(")
-    for path in sorted(under.rglob("*.py")):
+    for path in sorted(under.rglob("*.py")) if under.is_dir() else [under]:
         text = path.read_text(encoding="utf-8")
         if not called.search(text):
             continue

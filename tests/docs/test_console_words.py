@@ -56,6 +56,21 @@ _SHOWN_BY = {
     ("check", "Known"): (0, 4, "who", "condition"),
     ("check", "replace"): ("cause", "cure", "condition"),
     ("wire", "Readiness"): (2, "reason"),
+    ("wire", "_Refused"): (2, "reason"),
+    ("wire", "HandshakeFailed"): (0, "reason"),
+    ("wire", "PeerError"): (0,),
+    ("tls", "HandshakeFailed"): (0, "reason"),
+    ("tls", "Refuse"): (1, "reason"),
+    ("tls", "PolicyChoice"): (1, "reason"),
+    ("provisioning", "_ambiguous"): (1,),
+    ("provisioning", "_nothing"): (1,),
+    ("provisioning", "_problem"): (2,),
+    ("provisioning", "DigestResult"): (1, "detail"),
+    ("certs/pem.py", "CertificateError"): (0, "hint"),
+    ("certs/certificate.py", "CertificateError"): (0, "hint"),
+    ("certs/contents.py", "CertificateError"): (0, "hint"),
+    ("certs/dn.py", "CertificateError"): (0, "hint"),
+    ("store/vendor_cas.py", "CertificateError"): (0, "hint"),
 }
 
 
@@ -64,9 +79,11 @@ def test_sentences_of_pages_are_made_to_be_translated(
     package: str, function: str
 ) -> None:
     places = _SHOWN_BY[package, function]
+    found = [*calls(function, under=SOURCE / package)]
+    assert found
     bare = [
         f"{path.name}:{node.lineno}: give it to say() of linekey.said"
-        for path, call in calls(function, under=SOURCE / package)
+        for path, call in found
         for place, given in (
             *enumerate(call.args), *((word.arg, word.value) for word in call.keywords)
         )

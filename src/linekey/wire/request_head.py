@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from linekey.errors import PeerError
+from linekey.said import say
 from linekey.wire.networks import spelled
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -51,19 +52,30 @@ def parse_host(text: str) -> Host:
     """
     found = _HOST.fullmatch(text)
     if found is None:
-        raise PeerError(f"the Host is no host with a port: {text[:80]!r}")
+        raise PeerError(
+            say("the Host is no host with a port: %(host)s", host=repr(text[:80]))
+        )
     name = found["name"] or ""
     if found["ipv6"] is not None:
         try:
             name = spelled(ipaddress.IPv6Address(found["ipv6"]))
         except ValueError:
             raise PeerError(
-                f"the Host holds no IPv6 address in its brackets: {text[:80]!r}"
+                say(
+                    "the Host holds no IPv6 address in its brackets: %(host)s",
+                    host=repr(text[:80]),
+                )
             ) from None
     digits = found["port"]
     port = int(digits[-9:]) if digits else None
     if port is not None and (port > _MAX_PORT or len(digits) > 9):
-        raise PeerError(f"the Host's port is above {_MAX_PORT}: {text[:80]!r}")
+        raise PeerError(
+            say(
+                "the Host's port is above %(limit)s: %(host)s",
+                limit=_MAX_PORT,
+                host=repr(text[:80]),
+            )
+        )
     return Host(name, port)
 
 
@@ -78,9 +90,9 @@ def read_host(http_version: str, headers: Headers) -> Host | None:
     if not values:
         if http_version == "1.0":
             return None
-        raise PeerError("the request has no Host")
+        raise PeerError(say("the request has no Host"))
     if len(values) > 1:
-        raise PeerError(f"the request has {len(values)} Host fields")
+        raise PeerError(say("the request has %(count)s Host fields", count=len(values)))
     return _parse_host_field(values[0])
 
 

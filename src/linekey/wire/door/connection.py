@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from linekey.certs.certificate import Certificate
 from linekey.errors import PeerError
+from linekey.said import say
 from linekey.settings import LimitSettings
 from linekey.tls.events import (
     AlertReceived,
@@ -323,7 +324,7 @@ class DoorConnection(asyncio.Protocol):
         self.door.placed(self, self.door.places.ending)
         left: list[Event] = self._pump.receive_eof()
         if self._header:
-            why = "the balancer left in the middle of its header"
+            why = say("the balancer left in the middle of its header")
             left = [HandshakeFailed(why, code="hello.gone")]
         elif self._balancer and not self._pump.heard:
             left = []  # no phone's: it looked whether somebody listens
@@ -336,11 +337,21 @@ class DoorConnection(asyncio.Protocol):
         waited = self.door.loop.time() - self.since
         self._move(Step.LEFT)
         self.door.placed(self, self.door.places.ending)
-        self._unserved(f"the client left before its turn, after {waited:.1f} seconds")
+        self._unserved(
+            say(
+                "the client left before its turn, after %(waited)s seconds",
+                waited=f"{waited:.1f}",
+            )
+        )
         self.abort()
 
     def _no_turn(self) -> None:
-        self._unserved(f"its turn did not come in {self.door.limits.turn_s:g} seconds")
+        self._unserved(
+            say(
+                "its turn did not come in %(limit)s seconds",
+                limit=f"{self.door.limits.turn_s:g}",
+            )
+        )
         self._linger(Step.REFUSED)
 
     def _unserved(self, reason: str) -> None:
@@ -353,9 +364,9 @@ class DoorConnection(asyncio.Protocol):
     def _too_slow(self) -> None:
         events: list[Event] = self._pump.expire()
         if self._header is not None:
-            why = (
-                "no whole PROXY protocol header within "
-                f"{self.door.limits.handshake_s:g} seconds"
+            why = say(
+                "no whole PROXY protocol header within %(limit)s seconds",
+                limit=f"{self.door.limits.handshake_s:g}",
             )
             events = [HandshakeFailed(why, code="hello.proxy_header")]
         self._act(events)
@@ -393,14 +404,21 @@ class DoorConnection(asyncio.Protocol):
     def leave_shed_record(self, code: str, count: int) -> None:
         """Put on record that this one, and others of its source, end for others."""
         what = {
-            "hello.shed": "no whole ClientHello came",
-            "handshake.shed": "its handshake was not over",
-            "request.shed": "no whole request came",
+            "hello.shed": say("no whole ClientHello came"),
+            "handshake.shed": say("its handshake was not over"),
+            "request.shed": say("no whole request came"),
         }[code]
-        more = f", and {count - 1} more of its source" if count > 1 else ""
+        said = say("closed to make room: %(what)s while many waited", what=what)
+        if count > 1:
+            said = say(
+                "closed to make room: %(what)s while many waited, and %(count)s more of"
+                " its source",
+                what=what,
+                count=count - 1,
+            )
         self._record(
             code,
-            f"closed to make room: {what} while many waited{more}",
+            said,
             kind="request" if code == "request.shed" else "handshake",
         )
 
@@ -417,7 +435,10 @@ class DoorConnection(asyncio.Protocol):
             self._http.refuse(
                 408,
                 "request.too_slow",
-                f"no whole request within {self.door.limits.request_s:g} seconds",
+                say(
+                    "no whole request within %(limit)s seconds",
+                    limit=f"{self.door.limits.request_s:g}",
+                ),
             )
 
     # What the HTTP side asks for

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import httptools
 
 from linekey.errors import PeerError
+from linekey.said import say
 from linekey.settings import LimitSettings
 from linekey.wire.door.exchange import App, Exchange
 from linekey.wire.door.refusal import REFUSALS
@@ -172,7 +173,10 @@ class DoorHttp:
                 self.refuse(
                     431,
                     "request.head_too_large",
-                    f"more than {self._site.limits.header_bytes} bytes of headers",
+                    say(
+                        "more than %(bytes)s bytes of headers",
+                        bytes=self._site.limits.header_bytes,
+                    ),
                 )
 
     def refuse(self, status: int, code: str, reason: str) -> None:
@@ -256,7 +260,7 @@ class DoorHttp:
         """Take a piece of the request target."""
         self._target += url
         if len(self._target) > self._site.limits.header_bytes:
-            raise _Refused(414, "request.head_too_large", "the URL is too long")
+            raise _Refused(414, "request.head_too_large", say("the URL is too long"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header, within the limits."""
@@ -269,8 +273,11 @@ class DoorHttp:
             raise _Refused(
                 431,
                 "request.head_too_large",
-                f"more than {limits.header_bytes} bytes or "
-                f"{limits.header_count} lines of headers",
+                say(
+                    "more than %(bytes)s bytes or %(lines)s lines of headers",
+                    bytes=limits.header_bytes,
+                    lines=limits.header_count,
+                ),
             )
         name = name.lower()
         if name == b"content-length":
@@ -342,7 +349,7 @@ class DoorHttp:
         return _Refused(
             413,
             "request.body_too_large",
-            f"a body may have {self._site.limits.body_bytes} bytes",
+            say("a body may have %(bytes)s bytes", bytes=self._site.limits.body_bytes),
         )
 
     def _read_no_more(self) -> None:
