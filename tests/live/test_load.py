@@ -26,7 +26,6 @@ from tests.live.sip_line import SECRET, registrar
 from tests.live.test_phone_directory import directory
 
 from linekey.catalog.vendors import LAB_VENDOR
-from linekey.load import curve, locust_engine
 from linekey.load.target import Target, lab_target
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -197,8 +196,10 @@ OLDER = (
 def test_a_worker_of_another_machine_joins_with_the_runs_token_and_version_and_no_other(
     lab: Target, tmp_path: Path
 ) -> None:
+    from linekey.load.curve import new_token  # Locust, which no other test needs
+
     token, wrong = tmp_path / "token", tmp_path / "wrong"
-    curve.new_token().write(wrong)
+    new_token().write(wrong)
     with running(
         words(
             lab, "--phones", "12", "--workers", "1", "--expect", "1", "--for", "3s",
@@ -294,9 +295,11 @@ def test_a_certificate_that_is_missing_is_told_by_its_file_before_the_load_begin
 def test_gevent_has_patched_nothing_and_phones_run_in_a_thread_of_the_system() -> None:
     import threading as plain
 
-    from gevent import monkey
+    from linekey.load import locust_engine  # first: it says that nothing is patched
 
     assert locust_engine.VERSIONS
+    from gevent import monkey
+
     assert not monkey.saved
     assert not monkey.is_module_patched("threading")
     assert type(plain.Thread(target=print)).__module__ == "threading"

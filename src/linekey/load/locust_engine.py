@@ -58,6 +58,7 @@ _JOIN_S: Final = 600.0
 _ANSWER_S: Final = 5.0
 _PREPARE_S: Final = 120.0
 _FINISH_S: Final = 30.0
+runners.WORKER_REPORT_INTERVAL = 1.0  # what a worker that dies has not told is lost
 logging.getLogger("locust").setLevel(logging.CRITICAL)  # what matters is told here
 
 
