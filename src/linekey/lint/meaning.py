@@ -42,8 +42,9 @@ class Said:
 
     @property
     def open(self) -> bool:
-        """Whether the value is put in later, so that nothing is known of it."""
-        return is_open(self.value)
+        """Whether nothing is known of the value: it is put in later, or stars stand
+        for it, as in what ``linekey device show --xml`` prints."""
+        return is_open(self.value) or (bool(self.value) and not self.value.strip("*"))
 
 
 def said_in(source: Source) -> tuple[Said, ...]:

@@ -318,3 +318,12 @@ def test_a_key_that_is_set_back_has_no_password() -> None:
     names = ("805ec0a1b2c3.cfg", "805ec0a1b2c4.cfg")
     reports = lint([read_source(name, text.encode()) for name in names], NOW)
     assert not [f for r in reports for f in r.findings if f.rule.startswith("password")]
+
+
+def test_stars_stand_for_a_password_that_is_not_shown() -> None:
+    """As ``linekey device show --xml`` prints it, of several phones."""
+    text = "#!version:1.0.0.1\naccount.1.user_name = 1\naccount.1.password = ********\n"
+    names = ("805ec0a1b2c3.cfg", "805ec0a1b2c4.cfg")
+    reports = lint([read_source(name, text.encode()) for name in names], NOW)
+    rules = {finding.rule for report in reports for finding in report.findings}
+    assert not {rule for rule in rules if rule.startswith("password")}
