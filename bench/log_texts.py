@@ -1,4 +1,5 @@
-"""What the index of the log's texts costs: to fill it, and beside it phones' commits.
+"""What the index of the log's texts costs, and to count lines that are alike: to fill
+it, and beside it phones' commits.
 
 Made anew in a database of ``bench.manage``, in this process: one decision after the
 other is put on record in a loop, alone and while a thread fills the index.
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from linekey.mac import Mac
-from linekey.store import log_filling, log_texts
+from linekey.store import log_alike, log_filling, log_texts
 from linekey.store.database import Database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry
@@ -47,7 +48,9 @@ def index_costs(database: Database) -> Iterator[tuple[str, list[float]]]:
 def _remove(database: Database) -> None:
     on = "" if database.is_sqlite else f" ON {decision_log.name}"
     with database.write() as connection:
-        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {log_texts.TRIGGER}{on}")
+        # Without its trigger what is counted is made anew, too.
+        for trigger in (log_texts.TRIGGER, log_alike.TRIGGER):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger}{on}")
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {log_texts.NAME}")
 
 

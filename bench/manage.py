@@ -151,7 +151,7 @@ class Api:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.manage")
-    parser.add_argument("--phones", type=int, default=100_000)
+    parser.add_argument("--phones", type=int, default=100_000, help="5,000 at least")
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--only", choices=("SQLite", "PostgreSQL"))
