@@ -7,7 +7,6 @@ with their master, however that ends.
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from linekey.errors import InputError
 from linekey.load.mix import Mix
 from linekey.load.order import LoadOrder, host_of, parse_rate, parse_registrar
 from linekey.load.table import read_table
-from linekey.load.token import read_token
+from linekey.load.token import Token, read_token
 from linekey.words import counted
 
 _PARENT: Final = "LINEKEY_LOAD_PARENT"
@@ -149,27 +148,23 @@ def _carry_out(
     given: Given, order: LoadOrder, table: Path | None, bridge: ModuleType
 ) -> None:
     host, port = _address(given.master, "--master") if given.master else (_HERE, 0)
-    token = bridge.curve.new_token()
-    with tempfile.TemporaryDirectory(prefix="linekey-load-") as folder:
-        own = Path(folder) / "token"
-        token.write(own)
-        if given.token is not None:
-            token.write(given.token)
+    token: Token = bridge.curve.new_token()
+    if given.token is not None:
+        token.write(given.token)
 
-        def local(port: int) -> list["subprocess.Popen[bytes]"]:
-            if given.expect:
-                _tell_others(given, host, port)
-            return [
-                _worker(host, port, own, table, order.owned)
-                for _ in range(_workers(given))
-            ]
+    def local(port: int) -> list["subprocess.Popen[bytes]"]:
+        if given.expect:
+            _tell_others(given, host, port)
+        return [
+            _worker(host, port, token, table, order.owned)
+            for _ in range(_workers(given))
+        ]
 
-        measured = bridge.run_master(
-            bridge.Run(
-                order, token, host, port, given.expect, local, note, given.html,
-                given.csv,
-            )
-        )  # fmt: skip
+    measured = bridge.run_master(
+        bridge.Run(
+            order, token, host, port, given.expect, local, note, given.html, given.csv
+        )
+    )
     if given.json:
         emit_json(measured.as_dict(order))
     else:
@@ -185,18 +180,23 @@ _HERE: Final = "127.0.0.1"
 
 
 def _worker(
-    host: str, port: int, token: Path, table: Path | None, owned: tuple[str, ...]
+    host: str, port: int, token: Token, table: Path | None, owned: tuple[str, ...]
 ) -> "subprocess.Popen[bytes]":
     assert table is not None
-    words = ["load", "--join", host_port(host if is_loopback(host) else _HERE, port),
-             "--token", str(token), "--phones-from", str(table),
+    near = _HERE if host in ("0.0.0.0", "*") else host  # noqa: S104 - where it listens
+    words = ["load", "--join", host_port(near, port),
+             "--token", "/dev/stdin", "--phones-from", str(table),
              *(word for name in owned for word in ("--i-own", name))]  # fmt: skip
-    return subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, *_PROGRAM, *words],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         env=os.environ | {_PARENT: str(os.getpid())},
         start_new_session=True,  # Ctrl-C is the master's, which ends them in order
     )  # fmt: skip
+    assert process.stdin is not None
+    with process.stdin as pipe:  # a file would outlive a master that is killed
+        pipe.write(token.text.encode())
+    return process
 
 
 def _tell_others(given: Given, host: str, port: int) -> None:

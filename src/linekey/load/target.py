@@ -12,6 +12,7 @@ import asyncio
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,6 +210,13 @@ def _device(number: int, sip_port: int, menu_url: str) -> Device:
     return Device(_mac(number), LAB_VENDOR, MODEL, layer=layer)
 
 
-if __name__ == "__main__":
+def _main(folder: Path, phones: int) -> None:
+    parent = os.getppid()
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
+        runner.run(_serve(folder, phones))
+    if os.getppid() != parent:  # it was killed, and cannot throw the folder away
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -28,6 +28,13 @@ class Token:
     client_secret: bytes = field(repr=False)
     server_secret: bytes = field(default=b"", repr=False)
 
+    @property
+    def text(self) -> str:
+        """What a worker needs, as its file holds it."""
+        keys = (self.server_public, self.client_public, self.client_secret)
+        lines = (_MARK, *(key.decode("ascii") for key in keys))
+        return "\n".join(lines) + "\n"
+
     def write(self, path: Path) -> None:
         """Write what a worker needs. Raises InputError."""
         try:
@@ -38,9 +45,7 @@ class Token:
                 )
             path.unlink(missing_ok=True)
             path.touch(mode=0o600)
-            keys = (self.server_public, self.client_public, self.client_secret)
-            lines = (_MARK, *(key.decode("ascii") for key in keys))
-            path.write_text("\n".join(lines) + "\n", encoding="ascii")
+            path.write_text(self.text, encoding="ascii")
         except OSError as error:
             raise InputError(
                 f"cannot write {str(path)!r}: {(error.strerror or '').lower()}",
