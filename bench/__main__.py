@@ -77,7 +77,7 @@ def page(
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {cpu_model()}, "
         f"{platform.system()} {kernel()}, "
         f"Python {platform.python_version()}, {openssl} (linekey), "
-        f"{nginx.version()}; uvicorn {version('uvicorn')}, "
+        f"{nginx.version()}; httptools {version('httptools')}, "
         f"uvloop {version('uvloop')}, pyOpenSSL {version('pyOpenSSL')}, "
         f"SQLite in the state folder.",
         "",
