@@ -8,6 +8,7 @@ the page has it. Only what lies in packages that linekey needs comes from this m
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.live.test_wheel import ROOT, run
 
 from linekey.certs.certificate import Certificate
 from linekey.certs.pem import parse_bundle, private_key_to_pem, to_pem
+from linekey.cli.serve import PAUSE_S
 from linekey.lab.server_ca import issue_server
 from linekey.server.server import utc_now
 
@@ -349,6 +351,47 @@ def test_with_the_socket_unit_no_phone_notices_a_restart(world: World) -> None:
     asked = world.machine.must("cat", "asked").split()
     assert len(asked) > 12
     assert set(asked) == {"served"}, world.machine.must("cat", "said")
+    world.machine.must("systemctl", "disable", "--now", "linekey.socket")
+    world.machine.must("systemctl", "restart", UNIT)
+    assert PASSWORD in world.fetch()
+
+
+def test_with_the_socket_unit_and_wrong_settings_phones_wait_and_starts_are_few(
+    world: World,
+) -> None:
+    """What waits in the backlog has systemd start the service again and again: every few
+    seconds, without an end, and the phone that waits is served once all is well."""
+    starts = f"journalctl -u {UNIT} -o cat --no-pager -n 1000 | grep -c '^not started: ' || true"
+    world.machine.must("systemctl", "stop", UNIT)
+    world.machine.must("systemctl", "enable", "--now", "linekey.socket")
+    world.machine.must(f"echo 'colour = 1' >> {STATE}/linekey.toml", shell=True)
+    try:
+        assert world.machine.run("systemctl", "start", UNIT).code != 0
+        assert world.machine.shows(UNIT, "ExecMainStatus") == "2"
+        assert "colour" in world.machine.shows(UNIT, "StatusText")
+        before = int(world.machine.must(starts, shell=True))
+        assert before >= 1
+        began = time.monotonic()
+        world.machine.must(
+            "rm -f answer ended; (curl -sS --max-time 80 --cacert lab-root.pem"
+            " --cert phone.pem --key phone.key"
+            f" --resolve {NAME}:443:127.0.0.1 https://{NAME}/snomD785-{PHONE}.htm"
+            " >answer 2>&1; echo $? >ended) </dev/null >/dev/null 2>&1 &", shell=True,
+        )  # fmt: skip
+        wanted = f"until [ $({starts}) -ge {before + 3} ]; do sleep 0.2; done"
+        world.machine.must("timeout", "60", "sh", "-c", wanted)
+        # Three starts, the pauses after the first two of them whole.
+        assert time.monotonic() - began > 2 * PAUSE_S
+        assert world.machine.shows("linekey.socket", "ActiveState") == "active"
+        assert world.machine.shows("linekey.socket", "Result") == "success"
+    finally:
+        world.machine.must(f"sed -i '/^colour/d' {STATE}/linekey.toml", shell=True)
+    # Nobody starts it now but the phone that waits.
+    world.machine.must(
+        "timeout", "80", "sh", "-c", "until [ -e ended ]; do sleep 0.2; done"
+    )
+    assert PASSWORD in world.machine.must("cat", "answer")
+    assert world.machine.must("cat", "ended") == "0\n"
     world.machine.must("systemctl", "disable", "--now", "linekey.socket")
     world.machine.must("systemctl", "restart", UNIT)
     assert PASSWORD in world.fetch()

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,9 @@ app = make_verb()
 PHONES, HEALTH = "phones", "health"
 HANDED = (PHONES, HEALTH)
 """The sockets that systemd may hand over, by FileDescriptorName= of linekey.socket."""
+PAUSE_S = 5.0
+"""Between a start with wrong settings and the next, where systemd keeps the socket; as
+RestartSec= has it for all else."""
 
 
 @app.command()
@@ -210,6 +214,14 @@ def _serve(
         _run(stderr, folder, options, manager, handed)
     except LinekeyError as error:
         manager.tell(status_line(error.message))
+        if handed and error.exit_code == InputError.exit_code:
+            # Who waits in the backlog has systemd start this again at once, whatever
+            # Restart= says: as long as a phone waits, and the settings are wrong.
+            note(
+                f"not started: {error.message}; ends in {PAUSE_S:g} s, since systemd "
+                "starts it again for the next phone"
+            )
+            time.sleep(PAUSE_S)
         raise
 
 
