@@ -241,7 +241,7 @@ class Forecast:
 
 def forecast(costs: Costs, given: argparse.Namespace, load_ms: float) -> Forecast:
     """``load_ms`` is what the load takes of the same cores for each phone."""
-    each = (costs.whole_ms + load_ms) / 1000
+    each = (costs.first_ms + load_ms) / 1000
     outcome = simulate(
         sorted(arrivals(given.phones, given.within)),
         ((each,) for _ in range(given.phones)),
@@ -340,8 +340,8 @@ def compared(runs: list[Run], costs: Costs, given: argparse.Namespace) -> list[s
         "",
         "## The plan beside it",
         "",
-        f"`linekey plan` reckons with {costs.whole_ms:.2f} ms of CPU for a whole "
-        f"handshake with its request ({costs.by}, {costs.measured_at[:10]}). The same "
+        f"`linekey plan` reckons with {costs.first_ms:.2f} ms of CPU for a phone that "
+        f"the server has not seen ({costs.by}, {costs.measured_at[:10]}). The same "
         f"simulation, of one server with {WORKERS} workers and the very moments at "
         f"which the phones came, once as if they had cores of their own, and once with "
         f"the {load_ms:.2f} ms that each cost here on the server's:",

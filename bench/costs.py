@@ -3,7 +3,8 @@
     python -m bench.costs FILE [--requests 1500] [--connections 1000]
 
 The same load as ``make bench`` has (16 clients, 96 certificates), against linekey
-alone, and bytes a row as ``bench.sizes`` measures them on SQLite.
+alone; phones that the server has not seen, as ``bench.avalanche`` has them; and bytes a
+row as ``bench.sizes`` measures them on SQLite.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.avalanche import one_round
+from bench.avalanche_fleet import make_crowd
 from bench.fleet import make_fleet
 from bench.process import family, own_memory_kib
 from bench.server_vs_nginx import (
@@ -28,10 +31,13 @@ from linekey.plan.costs import Costs
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 3
+RATE = 250
+"""Phones that come for the first time in a second: fewer than can be served."""
 
 
 def measure(requests: int, connections: int) -> Costs:
     fleet = make_fleet(ROOT / ".cache" / "bench" / "fleet")
+    first = first_visits(requests)
     with (
         tempfile.TemporaryDirectory(prefix="linekey-bench-") as place,
         linekey_serving(Path(place) / "state", fleet, len(fleet.macs)) as server,
@@ -51,6 +57,7 @@ def measure(requests: int, connections: int) -> Costs:
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         linekey=__version__,
         by=f"bench.costs ({ROUNDS} rounds of {requests:,} requests)",
+        first_ms=first,
         whole_ms=whole,
         resumed_ms=resumed,
         idle_kib=idle,
@@ -58,6 +65,26 @@ def measure(requests: int, connections: int) -> Costs:
         decision_bytes=sizes.decision,
         phone_bytes=sizes.phone,
     )
+
+
+def first_visits(phones: int) -> float:
+    """CPU milliseconds for each phone of a server that has seen none, ROUNDS times."""
+    crowd = make_crowd(phones)
+    given = argparse.Namespace(
+        phones=phones, within=phones / RATE, loads=1, give_up=300.0
+    )
+    found = []
+    for _ in range(ROUNDS):
+        with (
+            tempfile.TemporaryDirectory(prefix="linekey-bench-") as place,
+            linekey_serving(Path(place) / "state", crowd.fleet, 0) as server,
+        ):
+            run = one_round(server, crowd, given)
+        if run.lost:
+            raise RuntimeError(f"{run.lost} phones have no file: {run.failures}")
+        found.append(1000 * run.server_cpu_s / phones)
+        say(f"first visits: {found[-1]:.3f} ms")
+    return statistics.median(found)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ def test_this_machine_is_measured(tmp_path: Path) -> None:
     path.write_text(costs.as_json())
     assert Costs.parse(path.read_text(), str(path)) == costs
     assert costs.resumed_ms < costs.whole_ms
+    assert costs.resumed_ms < costs.first_ms
     assert 10 < costs.worker_mib < 1000
     assert 1 <= costs.idle_kib < 1000
     assert 100 < costs.decision_bytes < 5_000

@@ -211,8 +211,8 @@ def _costs(costs: "Costs") -> dict[str, Any]:
 def _say_costs(costs: "Costs") -> None:
     say(f"measured on {costs.machine}, {costs.measured_at[:10]}, by {costs.by}:")
     say(
-        f"  a whole handshake with its request {costs.whole_ms:.2f} ms of CPU, "
-        f"resumed {costs.resumed_ms:.2f} ms"
+        f"  a phone's first handshake with its request {costs.first_ms:.2f} ms of CPU, "
+        f"a later one {costs.whole_ms:.2f} ms, resumed {costs.resumed_ms:.2f} ms"
     )
     say(
         f"  {costs.idle_kib:.1f} KiB an open connection, "

@@ -105,7 +105,7 @@ def make_plan(costs: Costs, fleet: Fleet) -> Plan:
     """Find the least number of servers. Raises InputError where there is none."""
     fleet.check()
     whole, resumed = costs.whole_ms / 1000, costs.resumed_ms / 1000
-    each = whole + (fleet.connections - 1) * (
+    each = costs.first_ms / 1000 + (fleet.connections - 1) * (
         fleet.resumed * resumed + (1 - fleet.resumed) * whole
     )
     most = fleet.phones * (1 + fleet.uneven)
@@ -150,12 +150,14 @@ def _one_server(costs: Costs, fleet: Fleet, phones: int) -> Outcome:
     arrivals = sorted(chance.uniform(0, fleet.within_s) for _ in range(phones))
     whole, resumed = costs.whole_ms / 1000, costs.resumed_ms / 1000
 
+    first = costs.first_ms / 1000  # servers have had their power cut, too
+
     def demands() -> Sequence[float]:
         later = [
             resumed if chance.random() < fleet.resumed else whole
             for _ in range(fleet.connections - 1)
         ]
-        return (whole, *later)
+        return (first, *later)
 
     return simulate(
         arrivals,

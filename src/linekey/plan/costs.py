@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from linekey.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 _AGAIN = "measure anew: linekey plan --measure FILE"
 
 
@@ -29,10 +29,13 @@ class Costs:
     """Its version."""
     by: str
     """What measured it, for people."""
+    first_ms: float
+    """Milliseconds of CPU for a phone that the server has not seen since its start: a
+    whole mutual handshake, in which its chain is proved, with one request."""
     whole_ms: float
-    """Milliseconds of CPU for a whole mutual handshake with one request."""
+    """The same for a phone that it has seen."""
     resumed_ms: float
-    """The same for a resumed session."""
+    """The same for a resumed session of such a phone."""
     idle_kib: float
     """KiB of private memory of an open connection that waits for another request."""
     worker_mib: float

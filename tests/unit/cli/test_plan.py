@@ -36,7 +36,7 @@ def test_a_plan_says_servers_memory_waits_and_rows(file: Path) -> None:
     assert result.exit_code == 0, result.output
     for words in (
         "measured on a machine, 2026-11-29, by a test",
-        "1.50 ms of CPU, resumed 0.65 ms",
+        "1.50 ms of CPU, a later one 1.50 ms, resumed 0.65 ms",
         "10,000 phones, each with 2 connections within 60 s",
         "servers       2, 1 of them spare, each with 4 cores",
         "MiB for linekey on each",
@@ -117,7 +117,7 @@ def test_measuring_writes_a_file_that_is_read_again_and_never_over_another(
     monkeypatch.setattr(measuring, "measure", lambda: other)
     result = run("--measure", path)
     assert result.exit_code == 0, result.output
-    assert "3.00 ms of CPU" in result.stdout
+    assert "a later one 3.00 ms" in result.stdout
     assert "servers" not in result.stdout
     assert Costs.parse(path.read_text(), "f") == other
     again = run("--measure", path)

@@ -10,7 +10,7 @@ from linekey.plan.costs import Costs
 
 COSTS = Costs(
     machine="a machine", measured_at="2026-11-29T20:00:00+00:00", linekey="0.1",
-    by="a test", whole_ms=1.5, resumed_ms=0.65, idle_kib=46.6, worker_mib=73,
+    by="a test", first_ms=1.5, whole_ms=1.5, resumed_ms=0.65, idle_kib=46.6, worker_mib=73,
     decision_bytes=500, phone_bytes=900,
 )  # fmt: skip
 SMALL = Fleet(2_000, 10.0, cores=1, spare=0, uneven=0.0, connections=1)
@@ -85,6 +85,17 @@ def test_what_cannot_be_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_fleet_for_which_there_are_not_enough_servers_is_refused() -> None:
-    slow = replace(COSTS, whole_ms=60_000)
+    slow = replace(COSTS, first_ms=60_000, whole_ms=60_000)
     with pytest.raises(InputError, match="more than 1,000 servers"):
         make_plan(slow, replace(SMALL, phones=1_000_000, within_s=1, wait_s=1))
+
+
+def test_a_phone_that_the_server_has_not_seen_costs_more_and_only_at_first() -> None:
+    fleet = Fleet(2_000, 10.0, connections=2, cores=1, spare=0, uneven=0.0)
+    plain = make_plan(COSTS, fleet)
+    dear = make_plan(replace(COSTS, first_ms=3.0), fleet)
+    more_s = dear.outcome.busy * dear.outcome.last_s - (
+        plain.outcome.busy * plain.outcome.last_s
+    )
+    assert dear.servers == plain.servers == 1
+    assert more_s == pytest.approx(2_000 * 0.0015, rel=0.01)

@@ -17,7 +17,8 @@ def test_what_is_written_is_read_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "7", '{"format": 2}', '{"whole_ms": 1}']
+    "text",
+    ["", "{", "[]", "null", "7", '{"format": 1}', '{"format": 2}', '{"whole_ms": 1}'],
 )
 def test_another_file_is_refused(text: str) -> None:
     with pytest.raises(InputError) as raised:
