@@ -239,9 +239,12 @@ class Forecast:
     last_s: float
 
 
-def forecast(costs: Costs, given: argparse.Namespace, load_ms: float) -> Forecast:
-    """``load_ms`` is what the load takes of the same cores for each phone."""
-    each = (costs.first_ms + load_ms) / 1000
+def forecast(
+    costs: Costs, given: argparse.Namespace, load_ms: float = 0.0, had: float = 1.0
+) -> Forecast:
+    """``load_ms`` is what the load takes of the same cores for each phone, and ``had``
+    which part of the cores both had, and not somebody else."""
+    each = (costs.first_ms + load_ms) / 1000 / had
     outcome = simulate(
         sorted(arrivals(given.phones, given.within)),
         ((each,) for _ in range(given.phones)),
@@ -325,7 +328,9 @@ def page(
 def compared(runs: list[Run], costs: Costs, given: argparse.Namespace) -> list[str]:
     """The plan's word beside what was measured."""
     load_ms = 1000 * statistics.median(r.load_cpu_s for r in runs) / given.phones
-    alone, beside = forecast(costs, given, 0.0), forecast(costs, given, load_ms)
+    had = statistics.median((r.server_cpu_s + r.load_cpu_s) / r.machine_s for r in runs)
+    alone = forecast(costs, given)
+    beside = forecast(costs, given, load_ms, min(1.0, had))
     measured = {
         "time to the last": [r.last_s for r in runs],
         "median": [percentile(r.phones, 0.5) for r in runs],
@@ -344,9 +349,10 @@ def compared(runs: list[Run], costs: Costs, given: argparse.Namespace) -> list[s
         f"the server has not seen ({costs.by}, {costs.measured_at[:10]}). The same "
         f"simulation, of one server with {WORKERS} workers and the very moments at "
         f"which the phones came, once as if they had cores of their own, and once with "
-        f"the {load_ms:.2f} ms that each cost here on the server's:",
+        f"the {load_ms:.2f} ms that each cost here on the server's, of which both had "
+        f"{had:.0%} (the rest was for other programs):",
         "",
-        "| | measured | the plan | with the load on the same cores | off by |",
+        "| | measured | the plan | with all that was on these cores | off by |",
         "|---|---|---|---|---|",
     ]
     for name, found in measured.items():

@@ -35,7 +35,7 @@ from linekey.catalog.vendors import LAB_VENDOR
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
 from linekey.provisioning.document import FunctionKey, Layer, Setting
-from linekey.store import decision_log, log_filling, log_texts
+from linekey.store import decision_log, log_filling, log_texts, log_writer
 from linekey.store.database import Database, open_database
 from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log
@@ -123,7 +123,8 @@ def entries(count: int, fleet: int, begin: datetime) -> Iterator[LogEntry]:
         )
 
 
-decision_log.RECORD_WITHIN_S = 3600.0  # what is measured is room, and not time
+# What is measured is room, and not time.
+decision_log.RECORD_WITHIN_S = log_writer._WRITE_WITHIN_S = 3600.0
 
 
 async def record(database: Database, count: int, fleet: int, begin: datetime) -> None:
