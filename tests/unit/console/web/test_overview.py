@@ -237,4 +237,4 @@ async def test_a_search_that_looked_at_a_part_of_the_log_says_so(
         while 'rel="next"' in page.text:
             (address,) = re.findall(r'href="/console/([^"]+)" rel="next"', page.text)
             page = await browser.get(html.unescape(address))
-        assert "searched back" not in text_of(page)
+        assert "searched to the oldest decision" in text_of(page)
