@@ -32,7 +32,13 @@ async def test_hours_are_in_order_and_none_is_left_out(database: Database) -> No
                 connection, NOW - timedelta(hours=3), NOW, NOW, frozenset({"acme"})
             )
     assert [hour.as_json() for hour in found.hours] == [
-        {"at": f"2026-11-29T{at}:00:00+00:00", "granted": g, "blanked": 0, "refused": r}
+        {
+            "at": f"2026-11-29T{at}:00:00+00:00",
+            "granted": g,
+            "blanked": 0,
+            "refused": r,
+            "absent": 0,
+        }
         for at, g, r in (("09", 0, 0), ("10", 1, 0), ("11", 1, 1), ("12", 0, 0))
     ]
     assert found.reasons == [("own_file", "granted", 2), ("revoked", "refused", 1)]
