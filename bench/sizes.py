@@ -50,7 +50,6 @@ ASKS = (1, 2, 24)
 """Requests of a phone a day: at one start, at two, and once an hour."""
 KEEP_DAYS = 90
 _MIB = 1024**2
-_TABLES = ("decision_log", "devices", "sightings", log_texts.NAME)
 
 
 @dataclass(frozen=True)
@@ -218,21 +217,22 @@ def of_postgresql(decisions: int, fleet: int) -> Sizes:
                 cluster.url("sizes"), isolation_level="AUTOCOMMIT"
             )
 
-            def of_table(table: str) -> int:
+            def of_tables(like: str) -> int:
                 with engine.connect() as connection:
-                    # 0 for what is not there: the index of texts before its first lines
                     asked = (
-                        "SELECT coalesce(pg_total_relation_size(to_regclass(%s)), 0)"
+                        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM "
+                        "pg_class WHERE relkind = 'r' AND relname LIKE %s "
+                        "AND relnamespace = 'public'::regnamespace"
                     )
-                    return int(connection.exec_driver_sql(asked, (table,)).scalar_one())
+                    return int(connection.exec_driver_sql(asked, (like,)).scalar_one())
 
             def size() -> int:
                 with engine.connect() as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")
-                return sum(map(of_table, _TABLES))
+                return of_tables("%")
 
             def texts() -> int:
-                return of_table(log_texts.NAME)
+                return of_tables(log_texts.NAME)
 
             with engine.connect() as connection:
                 told = connection.exec_driver_sql("SHOW server_version").scalar_one()

@@ -274,7 +274,7 @@ class LogSettings(Section):
     """What is kept on record, and how long (docs/explanation/what-is-kept.md)."""
 
     keep_days: Annotated[int, Field(ge=0)] = 90
-    """Days that decisions about phones are kept, some 500 bytes each; 0: for ever."""
+    """Days that decisions about phones are kept, some 700 bytes each; 0: for ever."""
     stranger_days: Annotated[int, Field(ge=0)] = 30
     """Days that counted refusals of strangers are kept; 0: for ever."""
     stranger_lines: Count = 3_000
