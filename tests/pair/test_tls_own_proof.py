@@ -68,8 +68,8 @@ def test_it_is_asked_before_openssl_has_looked_for_an_issuer(
     def judge(link, ok, store):
         if not isinstance(link._asked(), ServerEngine):
             return real(link, ok, store)
-        error = binding._lib.X509_STORE_CTX_get_error(store)
-        depth = binding._lib.X509_STORE_CTX_get_error_depth(store)
+        error = binding.lib.X509_STORE_CTX_get_error(store)
+        depth = binding.lib.X509_STORE_CTX_get_error_depth(store)
         heard.append((ok, error, depth))
         link._store, before = store, link._store
         paths.append(len(link.store_path()))

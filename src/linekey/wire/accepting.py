@@ -4,16 +4,37 @@ What is not accepted waits in the kernel's backlog, in its order. Rule: the sock
 itself stays open, the caller's; a duplicate is listened on, so that stopping leaves the
 backlog as it is. Only ``close_last`` ends it, and leaves nobody in the backlog: who is
 there has connected, and would be reset.
+
+uvloop accepts one connection in a turn of its loop. That is the cheapest way, and too
+slow where a turn has much to do and many come at once: the backlog overflows, and the
+kernel drops what comes, without a word. So where more than ``DEEP`` wait, up to
+``AT_ONCE`` of them are accepted here in one turn.
 """
 
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Callable
 
 _log = logging.getLogger("linekey.door")
 
+DEEP = 16
+AT_ONCE = 64
+"""Less than the descriptors in reserve (``descriptors.RESERVE``)."""
 _MOST_AT_LAST = 65_536  # no backlog is longer; so it ends even under a flood
+_WAITING_AT = 24
+"""Where Linux says in TCP_INFO of a listening socket how many wait (tcpi_unacked; see
+tcp_diag and net/ipv4/tcp.c, tcp_get_info)."""
+
+
+def waiting_at(listener: socket.socket) -> int:
+    """How many have connected and are not accepted yet; 0 where nobody can tell."""
+    try:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    except (OSError, AttributeError):  # a Unix socket, or another system than Linux
+        return 0
+    return int(struct.unpack_from("=I", info, _WAITING_AT)[0])
 
 
 class Accepting:
@@ -34,6 +55,8 @@ class Accepting:
         self._backlog = backlog
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._more: set[asyncio.Task[None]] = set()
+        self._looks = False
         self._closed = False
         self._in_trouble = False
 
@@ -45,8 +68,39 @@ class Accepting:
     async def open(self) -> None:
         """Begin to accept."""
         self._server = await asyncio.get_running_loop().create_server(
-            self._factory, sock=self._listener.dup(), backlog=self._backlog
+            self._accepted, sock=self._listener.dup(), backlog=self._backlog
         )
+
+    def _accepted(self) -> asyncio.Protocol:
+        if not self._looks:
+            self._looks = True
+            asyncio.get_running_loop().call_soon(self._look)
+        return self._factory()
+
+    def _look(self) -> None:
+        """Accept more, if many wait."""
+        self._looks = False
+        if self.is_on and waiting_at(self._listener) > DEEP:
+            self._accept_more()
+
+    def _accept_more(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(AT_ONCE):
+            try:
+                connection, _from = self._listener.accept()
+            except OSError:  # no more wait; or descriptors have run out
+                return
+            connection.setblocking(False)
+            task = loop.create_task(self._take(connection))
+            self._more.add(task)
+            task.add_done_callback(self._more.discard)
+
+    async def _take(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(self._factory, connection)
+        except OSError:  # the peer left meanwhile
+            connection.close()
 
     def stop(self) -> None:
         """Accept nothing for now."""
@@ -77,17 +131,13 @@ class Accepting:
         Where others hold the same socket, they go on.
         """
         await self.close()
-        loop = asyncio.get_running_loop()
         for _ in range(_MOST_AT_LAST):
             try:
                 connection, _from = self._listener.accept()
             except OSError:  # nobody waits; or descriptors have run out
                 break
             connection.setblocking(False)
-            try:
-                await loop.connect_accepted_socket(self._factory, connection)
-            except OSError:  # the peer left meanwhile
-                connection.close()
+            await self._take(connection)
         self._listener.close()
 
     async def close(self) -> None:
@@ -96,3 +146,4 @@ class Accepting:
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
         self.stop()
+        await asyncio.gather(*self._more)

@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
-from linekey.wire.accepting import Accepting
+from linekey.wire.accepting import AT_ONCE, DEEP, Accepting, waiting_at
 
 
 class Stubborn:
@@ -97,3 +99,62 @@ async def test_who_has_connected_is_still_accepted_at_the_last_and_nobody_after(
         one.close()
     for transport in taken:
         transport.close()
+
+
+@pytest.mark.parametrize("waiting", [3, DEEP + 2, AT_ONCE + DEEP + 20])
+def test_where_many_wait_many_are_accepted_in_a_turn(waiting: int) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        turns = runner.run(_turns_to_accept(waiting))
+    few = waiting <= DEEP
+    assert (turns >= waiting) if few else (turns < waiting // 2)
+
+
+async def _turns_to_accept(waiting: int) -> int:
+    made: list[asyncio.BaseTransport] = []
+
+    class Seen(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=400) as listener:
+        listener.setblocking(False)
+        address = listener.getsockname()
+        clients = [socket.create_connection(address) for _ in range(waiting)]
+        assert waiting_at(listener) == waiting
+        accepting = Accepting(listener, Seen, backlog=400)
+        await accepting.open()
+        turns = 0
+        while len(made) < waiting:
+            await asyncio.sleep(0)
+            turns += 1
+            assert turns < 10 + 2 * waiting
+        assert waiting_at(listener) == 0
+        await accepting.close()
+        for one in (*clients, *made):
+            one.close()
+    return turns
+
+
+async def test_what_is_taken_at_once_is_there_before_the_end() -> None:
+    made: list[asyncio.BaseTransport] = []
+
+    class Seen(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        listener.setblocking(False)
+        accepting = Accepting(listener, Seen, backlog=100)
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(50)]
+        accepting._accept_more()
+        await accepting.close()
+        assert len(made) == 50
+        for one in (*clients, *made):
+            one.close()
+
+
+async def test_nobody_waits_at_a_unix_socket_that_cannot_tell(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(5)
+        assert waiting_at(listener) == 0

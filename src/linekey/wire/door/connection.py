@@ -79,6 +79,10 @@ class Host(Protocol):
     def source_known(self, connection: "DoorConnection") -> None:
         """Count a balancer's connection for the phone that its header names."""
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether others began in this turn of the loop, or wait to."""
+
     def may_begin(self, connection: "DoorConnection") -> bool:
         """Give it a handshake's place, or let it wait until its ``begin``."""
 
@@ -267,7 +271,7 @@ class DoorConnection(asyncio.Protocol):
                 if self._http is not None and self.state is State.OPEN:
                     self._http.data_received(event.data)
             elif isinstance(event, HelloReceived):
-                if self.has_left:
+                if self.door.is_pressed and self.has_left:
                     self.leave()
                     return
                 if self.door.may_begin(self):
@@ -507,7 +511,7 @@ class DoorConnection(asyncio.Protocol):
         """End at once: the server ends, and cannot wait."""
         if self.state in HALF_OPEN:
             what = "hello" if self.state is State.HELLO else "handshake"
-            self._record(f"{what}.gone", "the server ends")
+            self._record(f"{what}.gone", say("the server ends"))
         self.abort()
 
     def close(self) -> None:

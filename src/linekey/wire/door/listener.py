@@ -234,6 +234,14 @@ class Door:
             self._shed([victim])
             self._plan_sweep()
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether others began in this turn of the loop, or wait to.
+
+        If not, an answer to a peer that has closed its side keeps nobody waiting.
+        """
+        return self._begun > 0 or bool(self.places.turns)
+
     def may_begin(self, connection: DoorConnection) -> bool:
         """Give ``connection``, whose ClientHello is whole, a handshake's place.
 
