@@ -33,7 +33,12 @@ def test_the_migrations_lead_to_the_schema(database: Database) -> None:
                 "compare_type": True,
                 # PostgreSQL's alone: ``schema.FEW_VALUES``.
                 "include_object": lambda _, name, *__: (
-                    name not in {"ix_decision_log_filters", "ix_decision_log_peer"}
+                    name
+                    not in {
+                        "ix_decision_log_filters",
+                        "ix_decision_log_peer",
+                        "ix_devices_state",
+                    }
                 ),
             },
         )
