@@ -202,10 +202,7 @@ class _Case:
         identity = self.identity
         if identity.problem is not None or not identity.has_ended(self.now):
             return ""
-        return identity.detail or say(
-            "valid until %(not_after)s",
-            not_after=f"{identity.not_after:%Y-%m-%d %H:%M}",
-        )
+        return identity.ends
 
 
 def _joined(*parts: str) -> str:
@@ -256,11 +253,7 @@ def _certificate(case: _Case) -> Answer | None:
     if not (identity.not_before and identity.not_after and identity.vendor):
         return Reason.CHAIN_NOT_PROVED, say("the identity is incomplete")
     if case.now < identity.not_before:
-        begins = say(
-            "valid from %(not_before)s",
-            not_before=f"{identity.not_before:%Y-%m-%d %H:%M}",
-        )
-        return Reason.NOT_YET_VALID, identity.detail or begins
+        return Reason.NOT_YET_VALID, identity.begins
     if case.ended and not case.expired.opens:
         return Reason.EXPIRED, case.ended
     return None

@@ -125,6 +125,20 @@ class Identity:
     notes: tuple[str, ...] = ()
     """What the operator should know of a certificate that was accepted, in clauses."""
 
+    @property
+    def begins(self) -> str:
+        """Of a path that holds but for its dates: what begins when, in words."""
+        return self.detail or say(
+            "valid from %(not_before)s", not_before=f"{self.not_before:%Y-%m-%d %H:%M}"
+        )
+
+    @property
+    def ends(self) -> str:
+        """Of a path that holds but for its dates: what ended when, in words."""
+        return self.detail or say(
+            "valid until %(not_after)s", not_after=f"{self.not_after:%Y-%m-%d %H:%M}"
+        )
+
     def has_ended(self, now: datetime) -> bool:
         """Whether the path's dates are over at ``now``."""
         return self.not_after is not None and now > self.not_after

@@ -36,7 +36,6 @@ from linekey.provisioning.ca_rules import Rules
 from linekey.provisioning.decision import Reason
 from linekey.provisioning.expired import Expired, ExpiredRules
 from linekey.provisioning.identity import Identity, VendorTrust, identify
-from linekey.said import say
 from linekey.tls.alerts import Alert
 from linekey.tls.events import Accept, PeerChain, Refuse
 
@@ -215,17 +214,9 @@ class Gate:
         problem, detail = identity.problem, identity.detail
         if problem is None and identity.not_before and identity.not_after:
             if now < identity.not_before:
-                problem = Reason.NOT_YET_VALID
-                detail = detail or say(
-                    "valid from %(not_before)s",
-                    not_before=f"{identity.not_before:%Y-%m-%d %H:%M}",
-                )
+                problem, detail = Reason.NOT_YET_VALID, identity.begins
             elif now > identity.not_after and not self._comes_late(identity, now):
-                problem = Reason.EXPIRED
-                detail = detail or say(
-                    "valid until %(not_after)s",
-                    not_after=f"{identity.not_after:%Y-%m-%d %H:%M}",
-                )
+                problem, detail = Reason.EXPIRED, identity.ends
         if problem is None:
             return Accept(Known(identity, self.version))
         said = f"{problem.sentence} ({detail})" if detail else problem.sentence

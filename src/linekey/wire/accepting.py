@@ -15,7 +15,7 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _log = logging.getLogger("linekey.door")
 
@@ -85,15 +85,20 @@ class Accepting:
 
     def _accept_more(self) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(AT_ONCE):
-            try:
-                connection, _from = self._listener.accept()
-            except OSError:  # no more wait; or descriptors have run out
-                return
-            connection.setblocking(False)
+        for connection in self._waiting(AT_ONCE):
             task = loop.create_task(self._take(connection))
             self._more.add(task)
             task.add_done_callback(self._more.discard)
+
+    def _waiting(self, most: int) -> Iterator[socket.socket]:
+        """Who has connected, until nobody waits or descriptors have run out."""
+        for _ in range(most):
+            try:
+                connection, _from = self._listener.accept()
+            except OSError:
+                return
+            connection.setblocking(False)
+            yield connection
 
     async def _take(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -131,12 +136,7 @@ class Accepting:
         Where others hold the same socket, they go on.
         """
         await self.close()
-        for _ in range(_MOST_AT_LAST):
-            try:
-                connection, _from = self._listener.accept()
-            except OSError:  # nobody waits; or descriptors have run out
-                break
-            connection.setblocking(False)
+        for connection in self._waiting(_MOST_AT_LAST):
             await self._take(connection)
         self._listener.close()
 

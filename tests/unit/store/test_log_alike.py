@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.store.conftest import NOW
+from tests.unit.store.test_log_texts import put
 
 from linekey.store import log_alike, log_filling, log_listed, log_search
 from linekey.store.database import Database
-from linekey.store.decisions import LogEntry, prune_log, statements
+from linekey.store.decisions import LogEntry, prune_log
 from linekey.store.log_search import LogSearch, count_lines, find_lines, lines_and_total
 from linekey.store.schema import decision_log
 
@@ -40,13 +41,7 @@ def write(database: Database, kinds: list[int]) -> None:
         )
         for n, kind in enumerate(kinds)
     ]  # fmt: skip
-    raw = database.raw_connection()
-    mark = "?" if database.is_sqlite else "%s"
-    for statement, values in statements([line.values() for line in lines], mark):
-        raw.cursor().execute(statement, values)
-    if not database.is_sqlite:
-        raw.commit()
-    raw.close()
+    put(database, lines)
 
 
 def delete(database: Database, where: sa.ColumnElement[bool]) -> None:

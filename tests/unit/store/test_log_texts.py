@@ -24,6 +24,11 @@ def write(database: Database, count: int, at: datetime = NOW, text: str = "D7") 
         )
         for n in range(count)
     ]  # fmt: skip
+    put(database, lines)
+
+
+def put(database: Database, lines: list[LogEntry]) -> None:
+    """Put lines into the log as they are."""
     raw = database.raw_connection()
     mark = "?" if database.is_sqlite else "%s"
     for statement, values in statements([line.values() for line in lines], mark):
