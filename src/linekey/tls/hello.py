@@ -17,15 +17,10 @@ from typing import Any, NoReturn
 from linekey.said import say
 from linekey.tls import wire
 from linekey.tls.alerts import Alert
-from linekey.tls.errors import Kind, TlsError
+from linekey.tls.errors import TlsError
+from linekey.tls.no_hello import CONTENT, explain_stranger, raise_garbage
 from linekey.tls.parameters import extension_name, is_address
-from linekey.tls.strangers import (
-    PROXY_V1,
-    PROXY_V2,
-    Stranger,
-    may_become_known,
-    name_stranger,
-)
+from linekey.tls.strangers import may_become_known
 from linekey.tls.suites import FALLBACK_SCSV
 from linekey.tls.versions import Version, is_grease
 
@@ -35,7 +30,6 @@ __all__ = [
     "HelloReader",
     "TlsError",
     "build_client_hello",
-    "explain_unfinished",
     "new_client_hello",
     "parse_client_hello",
 ]
@@ -48,15 +42,11 @@ MAX_HELLO_RECORDS = 64
 """In how many records it may come. Some stacks split it; nobody needs 64."""
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
+_MAX_RECORD = 16_384  # bytes in a record, RFC 8446 §5.1
+_WHOLE = struct.Struct("!BHHI")  # a record's header, and its first message's
 _START = struct.Struct("!H32sB")
 _SHORT = struct.Struct("!H")
 _PAIR = struct.Struct("!HH")
-_CONTENT = {
-    20: say("a ChangeCipherSpec"),
-    21: say("an alert"),
-    23: say("application data"),
-    24: say("a heartbeat"),
-}
 # Extensions that hold one list of numbers: field, extension, size of each number,
 # which is also the size of the list's length.
 _NUMBER_LISTS = (
@@ -256,11 +246,14 @@ class HelloReader:
         and what came in the same piece.
         """
         taken, message = self.data, self._message
+        if not taken and (body := self._whole(data)) is not None:
+            taken += data
+            return _parse_body(body, self._version)
         taken += data
         if not taken:
             return None
         if taken[0] != _HANDSHAKE:
-            _explain_stranger(bytes(taken))
+            explain_stranger(bytes(taken))
             return None
         while True:
             if self._at == self._end and not self._begin_record():
@@ -295,25 +288,41 @@ class HelloReader:
             if self._at < self._end:
                 return None
 
+    def _whole(self, data: bytes) -> bytes | None:
+        """Give the hello's body if ``data`` is one record, and it is all of that, as
+        nearly everybody sends it."""
+        if len(data) < _WHOLE.size:
+            return None
+        kind, version, length, message = _WHOLE.unpack_from(data)
+        if kind != _HANDSHAKE or version >> 8 != 3 or message >> 24 != _CLIENT_HELLO:
+            return None
+        size = 4 + (message & 0xFFFFFF)
+        if length != size or len(data) != 5 + size:
+            return None
+        if size > self._max_bytes or size > _MAX_RECORD:
+            return None
+        self._version = version
+        return bytes(data[_WHOLE.size :])
+
     def _begin_record(self) -> bool:
         """Read a record's header; say whether it is there."""
         header = self.data[self._at : self._at + 5]
         if len(header) > 1 and header[1] != 3:
             if not self._at and may_become_known(bytes(self.data)):
                 return False  # DTLS, perhaps
-            _raise_garbage(bytes(self.data))
+            raise_garbage(bytes(self.data))
         if header and header[0] != _HANDSHAKE:
             raise TlsError(
                 say(
                     "%(record)s came in the middle of the client hello",
-                    record=_CONTENT.get(header[0], say("an unknown record")),
+                    record=CONTENT.get(header[0], say("an unknown record")),
                 ),
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
         if len(header) < 5:
             return False
         length = int.from_bytes(header[3:], "big")
-        if not 0 < length <= 16_384:
+        if not 0 < length <= _MAX_RECORD:
             raise TlsError(
                 say(
                     "a record of the client hello says it has %(length)s bytes; it "
@@ -415,83 +424,6 @@ def _fail_twice(number: int) -> NoReturn:
         ),
         alert=Alert.ILLEGAL_PARAMETER,
     )
-
-
-def _explain_stranger(data: bytes) -> None:
-    """Raise with what this is instead of TLS, or return if it is too short to say."""
-    stranger = name_stranger(data)
-    if stranger is not None:
-        _raise_stranger(stranger)
-    if data[0] in _CONTENT and data[1:2] in (b"", b"\x03"):
-        if len(data) < 3:
-            return
-        raise TlsError(
-            say("%(record)s came before any client hello", record=_CONTENT[data[0]]),
-            alert=Alert.UNEXPECTED_MESSAGE,
-            hint=say("look at what connects there: it sends TLS records, but no hello"),
-        )
-    if data[0] & 0x80 and data[2:3] in (b"", b"\x01"):
-        if len(data) < 5:
-            return
-        highest = int.from_bytes(data[3:5], "big")
-        if highest == 2 or Version.SSL3 <= highest <= Version.TLS1_3:
-            label = "SSLv2" if highest == 2 else Version(highest).label
-            raise TlsError(
-                say("an SSL 2 client hello (it offers up to %(label)s)", label=label),
-                alert=Alert.PROTOCOL_VERSION,
-                hint=say("switch the client's SSL 2 compatible hello off"),
-                kind="ssl2",
-            )
-    if may_become_known(data):
-        return
-    if data[0] < 0x20 and data[1:2] == b"\x03" and data[2:3] <= b"\x04":
-        if len(data) < 5:
-            return
-        raise TlsError(
-            say(
-                "a record of the unknown type %(number)s came before any client hello",
-                number=data[0],
-            ),
-            alert=Alert.UNEXPECTED_MESSAGE,
-        )
-    _raise_garbage(data)
-
-
-def _raise_stranger(stranger: Stranger) -> NoReturn:
-    kind: Kind = "plain_http" if stranger.is_http else "not_tls"
-    if stranger in (PROXY_V1, PROXY_V2):
-        kind = "proxy_unasked"
-    raise TlsError(
-        say("%(name)s on the TLS port", name=stranger.name),
-        hint=stranger.cure,
-        kind=kind,
-    )
-
-
-def _raise_garbage(data: bytes) -> NoReturn:
-    stranger = name_stranger(data)
-    if stranger is not None:
-        _raise_stranger(stranger)
-    raise TlsError(
-        say("no TLS: the connection begins with %(bytes)s", bytes=data[:8].hex(" ")),
-        kind="not_tls",
-    )
-
-
-def explain_unfinished(data: bytes | bytearray) -> TlsError | None:
-    """Say what a connection was that ended before its hello was whole.
-
-    None where it was a hello so far, or nothing was sent. The error is not raised.
-    """
-    if data[:2] in (b"", b"\x16", b"\x16\x03"):
-        return None
-    try:
-        stranger = name_stranger(bytes(data), final=True)
-        if stranger is not None:
-            _raise_stranger(stranger)
-        _raise_garbage(bytes(data))
-    except TlsError as error:
-        return error
 
 
 def build_client_hello(hello: ClientHello, *, record_size: int = 16_384) -> bytes:

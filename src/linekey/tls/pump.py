@@ -28,7 +28,6 @@ from linekey.tls.hello import (
     MAX_HELLO_BYTES,
     ClientHello,
     HelloReader,
-    explain_unfinished,
 )
 from linekey.tls.messages import (
     MAX_FLIGHT_BYTES,
@@ -36,6 +35,7 @@ from linekey.tls.messages import (
     FlightReader,
     ServerKeyExchange,
 )
+from linekey.tls.no_hello import explain_unfinished
 from linekey.tls.policy import Policy, PolicyChoice
 
 
@@ -166,12 +166,14 @@ class Pump:
 
         After the handshake that is ``last`` and a close_notify, if anybody listens.
         """
-        output = self.send(last) if last else b""
-        if self._engine is not None:
-            self._engine.close()
-            output += self._engine.take_output()
-        self._over, self._engine, self.deadline = True, None, None
-        return output
+        engine, self._engine = self._engine, None
+        self._over, self.deadline = True, None
+        if engine is None:
+            return b""
+        if last and not engine.ended:
+            engine.send(last)
+        engine.close()
+        return engine.take_output()
 
 
 class ServerPump(Pump):
