@@ -12,7 +12,7 @@ SRC = ROOT / "src" / "linekey"
 
 # Top to bottom: a module may import from its own row and from the rows above it.
 ORDER = [
-    "errors", "said", "words", "mac", "xmldoc", "digest", "digits", "endpoint",
+    "value", "errors", "said", "words", "mac", "xmldoc", "digest", "digits", "endpoint",
     "section",
     "alert_settings", "anchor_settings", "settings",
     "certs", "tls", "reasons", "catalog", "makers", "trust", "lint", "provisioning", "export",

@@ -61,12 +61,17 @@ from linekey.provisioning.tls_version import (
     too_old,
 )
 from linekey.said import joined, say
+from linekey.value import value
 
 READING = frozenset({"GET", "HEAD"})
+# Made once: a union of classes in each call would cost more than the question.
+_OPTIONAL = (UploadFile, AbsentFile)
+_OPENED = (PhoneFile, CertificateFile)
+_WITH_MAC = (*_OPENED, *_OPTIONAL)
 _NO_WELCOME = Welcome()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionFacts:
     """What is known of the connection. ``version`` as on the wire: 0x0303 is TLS 1.2.
 
@@ -108,7 +113,7 @@ def record_key(identity: Identity, resource: Resource) -> Mac | None:
     """
     if identity.mac is not None:
         return identity.mac
-    return resource.mac if isinstance(resource, PhoneFile | CertificateFile) else None
+    return resource.mac if isinstance(resource, _OPENED) else None
 
 
 def authorize(
@@ -135,6 +140,9 @@ def authorize(
     """
     if group is not None:
         rules = rules.of(group)
+    ended = ""
+    if identity.problem is None and identity.has_ended(now):
+        ended = identity.ends
     case = _Case(
         identity,
         resource,
@@ -147,6 +155,7 @@ def authorize(
         group,
         welcome,
         expired,
+        ended,
     )
     reason, detail = _reason(case)
     newcomer = _newcomer(case, reason)
@@ -154,10 +163,11 @@ def authorize(
         detail = _joined(detail, say("pending, code %(code)s", code=newcomer.code))
     # What is odd about a certificate that holds is on record whatever was decided, and
     # that it has ended.
-    ended = "" if case.ended in detail else case.ended
-    detail = _joined(detail, ended, *identity.notes)
+    if ended or identity.notes:
+        ended = "" if ended in detail else ended
+        detail = _joined(detail, ended, *identity.notes)
     target = None
-    if isinstance(resource, PhoneFile | CertificateFile | UploadFile | AbsentFile):
+    if isinstance(resource, _WITH_MAC):
         target = resource.mac
     consumes = reason is Reason.TOKEN_ACCEPTED and method == "GET"
     if consumes and isinstance(resource, PhoneFile) and device is not None:
@@ -182,7 +192,7 @@ def authorize(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Case:
     identity: Identity
     resource: Resource
@@ -195,14 +205,8 @@ class _Case:
     group: Group | None
     welcome: Welcome
     expired: Expired
-
-    @property
-    def ended(self) -> str:
-        """That the certificate has ended, and when; empty: it has not."""
-        identity = self.identity
-        if identity.problem is not None or not identity.has_ended(self.now):
-            return ""
-        return identity.ends
+    ended: str
+    """That the certificate has ended, and when; empty: it has not."""
 
 
 def _joined(*parts: str) -> str:
@@ -215,7 +219,7 @@ def _reason(case: _Case) -> Answer:
     resource = case.resource
     if isinstance(resource, Nothing):
         return resource.reason, resource.detail
-    if isinstance(resource, UploadFile | AbsentFile):
+    if isinstance(resource, _OPTIONAL):
         return _absent(case, resource)
     if case.method not in READING:
         return Reason.METHOD_NOT_ALLOWED, say(

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from linekey.mac import Mac
 from linekey.reasons import Row, Severity
+from linekey.value import value
 
 
 class Outcome(StrEnum):
@@ -414,7 +415,7 @@ class Newcomer:
     """Whether it is given the waiting file now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """What was decided for one request, and why. Holds no secret.
 

@@ -71,6 +71,7 @@ from linekey.provisioning.resource import (
 from linekey.provisioning.second_factor import SecondFactor
 from linekey.said import joined, say
 from linekey.trust.anchors import NO_ANCHORS, Anchors
+from linekey.value import value
 
 PLAIN_TEXT = b"text/plain; charset=utf-8"
 CERTIFICATE = b"application/pkix-cert"
@@ -103,7 +104,7 @@ _RECORD_TELLS = frozenset(
 """Reasons from which one could learn whether a phone is registered, and how."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """What came in: read once, and nothing decided yet.
 
@@ -174,7 +175,7 @@ class Site:
     """The roots of the server's chains, as far as phones are to be given them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """What leaves, once ``decision`` is on record. ``repr`` shows no content."""
 

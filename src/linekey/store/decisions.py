@@ -10,7 +10,7 @@ a one-time token in a URL, is masked here once more, whoever made the line.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,6 +22,7 @@ from linekey.mac import Mac
 from linekey.provisioning.decision import Newcomer, Reason
 from linekey.store.database import Database
 from linekey.store.schema import decision_log, from_us, to_us
+from linekey.value import value
 
 if TYPE_CHECKING:
     from linekey.provisioning.decision import Decision
@@ -44,7 +45,7 @@ PIECE = 500
 """Lines that are deleted in one transaction."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LogEntry:
     """One line of the log. ``row_id`` is the database's number, 0 before it is there.
 

@@ -21,6 +21,7 @@ from linekey.tls.hello import ClientHello
 from linekey.tls.policy import Policy
 from linekey.tls.suites import Suite
 from linekey.tls.versions import Version
+from linekey.value import value
 
 FAILED: Final = "handshake.failed"
 """The code of a handshake that failed, where nobody gives a better one."""
@@ -29,7 +30,7 @@ NO_CERTIFICATE: Final = "no_certificate"
 is not asked then; ``provisioning.decision.Reason`` has the same name for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerChain:
     """A peer's certificates, as a Verify is asked about them.
 
@@ -49,7 +50,7 @@ class PeerChain:
     openssl_errors: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accept:
     """Go on with the handshake. ``verdict`` is handed to ``TlsInfo.verdict``.
 
@@ -74,6 +75,7 @@ REFUSAL_ALERTS = frozenset(
         Alert.INTERNAL_ERROR,
     }
 )
+
 """What a refused certificate can be answered with. OpenSSL chooses the alert by its
 X509_V_ERR number, and no number leads to ``access_denied``."""
 
@@ -107,7 +109,7 @@ when a session is resumed. What it raises refuses the peer with ``internal_error
 comes back in ``HandshakeFailed.error``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TlsInfo:
     """What was negotiated.
 
@@ -133,7 +135,7 @@ class TlsInfo:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HelloReceived:
     """A client's hello is whole, and this policy is for it; see ``tls.pump``."""
 
@@ -141,14 +143,14 @@ class HelloReceived:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandshakeCompleted:
     """Keys are agreed on. Says nothing of acceptance; see the module's docstring."""
 
     info: TlsInfo
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DataReceived:
     """Decrypted bytes, never empty."""
 

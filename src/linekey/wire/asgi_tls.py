@@ -10,7 +10,6 @@ door from one behind a proxy whose headers filled the same extension.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from linekey.certs.certificate import Certificate
@@ -18,9 +17,10 @@ from linekey.certs.pem import parse_certificates, to_pem
 from linekey.errors import CertificateError
 from linekey.tls.events import TlsInfo
 from linekey.tls.versions import Version
+from linekey.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConnectionTls:
     """The phone's side of a TLS connection.
 
