@@ -38,6 +38,7 @@ _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 
 _allocate = _ffi.new_allocator(should_clear_after_alloc=False)
 _STORE_INDEX = lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+_IN_MEMORY = lib.BIO_s_mem()
 NULL = _ffi.NULL
 
 CHUNK = 32_768
@@ -142,7 +143,7 @@ class Link:
     def _make_buffers(self) -> None:
         """Give OpenSSL two new buffers; it frees those that it had, and these at its
         end."""
-        self._into, self._out = (lib.BIO_new(lib.BIO_s_mem()) for _ in range(2))
+        self._into, self._out = lib.BIO_new(_IN_MEMORY), lib.BIO_new(_IN_MEMORY)
         lib.SSL_set_bio(self._ssl, self._into, self._out)
 
     def __del__(self, free: Callable[[Any], None] = lib.SSL_free) -> None:
@@ -413,7 +414,7 @@ def show(ssl: Any, leaf: crypto.X509, key: crypto.PKey) -> bool:
 
 def _ders(pointers: list[Any]) -> list[bytes]:
     """Write certificates as DER, through one buffer for all of them."""
-    bio = lib.BIO_new(lib.BIO_s_mem())
+    bio = lib.BIO_new(_IN_MEMORY)
     try:
         start = _ffi.new("char **")
         ends = [0]

@@ -22,7 +22,6 @@ An engine is used by one thread at a time; different engines may share a context
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from enum import Enum, auto
 
 from OpenSSL import SSL
@@ -70,7 +69,7 @@ from linekey.tls.policy import (
 from linekey.tls.reasons import Phase, explain_alert, explain_failure
 from linekey.tls.server_key import ServerKey, server_key
 from linekey.tls.suites import by_name
-from linekey.tls.versions import Version
+from linekey.tls.versions import BY_NUMBER
 
 __all__ = [
     "Accept",
@@ -303,7 +302,7 @@ class Engine:
         link, peer, answer = self._link, self._peer, self._answer
         name, alpn = self._read_server_name(), self._read_alpn()
         self.info = TlsInfo(
-            version=Version(link.version),
+            version=BY_NUMBER[link.version],
             suite=by_name(link.suite),
             server_name=name,
             peer_chain=self._read_chain(peer),
@@ -436,8 +435,11 @@ class Engine:
 def _readable(ders: Sequence[bytes]) -> Iterator[Certificate]:
     """What cannot be read was not needed for the path; TlsInfo says so."""
     for der in ders:
-        with suppress(CertificateError):
-            yield certificate_of(der)
+        try:
+            certificate = certificate_of(der)
+        except CertificateError:
+            continue
+        yield certificate
 
 
 def _last_fatal(alerts: list[tuple[int, int]]) -> int | None:

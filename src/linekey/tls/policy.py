@@ -66,6 +66,9 @@ class Policy:
             if not known:
                 raise ValueError(f"policy {self.name}: no suite {name!r} in OpenSSL")
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # equal ones have one name; asked for each connection
+
     @property
     def suite_values(self) -> tuple[Suite, ...]:
         """The suites, TLS 1.3's first."""

@@ -57,6 +57,9 @@ class ServerKey:
         put(self, "schemes13", frozenset(_SCHEME[n] for n in names13))
         put(self, "tls13", bool(names13))
 
+    def __hash__(self) -> int:
+        return hash((self.kind, self.bits, self.curve))  # for each connection
+
     @property
     def authentication(self) -> str:
         """The word of its suites: RSA or ECDSA (Ed25519 has ECDSA's, RFC 8422 §5.2)."""

@@ -7,6 +7,7 @@ operation, message authentication code (SNOM-TLS, "Supported Cipher Suites").
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from linekey.tls.suite_table import TABLE
 from linekey.tls.versions import is_grease
@@ -162,6 +163,7 @@ _BY_NAME: dict[str, Suite] = {
 }
 
 
+@lru_cache(maxsize=256)
 def by_name(text: str) -> Suite:
     """Find a suite by IANA or OpenSSL name in any case, or by number (``0xc02f``).
 

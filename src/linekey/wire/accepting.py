@@ -7,8 +7,8 @@ there has connected, and would be reset.
 
 uvloop accepts one connection in a turn of its loop. That is the cheapest way, and too
 slow where a turn has much to do and many come at once: the backlog overflows, and the
-kernel drops what comes, without a word. So where more than ``DEEP`` wait, up to
-``AT_ONCE`` of them are accepted here in one turn.
+kernel drops what comes, without a word. So after each ``LOOK_EACH`` there is a look;
+where more than ``DEEP`` wait, up to ``AT_ONCE`` of them are accepted here in one turn.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 
 _log = logging.getLogger("linekey.door")
 
+LOOK_EACH = 4
 DEEP = 16
 AT_ONCE = 64
 """Less than the descriptors in reserve (``descriptors.RESERVE``)."""
@@ -56,7 +57,7 @@ class Accepting:
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
         self._more: set[asyncio.Task[None]] = set()
-        self._looks = False
+        self._unlooked = 0
         self._closed = False
         self._in_trouble = False
 
@@ -72,14 +73,14 @@ class Accepting:
         )
 
     def _accepted(self) -> asyncio.Protocol:
-        if not self._looks:
-            self._looks = True
+        self._unlooked += 1
+        if self._unlooked == LOOK_EACH:
             asyncio.get_running_loop().call_soon(self._look)
         return self._factory()
 
     def _look(self) -> None:
         """Accept more, if many wait."""
-        self._looks = False
+        self._unlooked = 0
         if self.is_on and waiting_at(self._listener) > DEEP:
             self._accept_more()
 

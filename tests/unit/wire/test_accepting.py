@@ -101,7 +101,7 @@ async def test_who_has_connected_is_still_accepted_at_the_last_and_nobody_after(
         transport.close()
 
 
-@pytest.mark.parametrize("waiting", [3, DEEP + 2, AT_ONCE + DEEP + 20])
+@pytest.mark.parametrize("waiting", [3, 2 * DEEP, AT_ONCE + DEEP + 20])
 def test_where_many_wait_many_are_accepted_in_a_turn(waiting: int) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         turns = runner.run(_turns_to_accept(waiting))

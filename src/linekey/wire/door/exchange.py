@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -196,10 +197,7 @@ class Exchange:
                 self._chunked, length = True, 0
             elif name == b"connection" and b"close" in _tokens(value):
                 self.keep_alive, told = False, True
-            line = b"%b: %b\r\n" % (name, value)
-            if _HEADER.fullmatch(line) is None:
-                raise RuntimeError(f"an answer has the header {name!r}: {value!r}")
-            lines.append(line)
+            lines.append(_line(name, value))
         if not self.keep_alive and not told:
             lines.append(b"connection: close\r\n")
         if length is None:
@@ -237,6 +235,15 @@ class Exchange:
         else:
             self._carrier.end()
         self._carrier.answered()
+
+
+@lru_cache(maxsize=1024)
+def _line(name: bytes, value: bytes) -> bytes:
+    """Write a header; most are those of the answers before."""
+    line = b"%b: %b\r\n" % (name, value)
+    if _HEADER.fullmatch(line) is None:
+        raise RuntimeError(f"an answer has the header {name!r}: {value!r}")
+    return line
 
 
 def _tokens(value: bytes) -> list[bytes]:

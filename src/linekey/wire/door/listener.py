@@ -46,6 +46,8 @@ BEGUN_AT_ONCE = 16
 """Handshakes that are begun in one turn of the event loop, some 15 ms of signatures:
 all hellos are read between, so that it is the row that decides who is next, and who
 connects is accepted."""
+_LOOKED_AT_EACH = 16
+"""Connections of which one is asked for its descriptor while there are few."""
 _DESCRIPTORS_S = 10.0
 """Seconds between two looks whether descriptors suffice again."""
 
@@ -313,6 +315,9 @@ class Door:
 
     def _watch_descriptors(self, connection: DoorConnection) -> None:
         """Take no more connections than there are now if descriptors run out."""
+        few = len(self._connections) < self._last_descriptor // 2
+        if few and self.accepted % _LOOKED_AT_EACH:
+            return  # asking costs a system call, and the reserve is larger than that
         if connection.descriptor < self._last_descriptor or self._most <= 1:
             return
         if self._most == self.limits.connections:
