@@ -20,7 +20,12 @@ from linekey.check.assess import (
 from linekey.check.calendar import calendar_of
 from linekey.check.classes import PhoneClass
 from linekey.check.other_answers import with_other_answers
-from linekey.check.report import CalendarEntry, ClassResult, Report
+from linekey.check.report import (
+    CalendarEntry,
+    ClassResult,
+    Report,
+    phones_in_words,
+)
 from linekey.tls.versions import Version
 from linekey.trust.findings import Verdict
 from linekey.trust.judge import judge
@@ -118,10 +123,7 @@ def check_answers(
     distinct = dict.fromkeys(chain for chain in chains.values() if chain)
     more = [*notes, *_unseen_maker(classes, distinct)]
     if len(distinct) > 1:
-        more.append(
-            f"the server shows {len(distinct)} different chains, depending on the "
-            "hello; the first is listed"
-        )
+        more.append(_who_is_shown_which(classes, chains, distinct))
     return Report(
         target={
             "kind": "server",
@@ -142,6 +144,26 @@ def check_answers(
         elapsed_s=elapsed_s,
         chain=tuple(describe(c) for c in next(iter(distinct), ())),
         calendar=_calendar(classes, chains, question) if calendar else None,
+    )
+
+
+def _who_is_shown_which(
+    classes: Sequence[PhoneClass],
+    chains: Mapping[str, tuple[Certificate, ...]],
+    distinct: Iterable[tuple[Certificate, ...]],
+) -> str:
+    """Which phones get which of a server's certificates: ``path`` has it for each."""
+    shown = []
+    for chain in distinct:
+        pairs = [p for c in classes if chains[c.id] == chain for p in c.pairs]
+        leaf = chain[0]
+        shown.append(
+            f"{leaf.label} with an {leaf.key.text} key (SHA-256 {leaf.sha256[:16]}) "
+            f"to {len(pairs):,}: {phones_in_words(pairs)}"
+        )
+    return (
+        f"the server shows {len(shown)} different chains, depending on the hello: "
+        f"{' | '.join(shown)}"
     )
 
 

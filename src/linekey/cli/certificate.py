@@ -128,7 +128,7 @@ def deploy(
         settings = load_settings(database.state, {})
         new = read_chain(files[0])
         place = None if dry_run else place_of(settings, root, new[0])
-        private = read_key(files[1], new)
+        private = read_key(files[1], new, files[0])
         asked = _ask(database, settings, new, at)
         if not json:
             _print(asked)

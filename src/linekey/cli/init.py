@@ -161,5 +161,5 @@ def _files(certificate: Path | None, key: Path | None) -> dict[str, bytes]:
     from linekey.cli.opening import read_file
     from linekey.server.preflight.checks import read_chain, read_key
 
-    read_key(key, read_chain(certificate))
+    read_key(key, read_chain(certificate), certificate)
     return {"certificate_pem": read_file(certificate), "key_pem": read_file(key)}

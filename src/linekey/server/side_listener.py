@@ -47,7 +47,7 @@ class ListenerTls:
     def _read(self) -> tuple[ServerContext, Certificate]:
         chain = read_chain(self._files[0])
         context = server_context(
-            Identity(chain, read_key(self._files[1], chain)),
+            Identity(chain, read_key(self._files[1], chain, self._files[0])),
             MODERN,
             verify=None,
             alpn=("http/1.1",),

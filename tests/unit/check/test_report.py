@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.certificates import DAY, NOW, ca, key, leaf
+from tests.certificates import DAY, NOW, ca, ec, key, leaf
 
 from linekey.catalog import authorities
 from linekey.catalog.authorities import KnownCa
@@ -130,6 +130,32 @@ def test_nothing_reached_is_3_and_something_reached_is_1() -> None:
     mixed = {**answers, first: Answer(Reach.ANSWERED, chain=CHAIN)}
     mixed_report = check_answers(mixed, classes, question, **arguments)  # type: ignore[arg-type]
     assert mixed_report.exit_code() == 1
+
+
+def test_a_server_with_two_certificates_is_told_of_by_who_gets_which() -> None:
+    every = [profile("D785", "10.1.33.33"), profile("320", "8.7.5.57")]
+    classes = classes_of(gather(every, NAME, Setup(), now=NOW).phones)
+    mine = ec("server")
+    other = (leaf(MIDDLE, NAME, leaf_key=mine), MIDDLE.certificate)
+    answers = {
+        c.first.hello.wire_key: Answer(
+            Reach.ANSWERED, chain=CHAIN if ("320", "8.7.5.57") in c.pairs else other
+        )
+        for c in classes
+    }
+    report = check_answers(
+        answers, classes, Question(NAME, NOW), label="x", host="x", port=443,
+        checked_at=NOW,
+    )  # fmt: skip
+    (note,) = [n for n in report.notes if "different chains" in n]
+    by_ec, by_rsa = note.partition(": ")[2].split(" | ")
+    assert f"EC secp256r1 key (SHA-256 {other[0].sha256[:16]}) to 1: D785" in by_ec
+    assert (
+        f"RSA-2048 key (SHA-256 {CHAIN[0].sha256[:16]}) to 1: 320 · 8.7.5.57" in by_rsa
+    )
+    # Each class says it, too, whether it accepts the chain or not.
+    shown = {r.phones[0][0]: r.path[0]["sha256"] for r in report.classes}
+    assert shown == {"D785": other[0].sha256, "320": CHAIN[0].sha256}
 
 
 def test_classes_that_say_the_same_are_one_line() -> None:

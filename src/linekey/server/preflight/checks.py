@@ -104,7 +104,7 @@ def read_server_files(settings: Settings, folder: Path) -> ServerFiles:
         if with_key:
             chain_path, key_path = of_one_pair(folder, path, settings.key[number])
             chain = read_chain(chain_path)
-            found.append(ServerFiles(chain, read_key(key_path, chain)))
+            found.append(ServerFiles(chain, read_key(key_path, chain, chain_path)))
         else:
             found.append(ServerFiles(read_chain(folder / path), None))
     files = _side_by_side(found)
@@ -176,8 +176,10 @@ def read_chain(certificate_path: Path) -> tuple[Certificate, ...]:
     return tuple(bundle.certificates)
 
 
-def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
-    """Read the key of the chain's first certificate.
+def read_key(
+    key_path: Path, chain: Sequence[Certificate], chain_path: Path | None = None
+) -> TlsKey:
+    """Read the key of the first certificate of a chain, and say where that was read.
 
     Raises InputError or CertificateError, with the cure, if that cannot be read or is
     another certificate's.
@@ -188,12 +190,15 @@ def read_key(key_path: Path, chain: Sequence[Certificate]) -> TlsKey:
     except CertificateError as error:
         raise _in_file(key_path, error) from None
     if not key_fits(chain[0], key):
+        where = "" if chain_path is None else f" in {str(chain_path)!r}"
         others = [c for c in chain[1:] if key_fits(c, key)]
         raise CertificateError(
-            f"the key in {str(key_path)!r} does not belong to the first certificate",
+            f"the key in {str(key_path)!r} does not belong to the first certificate"
+            f"{where}",
             hint="put the server's own certificate first in the file"
             if others
-            else "give the key that the certificate was made with",
+            else "give the key that the certificate was made with; of two, the keys in "
+            "the certificates' order",
         )
     if isinstance(key, DSAPrivateKey) or server_key(chain[0]).kind == "other":
         raise CertificateError(
@@ -244,13 +249,29 @@ def check_start(
         *check_proxy(settings),
         *check_management(settings),
         *check_trust(settings, vendor_cas, now, rules, expired),
-        *check_certificate(settings, files.chain, now),
         *(
-            check_certificate(settings, files.also.chain, now, beside_rsa=True)
-            if files.also
-            else ()
+            finding
+            for each in reversed(files.every)
+            for finding in _told_apart(
+                check_certificate(
+                    settings, each.chain, now, beside_rsa=each is files.also
+                ),
+                each.chain[0] if files.also else None,
+            )
         ),
     ]
+
+
+def _told_apart(
+    findings: Sequence[Finding], certificate: Certificate | None
+) -> Iterator[Finding]:
+    """Say which certificate is meant, where the server has two."""
+    for each in findings:
+        if certificate is None:
+            yield each
+        else:
+            which = f" (of two, the one for the {certificate.key.text} key)"
+            yield replace(each, message=each.message + which)
 
 
 def check_certificate(

@@ -1,5 +1,6 @@
 """What keeps the server from starting, and what it only warns of."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -262,12 +263,29 @@ def test_what_is_wrong_with_the_second_certificate_is_found_too(pair: Path) -> N
     assert found == {"certificate.expired"}
 
 
+def test_of_two_certificates_it_is_said_which_one_is_meant(pair: Path) -> None:
+    for name, key in (("server", KEY), ("ec", EC_KEY)):
+        (pair / f"{name}.pem").write_text(to_pem(leaf(key=key)))
+    settings = Settings(
+        certificate=("server.pem", "ec.pem"), key=("server.key", "ec.key")
+    )
+    files = read_server_files(settings, pair)
+    said = [f.message for f in check_start(settings, files, [VENDOR_CA], NOW)]
+    assert [("RSA-2048 key" in m, "EC secp256r1 key" in m) for m in said] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    alone = replace(files, also=None)
+    (one,) = check_start(settings, alone, [VENDOR_CA], NOW)
+    assert "of two" not in one.message
+
+
 @pytest.mark.parametrize(
     ("certificates", "keys", "told", "hint"),
     [
         ("server ec", "server", "certificates: 2, of keys: 1", "in the same order"),
         ("server", "server ec", "certificates: 1, of keys: 2", "in the same order"),
-        ("server ec", "ec server", "does not belong to the first", "made with"),
+        ("server ec", "ec server", "ec.key' does not belong to", "in the cert"),
+        ("server ec", "server server", "in '{files}/ec.pem'", "certificates' order"),
         (
             "server server",
             "server server",
@@ -287,7 +305,7 @@ def test_certificates_that_cannot_stand_side_by_side_are_refused(
     )
     with pytest.raises(LinekeyError) as caught:
         read_server_files(settings, pair)
-    assert told in caught.value.message
+    assert told.format(files=pair) in caught.value.message
     assert hint in caught.value.hint
 
 
