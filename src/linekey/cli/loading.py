@@ -111,6 +111,8 @@ def run(given: Given) -> None:
         owned=given.owned,
     )
     host_of(order.server)  # what is no web address
+    if given.master:
+        _address(given.master, "--master")
     bridge = engine()
     if not given.lab:
         order.check()

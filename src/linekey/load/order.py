@@ -55,13 +55,22 @@ class LoadOrder:
             ("--at-once", self.at_once, MOST_AT_ONCE),
         ):
             if not 1 <= value <= most:
-                raise InputError(f"{option} is 1 to {most:,}, and not {value:,}")
+                raise InputError(
+                    f"{option} is 1 to {most:,}, and not {value:,}",
+                    hint=f"give {option} {max(1, min(value, most))}",
+                )
         if not 0 <= self.rate <= MOST_RATE:
-            raise InputError(f"--rate is at most {MOST_RATE:,.0f} phones a second")
+            raise InputError(
+                f"--rate is at most {MOST_RATE:,.0f} phones a second",
+                hint="write 50/s or 600/m, or leave it out",
+            )
         if not 1 <= self.for_s <= MOST_SECONDS:
             raise InputError("--for is 1s to 24h", hint="write 60s, 10m or 2h")
         if not 0 <= self.think_s <= MOST_SECONDS or not 1 <= self.limit_s <= 300:
-            raise InputError("--think is 0s to 24h, and --limit 1s to 5m")
+            raise InputError(
+                "--think is at most 24h, and --limit 1s to 5m",
+                hint="write 5s, 30s or 2m",
+            )
         fetches = [name for name in ("boot", "refresh") if name in self.mix]
         if fetches and not self.server:
             raise InputError(

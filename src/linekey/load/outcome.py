@@ -29,8 +29,8 @@ REASONS: Final = MappingProxyType(
         ),
         "load.server_refused": Row(
             "the phone refused the server's certificate",
-            "give the server's CA with --trust FILE; linekey check HOST:PORT says what "
-            "phones think of this certificate",
+            "give the server's CA with --trust FILE, and with --server a name in its "
+            "certificate; linekey check HOST:PORT says what phones think of it",
         ),
         "load.shed": Row(
             "the server was busy and said to come later (429, 503)",

@@ -107,6 +107,13 @@ class Requests:
     p99_ms: float
     max_ms: float
 
+    @property
+    def times_ms(self) -> tuple[float | None, float | None, float | None]:
+        """Median, 95 and 99 of 100; None where nothing went well, so nothing took."""
+        if self.failed >= self.count:
+            return None, None, None
+        return self.median_ms, self.p95_ms, self.p99_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -191,10 +198,10 @@ class Measured:
                     "count": r.count,
                     "failed": r.failed,
                     "a_second": round(self.rate(r.kind), 2),
-                    "median_ms": r.median_ms,
-                    "p95_ms": r.p95_ms,
-                    "p99_ms": r.p99_ms,
-                    "max_ms": round(r.max_ms, 1),
+                    **dict(
+                        zip(("median_ms", "p95_ms", "p99_ms"), r.times_ms, strict=True)
+                    ),
+                    "max_ms": None if r.failed >= r.count else round(r.max_ms, 1),
                 }
                 for r in self.requests
             ],
@@ -238,8 +245,11 @@ class Measured:
         for r in self.requests:
             yield (
                 f"  {TITLES.get(r.kind, r.kind):32}{r.count:8,}{r.failed:8,}"
-                f"{self.rate(r.kind):10.1f}{r.median_ms:6.0f} ms{r.p95_ms:5.0f} ms"
-                f"{r.p99_ms:5.0f} ms"
+                f"{self.rate(r.kind):10.1f}"
+                + "".join(
+                    f"{'–' if ms is None else f'{ms:.0f} ms':>{width}}"
+                    for width, ms in zip((9, 8, 8), r.times_ms, strict=True)
+                )
             )
         for (kind, code), count in self.failures.items():
             yield f"failed: {count:,} × {kind}, {code}: {REASONS[code].sentence}"

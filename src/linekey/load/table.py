@@ -29,7 +29,8 @@ from linekey.load.order import MOST_PHONES
 from linekey.mac import Mac, parse_mac
 from linekey.phone.identity import DeviceIdentity
 from linekey.store.csv_cells import read_cell, refuse_broken
-from linekey.store.csv_rows import csv_rows
+from linekey.store.csv_rows import MAX_BYTES, csv_rows
+from linekey.words import choice_hint
 
 MODEL: Final = "D785"
 """The model of a phone whose row names none."""
@@ -92,7 +93,8 @@ def _of_folder(folder: Path) -> Iterator[Row]:
 
 
 def _of_file(path: Path) -> Iterator[Row]:
-    rows = csv_rows(path.read_bytes())
+    with path.open("rb") as file:
+        rows = csv_rows(file.read(MAX_BYTES + 1))
     _, head = next(rows, (0, []))
     names = [cell.strip().lower() for cell in head]
     missing = [name for name in ("mac", "identity") if name not in names]
@@ -101,11 +103,26 @@ def _of_file(path: Path) -> Iterator[Row]:
             f"{path}: the file has no column {missing[0]}",
             hint=f"its first line names the columns, such as {','.join(COLUMNS)}",
         )
+    for place, name in enumerate(names):
+        if name not in COLUMNS:
+            raise InputError(
+                f"{path}: no column is called {name!r}",
+                hint=f"{choice_hint(name, COLUMNS)}; remove what a load has no use for",
+            )
+        if name in names[:place]:
+            raise InputError(
+                f"{path}: two columns are called {name!r}", hint="remove one of them"
+            )
     seen: dict[Mac, int] = {}
     for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         try:
+            if any(cell.strip() for cell in cells[len(names) :]):
+                raise InputError(
+                    f"{len(cells)} cells, and the first line names {len(names)}",
+                    hint='put a cell that has a comma in it into quotes: "a,b"',
+                )
             row = _row(dict(zip(names, cells, strict=False)), path.parent)
             if row.mac in seen:
                 raise InputError(
@@ -118,7 +135,10 @@ def _of_file(path: Path) -> Iterator[Row]:
             ) from None
         seen[row.mac] = line
         if len(seen) > MOST_PHONES:
-            raise InputError(f"{path} has more than {MOST_PHONES:,} phones")
+            raise InputError(
+                f"{path} has more than {MOST_PHONES:,} phones",
+                hint="give each machine a table of its own (--join)",
+            )
         yield row
 
 

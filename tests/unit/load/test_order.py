@@ -52,6 +52,7 @@ def test_what_cannot_be_is_refused_with_its_cure(
     with pytest.raises(InputError) as raised:
         replace(GOOD, **change).check()
     assert message in raised.value.message
+    assert raised.value.hint
     assert hint in raised.value.hint
 
 

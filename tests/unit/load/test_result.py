@@ -74,6 +74,21 @@ def test_json_has_units_codes_and_cures_and_no_certificates() -> None:
     json.dumps(document)
 
 
+def test_what_never_went_well_took_no_time() -> None:
+    """No 0 ms for what nobody measured."""
+    found = replace(
+        measured(worker("a", 0, 2.0)),
+        requests=[Requests("boot", 2, 2, 0, 0, 0, 0.0), Requests("tls", 2, 1, 7, 8, 9, 9)],
+    )  # fmt: skip
+    head, boot, tls = list(found.lines(ORDER))[1:4]
+    assert boot.split()[-3:] == ["–"] * 3
+    assert tls.endswith("  7 ms    8 ms    9 ms")
+    assert len(head) == len(boot) == len(tls)
+    none, some = found.as_dict(ORDER)["requests"]
+    assert [none[k] for k in ("median_ms", "p95_ms", "p99_ms", "max_ms")] == [None] * 4
+    assert (some["median_ms"], some["max_ms"]) == (7, 9)
+
+
 def test_a_busy_worker_is_said_to_have_set_the_pace() -> None:
     found = measured(worker("a", 20, 2.0), worker("b", 20, 2.0, busy=0.9))
     (warning,) = found.warnings(ORDER)

@@ -73,6 +73,9 @@ def test_the_same_phones_have_the_same_digest_wherever_they_lie(tmp_path: Path) 
         ("mac,identity\n000413000001,a\n000413000001,b\n", "line 3: 000413000001 is in line 2"),
         ("mac,identity,model\n000413000001,a,X99\n", "line 2"),
         ("mac,identity,firmware\n000413000001,a,new\n", "line 2"),
+        ("mac,identity,pasword\n000413000001,a,x\n", "no column is called 'pasword'"),
+        ("mac,identity,mac\n000413000001,a,x\n", "two columns are called 'mac'"),
+        ("mac,identity\n000413000001,a,x\n", "line 2: 3 cells, and the first line"),
     ],
 )  # fmt: skip
 def test_a_table_that_is_wrong_is_refused_with_the_line(
@@ -80,6 +83,19 @@ def test_a_table_that_is_wrong_is_refused_with_the_line(
 ) -> None:
     with pytest.raises(InputError, match=message):
         read_table(write(tmp_path, text))
+
+
+def test_a_column_that_nobody_knows_is_answered_with_the_nearest(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError) as raised:
+        read_table(write(tmp_path, "mac,identity,pasword\n000413000001,a,x\n"))
+    assert "did you mean password?" in raised.value.hint
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(InputError, match="the limit is"):
+        read_table(Path("/dev/zero"))
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
