@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 app = make_verb()
 
+_LONG = 500_000
+"""Connections, from which on a simulation takes more than some 5 s."""
+
 
 @app.command()
 def plan(
@@ -126,6 +129,8 @@ def plan(
         keep_days=keep_days,
     )
     fleet.check()
+    if fleet.simulated > _LONG:
+        note(f"simulating {fleet.simulated:,} connections: that takes a while")
     if measured is not None:
         text = read_file(measured).decode("utf-8", "replace")
         costs = Costs.parse(text, str(measured))
@@ -153,6 +158,11 @@ def _measure(file: Path | None) -> "Costs":
         raise InputError(
             f"{str(file)!r} is there already",
             hint="give another name, or move it away",
+        )
+    if file is not None and not file.parent.is_dir():  # before it is measured
+        raise StorageError(
+            f"cannot write {str(file)!r}: its folder does not exist",
+            hint="give a path that this user may write to",
         )
     note("measuring this machine: a server, and phones that ask it, for some 20 s")
     costs = measure()
@@ -237,7 +247,7 @@ def _say_plan(fleet: "Fleet", plan: "Plan") -> None:
     )
     say(
         f"  memory        {plan.memory_mib:,.0f} MiB for linekey on each, with "
-        f"{plan.open_connections:,} connections open"
+        f"{counted(plan.open_connections, 'connection')} open"
     )
     say(
         f"  a connection  waits {outcome.wait_of(SHARE):.2f} s at most in 99 of 100 "
@@ -245,10 +255,10 @@ def _say_plan(fleet: "Fleet", plan: "Plan") -> None:
     )
     say(
         f"  all served    after {outcome.last_s:,.1f} s, a server's cores "
-        f"{outcome.busy:.0%} busy with {plan.share:,} phones"
+        f"{outcome.busy:.0%} busy with {counted(plan.share, 'phone')}"
     )
     say(
         f"  database      {plan.rows_a_second:,.0f} rows a second then, "
         f"{plan.rows_a_day:,.0f} on an ordinary day, {plan.database_mib:,.0f} MiB in "
-        f"{fleet.keep_days} days"
+        f"{counted(fleet.keep_days, 'day')} (SQLite; PostgreSQL takes more)"
     )

@@ -2,12 +2,15 @@
 
 A server as it is shipped, in a folder that is thrown away, and phones that ask it, with
 Python's own TLS, from this process. What is counted is the server's CPU and private
-memory, as Linux has them in /proc, so the phones' own cost is not in it; the database's
-bytes are its pages. ``bench`` measures the same with more care, and against nginx.
+memory, as Linux has them in /proc, so the phones' own cost is not in it. Bytes of rows
+are the database's pages, when many phones and a decision like those that were made for
+each of them have been put in beside no server, and the log's texts into their index.
+``bench`` measures the same with more care, and against nginx.
 
 Rules: the first requests warm up and are not counted; what fails ends the measurement.
 """
 
+import asyncio
 import contextlib
 import os
 import platform
@@ -22,12 +25,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
 
 from linekey import __version__
+from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.certs.pem import private_key_to_pem, to_pem
@@ -37,9 +43,12 @@ from linekey.lab.authority import LabAuthority
 from linekey.mac import Mac
 from linekey.plan.costs import Costs
 from linekey.provisioning.device import Device
-from linekey.provisioning.document import Layer, Setting
+from linekey.provisioning.document import FunctionKey, Layer, Setting
 from linekey.store.database import Database, open_database
+from linekey.store.decision_log import DecisionLog
+from linekey.store.decisions import LogEntry, read_log
 from linekey.store.devices import Devices
+from linekey.store.log_filling import fill
 from linekey.store.paths import StateDir
 from linekey.store.vendor_cas import VendorCas, describe_ca
 
@@ -48,6 +57,12 @@ REQUESTS = 1_500
 _CLIENTS = 8
 _PHONES = 32
 _FILLERS = 2_000
+_TIMES = 3
+"""Decisions of each of these, that are counted."""
+_AT_ONCE = 250
+_FIRMWARE = Firmware.parse("10.1.33.33")
+_AGENT = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 000413000000 SXM:0 UXM:0)"
+"""As long as a phone's; Python's TLS client sends none."""
 _NEW = 300
 _OPEN = 300
 _GUARD_S = 120
@@ -71,7 +86,7 @@ def measure(requests: int = REQUESTS) -> Costs:
         folder = Path(name)
         state = StateDir.open(folder / "state")
         lab = LabAuthority.open(state.lab)
-        phone_bytes = _register(state, lab)
+        _register(state, lab)
         phones = _make_phones(folder, lab, range(_PHONES))
         new = _make_phones(folder, lab, range(1000, 1000 + _NEW))
         _settings(state, lab)
@@ -79,12 +94,10 @@ def measure(requests: int = REQUESTS) -> Costs:
             _ask(phones, server.port, 4 * _PHONES, resume=False)
             first = _cpu_first(new, server)
             base = max(_memory_kib(server.pid))
-            before = _pages(state)
             whole = _cpu_each(phones, server, requests, resume=False)
             resumed = _cpu_each(phones, server, requests, resume=True)
-            rows = 2 * requests
-            decision_bytes = (_pages(state) - before) / rows
             idle = _idle(phones, server)
+        decision_bytes, phone_bytes = _row_bytes(state)
     return Costs(
         machine=f"{_processor()}, {os.cpu_count()} cores",
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -181,6 +194,49 @@ def _pages(state: StateDir) -> int:
     return int((pages - free) * size)
 
 
+def _row_bytes(state: StateDir) -> tuple[float, float]:
+    """Of a decision, its texts in the index, and of a phone with its sighting."""
+    now = datetime.now(UTC)
+    with open_database(state) as database:
+        like = next(e for e in read_log(database) if e.outcome == "granted")
+        phones = [_mac(number) for number in range(10_000, 10_000 + _FILLERS)]
+        # Once while they have no record, so that the index and all else that is there
+        # once does not count.
+        asyncio.run(_decide(database, like, phones, now))
+        empty = _settled_pages(state, database)
+        Devices(database).add_all(_devices(range(10_000, 10_000 + _FILLERS)), now)
+        asyncio.run(_decide(database, like, phones, now))
+        visited = _settled_pages(state, database)
+        for _ in range(_TIMES):
+            asyncio.run(_decide(database, like, phones, now))
+        full = _settled_pages(state, database)
+    decision = (full - visited) / (_TIMES * _FILLERS)
+    return decision, (visited - empty) / _FILLERS - decision
+
+
+async def _decide(
+    database: Database, like: LogEntry, phones: Sequence[Mac], now: datetime
+) -> None:
+    """Put a decision like ``like`` on record for each phone, and into the index."""
+    async with DecisionLog(database) as log:
+        for begin in range(0, len(phones), _AT_ONCE):
+            await asyncio.gather(
+                *(
+                    log.record(
+                        replace(
+                            like, at=now, mac=mac, target_mac=mac, row_id=0,
+                            resource=f"/snomD785-{mac}.htm", user_agent=_AGENT,
+                            peer=str(IPv4Address(0x0A000000 + int(mac.digits[6:], 16))),
+                            certificate_sha256=sha256(str(mac).encode()).hexdigest(),
+                            issuer_key_sha256="ab" * 32, certificate_ends_at=now,
+                        )
+                    )
+                    for mac in phones[begin : begin + _AT_ONCE]
+                )
+            )  # fmt: skip
+    fill(database, alone=True)
+
+
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text()
@@ -193,16 +249,13 @@ def _processor() -> str:
 # The server
 
 
-def _register(state: StateDir, lab: LabAuthority) -> float:
-    """Register the phones, and return how many bytes one takes."""
+def _register(state: StateDir, lab: LabAuthority) -> None:
     now = datetime.now(UTC)
     with open_database(state) as database:
         cas = [*lab.vendor_roots(), *lab.vendor_intermediates()]
         VendorCas(database).add([describe_ca(ca, now) for ca in cas])
         Devices(database).add_all(_devices(range(_PHONES)), now)
-        before = _settled_pages(state, database)
-        Devices(database).add_all(_devices(range(1000, 1000 + _FILLERS)), now)
-        return (_settled_pages(state, database) - before) / _FILLERS
+        Devices(database).add_all(_devices(range(1000, 1000 + _NEW)), now)
 
 
 def _settled_pages(state: StateDir, database: Database) -> int:
@@ -211,13 +264,24 @@ def _settled_pages(state: StateDir, database: Database) -> int:
 
 
 def _devices(numbers: range) -> Iterator[Device]:
+    """Each with an account and four function keys, as ``bench.sizes`` has them."""
     for number in numbers:
-        layer = Layer().with_settings(
-            Setting("user_name", str(number), 1),
-            Setting("user_pass", f"secret-{number}", 1),
-            Setting("user_host", "pbx.example.com", 1),
+        layer = (
+            Layer()
+            .with_settings(
+                Setting("user_name", str(number), 1),
+                Setting("user_pass", f"secret-{number:06}-of-a-phone", 1),
+                Setting("user_host", "pbx.example.com", 1),
+                Setting("user_realname", f"Room {number}", 1),
+            )
+            .with_function_keys(
+                *(FunctionKey(n, "speed", str(100 + n)) for n in range(4))
+            )
         )
-        yield Device(_mac(number), LAB_VENDOR, "D785", layer=layer)
+        yield Device(
+            _mac(number), LAB_VENDOR, "D785", _FIRMWARE, label=f"Room {number}",
+            layer=layer,
+        )  # fmt: skip
 
 
 def _mac(number: int) -> Mac:

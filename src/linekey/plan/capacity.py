@@ -22,6 +22,13 @@ from linekey.plan.queueing import Outcome, simulate
 MOST_PHONES = 1_000_000
 MOST_SERVERS = 1_000
 MOST_CONNECTIONS = 20
+MOST_SIMULATED = 4_000_000
+"""Connections of all phones: some 10 s of simulation a million, where one server is to
+bear them all."""
+MOST_ASKS_A_DAY = 86_400.0
+"""One a second."""
+MOST_KEPT_DAYS = 36_500
+"""A hundred years."""
 _SEED = 20_080_501
 SHARE = 0.99
 """Of the connections, how many are not to wait longer."""
@@ -58,18 +65,35 @@ class Fleet:
     keep_days: int = 90
     """How long rows are kept (``log.keep_days``)."""
 
+    @property
+    def simulated(self) -> int:
+        """Connections of all phones, after one power cut."""
+        return self.phones * self.connections
+
     def check(self) -> None:
         """Refuse what cannot be. Raises InputError."""
         for what, value, most in (
             ("phones", self.phones, MOST_PHONES),
             ("connections", self.connections, MOST_CONNECTIONS),
             ("cores", self.cores, 256),
+            ("connections of all phones", self.simulated, MOST_SIMULATED),
         ):
             if not 1 <= value <= most:
                 raise InputError(
                     f"{what}: {value:,} is not between 1 and {most:,}",
                     hint="plan for one site at a time, if there are more",
                 )
+        if not 0 <= self.asks_a_day <= MOST_ASKS_A_DAY:
+            raise InputError(
+                f"requests a day: {self.asks_a_day:g} is not between 0 and "
+                f"{MOST_ASKS_A_DAY:,.0f}",
+                hint="give the mean of a phone: 2, or 24 for once an hour",
+            )
+        if not 1 <= self.keep_days <= MOST_KEPT_DAYS:
+            raise InputError(
+                f"days that decisions are kept: not between 1 and {MOST_KEPT_DAYS:,}",
+                hint="give log.keep_days as the servers will have it, such as 90",
+            )
         if self.within_s <= 0 or self.wait_s <= 0:
             raise InputError(
                 "a time of 0 is too short to plan for", hint="write 10m, or 30s"

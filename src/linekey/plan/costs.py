@@ -8,12 +8,13 @@ and on what machine; one that lacks a number, or has one that cannot be, is refu
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
 from typing import Any, Self
 
 from linekey.errors import InputError
 
 FORMAT = 2
+MOST = 1e9
+"""Of any number: eleven days of CPU for a request, or a gigabyte for a row."""
 _AGAIN = "measure anew: linekey plan --measure FILE"
 
 
@@ -42,9 +43,10 @@ class Costs:
     """MiB of private memory of a process without connections: a worker, or the one that
     watches the workers and has the status page."""
     decision_bytes: float
-    """Bytes in the database of one decision about a phone, with its indexes."""
+    """Bytes in SQLite's file of one decision about a phone, with all indexes, that of
+    the log's texts included."""
     phone_bytes: float
-    """Bytes in the database of one registered phone and its sighting."""
+    """Bytes there of one registered phone and its sighting."""
 
     def as_json(self) -> str:
         """Return the file's text."""
@@ -57,6 +59,8 @@ class Costs:
             found: Any = json.loads(text)
         except ValueError as error:
             raise InputError(f"{file!r} is no JSON: {error}", hint=_AGAIN) from None
+        except RecursionError:  # lists within lists without an end
+            found = None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise InputError(
                 f"{file!r} holds no measured costs of this form", hint=_AGAIN
@@ -71,8 +75,10 @@ def _read(found: Mapping[str, Any], field: Any, file: str) -> Any:
             raise InputError(f"{file!r} has no text {field.name!r}", hint=_AGAIN)
         return value
     good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not isfinite(value) or value <= 0:
+    if not good or not 0 < value <= MOST:
         raise InputError(
-            f"{file!r} has no number above 0 for {field.name!r}", hint=_AGAIN
+            f"{file!r} has no number above 0, and at most {MOST:,.0f}, for "
+            f"{field.name!r}",
+            hint=_AGAIN,
         )
     return float(value)

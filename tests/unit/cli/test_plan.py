@@ -78,6 +78,13 @@ def test_the_same_as_json_with_what_was_assumed(file: Path) -> None:
         ),
         (("--phones", 5, "--cores", 0), "", ""),
         (("--phones", 5, "--resumed", 101), "", ""),
+        (("--phones", 5, "--asks-a-day", "inf"), "requests a day", "24 for once"),
+        (
+            ("--phones", 5, "--keep-days", 10**20),
+            "days that decisions",
+            "log.keep_days",
+        ),
+        (("--phones", 10**6, "--connections", 20), "20,000,000 is not", "one site"),
     ],
 )
 def test_what_makes_no_plan_is_refused(
@@ -128,6 +135,21 @@ def test_measuring_writes_a_file_that_is_read_again_and_never_over_another(
     nowhere = run("--measure", tmp_path / "none" / "x.json")
     assert nowhere.exit_code == 3
     assert "cannot write" in nowhere.stderr
+    assert "measuring this" not in nowhere.stderr, "20 s for nothing"
+
+
+def test_one_phone_is_not_called_phones(file: Path) -> None:
+    told = run("--phones", 1, "--connections", 1, "--measured", file, "--keep-days", 1)
+    assert "1 phone, each with 1 connection within" in told.stdout
+    assert "with 1 phone\n" in told.stdout
+    assert "with 1 connection open" in told.stdout
+    assert "in 1 day (SQLite" in told.stdout
+
+
+def test_a_simulation_that_takes_long_says_so(file: Path) -> None:
+    told = run("--phones", 510_000, "--connections", 1, "--within", "1s", "--wait", "1s",
+               "--cores", 1, "--measured", file)  # fmt: skip
+    assert "simulating 510,000 connections" in told.stderr
 
 
 def test_a_machine_that_cannot_be_measured_is_told(

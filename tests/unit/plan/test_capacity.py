@@ -76,6 +76,9 @@ def test_the_same_question_has_the_same_answer() -> None:
     [
         {"phones": 0}, {"phones": -5}, {"phones": 10_000_000}, {"connections": 0},
         {"connections": 99}, {"cores": 0}, {"within_s": 0.0}, {"wait_s": 0.0},
+        {"asks_a_day": float("inf")}, {"asks_a_day": float("nan")}, {"asks_a_day": -1},
+        {"keep_days": 0}, {"keep_days": 10**20},
+        {"phones": 1_000_000, "connections": 20},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: dict[str, float]) -> None:

@@ -18,7 +18,17 @@ def test_what_is_written_is_read_again() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "7", '{"format": 1}', '{"format": 2}', '{"whole_ms": 1}'],
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "[]",
+        "null",
+        "7",
+        '{"format": 1}',
+        '{"format": 2}',
+        '{"whole_ms": 1}',
+    ],
 )
 def test_another_file_is_refused(text: str) -> None:
     with pytest.raises(InputError) as raised:
@@ -28,7 +38,9 @@ def test_another_file_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["whole_ms", "idle_kib", "decision_bytes"])
-@pytest.mark.parametrize("value", [None, 0, -1, "1", True, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "value", [None, 0, -1, "1", True, float("nan"), float("inf"), 10**400, 1e308, [1]]
+)
 def test_a_number_that_cannot_be_is_refused(name: str, value: Any) -> None:
     text = json.dumps(json.loads(COSTS.as_json()) | {name: value})
     with pytest.raises(InputError, match=name):
