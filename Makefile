@@ -5,7 +5,8 @@
 #   make property  "no phone gets another's file", in 1,000,000 cases instead of 120,000
 #   make check   lint, types and the fast tests: run it before each commit
 #   make peers   install the foreign software the live tests talk to (Debian/Ubuntu)
-#   make bench   measurements, side by side; writes docs/explanation/performance.md
+#   make bench   every measure of speed and of many phones, beside nginx and others, one
+#                after the other; writes pages of docs/explanation (ARGS=--help tells all)
 #   make docs    regenerate the reference pages that come from code
 #   make interop run the live tests and write docs/reference/interop.md
 #   make release sdist, wheel and list of parts into dist/, tried in a bare environment
@@ -65,7 +66,7 @@ peers:
 	./tools/install-peers
 
 bench: setup
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.all $(ARGS)
 
 docs: setup
 	$(BIN)/python tools/make_docs.py

@@ -1,4 +1,10 @@
-"""``make bench``: measure, and write docs/explanation/performance.md."""
+"""linekey beside nginx, and as its registry grows; the first of ``make bench``.
+
+    python -m bench [--rounds 6] [--requests 1500] [--connections 1000]
+        [--sizes 100 10000 100000] [--quick] [--no-write]
+
+Writes docs/explanation/performance.md.
+"""
 
 import argparse
 import platform

@@ -2,7 +2,7 @@
 
     python -m bench.costs FILE [--requests 1500] [--connections 1000]
 
-The same load as ``make bench`` has (16 clients, 96 certificates), against linekey
+The same load as ``python -m bench`` has (16 clients, 96 certificates), against linekey
 alone; phones that the server has not seen, as ``bench.avalanche`` has them; and bytes a
 row as ``bench.sizes`` measures them on SQLite.
 """

@@ -55,6 +55,7 @@ CLOCKS = {
 # Tests in tests/unit of no one module, and of what they are.
 TOPICS = {
     "test_house": "the imports",
+    "test_bench": "bench/all.py",
     "catalog/test_root_history_tool": "tools/root_history.py",
     "cli/test_bounds": "every verb with a number or an address",
     "cli/test_lost_database": "every verb that looks into the database",
