@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -116,6 +117,43 @@ async def test_who_waits_when_the_last_server_ends_is_served(place: Place) -> No
         await stop(serving)
     for asked in phones.failed:  # afterwards nobody listens, and that is said at once
         assert "ConnectionRefusedError" in asked.why, phones.failed
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_who_connects_before_the_workers_are_there_is_served(
+    place: Place, workers: str
+) -> None:
+    """It is stopped at once after it has begun to listen."""
+    put_server_files(place)
+    serving = await start(place, "--workers", workers)
+    (line,) = [line for line in serving.lines if "phones: " in line]
+    port = int(line.rstrip().rpartition(":")[2].strip("/"))
+    # No worker takes these so soon.
+    waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    stopped = asyncio.create_task(stop(serving))
+    try:
+        got = await asyncio.gather(*(fetch(place, each) for each in waiting))
+        said = await stopped
+    finally:
+        await kill_if_left(serving.process)
+    assert [status.split()[1:2] for status in got] == [[b"200"]] * len(waiting), said
+
+
+async def fetch(place: Place, connected: socket.socket) -> bytes:
+    """Ask for the phone's file on a connection that there is; the status line."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(place.lab.server_root_path)
+    context.load_cert_chain(*place.identity(place.phone))
+    async with asyncio.timeout(GUARD_S):
+        reader, writer = await asyncio.open_connection(
+            sock=connected, ssl=context, server_hostname="localhost"
+        )
+        path = f"/snomD785-{place.phone}.htm"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        try:
+            return await reader.readline()
+        finally:
+            writer.transport.abort()
 
 
 @asynccontextmanager

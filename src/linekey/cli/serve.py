@@ -272,6 +272,8 @@ def _run(
             say("a server that runs would take these files")
             return
         phones = handed.get(PHONES)
+        # From here on phones may connect: who has is served before the end.
+        stack.enter_context(workers.signals_wait(signal.SIGTERM))
         listener = stack.enter_context(phone_listener(settings, phones))
         status_listener: socket.socket | None = None
         if settings.status.enabled:

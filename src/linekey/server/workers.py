@@ -2,25 +2,25 @@
 
 The parent binds the sockets, starts the workers (also a single one, so that it never
 waits for the API), serves status page, console and API, and waits. All workers accept
-from the same listening socket, so the kernel's one backlog feeds them
-and a dying worker loses no waiting connection (with SO_REUSEPORT it would lose its own
-queue). Each worker has its own TLS session tickets, since pyOpenSSL cannot share ticket
-keys: a phone that resumes at another worker makes a whole handshake, and no session
-outlives its worker.
+from the same listening socket, so the kernel's one backlog feeds them and a dying one
+loses no waiting connection (with SO_REUSEPORT it would lose its own queue). Each has
+its own TLS session tickets, since pyOpenSSL cannot share ticket keys: a phone that
+resumes at another makes a whole handshake, and no session outlives its worker.
 
 Rules: a worker that dies is started again, as ``restarts`` says; one whose parent dies
 drains and ends, and leaves the port at once to the next parent. SIGTERM tells balancers
-first (``leaving``); it and SIGINT drain, and leave nobody in the backlog, unless the
-socket is the service manager's, who hands it to the next server (decision 0032). SIGHUP
-reads certificate and key anew and refuses what ``preflight`` refuses. Signals that come
-before their handlers wait for them. A service manager is told how all of them are by
-the process that it started (``supervision``).
+first; it and SIGINT drain, and leave nobody in the backlog, even before a worker has
+begun (``leaving``), unless the socket is the service manager's, who hands it to the
+next server (decision 0032). SIGHUP reads certificate and key anew and refuses what
+``preflight`` refuses. Signals that come before their handlers wait for them. A service
+manager is told how all of them are by the process that it started (``supervision``).
 """
 
 import asyncio
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -44,7 +44,7 @@ from linekey.provisioning.expired import Expired
 from linekey.server.alerting import Alerting
 from linekey.server.counters import Counters, count_lost_lines
 from linekey.server.health import HealthServer
-from linekey.server.leaving import announce, announced_s
+from linekey.server.leaving import announce, announced_s, one_begins
 from linekey.server.logs import configure_logs
 from linekey.server.management import ManagementServer
 from linekey.server.preflight.anchors import OTHERS, check_anchors
@@ -138,7 +138,7 @@ async def _signals(*wanted: signal.Signals) -> AsyncIterator["asyncio.Queue[int]
     queue: asyncio.Queue[int] = asyncio.Queue()
     for number in wanted:
         loop.add_signal_handler(number, queue.put_nowait, number)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAIT)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_WAIT, *wanted})
     try:
         yield queue
     finally:
@@ -477,6 +477,8 @@ async def serve_workers(
                 seconds = announced_s(got.result(), health, settings.stop)
                 told.stopping(seconds, settings.stop.finish_s)
                 await announce(counters, signals, seconds)
+                if last:
+                    await one_begins(counters, listener, signals)
             else:
                 told.stopping(0.0, settings.stop.finish_s)
             stop.set()
@@ -594,7 +596,5 @@ async def _ended(process: multiprocessing.process.BaseProcess) -> None:
 
 
 def _send(process: multiprocessing.process.BaseProcess, number: int) -> None:
-    import os
-
     if process.pid is not None and process.is_alive():
         os.kill(process.pid, number)
