@@ -20,31 +20,15 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import bare_register
 from bench.bare_register import Account
-from bench.registrations import (
-    NAME,
-    PASSWORD,
-    ROOT,
-    Result,
-    _run,
-    kamailio,
-    macs,
-    make_accounts,
-    make_phones,
-    register,
-)
+from bench.registrations import NAME, PASSWORD, ROOT, Result, made_fleet
 from bench.server_vs_nginx import cpu_model
-from linekey.certs.pem import to_pem
-from linekey.lab.authority import LabAuthority
-from linekey.wire.process import settle_garbage
 
 PAGE = ROOT / "docs" / "explanation" / "performance-load.md"
 SCENARIO = ROOT / "bench" / "sipp_register.xml"
@@ -129,33 +113,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-write", action="store_true")
     given = parser.parse_args()
-    folder = ROOT / ".cache" / "bench" / "registrations-lab"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lab = LabAuthority.open(folder)
-    phones = macs(given.phones)
     loads, plain, least, others = [], [], [], []
-    settle_garbage()
-    with tempfile.TemporaryDirectory(prefix="linekey-bench-") as name:
-        ca, table = Path(name) / "ca.pem", Path(name) / "phones.csv"
-        ca.write_text(to_pem(lab.server_root()))
-        accounts = make_accounts(make_phones(lab, 1, phones), Path(name))
+    with made_fleet(given.phones) as fleet:
+        table = fleet.folder / "phones.csv"
         rows = [
             f"{mac},{account.identity.name},{account.user},{PASSWORD}"
-            for mac, account in zip(phones, accounts, strict=True)
+            for mac, account in zip(fleet.macs, fleet.accounts, strict=True)
         ]
         table.write_text("\n".join(["mac,identity,user,password", *rows]))
         for number in range(given.rounds):
-            with kamailio(lab, phones) as (port, _):
-                loads.append(load(table, ca, port, given.phones))
-            with kamailio(lab, phones) as (port, pid):
-                states = make_phones(lab, port, phones)
-                plain.append(_run(register(states, AT_ONCE, pid)))
-            with kamailio(lab, phones) as (port, pid):
-                bare = bare_register.register(accounts, ca, port, AT_ONCE, pid)
-                least.append(Result([], *_run(bare)))
+            with fleet.registrar() as (port, _):
+                loads.append(load(table, fleet.ca, port, given.phones))
+            plain.append(fleet.by_phones(AT_ONCE))
+            least.append(fleet.by_the_least(AT_ONCE))
             if sipp_version():
-                with kamailio(lab, phones) as (port, _):
-                    others.append(sipp(accounts[0], ca, port, CALLS))
+                with fleet.registrar() as (port, _):
+                    others.append(sipp(fleet.accounts[0], fleet.ca, port, CALLS))
             print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
     text = page(loads, plain, least, others, given.phones)
     print(text)

@@ -186,8 +186,7 @@ def main() -> int:
             if "verbs" in parts:
                 new = ""
                 if cluster is not None and name == "PostgreSQL":
-                    cluster.execute("CREATE DATABASE new")
-                    new = cluster.url("new")
+                    new = cluster.new()
                 keep(found, name, "verbs", verbs(place, new, given.only_those))
     text = page(json.loads(KEPT.read_text()))
     if given.no_write:
@@ -226,8 +225,7 @@ def make(name: str, phones: int, lines: int, cluster: Cluster | None) -> Place:
     folder = ROOT / ".cache" / "bench" / f"managed-{name}-{phones}-{lines}"
     url = None
     if cluster is not None and name == "PostgreSQL":
-        cluster.execute("CREATE DATABASE manage")
-        url = cluster.url("manage")
+        url = cluster.new("manage")
         subprocess.run(["rm", "-rf", str(folder)], check=True)
     token_file = folder / "token.txt"
     if not token_file.exists():

@@ -14,6 +14,7 @@ program must do to register: the ratio is what a whole phone costs.
 
 import argparse
 import asyncio
+import contextlib
 import grp
 import hashlib
 import os
@@ -197,6 +198,49 @@ async def register(states: list[PhoneState], at_once: int, server: int) -> Resul
         )
 
 
+@dataclass(frozen=True)
+class Fleet:
+    """Phones with their certificates, and a registrar for each measure."""
+
+    lab: LabAuthority
+    macs: list[Mac]
+    folder: Path
+    """Where ``ca`` is, and each account's file."""
+    ca: Path
+    accounts: list[Account]
+
+    def registrar(self) -> contextlib.AbstractContextManager[tuple[int, int]]:
+        """A Kamailio of its own; its port and process."""
+        return kamailio(self.lab, self.macs)
+
+    def by_phones(self, at_once: int) -> Result:
+        """Whole phones register, in this process."""
+        with self.registrar() as (port, pid):
+            states = make_phones(self.lab, port, self.macs)
+            return _run(register(states, at_once, pid))
+
+    def by_the_least(self, at_once: int) -> Result:
+        """The least that a Python program must do registers them."""
+        with self.registrar() as (port, pid):
+            least = bare_register.register(self.accounts, self.ca, port, at_once, pid)
+            return Result([], *_run(least))
+
+
+@contextmanager
+def made_fleet(count: int) -> Iterator[Fleet]:
+    """So many phones of the lab that is kept, in a folder that is thrown away."""
+    kept = ROOT / ".cache" / "bench" / "registrations-lab"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    lab = LabAuthority.open(kept)
+    phones = macs(count)
+    settle_garbage()
+    with tempfile.TemporaryDirectory(prefix="linekey-bench-") as name:
+        ca = Path(name) / "ca.pem"
+        ca.write_text(to_pem(lab.server_root()))
+        accounts = make_accounts(make_phones(lab, 1, phones), Path(name))
+        yield Fleet(lab, phones, Path(name), ca, accounts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.registrations")
     parser.add_argument("--phones", type=int, default=1000)
@@ -204,23 +248,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-write", action="store_true")
     given = parser.parse_args()
-    folder = ROOT / ".cache" / "bench" / "registrations-lab"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lab = LabAuthority.open(folder)
-    phones = macs(given.phones)
     results, bare = [], []
-    settle_garbage()
-    with tempfile.TemporaryDirectory(prefix="linekey-bench-") as name:
-        ca = Path(name) / "ca.pem"
-        ca.write_text(to_pem(lab.server_root()))
-        accounts = make_accounts(make_phones(lab, 1, phones), Path(name))
+    with made_fleet(given.phones) as fleet:
         for _ in range(given.rounds):
-            with kamailio(lab, phones) as (port, pid):
-                states = make_phones(lab, port, phones)
-                results.append(_run(register(states, given.at_once, pid)))
-            with kamailio(lab, phones) as (port, pid):
-                least = bare_register.register(accounts, ca, port, given.at_once, pid)
-                bare.append(Result([], *_run(least)))
+            results.append(fleet.by_phones(given.at_once))
+            bare.append(fleet.by_the_least(given.at_once))
     text = page(results, bare, given.phones, given.at_once)
     print(text)
     if not given.no_write:

@@ -210,12 +210,10 @@ def of_postgresql(decisions: int, fleet: int) -> Sizes:
         running_cluster() as cluster,
         tempfile.TemporaryDirectory(prefix="linekey-sizes-") as name,
     ):
-        cluster.execute("CREATE DATABASE sizes")
+        url = cluster.new()
         state = StateDir.open(Path(name) / "state")
-        with open_database(state, cluster.url("sizes")) as database:
-            engine = sa.create_engine(
-                cluster.url("sizes"), isolation_level="AUTOCOMMIT"
-            )
+        with open_database(state, url) as database:
+            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
 
             def of_tables(like: str) -> int:
                 with engine.connect() as connection:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -78,6 +79,12 @@ class Cluster:
         with engine.connect() as connection:
             connection.exec_driver_sql(statement)
         engine.dispose()
+
+    def new(self, name: str = "") -> str:
+        """Make an empty database, of a name of its own where none is given; its URL."""
+        name = name or f"new_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://linekey@/{name}?host={self.root}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.live.interop import CALL_REPORT, Recorder
+from tests.postgres import Cluster, running_cluster
 
 from linekey.catalog.firmware import Firmware
 from linekey.catalog.models import Generation
@@ -189,6 +190,13 @@ def place(tmp_path: Path, shared_lab: LabAuthority) -> Iterator[Place]:
     made = make_place(tmp_path, shared_lab)
     yield made
     made.database.close()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for one module."""
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.hookimpl(wrapper=True)

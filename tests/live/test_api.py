@@ -60,8 +60,7 @@ async def on(kind: str, place: Any) -> AsyncIterator[None]:
         yield
         return
     with running_cluster() as cluster:
-        cluster.execute("CREATE DATABASE api")
-        url = cluster.url("api")
+        url = cluster.new()
         place.database.close()
         await linekey(place, "database", "copy", "--to", url)
         settings = place.state.root / "linekey.toml"

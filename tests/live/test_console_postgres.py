@@ -54,16 +54,17 @@ def emptied(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], Database]]:
     root = tmp_path_factory.mktemp("console") / "state"
-    with running_cluster() as cluster:
-        cluster.execute("CREATE DATABASE console")
-        with open_database(StateDir.open(root), cluster.url("console")) as database:
-            again = remembered(database)
+    with (
+        running_cluster() as cluster,
+        open_database(StateDir.open(root), cluster.new()) as database,
+    ):
+        again = remembered(database)
 
-            def empty() -> Database:
-                again()
-                return database
+        def empty() -> Database:
+            again()
+            return database
 
-            yield empty
+        yield empty
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 import typer
 from click.testing import Result
-from tests.postgres import Cluster, running_cluster
+from tests.postgres import Cluster
 from tests.sightings import fleet_that_came, line
 from typer.testing import CliRunner
 
@@ -48,17 +48,9 @@ DEVICE = Device(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture
-def url(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    name = f"copy_{abs(hash(request.node.name))}"
-    cluster.execute(f"CREATE DATABASE {name}")
-    return cluster.url(name)
+def url(cluster: Cluster) -> str:
+    return cluster.new()
 
 
 @pytest.fixture
@@ -203,8 +195,7 @@ def test_what_is_there_is_never_written_over(
     assert "mv " in raised.value.hint
     with pytest.raises(InputError, match="the same database"):
         copy(state, url, url)
-    cluster.execute("CREATE DATABASE of_others")
-    other = cluster.url("of_others")
+    other = cluster.new()
     engine = sa.create_engine(other, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE calls (x int)")
@@ -310,8 +301,7 @@ def emptied_as_the_page_says(cluster: Cluster, page: str) -> str:
 @pytest.fixture
 def named_linekey(cluster: Cluster) -> Iterator[str]:
     """The URL of a database that has the name which the pages give it."""
-    cluster.execute("CREATE DATABASE linekey")
-    yield cluster.url("linekey")
+    yield cluster.new("linekey")
     cluster.execute("DROP DATABASE linekey")
 
 

@@ -103,8 +103,7 @@ def place(
         yield made
         return
     with running_cluster() as cluster:
-        cluster.execute("CREATE DATABASE gone")
-        made = Place(state, cluster.url("gone"), cluster)
+        made = Place(state, cluster.new("gone"), cluster)
         (state.root / "linekey.toml").write_text(f'database_url = "{made.url}"\n')
         with made.open() as database:
             fill(database)

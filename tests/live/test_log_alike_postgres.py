@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
-from tests.postgres import Cluster, running_cluster
+from tests.postgres import Cluster
 from tests.unit.store.test_log_alike import MOVES, _sooner, check, delete, play, write
 
 from linekey.store import log_alike, log_filling
@@ -19,19 +19,9 @@ pytestmark = pytest.mark.peer("postgres")
 assert _sooner
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture
-def database(
-    cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Database]:
-    name = f"alike_{abs(hash(request.node.name))}"
-    cluster.execute(f"CREATE DATABASE {name}")
-    with open_database(StateDir.open(tmp_path), cluster.url(name)) as database:
+def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
+    with open_database(StateDir.open(tmp_path), cluster.new()) as database:
         yield database
 
 

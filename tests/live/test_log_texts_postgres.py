@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.postgres import Cluster, running_cluster
+from tests.postgres import Cluster
 from tests.unit.store.conftest import NOW
 from tests.unit.store.test_log_search import (
     ASKED,
@@ -35,21 +35,14 @@ from linekey.store.schema import decision_log
 pytestmark = pytest.mark.peer("postgres")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture(scope="module", params=[0, 3, 999], ids=["none", "part", "whole"])
 def indexed(
     cluster: Cluster,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Database]:
-    cluster.execute(f"CREATE DATABASE pieces{request.param}")
     state = StateDir.open(tmp_path_factory.mktemp("state"))
-    with open_database(state, cluster.url(f"pieces{request.param}")) as database:
+    with open_database(state, cluster.new()) as database:
         raw = database.raw_connection()
         for statement, values in statements([line.values() for line in LINES], "%s"):
             raw.cursor().execute(statement, values)
@@ -82,12 +75,8 @@ def test_lines_that_are_counted_are_found_as_by_going_through_them(
 
 
 @pytest.fixture
-def database(
-    cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Database]:
-    name = f"texts_{abs(hash(request.node.name))}"
-    cluster.execute(f"CREATE DATABASE {name}")
-    with open_database(StateDir.open(tmp_path), cluster.url(name)) as database:
+def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
+    with open_database(StateDir.open(tmp_path), cluster.new()) as database:
         yield database
 
 
@@ -145,8 +134,7 @@ def test_who_may_not_have_the_extension_has_the_table(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.execute("CREATE ROLE plain LOGIN")
-    cluster.execute("CREATE DATABASE of_plain")
-    engine = sa.create_engine(cluster.url("of_plain"))
+    engine = sa.create_engine(cluster.new("of_plain"))
     with engine.begin() as connection:
         connection.exec_driver_sql("GRANT CREATE ON SCHEMA public TO plain")
     engine.dispose()

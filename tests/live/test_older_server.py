@@ -118,8 +118,7 @@ def upgraded(
     with running_cluster() if request.param == "postgresql" else _nothing() as cluster:
         url = None
         if cluster is not None:
-            cluster.execute("CREATE DATABASE older")
-            url = cluster.url("older")
+            url = cluster.new()
         state = StateDir.open(tmp_path / "state")
         place = fill_place(state, open_database(state, url), tmp_path, shared_lab)
         if knows(older) == HEAD:

@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from tests.certificates import certificate, ec
 from tests.old_schema import step_back
 from tests.pending import SCENARIOS
-from tests.postgres import Cluster, running_cluster
+from tests.postgres import Cluster
 from tests.selections import CASES, FLEET, HALL
 from tests.sightings import CASES as SEEN_CASES
 from tests.sightings import LATER, fleet_that_came, line, visit
@@ -70,17 +70,9 @@ MAC = Mac("000413AABBCC")
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture
-def url(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    name = f"test_{abs(hash(request.node.name))}"
-    cluster.execute(f"CREATE DATABASE {name}")
-    return cluster.url(name)
+def url(cluster: Cluster) -> str:
+    return cluster.new()
 
 
 @pytest.fixture
@@ -118,9 +110,8 @@ def test_an_empty_database_is_not_begun_in_while_a_key_is_there(
     cluster: Cluster, url: str, state: StateDir
 ) -> None:
     open_database(state, url).close()
-    cluster.execute("CREATE DATABASE elsewhere")
     with pytest.raises(StorageError, match="is empty, but its key") as raised:
-        open_database(state, cluster.url("elsewhere"))
+        open_database(state, cluster.new())
     assert "set database_url to the one in use" in raised.value.hint
     with pytest.raises(StorageError, match="is gone, but its key") as raised:
         open_database(state)  # database_url was left out
@@ -130,13 +121,13 @@ def test_an_empty_database_is_not_begun_in_while_a_key_is_there(
 
 
 def test_another_programs_tables_are_told(cluster: Cluster, state: StateDir) -> None:
-    cluster.execute("CREATE DATABASE other")
-    engine = sa.create_engine(cluster.url("other"), isolation_level="AUTOCOMMIT")
+    other = cluster.new()
+    engine = sa.create_engine(other, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE devices (x int)")
     engine.dispose()
     with pytest.raises(StorageError, match="'devices' that is not linekey's"):
-        open_database(state, cluster.url("other"))
+        open_database(state, other)
     assert not list(state.keys.iterdir())
 
 

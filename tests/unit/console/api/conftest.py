@@ -118,8 +118,7 @@ def postgres(
 ) -> Iterator[Callable[[Path], str]]:
     """A function that empties the one database there is, and tells its URL."""
     with running_cluster() as cluster:
-        cluster.execute("CREATE DATABASE api")
-        url = cluster.url("api")
+        url = cluster.new()
         root = tmp_path_factory.mktemp("postgres") / "state"
         with open_database(StateDir.open(root), url) as database:
             again = remembered(database)
