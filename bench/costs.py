@@ -51,7 +51,7 @@ def measure(requests: int, connections: int) -> Costs:
             for mode in ("full", "resumed")
         )
         idle = measure_idle(server, fleet, connections)
-    sizes = of_sqlite(20_000, 2_000)
+    sizes = of_sqlite(20_000, 2_000, replaced=False)
     return Costs(
         machine=cpu_model(),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),

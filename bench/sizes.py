@@ -6,7 +6,7 @@ Rows go in as the server writes them: decisions by the log's own writer, phones 
 registry's, and the index of the log's texts by what fills it beside a server. SQLite is
 measured by its pages, PostgreSQL by pg_total_relation_size after VACUUM; both with all
 indexes. Then a tenth of the decisions is deleted, as retention does, and as many put in
-again, to see whether the room is used again.
+again, until all have been replaced, to see whether the room is used again.
 
 It is measured, too, when half of the decisions are in: where both halves take the same,
 what is there once, however many rows there are, counts no more.
@@ -41,6 +41,7 @@ from linekey.store.decision_log import DecisionLog
 from linekey.store.decisions import LogEntry, prune_log
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
+from linekey.store.retention import let_go
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "size-of-a-year.md"
@@ -65,8 +66,8 @@ class Sizes:
     phone: float
     """With its sighting."""
     again: float
-    """Of the room that a tenth of the decisions had: how much more the file took when
-    they were deleted and as many put in again. 0: none."""
+    """How much more room the decisions took when all had been deleted and replaced, a
+    tenth at a time: a share of what they had."""
     version: str
 
 
@@ -144,7 +145,10 @@ def measure(
     decisions: int,
     fleet: int,
     version: str,
+    *,
+    replaced: bool = True,
 ) -> Sizes:
+    """``replaced``: whether it is measured what takes their place."""
     now = datetime.now(UTC)
     empty = size()
     Devices(database).add_all(phones(fleet), now)
@@ -165,13 +169,31 @@ def measure(
     halves = (middle - visited) / half, (full - middle) / rest
     of_texts = (texts() - texts_before) / decisions
     phone = (visited - empty) / fleet - decision
-    tenth = decisions // 10
-    prune_log(database, begin + timedelta(seconds=tenth))
-    size()  # for PostgreSQL a VACUUM, as autovacuum has it
-    asyncio.run(record(database, tenth + fleet, fleet, now))
-    index(database)
-    again = (size() - full) / (decision * (tenth + fleet))
+    again = 0.0
+    if replaced:
+        replace(database, size, decisions, fleet, begin)
+        again = (size() - full) / (decision * (decisions + fleet))
     return Sizes(decision, halves, of_texts, phone, max(0.0, again), version)
+
+
+def replace(
+    database: Database,
+    size: Callable[[], int],
+    decisions: int,
+    fleet: int,
+    begin: datetime,
+) -> None:
+    """A tenth goes and as many come, ten times; first the visits go, too."""
+    tenth = decisions // 10
+    end = begin + timedelta(seconds=decisions)
+    for turn in range(1, 11):
+        gone = prune_log(database, begin + timedelta(seconds=turn * tenth))
+        let_go(database, gone)
+        size()  # for PostgreSQL a VACUUM, as autovacuum has it
+        asyncio.run(record(database, gone, fleet, end))
+        end += timedelta(seconds=gone)
+        index(database)
+        say(f"  replaced {turn} of 10: {size() / _MIB:.1f} MiB")
 
 
 def index(database: Database) -> None:
@@ -182,7 +204,7 @@ def index(database: Database) -> None:
         raise RuntimeError("the index of texts was not filled")
 
 
-def of_sqlite(decisions: int, fleet: int) -> Sizes:
+def of_sqlite(decisions: int, fleet: int, *, replaced: bool = True) -> Sizes:
     with tempfile.TemporaryDirectory(prefix="linekey-sizes-") as name:
         state = StateDir.open(Path(name) / "state")
         with open_database(state) as database:
@@ -202,7 +224,9 @@ def of_sqlite(decisions: int, fleet: int) -> Sizes:
                     )
 
             version = f"SQLite {sqlite3.sqlite_version}"
-            return measure(database, size, texts, decisions, fleet, version)
+            return measure(
+                database, size, texts, decisions, fleet, version, replaced=replaced
+            )
 
 
 def of_postgresql(decisions: int, fleet: int) -> Sizes:
@@ -261,8 +285,8 @@ def page(sqlite: Sizes, postgresql: Sizes, decisions: int, fleet: int) -> str:
         f"| a decision of the first half, and of the second | {halves(sqlite)} "
         f"| {halves(postgresql)} |",
         f"| a registered phone | {sqlite.phone:.0f} | {postgresql.phone:.0f} |",
-        f"| room that was not used again after deleting | {sqlite.again:.0%} "
-        f"| {postgresql.again:.0%} |",
+        f"| more room when all have been deleted and replaced, a tenth at a time "
+        f"| {sqlite.again:.0%} | {postgresql.again:.0%} |",
         "",
         "A phone asks for its file when it starts, and as often as `setting_refresh` "
         "and the like have it. How often that is on an ordinary day, is yours to know; "

@@ -151,7 +151,7 @@ def prune(
     """
     from linekey.store.paths import StateDir
     from linekey.store.reserve import lend_if_short
-    from linekey.store.retention import give_back
+    from linekey.store.retention import let_go
 
     state = state or context.obj  # also where it stands before the word "prune"
     before = parse_when(older_than, now())
@@ -159,7 +159,7 @@ def prune(
     lent = lend_if_short(StateDir.open(state, create=False).root)
     with opened(state) as database, progress("deleting"):
         deleted = prune_log(database, before)
-        freed = give_back(database)
+        freed = let_go(database, deleted)
     if json:
         emit_json({"deleted": deleted, "before": before, "freed_bytes": freed})
         return

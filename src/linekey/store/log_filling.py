@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 from linekey.store import log_alike
 from linekey.store.database import Database
 from linekey.store.log_texts import (
+    COMMAND,
+    DEAD,
     JOINT,
     NAME,
     TEXTS,
@@ -48,7 +50,6 @@ CREATE TRIGGER {TRIGGER} AFTER DELETE ON decision_log
 WHEN old.id <= (SELECT max(id) FROM {NAME}_docsize) BEGIN
 INSERT INTO {NAME} ({NAME}, rowid, {_COLUMNS}) VALUES ('delete', old.id, {_OLD}); END
 """  # noqa: S608 - names of our own
-_COMMAND = f"INSERT INTO {NAME} ({NAME}, rank) VALUES (?, ?)"  # noqa: S608
 _PUT = f"""
 INSERT INTO {NAME} (rowid, {_COLUMNS}) SELECT id, {_COLUMNS} FROM decision_log
 WHERE id > ? ORDER BY id LIMIT ?
@@ -123,14 +124,15 @@ def _put_texts(connection: Connection, most: int) -> int:
         _make_sqlite(connection)
     put = connection.exec_driver_sql(_PUT, (reach(connection), most)).rowcount
     if put:
-        connection.exec_driver_sql(_COMMAND, ("merge", _MERGED_PAGES))
+        connection.exec_driver_sql(COMMAND, ("merge", _MERGED_PAGES))
     return put
 
 
 def _make_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {NAME}")
+    for name in (NAME, DEAD):
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
     connection.exec_driver_sql(_MAKE)
-    connection.exec_driver_sql(_COMMAND, ("automerge", 0))
+    connection.exec_driver_sql(COMMAND, ("automerge", 0))
     connection.exec_driver_sql(_WATCH)
 
 

@@ -31,6 +31,10 @@ LEAST = 3
 _MOST_PIECES = 32  # of a text that is asked for: more only cost time
 TRIGGER = f"{NAME}_gone"
 """That takes out what is deleted."""
+DEAD = f"{NAME}_dead"
+"""SQLite's table of how many lines have been deleted and are not merged out of it."""
+COMMAND = f"INSERT INTO {NAME} ({NAME}, rank) VALUES (?, ?)"  # noqa: S608
+"""To FTS5: what is to be done, and a number."""
 JOINT = "\n"
 """Between the texts of a line, in PostgreSQL."""
 

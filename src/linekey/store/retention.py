@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from linekey.store.database import Database
 from linekey.store.decisions import PIECE, delete_in_pieces, prune_log
+from linekey.store.log_merging import forget_texts
 from linekey.store.schema import (
     changes,
     decision_log,
@@ -75,7 +76,7 @@ def keep_within(
             sa.delete(refusal_lines).where(refusal_lines.c.day < today - 1)
         )
     if deleted:
-        give_back(database, stop)
+        let_go(database, deleted, stop)
     return deleted
 
 
@@ -123,6 +124,19 @@ def beyond(most: int, piece: int) -> sa.Select[tuple[int]]:
         .limit(piece)
         .offset(most)
     )
+
+
+def let_go(
+    database: Database, deleted: int, stop: Callable[[], bool] = lambda: False
+) -> int:
+    """Give back what lines that were deleted had; return how many bytes.
+
+    First what is free, since the disk may be full, then what the index of texts had.
+    """
+    freed = give_back(database, stop)
+    if forget_texts(database, deleted, stop):
+        freed += give_back(database, stop)
+    return freed
 
 
 def give_back(database: Database, stop: Callable[[], bool] = lambda: False) -> int:
