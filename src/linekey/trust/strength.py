@@ -92,8 +92,8 @@ def look_at_keys(path: Sequence[Certificate], profile: Profile) -> list[Finding]
                     evidence=f"{certificate.key.text} at depth {depth}",
                     cure=say(
                         "issue the certificate for an RSA 2048 key, by an RSA CA "
-                        "(nginx and HAProxy can serve an RSA and an ECDSA certificate "
-                        "side by side)"
+                        "(linekey serve, nginx and HAProxy can have it beside an ECDSA "
+                        "one, and show each phone the one that it can use)"
                     ),
                     x509_error=None if depth == 0 else 7,
                 )
