@@ -33,7 +33,7 @@ from typing import Any
 from bench import nginx
 from bench.avalanche_fleet import Crowd, make_crowd
 from bench.avalanche_load import arrivals
-from bench.process import cpu_seconds, settle
+from bench.process import cpu_seconds, memory_kib, settle
 from bench.server_vs_nginx import (
     Server,
     cpu_model,
@@ -42,6 +42,7 @@ from bench.server_vs_nginx import (
     say,
     write_static,
 )
+from linekey.plan.capacity import kept_mib
 from linekey.plan.costs import Costs
 from linekey.plan.queueing import simulate
 
@@ -85,6 +86,8 @@ class Run:
     wall_s: float
     machine_s: float
     """CPU that the whole machine used meanwhile."""
+    memory_mib: float
+    """Private memory of the server's processes, once all have their files."""
 
     def of(self, kind: str = "") -> list[Phone]:
         return [p for p in self.phones if kind in ("", p.kind)]
@@ -174,12 +177,15 @@ def one_round(server: Server, crowd: Crowd, given: argparse.Namespace) -> Run:
             told.append(json.loads(each.stdout.readline()))
         wall, used = time.monotonic() - begin, cpu_seconds(server.pid) - before
         machine = machine_cpu_s() - machine
+        settle(server.pid)
+        memory = memory_kib(server.pid) / 1024
     phones = [
         Phone(kind, due, done, late, tuple(failures), tuple(retry_after))
         for each in told
         for kind, due, done, late, failures, retry_after in each["phones"]
     ]
-    return Run(tuple(phones), used, sum(e["cpu_s"] for e in told), wall, machine)
+    load = sum(e["cpu_s"] for e in told)
+    return Run(tuple(phones), used, load, wall, machine, memory)
 
 
 def measure(crowd: Crowd, given: argparse.Namespace) -> dict[str, list[Run]]:
@@ -312,6 +318,9 @@ def page(
         "CPU of everything on the machine, of what there was": lambda r: (
             f"{statistics.median(x.machine_s / x.wall_s / 2 for x in r):.0%}"
         ),
+        "the server's private memory afterwards": lambda r: (
+            f"{statistics.median(x.memory_mib for x in r):.0f} MiB"
+        ),
         "the load came late by, 99th of 100": lambda r: seconds(
             [sorted(p.late_s for p in x.phones)[len(x.phones) * 99 // 100] for x in r]
         ),
@@ -361,7 +370,16 @@ def compared(runs: list[Run], costs: Costs, given: argparse.Namespace) -> list[s
         lines.append(
             f"| {name} | {real:.2f} s | {first:.2f} s | {second:.2f} s | {off:+.0%} |"
         )
-    return lines
+    memory = statistics.median(r.memory_mib for r in runs)
+    kept = WORKERS * kept_mib(given.phones // WORKERS)
+    planned = (WORKERS + 1) * costs.worker_mib + kept
+    return [
+        *lines,
+        "",
+        f"Its processes had {memory:.0f} MiB afterwards; the plan reckons with "
+        f"{planned:.0f} MiB where each worker has met its part of the phones, and no "
+        f"connection is open ({planned / memory - 1:+.0%} off).",
+    ]
 
 
 def seconds(values: list[float]) -> str:

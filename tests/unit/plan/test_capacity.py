@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from linekey.errors import InputError
-from linekey.plan.capacity import Fleet, make_plan
+from linekey.plan.capacity import Fleet, kept_mib, make_plan
 from linekey.plan.costs import Costs
 
 COSTS = Costs(
@@ -60,11 +60,22 @@ def test_memory_is_workers_who_watches_them_and_open_connections() -> None:
     found = make_plan(COSTS, SMALL)
     assert found.open_connections >= 2_000, "all of them within keep-alive's 15 s"
     assert found.memory_mib == pytest.approx(
-        2 * 73 + found.open_connections * 46.6 / 1024
+        2 * 73 + kept_mib(2_000) + found.open_connections * 46.6 / 1024
     )
+    cores = make_plan(COSTS, replace(SMALL, cores=3))
+    assert cores.memory_mib - found.memory_mib == pytest.approx(
+        2 * (73 + kept_mib(2_000)), abs=1
+    ), "each worker may have met each phone"
     slow = make_plan(COSTS, replace(SMALL, within_s=600))
     assert slow.open_connections < 100
     assert slow.memory_mib < found.memory_mib
+
+
+def test_a_worker_keeps_what_its_limits_let_it_keep() -> None:
+    assert kept_mib(0) == 0
+    assert kept_mib(4_000) == pytest.approx(58, abs=2)
+    assert kept_mib(10_000) == pytest.approx(88, abs=2)
+    assert kept_mib(1_000_000) == kept_mib(65_536), "no more are kept"
 
 
 def test_the_same_question_has_the_same_answer() -> None:
