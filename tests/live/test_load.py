@@ -162,6 +162,23 @@ def test_master_and_two_workers_boot_register_and_use_every_phone_once(
     assert table["boot"] == PHONES
 
 
+@pytest.mark.parametrize(("phones", "workers"), [(1, 4), (5, 3)])
+def test_every_phone_starts_where_workers_do_not_share_them_evenly(
+    lab: Target, phones: int, workers: int
+) -> None:
+    done = run(
+        words(
+            lab, "--phones", str(phones), "--workers", str(workers), "--for", "3s",
+            "--mix", "boot", "--json",
+        )
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert row(document, "boot")["count"] == phones
+    each = [(w["phones"], w["started"]) for w in document["workers"]]
+    assert all(share == started for share, started in each), each
+    assert sum(started for _, started in each) == phones
+
+
 def test_the_pages_own_example_runs_as_it_stands_there() -> None:
     page = (ROOT / "docs" / "howto" / "load.md").read_text()
     (line,) = [x for x in page.splitlines() if x.startswith("    linekey load --lab")]

@@ -28,6 +28,7 @@ os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"  # before the first import of Locus
 import gevent
 from locust import User, runners, task
 from locust import __version__ as _LOCUST  # noqa: N812
+from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.rpc import Message
@@ -159,6 +160,21 @@ class _Master(runners.MasterRunner):
                 self.tell(f"warning: the worker {worker.name} was lost: {why}")
 
 
+def _in_order(master: _Master) -> type[UsersDispatcher]:
+    """A dispatcher that starts users at the workers in the order in which they joined.
+
+    So the first ones get one more, as ``share`` has it: Locust's own order is another,
+    and a user that is started where no phone is left would be none.
+    """
+    places = {client_id: place for place, client_id in enumerate(master.joined)}
+
+    class InOrder(UsersDispatcher):
+        def _sort_workers(self) -> None:
+            self._worker_nodes.sort(key=lambda worker: places[worker.id])
+
+    return InOrder
+
+
 def run_master(run: Run) -> Measured:
     """Run the load and measure. Raises LinekeyError where it cannot begin."""
     curve.use(run.token)
@@ -172,6 +188,7 @@ def run_master(run: Run) -> Measured:
         run.processes = run.local(master.server.port)
         _gather(master, run)
         _prepare(master, run.order)
+        environment.dispatcher_class = _in_order(master)
         return _measure(environment, master, run)
     finally:
         for client_id in master.joined:
