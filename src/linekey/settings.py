@@ -36,7 +36,7 @@ from linekey.alert_settings import AlertSettings
 from linekey.anchor_settings import AnchorSettings
 from linekey.endpoint import is_safe_origin, parse_endpoint
 from linekey.errors import InputError
-from linekey.section import Count, Files, Port, Seconds, Section
+from linekey.section import Count, Files, Port, Seconds, Section, first_wrong
 
 ENVIRONMENT_PREFIX = "LINEKEY_"
 OTHER_VARIABLES = frozenset({"LINEKEY_STATE"})
@@ -500,11 +500,9 @@ def parse_settings(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
+        where, why = first_wrong(error)
         raise InputError(
-            f"setting {where!r}: {said[:1].lower()}{said[1:]}",
+            f"setting {where!r}: {why}",
             hint=f"{where}: {describe_field(where)}" if where in _names() else "",
         ) from None
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import pytest
-from bench.avalanche import KINDS, one_round
+from bench.avalanche import KINDS, between_kinds, one_round
 from bench.avalanche_fleet import make_crowd
 from bench.server_vs_nginx import linekey_serving
 
@@ -31,7 +31,9 @@ def test_all_are_provisioned_and_no_handshake_is_thrown_away(
     assert {kind: len(run.of(kind)) for kind in KINDS} == {
         "office": 60, "few": 120, "single": 120,
     }  # fmt: skip
-    assert run.without_retry_after == 0
+    assert not any(p.retry_after for p in run.phones), "nobody is refused for load"
+    # Jain's index of the kinds' mean times: 0.76 where one waits three times as long.
+    assert between_kinds(run) > 0.8
     with open_store(tmp_path / "state") as database:
         log = read_log(database)
     served = [entry for entry in log if entry.outcome == "granted"]

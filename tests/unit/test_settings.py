@@ -68,6 +68,12 @@ def test_lists_are_comma_separated_in_the_environment() -> None:
         ({"toml": "status = 1"}, "'status' is a section", "[status]"),
         ({"toml": "port = 70000"}, "setting 'port'", "TCP port"),
         ({"toml": "workers = 0"}, "setting 'workers'", "core"),
+        (
+            {"toml": '[proxy]\nprotocol_from = "10.0.0.1"'},
+            'a list: write ["one"',
+            "balancers",
+        ),
+        ({"toml": 'names = "prov.example.com"'}, 'a list: write ["one"', "name"),
         ({"toml": "= 1"}, "linekey.toml: not TOML", ""),
         ({"toml": '[proxy]\ntrusted_proxies = ["x"]'}, "network", ""),
     ],

@@ -142,7 +142,7 @@ def host_of(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None:
+    if not host or parts.scheme != "https" or parts.username is not None:
         raise InputError(
             f"--server is no web address: {url[:80]!r}",
             hint="write https://HOST:PORT, without user and password",

@@ -109,5 +109,7 @@ def test_a_registrar_is_spoken_to_by_tls_only() -> None:
 def test_hosts_of_addresses() -> None:
     assert host_of("https://[::1]:8443/") == "::1"
     assert host_of("") == ""
-    with pytest.raises(InputError):
-        host_of("https://localhost:99999")
+    for wrong in ("https://localhost:99999", "http://localhost", "localhost:8443"):
+        with pytest.raises(InputError) as caught:
+            host_of(wrong)
+        assert "https://HOST:PORT" in caught.value.hint
