@@ -189,6 +189,28 @@ async def test_an_application_finds_the_tls_extension(
     assert (foreign.version, foreign.suite) == (own.version, own.suite)
 
 
+async def test_more_come_while_somebody_may_ask_at_any_moment(
+    lab: LabAuthority,
+) -> None:
+    seen: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(joined.door.more_come())
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    joined = Joined(lab, app, lambda _: Accept())
+    async with joined:
+        assert joined.door.more_come(), "it has connected"
+        engine = phone(lab)
+        await joined.pump(engine)
+        assert joined.door.more_come(), "its handshake is over"
+        engine.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await joined.pump(engine)
+        assert seen == [False], "it was being answered, and nobody else was there"
+        assert not joined.door.more_come(), "it is idle"
+
+
 async def test_a_connection_leaves_nothing_to_the_garbage_collector(
     lab: LabAuthority,
 ) -> None:

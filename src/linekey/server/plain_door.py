@@ -48,6 +48,11 @@ class PlainDoor(HttpServer):
     shed_count = 0
     """Always."""
 
+    @staticmethod
+    def more_come() -> bool:
+        """Whether somebody may ask at any moment: nobody knows what a proxy holds."""
+        return True
+
     def __init__(
         self,
         app: App,

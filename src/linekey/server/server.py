@@ -184,15 +184,13 @@ class ProvisioningServer:
         registry = stack.enter_context(Registry(self.database))
         await self._read_trust(registry)
         await asyncio.to_thread(self._reserve.fill)
-        log = await stack.enter_async_context(
-            DecisionLog(
-                self.database,
-                rules=settings.log,
-                pending=settings.pending,
-                on_short=self._short_of_room,
-            )
+        self._decisions = log = DecisionLog(
+            self.database,
+            rules=settings.log,
+            pending=settings.pending,
+            on_short=self._short_of_room,
         )
-        self._decisions = log
+        await stack.enter_async_context(log)
         app = ProvisioningApp(
             registry=registry,
             log=log,
@@ -241,6 +239,7 @@ class ProvisioningServer:
             )
             await stack.enter_async_context(scraped)
         self.door = await stack.enter_async_context(self._make_door(app, listener))
+        log.more_come = self.door.more_come
         state = WorkerState(self.counters, self._worker, registry, log)
         speaker = asyncio.get_running_loop().create_task(state.run())
         stack.push_async_callback(_cancel, speaker)

@@ -13,7 +13,9 @@ one phone waits for one sync, and a thousand at once for little more.
 
 A transaction costs the processor several times what a line in it does, most of it for
 changing threads. So they begin ``GROUP_EVERY_S`` apart: who comes alone is written at
-once, and of many at a time none waits longer than that for its group to begin.
+once, and of many at a time none waits longer than that for its group to begin. Where
+nobody else is on the way (``more_come``) waiting for others is in vain: then they may
+be ``GROUP_SOON_S`` apart.
 
 What the thread writes, and how, is ``log_writer``'s.
 
@@ -58,6 +60,9 @@ GROUP_EVERY_S = 0.016
 PostgreSQL's ``commit_delay``, which waits as well only where others are about to
 commit; a phone waits a hundred times as long for its handshake. Decision 0039."""
 
+GROUP_SOON_S = 0.004
+"""The same while nobody else is on the way."""
+
 MAX_GROUP = 512
 """Lines in one transaction, so that the first of a flood do not wait for the last."""
 
@@ -90,8 +95,9 @@ class DecisionLog:
         self._waiting: deque[Item] = deque()  # in the order in which they came
         self._held: list[Item] = []  # the last of them, that the thread has not yet
         self._is_writing = False
-        self._next = 0.0  # when the next transaction may begin, by the loop's clock
+        self._began = float("-inf")  # the last transaction, by the loop's clock
         self._begins: asyncio.Handle | None = None
+        self._begins_at = 0.0  # the next one, if it is planned
         self._timer: asyncio.TimerHandle | None = None
         self._open = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,6 +109,8 @@ class DecisionLog:
         self.counters: Revision | None = None
         """The registry's, as the last transaction that looked found them; None before,
         and where they cannot be what they were."""
+        self.more_come: Callable[[], bool] = lambda: True
+        """Whether others may have a line at any moment, as far as is known."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -200,19 +208,34 @@ class DecisionLog:
 
     def _plan_group(self) -> None:
         """Let the thread begin with what is held as soon as it may."""
-        if self._is_writing or self._begins is not None or not self._held:
+        if self._is_writing or not self._held:
             return
         assert self._loop is not None
-        if self._loop.time() >= self._next:
+        begins_at = self._began + (GROUP_EVERY_S if self.more_come() else GROUP_SOON_S)
+        if self._begins is not None:
+            if self._begins_at <= begins_at:
+                return
+            self._begins.cancel()
+        self._begins_at = begins_at
+        if self._loop.time() >= begins_at:
             # At the end of this turn: what else came in it is of the same group.
             self._begins = self._loop.call_soon(self._hand_over)
         else:
-            self._begins = self._loop.call_at(self._next, self._hand_over)
+            self._begins = self._loop.call_at(begins_at, self._may_begin)
+
+    def _may_begin(self) -> None:
+        """Begin, unless others are on the way meanwhile and there is time for them."""
+        assert self._loop is not None
+        self._begins = None
+        if self._loop.time() < self._began + GROUP_EVERY_S and self.more_come():
+            self._plan_group()
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         assert self._loop is not None
         self._begins, self._is_writing = None, True
-        self._next = self._loop.time() + GROUP_EVERY_S
+        self._began = self._loop.time()
         group, self._held = self._held[:MAX_GROUP], self._held[MAX_GROUP:]
         self._queue.put(group)
 

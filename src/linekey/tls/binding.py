@@ -470,23 +470,26 @@ _CERTIFICATE = 11  # HandshakeType (RFC 8446 §4)
 _HEADER = 4  # its type and three bytes of length
 
 
+# Called a dozen times in a handshake: addresses as numbers are made in less time than
+# pointers, and all but one or two are not looked at.
 @_ffi.callback(  # type: ignore[untyped-decorator]
-    "void (*)(int, int, int, const void *, size_t, SSL *, void *)"
+    "void (*)(int, int, int, uintptr_t, size_t, uintptr_t, uintptr_t)"
 )
 def _on_message(
-    sent: int, version: int, kind: int, data: Any, size: int, ssl: Any, _: Any
+    sent: int, version: int, kind: int, data: int, size: int, ssl: int, _: int
 ) -> None:
     if kind == _HANDSHAKE:
         if sent or size < _HEADER:
             return
-        if _ffi.cast("unsigned char *", data)[0] != _CERTIFICATE:
-            return
     elif kind != _ALERT:
         return  # the header of a record, a ChangeCipherSpec, application data
-    link = _link_of(ssl)
+    message = _ffi.buffer(_ffi.cast("char *", data), size)[:]
+    if kind == _HANDSHAKE and message[0] != _CERTIFICATE:
+        return
+    found = _links.get(ssl)
+    link = None if found is None else found()
     if link is None:
         return
-    message = _ffi.buffer(data, size)[:]
     if kind == _ALERT:
         alerts = link.alerts_sent if sent else link.alerts_received
         alerts.append((message[0], message[1]))
@@ -497,9 +500,10 @@ def _on_message(
 _TLS1_2 = 0x0303
 
 
-@_ffi.callback(  # type: ignore[untyped-decorator]
-    "void (*)(int, int, int, const void *, size_t, SSL *, void *)"
-)
+_MESSAGE_CALLBACK = "void (*)(int, int, int, const void *, size_t, SSL *, void *)"
+
+
+@_ffi.callback(_MESSAGE_CALLBACK)  # type: ignore[untyped-decorator]
 def _on_server_message(
     sent: int, version: int, kind: int, data: Any, size: int, ssl: Any, _: Any
 ) -> None:
@@ -548,7 +552,9 @@ def watch_certificates(context: SSL.Context, verify_mode: int) -> None:
     that hears of them otherwise, and of each step of a handshake, is not needed.
     """
     lib.SSL_CTX_set_verify(context._context, verify_mode, _on_verify)
-    lib.SSL_CTX_set_msg_callback(context._context, _on_message)
+    lib.SSL_CTX_set_msg_callback(
+        context._context, _ffi.cast(_MESSAGE_CALLBACK, _on_message)
+    )
     context.set_verify_depth(_NO_PATH)
 
 

@@ -134,7 +134,7 @@ class Offer:
         self.fields = fields
 
 
-_NEW_IN_EACH = frozenset({21, 35, 41, 51})
+_NEW_IN_EACH = (21, 35, 41, 51)
 """Padding, SessionTicket, pre_shared_key and key_share: whether they are there counts,
 what is in them does not (``policy.choose``)."""
 _MAX_KEPT = 1536
@@ -372,7 +372,6 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
         if not size or at > len(body):
             _fail(say("its list of compression methods has a wrong length"))
         found: dict[int, bytes] = {}
-        pairs: list[tuple[int, bytes]] = []
         if at < len(body):
             (size,) = _SHORT.unpack_from(body, at)
             at += 2
@@ -390,19 +389,21 @@ def _parse_body(body: bytes, record_version: int) -> ClientHello:
                     )
                 if number in found:
                     _fail_twice(number)
-                content = body[at - size : at]
-                found[number] = content
-                pairs.append((number, b"" if number in _NEW_IN_EACH else content))
+                found[number] = body[at - size : at]
     except (struct.error, IndexError):
         _fail(say("it is cut short"))
+    extensions = tuple(found.items())
+    for number in _NEW_IN_EACH:
+        if number in found:
+            found[number] = b""
     read = _offer_of if len(body) <= _MAX_KEPT else _read_offer
-    offer = read(legacy_version, suites, tuple(pairs))
+    offer = read(legacy_version, suites, tuple(found.items()))
     hello = object.__new__(ClientHello)
     put = object.__setattr__  # a third of the time of its own way
     for name, value in offer.fields:
         put(hello, name, value)
     put(hello, "random", random)
-    put(hello, "extensions", tuple(found.items()))
+    put(hello, "extensions", extensions)
     put(hello, "session_id", session_id)
     put(hello, "compressions", compressions)
     put(hello, "record_version", record_version)

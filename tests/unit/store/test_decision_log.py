@@ -85,6 +85,44 @@ async def test_a_line_alone_does_not_wait_for_others_and_closing_ends_the_wait(
     assert [line.peer_port for line in read_log(database)] == [0, 2]
 
 
+async def test_a_group_does_not_wait_where_nobody_else_is_on_the_way(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_log, "GROUP_EVERY_S", 3600.0)
+    monkeypatch.setattr(decision_log, "GROUP_SOON_S", 0.0)
+    on_the_way = 2
+    async with DecisionLog(database) as log:
+        log.more_come = lambda: on_the_way > 0
+        await log.record(entry(now))
+        first = asyncio.ensure_future(log.record(entry(now, peer_port=1)))
+        await asyncio.sleep(0.1)
+        assert not first.done(), "others are on the way"
+        on_the_way = 0
+        await log.record(entry(now, peer_port=2))  # who was the last of them
+        await first
+        assert (log.groups, log.written) == (2, 3)
+
+
+async def test_who_comes_while_a_group_is_about_to_begin_is_waited_for(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_log, "GROUP_EVERY_S", 3600.0)
+    monkeypatch.setattr(decision_log, "GROUP_SOON_S", 0.05)
+    on_the_way = 0
+    async with DecisionLog(database) as log:
+        log.more_come = lambda: on_the_way > 0
+        await log.record(entry(now))
+        first = asyncio.ensure_future(log.record(entry(now, peer_port=1)))
+        await asyncio.sleep(0)
+        on_the_way = 1
+        await asyncio.sleep(0.2)
+        assert not first.done()
+        on_the_way = 0
+        await log.record(entry(now, peer_port=2))
+        await first
+        assert (log.groups, log.written) == (2, 3)
+
+
 async def test_a_line_for_counters_that_are_no_more_is_not_written(
     database: Database, now: datetime
 ) -> None:

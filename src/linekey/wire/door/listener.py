@@ -134,6 +134,12 @@ class Door:
         """Connections in all."""
         return len(self._connections)
 
+    def more_come(self) -> bool:
+        """Whether somebody has connected, and may ask at any moment."""
+        places = self.places
+        coming = places.handshakes, places.asking, places.silent, places.turns
+        return any(coming)
+
     @property
     def accepting(self) -> bool:
         """Whether new connections are taken now."""
