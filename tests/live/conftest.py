@@ -199,6 +199,12 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture
+def url(cluster: Cluster) -> str:
+    """A database of the cluster, for one test."""
+    return cluster.new()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     report = yield

@@ -19,7 +19,6 @@ from tests.live.test_key_rotation import (
 from tests.live.test_serve_bad_input import port_of
 from tests.live.test_serve_behind_balancer import balancer
 from tests.live.test_serve_command import serve
-from tests.live.test_store_postgres import Cluster, cluster, url
 
 from linekey.mac import Mac
 from linekey.provisioning.device import Device
@@ -27,8 +26,6 @@ from linekey.store.attempts import AttemptStore
 from linekey.store.database import open_database
 from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
-
-__all__ = ["Cluster", "cluster", "url"]  # fixtures of the other file
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

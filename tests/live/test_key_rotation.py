@@ -29,7 +29,6 @@ from tests.live.test_serve_command import (
     serve,
     workers_of,
 )
-from tests.live.test_store_postgres import Cluster, cluster, url
 
 from linekey.catalog.vendors import LAB_VENDOR
 from linekey.digest import answer, best_challenge
@@ -42,8 +41,6 @@ from linekey.store.devices import Devices
 from linekey.store.paths import StateDir
 from linekey.store.schema import servers
 from linekey.store.servers import LIVE
-
-__all__ = ["Cluster", "cluster", "url"]  # fixtures of the other file
 
 pytestmark = [pytest.mark.peer("curl"), pytest.mark.peer("postgres")]
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 from tests.live.conftest import fill_place
-from tests.live.test_store_postgres import Cluster, cluster, url
+from tests.postgres import Cluster
 
 from linekey.lab.authority import LabAuthority
 from linekey.store.database import open_database
 from linekey.store.paths import StateDir
-
-__all__ = ["Cluster", "cluster", "url"]  # fixtures of the other file
 
 pytestmark = pytest.mark.peer("curl")
 

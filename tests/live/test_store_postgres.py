@@ -71,11 +71,6 @@ NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture
-def url(cluster: Cluster) -> str:
-    return cluster.new()
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> StateDir:
     return StateDir.open(tmp_path)
 
