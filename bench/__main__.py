@@ -114,6 +114,8 @@ def page(
         f"| private, {given.connections} connections used once "
         f"| {ours.idle_kib:.1f} KiB | {theirs.idle_kib:.1f} KiB |",
         "",
+        "Afterwards, linekey alone, with more and more phones:",
+        "",
         "| registered devices | CPU per request, whole handshake | memory per idle "
         "connection | the server's memory |",
         "|---|---|---|---|",
